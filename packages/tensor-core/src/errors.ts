@@ -1,0 +1,103 @@
+/** What a failure was caused by; the CLI derives its exit code from it, `kind` its machine-readable name. */
+export type WeftErrorCode = "shape" | "dtype" | "format" | "config" | "capability" | "device" | "cancelled" | "io" | "match";
+
+export interface WeftErrorOptions {
+  /** Stable machine-readable name in kebab case, for instance `header-json`; defaults to the code. */
+  kind?: string;
+  /** What the user can do about it. */
+  hint?: string;
+  /** The file concerned. */
+  file?: string;
+  /** The tensor or module concerned. */
+  tensor?: string;
+  /** Byte position in `file`. */
+  byte?: number;
+  cause?: unknown;
+}
+
+/**
+ * Base of every error that weft throws on purpose. The message says what, where, expected and got;
+ * `hint` says what to do.
+ */
+export class WeftError extends Error {
+  readonly code: WeftErrorCode;
+  readonly kind: string;
+  readonly hint: string | undefined;
+  readonly file: string | undefined;
+  readonly tensor: string | undefined;
+  readonly byte: number | undefined;
+
+  constructor(code: WeftErrorCode, message: string, options: WeftErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.kind = options.kind ?? code;
+    this.hint = options.hint;
+    this.file = options.file;
+    this.tensor = options.tensor;
+    this.byte = options.byte;
+  }
+}
+
+/** Shapes do not fit an operation. */
+export class ShapeError extends WeftError {
+  constructor(message: string, options?: WeftErrorOptions) {
+    super("shape", message, options);
+  }
+}
+
+/** A dtype is not what an operation takes. */
+export class DTypeError extends WeftError {
+  constructor(message: string, options?: WeftErrorOptions) {
+    super("dtype", message, options);
+  }
+}
+
+/** A file breaks the rules of its format. */
+export class FormatError extends WeftError {
+  constructor(message: string, options?: WeftErrorOptions) {
+    super("format", message, options);
+  }
+}
+
+/** A configuration value is invalid or unsupported. */
+export class ConfigError extends WeftError {
+  constructor(message: string, options?: WeftErrorOptions) {
+    super("config", message, options);
+  }
+}
+
+/** Something valid that this build, backend or runtime cannot do. */
+export class CapabilityError extends WeftError {
+  constructor(message: string, options?: WeftErrorOptions) {
+    super("capability", message, options);
+  }
+}
+
+/** A device is missing, lost or out of memory. */
+export class DeviceError extends WeftError {
+  constructor(message: string, options?: WeftErrorOptions) {
+    super("device", message, options);
+  }
+}
+
+/** The caller's AbortSignal fired, or the process was asked to stop. */
+export class CancelledError extends WeftError {
+  constructor(message = "cancelled", options?: WeftErrorOptions) {
+    super("cancelled", message, options);
+  }
+}
+
+/** The operating system refused to read or write: disk full, no permission, no such file. */
+export class IoError extends WeftError {
+  constructor(message: string, options?: WeftErrorOptions) {
+    super("io", message, options);
+  }
+}
+
+/** An adapter and a base do not fit together: names that match nothing. */
+export class MatchError extends WeftError {
+  constructor(message: string, options?: WeftErrorOptions) {
+    super("match", message, options);
+  }
+}

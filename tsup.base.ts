@@ -1,0 +1,6 @@
+import { defineConfig, type Options } from "tsup";
+
+/** The one build of every library package: ESM for Node ≥ 20.19 and browsers; types come from `tsc -b`. */
+export function library(entry: string[]): Options | Options[] | ((o: Options) => Options) | unknown {
+  return defineConfig({ entry, format: "esm", target: "es2022", platform: "neutral", splitting: true, clean: false, external: [/^node:/] });
+}
