@@ -13,3 +13,20 @@ export {
   type WeftErrorCode,
   type WeftErrorOptions,
 } from "./errors.js";
+export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
+export {
+  type Attrs,
+  type AttrValue,
+  BINARY,
+  type BinaryOp,
+  type BufferSpec,
+  type Instruction,
+  type Operand,
+  type Plan,
+  type Program,
+  REDUCE,
+  type ReduceOp,
+  type Step,
+  UNARY,
+  type UnaryOp,
+} from "./plan.js";

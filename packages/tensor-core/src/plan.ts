@@ -1,0 +1,94 @@
+import type { DType } from "./dtype.js";
+
+/**
+ * A plan: what `compile` makes of a graph and what a backend lowers. Buffers are numbered; steps run
+ * in order; there is no control flow and no allocation while it runs.
+ */
+export interface Plan {
+  readonly buffers: readonly BufferSpec[];
+  readonly steps: readonly Step[];
+  /** Buffer ids that the caller binds, in the order of the traced inputs (constants come last). */
+  readonly inputs: readonly number[];
+  /** Where each result lies; its buffer is `output` (bound by the caller) or, for a result that is an input, `input`. */
+  readonly outputs: readonly Operand[];
+  /** Size in bytes of the one scratch arena that all `scratch` buffers share. */
+  readonly scratchBytes: number;
+  /** Bytes of inputs, outputs and arena together: the peak while it runs. */
+  readonly peakBytes: number;
+}
+
+/** `input` and `output` buffers are bound at each run; `scratch` buffers lie at `offset` bytes (64-byte aligned) in the arena. */
+export type BufferSpec =
+  | { readonly role: "input" | "output"; readonly bytes: number }
+  | { readonly role: "scratch"; readonly bytes: number; readonly offset: number };
+
+/**
+ * A strided view of a buffer. `strides` and `offset` count elements of `dtype`, not bytes; a stride is 0 on a
+ * broadcast axis and may be negative on a flipped one.
+ */
+export interface Operand {
+  readonly buffer: number;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly offset: number;
+}
+
+/**
+ * - `fused`: inputs have any strides; outputs are contiguous.
+ * - `op`: one primitive that is not elementwise. `matmul` takes any strides on its inputs; all other
+ *   primitives get contiguous inputs. The output is contiguous.
+ * - `composite`: a kernel of the backend's own (only for calls it has claimed); contiguous operands.
+ * Operands may start at an offset. No output overlaps an input of the same step, unless they are the
+ * identical view in a `fused` step (in place).
+ */
+export type Step =
+  | { readonly kind: "fused"; readonly program: Program; readonly inputs: readonly Operand[]; readonly outputs: readonly Operand[] }
+  | { readonly kind: "op"; readonly op: string; readonly attrs: Attrs; readonly inputs: readonly Operand[]; readonly outputs: readonly Operand[] }
+  | { readonly kind: "composite"; readonly op: string; readonly attrs: Attrs; readonly inputs: readonly Operand[]; readonly outputs: readonly Operand[] };
+
+/** Parameters of a primitive or composite: plain data, part of every cache key. */
+export type Attrs = { readonly [key: string]: AttrValue };
+export type AttrValue = number | string | boolean | null | readonly AttrValue[] | { readonly [key: string]: AttrValue };
+
+/**
+ * A fused loop over the iteration space `shape`. Values are numbered by instruction (SSA).
+ * With `reduced` = k > 0 the last k axes are the reduction axes: a `reduce` instruction turns a value over
+ * the whole space into one value per row (the leading axes), which later instructions may use again
+ * over the whole space (softmax is one program). An output is stored over the whole space, or, with `perRow`, once per row.
+ *
+ * Registers: float dtypes are f32 (rounded to the storage dtype only by `cast` and on store), integer dtypes and bool
+ * are i32 (bool: 0 or 1).
+ */
+export interface Program {
+  readonly shape: readonly number[];
+  readonly reduced: number;
+  readonly instructions: readonly Instruction[];
+  readonly outputs: readonly { readonly value: number; readonly perRow: boolean }[];
+}
+
+/** `dtype` is that of the result. `a`, `b`, `c` are indices of earlier instructions. */
+export type Instruction =
+  /** The element of input `input` at the current position; that operand has the shape of the space (broadcasts are 0 strides). */
+  | { readonly op: "load"; readonly dtype: DType; readonly input: number }
+  | { readonly op: "const"; readonly dtype: DType; readonly value: number }
+  /** The current position along `axis` of the space. */
+  | { readonly op: "index"; readonly dtype: "i32"; readonly axis: number }
+  | { readonly op: "cast"; readonly dtype: DType; readonly a: number }
+  | { readonly op: UnaryOp; readonly dtype: DType; readonly a: number }
+  | { readonly op: BinaryOp; readonly dtype: DType; readonly a: number; readonly b: number }
+  /** a ≠ 0 ? b : c */
+  | { readonly op: "where"; readonly dtype: DType; readonly a: number; readonly b: number; readonly c: number }
+  | { readonly op: "reduce"; readonly dtype: DType; readonly how: ReduceOp; readonly a: number };
+
+export type UnaryOp = (typeof UNARY)[number];
+export type BinaryOp = (typeof BINARY)[number];
+export type ReduceOp = (typeof REDUCE)[number];
+
+/** `round` is to nearest, ties to even; `erf` is the Gauss error function; `not` is logical. */
+export const UNARY = ["neg", "abs", "sign", "exp", "log", "sin", "cos", "tanh", "erf", "sqrt", "rsqrt", "reciprocal", "floor", "ceil", "round", "not"] as const;
+
+/** Comparisons and `and`/`or` give bool. Integer `div` truncates toward zero; `mod` has the sign of the divisor (Python's %). */
+export const BINARY = ["add", "sub", "mul", "div", "pow", "mod", "max", "min", "eq", "ne", "lt", "le", "and", "or"] as const;
+
+export const REDUCE = ["sum", "prod", "max", "min"] as const;
