@@ -1,3 +1,13 @@
+export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
+export { compile, type Compiled, type CompiledFunction } from "./compile.js";
+export { callComposite, type Composite } from "./composite.js";
+export { attention, type AttentionOptions, rope } from "./composites/attention.js";
+export { loraLinear, mergeLowRank, type MergeOptions } from "./composites/lora-linear.js";
+export { type AdamwAttrs, adamwStep, softmaxCrossEntropy } from "./composites/loss.js";
+export { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
+export { fromBf16, fromF16, fromF8e4m3, fromF8e5m2, toBf16, toF16, toF8e4m3, toF8e5m2 } from "./convert/small-floats.js";
+export { decode, encode, roundTo } from "./convert/storage.js";
+export { Device, deviceOf, evaluate, referenceDevice } from "./device.js";
 export { type DType, DTYPES, bytesPerElement, isFloat, promote } from "./dtype.js";
 export {
   CancelledError,
@@ -13,7 +23,9 @@ export {
   type WeftErrorCode,
   type WeftErrorOptions,
 } from "./errors.js";
-export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
+export { explain, explainPlan, stepCost, type StepCost } from "./explain.js";
+export { type Node, Tensor, type TensorSpec } from "./graph.js";
+export * from "./ops/index.js";
 export {
   type Attrs,
   type AttrValue,
@@ -30,3 +42,13 @@ export {
   UNARY,
   type UnaryOp,
 } from "./plan.js";
+export { PRIMITIVES, type Primitive } from "./primitives.js";
+export { createReferenceBackend, operandBytes, outputBuffers, runReferenceStep, stepName } from "./reference/backend.js";
+export { REFERENCE_KERNELS, type ReferenceKernel, runReferenceOp } from "./reference/kernels.js";
+export { runProgram } from "./reference/program.js";
+export { type Memory, readOperand, writeOperand } from "./reference/views.js";
+export { planGraph, type Planned } from "./schedule/plan-graph.js";
+export { broadcastShapes, contiguousStrides, isContiguous, sameShape, type Shape, sizeOf } from "./shape.js";
+export { checkpoint } from "./transforms/checkpoint.js";
+export { grad, gradients, valueAndGrad, vjp } from "./transforms/grad.js";
+export { flattenTree, type Tree, unflattenTree } from "./transforms/tree.js";

@@ -1,0 +1,31 @@
+import { makeNode, type Node, Tensor } from "./graph.js";
+import type { Attrs } from "./plan.js";
+
+/**
+ * A named operation that is *defined* by its decomposition into primitives (or other composites). A backend
+ * may claim it with a kernel of its own, which is only ever an optimisation: without it the decomposition runs.
+ */
+export interface Composite {
+  readonly name: string;
+  readonly decompose: (inputs: readonly Tensor[], attrs: Attrs) => readonly Tensor[];
+  /**
+   * The gradients with respect to the inputs, given those of the outputs (undefined where an output is unused). Without it
+   * gradients go through the decomposition.
+   */
+  readonly vjp?: (inputs: readonly Tensor[], attrs: Attrs, outputs: readonly Tensor[], cotangents: readonly (Tensor | undefined)[]) => readonly (Tensor | undefined)[];
+}
+
+/** Adds a call of a composite to the graph. */
+export function callComposite(definition: Composite, inputs: readonly Tensor[], attrs: Attrs = {}): Tensor[] {
+  const decomposition = definition.decompose(inputs, attrs);
+  const specs = decomposition.map(({ shape, dtype }) => ({ shape, dtype }));
+  const node = makeNode(definition.name, inputs, attrs, specs, { composite: { definition, decomposition } });
+  return specs.map((_, i) => new Tensor(node, i));
+}
+
+/** The same operation on other inputs. */
+export function rebuildNode(node: Node, inputs: readonly Tensor[]): Tensor[] {
+  if (node.composite) return callComposite(node.composite.definition, inputs, node.attrs);
+  const copy = makeNode(node.op, inputs, node.attrs, node.outputs);
+  return node.outputs.map((_, i) => new Tensor(copy, i));
+}

@@ -1,0 +1,60 @@
+import { callComposite, type Composite } from "../composite.js";
+import type { DType } from "../dtype.js";
+import type { Tensor } from "../graph.js";
+import { add, cast, mul } from "../ops/elementwise.js";
+import { linear, matmul } from "../ops/linear.js";
+import { swapLast as swap } from "../ops/movement.js";
+
+/**
+ * `loraLinear`: y = x·Wᵀ (+ bias) + s·(x·Aᵀ)·Bᵀ, the sum in the promoted dtype, cast back to the dtype of the base result.
+ *
+ * Inputs x [.., in], W [out, in], A [r, in], B [out, r], and bias [out] if `bias`. Attribute `scale` s.
+ * @see Hu et al. 2021 (LoRA), eq. 3; peft `tuners/lora/layer.py` Linear.forward
+ */
+export const LORA_LINEAR: Composite = {
+  name: "loraLinear",
+  decompose: ([x, weight, a, b, bias], attrs) => {
+    const base = linear(x!, weight!, bias);
+    const low = linear(linear(cast(x!, a!.dtype), a!), b!);
+    return [cast(add(base, mul(low, attrs.scale as number)), base.dtype)];
+  },
+};
+
+/** @see LORA_LINEAR */
+export function loraLinear(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: number, bias?: Tensor): Tensor {
+  return callComposite(LORA_LINEAR, bias ? [x, weight, a, b, bias] : [x, weight, a, b], { scale })[0]!;
+}
+
+/**
+ * `mergeLowRank`: W' = round(W + Δ) with Δ = s·B·A in f32 (product first, then scale), in the dtype `dtype`.
+ *
+ * Inputs W [out, in] (or [in, out] with `transposed`), A [r, in], B [out, r]. Attribute `deltaDtype`: Δ is rounded to it before
+ * the sum. PEFT's in-place merge with an f32 adapter is `f32` (one rounding); `safe_merge`, and adapters stored
+ * in bf16 or f16, round Δ to that dtype first (two roundings).
+ * @see peft `tuners/lora/layer.py` Linear.merge, get_delta_weight
+ */
+export const MERGE_LOW_RANK: Composite = {
+  name: "mergeLowRank",
+  decompose: ([weight, a, b], attrs) => {
+    const [A, B] = [cast(a!, "f32"), cast(b!, "f32")];
+    const product = attrs.transposed ? matmul(swap(A), swap(B)) : matmul(B, A);
+    const delta = cast(mul(product, attrs.scale as number), attrs.deltaDtype as "f32");
+    return [cast(add(cast(weight!, "f32"), cast(delta, "f32")), attrs.dtype as "f32")];
+  },
+};
+
+export interface MergeOptions {
+  readonly scale: number;
+  /** Dtype of the result; that of the weight if not given. */
+  readonly dtype?: DType;
+  /** Dtype that Δ is rounded to before it is added. */
+  readonly deltaDtype?: DType;
+  /** The weight is stored [in, out] (Conv1D, `fan_in_fan_out`). */
+  readonly transposed?: boolean;
+}
+
+/** @see MERGE_LOW_RANK */
+export function mergeLowRank(weight: Tensor, a: Tensor, b: Tensor, options: MergeOptions): Tensor {
+  const attrs = { scale: options.scale, dtype: options.dtype ?? weight.dtype, deltaDtype: options.deltaDtype ?? "f32", transposed: options.transposed ?? false };
+  return callComposite(MERGE_LOW_RANK, [weight, a, b], attrs)[0]!;
+}

@@ -1,0 +1,99 @@
+import { type DType, isFloat, promote } from "../dtype.js";
+import { DTypeError } from "../errors.js";
+import type { Tensor } from "../graph.js";
+import type { BinaryOp, UnaryOp } from "../plan.js";
+import { applyPrimitive } from "../primitives.js";
+import { broadcastShapes } from "../shape.js";
+import { full } from "./create.js";
+import { broadcastTo } from "./movement.js";
+
+/** A tensor, or a number that takes the dtype of its partner. */
+export type Operandish = Tensor | number;
+
+/** Another dtype: floats to nearest (ties to even), floats to integers toward zero, anything to bool by `≠ 0`. */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  return x.dtype === dtype ? x : applyPrimitive("cast", [x], { dtype });
+}
+
+function tensorOf(x: Operandish, partner: Operandish): Tensor {
+  if (typeof x !== "number") return x;
+  const dtype = typeof partner === "number" ? "f32" : partner.dtype;
+  return full([], x, isFloat(dtype) || Number.isInteger(x) ? dtype : "f32");
+}
+
+function binary(op: BinaryOp, x: Operandish, y: Operandish, dtype?: DType): Tensor {
+  const [a, b] = [tensorOf(x, y), tensorOf(y, x)];
+  const common = dtype ?? promote(a.dtype, b.dtype);
+  const shape = broadcastShapes(op, a.shape, b.shape);
+  return applyPrimitive(op, [broadcastTo(cast(a, common), shape), broadcastTo(cast(b, common), shape)]);
+}
+
+/** Elementwise functions of floats; integers are taken as f32. */
+function floatUnary(op: UnaryOp): (x: Tensor) => Tensor {
+  return (x) => applyPrimitive(op, [isFloat(x.dtype) ? x : cast(x, "f32")]);
+}
+
+/** a + b. Operands broadcast by NumPy's rule and promote as in torch; the same holds for all functions of two tensors. */
+export const add = (a: Operandish, b: Operandish): Tensor => binary("add", a, b);
+export const sub = (a: Operandish, b: Operandish): Tensor => binary("sub", a, b);
+export const mul = (a: Operandish, b: Operandish): Tensor => binary("mul", a, b);
+/** a / b; integers divide toward zero. */
+export const div = (a: Operandish, b: Operandish): Tensor => binary("div", a, b);
+/** a to the power of b. */
+export const pow = (a: Operandish, b: Operandish): Tensor => binary("pow", a, b);
+/** Remainder with the sign of the divisor (Python's %). */
+export const mod = (a: Operandish, b: Operandish): Tensor => binary("mod", a, b);
+export const maximum = (a: Operandish, b: Operandish): Tensor => binary("max", a, b);
+export const minimum = (a: Operandish, b: Operandish): Tensor => binary("min", a, b);
+export const equal = (a: Operandish, b: Operandish): Tensor => binary("eq", a, b);
+export const notEqual = (a: Operandish, b: Operandish): Tensor => binary("ne", a, b);
+export const less = (a: Operandish, b: Operandish): Tensor => binary("lt", a, b);
+export const lessEqual = (a: Operandish, b: Operandish): Tensor => binary("le", a, b);
+export const greater = (a: Operandish, b: Operandish): Tensor => binary("lt", b, a);
+export const greaterEqual = (a: Operandish, b: Operandish): Tensor => binary("le", b, a);
+export const logicalAnd = (a: Tensor, b: Tensor): Tensor => binary("and", a, b, "bool");
+export const logicalOr = (a: Tensor, b: Tensor): Tensor => binary("or", a, b, "bool");
+export const logicalNot = (x: Tensor): Tensor => applyPrimitive("not", [cast(x, "bool")]);
+
+export const neg = (x: Tensor): Tensor => applyPrimitive("neg", [x]);
+export const abs = (x: Tensor): Tensor => applyPrimitive("abs", [x]);
+export const sign = (x: Tensor): Tensor => applyPrimitive("sign", [x]);
+export const exp: (x: Tensor) => Tensor = floatUnary("exp");
+/** Natural logarithm. */
+export const log: (x: Tensor) => Tensor = floatUnary("log");
+export const sin: (x: Tensor) => Tensor = floatUnary("sin");
+export const cos: (x: Tensor) => Tensor = floatUnary("cos");
+export const tanh: (x: Tensor) => Tensor = floatUnary("tanh");
+/** Gauss error function. */
+export const erf: (x: Tensor) => Tensor = floatUnary("erf");
+export const sqrt: (x: Tensor) => Tensor = floatUnary("sqrt");
+/** 1 / √x. */
+export const rsqrt: (x: Tensor) => Tensor = floatUnary("rsqrt");
+/** 1 / x. */
+export const reciprocal: (x: Tensor) => Tensor = floatUnary("reciprocal");
+export const floor: (x: Tensor) => Tensor = floatUnary("floor");
+export const ceil: (x: Tensor) => Tensor = floatUnary("ceil");
+/** To the nearest integer, ties to even. */
+export const round: (x: Tensor) => Tensor = floatUnary("round");
+export const square = (x: Tensor): Tensor => mul(x, x);
+/** 1 / (1 + e^-x). */
+export const sigmoid = (x: Tensor): Tensor => reciprocal(add(exp(neg(x)), 1));
+/** x · sigmoid(x), the activation of Llama's MLP (torch `F.silu`). */
+export const silu = (x: Tensor): Tensor => div(x, add(exp(neg(x)), 1));
+export const relu = (x: Tensor): Tensor => maximum(x, 0);
+/** x · Φ(x), exact (torch `F.gelu`). */
+export const gelu = (x: Tensor): Tensor => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
+
+/** condition ? a : b, elementwise. */
+export function where(condition: Tensor, x: Operandish, y: Operandish): Tensor {
+  const [a, b] = [tensorOf(x, y), tensorOf(y, x)];
+  const dtype = promote(a.dtype, b.dtype);
+  const shape = broadcastShapes("where", condition.shape, broadcastShapes("where", a.shape, b.shape));
+  if (condition.dtype !== "bool") throw new DTypeError(`where: the condition must be bool, got ${condition.dtype}`);
+  return applyPrimitive("where", [broadcastTo(condition, shape), broadcastTo(cast(a, dtype), shape), broadcastTo(cast(b, dtype), shape)]);
+}
+
+/** The same values; gradients stop here. */
+export const stopGradient = (x: Tensor): Tensor => applyPrimitive("stopGradient", [x]);
+/** The same values, computed only after `after` is known; never merged with an equal expression (recomputation). */
+export const barrier = (x: Tensor, after: Tensor): Tensor => applyPrimitive("barrier", [x, after]);

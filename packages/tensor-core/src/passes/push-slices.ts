@@ -1,0 +1,88 @@
+import { type Node, type Tensor, topologicalOrder } from "../graph.js";
+import { slice } from "../ops/movement.js";
+import { BINARY, UNARY } from "../plan.js";
+import { applyPrimitive } from "../primitives.js";
+import { sizeOf } from "../shape.js";
+import { graphInputs, isLeaf, rewriteGraph } from "../transforms/rewrite.js";
+
+const POINTWISE = new Set<string>([...UNARY, ...BINARY, "where", "cast", "stopGradient"]);
+
+/** What a slice takes of one axis. */
+interface Range {
+  readonly start: number;
+  readonly size: number;
+  readonly step: number;
+}
+
+const whole = (n: number): Range => ({ start: 0, size: n, step: 1 });
+
+/** The part of `x` in a box; the whole of it is `x` itself. */
+function cut(x: Tensor, box: readonly Range[]): Tensor {
+  return slice(x, box.map(({ start, size, step }) => [start, size === 0 ? start : start + (size - 1) * step + 1]), box.map((r) => r.step));
+}
+
+const sizes = (box: readonly Range[]): number[] => box.map((r) => r.size);
+
+/** The slice `box` of a call's result as a call on slices of its inputs; undefined where it does not go through. */
+function push({ op, attrs, inputs, outputs }: Node, box: readonly Range[]): Tensor | undefined {
+  const shape = outputs[0]!.shape;
+  const rank = shape.length;
+  if (POINTWISE.has(op)) return applyPrimitive(op, inputs.map((t) => cut(t, box)), attrs);
+  const [x, y] = inputs;
+  switch (op) {
+    case "full":
+      return applyPrimitive("full", [], { ...attrs, shape: sizes(box) });
+    case "transpose": {
+      const axes = attrs.axes as number[];
+      return applyPrimitive("transpose", [cut(x!, axes.map((_, i) => box[axes.indexOf(i)]!))], { axes });
+    }
+    case "broadcast":
+      return applyPrimitive("broadcast", [cut(x!, box.map((r, i) => (x!.shape[i] === shape[i] ? r : whole(1))))], { shape: sizes(box) });
+    case "slice": {
+      const [start, step] = [attrs.start as number[], attrs.step as number[]];
+      return cut(x!, box.map((r, i) => ({ start: start[i]! + r.start * step[i]!, size: r.size, step: step[i]! * r.step })));
+    }
+    case "matmul": {
+      const lead = box.slice(0, -2);
+      const k = whole(x!.shape[rank - 1]!);
+      return applyPrimitive("matmul", [cut(x!, [...lead, box[rank - 2]!, k]), cut(y!, [...lead, k, box[rank - 1]!])]);
+    }
+    case "gather": {
+      const axis = attrs.axis as number;
+      const behind = axis + y!.shape.length;
+      const table = [...box.slice(0, axis), whole(x!.shape[axis]!), ...box.slice(behind)];
+      return applyPrimitive("gather", [cut(x!, table), cut(y!, box.slice(axis, behind))], attrs);
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Nodes that are used by slices alone, which together take no more than there is: computing only those parts never costs more. */
+function sliceable(outputs: readonly Tensor[]): Set<Node> {
+  const taken = new Map<Node, number>();
+  const take = (t: Tensor, elements: number): void => void taken.set(t.node, (taken.get(t.node) ?? 0) + elements);
+  for (const t of outputs) take(t, Infinity);
+  for (const node of topologicalOrder(outputs, graphInputs)) for (const t of graphInputs(node)) take(t, node.op === "slice" ? sizeOf(node.outputs[0]!.shape) : Infinity);
+  return new Set([...taken].filter(([node, elements]) => !isLeaf(node) && !node.composite && elements <= sizeOf(node.outputs[0]!.shape)).map(([node]) => node));
+}
+
+/**
+ * Moves slices toward the leaves, so that "rows 0–255 of W + s·B·A" reads and computes only those rows. A slice stops
+ * where it does not go through (reductions over the axis, reshapes, convolutions) or where the whole is needed anyway.
+ */
+export function pushSlices(outputs: readonly Tensor[]): Tensor[] {
+  let current = [...outputs];
+  for (let changed = true; changed; ) {
+    changed = false;
+    const candidates = sliceable(current);
+    current = rewriteGraph(current, (node, inputs) => {
+      if (node.op !== "slice" || !candidates.has(node.inputs[0]!.node) || isLeaf(inputs[0]!.node)) return undefined;
+      const [start, size, step] = [node.attrs.start, node.attrs.size, node.attrs.step] as number[][];
+      const result = push(inputs[0]!.node, start!.map((s, i) => ({ start: s, size: size![i]!, step: step![i]! })));
+      changed ||= result !== undefined;
+      return result && [result];
+    });
+  }
+  return current;
+}

@@ -1,0 +1,58 @@
+import { roundTo } from "../convert/storage.js";
+import type { Instruction, Operand, Program } from "../plan.js";
+import { sizeOf } from "../shape.js";
+import { binaryFunction, REDUCTIONS, unaryFunction } from "./scalar.js";
+import { type Memory, readOperand, writeOperand } from "./views.js";
+
+/**
+ * Runs a fused program one instruction at a time over whole arrays: f64 arithmetic, each instruction rounded to
+ * its dtype. Reductions accumulate in f64.
+ */
+export function runProgram(memory: Memory, program: Program, inputs: readonly Operand[], outputs: readonly Operand[]): void {
+  const total = sizeOf(program.shape);
+  const rowLength = sizeOf(program.shape.slice(program.shape.length - program.reduced));
+  const values: Float64Array[] = [];
+  for (const instruction of program.instructions) values.push(evaluate(instruction));
+  program.outputs.forEach(({ value, perRow }, i) => {
+    const all = values[value]!;
+    writeOperand(memory, outputs[i]!, perRow ? Float64Array.from({ length: total / rowLength }, (_, row) => all[row * rowLength]!) : all);
+  });
+
+  function evaluate(i: Instruction): Float64Array {
+    const round = (x: number): number => roundTo(x, i.dtype);
+    switch (i.op) {
+      case "load":
+        return readOperand(memory, inputs[i.input]!);
+      case "const":
+        return new Float64Array(total).fill(round(i.value));
+      case "index": {
+        const stride = sizeOf(program.shape.slice(i.axis + 1));
+        return Float64Array.from({ length: total }, (_, at) => Math.floor(at / stride) % program.shape[i.axis]!);
+      }
+      case "where":
+        return values[i.b]!.map((b, at) => (values[i.a]![at] !== 0 ? b : values[i.c]![at]!));
+      case "reduce": {
+        const { start, step } = REDUCTIONS[i.how];
+        const x = values[i.a]!;
+        const result = new Float64Array(total);
+        for (let row = 0; row < total; row += rowLength) {
+          let acc = start;
+          for (let k = 0; k < rowLength; k++) acc = step(acc, x[row + k]!);
+          result.fill(round(acc), row, row + rowLength);
+        }
+        return result;
+      }
+      case "cast":
+        return values[i.a]!.map(round);
+      default: {
+        if ("b" in i) {
+          const f = binaryFunction(i.op, program.instructions[i.a]!.dtype);
+          const b = values[i.b]!;
+          return values[i.a]!.map((a, at) => round(f(a, b[at]!)));
+        }
+        const f = unaryFunction(i.op);
+        return values[i.a]!.map((a) => round(f(a)));
+      }
+    }
+  }
+}

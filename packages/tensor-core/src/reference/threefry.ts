@@ -1,0 +1,30 @@
+const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
+
+/**
+ * Threefry-2x32 with 20 rounds: `count` random 32-bit integers (signed) from a two-word key. Element i is word
+ * i mod 2 of block ⌊i/2⌋.
+ * @see Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011); the Random123 library.
+ */
+export function threefry(key: ArrayLike<number>, count: number): Int32Array {
+  const k0 = key[0]! | 0;
+  const k1 = key[1]! | 0;
+  const schedule = [k0, k1, k0 ^ k1 ^ 0x1bd11bda];
+  const out = new Int32Array(count);
+  for (let i = 0; i < count; i += 2) {
+    let x = ((i / 2) | 0) + k0;
+    let y = k1;
+    for (let round = 0; round < 20; round++) {
+      x = (x + y) | 0;
+      const r = ROTATIONS[round % 8]!;
+      y = ((y << r) | (y >>> (32 - r))) ^ x;
+      if (round % 4 === 3) {
+        const s = (round + 1) / 4;
+        x = (x + schedule[s % 3]!) | 0;
+        y = (y + schedule[(s + 1) % 3]! + s) | 0;
+      }
+    }
+    out[i] = x;
+    if (i + 1 < count) out[i + 1] = y;
+  }
+  return out;
+}

@@ -1,0 +1,33 @@
+import { isFloat } from "../dtype.js";
+import type { Node, Tensor } from "../graph.js";
+import { ones } from "../ops/create.js";
+import { cast } from "../ops/elementwise.js";
+import { reshape, transpose } from "../ops/movement.js";
+import { applyPrimitive } from "../primitives.js";
+import { sizeOf } from "../shape.js";
+import { rewriteGraph } from "../transforms/rewrite.js";
+
+/**
+ * Brings every reduction into the one form that fused programs have: over trailing axes.
+ * A float sum over leading axes becomes a product with a row of ones, which reads memory in order; any other
+ * reduction moves its axes to the end.
+ */
+export function normalizeReductions(outputs: readonly Tensor[]): Tensor[] {
+  return rewriteGraph(outputs, (node: Node, inputs) => {
+    if (node.op !== "reduce") return undefined;
+    const [x] = inputs as [Tensor];
+    const axes = node.attrs.axes as readonly number[];
+    const rank = x.shape.length;
+    if (axes.every((a, i) => a === rank - axes.length + i)) return undefined;
+    const { shape, dtype } = node.outputs[0]!;
+    const leading = axes.every((a, i) => a === i);
+    if (leading && node.attrs.how === "sum" && isFloat(x.dtype)) {
+      const count = sizeOf(x.shape.slice(0, axes.length));
+      const flat = reshape(x, [count, x.size / Math.max(1, count)]);
+      return [cast(reshape(applyPrimitive("matmul", [ones([1, count], x.dtype), flat]), shape), dtype)];
+    }
+    const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+    const moved = transpose(x, [...kept, ...axes]);
+    return [applyPrimitive("reduce", [moved], { how: node.attrs.how!, axes: axes.map((_, i) => kept.length + i) })];
+  });
+}

@@ -1,0 +1,68 @@
+import type { BufferSpec, Step } from "../plan.js";
+
+/** Alignment of buffers in the arena: a cache line, and what WebGPU asks of a storage offset divides into it with dynamic offsets of 256. */
+export const ALIGNMENT = 256;
+
+interface Block {
+  readonly buffers: number[];
+  readonly bytes: number;
+  first: number;
+  last: number;
+  offset: number;
+}
+
+/** An elementwise step may write over an input that nobody reads afterwards, if both are the same dense bytes. */
+function inPlacePairs(steps: readonly Step[], blocks: ReadonlyMap<number, Block>): [input: number, output: number][] {
+  const pairs: [number, number][] = [];
+  steps.forEach((step, at) => {
+    if (step.kind !== "fused" || step.program.reduced > 0) return;
+    const free = step.inputs.filter((operand) => {
+      const block = blocks.get(operand.buffer);
+      const dense = operand.offset === 0 && JSON.stringify(operand.strides) === JSON.stringify(step.outputs[0]?.strides) && JSON.stringify(operand.shape) === JSON.stringify(step.outputs[0]?.shape);
+      return block?.last === at && dense && step.inputs.filter((i) => i.buffer === operand.buffer).length === 1;
+    });
+    for (const output of step.outputs) {
+      const mine = blocks.get(output.buffer);
+      const match = mine && free.findIndex((operand) => operand.dtype === output.dtype && blocks.get(operand.buffer)!.bytes === mine.bytes);
+      if (match === undefined || match < 0) continue;
+      pairs.push([free.splice(match, 1)[0]!.buffer, output.buffer]);
+    }
+  });
+  return pairs;
+}
+
+/**
+ * Places scratch buffers in one arena: largest first, each at the lowest offset that is free while it lives.
+ * @returns the buffers with offsets and the size of the arena in bytes
+ */
+export function planMemory(steps: readonly Step[], buffers: readonly { readonly role: BufferSpec["role"]; readonly bytes: number }[]): { buffers: BufferSpec[]; scratchBytes: number } {
+  const blocks = new Map<number, Block>();
+  steps.forEach((step, at) => {
+    for (const { buffer } of [...step.inputs, ...step.outputs]) {
+      if (buffers[buffer]!.role !== "scratch") continue;
+      const block = blocks.get(buffer) ?? { buffers: [buffer], bytes: buffers[buffer]!.bytes, first: at, last: at, offset: 0 };
+      block.last = at;
+      blocks.set(buffer, block);
+    }
+  });
+  for (const [input, output] of inPlacePairs(steps, blocks)) {
+    const [kept, gone] = [blocks.get(input)!, blocks.get(output)!];
+    if (kept === gone) continue;
+    kept.last = gone.last;
+    kept.buffers.push(...gone.buffers);
+    for (const id of gone.buffers) blocks.set(id, kept);
+  }
+  const placed: Block[] = [];
+  let scratchBytes = 0;
+  for (const block of [...new Set(blocks.values())].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+    const alive = placed.filter((p) => p.first <= block.last && block.first <= p.last).sort((a, b) => a.offset - b.offset);
+    for (const p of alive) {
+      if (block.offset + block.bytes <= p.offset) break;
+      block.offset = Math.max(block.offset, Math.ceil((p.offset + p.bytes) / ALIGNMENT) * ALIGNMENT);
+    }
+    placed.push(block);
+    scratchBytes = Math.max(scratchBytes, block.offset + block.bytes);
+  }
+  const specs = buffers.map(({ role, bytes }, id): BufferSpec => (role === "scratch" ? { role, bytes, offset: blocks.get(id)?.offset ?? 0 } : { role, bytes }));
+  return { buffers: specs, scratchBytes };
+}

@@ -1,0 +1,194 @@
+import type { CompositeCall } from "../backend.js";
+import { bytesPerElement } from "../dtype.js";
+import { makeNode, type Node, Tensor } from "../graph.js";
+import { mergeCommonSubexpressions } from "../passes/common-subexpressions.js";
+import { expandComposites } from "../passes/expand-composites.js";
+import { pushSlices } from "../passes/push-slices.js";
+import { simplify } from "../passes/simplify.js";
+import type { BufferSpec, Operand, Plan, Step } from "../plan.js";
+import { contiguousStrides, sizeOf } from "../shape.js";
+import { isLeaf } from "../transforms/rewrite.js";
+import { normalizeReductions } from "./lower-graph.js";
+import { planMemory } from "./memory.js";
+import { Partition } from "./partition.js";
+import { buildProgram } from "./program-builder.js";
+import { Unit } from "./units.js";
+import { isDense, isMovement, type View } from "./views.js";
+
+/** A plan and the leaves that its inputs are. */
+export interface Planned {
+  readonly plan: Plan;
+  /** `plan.inputs` in order: the place-holders asked for, then every other leaf of the graph. */
+  readonly leaves: readonly Tensor[];
+}
+
+/** The graph as backends see it: without unclaimed composites, simplified, slices pushed down, reductions in one form, nothing twice. */
+export function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean): Tensor[] {
+  const passes = [(t: Tensor[]) => expandComposites(t, claims), simplify, pushSlices, normalizeReductions, simplify, mergeCommonSubexpressions];
+  return passes.reduce((graph, pass) => pass(graph), [...outputs]);
+}
+
+/**
+ * Makes a plan of a graph: passes, fusion, buffers, order of steps.
+ * @param outputs what to compute
+ * @param inputs place-holders that become the first inputs of the plan, used or not
+ * @param claims the composites that the backend runs itself
+ */
+export function planGraph(outputs: readonly Tensor[], inputs: readonly Tensor[], claims: (call: CompositeCall) => boolean): Planned {
+  return new Planner(optimize(outputs, claims), inputs).finish();
+}
+
+const key = (t: Tensor): string => `${t.node.id}.${t.index}`;
+
+class Planner {
+  private readonly outputs: readonly Tensor[];
+  private readonly partition: Partition;
+  private readonly buffers: { role: BufferSpec["role"]; bytes: number }[] = [];
+  private readonly bufferOf = new Map<string, number>();
+  private readonly leaves: Tensor[] = [];
+  private readonly steps: Step[] = [];
+  private readonly emitted = new Set<Unit | Node>();
+  /** Members of fused units that somebody reads from memory. */
+  private readonly stored = new Map<Unit, Map<string, Tensor>>();
+
+  constructor(outputs: readonly Tensor[], inputs: readonly Tensor[]) {
+    this.outputs = outputs;
+    this.partition = new Partition(outputs);
+    for (const t of inputs) this.leaf(t);
+    this.findStored();
+  }
+
+  finish(): Planned {
+    const results = this.outputs.map((t) => this.output(t));
+    const { buffers, scratchBytes } = planMemory(this.steps, this.buffers);
+    const bound = buffers.reduce((sum, b) => sum + (b.role === "scratch" ? 0 : b.bytes), 0);
+    const plan: Plan = { buffers, steps: this.steps, inputs: this.leaves.map((t) => this.bufferOf.get(key(t))!), outputs: results, scratchBytes, peakBytes: bound + scratchBytes };
+    return { plan, leaves: this.leaves };
+  }
+
+  /** Every tensor that a unit reads through memory, so that the unit that makes it knows to store it. */
+  private findStored(): void {
+    const read = (t: Tensor): void => {
+      const { base } = this.partition.view(t);
+      const unit = this.partition.unit(base.node);
+      if (!unit?.fused) return;
+      const results = this.stored.get(unit) ?? new Map<string, Tensor>();
+      this.stored.set(unit, results.set(key(base), base));
+    };
+    this.outputs.forEach(read);
+    for (const unit of this.partition.units) {
+      if (unit.mergedInto) continue;
+      if (!unit.fused) unit.nodes[0]!.inputs.forEach(read);
+      else for (const view of buildProgram(this.partition, unit, []).loads) read(view.base);
+    }
+  }
+
+  private allocate(t: Tensor, role: BufferSpec["role"]): number {
+    const id = this.buffers.push({ role, bytes: t.size * bytesPerElement(t.dtype) }) - 1;
+    this.bufferOf.set(key(t), id);
+    return id;
+  }
+
+  private leaf(t: Tensor): number {
+    const known = this.bufferOf.get(key(t));
+    if (known !== undefined) return known;
+    this.leaves.push(t);
+    return this.allocate(t, "input");
+  }
+
+  private operand(view: View): Operand {
+    this.compute(view.base.node);
+    const buffer = this.bufferOf.get(key(view.base)) ?? this.leaf(view.base);
+    return { buffer, dtype: view.base.dtype, shape: view.shape, strides: view.strides, offset: view.offset };
+  }
+
+  private whole(t: Tensor): Operand {
+    const buffer = this.bufferOf.get(key(t)) ?? this.allocate(t, "scratch");
+    return { buffer, dtype: t.dtype, shape: t.shape, strides: contiguousStrides(t.shape), offset: 0 };
+  }
+
+  /** A contiguous operand: the view itself, or a copy of it. */
+  private dense(t: Tensor): Operand {
+    const view = this.partition.view(t);
+    return isDense(view) ? this.operand(view) : this.copy(view, "scratch");
+  }
+
+  private copy(view: View, role: "scratch" | "output"): Operand {
+    const target = new Tensor(makeNode("copy", [view.base], {}, [{ shape: view.shape, dtype: view.base.dtype }]));
+    const source = this.operand(view);
+    this.allocate(target, role);
+    const program = { shape: view.shape, reduced: 0, instructions: [{ op: "load", dtype: target.dtype, input: 0 }], outputs: [{ value: 0, perRow: false }] } as const;
+    this.steps.push({ kind: "fused", program, inputs: [source], outputs: [this.whole(target)] });
+    return this.whole(target);
+  }
+
+  private output(t: Tensor): Operand {
+    const view = this.partition.view(t);
+    const { base } = view;
+    const operand = this.operand(view);
+    const spec = this.buffers[operand.buffer]!;
+    const complete = isDense(view) && view.offset === 0 && sizeOf(view.shape) === base.size;
+    if (complete && spec.role === "input") return operand;
+    if (complete && spec.role === "scratch") {
+      spec.role = "output";
+      return operand;
+    }
+    return this.copy(view, "output");
+  }
+
+  /** Emits the steps that a node needs, and its own; iterative, since graphs are deep. */
+  private compute(node: Node): void {
+    const stack: (Unit | Node)[] = [];
+    const push = (n: Node): void => {
+      const item = this.partition.unit(n) ?? (isLeaf(n) || isMovement(n) ? undefined : n);
+      if (item && !this.emitted.has(item)) stack.push(item);
+    };
+    push(node);
+    while (stack.length > 0) {
+      const item = stack[stack.length - 1]!;
+      if (this.emitted.has(item)) {
+        stack.pop();
+        continue;
+      }
+      const waiting = item instanceof Unit ? this.dependencies(item) : [];
+      const open = waiting.filter((u) => !this.emitted.has(u));
+      if (open.length > 0) {
+        stack.push(...open);
+        continue;
+      }
+      stack.pop();
+      this.emitted.add(item);
+      if (item instanceof Unit) this.emit(item);
+      else this.emitConstant(item);
+    }
+  }
+
+  private dependencies(unit: Unit): Unit[] {
+    const before = new Set(unit.nodes.flatMap((n) => n.inputs.flatMap((t) => [...this.partition.producersOf(t)])));
+    before.delete(unit);
+    return [...before].reverse();
+  }
+
+  private emit(unit: Unit): void {
+    if (unit.fused) {
+      const results = [...(this.stored.get(unit)?.values() ?? [])];
+      const { program, loads } = buildProgram(this.partition, unit, results);
+      const inputs = loads.map((v) => this.operand(v));
+      this.steps.push({ kind: "fused", program, inputs, outputs: results.map((t) => this.whole(t)) });
+      return;
+    }
+    const [node] = unit.nodes as [Node];
+    const anyStrides = node.op === "matmul";
+    const inputs = node.inputs.map((t) => (anyStrides ? this.operand(this.partition.view(t)) : this.dense(t)));
+    const outputs = node.outputs.map((_, i) => this.whole(new Tensor(node, i)));
+    this.steps.push({ kind: node.composite ? "composite" : "op", op: node.op, attrs: node.attrs, inputs, outputs });
+  }
+
+  /** A `full` or `iota` that must lie in memory after all. */
+  private emitConstant(node: Node): void {
+    const t = new Tensor(node);
+    const unit = new Unit(-1, node, t.shape, true);
+    const { program } = buildProgram(this.partition, unit, [t]);
+    this.steps.push({ kind: "fused", program, inputs: [], outputs: [this.whole(t)] });
+  }
+}

@@ -1,0 +1,79 @@
+import { type DType, isFloat } from "../dtype.js";
+import type { Node, Tensor } from "../graph.js";
+import type { BinaryOp, Instruction, Program, ReduceOp, UnaryOp } from "../plan.js";
+import { sameShape } from "../shape.js";
+import type { Partition } from "./partition.js";
+import { type Kind, kindIn, type Unit } from "./units.js";
+import { isDense, isMovement, type View } from "./views.js";
+
+/** A fused program with the views that it loads. */
+export interface Draft {
+  readonly program: Program;
+  readonly loads: readonly View[];
+  /** The tensors that its outputs are, in order. */
+  readonly results: readonly Tensor[];
+}
+
+/** A view of row values (`lead` shape, maybe with 1s behind) or of full values as a view over the whole space. */
+function overSpace(view: View, space: readonly number[]): View {
+  if (sameShape(view.shape, space)) return view;
+  const lead = view.strides.slice(0, space.length).filter((_, i) => i < view.shape.length);
+  const strides = space.map((d, i) => (view.shape[i] === d ? (lead[i] ?? 0) : 0));
+  return { ...view, shape: space, strides };
+}
+
+/** Writes the program of one unit. `results` are its members that others read. */
+export function buildProgram(partition: Partition, unit: Unit, results: readonly Tensor[]): Draft {
+  const { space, reduced } = unit;
+  const instructions: Instruction[] = [];
+  const loads: View[] = [];
+  const known = new Map<string, number>();
+  const values = new Map<Node, number>();
+
+  const emit = (i: Instruction): number => instructions.push(i) - 1;
+  const once = (key: string, i: () => Instruction): number => {
+    let at = known.get(key);
+    if (at === undefined) known.set(key, (at = emit(i())));
+    return at;
+  };
+  const constant = (value: number, dtype: DType): number => once(`const ${Object.is(value, -0) ? "-0" : value} ${dtype}`, () => ({ op: "const", dtype, value }));
+
+  /** Arithmetic runs in f32 and i32; storage dtypes narrower than that are rounded after every operation, as when run one by one. */
+  const rounded = (dtype: DType, make: (wide: DType) => Instruction): number => {
+    if (dtype === "f32" || dtype === "i32" || dtype === "bool") return emit(make(dtype));
+    const a = emit(make(isFloat(dtype) ? "f32" : "i32"));
+    return emit({ op: "cast", dtype, a });
+  };
+
+  const operand = (t: Tensor, kind: Kind): number => {
+    const member = partition.member(unit, t, kind);
+    if (member) return values.get(member)!;
+    const view = partition.view(t);
+    const { op, attrs } = view.base.node;
+    if (op === "full") return constant(attrs.value as number, t.dtype);
+    const spread = overSpace(view, space);
+    if (op === "iota" && sameShape(view.base.shape, space) && isDense(spread)) return once(`index ${attrs.axis}`, () => ({ op: "index", dtype: "i32", axis: attrs.axis as number }));
+    return once(`load ${view.base.node.id}.${view.base.index} ${spread.strides} ${spread.offset}`, () => ({ op: "load", dtype: t.dtype, input: loads.push(spread) - 1 }));
+  };
+
+  const write = (node: Node): number => {
+    const { dtype } = node.outputs[0]!;
+    if (isMovement(node)) return operand(node.inputs[0]!, "full"); // a reshape that needs a copy
+    if (node.op === "full") return constant(node.attrs.value as number, dtype);
+    if (node.op === "iota") return once(`index ${node.attrs.axis}`, () => ({ op: "index", dtype: "i32", axis: node.attrs.axis as number }));
+    const kind = node.op === "reduce" ? "full" : kindIn(space, reduced, node.outputs[0]!.shape)!;
+    const [a, b, c] = node.inputs.map((t) => operand(t, kind)) as [number, number, number];
+    if (node.op === "reduce") return rounded(dtype, (wide) => ({ op: "reduce", dtype: wide, how: node.attrs.how as ReduceOp, a }));
+    if (node.op === "cast") return emit({ op: "cast", dtype, a });
+    if (node.op === "where") return emit({ op: "where", dtype, a, b, c });
+    if (node.inputs.length === 2) return rounded(dtype, (wide) => ({ op: node.op as BinaryOp, dtype: wide, a, b }));
+    return rounded(dtype, (wide) => ({ op: node.op as UnaryOp, dtype: wide, a }));
+  };
+
+  for (const node of unit.nodes) values.set(node, write(node));
+  const outputs = results.map(({ node }) => ({
+    value: values.get(node)!,
+    perRow: reduced > 0 && !isMovement(node) && (node.op === "reduce" || kindIn(space, reduced, node.outputs[0]!.shape) === "row"),
+  }));
+  return { program: { shape: space, reduced, instructions, outputs }, loads, results };
+}

@@ -1,0 +1,49 @@
+import { rebuildNode } from "../composite.js";
+import { type Node, Tensor, topologicalOrder } from "../graph.js";
+
+/** What a rewrite makes of a node whose inputs are already rewritten: its new results, or undefined to keep it. */
+export type Visit = (node: Node, inputs: readonly Tensor[]) => readonly Tensor[] | undefined;
+
+/** True for nodes that are given, not computed: constants, place-holders and results that already lie in memory. */
+export function isLeaf(node: Node): boolean {
+  return node.op === "constant" || node.op === "input" || node.realized.every((r) => r !== undefined);
+}
+
+/** The inputs of a node that still have to be computed. */
+export function graphInputs(node: Node): readonly Tensor[] {
+  return isLeaf(node) ? [] : node.inputs;
+}
+
+/**
+ * The graph of `outputs` with every node replaced by what `visit` makes of it, inputs first. Nodes whose inputs did
+ * not change are kept as they are, so untouched parts stay shared with the old graph.
+ */
+export function rewriteGraph(outputs: readonly Tensor[], visit: Visit): Tensor[] {
+  const results = new Map<Node, readonly Tensor[]>();
+  const get = (t: Tensor): Tensor => results.get(t.node)?.[t.index] ?? t;
+  for (const node of topologicalOrder(outputs, graphInputs)) {
+    const inputs = graphInputs(node).map(get);
+    const replaced = visit(node, inputs);
+    if (replaced) results.set(node, replaced);
+    else if (inputs.some((t, i) => t.node !== node.inputs[i]!.node || t.index !== node.inputs[i]!.index)) results.set(node, rebuildNode(node, inputs));
+  }
+  return outputs.map(get);
+}
+
+/** The graph of `outputs` with some tensors replaced; what lies behind them is not visited. */
+export function substitute(outputs: readonly Tensor[], from: readonly Tensor[], to: readonly Tensor[]): Tensor[] {
+  const replaced = new Map<Node, Tensor[]>();
+  from.forEach((t, i) => {
+    const list = replaced.get(t.node) ?? t.node.outputs.map((_, k) => new Tensor(t.node, k));
+    list[t.index] = to[i]!;
+    replaced.set(t.node, list);
+  });
+  const results = new Map<Node, readonly Tensor[]>(replaced);
+  const get = (t: Tensor): Tensor => results.get(t.node)?.[t.index] ?? t;
+  for (const node of topologicalOrder(outputs, (n) => (replaced.has(n) ? [] : graphInputs(n)))) {
+    if (results.has(node) || isLeaf(node)) continue;
+    const inputs = node.inputs.map(get);
+    if (inputs.some((t, i) => t !== node.inputs[i])) results.set(node, rebuildNode(node, inputs));
+  }
+  return outputs.map(get);
+}
