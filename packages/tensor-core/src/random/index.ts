@@ -1,0 +1,2 @@
+export { torchKaimingUniform, torchNormal, torchRandperm, torchUniform } from "./distributions.js";
+export { TorchGenerator, torchGenerator } from "./mt19937.js";
