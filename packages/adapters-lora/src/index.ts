@@ -1,1 +1,3 @@
-export {};
+export { type Initialised, initLora, residualWeight } from "./init/init.js";
+export { LORA_FIELDS, LoraConfig, type LoraConfigFields, loraScaling } from "./lora/config.js";
+export { LORA } from "./lora/lora.js";

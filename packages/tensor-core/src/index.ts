@@ -1,3 +1,23 @@
+export {
+  boolean,
+  dropout,
+  type Field,
+  type FieldTable,
+  finite,
+  integer,
+  MAX_RANK,
+  oneOf,
+  opaque,
+  pattern,
+  readFields,
+  stringList,
+  stringOrList,
+  writeFields,
+} from "./adapter/config.js";
+export { type Attached, countParameters, forwardAdapters, mergeBias, mergeWeight, type MergeWeightOptions, unmergeWeight } from "./adapter/derive.js";
+export { AdaptedLayer } from "./adapter/adapted-layer.js";
+export { type BaseLayer, biasLike, type ConvSpec, convLike, featuresOf, forwardBase, isConv, type LayerKind, type LayerSpec, matrixShape } from "./adapter/layer.js";
+export type { AdapterContext, AdapterMethod, Init, ParameterSpec, Params, Rounding } from "./adapter/method.js";
 export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
 export { compile, type Compiled, type CompiledFunction } from "./compile.js";
 export { callComposite, type Composite } from "./composite.js";
@@ -47,6 +67,7 @@ export { createReferenceBackend, operandBytes, outputBuffers, runReferenceStep, 
 export { REFERENCE_KERNELS, type ReferenceKernel, runReferenceOp } from "./reference/kernels.js";
 export { runProgram } from "./reference/program.js";
 export { type Memory, readOperand, writeOperand } from "./reference/views.js";
+export { TorchGenerator, torchGenerator, torchKaimingUniform, torchNormal, torchRandperm, torchUniform } from "./random/index.js";
 export { planGraph, type Planned } from "./schedule/plan-graph.js";
 export { broadcastShapes, contiguousStrides, isContiguous, sameShape, type Shape, sizeOf } from "./shape.js";
 export { checkpoint } from "./transforms/checkpoint.js";

@@ -1,0 +1,104 @@
+import { boolean, dropout, type FieldTable, finite, integer, MAX_RANK, oneOf, opaque, pattern, readFields, stringList, stringOrList } from "@weft/tensor-core";
+
+/** PEFT 0.21.2's `LoraConfig` fields and defaults. @see peft `tuners/lora/config.py` */
+export const LORA_FIELDS: FieldTable = {
+  r: integer(8, 1, MAX_RANK),
+  lora_alpha: finite(8),
+  lora_dropout: dropout(),
+  target_modules: stringOrList(),
+  exclude_modules: stringOrList(),
+  fan_in_fan_out: boolean(false),
+  bias: oneOf("none", ["none", "all", "lora_only"]),
+  use_rslora: boolean(false),
+  modules_to_save: stringList(),
+  init_lora_weights: { fallback: true, check: (v) => typeof v === "boolean" || (typeof v === "string" && INITS.test(v)), expected: "true, false or the name of an initialisation" },
+  layers_to_transform: { fallback: null, check: (v) => v === null || Number.isInteger(v) || (Array.isArray(v) && v.every(Number.isInteger)), expected: "an integer or a list of integers" },
+  layers_pattern: stringOrList(),
+  rank_pattern: pattern(1, MAX_RANK, true),
+  alpha_pattern: pattern(-Number.MAX_VALUE, Number.MAX_VALUE, false),
+  use_dora: boolean(false),
+  lora_bias: boolean(false),
+  target_parameters: stringList(),
+  trainable_token_indices: opaque(),
+  layer_replication: opaque(),
+  ensure_weight_tying: boolean(false),
+  alora_invocation_tokens: opaque(),
+  use_qalora: boolean(false),
+  qalora_group_size: integer(16, 1, 2 ** 31 - 1),
+  use_bdlora: opaque(),
+  kasa_config: opaque(),
+  arrow_config: opaque(),
+  monteclora_config: opaque(),
+  velora_config: opaque(),
+  loftq_config: opaque({}),
+  eva_config: opaque(),
+  corda_config: opaque(),
+  lora_ga_config: opaque(),
+  megatron_config: opaque(),
+  megatron_core: opaque("megatron.core"),
+};
+
+const INITS = /^(gaussian|orthogonal|olora|pissa(_niter_\d+)?|eva|loftq|corda|lora_ga|mica)$/;
+
+/** The config of a LoRA adapter. Every field has PEFT's default. */
+export interface LoraConfigFields {
+  /** Rank of the update. */
+  readonly r: number;
+  /** The update is scaled by alpha / r (rsLoRA: alpha / √r). */
+  readonly loraAlpha: number;
+  readonly loraDropout: number;
+  readonly targetModules: string | readonly string[] | null;
+  readonly excludeModules: string | readonly string[] | null;
+  /** Base weights are stored [in, out]. */
+  readonly fanInFanOut: boolean;
+  readonly bias: "none" | "all" | "lora_only";
+  readonly useRslora: boolean;
+  readonly modulesToSave: readonly string[] | null;
+  readonly initLoraWeights: boolean | string;
+  readonly layersToTransform: number | readonly number[] | null;
+  readonly layersPattern: string | readonly string[] | null;
+  readonly rankPattern: { readonly [module: string]: number };
+  readonly alphaPattern: { readonly [module: string]: number };
+  /** Weight-decomposed LoRA: direction and magnitude apart. */
+  readonly useDora: boolean;
+  /** B has a bias. */
+  readonly loraBias: boolean;
+  readonly targetParameters: readonly string[] | null;
+  readonly trainableTokenIndices: readonly number[] | { readonly [embedding: string]: readonly number[] } | null;
+}
+
+/** A checked LoRA config. Takes PEFT's JSON (snake_case) or camelCase; absent fields have PEFT's defaults. @throws ConfigError naming the field */
+export class LoraConfig implements LoraConfigFields {
+  declare readonly r: number;
+  declare readonly loraAlpha: number;
+  declare readonly loraDropout: number;
+  declare readonly targetModules: string | readonly string[] | null;
+  declare readonly excludeModules: string | readonly string[] | null;
+  declare readonly fanInFanOut: boolean;
+  declare readonly bias: "none" | "all" | "lora_only";
+  declare readonly useRslora: boolean;
+  declare readonly modulesToSave: readonly string[] | null;
+  declare readonly initLoraWeights: boolean | string;
+  declare readonly layersToTransform: number | readonly number[] | null;
+  declare readonly layersPattern: string | readonly string[] | null;
+  declare readonly rankPattern: { readonly [module: string]: number };
+  declare readonly alphaPattern: { readonly [module: string]: number };
+  declare readonly useDora: boolean;
+  declare readonly loraBias: boolean;
+  declare readonly targetParameters: readonly string[] | null;
+  declare readonly trainableTokenIndices: readonly number[] | { readonly [embedding: string]: readonly number[] } | null;
+
+  constructor(values: Partial<LoraConfigFields> | { readonly [name: string]: unknown } = {}) {
+    Object.assign(this, readFields(LORA_FIELDS, values as { readonly [name: string]: unknown }));
+  }
+
+  /** s = alpha / r, rsLoRA: alpha / √r. */
+  get scaling(): number {
+    return loraScaling(this);
+  }
+}
+
+/** s = alpha / r, rsLoRA (Kalajdzievski 2023): alpha / √r. */
+export function loraScaling(config: Pick<LoraConfigFields, "r" | "loraAlpha" | "useRslora">): number {
+  return config.loraAlpha / (config.useRslora ? Math.sqrt(config.r) : config.r);
+}

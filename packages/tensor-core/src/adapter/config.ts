@@ -1,0 +1,62 @@
+import { ConfigError } from "../errors.js";
+
+/** Check of one value of a config; `fallback` is what an absent field means (PEFT's default). */
+export interface Field {
+  readonly fallback: unknown;
+  readonly check: (value: unknown) => boolean;
+  /** What is expected, for the error: `an integer from 1 to 65536`. */
+  readonly expected: string;
+}
+
+/** The fields of a method's config under PEFT's names (snake_case). */
+export type FieldTable = { readonly [name: string]: Field };
+
+const isString = (v: unknown): boolean => typeof v === "string";
+const isList = (of: (v: unknown) => boolean) => (v: unknown): boolean => Array.isArray(v) && v.every(of);
+const isRecord = (of: (v: unknown) => boolean) => (v: unknown): boolean => typeof v === "object" && v !== null && !Array.isArray(v) && Object.values(v).every(of);
+const isFinite = (v: unknown): boolean => typeof v === "number" && Number.isFinite(v);
+
+export const integer = (fallback: number, low: number, high: number): Field => ({ fallback, check: (v) => Number.isInteger(v) && (v as number) >= low && (v as number) <= high, expected: `an integer from ${low} to ${high}` });
+export const finite = (fallback: number): Field => ({ fallback, check: isFinite, expected: "a finite number" });
+/** A probability that leaves something over: [0, 1). */
+export const dropout = (): Field => ({ fallback: 0, check: (v) => isFinite(v) && (v as number) >= 0 && (v as number) < 1, expected: "a number from 0 to below 1" });
+export const boolean = (fallback: boolean): Field => ({ fallback, check: (v) => typeof v === "boolean", expected: "true or false" });
+export const oneOf = <T>(fallback: T, values: readonly T[]): Field => ({ fallback, check: (v) => values.includes(v as T), expected: `one of ${values.map((v) => JSON.stringify(v)).join(", ")}` });
+export const stringOrList = (): Field => ({ fallback: null, check: (v) => v === null || isString(v) || isList(isString)(v), expected: "a string or a list of strings" });
+export const stringList = (): Field => ({ fallback: null, check: (v) => v === null || isList(isString)(v), expected: "a list of strings" });
+/** Module pattern → rank, alpha … */
+export const pattern = (low: number, high: number, whole: boolean): Field => ({
+  fallback: {},
+  check: (v) => v === null || isRecord((n) => isFinite(n) && (n as number) >= low && (n as number) <= high && (!whole || Number.isInteger(n)))(v),
+  expected: `an object of ${whole ? "integers" : "numbers"} from ${low} to ${high}`,
+});
+/** Anything; for fields that this method hands on without looking into them. */
+export const opaque = (fallback: unknown = null): Field => ({ fallback, check: () => true, expected: "anything" });
+
+/** Largest rank that a config may ask for: far beyond any use, small enough to bound memory. */
+export const MAX_RANK = 65536;
+
+const camel = (name: string): string => name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
+
+/**
+ * A config object (camelCase, defaults filled in) from values in either spelling. Unknown fields are left out; the caller
+ * keeps them for a round trip.
+ * @throws ConfigError naming the field, what was expected and what was found
+ */
+export function readFields(table: FieldTable, values: { readonly [name: string]: unknown }, file?: string): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(table)) {
+    const key = Object.hasOwn(values, name) ? name : camel(name);
+    const value = Object.hasOwn(values, key) && values[key] !== undefined ? values[key] : field.fallback;
+    if (!field.check(value) && value !== field.fallback) {
+      throw new ConfigError(`${name} is ${JSON.stringify(value)}, expected ${field.expected}`, { kind: "config-value", ...(file ? { file } : {}) });
+    }
+    result[camel(name)] = value;
+  }
+  return result;
+}
+
+/** The fields of a table that an object has, back in PEFT's spelling, defaults included. */
+export function writeFields(table: FieldTable, config: { readonly [name: string]: unknown }): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(table).map(([name, field]) => [name, config[camel(name)] ?? field.fallback]));
+}

@@ -1,0 +1,72 @@
+import { type DType, isFloat } from "../dtype.js";
+import { CapabilityError, DTypeError } from "../errors.js";
+import type { Tensor } from "../graph.js";
+import { add, cast, sub } from "../ops/elementwise.js";
+import { sizeOf } from "../shape.js";
+import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
+import type { AdapterContext, AdapterMethod, Params, Rounding } from "./method.js";
+
+export interface MergeWeightOptions {
+  readonly rounding?: Rounding;
+  /** Dtype of the result; that of the weight if not given. */
+  readonly dtype?: DType;
+  /** The weight before other adapters were merged into it; the weight itself if not given. */
+  readonly unmerged?: Tensor;
+}
+
+/** W' of a method and a weight, rounded as PEFT does. Lazy: slices of the result compute only those rows. @throws CapabilityError if the method cannot be merged */
+export function mergeWeight<C>(method: AdapterMethod<C>, weight: Tensor, params: Params, context: AdapterContext<C>, options: MergeWeightOptions = {}): Tensor {
+  if (!isFloat(weight.dtype)) throw new DTypeError(`merge: the base weight is ${weight.dtype}, not a float`);
+  const dtype = options.dtype ?? weight.dtype;
+  const rounding = options.rounding ?? "once";
+  const special = method.merge?.(weight, params, context, { rounding, dtype });
+  if (special) return special;
+  const transformed = method.transform?.(weight, params, context, options.unmerged ?? weight);
+  if (transformed) return cast(transformed, dtype);
+  if (!method.delta) throw new CapabilityError(`${method.name} has neither a delta nor a transform: it cannot be merged into a weight`);
+  const delta = method.delta(params, context);
+  return cast(add(cast(weight, "f32"), cast(rounding === "twice" ? cast(delta, weight.dtype) : delta, "f32")), dtype);
+}
+
+/** The bias after merging, in its own dtype; undefined if there is none to change. */
+export function mergeBias<C>(method: AdapterMethod<C>, bias: Tensor | undefined, params: Params, context: AdapterContext<C>): Tensor | undefined {
+  const delta = method.biasDelta?.(params, context);
+  if (!delta) return bias;
+  if (!bias) throw new CapabilityError(`${method.name}: the adapter has a bias, but the base layer has none to merge it into`, { hint: "keep the adapter unmerged, or give the base layer a bias of zeros" });
+  return cast(add(cast(bias, "f32"), cast(delta, "f32")), bias.dtype);
+}
+
+/** Takes an additive method's Δ out of a merged weight again; Δ is rounded to the weight's dtype, as PEFT does, so low precisions do not come back exactly. */
+export function unmergeWeight<C>(method: AdapterMethod<C>, weight: Tensor, params: Params, context: AdapterContext<C>): Tensor {
+  if (!method.delta || method.transform?.(weight, params, context, weight)) throw new CapabilityError(`${method.name}: a merge of this method is not undone from the merged weight alone; keep the base weight`);
+  return cast(sub(cast(weight, "f32"), cast(cast(method.delta(params, context), weight.dtype), "f32")), weight.dtype);
+}
+
+/** One adapter on a layer. */
+export interface Attached {
+  readonly method: AdapterMethod<never>;
+  readonly params: Params;
+  readonly context: AdapterContext<never>;
+}
+
+/**
+ * A layer with adapters, unmerged. One adapter runs by its method's forward. Several add up as in PEFT: each sees the
+ * same input, and the result is that of the first with the effects of the others (their result less the base's) on top.
+ */
+export function forwardAdapters(layer: LayerSpec, base: BaseLayer, adapters: readonly Attached[], x: Tensor, dropout?: (x: Tensor) => Tensor): Tensor {
+  if (adapters.length === 0) return forwardBase(layer, base, x);
+  let stacked: BaseLayer = base;
+  for (const { method, params, context } of adapters) {
+    const below = stacked;
+    const run = (input: Tensor): Tensor => method.forward(input, below, params, context, dropout);
+    stacked = { weight: base.weight, bias: base.bias, forward: run };
+  }
+  return stacked.forward!(x);
+}
+
+/** Numbers of parameters of a layer's adapter: those that train, and all of them. */
+export function countParameters<C>(method: AdapterMethod<C>, config: C, layer: LayerSpec): { trainable: number; total: number } {
+  const specs = Object.values(method.parameters(config, layer));
+  const count = (list: typeof specs): number => list.reduce((sum, s) => sum + sizeOf(s.shape), 0);
+  return { trainable: count(specs.filter((s) => s.trainable)), total: count(specs) };
+}

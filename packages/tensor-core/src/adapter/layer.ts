@@ -1,0 +1,76 @@
+import type { DType } from "../dtype.js";
+import type { Tensor } from "../graph.js";
+import { add } from "../ops/elementwise.js";
+import { conv, gather, linear, matmul } from "../ops/linear.js";
+import { reshape } from "../ops/movement.js";
+import { sizeOf } from "../shape.js";
+
+/** `parameter` is a weight that a module uses directly (raw expert parameters): it has no forward of its own. */
+export type LayerKind = "linear" | "conv1d" | "conv2d" | "conv3d" | "embedding" | "parameter";
+
+/** A layer as adapters see it: described, not subclassed. */
+export interface LayerSpec {
+  readonly kind: LayerKind;
+  /** Shape of the stored weight: linear [out, in] (or [in, out] if `transposed`), conv [out, in/groups, *kernel], embedding [vocabulary, dim]. */
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly bias: boolean;
+  /** The weight is stored [in, out]: transformers' Conv1D, PEFT's `fan_in_fan_out`; for a parameter: `is_transposed`. */
+  readonly transposed?: boolean;
+  readonly conv?: ConvSpec;
+}
+
+export interface ConvSpec {
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+}
+
+/** The frozen layer below an adapter. The weight may be dense or the lazy expansion of any quantised format; methods do not know. */
+export interface BaseLayer {
+  readonly weight: Tensor;
+  readonly bias?: Tensor | undefined;
+  /** The base result, for weights that have a product of their own (quantised ones). */
+  readonly forward?: (x: Tensor) => Tensor;
+}
+
+export const isConv = (layer: LayerSpec): boolean => layer.kind === "conv1d" || layer.kind === "conv2d" || layer.kind === "conv3d";
+
+/** Features in and out: linear as named, conv channels (in over all groups), embedding vocabulary → dim. */
+export function featuresOf(layer: LayerSpec): { in: number; out: number } {
+  const [first, second] = layer.shape.slice(layer.kind === "parameter" ? -2 : 0) as [number, number];
+  if (layer.kind === "embedding") return { in: first, out: second };
+  if (isConv(layer)) return { in: second * (layer.conv?.groups ?? 1), out: first };
+  return layer.transposed ? { in: first, out: second } : { in: second, out: first };
+}
+
+/** The layer's weight seen as [out, in·∏kernel] (linear [in, out] not turned): rows of a convolution are its filters. */
+export function matrixShape(layer: LayerSpec): [number, number] {
+  return [layer.shape[0]!, sizeOf(layer.shape.slice(1))];
+}
+
+/** A convolution with the geometry of `layer`. */
+export function convLike(layer: LayerSpec, x: Tensor, weight: Tensor, groups: number = layer.conv?.groups ?? 1): Tensor {
+  const { stride, padding, dilation } = layer.conv ?? { stride: 1, padding: 0, dilation: 1 };
+  return conv(x, weight, { stride, padding, dilation, groups });
+}
+
+/** A bias [out] in the place that it has in the layer's result (channels of a convolution lie at axis 1). */
+export function biasLike(layer: LayerSpec, bias: Tensor): Tensor {
+  return isConv(layer) ? reshape(bias, [-1, ...layer.shape.slice(2).map(() => 1)]) : bias;
+}
+
+/** The layer without an adapter, with `weight` in place of its own if given. */
+export function forwardBase(layer: LayerSpec, base: BaseLayer, x: Tensor, weight?: Tensor): Tensor {
+  if (!weight && base.forward) return base.forward(x);
+  const w = weight ?? base.weight;
+  if (layer.kind === "embedding") return gather(w, x, 0);
+  if (isConv(layer)) {
+    const y = convLike(layer, x, w);
+    return base.bias ? add(y, biasLike(layer, base.bias)) : y;
+  }
+  if (!layer.transposed) return linear(x, w, base.bias);
+  const y = matmul(x, w);
+  return base.bias ? add(y, base.bias) : y;
+}

@@ -1,0 +1,52 @@
+import type { DType } from "../dtype.js";
+import type { Tensor } from "../graph.js";
+import type { Shape } from "../shape.js";
+import type { BaseLayer, LayerSpec } from "./layer.js";
+
+/** How a new parameter is filled. `kaimingUniform`: U(±√6/√((1+5)·fanIn)) = U(±1/√fanIn) over the last axes, torch's default for Linear and Conv. */
+export type Init = { readonly kind: "zeros" | "ones" | "kaimingUniform" } | { readonly kind: "normal"; readonly std: number };
+
+export interface ParameterSpec {
+  readonly shape: Shape;
+  readonly init: Init;
+  readonly trainable: boolean;
+}
+
+/** The parameters of one adapted layer by name. */
+export type Params = { readonly [name: string]: Tensor };
+
+/** What a method gets to know about the call besides its tensors. */
+export interface AdapterContext<C> {
+  readonly layer: LayerSpec;
+  /** The adapter's config with the values that hold for this layer (`rank_pattern`, `alpha_pattern` applied). */
+  readonly config: C;
+  /** The user's factor on the adapter's effect (`merge -a lora:0.8`); 1 is the adapter as trained. */
+  readonly scale: number;
+}
+
+/** How a merge rounds. `once`: W + Δ in f32, one rounding to the dtype of W (PEFT's default). `twice`: Δ is rounded to the dtype of W first (PEFT's `safe_merge`). */
+export type Rounding = "once" | "twice";
+
+/**
+ * An adapter method: one definition of pure functions, from which forward, training, merging (whole, in place or by rows
+ * out of a file), saving and counting follow. A method gives `delta` (additive: W' = W + Δ), or `transform` (W' = f(W)),
+ * or both; `forward` is the cheap path that never forms ΔW.
+ */
+export interface AdapterMethod<C> {
+  /** PEFT's `peft_type`. */
+  readonly name: string;
+  /** The parameters that the layer gets. @throws ConfigError if the method does not take such a layer */
+  parameters(config: C, layer: LayerSpec): { readonly [name: string]: ParameterSpec };
+  /** Names on disk (PEFT) behind the module path, for each parameter; the first is written, all are read. */
+  keys(layer: LayerSpec): { readonly [name: string]: readonly string[] };
+  /** ΔW, in the shape of the stored weight and the dtype that PEFT gives it. */
+  delta?(params: Params, context: AdapterContext<C>): Tensor;
+  /** W', in the dtype that the arithmetic has; undefined where these parameters are additive. `unmerged` is the weight before any adapter was merged (W itself unless several are). */
+  transform?(weight: Tensor, params: Params, context: AdapterContext<C>, unmerged: Tensor): Tensor | undefined;
+  /** A merge with a kernel of its own; must equal what follows from `delta`. */
+  merge?(weight: Tensor, params: Params, context: AdapterContext<C>, options: { readonly rounding: Rounding; readonly dtype: DType }): Tensor | undefined;
+  /** What merging adds to the layer's bias. */
+  biasDelta?(params: Params, context: AdapterContext<C>): Tensor | undefined;
+  /** The layer's result with the adapter. `dropout` is what is applied to the adapter's input in training. */
+  forward(x: Tensor, base: BaseLayer, params: Params, context: AdapterContext<C>, dropout?: (x: Tensor) => Tensor): Tensor;
+}
