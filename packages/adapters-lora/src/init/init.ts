@@ -40,14 +40,12 @@ function fill({ shape, init }: ParameterSpec, generator: TorchGenerator): Tensor
   return tensor(values[init.kind](), { shape });
 }
 
-/** PEFT builds A and B as fresh torch layers before it initialises them, which draws numbers; the same draws keep seeds in step. */
-function drawAsLayers(specs: { readonly [name: string]: ParameterSpec }, layer: LayerSpec, generator: TorchGenerator): void {
-  for (const name of ["A", "B"]) {
-    const { shape } = specs[name]!;
-    if (layer.kind === "embedding") torchNormal(generator, sizeOf(shape));
-    else torchKaimingUniform(generator, shape);
-  }
-  if (specs.bias) torchUniform(generator, sizeOf(specs.bias.shape));
+/** What torch's own layer constructors put into A, B and the bias. PEFT builds them first and initialises them afterwards, so the draws count for the seed either way. */
+function drawAsLayers(specs: { readonly [name: string]: ParameterSpec }, layer: LayerSpec, generator: TorchGenerator): Params {
+  const { A, B, bias } = specs as { A: ParameterSpec; B: ParameterSpec; bias?: ParameterSpec };
+  const draw = ({ shape }: ParameterSpec): Tensor => tensor(layer.kind === "embedding" ? torchNormal(generator, sizeOf(shape)) : torchKaimingUniform(generator, shape), { shape });
+  const bound = 1 / Math.sqrt(sizeOf(B.shape.slice(1)));
+  return { A: draw(A), B: draw(B), ...(bias && { bias: tensor(torchUniform(generator, sizeOf(bias.shape), -bound, bound), { shape: bias.shape }) }) };
 }
 
 /** The rows of `m` from `first` in steps of 2. */
@@ -106,20 +104,29 @@ export async function initLora(config: LoraConfigFields, layer: LayerSpec, gener
   const name = config.initLoraWeights;
   const specs = LORA.parameters(config, layer);
   if (typeof name === "string" && NEEDS_DATA.has(name)) throw new CapabilityError(`init_lora_weights "${name}" needs recorded activations or gradients, which weft does not collect`, { hint: "use true, gaussian, orthogonal, pissa or olora" });
-  drawAsLayers(specs, layer, generator);
-  const fresh = Object.fromEntries(Object.entries(specs).map(([key, spec]) => [key, fill(spec, generator)]));
-  if (typeof name !== "string" || name === "gaussian" || name === "eva") return withMagnitude({ params: fresh }, config, layer, weight);
-  if (isConv(layer) || layer.kind === "embedding" || layer.kind === "parameter") throw new ConfigError(`init_lora_weights "${name}" is for linear layers, got ${layer.kind}`);
-  const { in: inputs, out } = featuresOf(layer);
-  if (name === "orthogonal") return withMagnitude({ params: { ...fresh, ...orthogonal(config.r, inputs, out, generator) } }, config, layer, weight);
-  if (!weight) throw new ConfigError(`init_lora_weights "${name}" decomposes the base weight, but none was given`);
-  return withMagnitude(await decompose(config, layer, weight, fresh), config, layer, weight);
+  const built = drawAsLayers(specs, layer, generator);
+  const result = await initialise(config, layer, generator, weight, specs, built);
+  return config.useDora ? withMagnitude(result, config, layer, weight) : result;
 }
 
-async function decompose(config: LoraConfigFields, layer: LayerSpec, weight: Tensor, fresh: Params): Promise<Initialised> {
+async function initialise(config: LoraConfigFields, layer: LayerSpec, generator: TorchGenerator, weight: Tensor | undefined, specs: { readonly [name: string]: ParameterSpec }, built: Params): Promise<Initialised> {
+  const name = config.initLoraWeights;
+  if (name === false) return { params: built };
+  if (name === true || name === "gaussian" || name === "eva") {
+    const { magnitude: _, ...own } = specs;
+    return { params: Object.fromEntries(Object.entries(own).map(([key, spec]) => [key, fill(spec, generator)])) };
+  }
+  if (isConv(layer) || layer.kind === "embedding" || layer.kind === "parameter") throw new ConfigError(`init_lora_weights "${name}" is for linear layers, got ${layer.kind}`);
+  const { in: inputs, out } = featuresOf(layer);
+  if (name === "orthogonal") return { params: { ...built, ...orthogonal(config.r, inputs, out, generator) } };
+  if (!weight) throw new ConfigError(`init_lora_weights "${name}" decomposes the base weight, but none was given`);
+  return decompose(config, layer, weight, built);
+}
+
+async function decompose(config: LoraConfigFields, layer: LayerSpec, weight: Tensor, built: Params): Promise<Initialised> {
   const w = await hostMatrix(weight, layer);
   const factors = config.initLoraWeights === "olora" ? olora(w, config.r) : pissa(w, config.r, loraScaling(config));
-  const params = { ...fresh, ...factors };
+  const params = { ...built, ...factors };
   return { params, weight: residual(weight, params, config, layer) };
 }
 
@@ -139,7 +146,6 @@ export async function residualWeight(config: LoraConfigFields, layer: LayerSpec,
 
 /** DoRA's magnitude starts as the norms of W + Δ, so that the adapter changes nothing. */
 function withMagnitude(result: Initialised, config: LoraConfigFields, layer: LayerSpec, weight: Tensor | undefined): Initialised {
-  if (!config.useDora) return result;
   const base = result.weight ?? weight;
   if (!base) throw new ConfigError("use_dora starts from the norms of the base weight, but none was given");
   const magnitude = magnitudeOf(base, LORA.delta!(result.params, { layer, config, scale: 1 }), layer);
