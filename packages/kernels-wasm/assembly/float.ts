@@ -1,0 +1,85 @@
+// Loads and stores of four floats in any storage format, as f32 lanes. The integer types stand for formats:
+// i16 is bf16, u16 is f16 (AssemblyScript has neither; a type parameter chooses the code at compile time).
+export type BF16 = i16;
+export type F16 = u16;
+
+/** Numbers of the formats in argument blocks. */
+export const F32_CODE: i32 = 0;
+export const BF16_CODE: i32 = 1;
+export const F16_CODE: i32 = 2;
+
+/** a·b + c. One rounding in the relaxed build (on machines with FMA), two in the plain one. */
+// @ts-ignore: decorator
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** The f32 of the f16 bits in each lane. */
+// @ts-ignore: decorator
+@inline
+export function fromF16(h: v128): v128 {
+  const magnitude = v128.and(h, i32x4.splat(0x7fff));
+  // The exponent moves by 112; as a product this is right for subnormals too. Inf and NaN need their exponent filled up.
+  const finite = f32x4.mul(i32x4.shl(magnitude, 13), f32x4.splat(reinterpret<f32>(0x77800000)));
+  const special = v128.and(i32x4.gt_s(magnitude, i32x4.splat(0x7bff)), i32x4.splat(0x7f800000));
+  return v128.or(v128.or(finite, special), i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16));
+}
+
+// @ts-ignore: decorator
+@inline
+export function load4<T>(p: usize): v128 {
+  if (sizeof<T>() == 4) return v128.load(p);
+  const h = i32x4.extend_low_i16x8_u(v128.load_zero<u64>(p));
+  if (isSigned<T>()) return i32x4.shl(h, 16);
+  return fromF16(h);
+}
+
+/** The 16 bits of bf16 in each lane, nearest even; NaN becomes 0x7fc0 with its sign. */
+// @ts-ignore: decorator
+@inline
+export function toBf16(v: v128): v128 {
+  const high = i32x4.shr_u(v, 16);
+  const rounded = i32x4.shr_u(i32x4.add(i32x4.add(v, i32x4.splat(0x7fff)), v128.and(high, i32x4.splat(1))), 16);
+  const nan = v128.or(v128.and(high, i32x4.splat(0x8000)), i32x4.splat(0x7fc0));
+  return v128.bitselect(nan, rounded, f32x4.ne(v, v));
+}
+
+/** The 16 bits of f16 in each lane, nearest even; overflow gives Inf, NaN becomes 0x7e00 with its sign. */
+// @ts-ignore: decorator
+@inline
+export function toF16(v: v128): v128 {
+  const magnitude = v128.and(v, i32x4.splat(0x7fffffff));
+  const odd = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1));
+  const normal = i32x4.shr_u(i32x4.add(i32x4.add(magnitude, i32x4.splat(0xfff - (112 << 23))), odd), 13);
+  // Below 2^-14: adding 0.5 puts the last place of a subnormal f16 at the last place of f32, so the sum rounds for us.
+  const tiny = i32x4.sub(f32x4.add(magnitude, f32x4.splat(0.5)), i32x4.splat(0x3f000000));
+  let bits = v128.bitselect(tiny, normal, i32x4.lt_s(magnitude, i32x4.splat(0x38800000)));
+  bits = v128.bitselect(i32x4.splat(0x7c00), bits, i32x4.gt_s(magnitude, i32x4.splat(0x477fefff)));
+  bits = v128.bitselect(i32x4.splat(0x7e00), bits, i32x4.gt_s(magnitude, i32x4.splat(0x7f800000)));
+  return v128.or(bits, v128.and(i32x4.shr_u(v, 16), i32x4.splat(0x8000)));
+}
+
+// @ts-ignore: decorator
+@inline
+export function store4<T>(p: usize, v: v128): void {
+  if (sizeof<T>() == 4) {
+    v128.store(p, v);
+    return;
+  }
+  const bits = isSigned<T>() ? toBf16(v) : toF16(v);
+  v128.store_lane<u64>(p, i16x8.narrow_i32x4_u(bits, bits), 0);
+}
+
+/** One element as f32. */
+// @ts-ignore: decorator
+@inline
+export function load1<T>(p: usize): f32 {
+  if (sizeof<T>() == 4) return load<f32>(p);
+  const h = <i32>load<u16>(p);
+  if (isSigned<T>()) return reinterpret<f32>(h << 16);
+  const magnitude = h & 0x7fff;
+  let bits = reinterpret<i32>(reinterpret<f32>(magnitude << 13) * reinterpret<f32>(0x77800000));
+  if (magnitude > 0x7bff) bits |= 0x7f800000;
+  return reinterpret<f32>(bits | ((h & 0x8000) << 16));
+}

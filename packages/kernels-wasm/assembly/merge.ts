@@ -1,0 +1,95 @@
+import { float, scratch, word } from "./env";
+import { BF16, BF16_CODE, F16, F16_CODE, fromF16, load1, load4, store4, toBf16, toF16 } from "./float";
+import { pack } from "./pack";
+import { tile, tileFused } from "./tile";
+
+/** Columns whose Δ (4 rows, 8 KiB) stays in the L1 cache between product and sum. */
+const BLOCK: i32 = 512;
+/** Places in the scratch memory: Δ, packed rows of L, one block of W as f32, the ragged end. */
+const DELTA: usize = 0;
+const LEFT: usize = 16 << 10;
+const ROW: usize = 12 << 10;
+const TAIL: usize = 15 << 10;
+
+/**
+ * W' = round(W + round_d(s·L·R)), row by row; four rows of W are read once and written once.
+ * The dot is a chain of fused multiply-adds over k in f32 (what MKL's sgemm does), then one product with s, then the sum.
+ *
+ * args: 0 W, 1 ldw, 2 its format, 3 W', 4 ldo, 5 its format, 6 rows, 7 columns, 8 r, 9 L (f32), 10 row stride, 11 k stride,
+ * 12 R packed by `packRight`, 13 s (f32), 14 format that Δ is rounded to first, 15 chain must be fused exactly
+ * (0 if all products are exact in f32), 16 statistics (0: none): per four rows max|Δ|, ΣΔ², results that are not finite, unused.
+ */
+export function merge(args: usize, start: i32, end: i32): void {
+  const rows = word(args, 6);
+  const columns = word(args, 7);
+  const r = word(args, 8);
+  for (let item = start; item < end; item++) {
+    const row = item << 2;
+    const count = min(4, rows - row);
+    pack(scratch + LEFT, word(args, 9) + ((row * word(args, 10)) << 2), 0, word(args, 11), word(args, 10), r, count, 4);
+    for (let j0 = 0; j0 < columns; j0 += BLOCK) {
+      const n = min(BLOCK, columns - j0);
+      for (let j = 0; j < n; j += 8) {
+        const right = word(args, 12) + ((j0 + j) >> 3) * (r << 5);
+        const to = scratch + DELTA + (j << 2);
+        if (word(args, 15)) tileFused(scratch + LEFT, right, r, to, BLOCK << 2);
+        else tile(scratch + LEFT, right, r, to, BLOCK << 2, 1, false);
+      }
+      for (let i = 0; i < count; i++) addDelta(args, row + i, j0, n, scratch + DELTA + i * (BLOCK << 2), item);
+    }
+  }
+}
+
+function addDelta(args: usize, row: i32, column: i32, n: i32, delta: usize, item: i32): void {
+  const from = word(args, 2);
+  const into = word(args, 5);
+  const w = word(args, 0) + ((<usize>row * word(args, 1) + column) << (from == 0 ? 2 : 1));
+  const o = word(args, 3) + ((<usize>row * word(args, 4) + column) << (into == 0 ? 2 : 1));
+  if (from == BF16_CODE) widen<BF16>(w, n);
+  else if (from == F16_CODE) widen<F16>(w, n);
+  else widen<f32>(w, n);
+  add(args, n, delta, word(args, 16) == 0 ? 0 : word(args, 16) + (item << 4));
+  if (into == BF16_CODE) narrow<BF16>(o, n);
+  else if (into == F16_CODE) narrow<F16>(o, n);
+  else narrow<f32>(o, n);
+}
+
+/** A block of one row of W as f32. What lies behind a ragged end is never used. */
+function widen<T>(w: usize, n: i32): void {
+  let j = 0;
+  for (; j + 4 <= n; j += 4) v128.store(scratch + ROW + (j << 2), load4<T>(w + j * sizeof<T>()));
+  for (; j < n; j++) store<f32>(scratch + ROW + (j << 2), load1<T>(w + j * sizeof<T>()));
+}
+
+function narrow<T>(o: usize, n: i32): void {
+  let j = 0;
+  for (; j + 4 <= n; j += 4) store4<T>(o + j * sizeof<T>(), v128.load(scratch + ROW + (j << 2)));
+  if (j == n) return;
+  store4<T>(scratch + TAIL, v128.load(scratch + ROW + (j << 2)));
+  memory.copy(o + j * sizeof<T>(), scratch + TAIL, (n - j) * sizeof<T>());
+}
+
+/** row += round(s·delta), with statistics if wanted. */
+function add(args: usize, n: i32, delta: usize, stats: usize): void {
+  const scale = f32x4.splat(float(args, 13));
+  const rounding = word(args, 14);
+  let largest = f32x4.splat(0), squares = largest, bad = largest;
+  for (let j = 0; j < n; j += 4) {
+    let d = f32x4.mul(v128.load(delta + (j << 2)), scale);
+    if (rounding == BF16_CODE) d = i32x4.shl(toBf16(d), 16);
+    else if (rounding == F16_CODE) d = fromF16(toF16(d));
+    const result = f32x4.add(v128.load(scratch + ROW + (j << 2)), d);
+    v128.store(scratch + ROW + (j << 2), result);
+    if (!stats) continue;
+    const lanes = i32x4.gt_s(i32x4.splat(n - j), i32x4(0, 1, 2, 3));
+    d = v128.and(d, lanes);
+    bad = v128.or(bad, v128.and(lanes, f32x4.ne(f32x4.sub(result, result), f32x4.splat(0))));
+    largest = f32x4.max(largest, f32x4.abs(d));
+    squares = f32x4.add(squares, f32x4.mul(d, d));
+  }
+  if (!stats) return;
+  const top = max(max(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1)), max(f32x4.extract_lane(largest, 2), f32x4.extract_lane(largest, 3)));
+  store<f32>(stats, max(load<f32>(stats), top));
+  store<f32>(stats, load<f32>(stats, 4) + (f32x4.extract_lane(squares, 0) + f32x4.extract_lane(squares, 1)) + (f32x4.extract_lane(squares, 2) + f32x4.extract_lane(squares, 3)), 4);
+  if (v128.any_true(bad)) store<f32>(stats, 1, 8);
+}
