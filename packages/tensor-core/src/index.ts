@@ -16,6 +16,7 @@ export {
 } from "./adapter/config.js";
 export { type Attached, countParameters, forwardAdapters, mergeBias, mergeWeight, type MergeWeightOptions, unmergeWeight } from "./adapter/derive.js";
 export { AdaptedLayer } from "./adapter/adapted-layer.js";
+export { AdapterGroup, type AdapterSummary } from "./adapter/adapter-group.js";
 export { type BaseLayer, biasLike, type ConvSpec, convLike, featuresOf, forwardBase, isConv, type LayerKind, type LayerSpec, matrixShape } from "./adapter/layer.js";
 export type { AdapterContext, AdapterMethod, Init, ParameterSpec, Params, Rounding } from "./adapter/method.js";
 export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";

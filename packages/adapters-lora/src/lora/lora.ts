@@ -46,12 +46,11 @@ function parameters(config: LoraConfigFields, layer: LayerSpec): { readonly [nam
   const spec = (shape: number[], kind: ParameterSpec["init"]): ParameterSpec => ({ shape, init: kind, trainable: true });
   const kernel = isConv(layer) ? layer.shape.slice(2) : [];
   const a = config.initLoraWeights === "gaussian" ? ({ kind: "normal", std: 1 / r } as const) : ({ kind: "kaimingUniform" } as const);
-  const b = config.initLoraWeights === false ? ({ kind: "kaimingUniform" } as const) : ({ kind: "zeros" } as const);
   const rank = r * expertsOf(layer);
   const isEmbedding = layer.kind === "embedding";
   return {
-    A: spec([rank, inputs, ...kernel], isEmbedding && config.initLoraWeights !== false ? { kind: "zeros" } : a),
-    B: spec([out, rank / groups, ...kernel.map(() => 1)], isEmbedding ? { kind: "normal", std: 1 } : b),
+    A: spec([rank, inputs, ...kernel], isEmbedding ? { kind: "zeros" } : a),
+    B: spec([out, rank / groups, ...kernel.map(() => 1)], isEmbedding ? { kind: "normal", std: 1 } : { kind: "zeros" }),
     ...(config.loraBias && { bias: spec([out], { kind: "zeros" }) }),
     ...(config.useDora && { magnitude: spec(magnitudeShape(layer), { kind: "ones" }) }),
   };

@@ -22,7 +22,8 @@ export function rewriteGraph(outputs: readonly Tensor[], visit: Visit): Tensor[]
   const results = new Map<Node, readonly Tensor[]>();
   const get = (t: Tensor): Tensor => results.get(t.node)?.[t.index] ?? t;
   for (const node of topologicalOrder(outputs, graphInputs)) {
-    const inputs = graphInputs(node).map(get);
+    if (isLeaf(node)) continue;
+    const inputs = node.inputs.map(get);
     const replaced = visit(node, inputs);
     if (replaced) results.set(node, replaced);
     else if (inputs.some((t, i) => t.node !== node.inputs[i]!.node || t.index !== node.inputs[i]!.index)) results.set(node, rebuildNode(node, inputs));
