@@ -1,0 +1,58 @@
+import type { Device, Tensor } from "@weft/tensor-core";
+
+/** What running one case gave. `unsupported`: nothing was checked; never counted as passed. */
+export type Outcome =
+  | { readonly status: "passed" | "failed"; readonly error: number; readonly tolerance: number; readonly detail: string }
+  | { readonly status: "unsupported"; readonly detail: string };
+
+/** One case of a golden folder. */
+export interface GoldenCase {
+  /** Path below the golden folder: `peft/lora_linear`. */
+  readonly name: string;
+  run(device: Device): Promise<Outcome>;
+}
+
+/** Collects comparisons of one case; the worst one is the result. */
+export class Comparison {
+  private worst = 0;
+  private where = "nothing compared";
+  private readonly tolerance: number;
+  private count = 0;
+
+  constructor(tolerance: number) {
+    this.tolerance = tolerance;
+  }
+
+  /** max |got - want| / max(1, max |want|): the measure that the generators' tolerances are stated in. */
+  async tensors(what: string, got: Tensor, want: Tensor): Promise<void> {
+    if (got.shape.join() !== want.shape.join()) return this.note(what, Infinity, `shape [${got.shape}], expected [${want.shape}]`);
+    const [a, b] = [await got.data(), await want.data()];
+    let gap = 0;
+    let size = 1;
+    for (let i = 0; i < b.length; i++) {
+      const d = Math.abs(a[i]! - b[i]!);
+      gap = d === d ? Math.max(gap, d) : Infinity;
+      size = Math.max(size, Math.abs(b[i]!));
+    }
+    this.note(what, gap / size);
+  }
+
+  /** Something that must be exactly so. */
+  exact(what: string, got: unknown, want: unknown): void {
+    const same = JSON.stringify(got) === JSON.stringify(want);
+    this.note(what, same ? 0 : Infinity, same ? "" : `${JSON.stringify(got)}, expected ${JSON.stringify(want)}`);
+  }
+
+  outcome(): Outcome {
+    if (this.count === 0) return { status: "failed", error: Infinity, tolerance: this.tolerance, detail: this.where };
+    return { status: this.worst <= this.tolerance ? "passed" : "failed", error: this.worst, tolerance: this.tolerance, detail: this.where };
+  }
+
+  private note(what: string, error: number, detail = ""): void {
+    this.count++;
+    if (error >= this.worst || this.count === 1) {
+      this.worst = error;
+      this.where = detail ? `${what}: ${detail}` : what;
+    }
+  }
+}
