@@ -1,0 +1,48 @@
+import { FormatError } from "@weft/tensor-core";
+import { bytesOfBlob, bytesOfMemory, bytesOfUrl, type HttpOptions } from "./byte-sources.js";
+import { openFile } from "./safetensors-file.js";
+import { joinShards, MAX_INDEX_BYTES, parseShardIndex } from "./shard-index.js";
+import type { ByteSource, WeightSource } from "./weight-source.js";
+
+/** What can be opened without a file system: bytes, a Blob or File, several of them (shards and their index), or a URL of a file or an index. */
+export type SafetensorsInput = Uint8Array | Blob | readonly Blob[] | URL | string;
+
+/**
+ * Opens a checkpoint for reading; only headers are read.
+ * @throws FormatError with the kinds of the format's checks; IoError kind `http`
+ */
+export async function openSafetensors(input: SafetensorsInput, options: HttpOptions = {}): Promise<WeightSource> {
+  if (input instanceof Uint8Array) return openFile(bytesOfMemory(input));
+  if (input instanceof Blob) return openFile(bytesOfBlob(input));
+  if (Array.isArray(input)) return openBlobs(input as readonly Blob[]);
+  const url = String(input);
+  if (!url.endsWith(".index.json")) return openFile(await bytesOfUrl(url, options));
+  const index = await bytesOfUrl(url, options);
+  return openIndex(index, url, (shard) => bytesOfUrl(new URL(shard, url), options));
+}
+
+/** The shards that an index names, opened through `open`. */
+export async function openIndex(source: ByteSource, location: string, open: (shard: string) => Promise<ByteSource>): Promise<WeightSource> {
+  if (source.size > MAX_INDEX_BYTES) throw new FormatError(`${location}: ${source.size} bytes, at most ${MAX_INDEX_BYTES} are read`, { kind: "limit", file: location });
+  const index = parseShardIndex(await source.read(0, source.size), location);
+  const opened = new Map<string, WeightSource>();
+  try {
+    for (const shard of new Set(index.weightMap.values())) opened.set(shard, await openFile(await open(shard)));
+    return joinShards(index, opened, location);
+  } catch (error) {
+    await Promise.all([...opened.values()].map((s) => s.close()));
+    throw error;
+  }
+}
+
+async function openBlobs(blobs: readonly Blob[]): Promise<WeightSource> {
+  const named = new Map(blobs.map((b) => [(b as File).name, b]));
+  const index = blobs.find((b) => (b as File).name?.endsWith(".index.json"));
+  if (!index && blobs.length === 1) return openFile(bytesOfBlob(blobs[0]!));
+  if (!index) throw new FormatError(`${blobs.length} files, but no index (*.safetensors.index.json) among them`, { kind: "missing-index" });
+  return openIndex(bytesOfBlob(index), (index as File).name, async (shard) => {
+    const blob = named.get(shard);
+    if (!blob) throw new FormatError(`${shard} is named by the index, but was not given`, { kind: "missing-shard", file: shard });
+    return bytesOfBlob(blob);
+  });
+}

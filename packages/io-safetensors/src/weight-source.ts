@@ -1,0 +1,72 @@
+import { FormatError } from "@weft/tensor-core";
+import type { SafetensorsDType } from "./dtypes.js";
+import type { TensorInfo } from "./header.js";
+
+/** A tensor's data: raw little-endian bytes, row-major. */
+export interface TensorView {
+  readonly dtype: SafetensorsDType;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+/** Rows `start … stop-1` of the first axis. */
+export type RowRange = readonly [start: number, stop: number];
+
+/** Anything that tensors are read from: a file, a folder of shards, a Blob, a URL, memory. Whoever gives these can be merged, compared, converted. */
+export interface WeightSource {
+  /** What messages call it: a path, a URL, a file's name. */
+  readonly location: string;
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Things a user should be told once (a wrong `total_size`). */
+  readonly warnings: readonly string[];
+  names(): Iterable<string>;
+  has(name: string): boolean;
+  /** @throws FormatError kind `no-such-tensor` */
+  info(name: string): LocatedTensor;
+  /** The data of a tensor, or of some of its rows. */
+  read(name: string, rows?: RowRange): Promise<TensorView>;
+  close(): Promise<void>;
+}
+
+/** Where a tensor lies. */
+export interface LocatedTensor extends TensorInfo {
+  /** The file that holds it. */
+  readonly file: string;
+}
+
+/** Random access to bytes: what every kind of file comes down to. */
+export interface ByteSource {
+  readonly location: string;
+  readonly size: number;
+  /** Exactly `length` bytes from `offset`, freshly allocated. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** The bytes of some rows within a tensor's data. @throws FormatError if the rows leave the tensor or are not whole bytes */
+export function rowBytes(info: TensorInfo, rows: RowRange | undefined): { readonly start: number; readonly length: number; readonly shape: readonly number[] } {
+  if (!rows) return { start: 0, length: info.bytes, shape: info.shape };
+  const [start, stop] = rows;
+  const [count, ...rest] = info.shape;
+  if (count === undefined || start < 0 || stop < start || stop > count) throw new FormatError(`tensor ${JSON.stringify(info.name)}: rows ${start}–${stop} leave its shape [${info.shape}]`, { kind: "rows", tensor: info.name });
+  const each = count === 0 ? 0 : info.bytes / count;
+  if (!Number.isInteger(each)) throw new FormatError(`tensor ${JSON.stringify(info.name)}: a row of ${info.dtype} is not whole bytes`, { kind: "rows", tensor: info.name });
+  return { start: start * each, length: (stop - start) * each, shape: [stop - start, ...rest] };
+}
+
+/** Suggests how to turn a pickle into safetensors. */
+const CONVERT = 'convert it where it comes from: python -c "import torch, safetensors.torch as s; s.save_file(torch.load(\'in.bin\', weights_only=True), \'out.safetensors\')"';
+
+/**
+ * Refuses what is certainly something else, by its first bytes: pickles (a program that runs when loaded), Git LFS pointers, GGUF.
+ * @throws FormatError kinds `unsupported-pickle`, `git-lfs-pointer`, `unsupported-gguf`
+ */
+export function refuseForeign(first: Uint8Array, file: string): void {
+  const text = String.fromCharCode(...first.subarray(0, 32));
+  // Protocol 2 and later begin with 0x80; torch's zip archives with PK; protocol 0 and 1 have no mark, their old magic number does.
+  const length = first.byteLength >= 8 ? new DataView(first.buffer, first.byteOffset).getBigUint64(0, true) : 0n;
+  const pickle = (first[0] === 0x80 && (first[1] ?? 0) <= 5 && length > 100_000_000n) || text.startsWith("PK\u0003\u0004");
+  if (pickle) throw new FormatError(`${file}: this is a pickle, not safetensors; loading one runs the program inside it`, { kind: "unsupported-pickle", file, hint: CONVERT });
+  if (text.startsWith("version https://git-lfs")) throw new FormatError(`${file}: this is a Git LFS pointer, not the file itself`, { kind: "git-lfs-pointer", file, hint: "fetch the content with: git lfs pull" });
+  if (text.startsWith("GGUF")) throw new FormatError(`${file}: GGUF files are not read yet`, { kind: "unsupported-gguf", file });
+}
