@@ -1,0 +1,26 @@
+// Arrows point down only: which package may depend on which. A row per package; what is not listed is refused.
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { root } from "./setup.mjs";
+
+const ALLOWED = {
+  "tensor-core": [],
+  "kernels-wasm": ["tensor-core"],
+  "kernels-webgpu": ["tensor-core"],
+  "io-safetensors": ["tensor-core"],
+  "adapters-lora": ["tensor-core"],
+  registry: ["tensor-core", "io-safetensors", "adapters-lora"],
+  models: ["tensor-core", "io-safetensors"],
+};
+
+let failed = false;
+for (const name of readdirSync(`${root}/packages`)) {
+  const file = `${root}/packages/${name}/package.json`;
+  if (!existsSync(file)) continue;
+  const { dependencies = {} } = JSON.parse(readFileSync(file, "utf8"));
+  for (const dependency of Object.keys(dependencies).filter((d) => d.startsWith("@weft/"))) {
+    if (ALLOWED[name]?.includes(dependency.slice(6))) continue;
+    process.stdout.write(`packages/${name} must not depend on ${dependency}\n`);
+    failed = true;
+  }
+}
+process.exitCode = failed ? 1 : 0;

@@ -1,0 +1,45 @@
+// Installs what the workspace needs, with nothing but Node and npm on the machine. Does nothing when that is done already.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PNPM = "pnpm@10.34.9";
+export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+
+/** Runs a command; its output is shown only if it fails or `show` is set. Ends the process when it fails. */
+export function run(command, args, { show = false, cwd = root, env = process.env } = {}) {
+  const result = spawnSync(command, args, { cwd, env, stdio: show ? "inherit" : "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
+  if (result.status === 0) return result;
+  if (!show) process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}`);
+  process.stderr.write(`${command} ${args.join(" ")} failed${result.error ? `: ${result.error.message}` : ` with exit code ${result.status}`}\n`);
+  process.exit(1);
+}
+
+export function pnpm(args, options) {
+  return run("npx", ["--yes", PNPM, ...args], options);
+}
+
+/** The installed state is named by the lockfile and by what was asked for. */
+function stamp(scope) {
+  return createHash("sha256").update(readFileSync(join(root, "pnpm-lock.yaml"))).update(scope).digest("hex");
+}
+
+/** Installs the workspace, or with `filter` only what some packages need. */
+export function install(filter) {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    process.stderr.write(`weft needs Node 20.19 or later, this is ${process.versions.node}\n`);
+    process.exit(1);
+  }
+  const file = join(root, "node_modules", ".weft-installed");
+  const done = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
+  if (done.includes(stamp("all")) || (filter && done.includes(stamp(filter)))) return;
+  process.stdout.write("installing dependencies …\n");
+  pnpm(["install", "--frozen-lockfile", ...(filter ? ["--filter", filter] : [])]);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, [...done, stamp(filter ?? "all")].join("\n"));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) install(process.argv[2]);

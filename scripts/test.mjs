@@ -1,0 +1,48 @@
+// `npm test`: installs, builds and runs every test; the last line is the sum of all.
+import { spawnSync } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build, types } from "./build.mjs";
+import { install, root } from "./setup.mjs";
+
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const add = (passed, failed, skipped = 0) => {
+  totals.passed += passed;
+  totals.failed += failed;
+  totals.skipped += skipped;
+};
+const title = (text) => process.stdout.write(`\n== ${text}\n`);
+
+install();
+title("build and types");
+build();
+types();
+
+title("package checks");
+const { check } = await import("./check.mjs");
+const checked = check(["lint", "layers", "circular", "publint", "size"]);
+add(checked.passed, checked.failed.length);
+
+title("unit tests");
+const report = join(root, ".cache", "vitest.json");
+rmSync(report, { force: true });
+spawnSync("npx", ["--no-install", "vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, "--silent=passed-only"], { cwd: root, stdio: "inherit", env: { ...process.env, CI: "1" } });
+try {
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, success, testResults } = JSON.parse(readFileSync(report, "utf8"));
+  // A file that does not even load has no tests in it, but has failed.
+  const broken = testResults.filter((f) => f.status === "failed" && f.assertionResults.length === 0).length;
+  add(numPassedTests, numFailedTests + broken + (success || numFailedTests + broken > 0 ? 0 : 1), numPendingTests + numTodoTests);
+} catch {
+  add(0, 1);
+}
+
+title("golden cases");
+const golden = spawnSync(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported"], { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 });
+process.stdout.write(golden.stdout);
+process.stderr.write(golden.stderr);
+const counts = /^total: (\d+) passed, (\d+) failed, (\d+) unsupported$/m.exec(golden.stdout);
+if (counts) add(Number(counts[1]), Number(counts[2]) + (golden.status !== 0 && counts[2] === "0" ? 1 : 0), Number(counts[3]));
+else add(0, 1);
+
+process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
+process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0;
