@@ -1,1 +1,12 @@
-export {};
+export { COMMON_FIELDS, FLOAT_FIELDS, TARGET_FIELDS } from "./config/common-fields.js";
+export { type AdapterConfig, readAdapterConfig, type ReadConfigOptions } from "./config/read-config.js";
+export { writeAdapterConfig } from "./config/write-config.js";
+export { type AdapterKey, type KeyContext, parseKey } from "./keys/parse-key.js";
+export { LORA_DEFAULT_TARGETS, resolveTargets } from "./matching/default-targets.js";
+export { createModuleConfig, createPatternPicker, MAX_PATTERN_WORK } from "./matching/pattern-key.js";
+export { MAX_REGEX_NESTING, MAX_REGEX_REPEAT, type RegexDialect, translatePythonRegex } from "./matching/python-regex.js";
+export { type Anchoring, MAX_PATTERN_LENGTH, type RegexEngine, type RegexMatch, safeRegex } from "./matching/regex-engine.js";
+export { selectParameters } from "./matching/target-parameters.js";
+export { createTargetMatcher, type ModuleName, selectTargets, type TargetConfig, type TargetOptions, type TargetSelection } from "./matching/targets.js";
+export { type MethodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";
+export { type AdapterModule, type AdapterSource, type AdapterTensor, openAdapter, type OpenAdapterOptions, type OpenedAdapter } from "./open-adapter.js";

@@ -1,0 +1,39 @@
+import { boolean, type Field, type FieldTable, oneOf, opaque, stringList, stringOrList } from "@weft/tensor-core";
+
+const text = (): Field => ({ fallback: null, check: (value) => value === null || typeof value === "string", expected: "a string" });
+
+/** Fields of every config. `auto_mapping` names Python classes to import: kept for a round trip, never used. @see peft `config.py` */
+export const COMMON_FIELDS: FieldTable = {
+  auto_mapping: opaque(),
+  base_model_name_or_path: text(),
+  inference_mode: boolean(false),
+  peft_version: text(),
+  revision: text(),
+  task_type: oneOf<string | null>(null, [null, "SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"]),
+};
+
+/** What is checked in the config of a method that the registry has no field table for, where present. */
+export const TARGET_FIELDS: FieldTable = {
+  bias: { ...text(), fallback: "none" },
+  exclude_modules: stringOrList(),
+  layers_pattern: stringOrList(),
+  layers_to_transform: opaque(),
+  modules_to_save: stringList(),
+  target_modules: stringOrList(),
+};
+
+/** Fields that PEFT declares as float and Python therefore writes with a decimal point (`0.0`). */
+export const FLOAT_FIELDS: ReadonlySet<string> = new Set([
+  "beta1",
+  "beta2",
+  "boft_dropout",
+  "d_initial",
+  "encoder_dropout",
+  "eps",
+  "lora_dropout",
+  "module_dropout",
+  "orth_reg_weight",
+  "rank_dropout",
+  "scaling",
+  "vera_dropout",
+]);

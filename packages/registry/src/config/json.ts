@@ -1,0 +1,19 @@
+import { ConfigError, WeftError } from "@weft/tensor-core";
+import { parseStrictJson, plainJson } from "@weft/io-safetensors";
+
+/** A parsed object without prototype: no key of the file can reach one. */
+export type JsonObject = { [field: string]: unknown };
+
+/** The text of a config as an object. @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit` */
+export function parseConfigJson(source: string | Uint8Array, file?: string): JsonObject {
+  const where = file ? { file } : {};
+  let root: unknown;
+  try {
+    root = plainJson(parseStrictJson(typeof source === "string" ? new TextEncoder().encode(source) : source, where));
+  } catch (cause) {
+    if (!(cause instanceof WeftError)) throw cause;
+    throw new ConfigError(cause.message, { kind: cause.kind, cause, ...where });
+  }
+  if (typeof root !== "object" || root === null || Array.isArray(root)) throw new ConfigError(`${file ?? "the config"}: expected a JSON object`, { kind: "config-schema", ...where });
+  return root as JsonObject;
+}

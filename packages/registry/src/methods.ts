@@ -1,0 +1,68 @@
+import { LORA, LORA_FIELDS } from "@weft/adapters-lora";
+import type { AdapterMethod, FieldTable } from "@weft/tensor-core";
+
+/** What the registry knows of one method. A method that becomes supported gets `fields` and `method` from its package here. */
+export interface MethodEntry {
+  /** How the names of the method's parameters begin in a file; `""` for prompt methods, whose file holds `prompt_embeddings`. */
+  readonly prefix: string;
+  /** Fields of its config; without them a config is read as it is. */
+  readonly fields?: FieldTable;
+  /** The definition itself; without it keys are read, but shapes are not checked. */
+  readonly method?: AdapterMethod<never>;
+}
+
+/** Methods by `peft_type`. A Map, as the type comes from a file. */
+export type MethodTable = ReadonlyMap<string, MethodEntry>;
+
+const PREFIXES: readonly (readonly [peftType: string, prefix: string])[] = [
+  ["ADALORA", "lora_"],
+  ["ADAMSS", "adamss_"],
+  ["ADAPTION_PROMPT", "adaption_"],
+  ["BEFT", "beft_"],
+  ["BOFT", "boft_"],
+  ["C3A", "c3a_"],
+  ["CARTRIDGE", ""],
+  ["CPT", ""],
+  ["DEFT", "deft_"],
+  ["DELORA", "delora_"],
+  ["FOURIERFT", "fourierft_"],
+  ["FROD", "frod_"],
+  ["GLORA", "glora_"],
+  ["GRALORA", "gralora_"],
+  ["HIRA", "hira_"],
+  ["HRA", "hra_"],
+  ["IA3", "ia3_"],
+  ["LILY", "lily_"],
+  ["LN_TUNING", "ln_tuning_"],
+  ["LOHA", "hada_"],
+  ["LOKR", "lokr_"],
+  ["MISS", "miss_"],
+  ["MULTITASK_PROMPT_TUNING", ""],
+  ["OFT", "oft_"],
+  ["OSF", "osf_"],
+  ["P_TUNING", ""],
+  ["PEANUT", "peanut_"],
+  ["POLY", "poly_"],
+  ["PREFIX_TUNING", ""],
+  ["PROMPT_TUNING", ""],
+  ["PSOFT", "psoft_"],
+  ["PVERA", "pvera_"],
+  ["RANDLORA", "randlora_"],
+  ["ROAD", "road_"],
+  ["SHADOW", "shadow_"],
+  ["SHIRA", "shira_"],
+  ["SUPERTUNING", "supertuning_"],
+  ["TINYLORA", "tinylora_"],
+  ["TRAINABLE_TOKENS", "trainable_tokens_"],
+  ["UNILORA", "unilora_"],
+  ["VBLORA", "vblora_"],
+  ["VERA", "vera_lambda_"],
+  ["WAVEFT", "waveft_"],
+  ["XLORA", "internal_xlora_"],
+];
+
+/** Every `peft_type` of PEFT 0.21.2. @see peft `utils/peft_types.py` */
+export const PEFT_METHODS: MethodTable = new Map<string, MethodEntry>([
+  ...PREFIXES.map(([peftType, prefix]) => [peftType, { prefix }] as const),
+  ["LORA", { prefix: "lora_", fields: LORA_FIELDS, method: LORA as AdapterMethod<never> }],
+]);
