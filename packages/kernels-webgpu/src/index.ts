@@ -1,1 +1,4 @@
-export {};
+export { createWebgpuBackend, createWebgpuDevice, type WebgpuBackend, type WebgpuOptions, type WebgpuStatistics } from "./backend.js";
+export { KERNELS, type KernelTable } from "./kernels/index.js";
+export type { Binding, CompositeKernel, Dispatch, Kernel, KernelCall, KernelLimits, LowerContext } from "./kernels/kernel.js";
+export type { GpuSource, OpenOptions } from "./open-device.js";

@@ -1,1 +1,37 @@
-export {};
+import { type Backend, CapabilityError, Device } from "@weft/tensor-core";
+import { createWebgpuBackend, type WebgpuBackend, type WebgpuOptions } from "../backend.js";
+
+export interface NodeWebgpuOptions extends WebgpuOptions {
+  /** Flags for Dawn, as `create` of the package `webgpu` takes them (for instance `backend=vulkan`). */
+  readonly dawnFlags?: readonly string[];
+}
+
+/**
+ * The entry to the GPUs of this machine by way of Dawn (the optional peer dependency `webgpu`).
+ * Node does not exit while the object is referenced and a device is open.
+ * @throws CapabilityError kind `no-webgpu` if the package is not installed
+ */
+export async function openGpu(dawnFlags: readonly string[] = []): Promise<GPU> {
+  try {
+    const { create } = await import("webgpu");
+    return create([...dawnFlags]);
+  } catch (cause) {
+    throw new CapabilityError(`the package "webgpu" cannot be loaded: ${(cause as Error).message}`, { kind: "no-webgpu", hint: "npm install webgpu", cause });
+  }
+}
+
+/** A backend on a GPU of this machine. @throws DeviceError kind `no-adapter` if there is none */
+export async function createNodeWebgpuBackend(options: NodeWebgpuOptions = {}): Promise<WebgpuBackend> {
+  let gpu: GPU | undefined = await openGpu(options.dawnFlags);
+  const backend = await createWebgpuBackend(gpu, options);
+  const dispose: Backend["dispose"] = () => {
+    backend.dispose();
+    gpu = undefined; // the last reference: Node may exit now
+  };
+  return { ...backend, dispose };
+}
+
+/** A `Device` whose graphs run on a GPU of this machine. @see createNodeWebgpuBackend */
+export async function createNodeWebgpuDevice(options: NodeWebgpuOptions = {}): Promise<Device> {
+  return new Device(await createNodeWebgpuBackend(options));
+}

@@ -1,0 +1,117 @@
+import { type Backend, type BackendBuffer, type CompositeCall, Device, DeviceError, type Executable } from "@weft/tensor-core";
+import { KERNELS, type KernelTable } from "./kernels/index.js";
+import type { KernelLimits } from "./kernels/kernel.js";
+import { type GpuSource, openDevice, type OpenOptions } from "./open-device.js";
+import { Arena } from "./runtime/arena.js";
+import { BufferPool, type GpuBuffer } from "./runtime/buffers.js";
+import { WebgpuExecutable, type Runtime } from "./runtime/executable.js";
+import { Faults } from "./runtime/faults.js";
+import { PipelineCache } from "./runtime/pipelines.js";
+import { Transfer } from "./runtime/transfer.js";
+
+export interface WebgpuOptions extends OpenOptions {
+  /** Bytes that the backend may hold on the GPU, idle buffers included; beyond it `allocate` throws. No limit if not given. */
+  readonly memoryBudget?: number;
+  /** The kernels to use; a composite without a row runs as its decomposition. */
+  readonly kernels?: KernelTable;
+}
+
+/** What a backend holds on the GPU now. */
+export interface WebgpuStatistics {
+  /** Bytes of all buffers: tensors, idle buffers, scratch, parameters. */
+  readonly totalBytes: number;
+  readonly idleBytes: number;
+  /** Bytes of the scratch that all plans share. */
+  readonly arenaBytes: number;
+  /** Shaders compiled so far. */
+  readonly pipelines: number;
+}
+
+/** A `Backend` on a GPU. */
+export interface WebgpuBackend extends Backend {
+  readonly device: GPUDevice;
+  readonly limits: KernelLimits;
+  statistics(): WebgpuStatistics;
+  /** Waits until all runs so far are done. @throws DeviceError for what failed in them. */
+  finish(): Promise<void>;
+}
+
+function kernelLimits({ limits }: GPUDevice): KernelLimits {
+  return {
+    maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
+    maxGroups: limits.maxComputeWorkgroupsPerDimension,
+    maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
+    maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
+  };
+}
+
+/**
+ * A backend on a GPU.
+ * @param source `navigator.gpu`, an adapter, or a device (which then is not destroyed by `dispose`)
+ * @throws DeviceError kind `no-adapter` if there is no GPU
+ */
+export async function createWebgpuBackend(source: GpuSource, options: WebgpuOptions = {}): Promise<WebgpuBackend> {
+  const { device, owned } = await openDevice(source, options);
+  const faults = new Faults(device);
+  const pool = new BufferPool(device, faults, options.memoryBudget ?? Infinity);
+  const arena = new Arena(pool);
+  const pipelines = new PipelineCache(device);
+  const transfer = new Transfer(device, faults, pipelines);
+  await transfer.prepare();
+  const limits = kernelLimits(device);
+  const kernels = options.kernels ?? KERNELS;
+  const runtime: Runtime = { device, pool, arena, pipelines, faults, limits, kernels };
+  const live = (buffer: BackendBuffer): GpuBuffer => {
+    const mine = buffer as GpuBuffer;
+    if (mine.freed) throw new DeviceError("buffer is used after it was freed");
+    return mine;
+  };
+  let disposed = false;
+  return {
+    name: "webgpu",
+    device,
+    limits,
+    capabilities: { maxBufferBytes: Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize), threads: 1, hostVisible: false },
+    allocate(bytes) {
+      faults.check();
+      return pool.allocate(bytes);
+    },
+    free: (buffer) => void (disposed || pool.free(buffer as GpuBuffer)),
+    upload(buffer, data, offset = 0) {
+      faults.check();
+      transfer.upload(live(buffer), data, offset);
+    },
+    async download(buffer, offset, bytes) {
+      faults.check();
+      return transfer.download(live(buffer), offset, bytes);
+    },
+    claims: (call: CompositeCall) => kernels.composites[call.name]?.claims(call, limits) ?? false,
+    async lower(plan): Promise<Executable> {
+      faults.check();
+      return WebgpuExecutable.lower(runtime, plan);
+    },
+    run(executable, inputs, outputs) {
+      faults.check();
+      (executable as WebgpuExecutable).run(inputs.map(live), outputs.map(live));
+    },
+    statistics: () => ({ totalBytes: pool.totalBytes, idleBytes: pool.idleBytes, arenaBytes: arena.bytes, pipelines: pipelines.size }),
+    async finish() {
+      await device.queue.onSubmittedWorkDone();
+      await faults.settle();
+    },
+    dispose() {
+      if (disposed) return;
+      disposed = true;
+      faults.close();
+      transfer.dispose();
+      arena.release();
+      pool.trim();
+      if (owned) device.destroy();
+    },
+  };
+}
+
+/** A `Device` whose graphs run on a GPU. @see createWebgpuBackend */
+export async function createWebgpuDevice(source: GpuSource, options: WebgpuOptions = {}): Promise<Device> {
+  return new Device(await createWebgpuBackend(source, options));
+}

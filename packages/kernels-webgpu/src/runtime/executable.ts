@@ -1,0 +1,172 @@
+import { CapabilityError, DeviceError, type Executable, type Operand, outputBuffers, type Plan, bytesPerElement, contiguousStrides, sizeOf } from "@weft/tensor-core";
+import type { Dispatch, KernelLimits, LowerContext } from "../kernels/kernel.js";
+import { lowerStep, type KernelTable } from "../kernels/index.js";
+import type { Arena } from "./arena.js";
+import type { BufferPool, GpuBuffer } from "./buffers.js";
+import type { Faults } from "./faults.js";
+import type { PipelineCache } from "./pipelines.js";
+import { align, USAGE, words } from "./usage.js";
+
+/** Storage bindings may start at multiples of this on every device. */
+const BINDING_ALIGNMENT = 256;
+/** Bind groups kept per dispatch: outputs of a run come from a pool and take turns. */
+const GROUPS_KEPT = 8;
+
+export interface Runtime {
+  readonly device: GPUDevice;
+  readonly pool: BufferPool;
+  readonly arena: Arena;
+  readonly pipelines: PipelineCache;
+  readonly faults: Faults;
+  readonly limits: KernelLimits;
+  readonly kernels: KernelTable;
+}
+
+/** Where a binding's bytes are: a buffer bound at each run, or a place in the arena. */
+type Place = { readonly bound: number; readonly bytes: number } | { readonly offset: number; readonly bytes: number };
+
+interface Call {
+  readonly dispatch: Dispatch;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly places: readonly Place[];
+  readonly params: { readonly offset: number; readonly size: number };
+  readonly groups: Map<string, GPUBindGroup>;
+}
+
+/** A plan as dispatches with compiled pipelines, parameters on the GPU and bind groups by buffer. */
+export class WebgpuExecutable implements Executable {
+  readonly plan: Plan;
+  readonly kernels: readonly string[];
+  /** Bytes of arena that it uses: the plan's scratch and temporaries of its kernels. */
+  readonly arenaBytes: number;
+  private readonly runtime: Runtime;
+  private readonly calls: readonly Call[];
+  private readonly parameters: ReturnType<BufferPool["reserve"]>;
+
+  private constructor(runtime: Runtime, plan: Plan, calls: readonly Call[], parameters: ReturnType<BufferPool["reserve"]>, arenaBytes: number) {
+    this.runtime = runtime;
+    this.plan = plan;
+    this.calls = calls;
+    this.kernels = calls.map((c) => c.dispatch.name);
+    this.parameters = parameters;
+    this.arenaBytes = arenaBytes;
+  }
+
+  static async lower(runtime: Runtime, plan: Plan): Promise<WebgpuExecutable> {
+    const builder = new PlanBuilder(plan, runtime.limits, runtime.device.limits.maxStorageBufferBindingSize);
+    const dispatches = plan.steps.flatMap((step) => builder.step(() => lowerStep(step, builder, runtime.kernels)));
+    const pipelines = await Promise.all(dispatches.map((d) => runtime.pipelines.get(d)));
+    const step = runtime.device.limits.minUniformBufferOffsetAlignment;
+    let size = 0;
+    const offsets = dispatches.map((d) => {
+      const at = size;
+      size = align(size + d.params.byteLength, step);
+      return at;
+    });
+    const parameters = runtime.pool.reserve(Math.max(size, step), USAGE.uniform | USAGE.copyTarget, "parameters");
+    const packed = new Uint8Array(size);
+    dispatches.forEach((d, i) => packed.set(d.params, offsets[i]!));
+    if (size > 0) runtime.device.queue.writeBuffer(parameters.gpu, 0, packed);
+    const calls = dispatches.map((dispatch, i): Call => ({
+      dispatch,
+      pipeline: pipelines[i]!,
+      layout: runtime.pipelines.layout(dispatch).group,
+      places: dispatch.bindings.map((b) => builder.place(b.buffer)),
+      params: { offset: offsets[i]!, size: dispatch.params.byteLength },
+      groups: new Map(),
+    }));
+    return new WebgpuExecutable(runtime, plan, calls, parameters, builder.arenaBytes);
+  }
+
+  /** Encodes all dispatches into one command buffer and submits it; returns before the GPU is done. */
+  run(inputs: readonly GpuBuffer[], outputs: readonly GpuBuffer[]): void {
+    if (this.calls.length === 0) return;
+    const { device, arena, faults } = this.runtime;
+    const bound = [...inputs, ...outputs];
+    const used = bound.find((b) => b.freed);
+    if (used) throw new DeviceError(`buffer ${used.id} is used after it was freed`);
+    const scratch = this.arenaBytes > 0 ? arena.atLeast(this.arenaBytes) : undefined;
+    faults.guard(() => `running a plan of ${this.calls.length} kernels`, () => {
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      let last: GPUComputePipeline | undefined;
+      for (const call of this.calls) {
+        if (call.pipeline !== last) pass.setPipeline((last = call.pipeline));
+        pass.setBindGroup(0, this.bindGroup(call, bound, scratch));
+        pass.dispatchWorkgroups(...call.dispatch.groups);
+      }
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    });
+  }
+
+  dispose(): void {
+    this.parameters.release();
+  }
+
+  private bindGroup(call: Call, bound: readonly GpuBuffer[], scratch: { readonly id: number; readonly gpu: GPUBuffer } | undefined): GPUBindGroup {
+    let key = "";
+    for (const place of call.places) key += "bound" in place ? `${bound[place.bound]!.id},` : `${scratch!.id},`;
+    let group = call.groups.get(key);
+    if (!group) {
+      if (call.groups.size >= GROUPS_KEPT) call.groups.delete(call.groups.keys().next().value!);
+      const entries = call.places.map((place, i): GPUBindGroupEntry => {
+        const resource = "bound" in place ? { buffer: bound[place.bound]!.gpu, size: place.bytes } : { buffer: scratch!.gpu, offset: place.offset, size: place.bytes };
+        return { binding: i + 1, resource };
+      });
+      entries.unshift({ binding: 0, resource: { buffer: this.parameters.gpu, ...call.params } });
+      group = this.runtime.device.createBindGroup({ layout: call.layout, entries });
+      call.groups.set(key, group);
+    }
+    return group;
+  }
+}
+
+/** The memory of a plan while its steps are written: its own buffers and the temporaries of kernels, which lie behind the scratch. */
+class PlanBuilder implements LowerContext {
+  readonly limits: KernelLimits;
+  arenaBytes: number;
+  private readonly plan: Plan;
+  private readonly bound: readonly number[];
+  private readonly maxBinding: number;
+  private readonly temporaries: { readonly offset: number; readonly bytes: number }[] = [];
+  private top = 0;
+
+  constructor(plan: Plan, limits: KernelLimits, maxBinding: number) {
+    this.plan = plan;
+    this.limits = limits;
+    this.maxBinding = maxBinding;
+    this.bound = [...plan.inputs, ...outputBuffers(plan)];
+    this.arenaBytes = words(plan.scratchBytes);
+  }
+
+  /** Writes one step; its temporaries are free for the next. */
+  step(write: () => Dispatch[]): Dispatch[] {
+    this.top = align(this.plan.scratchBytes, BINDING_ALIGNMENT);
+    return write();
+  }
+
+  temporary(shape: readonly number[], dtype: Operand["dtype"]): Operand {
+    const bytes = sizeOf(shape) * bytesPerElement(dtype);
+    const buffer = this.plan.buffers.length + this.temporaries.push({ offset: this.top, bytes }) - 1;
+    this.arenaBytes = Math.max(this.arenaBytes, words(this.top + bytes));
+    this.top = align(this.top + bytes, BINDING_ALIGNMENT);
+    return { buffer, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
+  }
+
+  binding(buffer: number): { key: string; buffer: number; shared: boolean } {
+    const place = this.place(buffer);
+    return "bound" in place ? { key: `b${buffer}`, buffer, shared: false } : { key: `a${place.offset}`, buffer, shared: true };
+  }
+
+  place(buffer: number): Place {
+    const spec = this.plan.buffers[buffer];
+    const bytes = Math.max(4, words(spec?.bytes ?? this.temporaries[buffer - this.plan.buffers.length]!.bytes));
+    if (bytes > this.maxBinding) {
+      throw new CapabilityError(`a tensor of ${bytes} bytes is larger than a kernel can bind on this GPU (${this.maxBinding})`, { kind: "binding-too-large", hint: "split it by rows" });
+    }
+    if (!spec) return { offset: this.temporaries[buffer - this.plan.buffers.length]!.offset, bytes };
+    return spec.role === "scratch" ? { offset: spec.offset, bytes } : { bound: this.bound.indexOf(buffer), bytes };
+  }
+}

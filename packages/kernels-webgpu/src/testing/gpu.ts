@@ -1,0 +1,48 @@
+import { type Device, Device as DeviceClass, referenceDevice, type Tensor } from "@weft/tensor-core";
+import { expect } from "vitest";
+import type { WebgpuBackend, WebgpuOptions } from "../index.js";
+import { createNodeWebgpuBackend } from "../node/index.js";
+
+/** The GPU of this machine, or the software one that the set-up of the tests provides. One per file: pipelines are cached in it. */
+export async function openTestDevice(options: WebgpuOptions = {}): Promise<{ device: Device; backend: WebgpuBackend }> {
+  const backend = await createNodeWebgpuBackend(options);
+  return { device: new DeviceClass(backend), backend };
+}
+
+/** Deterministic numbers, roughly normal, with exact zeros and both signs among them. */
+export function numbers(count: number, seed = 1): Float32Array {
+  let state = seed * 2654435761 + 12345;
+  const next = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 8) / 2 ** 24;
+  };
+  return Float32Array.from({ length: count }, (_, i) => (i % 17 === 3 ? 0 : Math.fround((next() + next() + next() - 1.5) * 2)));
+}
+
+export interface Tolerance {
+  readonly relative?: number;
+  readonly absolute?: number;
+}
+
+/** Runs a graph on the GPU and on the reference and compares: |got - expected| ≤ absolute + relative · |expected|, NaN equal to NaN. */
+export async function expectSame(device: Device, build: () => Tensor | readonly Tensor[], { relative = 1e-6, absolute = 1e-6 }: Tolerance = {}): Promise<void> {
+  const list = (t: Tensor | readonly Tensor[]): readonly Tensor[] => (Array.isArray(t) ? (t as readonly Tensor[]) : [t as Tensor]);
+  const [expected, got] = [list(build()), list(build())];
+  await referenceDevice().evaluate(expected);
+  await device.evaluate(got);
+  for (const [k, want] of expected.entries()) {
+    const wanted = await values(referenceDevice(), want);
+    const found = await values(device, got[k]!);
+    expect(found.length).toBe(wanted.length);
+    for (let i = 0; i < wanted.length; i++) {
+      const [a, b] = [found[i]!, wanted[i]!];
+      if (Object.is(a, b) || a === b || (a !== a && b !== b)) continue;
+      if (!(Math.abs(a - b) <= absolute + relative * Math.abs(b))) throw new Error(`output ${k} (${want.dtype}[${want.shape}]), element ${i}: got ${a}, expected ${b}`);
+    }
+  }
+}
+
+async function values(device: Device, t: Tensor): Promise<Float64Array> {
+  const { decode } = await import("@weft/tensor-core");
+  return decode(await device.bytes(t), t.dtype);
+}
