@@ -1,19 +1,20 @@
 import { callComposite, type Composite } from "../composite.js";
 import type { Tensor } from "../graph.js";
 import { iota } from "../ops/create.js";
-import { add, cast, lessEqual, mul, neg, where } from "../ops/elementwise.js";
+import { add, cast, lessEqual, logicalAnd, mul, neg, where } from "../ops/elementwise.js";
 import { matmul } from "../ops/linear.js";
 import { concat, reshape, slice, swapLast } from "../ops/movement.js";
 import { softmax } from "./norm.js";
 
-/** What torch adds to masked scores: the smallest f32. A row that may see nothing then gives the mean of v, not NaN. */
-export const MASKED = -3.4028234663852886e38;
+/** The score of what is not seen: the smallest f32, so that a row that sees nothing has no NaN on the way. */
+const MASKED = -3.4028234663852886e38;
 
 /**
- * `attention`: softmax(scale·q·kᵀ + mask)·v with grouped queries (query head h uses key head ⌊h·G/H⌋).
+ * `attention`: softmax(scale·q·kᵀ over what is seen)·v with grouped queries (query head h uses key head ⌊h·G/H⌋). A row that sees
+ * nothing gives zeros, as torch's.
  *
- * Inputs q [B, H, T, d], k and v [B, G, S, d] with H a multiple of G; with a fourth input an additive mask that broadcasts to [B, 1, T, S].
- * Attributes `scale`; `causal`: position t sees keys up to t + S - T.
+ * Inputs q [B, H, T, d], k and v [B, G, S, d] with H a multiple of G; with a fourth input a bool mask that broadcasts to [B, 1, T, S], true
+ * where a key is seen. Attributes `scale`; `causal`: position t sees keys up to t + S - T.
  * @see Vaswani et al. 2017, eq. 1; torch F.scaled_dot_product_attention
  */
 export const ATTENTION: Composite = {
@@ -25,13 +26,13 @@ export const ATTENTION: Composite = {
     const grouped = reshape(q!, [batch, groups, each * queries, width]);
     const product = matmul(grouped, swapLast(k!));
     let scores = mul(reshape(cast(product, "f32"), [batch, heads, queries, keys]), attrs.scale as number);
-    if (mask) scores = add(scores, mask);
-    if (attrs.causal) {
-      const space = [queries, keys];
-      scores = where(lessEqual(iota(space, 1), add(iota(space, 0), keys - queries)), scores, MASKED);
-    }
-    const weights = reshape(cast(softmax(scores), v!.dtype), [batch, groups, each * queries, keys]);
-    return [reshape(matmul(weights, v!), [batch, heads, queries, v!.shape[3]!])];
+    const space = [queries, keys];
+    const causal = attrs.causal ? lessEqual(iota(space, 1), add(iota(space, 0), keys - queries)) : undefined;
+    const seen = causal && mask ? logicalAnd(causal, mask) : (causal ?? mask);
+    if (seen) scores = where(seen, scores, MASKED);
+    const weights = softmax(scores);
+    const kept = mask ? where(seen!, weights, 0) : weights;
+    return [reshape(matmul(reshape(cast(kept, v!.dtype), [batch, groups, each * queries, keys]), v!), [batch, heads, queries, v!.shape[3]!])];
   },
 };
 
@@ -39,7 +40,7 @@ export interface AttentionOptions {
   /** 1/√d if not given. */
   readonly scale?: number;
   readonly causal?: boolean;
-  /** Added to the scores; broadcasts to [B, 1, T, S]. */
+  /** Bool, true where a key is seen; broadcasts to [B, 1, T, S]. */
   readonly mask?: Tensor;
 }
 

@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import { openWeights } from "@weft/io-safetensors/node";
+import { type LayerHook, LlamaForCausalLM } from "@weft/models";
+import { attachAdapter } from "@weft/registry";
+import { openAdapterFolder } from "@weft/registry/node";
+import { compile, type Device, forwardAdapters, mergeBias, mergeWeight, type Tensor } from "@weft/tensor-core";
+import { Comparison, type Outcome } from "../case.js";
+import { readJson, readTensors, withPrefix } from "./files.js";
+
+/** Runs a case of make_peft.py over the tiny Llama: logits with and without mask, merged weights and their logits. */
+export async function runLlamaCase(folder: string, home: string, meta: { readonly tolerance: number }, device: Device): Promise<Outcome> {
+  const check = new Comparison(meta.tolerance);
+  const tensors = await readTensors(join(folder, "case.safetensors"), device);
+  const [ids, mask] = [tensors.get("ids")!, tensors.get("mask")!];
+  const source = await openWeights(home);
+  const model = await LlamaForCausalLM.load(readJson(home, "config.json"), source, { device });
+  await source.close();
+  const logits = (m: LlamaForCausalLM, hook?: LayerHook): Tensor => m.forward({ inputIds: ids, attentionMask: mask }, hook).logits;
+  await check.tensors("y_base", logits(model), tensors.get("y_base")!);
+
+  const adapter = await openAdapterFolder(folder);
+  try {
+    const layers = new Map(model.layers().map(({ path, layer }) => [path, layer]));
+    const attached = await attachAdapter(adapter, { layer: (path) => layers.get(path), tensor: (name) => model.weights.get(name), names: () => model.weights.keys() });
+    const base = model.withWeights(attached.replaced);
+    const hook: LayerHook = (path, layer, below, x) => {
+      const a = attached.layers.get(path);
+      return a && forwardAdapters(layer, below, [a], x);
+    };
+    await check.tensors("y_adapter", logits(base, hook), tensors.get("y_adapter")!);
+    const compiled = compile((inputIds: Tensor) => base.forward({ inputIds }, hook).logits, { device });
+    await check.tensors("y_adapter_nomask, compiled", await compiled(ids), tensors.get("y_adapter_nomask")!);
+    compiled.dispose();
+
+    const merged = new Map<string, Tensor>(attached.replaced);
+    for (const [path, { method, params, context }] of attached.layers) {
+      const weight = base.weights.get(`${path}.weight`)!;
+      merged.set(`${path}.weight`, mergeWeight(method, weight, params, context));
+      const bias = mergeBias(method, base.weights.get(`${path}.bias`), params, context);
+      if (bias) merged.set(`${path}.bias`, bias);
+    }
+    for (const [name, want] of withPrefix(tensors, "merged.")) await check.tensors(`merged ${name}`, merged.get(name)!, want);
+    await check.tensors("y_merged", logits(model.withWeights(merged)), tensors.get("y_merged")!);
+  } finally {
+    await adapter.weights.close();
+  }
+  return check.outcome();
+}

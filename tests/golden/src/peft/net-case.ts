@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { residualWeight } from "@weft/adapters-lora";
+import { attachAdapter, type AttachedAdapter, type OpenedAdapter, trainedTokens } from "@weft/registry";
+import { openAdapterFolder } from "@weft/registry/node";
+import { type BaseLayer, concat, countParameters, type Device, forwardAdapters, forwardBase, mergeBias, mergeWeight, type Rounding, slice, type Tensor } from "@weft/tensor-core";
+import { Comparison, type Outcome } from "../case.js";
+import { readTensors, withPrefix } from "./files.js";
+import { buildNet, type LayerInfo, type Net } from "./nets.js";
+
+/** `case.json` of a case over one of the little networks. */
+export interface NetMeta {
+  readonly base: string;
+  readonly tolerance: number;
+  readonly trainable_params?: number;
+  readonly layers: { readonly [name: string]: LayerInfo };
+}
+
+/** Rows of an embedding replaced. */
+function replaceRows(table: Tensor, indices: readonly number[], rows: Tensor): Tensor {
+  const parts: Tensor[] = [];
+  let at = 0;
+  for (const [row, i] of indices.map((index, row) => [row, index] as const).sort((a, b) => a[1] - b[1])) {
+    if (i > at) parts.push(slice(table, [[at, i]]));
+    parts.push(slice(rows, [[row, row + 1]]));
+    at = i + 1;
+  }
+  if (at < table.shape[0]!) parts.push(slice(table, [[at, table.shape[0]!]]));
+  return concat(parts);
+}
+
+/** The base's parameters after everything that is no method's business: full replacements, trained tokens, residuals of decomposing initialisations. */
+async function adaptedBase(parameters: ReadonlyMap<string, Tensor>, adapter: OpenedAdapter, attached: AttachedAdapter): Promise<Map<string, Tensor>> {
+  const result = new Map([...parameters, ...attached.replaced]);
+  for (const [name, { indices, rows }] of await trainedTokens(adapter)) result.set(name, replaceRows(result.get(name)!, indices, rows));
+  for (const [path, { context }] of attached.layers) {
+    const name = result.has(path) ? path : `${path}.weight`;
+    result.set(name, await residualWeight((context as { config: never }).config, context.layer, result.get(name)!));
+  }
+  return result;
+}
+
+function merge(net: Net, attached: AttachedAdapter, rounding: Rounding): Map<string, Tensor> {
+  const merged = new Map<string, Tensor>();
+  for (const [path, { spec, base }] of net.layers) {
+    const a = attached.layers.get(path);
+    merged.set(spec.kind === "parameter" ? path : `${path}.weight`, a ? mergeWeight(a.method, base.weight, a.params, a.context, { rounding }) : base.weight);
+    const bias = a ? mergeBias(a.method, base.bias, a.params, a.context) : base.bias;
+    if (bias) merged.set(`${path}.bias`, bias);
+  }
+  return merged;
+}
+
+function trainableCount(adapter: OpenedAdapter, attached: AttachedAdapter): number {
+  let count = 0;
+  for (const { method, context } of attached.layers.values()) count += countParameters(method, (context as { config: never }).config, context.layer).trainable;
+  for (const group of [adapter.modulesToSave, adapter.biases, adapter.trainableTokens]) for (const { shape } of group.values()) count += shape.reduce((a, b) => a * b, 1);
+  return count;
+}
+
+/** Runs a case of make_peft.py over a little network: base, adapter, deltas, both merges, counts. */
+export async function runNetCase(folder: string, meta: NetMeta, device: Device): Promise<Outcome> {
+  const check = new Comparison(meta.tolerance);
+  const tensors = await readTensors(join(folder, "case.safetensors"), device);
+  const want = (name: string): Tensor => tensors.get(name)!;
+  const parameters = withPrefix(tensors, "base.");
+  const net = buildNet(meta.base, meta.layers, parameters);
+  await check.tensors("y_base", net.forward(want("x")), want("y_base"));
+
+  const adapter = await openAdapterFolder(folder);
+  try {
+    const attached = await attachAdapter(adapter, { layer: (path) => net.layers.get(path)?.spec, tensor: (name) => parameters.get(name), names: () => parameters.keys() });
+    const base = await adaptedBase(parameters, adapter, attached);
+    const adapted = buildNet(meta.base, meta.layers, base);
+    for (const [name, residual] of withPrefix(tensors, "residual.")) await check.tensors(`residual ${name}`, base.get(name)!, residual);
+
+    const run = (path: string, spec: Parameters<typeof forwardBase>[0], layer: BaseLayer, x: Tensor): Tensor => {
+      const a = attached.layers.get(path);
+      if (spec.kind === "parameter") return a ? mergeWeight(a.method, layer.weight, a.params, a.context) : layer.weight;
+      return a ? forwardAdapters(spec, layer, [a], x) : forwardBase(spec, layer, x);
+    };
+    await check.tensors("y_adapter", adapted.forward(want("x"), run), want("y_adapter"));
+
+    for (const [name, delta] of withPrefix(tensors, "delta.")) {
+      const path = name.includes("@") ? name.replaceAll(".base_layer", "").replace("@", ".") : name;
+      const { method, params, context } = attached.layers.get(path)!;
+      await check.tensors(`delta ${path}`, method.delta!(params, context), delta);
+    }
+    for (const [prefix, rounding] of [["merged.", "once"], ["merged_safe.", "twice"]] as const) {
+      const expected = withPrefix(tensors, prefix);
+      const merged = merge(adapted, attached, rounding);
+      for (const [name, value] of expected) await check.tensors(`${prefix}${name}`, merged.get(name)!, value);
+      if (prefix !== "merged.") continue;
+      await check.tensors("y_merged", buildNet(meta.base, meta.layers, merged).forward(want("x")), want("y_merged"));
+      for (const [name, value] of merged) if (!expected.has(name)) check.exact(`${name} unchanged`, value === parameters.get(name), true);
+    }
+    if (meta.trainable_params !== undefined) check.exact("trainable parameters", trainableCount(adapter, attached), meta.trainable_params);
+  } finally {
+    await adapter.weights.close();
+  }
+  return check.outcome();
+}
