@@ -1,7 +1,7 @@
 export { COMMON_FIELDS, FLOAT_FIELDS, TARGET_FIELDS } from "./config/common-fields.js";
 export { type AdapterConfig, readAdapterConfig, type ReadConfigOptions } from "./config/read-config.js";
 export { writeAdapterConfig } from "./config/write-config.js";
-export { type AdapterKey, type KeyContext, parseKey } from "./keys/parse-key.js";
+export { type AdapterKey, type KeyContext, MAX_KEY_LENGTH, parseKey } from "./keys/parse-key.js";
 export { LORA_DEFAULT_TARGETS, resolveTargets } from "./matching/default-targets.js";
 export { createModuleConfig, createPatternPicker, MAX_PATTERN_WORK } from "./matching/pattern-key.js";
 export { MAX_REGEX_NESTING, MAX_REGEX_REPEAT, type RegexDialect, translatePythonRegex } from "./matching/python-regex.js";

@@ -30,6 +30,9 @@ export interface KeyContext {
   readonly adapterName?: string;
 }
 
+/** Longer names belong to no module: real ones stay below 200 characters, and matching looks at every part. */
+export const MAX_KEY_LENGTH = 4096;
+
 const TUNER = "base_model.model.";
 const WRAPPER = "base_model.";
 
@@ -39,6 +42,7 @@ const EMBEDDINGS = new Set(["embed_tokens", "lm_head", "wte", "word_embeddings",
 /** Takes one tensor name of a PEFT adapter apart. Names without `base_model.model.` are read as paths of the base. @see peft `utils/save_and_load.py` */
 export function parseKey(name: string, context: KeyContext): AdapterKey {
   const { prefix } = context;
+  if (name.length > MAX_KEY_LENGTH) return { kind: "unknown" };
   const inTuner = name.startsWith(TUNER);
   if (!inTuner && !name.includes(".")) return isOwn(name, context) ? { kind: "shared", key: name } : { kind: "unknown" };
   const inWrapper = !inTuner && name.startsWith(WRAPPER);
@@ -69,6 +73,7 @@ function baseTensor(parts: readonly string[], { biases }: KeyContext): AdapterKe
 
 /** `modules_to_save` matches by plain `endswith` at the module, and takes everything inside it. */
 function savedModule(parts: readonly string[], context: KeyContext): AdapterKey | undefined {
+  if (context.modulesToSave.length === 0) return undefined;
   // Files of PEFT before 0.5 and of some trainers kept the wrapper's own name.
   const clean = withoutAdapter(parts, context).filter((part) => part !== "modules_to_save");
   if (clean.length < 2 || clean.includes("base_layer") || clean.includes("token_adapter")) return undefined;

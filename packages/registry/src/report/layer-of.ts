@@ -1,0 +1,80 @@
+import { type DType, type LayerKind, type LayerSpec, type ParameterSpec, WeftError } from "@weft/tensor-core";
+import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
+import type { MethodEntry } from "../methods.js";
+
+/** A layer that an adapter fits, and the adapter's tensors by the method's parameter names. */
+export interface FittedLayer {
+  readonly layer: LayerSpec;
+  readonly tensors: ReadonlyMap<string, AdapterTensor>;
+  /** Tensors of the module that the method does not use with this config. */
+  readonly unused: readonly AdapterTensor[];
+}
+
+export interface Misfit {
+  /** What is wrong, for a message that begins with the module's path. */
+  readonly problem: string;
+}
+
+type Method = NonNullable<MethodEntry["method"]>;
+
+/**
+ * Describes the layer that a base weight belongs to, as far as its shape and the adapter's tensors tell, and checks the adapter's
+ * shapes against it. A checkpoint does not say whether a matrix is stored [in, out]: `fan_in_fan_out` decides where both fit.
+ */
+export function fitLayer(method: Method, config: object, module: AdapterModule, weight: { readonly shape: readonly number[]; readonly dtype: DType; readonly bias: boolean; readonly parameter: boolean }): FittedLayer | Misfit {
+  const square = weight.parameter && weight.shape.length === 3 && weight.shape[1] === weight.shape[2];
+  if (square && !isRecent(config)) return { problem: `the experts are square ([${weight.shape.join(",")}]) and the adapter was not written by PEFT 0.20 or later: their orientation is unknown` };
+  let first: Misfit | undefined;
+  for (const layer of layersOf(config, module, weight)) {
+    const result = fit(method, config, layer, module);
+    if ("layer" in result) return result;
+    first ??= result;
+  }
+  return first ?? { problem: `the base weight is [${weight.shape.join(",")}], which no layer has` };
+}
+
+/** Layers that the weight may be, the likeliest first. */
+function layersOf(config: object, module: AdapterModule, { shape, dtype, bias, parameter }: Parameters<typeof fitLayer>[3]): LayerSpec[] {
+  const keys = [...module.tensors.keys()];
+  const spec = (kind: LayerKind, rest: Partial<LayerSpec> = {}): LayerSpec => ({ kind, shape, dtype, bias, ...rest });
+  if (keys.some((key) => key.includes("embedding"))) return [spec("embedding")];
+  if (parameter) return [false, true].map((transposed) => spec("parameter", { transposed }));
+  if (shape.length <= 2) {
+    const stored = Boolean((config as { fanInFanOut?: boolean }).fanInFanOut);
+    return [spec("linear", { transposed: stored }), spec("linear", { transposed: !stored })];
+  }
+  const kind = ([undefined, undefined, undefined, "conv1d", "conv2d", "conv3d"] as const)[shape.length];
+  if (!kind) return [];
+  const channels = module.tensors.get("lora_A.weight")?.shape[1] ?? shape[1]!;
+  const groups = channels > shape[1]! && channels % shape[1]! === 0 ? channels / shape[1]! : 1;
+  const each = shape.slice(2);
+  const conv = { stride: each.map(() => 1), padding: each.map(() => 0), dilation: each.map(() => 1), groups };
+  return [groups > 1 ? spec(kind, { conv }) : spec(kind)];
+}
+
+/** PEFT before 0.20 took stacks of experts as [expert, in, out]; with equal sides nothing else tells the two readings apart. */
+const isRecent = (config: object): boolean => /^(?:0\.(?:[2-9]\d|\d{3,})|[1-9])/.test((config as { peftVersion?: string | null }).peftVersion ?? "");
+
+function fit(method: Method, config: object, layer: LayerSpec, { tensors }: AdapterModule): FittedLayer | Misfit {
+  let specs: { readonly [name: string]: ParameterSpec };
+  try {
+    specs = method.parameters(config as never, layer);
+  } catch (error) {
+    if (error instanceof WeftError) return { problem: error.message };
+    throw error;
+  }
+  const keys = method.keys(layer);
+  const found = new Map<string, AdapterTensor>();
+  const used = new Set<string>();
+  for (const [name, { shape }] of Object.entries(specs)) {
+    const key = keys[name]?.find((candidate) => tensors.has(candidate));
+    if (key === undefined) return { problem: `${label(keys[name]?.[0] ?? name)} is missing` };
+    const tensor = tensors.get(key)!;
+    if (tensor.shape.join() !== shape.join()) return { problem: `${label(key)} is [${tensor.shape.join(",")}], base weight is [${layer.shape.join(",")}] → needs [${shape.join(",")}]` };
+    found.set(name, tensor);
+    used.add(key);
+  }
+  return { layer, tensors: found, unused: [...tensors].flatMap(([key, tensor]) => (used.has(key) ? [] : [tensor])) };
+}
+
+const label = (key: string): string => key.replace(/\.weight$/, "");

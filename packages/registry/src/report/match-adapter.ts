@@ -1,0 +1,226 @@
+import type { LayerSpec } from "@weft/tensor-core";
+import { parseDType, toCoreDType } from "@weft/io-safetensors";
+import { createModuleConfig } from "../matching/pattern-key.js";
+import { selectParameters } from "../matching/target-parameters.js";
+import { type MethodTable, PEFT_METHODS } from "../methods.js";
+import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
+import { type BaseIndex, type BaseTensors, indexBase } from "./base-index.js";
+import { fitLayer } from "./layer-of.js";
+import { nearestNames } from "./nearest.js";
+import { assignParameters } from "./parameters.js";
+import { applyRule, findPathRule, type PathRule } from "./path-rule.js";
+
+/** A module of the base that the adapter changes. */
+export interface MatchedModule {
+  /** Its key in `adapter.modules`. */
+  readonly id: string;
+  /** The module's path in the base. */
+  readonly path: string;
+  /** Name of the base tensor that is adapted. */
+  readonly weight: string;
+  /** Name of the module's bias, if it has one. */
+  readonly bias: string | undefined;
+  /** The layer as the method sees it; undefined if the weight is quantised or the method has no definition here, so that nothing was checked. */
+  readonly layer: LayerSpec | undefined;
+  /** The config with the module's own rank and alpha. */
+  readonly config: { readonly [field: string]: unknown };
+  /** The adapter's tensors by the method's parameter names (`A`, `B`), or by their keys where `layer` is undefined. */
+  readonly tensors: ReadonlyMap<string, AdapterTensor>;
+}
+
+/** A tensor of the base that the adapter brings its own version of. */
+export interface Replacement {
+  /** Its name in the base. */
+  readonly name: string;
+  readonly tensor: AdapterTensor;
+  /** `resized`: the shapes differ (a larger vocabulary); `added`: the base does not have it (a new head). */
+  readonly change: "replaced" | "resized" | "added";
+}
+
+/** Something in the adapter that the base has no place for. */
+export interface Missing {
+  /** Path as the adapter has it, and as it was looked for. */
+  readonly path: string;
+  readonly wanted: string;
+  readonly tensors: readonly AdapterTensor[];
+  /** Names of the base that come near. */
+  readonly nearest: readonly string[];
+}
+
+export interface Mismatch {
+  readonly path: string;
+  /** What does not fit, with both shapes. */
+  readonly message: string;
+}
+
+/** What becomes of every tensor of an adapter on a base. */
+export interface MatchReport {
+  readonly matched: readonly MatchedModule[];
+  readonly replaced: readonly Replacement[];
+  /** Embedding rows to replace, with the name of the embedding's weight. */
+  readonly tokens: readonly { readonly weight: string; readonly tensor: AdapterTensor }[];
+  readonly missing: readonly Missing[];
+  readonly mismatched: readonly Mismatch[];
+  /** Tensors of the adapter that nothing uses. */
+  readonly unused: readonly AdapterTensor[];
+  /** How the adapter's paths were turned into the base's. */
+  readonly rule: PathRule;
+  /** Rules that fit equally well, so that none was taken; give one in the options. */
+  readonly ambiguous: readonly PathRule[];
+}
+
+export interface MatchOptions {
+  readonly methods?: MethodTable;
+  /** How the adapter's paths become the base's, instead of finding out. */
+  readonly rule?: PathRule;
+}
+
+/** Most hints per report: each is a search through all names. */
+const MAX_HINTS = 5;
+
+/**
+ * Matches an adapter to a base by names and shapes: which tensor of the base each module changes, what is replaced, and what does
+ * not fit. Every tensor of the adapter occurs in the report; nothing is read but headers.
+ */
+export function matchAdapter(adapter: OpenedAdapter, base: BaseTensors, options: MatchOptions = {}): MatchReport {
+  const index = indexBase(base.names());
+  const found = options.rule ? { rule: options.rule, ambiguous: [] } : findPathRule(pathsOf(adapter), index);
+  return new Matcher(adapter, base, index, found.rule, options.methods ?? PEFT_METHODS).run(found.ambiguous);
+}
+
+const pathOf = (name: string): string => name.slice(0, name.lastIndexOf("."));
+
+/** The paths that ought to exist in the base; replaced modules may be new, so they have no vote. */
+function pathsOf({ modules, biases, trainableTokens }: OpenedAdapter): string[] {
+  return [...new Set([...[...modules.values()].map(({ path }) => path), ...[...biases.keys()].map(pathOf), ...trainableTokens.keys()])];
+}
+
+class Matcher {
+  private readonly matched: MatchedModule[] = [];
+  private readonly replaced: Replacement[] = [];
+  private readonly tokens: { weight: string; tensor: AdapterTensor }[] = [];
+  private readonly missing: Missing[] = [];
+  private readonly mismatched: Mismatch[] = [];
+  private readonly unused: AdapterTensor[];
+  private readonly resized = new Map<string, AdapterTensor>();
+  private hints = 0;
+
+  constructor(
+    private readonly adapter: OpenedAdapter,
+    private readonly base: BaseTensors,
+    private readonly index: BaseIndex,
+    private readonly rule: PathRule,
+    private readonly methods: MethodTable,
+  ) {
+    this.unused = [...adapter.unknown];
+  }
+
+  run(ambiguous: readonly PathRule[]): MatchReport {
+    const { adapter } = this;
+    for (const [name, tensor] of [...adapter.modulesToSave, ...adapter.embeddings]) this.replace(name, tensor, true);
+    for (const [name, tensor] of adapter.biases) this.replace(name, tensor, false);
+    this.matchModules();
+    for (const [path, tensor] of adapter.trainableTokens) this.matchTokens(path, tensor);
+    const { matched, replaced, tokens, missing, mismatched, unused } = this;
+    return { matched, replaced, tokens, missing, mismatched, unused, rule: this.rule, ambiguous };
+  }
+
+  private locate(path: string): string {
+    return this.index.modules.has(path) ? path : applyRule(this.rule, path);
+  }
+
+  private has(path: string, part: string): boolean {
+    return this.index.modules.get(path)?.has(part) ?? false;
+  }
+
+  private replace(name: string, tensor: AdapterTensor, mayBeNew: boolean): void {
+    const dot = name.lastIndexOf(".");
+    const [path, part] = [this.locate(name.slice(0, dot)), name.slice(dot + 1)];
+    const target = `${path}.${part}`;
+    if (this.has(path, part)) {
+      const { shape } = this.base.info(target);
+      const same = shape.join() === tensor.shape.join();
+      // A resized embedding or head has other rows; a row of another length belongs to another model.
+      const rows = mayBeNew && shape.length === tensor.shape.length && shape.slice(1).join() === tensor.shape.slice(1).join();
+      if (rows && !same) this.resized.set(target, tensor);
+      if (same || rows) this.replaced.push({ name: target, tensor, change: same ? "replaced" : "resized" });
+      else this.mismatched.push({ path: target, message: `${target}: the adapter's is [${tensor.shape.join(",")}], the base's is [${shape.join(",")}]` });
+    } else if (mayBeNew) this.replaced.push({ name: target, tensor, change: "added" });
+    else this.lose(name, target, [tensor]);
+  }
+
+  private matchModules(): void {
+    const configOf = createModuleConfig(this.adapter.config.values as { [field: string]: unknown });
+    const byPath = new Map<string, [string, AdapterModule][]>();
+    for (const entry of this.adapter.modules) {
+      const group = byPath.get(entry[1].path) ?? [];
+      byPath.set(entry[1].path, group);
+      group.push(entry);
+    }
+    for (const [path, group] of byPath) {
+      const basePath = this.locate(path);
+      const own = ["weight", "in_proj_weight", "qweight"].find((part) => this.has(basePath, part));
+      const targets = (this.adapter.config.values as { targetParameters?: readonly string[] | null }).targetParameters ?? [];
+      if (group.length === 1 && own) this.matchModule(group[0]!, basePath, own, configOf(path));
+      else this.matchParameters(group, path, basePath, targets, configOf(path));
+    }
+  }
+
+  private matchModule([id, module]: [string, AdapterModule], path: string, part: string, config: { [field: string]: unknown }, parameter = false): void {
+    const weight = `${path}.${part}`;
+    const biasPart = part === "in_proj_weight" ? "in_proj_bias" : "bias";
+    const bias = !parameter && this.has(path, biasPart) ? `${path}.${biasPart}` : undefined;
+    const entry = { id, path, weight, bias, config };
+    const { shape, dtype } = this.shapeOf(weight);
+    const core = toCoreDType(parseDType(dtype) ?? "F64");
+    const method = this.methods.get(this.adapter.method)?.method;
+    if (!method || !core || !/^(f|bf)/.test(core) || part === "qweight") {
+      this.matched.push({ ...entry, layer: undefined, tensors: module.tensors });
+      return;
+    }
+    const fitted = fitLayer(method, config, module, { shape, dtype: core, bias: bias !== undefined, parameter });
+    if ("problem" in fitted) {
+      this.mismatched.push({ path: weight, message: `${parameter ? weight : path}: ${fitted.problem}` });
+      return;
+    }
+    this.matched.push({ ...entry, layer: fitted.layer, tensors: fitted.tensors });
+    this.unused.push(...fitted.unused);
+  }
+
+  /** `target_parameters`: the module's parameters by wrapper, decided by shape. */
+  private matchParameters(group: readonly [string, AdapterModule][], path: string, basePath: string, targets: readonly string[], config: { [field: string]: unknown }): void {
+    const names = [...(this.index.modules.get(basePath) ?? [])].map((part) => `${basePath}.${part}`);
+    const chosen = selectParameters([...targets, ...targets.map((target) => applyRule(this.rule, target))], names);
+    const assigned = assignParameters(group.map(([, module]) => module), chosen.map((name) => ({ name, shape: this.base.info(name).shape })));
+    if (chosen.length === 0) {
+      for (const [, { tensors }] of group) this.lose(path, basePath, [...tensors.values()]);
+      return;
+    }
+    group.forEach((item, i) => {
+      const name = assigned[i];
+      if (name === undefined) this.mismatched.push({ path: basePath, message: `${basePath}: it cannot be told from the shapes which of ${chosen.map((n) => n.slice(basePath.length + 1)).join(", ")} the adapter's ${item[0]} is for` });
+      else this.matchModule(item, basePath, name.slice(basePath.length + 1), config, true);
+    });
+  }
+
+  private matchTokens(path: string, tensor: AdapterTensor): void {
+    const basePath = this.locate(path);
+    const weight = `${basePath}.weight`;
+    if (!this.has(basePath, "weight")) return this.lose(path, basePath, [tensor]);
+    const { shape } = this.shapeOf(weight);
+    if (shape[1] === tensor.shape[1]) this.tokens.push({ weight, tensor });
+    else this.mismatched.push({ path: weight, message: `${basePath}: the adapter's token rows are [${tensor.shape.join(",")}], base weight is [${shape.join(",")}]` });
+    return undefined;
+  }
+
+  /** Shape that a base tensor has once the adapter's own version of it is in place. */
+  private shapeOf(name: string): { readonly shape: readonly number[]; readonly dtype: string } {
+    return this.resized.get(name) ?? this.base.info(name);
+  }
+
+  private lose(path: string, wanted: string, tensors: readonly AdapterTensor[]): void {
+    const nearest = this.hints++ < MAX_HINTS ? nearestNames(wanted, this.index.modules.keys()) : [];
+    this.missing.push({ path, wanted, tensors, nearest });
+  }
+}
+
