@@ -1,1 +1,1 @@
-export {};
+export { createWasmBackend, WasmBackend, type WasmBackendOptions } from "./backend.js";

@@ -47,7 +47,8 @@ export class Device {
     const executable = await this.backend.lower(plan);
     try {
       const results = await this.execute(executable, leaves);
-      open.forEach((t, i) => (t.node.realized[t.index] = results[i]!.node.realized[0]));
+      // A result that is one of the leaves (a reshape, say) shares its memory, and keeps it alive.
+      open.forEach((t, i) => (t.node.realized[t.index] = results[i]!.node.realized[0] ?? { device: this, buffer: this.bufferOf(results[i]!), owner: results[i]!.node }));
     } finally {
       executable.dispose();
     }

@@ -1,0 +1,119 @@
+import { type Backend, type BackendBuffer, type CompositeCall, DeviceError, type Executable, outputBuffers, type Plan, runReferenceStep, type Step, stepName } from "@weft/tensor-core";
+import { type Run, LowerContext } from "./lower/context.js";
+import { lowerFused } from "./lower/fused.js";
+import { lowerMatmul } from "./lower/matmul.js";
+import { claimsMerge, lowerMerge } from "./lower/merge.js";
+import { type WasmBuffer, WasmMemory } from "./memory.js";
+import { compileModules } from "./modules.js";
+import { Pool, threadsAvailable } from "./threads/pool.js";
+
+export interface WasmBackendOptions {
+  /** Threads that run kernels, the calling one included; 1 starts no worker. All cores (at most 8) if not given, 1 where threads cannot share memory. */
+  readonly threads?: number;
+  /** Use fused multiply-add where the machine has it (true). Results differ in the last bits from those without. */
+  readonly relaxed?: boolean;
+  /** Where allocation stops; at most 4 GiB. */
+  readonly maxMemoryBytes?: number;
+}
+
+interface WasmExecutable extends Executable {
+  readonly steps: readonly Run[];
+  /** Byte address of each buffer of the plan; scratch is fixed, inputs and outputs are filled in by `run`. */
+  readonly addresses: Int32Array;
+}
+
+/** Composites with a kernel of their own. A row taken out makes results come from the decomposition. */
+const COMPOSITES: ReadonlyMap<string, { readonly claims: (call: CompositeCall) => boolean; readonly lower: (step: Step, context: LowerContext) => Run }> = new Map([["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }]]);
+
+/** Kernels of primitives; undefined where a call is none of theirs. Everything else runs by its reference kernel, in place. */
+const OPS: ReadonlyMap<string, (step: Step, context: LowerContext) => Run | undefined> = new Map([["matmul", lowerMatmul]]);
+
+/** The CPU backend: WebAssembly SIMD kernels over one memory that host code sees, too. */
+export class WasmBackend implements Backend {
+  readonly name = "cpu";
+  readonly capabilities: Backend["capabilities"];
+  private readonly memory: WasmMemory;
+  private readonly pool: Pool;
+  private readonly fusedProducts: boolean;
+  private disposed = false;
+
+  constructor(options: WasmBackendOptions = {}) {
+    const modules = compileModules(options.relaxed ?? true);
+    this.memory = new WasmMemory(options.maxMemoryBytes);
+    const cores = (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1;
+    const threads = threadsAvailable() ? Math.max(1, options.threads ?? Math.min(8, cores)) : 1;
+    this.pool = new Pool(this.memory, modules, threads);
+    this.fusedProducts = modules.fused;
+    this.capabilities = { maxBufferBytes: options.maxMemoryBytes ?? 2 ** 32, threads, hostVisible: true };
+  }
+
+  allocate(bytes: number): WasmBuffer {
+    if (this.disposed) throw new DeviceError("the backend is used after dispose()");
+    return this.memory.allocate(bytes);
+  }
+
+  free(buffer: BackendBuffer): void {
+    if (!this.disposed) this.memory.release(buffer as WasmBuffer);
+  }
+
+  upload(buffer: BackendBuffer, data: Uint8Array, offset = 0): void {
+    this.memory.bytes.set(data, this.addressOf(buffer) + offset);
+  }
+
+  async download(buffer: BackendBuffer, offset: number, bytes: number): Promise<Uint8Array> {
+    const at = this.addressOf(buffer) + offset;
+    // A copy outside shared memory, which not every consumer takes.
+    return Uint8Array.from(this.memory.bytes.subarray(at, at + bytes));
+  }
+
+  /** The bytes of a buffer in place; take it anew after an allocation. */
+  view(buffer: BackendBuffer): Uint8Array {
+    const at = this.addressOf(buffer);
+    return this.memory.bytes.subarray(at, at + buffer.bytes);
+  }
+
+  claims(call: CompositeCall): boolean {
+    return COMPOSITES.get(call.name)?.claims(call) ?? false;
+  }
+
+  lower(plan: Plan): WasmExecutable {
+    const context = new LowerContext(this.memory, this.pool, this.fusedProducts);
+    const addresses = new Int32Array(plan.buffers.length);
+    const arena = plan.scratchBytes > 0 ? context.allocate(plan.scratchBytes) : 0;
+    plan.buffers.forEach((spec, i) => {
+      if (spec.role === "scratch") addresses[i] = arena + spec.offset;
+    });
+    const steps = plan.steps.map((step) => this.lowerStep(step, plan, context));
+    return { plan, steps, addresses, kernels: plan.steps.map(stepName), dispose: () => context.dispose() };
+  }
+
+  run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void {
+    const { plan, steps, addresses } = executable as WasmExecutable;
+    plan.inputs.forEach((id, i) => (addresses[id] = this.addressOf(inputs[i]!)));
+    outputBuffers(plan).forEach((id, i) => (addresses[id] = this.addressOf(outputs[i]!)));
+    for (const step of steps) step(addresses);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.pool.dispose();
+  }
+
+  private lowerStep(step: Step, plan: Plan, context: LowerContext): Run {
+    if (step.kind === "composite") return COMPOSITES.get(step.op)!.lower(step, context);
+    const run = step.kind === "fused" ? lowerFused(step, context) : OPS.get(step.op)?.(step, context);
+    return run ?? ((addresses) => runReferenceStep((id) => this.memory.bytes.subarray(addresses[id]!, addresses[id]! + plan.buffers[id]!.bytes), step));
+  }
+
+  private addressOf(buffer: BackendBuffer): number {
+    const { address } = buffer as WasmBuffer;
+    if (address === 0) throw new DeviceError("a buffer is used after it was freed");
+    return address;
+  }
+}
+
+/** Starts the CPU backend. */
+export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
+  return new WasmBackend(options);
+}

@@ -1,0 +1,76 @@
+import { bytesPerElement, type DType, type Operand } from "@weft/tensor-core";
+import type { WasmBuffer, WasmMemory } from "../memory.js";
+import type { Pool } from "../threads/pool.js";
+
+/** One step of a lowered plan; `addresses` holds the byte address of each buffer of the plan. */
+export type Run = (addresses: Int32Array) => void;
+
+/** What lowering a plan allocates and calls: everything that `run` needs is prepared here, so that running allocates nothing. */
+export class LowerContext {
+  readonly memory: WasmMemory;
+  readonly pool: Pool;
+  /** Products in the GEMM kernels are fused multiply-adds. */
+  readonly fusedProducts: boolean;
+  private readonly owned: WasmBuffer[] = [];
+
+  constructor(memory: WasmMemory, pool: Pool, fusedProducts: boolean) {
+    this.memory = memory;
+    this.pool = pool;
+    this.fusedProducts = fusedProducts;
+  }
+
+  /** Memory that lives as long as the lowered plan. @returns its address */
+  allocate(bytes: number): number {
+    const buffer = this.memory.allocate(bytes);
+    this.owned.push(buffer);
+    return buffer.address;
+  }
+
+  /** An argument block; written once here, patched by `run` only where addresses change. */
+  args(values: readonly number[], floats: readonly number[] = []): ArgumentBlock {
+    const block = new ArgumentBlock(this.memory, this.allocate(values.length * 4));
+    values.forEach((value, i) => (floats.includes(i) ? block.setFloat(i, value) : block.set(i, value)));
+    return block;
+  }
+
+  /** 32-bit words in memory. @returns their address */
+  words(values: readonly number[]): number {
+    return this.args(values).address;
+  }
+
+  dispose(): void {
+    for (const buffer of this.owned) this.memory.release(buffer);
+  }
+}
+
+/** A kernel's arguments in memory. */
+export class ArgumentBlock {
+  readonly address: number;
+  private readonly memory: WasmMemory;
+
+  constructor(memory: WasmMemory, address: number) {
+    this.memory = memory;
+    this.address = address;
+  }
+
+  // Shared memory only ever grows, and growing makes a new buffer object; views are cheap and never go stale within a call.
+  set(index: number, value: number): void {
+    this.memory.words[(this.address >> 2) + index] = value;
+  }
+
+  setFloat(index: number, value: number): void {
+    this.memory.floats[(this.address >> 2) + index] = value;
+  }
+}
+
+/** Numbers of the formats that GEMM, GEMV and merge kernels read. */
+const FORMATS: Partial<Record<DType, number>> = { f32: 0, bf16: 1, f16: 2 };
+
+export function formatCode(dtype: DType): number | undefined {
+  return FORMATS[dtype];
+}
+
+/** Byte address of an operand's first element. */
+export function addressOf(operand: Operand, addresses: Int32Array): number {
+  return addresses[operand.buffer]! + operand.offset * bytesPerElement(operand.dtype);
+}

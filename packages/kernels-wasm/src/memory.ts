@@ -1,0 +1,115 @@
+import { type BackendBuffer, DeviceError } from "@weft/tensor-core";
+
+/** Every address is a multiple of this: a cache line, and any SIMD access. */
+const ALIGN = 64;
+const PAGE = 65536;
+/** 4 GiB: the hard cap of 32-bit WebAssembly memory. */
+const MAX_PAGES = 65536;
+
+/** A range of the WebAssembly memory. */
+export interface WasmBuffer extends BackendBuffer {
+  /** Byte address; 0 once it was freed. */
+  address: number;
+}
+
+/**
+ * Allocator over one shared WebAssembly memory: first fit in a list of free ranges sorted by address, neighbours are joined
+ * when freed, the memory grows when nothing fits.
+ */
+export class WasmMemory {
+  readonly memory: WebAssembly.Memory;
+  private readonly limit: number;
+  private readonly free: { start: number; end: number }[] = [];
+  private bytesCache: Uint8Array;
+  private wordsCache: Int32Array;
+  private floatsCache: Float32Array;
+
+  /** @param maxBytes where allocation stops; at most 4 GiB */
+  constructor(maxBytes: number = MAX_PAGES * PAGE) {
+    const maximum = Math.max(16, Math.min(MAX_PAGES, Math.floor(maxBytes / PAGE)));
+    this.memory = new WebAssembly.Memory({ initial: 16, maximum: MAX_PAGES, shared: true });
+    this.limit = maximum * PAGE;
+    this.bytesCache = new Uint8Array(this.memory.buffer);
+    this.wordsCache = new Int32Array(this.memory.buffer);
+    this.floatsCache = new Float32Array(this.memory.buffer);
+    // Address 0 stays unused, so that it can mean "none".
+    this.free.push({ start: ALIGN, end: this.bytesCache.byteLength });
+  }
+
+  /** The whole memory; take it anew after each allocation, which may have grown it. */
+  get bytes(): Uint8Array {
+    this.refresh();
+    return this.bytesCache;
+  }
+
+  /** The same as i32 and f32. */
+  get words(): Int32Array {
+    this.refresh();
+    return this.wordsCache;
+  }
+
+  get floats(): Float32Array {
+    this.refresh();
+    return this.floatsCache;
+  }
+
+  /** @throws DeviceError kind `out-of-memory` */
+  allocate(bytes: number): WasmBuffer {
+    const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN);
+    const at = this.free.findIndex((r) => r.end - r.start >= size);
+    if (at < 0) {
+      this.grow(size, bytes);
+      return this.allocate(bytes);
+    }
+    const range = this.free[at]!;
+    const address = range.start;
+    range.start += size;
+    if (range.start === range.end) this.free.splice(at, 1);
+    return { bytes, address };
+  }
+
+  release(buffer: WasmBuffer): void {
+    if (buffer.address === 0) return;
+    const start = buffer.address;
+    const end = start + Math.max(ALIGN, Math.ceil(buffer.bytes / ALIGN) * ALIGN);
+    buffer.address = 0;
+    let at = this.free.findIndex((r) => r.start > start);
+    if (at < 0) at = this.free.length;
+    const [before, after] = [this.free[at - 1], this.free[at]];
+    const joinsBefore = before?.end === start;
+    const joinsAfter = after?.start === end;
+    if (joinsBefore && joinsAfter) {
+      before.end = after.end;
+      this.free.splice(at, 1);
+    } else if (joinsBefore) before.end = end;
+    else if (joinsAfter) after.start = start;
+    else this.free.splice(at, 0, { start, end });
+  }
+
+  private refresh(): void {
+    const { buffer } = this.memory;
+    if (this.bytesCache.buffer === buffer) return;
+    this.bytesCache = new Uint8Array(buffer);
+    this.wordsCache = new Int32Array(buffer);
+    this.floatsCache = new Float32Array(buffer);
+  }
+
+  private grow(size: number, asked: number): void {
+    const have = this.memory.buffer.byteLength;
+    const last = this.free[this.free.length - 1];
+    const tail = last?.end === have ? have - last.start : 0;
+    const missing = size - tail;
+    // A quarter more than needed, so that many small allocations do not each grow it.
+    const wanted = Math.min(this.limit - have, Math.max(missing, Math.min(have / 4, 64 << 20)));
+    const pages = Math.ceil(wanted / PAGE);
+    try {
+      if (wanted < missing) throw new RangeError("the limit is reached");
+      this.memory.grow(pages);
+    } catch (cause) {
+      throw new DeviceError(`the WebAssembly memory has no room for ${asked} bytes more (${have} of ${this.limit} bytes are in use)`, { kind: "out-of-memory", cause, hint: "work on smaller pieces, or free tensors that are not needed any more" });
+    }
+    const end = have + pages * PAGE;
+    if (last && tail > 0) last.end = end;
+    else this.free.push({ start: have, end });
+  }
+}
