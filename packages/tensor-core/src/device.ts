@@ -80,7 +80,9 @@ export class Device {
   bufferOf(t: Tensor): BackendBuffer {
     const here = this.realizedHere(t);
     if (here) return here.buffer;
-    const { bytes } = t.node;
+    // What the reference device has computed lies in host memory, as constants do.
+    const onHost = t.node.realized[t.index];
+    const bytes = t.node.bytes ?? (onHost && onHost.device === fallback ? onHost.device.backend.view?.(onHost.buffer) : undefined);
     if (!bytes) throw new DeviceError(`${t} has no value: it is a place-holder of a trace or lies on another device`, { hint: "pass it as an argument of the compiled function" });
     let buffer = this.uploads.get(t.node);
     if (!buffer) {
@@ -127,11 +129,12 @@ export function referenceDevice(): Device {
   return fallback;
 }
 
-/** The one device that the leaves of a graph belong to. @throws DeviceError if there are two. */
+/** The one device that the leaves of a graph belong to; tensors of the reference device go with any other. @throws DeviceError if there are two. */
 export function deviceOf(tensors: readonly Tensor[]): Device {
   let found: Device | undefined;
   for (const { device, realized } of topologicalOrder(tensors, graphInputs)) {
     for (const d of [device, ...realized.map((r) => r?.device)]) {
+      if (d === fallback) continue;
       if (d && found && d !== found) throw new DeviceError(`tensors of two devices meet in one graph: ${found.name} and ${d.name}`, { hint: "move one of them with device.tensor(await t.data(), …)" });
       found ??= d;
     }
