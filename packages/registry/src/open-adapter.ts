@@ -3,6 +3,7 @@ import type { WeightSource } from "@weft/io-safetensors";
 import { type AdapterConfig, readAdapterConfig } from "./config/read-config.js";
 import { checkRanks } from "./keys/ranks.js";
 import { parseKey } from "./keys/parse-key.js";
+import { type RegexEngine, safeRegex } from "./matching/regex-engine.js";
 import { createTargetMatcher, type TargetConfig } from "./matching/targets.js";
 import { type MethodTable, PEFT_METHODS } from "./methods.js";
 
@@ -61,6 +62,8 @@ export interface OpenAdapterOptions {
   readonly adapterName?: string;
   /** Name of the config file for messages. */
   readonly file?: string;
+  /** Runs the config's patterns; the safe one if not given. */
+  readonly engine?: RegexEngine;
 }
 
 /**
@@ -101,18 +104,18 @@ export function openAdapter(source: AdapterSource, options: OpenAdapterOptions =
     else if (key.kind === "embedding") put(groups.embeddings, `${key.path}.weight`, tensor);
     else put(groups.trainableTokens, key.path, tensor);
   }
-  checkRanks(config, modules.values(), options.file);
-  const warnings = [...source.weights.warnings, ...unsafeTargets(config)];
+  checkRanks(config, modules.values(), options);
+  const warnings = [...source.weights.warnings, ...unsafeTargets(config, options.engine)];
   if (method.fields && config.unknown.size > 0) warnings.push(`the config has fields that this version does not know; they are kept, but have no effect: ${list([...config.unknown.keys()])}`);
   if (unknown.length > 0) warnings.push(`${unknown.length} of the adapter's tensors belong to no module and are not used: ${list(unknown.map(({ name }) => name))}`);
   return { dialect: "peft", method: config.peftType, config, weights: source.weights, modules, ...groups, unknown, warnings };
 }
 
 /** Checks the patterns that choose modules. @throws ConfigError kind `config-regex` */
-function unsafeTargets({ values }: AdapterConfig): string[] {
+function unsafeTargets({ values }: AdapterConfig, engine: RegexEngine = safeRegex): string[] {
   const targets = values as TargetConfig;
   try {
-    createTargetMatcher({ ...targets, targetModules: targets.targetModules ?? [] });
+    createTargetMatcher({ ...targets, targetModules: targets.targetModules ?? [] }, { engine });
     return [];
   } catch (error) {
     if (error instanceof WeftError && (error.kind === "unsafe-regex" || error.kind === "limit")) return [`${error.message}; the modules are taken from the adapter's tensors`];

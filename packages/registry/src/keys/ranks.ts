@@ -1,6 +1,7 @@
 import { ConfigError } from "@weft/tensor-core";
 import type { AdapterConfig } from "../config/read-config.js";
 import { createModuleConfig } from "../matching/pattern-key.js";
+import { type RegexEngine, safeRegex } from "../matching/regex-engine.js";
 import type { AdapterModule } from "../open-adapter.js";
 
 /**
@@ -10,9 +11,9 @@ import type { AdapterModule } from "../open-adapter.js";
  *
  * @throws ConfigError kind `config-mismatch`; kinds of patterns
  */
-export function checkRanks(config: AdapterConfig, modules: Iterable<AdapterModule>, file?: string): void {
+export function checkRanks(config: AdapterConfig, modules: Iterable<AdapterModule>, { file, engine = safeRegex }: { readonly file?: string; readonly engine?: RegexEngine } = {}): void {
   if (config.peftType !== "LORA") return;
-  const configOf = createModuleConfig(config.values as { r: number; targetParameters?: readonly string[] | null; useBdlora?: unknown });
+  const configOf = createModuleConfig(config.values as { r: number; targetParameters?: readonly string[] | null; useBdlora?: unknown }, engine);
   for (const { path, tensors } of modules) {
     const a = tensors.get("lora_A.weight") ?? tensors.get("lora_embedding_A");
     const b = tensors.get("lora_B.weight") ?? tensors.get("lora_embedding_B");

@@ -1,6 +1,7 @@
 import type { LayerSpec } from "@weft/tensor-core";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
 import { createModuleConfig } from "../matching/pattern-key.js";
+import type { RegexEngine } from "../matching/regex-engine.js";
 import { selectParameters } from "../matching/target-parameters.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
@@ -73,6 +74,8 @@ export interface MatchOptions {
   readonly methods?: MethodTable;
   /** How the adapter's paths become the base's, instead of finding out. */
   readonly rule?: PathRule;
+  /** Runs the config's patterns; the safe one if not given. */
+  readonly engine?: RegexEngine;
 }
 
 /** Most hints per report: each is a search through all names. */
@@ -85,7 +88,7 @@ const MAX_HINTS = 5;
 export function matchAdapter(adapter: OpenedAdapter, base: BaseTensors, options: MatchOptions = {}): MatchReport {
   const index = indexBase(base.names());
   const found = options.rule ? { rule: options.rule, ambiguous: [] } : findPathRule(pathsOf(adapter), index);
-  return new Matcher(adapter, base, index, found.rule, options.methods ?? PEFT_METHODS).run(found.ambiguous);
+  return new Matcher(adapter, base, index, found.rule, options).run(found.ambiguous);
 }
 
 const pathOf = (name: string): string => name.slice(0, name.lastIndexOf("."));
@@ -110,7 +113,7 @@ class Matcher {
     private readonly base: BaseTensors,
     private readonly index: BaseIndex,
     private readonly rule: PathRule,
-    private readonly methods: MethodTable,
+    private readonly options: MatchOptions,
   ) {
     this.unused = [...adapter.unknown];
   }
@@ -150,7 +153,7 @@ class Matcher {
   }
 
   private matchModules(): void {
-    const configOf = createModuleConfig(this.adapter.config.values as { [field: string]: unknown });
+    const configOf = createModuleConfig(this.adapter.config.values as { [field: string]: unknown }, this.options.engine);
     const byPath = new Map<string, [string, AdapterModule][]>();
     for (const entry of this.adapter.modules) {
       const group = byPath.get(entry[1].path) ?? [];
@@ -173,7 +176,7 @@ class Matcher {
     const entry = { id, path, weight, bias, config };
     const { shape, dtype } = this.shapeOf(weight);
     const core = toCoreDType(parseDType(dtype) ?? "F64");
-    const method = this.methods.get(this.adapter.method)?.method;
+    const method = (this.options.methods ?? PEFT_METHODS).get(this.adapter.method)?.method;
     if (!method || !core || !/^(f|bf)/.test(core) || part === "qweight") {
       this.matched.push({ ...entry, layer: undefined, tensors: module.tensors });
       return;
