@@ -1,5 +1,14 @@
 import { CapabilityError, type Step } from "@weft/tensor-core";
+import { argreduce } from "./argreduce/argreduce.wgsl.js";
+import { concat } from "./concat/concat.wgsl.js";
+import { conv } from "./conv/conv.wgsl.js";
+import { cumsum } from "./cumsum/cumsum.wgsl.js";
 import { lowerFused } from "./fused/fused.js";
+import { gather } from "./gather/gather.wgsl.js";
+import { matmul } from "./matmul/matmul.wgsl.js";
+import { pad } from "./pad/pad.wgsl.js";
+import { random } from "./random/random.wgsl.js";
+import { scatterAdd } from "./scatter-add/scatter-add.wgsl.js";
 import type { CompositeKernel, Dispatch, Kernel, LowerContext } from "./kernel.js";
 
 /** Kernels by primitive and by composite. A new kernel is a folder beside this file and a row here. */
@@ -10,7 +19,7 @@ export interface KernelTable {
 }
 
 export const KERNELS: KernelTable = {
-  ops: {},
+  ops: { matmul, conv, argreduce, pad, concat, gather, scatterAdd, cumsum, random },
   composites: {},
 };
 

@@ -1,12 +1,43 @@
-import { type Device, Device as DeviceClass, referenceDevice, type Tensor } from "@weft/tensor-core";
-import { expect } from "vitest";
+import { decode, Device, type DType, isFloat, planGraph, referenceDevice, sizeOf, type Tensor, tensor } from "@weft/tensor-core";
+import { afterAll, beforeAll, expect } from "vitest";
 import type { WebgpuBackend, WebgpuOptions } from "../index.js";
 import { createNodeWebgpuBackend } from "../node/index.js";
 
 /** The GPU of this machine, or the software one that the set-up of the tests provides. One per file: pipelines are cached in it. */
 export async function openTestDevice(options: WebgpuOptions = {}): Promise<{ device: Device; backend: WebgpuBackend }> {
   const backend = await createNodeWebgpuBackend(options);
-  return { device: new DeviceClass(backend), backend };
+  return { device: new Device(backend), backend };
+}
+
+/** What the tests of a file share. */
+export interface TestDevice {
+  readonly device: Device;
+  readonly backend: WebgpuBackend;
+}
+
+/** Opens a device before the tests of a file and closes it after them. */
+export function useTestDevice(options: WebgpuOptions = {}): TestDevice {
+  const held: { device?: Device; backend?: WebgpuBackend } = {};
+  beforeAll(async () => void Object.assign(held, await openTestDevice(options)));
+  afterAll(() => held.device?.dispose());
+  return held as TestDevice;
+}
+
+/** Names of the kernels that computing a tensor calls; with `claims`, composites that the backend claims are kept. */
+export async function kernelsOf({ backend }: TestDevice, t: Tensor, claims = true): Promise<readonly string[]> {
+  const executable = await backend.lower(planGraph([t], [], (call) => claims && backend.claims(call)).plan);
+  executable.dispose();
+  return executable.kernels;
+}
+
+/** A constant of deterministic numbers (integers: up to about ±150). */
+export function sample(shape: number[], dtype: DType = "f32", seed = 1): Tensor {
+  return tensor(numbers(sizeOf(shape), seed).map((v) => (isFloat(dtype) ? v : Math.round(v * 50))), { shape, dtype });
+}
+
+/** Distance between neighbouring values of a dtype near 1: what one rounding the other way makes. */
+export function ulp(dtype: DType): number {
+  return { f32: 2 ** -23, f16: 2 ** -10, bf16: 2 ** -7, f8e4m3: 2 ** -3, f8e5m2: 2 ** -2, i32: 0, i8: 0, u8: 0, bool: 0 }[dtype];
 }
 
 /** Deterministic numbers, roughly normal, with exact zeros and both signs among them. */
@@ -43,6 +74,5 @@ export async function expectSame(device: Device, build: () => Tensor | readonly 
 }
 
 async function values(device: Device, t: Tensor): Promise<Float64Array> {
-  const { decode } = await import("@weft/tensor-core");
   return decode(await device.bytes(t), t.dtype);
 }

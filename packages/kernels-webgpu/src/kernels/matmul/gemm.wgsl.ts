@@ -1,0 +1,117 @@
+import { sizeOf } from "@weft/tensor-core";
+import { Shader } from "../../wgsl/shader.js";
+import { encodeValue, lanes } from "../../wgsl/storage.js";
+import { collapse, coordinates, strided, sumOf } from "../fused/space.js";
+import type { Dispatch, KernelLimits, LowerContext } from "../kernel.js";
+import type { Product, Source } from "./source.js";
+
+/** A tile of the output per workgroup: `threads`² threads, each with `blocks`² blocks of 4×4 in registers. */
+export interface Tile {
+  readonly threads: number;
+  readonly blocks: number;
+  /** Steps of k that lie in workgroup memory at a time. */
+  readonly depth: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+const tile = (threads: number, blocks: number, depth: number): Tile => ({ threads, blocks, depth, rows: 4 * threads * blocks, columns: 4 * threads * blocks });
+
+/** Larger tiles read less memory per multiplication, smaller ones keep more workgroups busy. All fit into 16 KiB and 256 threads. */
+export const TILES: readonly Tile[] = [tile(16, 2, 8), tile(16, 1, 16), tile(8, 1, 16)];
+
+/** Workgroups that a tile size must leave. */
+const ENOUGH = 96;
+
+/** The largest tile that still gives enough workgroups, else the smallest. */
+export function tileFor({ m, n, batch }: Product, limits: KernelLimits): Tile {
+  const groups = (t: Tile): number => Math.ceil(m / t.rows) * Math.ceil(n / t.columns) * sizeOf(batch);
+  return TILES.find((t) => t.threads ** 2 <= limits.maxInvocations && groups(t) >= ENOUGH) ?? TILES[TILES.length - 1]!;
+}
+
+/** Names of loaders and of the batch offsets of all sources of a product, declared in `shader`. */
+export function declareSources(shader: Shader, p: Product): { text: string; loaders: readonly { a: string; b: string; k: string }[] } {
+  const sources = p.terms.flatMap(({ a, b }) => [a, b]);
+  const space = collapse(p.batch, sources.map((s) => s.batchStrides));
+  const at = coordinates(shader, space.shape, "batch", "z");
+  const [m, n] = [shader.u32(p.m), shader.u32(p.n)];
+  const lines = [at.text];
+  const loader = (s: Source, name: string, rows: string, index: number): string => {
+    const ref = shader.input(s.operand);
+    shader.declare(`fn ${name}(base: u32, r: u32, k: u32, end: u32) -> f32 {\nif (r >= ${rows} || k >= end) { return 0.0; }\n${s.element(shader, ref)}\n}`);
+    lines.push(`let base_${name} = ${sumOf(shader.u32(s.operand.offset), strided(shader, at.names, space.strides[index]!))};`);
+    return name;
+  };
+  const loaders = p.terms.map(({ a, b, k }, t) => ({ a: loader(a, `load_a${t}`, m, 2 * t), b: loader(b, `load_b${t}`, n, 2 * t + 1), k: shader.u32(k) }));
+  return { text: lines.join("\n"), loaders };
+}
+
+/**
+ * A product of matrices by tiles: both factors of a step of k lie in workgroup memory, transposed so that four rows (columns) are
+ * one vec4; each thread keeps 4×4 blocks of the result in registers. Any strides, dtypes and edges.
+ * @param cuts with more than one, the result is a partial sum [cuts, batch…, m, n] per piece of k
+ */
+export function gemm(p: Product, t: Tile, context: LowerContext, cuts = 1): Dispatch {
+  const shader = new Shader(`${p.name} ${t.rows}x${t.columns}`, context, t.threads ** 2);
+  const { text, loaders } = declareSources(shader, p);
+  const vectors = t.threads * t.blocks;
+  // One more vec4 per line than needed: threads that write a column of the tile then hit different banks.
+  const pitch = vectors + 1;
+  shader.declare(`var<workgroup> tile_a: array<vec4<f32>, ${pitch * t.depth}>;\nvar<workgroup> tile_b: array<vec4<f32>, ${pitch * t.depth}>;`);
+  const tiles = [Math.ceil(p.m / t.rows), Math.ceil(p.n / t.columns)] as const;
+  const perBatch = shader.u32(tiles[0] * tiles[1]);
+  const groups = tiles[0] * tiles[1] * sizeOf(p.batch) * cuts;
+  const cutLength = cuts > 1 ? shader.u32(Math.ceil(p.terms[0]!.k / cuts / t.depth) * t.depth) : "";
+  const range = [...Array(t.blocks).keys()];
+  const lines = [
+    `if (group >= ${shader.u32(groups)}) { return; }`,
+    `let tile = group % ${perBatch};`,
+    cuts > 1 ? `let slab = group / ${perBatch};\nlet batch = slab % ${shader.u32(sizeOf(p.batch))};\nlet cut = slab / ${shader.u32(sizeOf(p.batch))};` : `let batch = group / ${perBatch};\nlet slab = batch;`,
+    `let row0 = (tile / ${shader.u32(tiles[1])}) * ${t.rows}u;`,
+    `let col0 = (tile % ${shader.u32(tiles[1])}) * ${t.columns}u;`,
+    `let ty = lid / ${t.threads}u;`,
+    `let tx = lid % ${t.threads}u;`,
+    text,
+    ...range.flatMap((i) => range.flatMap((j) => [0, 1, 2, 3].map((r) => `var acc${i}${j}${r} = vec4<f32>();`))),
+    ...loaders.flatMap(({ a, b, k }, term) => [
+      `{ let begin = ${cuts > 1 ? `cut * ${cutLength}` : "0u"};`,
+      `let end = ${cuts > 1 ? `min(begin + ${cutLength}, ${k})` : k};`,
+      `for (var k0 = begin; k0 < end; k0 += ${t.depth}u) {`,
+      fill("tile_a", a, "row0", p.terms[term]!.a.along),
+      fill("tile_b", b, "col0", p.terms[term]!.b.along),
+      "workgroupBarrier();",
+      `for (var kk = 0u; kk < ${t.depth}u; kk++) {`,
+      ...range.flatMap((i) => [`let a${i} = tile_a[kk * ${pitch}u + ty + ${i * t.threads}u];`, `let b${i} = tile_b[kk * ${pitch}u + tx + ${i * t.threads}u];`]),
+      ...range.flatMap((i) => range.flatMap((j) => ["x", "y", "z", "w"].map((c, r) => `acc${i}${j}${r} += a${i}.${c} * b${j};`))),
+      "}",
+      "workgroupBarrier();",
+      "} }",
+    ]),
+    ...range.flatMap((i) => range.flatMap((j) => [0, 1, 2, 3].map((r) => `store4(slab, row0 + (ty + ${i * t.threads}u) * 4u + ${r}u, col0 + (tx + ${j * t.threads}u) * 4u, acc${i}${j}${r});`))),
+  ];
+  declareStore(shader, p);
+  return shader.dispatch(lines.join("\n"), groups);
+
+  function fill(into: string, load: string, origin: string, along: "r" | "k"): string {
+    const split = along === "k" ? `let k = s % ${t.depth}u; let v = s / ${t.depth}u;` : `let v = s % ${vectors}u; let k = s / ${vectors}u;`;
+    const element = (i: number): string => `${load}(base_${load}, ${origin} + v * 4u + ${i}u, k0 + k, end)`;
+    return `for (var s = lid; s < ${vectors * t.depth}u; s += ${shader.workgroup}u) {\n${split}\n${into}[k * ${pitch}u + v] = vec4<f32>(${[0, 1, 2, 3].map(element).join(", ")});\n}`;
+  }
+}
+
+/** `store4`: four neighbours of a row of the result, as whole words where rows consist of such. */
+function declareStore(shader: Shader, p: Product): void {
+  const out = shader.output(p.output);
+  const e = lanes(p.output.dtype);
+  const [m, n, offset] = [shader.u32(p.m), shader.u32(p.n), shader.u32(p.output.offset)];
+  const finish = p.epilogue?.(shader);
+  const value = (i: number): string => (finish ? finish(`v[${i}]`, "batch", "row", `(col + ${i}u)`) : `v[${i}]`);
+  const whole = e > 1 && p.n % e === 0 && p.output.offset % e === 0;
+  const lines = [0, 1, 2, 3].map((i) => {
+    if (!whole) return `if (col + ${i}u < ${n}) { ${out.store(`at + ${i}u`, value(i))} }`;
+    if (i % e !== 0) return "";
+    const word = [...Array(e).keys()].map((l) => `(${encodeValue(p.output.dtype, value(i + l))} << ${(l * 32) / e}u)`).join(" | ");
+    return `if (col + ${i}u < ${n}) { ${out.storeWord(`(at + ${i}u) / ${e}u`, word, "0xffffffffu")} }`;
+  });
+  shader.declare(`fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {\nif (row >= ${m}) { return; }\nlet at = ${offset} + (batch * ${m} + row) * ${n} + col;\n${lines.join("\n")}\n}`);
+}

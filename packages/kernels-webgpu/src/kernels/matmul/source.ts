@@ -1,0 +1,38 @@
+import type { Operand } from "@weft/tensor-core";
+import type { Shader, TensorRef } from "../../wgsl/shader.js";
+
+/** One side of a product: a matrix [r, k] per batch entry, whose elements may come from anywhere in a tensor. */
+export interface Source {
+  readonly operand: Operand;
+  readonly batchStrides: readonly number[];
+  /** The index that neighbours in memory differ in; neighbouring threads walk along it. */
+  readonly along: "r" | "k";
+  /** Statements that return element (r, k) as f32; `base` is the element number of the batch entry. */
+  readonly element: (shader: Shader, ref: TensorRef) => string;
+}
+
+/** Σ over terms of A·Bᵀ, [batch…, m, n]; A is [m, k] and B is [n, k]. Accumulated in f32. */
+export interface Product {
+  readonly name: string;
+  readonly batch: readonly number[];
+  readonly m: number;
+  readonly n: number;
+  readonly terms: readonly { readonly a: Source; readonly b: Source; readonly k: number }[];
+  /** Contiguous. */
+  readonly output: Operand;
+  /** What becomes of a finished sum: WGSL for the value to store, given the value and its u32 batch, row and column. */
+  readonly epilogue?: (shader: Shader) => (value: string, batch: string, row: string, column: string) => string;
+  /** The output is stored [batch…, n, m]. */
+  readonly swapped?: boolean;
+}
+
+/** A matrix as a strided view: `r` and `k` are the axes of `operand` that take these roles, the others are the batch. */
+export function matrix(operand: Operand, r: number, k: number): Source {
+  const [sr, sk] = [operand.strides[r]!, operand.strides[k]!];
+  return {
+    operand,
+    batchStrides: operand.strides.filter((_, axis) => axis !== r && axis !== k),
+    along: sk === 1 || (sr !== 1 && Math.abs(sk) <= Math.abs(sr)) ? "k" : "r",
+    element: (shader, ref) => `return ${ref.load(`base + r * ${sr === 1 ? "1u" : shader.u32(sr)} + k * ${sk === 1 ? "1u" : shader.u32(sk)}`)};`,
+  };
+}
