@@ -1,4 +1,5 @@
 import { makeNode, type Node, Tensor } from "./graph.js";
+import type { Range } from "./passes/push-slices.js";
 import type { Attrs } from "./plan.js";
 
 /**
@@ -8,6 +9,8 @@ import type { Attrs } from "./plan.js";
 export interface Composite {
   readonly name: string;
   readonly decompose: (inputs: readonly Tensor[], attrs: Attrs) => readonly Tensor[];
+  /** A part of the (one) result as a call on parts of the inputs, so that a slice computes only what it takes. */
+  readonly slice?: (inputs: readonly Tensor[], attrs: Attrs, box: readonly Range[]) => Tensor | undefined;
   /**
    * The gradients with respect to the inputs, given those of the outputs (undefined where an output is unused). Without it
    * gradients go through the decomposition.

@@ -15,6 +15,7 @@ export {
   writeFields,
 } from "./adapter/config.js";
 export { type Attached, countParameters, forwardAdapters, mergeBias, mergeWeight, type MergeWeightOptions, unmergeWeight } from "./adapter/derive.js";
+export { placeholder, type Tile, tileRows } from "./adapter/tile.js";
 export { AdaptedLayer } from "./adapter/adapted-layer.js";
 export { AdapterGroup, type AdapterSummary } from "./adapter/adapter-group.js";
 export { type BaseLayer, biasLike, type ConvSpec, convLike, featuresOf, forwardBase, isConv, type LayerKind, type LayerSpec, matrixShape } from "./adapter/layer.js";

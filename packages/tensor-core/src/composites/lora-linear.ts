@@ -2,6 +2,7 @@ import { callComposite, type Composite } from "../composite.js";
 import type { DType } from "../dtype.js";
 import type { Tensor } from "../graph.js";
 import { add, cast, mul } from "../ops/elementwise.js";
+import { cut, type Range, whole } from "../passes/push-slices.js";
 import { linear, matmul } from "../ops/linear.js";
 import { swapLast as swap } from "../ops/movement.js";
 
@@ -40,6 +41,11 @@ export const MERGE_LOW_RANK: Composite = {
     const product = attrs.transposed ? matmul(swap(A), swap(B)) : matmul(B, A);
     const delta = cast(mul(product, attrs.scale as number), attrs.deltaDtype as "f32");
     return [cast(add(cast(weight!, "f32"), cast(delta, "f32")), attrs.dtype as "f32")];
+  },
+  slice([weight, a, b], attrs, box) {
+    const [rows, columns] = (attrs.transposed ? [box[1], box[0]] : box) as [Range, Range];
+    const rank = whole(a!.shape[0]!);
+    return callComposite(MERGE_LOW_RANK, [cut(weight!, box), cut(a!, [rank, columns]), cut(b!, [rows, rank])], attrs)[0]!;
   },
 };
 

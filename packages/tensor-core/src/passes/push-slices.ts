@@ -2,29 +2,38 @@ import { type Node, type Tensor, topologicalOrder } from "../graph.js";
 import { slice } from "../ops/movement.js";
 import { BINARY, UNARY } from "../plan.js";
 import { applyPrimitive } from "../primitives.js";
-import { sizeOf } from "../shape.js";
+import { type Shape, sizeOf } from "../shape.js";
 import { graphInputs, isLeaf, rewriteGraph } from "../transforms/rewrite.js";
 
 const POINTWISE = new Set<string>([...UNARY, ...BINARY, "where", "cast", "stopGradient"]);
 
 /** What a slice takes of one axis. */
-interface Range {
+export interface Range {
   readonly start: number;
   readonly size: number;
   readonly step: number;
 }
 
-const whole = (n: number): Range => ({ start: 0, size: n, step: 1 });
+export const whole = (n: number): Range => ({ start: 0, size: n, step: 1 });
 
 /** The part of `x` in a box; the whole of it is `x` itself. */
-function cut(x: Tensor, box: readonly Range[]): Tensor {
+export function cut(x: Tensor, box: readonly Range[]): Tensor {
   return slice(x, box.map(({ start, size, step }) => [start, size === 0 ? start : start + (size - 1) * step + 1]), box.map((r) => r.step));
 }
 
 const sizes = (box: readonly Range[]): number[] => box.map((r) => r.size);
 
+/** Where the axes of `from` that are longer than 1 lie in `to`, if a reshape only adds or drops axes of length 1. */
+function sameAxes(from: Shape, to: Shape): number[] | undefined {
+  const long = (shape: Shape): number[] => shape.flatMap((d, i) => (d === 1 ? [] : [i]));
+  const [a, b] = [long(from), long(to)];
+  if (a.length !== b.length || a.some((axis, i) => from[axis] !== to[b[i]!])) return undefined;
+  return from.map((_, axis) => (a.includes(axis) ? b[a.indexOf(axis)]! : -1));
+}
+
 /** The slice `box` of a call's result as a call on slices of its inputs; undefined where it does not go through. */
-function push({ op, attrs, inputs, outputs }: Node, box: readonly Range[]): Tensor | undefined {
+function push({ op, attrs, inputs, outputs, composite }: Node, box: readonly Range[]): Tensor | undefined {
+  if (composite) return composite.definition.slice?.(inputs, attrs, box);
   const shape = outputs[0]!.shape;
   const rank = shape.length;
   if (POINTWISE.has(op)) return applyPrimitive(op, inputs.map((t) => cut(t, box)), attrs);
@@ -47,6 +56,16 @@ function push({ op, attrs, inputs, outputs }: Node, box: readonly Range[]): Tens
       const k = whole(x!.shape[rank - 1]!);
       return applyPrimitive("matmul", [cut(x!, [...lead, box[rank - 2]!, k]), cut(y!, [...lead, k, box[rank - 1]!])]);
     }
+    case "reshape": {
+      const axes = sameAxes(x!.shape, shape);
+      if (!axes) return undefined;
+      return applyPrimitive("reshape", [cut(x!, x!.shape.map((d, i) => (axes[i] === -1 ? whole(d) : box[axes[i]!]!)))], { shape: sizes(box) });
+    }
+    case "reduce": {
+      const axes = attrs.axes as number[];
+      let kept = 0;
+      return applyPrimitive("reduce", [cut(x!, x!.shape.map((d, i) => (axes.includes(i) ? whole(d) : box[kept++]!)))], attrs);
+    }
     case "gather": {
       const axis = attrs.axis as number;
       const behind = axis + y!.shape.length;
@@ -60,16 +79,20 @@ function push({ op, attrs, inputs, outputs }: Node, box: readonly Range[]): Tens
 
 /** Nodes that are used by slices alone, which together take no more than there is: computing only those parts never costs more. */
 function sliceable(outputs: readonly Tensor[]): Set<Node> {
-  const taken = new Map<Node, number>();
-  const take = (t: Tensor, elements: number): void => void taken.set(t.node, (taken.get(t.node) ?? 0) + elements);
-  for (const t of outputs) take(t, Infinity);
-  for (const node of topologicalOrder(outputs, graphInputs)) for (const t of graphInputs(node)) take(t, node.op === "slice" ? sizeOf(node.outputs[0]!.shape) : Infinity);
-  return new Set([...taken].filter(([node, elements]) => !isLeaf(node) && !node.composite && elements <= sizeOf(node.outputs[0]!.shape)).map(([node]) => node));
+  const taken = new Map<Node, Map<string, number>>();
+  const take = (t: Tensor, box: string, elements: number): void => void taken.set(t.node, (taken.get(t.node) ?? new Map<string, number>()).set(box, elements));
+  for (const t of outputs) take(t, "all", Infinity);
+  for (const node of topologicalOrder(outputs, graphInputs)) {
+    const sliced = node.op === "slice";
+    for (const t of graphInputs(node)) take(t, sliced ? JSON.stringify(node.attrs) : "all", sliced ? sizeOf(node.outputs[0]!.shape) : Infinity);
+  }
+  const fits = ([node, boxes]: [Node, Map<string, number>]): boolean => !isLeaf(node) && [...boxes.values()].reduce((a, b) => a + b, 0) <= sizeOf(node.outputs[0]!.shape);
+  return new Set([...taken].filter(fits).map(([node]) => node));
 }
 
 /**
  * Moves slices toward the leaves, so that "rows 0–255 of W + s·B·A" reads and computes only those rows. A slice stops
- * where it does not go through (reductions over the axis, reshapes, convolutions) or where the whole is needed anyway.
+ * where it does not go through (reductions over the axis, reshapes of it, convolutions) or where the whole is needed anyway.
  */
 export function pushSlices(outputs: readonly Tensor[]): Tensor[] {
   let current = [...outputs];
