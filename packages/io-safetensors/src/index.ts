@@ -6,3 +6,5 @@ export { openIndex, openSafetensors, type SafetensorsInput } from "./open.js";
 export { openFile, readHeader } from "./safetensors-file.js";
 export { MAX_INDEX_BYTES, parseShardIndex, type ShardIndex } from "./shard-index.js";
 export { type ByteSource, type LocatedTensor, refuseForeign, type RowRange, type TensorView, type WeightSource } from "./weight-source.js";
+export { type FileLayout, layoutFile, type PlacedTensor, tensorBytes, type TensorEntry } from "./encode-header.js";
+export { indexText, parseShardSize, planShards, type ShardPlan } from "./shards.js";

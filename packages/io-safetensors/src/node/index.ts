@@ -1,2 +1,5 @@
+export { AtomicFile, removeStale, syncFolder, writeAll, writeFileAtomic } from "./atomic-file.js";
 export { type FileBytes, ioError, openFileBytes } from "./file-bytes.js";
+export { hashFile, Journal, JOURNAL } from "./journal.js";
 export { fileOf, openWeights } from "./open-path.js";
+export { type TensorData, writeSafetensors, writeSafetensorsFile, type WriteOptions } from "./write-safetensors.js";
