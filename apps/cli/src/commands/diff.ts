@@ -1,0 +1,82 @@
+import type { LocatedTensor } from "@weft/io-safetensors";
+import { CancelledError } from "@weft/tensor-core";
+import { type Command, EXIT } from "../context.js";
+import { compareTensors, type TensorDifference } from "../files/compare-tensors.js";
+import { FileSet } from "../files/file-set.js";
+import { openInput } from "../files/open-input.js";
+import { printable, table } from "../output.js";
+import { Progress } from "../progress.js";
+
+export interface DiffOptions {
+  readonly atol: number;
+  readonly byModule?: boolean;
+}
+
+interface Difference extends Partial<TensorDifference> {
+  readonly name: string;
+  readonly what: "only-in-a" | "only-in-b" | "dtype" | "shape" | "values";
+  readonly a?: string;
+  readonly b?: string;
+  /** With --by-module: how many of the module's tensors differ. */
+  readonly tensors?: number;
+}
+
+/** `weft diff A B`: names, dtypes, shapes and values; exit code 4 if anything is unlike. */
+export const diff: Command<DiffOptions> = async ([pathA, pathB], { atol, byModule }, { out, signal }) => {
+  const [a, b] = [await openInput(pathA!), await openInput(pathB!)];
+  const files = new FileSet();
+  try {
+    const differences: Difference[] = [];
+    const names = [...new Set([...a.weights.names(), ...b.weights.names()])];
+    const both = names.filter((name) => a.weights.has(name) && b.weights.has(name));
+    const progress = new Progress(out, "diff", both.reduce((sum, name) => sum + a.weights.info(name).bytes, 0));
+    let done = 0;
+    for (const name of names) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (signal.aborted) throw new CancelledError();
+      if (!b.weights.has(name)) differences.push({ name, what: "only-in-a" });
+      else if (!a.weights.has(name)) differences.push({ name, what: "only-in-b" });
+      else {
+        const [x, y] = [a.weights.info(name), b.weights.info(name)];
+        const found = compare(files, x, y, atol, signal);
+        if (found) differences.push(found);
+        done += x.bytes;
+        progress.update(done, name);
+      }
+    }
+    progress.end();
+    const shown = byModule ? groupByModule(differences) : differences;
+    const equal = differences.length === 0;
+    const result = { equal, compared: both.length, different: differences.length, atol, differences: shown };
+    out.result(result, () => (equal ? `equal: ${both.length} tensors${atol > 0 ? ` within ${atol}` : ""}` : `${text(shown)}\n${differences.length} of ${names.length} tensors differ`));
+    return equal ? EXIT.done : EXIT.unlike;
+  } finally {
+    await Promise.all([files.close(), a.weights.close(), b.weights.close()]);
+  }
+};
+
+function compare(files: FileSet, x: LocatedTensor, y: LocatedTensor, atol: number, signal: AbortSignal): Difference | undefined {
+  const { name } = x;
+  if (x.shape.join() !== y.shape.join()) return { name, what: "shape", a: `[${x.shape}]`, b: `[${y.shape}]` };
+  // With a tolerance values count, not how they are stored.
+  if (x.dtype !== y.dtype && atol === 0) return { name, what: "dtype", a: x.dtype, b: y.dtype };
+  const values = compareTensors(files, x, y, atol, signal);
+  return values && { name, what: "values", ...values };
+}
+
+function groupByModule(differences: readonly Difference[]): Difference[] {
+  const modules = new Map<string, Difference>();
+  for (const d of differences) {
+    const name = d.name.includes(".") ? d.name.slice(0, d.name.lastIndexOf(".")) : d.name;
+    const before = modules.get(name);
+    const worst = (x: number | undefined, y: number | undefined): number => Math.max(x ?? 0, y ?? 0);
+    modules.set(name, before ? { ...before, maxAbs: worst(before.maxAbs, d.maxAbs), maxRel: worst(before.maxRel, d.maxRel), count: (before.count ?? 0) + (d.count ?? 0), tensors: before.tensors! + 1 } : { ...d, name, tensors: 1 });
+  }
+  return [...modules.values()];
+}
+
+function text(differences: readonly Difference[]): string {
+  const what = (d: Difference): string => (d.what === "only-in-a" ? "only in the first" : d.what === "only-in-b" ? "only in the second" : d.what === "values" ? `${d.count} values` : `${d.what} ${d.a} → ${d.b}`);
+  const rows = differences.map((d) => [printable(d.name), what(d), d.maxAbs === undefined ? "" : d.maxAbs.toExponential(3), d.maxRel === undefined ? "" : d.maxRel.toExponential(3)]);
+  return table([["tensor", "difference", "max abs", "max rel"], ...rows]);
+}

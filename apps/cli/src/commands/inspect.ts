@@ -1,0 +1,147 @@
+import type { LocatedTensor } from "@weft/io-safetensors";
+import { CancelledError } from "@weft/tensor-core";
+import { type Command, EXIT } from "../context.js";
+import { FileSet } from "../files/file-set.js";
+import { type Input, openInput } from "../files/open-input.js";
+import { type AdapterSummary, describeAdapter } from "../inspect/describe-adapter.js";
+import type { DeltaNorm } from "../inspect/delta-norm.js";
+import { globMatcher, groupNames } from "../inspect/group-names.js";
+import { tensorDetails, type ValueStats } from "../inspect/tensor-details.js";
+import { formatBytes, formatCount, printable, table } from "../output.js";
+
+export interface InspectOptions {
+  readonly hash?: boolean;
+  readonly stats?: boolean;
+  readonly tensors?: string;
+}
+
+interface TensorLine {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly sha256?: string;
+  readonly stats?: ValueStats;
+}
+
+interface Inspection {
+  readonly path: string;
+  readonly kind: "adapter" | "checkpoint";
+  readonly parameters: number;
+  readonly bytes: number;
+  readonly files: readonly string[];
+  readonly metadata: { readonly [key: string]: string };
+  readonly warnings: readonly string[];
+  readonly adapter?: AdapterSummary;
+  readonly deltas?: readonly DeltaNorm[];
+  readonly tensors: readonly TensorLine[];
+}
+
+/** `weft inspect`: what a file or folder holds. With `--json` exactly one object. */
+export const inspect: Command<InspectOptions> = async ([path], options, { out, signal }) => {
+  const input = await openInput(path!);
+  try {
+    const wanted = options.tensors === undefined ? () => true : globMatcher(options.tensors);
+    const located = [...input.weights.names()].filter(wanted).map((name) => input.weights.info(name));
+    const tensors = await describeTensors(located, options, signal);
+    const result: Inspection = {
+      path: path!,
+      kind: input.adapter ? "adapter" : "checkpoint",
+      parameters: located.reduce((sum, { shape }) => sum + shape.reduce((n, d) => n * d, 1), 0),
+      bytes: located.reduce((sum, t) => sum + t.bytes, 0),
+      files: [...new Set(located.map(({ file }) => file))],
+      // A Map keeps keys such as __proto__; a plain object must define them.
+      metadata: Object.fromEntries(input.weights.metadata),
+      warnings: input.adapter?.warnings ?? input.weights.warnings,
+      ...(input.adapter && { adapter: describeAdapter(input.adapter) }),
+      ...(input.adapter && options.stats && { deltas: await deltasOf(input) }),
+      tensors,
+    };
+    out.result(result, () => text(result, options));
+    return EXIT.done;
+  } finally {
+    await input.weights.close();
+  }
+};
+
+async function describeTensors(located: readonly LocatedTensor[], { hash = false, stats = false }: InspectOptions, signal: AbortSignal): Promise<TensorLine[]> {
+  const files = new FileSet();
+  try {
+    const lines: TensorLine[] = [];
+    for (const tensor of located) {
+      const { name, dtype, shape } = tensor;
+      // Lets a signal's handler run between tensors.
+      if (hash || stats) await new Promise<void>((resolve) => setImmediate(resolve));
+      if (signal.aborted) throw new CancelledError();
+      lines.push({ name, dtype, shape, ...(hash || stats ? tensorDetails(files, tensor, { hash, stats }, signal) : {}) });
+    }
+    return lines;
+  } finally {
+    await files.close();
+  }
+}
+
+async function deltasOf({ adapter }: Input): Promise<DeltaNorm[]> {
+  if (adapter?.method !== "LORA") return [];
+  const [{ deltaNorm }, { createModuleConfig }] = await Promise.all([import("../inspect/delta-norm.js"), import("@weft/registry")]);
+  const configOf = createModuleConfig(adapter.config.values as { loraAlpha: number; useRslora: boolean });
+  const scaleOf = (path: string, rank: number): number => {
+    const { loraAlpha, useRslora } = configOf(path);
+    return loraAlpha / (useRslora ? Math.sqrt(rank) : rank);
+  };
+  const result: DeltaNorm[] = [];
+  for (const module of adapter.modules.values()) {
+    const delta = await deltaNorm(adapter, module, scaleOf);
+    if (delta) result.push(delta);
+  }
+  return result;
+}
+
+function text(result: Inspection, options: InspectOptions): string {
+  const { adapter, tensors, files } = result;
+  const lines: string[] = [];
+  if (adapter) lines.push(...adapterText(adapter));
+  const counts = new Map<string, number>();
+  for (const { dtype } of tensors) counts.set(dtype, (counts.get(dtype) ?? 0) + 1);
+  const dtypes = [...counts].map(([dtype, count]) => `${dtype} ${count}`).join(", ");
+  lines.push(`${adapter ? "adapter" : "checkpoint"}: ${tensors.length} tensors (${dtypes || "none"}), ${formatCount(result.parameters)} parameters, ${formatBytes(result.bytes)}${files.length > 1 ? ` in ${files.length} files` : ""}`);
+  for (const [key, value] of Object.entries(result.metadata).slice(0, 20)) lines.push(`  ${printable(key)}: ${printable(value)}`);
+  for (const warning of result.warnings) lines.push(`warning: ${printable(warning, 500)}`);
+  lines.push("", tensorTable(tensors, options));
+  if (result.deltas && result.deltas.length > 0) {
+    const rows = result.deltas.map((d) => [printable(d.path), String(d.rank), number(d.scale), d.norm === null ? "-" : number(d.norm), String(d.nonFinite)]);
+    lines.push("", table([["module", "r", "scale", "‖ΔW‖", "not finite"], ...rows], [1, 2, 3, 4]));
+  }
+  return lines.join("\n");
+}
+
+function adapterText(a: AdapterSummary): string[] {
+  const targets = a.targets.map(({ name, count, layers }) => `${printable(name)} ×${count}${layers && count > 1 ? ` (layers ${layers})` : ""}`).join(", ");
+  const rows: [string, string | undefined][] = [
+    ["method", [`${a.method} (${a.dialect} keys)`, ...a.options].join(" · ")],
+    ["rank", a.rank === null ? undefined : `${a.rank}${a.alpha === null ? "" : `, alpha ${a.alpha}`}${a.scale === null ? "" : `, scale ${number(a.scale)}`}`],
+    ["base", a.base === null ? undefined : printable(a.base)],
+    ["PEFT", a.peftVersion === null ? undefined : printable(a.peftVersion)],
+    ["modules", `${a.modules}: ${targets}`],
+    ["replaces", a.modulesToSave.length > 0 ? a.modulesToSave.map((n) => printable(n)).join(", ") : undefined],
+    ["tokens", a.trainableTokens.length > 0 ? a.trainableTokens.map((n) => printable(n)).join(", ") : undefined],
+    ["biases", a.biases > 0 ? String(a.biases) : undefined],
+  ];
+  return rows.flatMap(([label, value]) => (value === undefined ? [] : [`${label.padEnd(9)}${value}`]));
+}
+
+const number = (x: number): string => (Number.isInteger(x) ? String(x) : x.toPrecision(6).replace(/\.?0+(e|$)/, "$1"));
+
+function tensorTable(tensors: readonly TensorLine[], { hash, stats, tensors: glob }: InspectOptions): string {
+  const single = hash || stats || glob !== undefined;
+  const groups = single ? tensors.map((t) => ({ label: t.name, items: [t] })) : groupNames(tensors);
+  const rows = groups.map(({ label, items }) => {
+    const [first] = items as [TensorLine];
+    const row = [printable(label), first.dtype, `[${first.shape.join(", ")}]`];
+    if (!single) row.push(items.length > 1 ? `×${items.length}` : "");
+    if (stats) row.push(first.stats ? `${first.stats.min === null ? "-" : number(first.stats.min)} … ${first.stats.max === null ? "-" : number(first.stats.max)}` : "", first.stats ? number(first.stats.norm) : "", first.stats ? String(first.stats.nonFinite) : "");
+    if (hash) row.push(first.sha256 ?? "");
+    return row;
+  });
+  const head = ["tensor", "dtype", "shape", ...(single ? [] : [""]), ...(stats ? ["range", "norm", "not finite"] : []), ...(hash ? ["sha256"] : [])];
+  return table([head, ...rows]);
+}

@@ -1,0 +1,2 @@
+import type { Command } from "../context.js";
+export const unmerge: Command<object> = async () => 1;

@@ -1,0 +1,26 @@
+import type { Output } from "./output.js";
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly dryRun: boolean;
+  readonly force: boolean;
+  /** Threads; undefined: the command chooses. */
+  readonly jobs: number | undefined;
+}
+
+/** What a command gets besides its own arguments. */
+export interface Context {
+  readonly options: GlobalOptions;
+  readonly out: Output;
+  /** Fires on SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs a command. The result is the exit code; failures are thrown. */
+export type Command<Options> = (args: readonly string[], options: Options, context: Context) => Promise<number>;
+
+/** Exit codes of `weft`. */
+export const EXIT = { done: 0, failed: 1, invalid: 2, unlike: 4, device: 5, sigint: 130, sigterm: 143 } as const;

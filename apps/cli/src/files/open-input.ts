@@ -1,0 +1,56 @@
+import { existsSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { FormatError, WeftError } from "@weft/tensor-core";
+import type { WeightSource } from "@weft/io-safetensors";
+import { ioError, openWeights } from "@weft/io-safetensors/node";
+import type { OpenedAdapter } from "@weft/registry";
+
+/** What a path turned out to be. */
+export interface Input {
+  readonly path: string;
+  readonly weights: WeightSource;
+  /** With an `adapter_config.json`: the adapter. */
+  readonly adapter?: OpenedAdapter;
+}
+
+/**
+ * Opens what a path names, by content: a safetensors file, an index with its shards, an adapter (its folder, its config or
+ * its tensor file with the config beside), or a checkpoint folder. Only headers are read.
+ */
+export async function openInput(path: string): Promise<Input> {
+  const folder = adapterFolder(path);
+  if (folder !== undefined) {
+    const adapter = await openAdapterAt(folder);
+    return { path, weights: adapter.weights, adapter };
+  }
+  if (path.endsWith(".json") && !path.endsWith(".index.json")) {
+    throw new FormatError(`${path}: this is neither the index of a checkpoint nor an adapter_config.json`, { kind: "unknown-format", file: path, hint: "name a .safetensors file, an .index.json, or a folder that holds one" });
+  }
+  return { path, weights: await openWeights(path) };
+}
+
+/** Opens an adapter folder; every error names a file. */
+export async function openAdapterAt(folder: string): Promise<OpenedAdapter> {
+  const { openAdapterFolder } = await import("@weft/registry/node");
+  try {
+    return await openAdapterFolder(folder);
+  } catch (error) {
+    if (!(error instanceof WeftError) || error.file !== undefined) throw error;
+    const { code, message, kind, hint, tensor, cause } = error;
+    throw new WeftError(code, message, { kind, file: join(folder, "adapter_config.json"), ...(hint !== undefined && { hint }), ...(tensor !== undefined && { tensor }), cause });
+  }
+}
+
+/** The folder of an adapter that the path names, if it names one. @throws FormatError kind `not-found` */
+export function adapterFolder(path: string): string | undefined {
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(path).isDirectory();
+  } catch (error) {
+    throw ioError(error, path, "read");
+  }
+  if (isFolder) return existsSync(join(path, "adapter_config.json")) ? path : undefined;
+  const name = basename(path);
+  if (name === "adapter_config.json") return dirname(path);
+  return name === "adapter_model.safetensors" && existsSync(join(dirname(path), "adapter_config.json")) ? dirname(path) : undefined;
+}

@@ -1,0 +1,85 @@
+import type { GlobalOptions } from "./context.js";
+
+/** Where text goes. Tests collect it; the program writes to the standard streams. */
+export interface Streams {
+  stdout(text: string): void;
+  stderr(text: string): void;
+  /** True if stderr is a terminal: progress is drawn in place. */
+  readonly terminal: boolean;
+}
+
+/**
+ * What a command says. With `--json` stdout carries one JSON object per line, the last one the result; otherwise the
+ * result is text on stdout. Notices and progress are for people: stderr, or events with `--json`.
+ */
+export class Output {
+  readonly streams: Streams;
+  private readonly options: GlobalOptions;
+
+  constructor(streams: Streams, options: GlobalOptions) {
+    this.streams = streams;
+    this.options = options;
+  }
+
+  get json(): boolean {
+    return this.options.json;
+  }
+
+  get quiet(): boolean {
+    return this.options.quiet;
+  }
+
+  /** The result: the one thing that `--quiet` leaves. */
+  result(value: object, text: () => string): void {
+    this.streams.stdout(this.json ? `${JSON.stringify(value)}\n` : ensureNewline(text()));
+  }
+
+  /** An event of a running job; only with `--json`. */
+  event(value: object): void {
+    if (this.json && !this.quiet) this.streams.stdout(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Something a person should know. */
+  note(text: string): void {
+    if (this.quiet) return;
+    if (this.json) this.event({ event: "note", message: text });
+    else this.streams.stderr(`${text}\n`);
+  }
+
+  warn(text: string): void {
+    if (this.json) this.event({ event: "warning", message: text });
+    else if (!this.quiet) this.streams.stderr(`warning: ${text}\n`);
+  }
+}
+
+const ensureNewline = (text: string): string => (text === "" || text.endsWith("\n") ? text : `${text}\n`);
+
+/** A table in columns; cells of columns named in `right` are aligned to the right. */
+export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
+  return rows.map((row) => row.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i]!) : i === row.length - 1 ? cell : cell.padEnd(widths[i]!))).join("  ")).join("\n");
+}
+
+/** 1234567 bytes as "1.2 MB" (powers of ten, as disks and file managers count). */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ["kB", "MB", "GB", "TB", "PB"];
+  let value = bytes / 1000;
+  let unit = 0;
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/** 1100048384 as "1,100,048,384". */
+export const formatCount = (n: number): string => n.toString().replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+
+/** A name from a file, safe to print: control characters escaped, cut to a length that keeps tables readable. */
+export function printable(name: string, limit = 160): string {
+  // oxlint-disable-next-line no-control-regex
+  const text = name.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
+}

@@ -1,0 +1,63 @@
+import { formatBytes, type Output } from "./output.js";
+
+/** Plain lines come this often where nothing can be drawn in place. */
+const LINE_EVERY_MS = 5000;
+const DRAW_EVERY_MS = 100;
+const BAR = 24;
+
+/** Progress of one job, counted in bytes. */
+export class Progress {
+  private readonly out: Output;
+  private readonly label: string;
+  private readonly total: number;
+  private readonly started = performance.now();
+  private last = 0;
+  private drawn = false;
+
+  constructor(out: Output, label: string, total: number) {
+    this.out = out;
+    this.label = label;
+    this.total = total;
+    this.last = out.streams.terminal && !out.json ? 0 : this.started;
+  }
+
+  /** Tells how far the job is; prints only as often as is useful. `item` is what it works on. */
+  update(done: number, item = ""): void {
+    const { out } = this;
+    if (out.quiet) return;
+    const now = performance.now();
+    const draws = out.streams.terminal && !out.json;
+    if (now - this.last < (draws ? DRAW_EVERY_MS : LINE_EVERY_MS)) return;
+    this.last = now;
+    const seconds = (now - this.started) / 1000;
+    const rate = seconds > 0 ? done / seconds : 0;
+    const eta = rate > 0 ? Math.max(0, (this.total - done) / rate) : 0;
+    const share = this.total > 0 ? done / this.total : 1;
+    if (out.json) {
+      out.event({ event: "progress", done, total: this.total, item, bytesPerSecond: Math.round(rate), etaSeconds: Math.round(eta) });
+      return;
+    }
+    const percent = `${Math.floor(share * 100)}%`.padStart(4);
+    const numbers = `${percent}  ${formatBytes(done)} of ${formatBytes(this.total)}  ${formatBytes(Math.round(rate))}/s  eta ${formatSeconds(eta)}`;
+    if (!draws) {
+      out.streams.stderr(`${this.label} ${numbers}${item && `  ${item}`}\n`);
+      return;
+    }
+    const full = Math.round(share * BAR);
+    out.streams.stderr(`\r\u001b[2K  [${"█".repeat(full)}${"─".repeat(BAR - full)}] ${numbers}`);
+    this.drawn = true;
+  }
+
+  /** Clears the bar. */
+  end(): void {
+    if (this.drawn) this.out.streams.stderr("\r\u001b[2K");
+    this.drawn = false;
+  }
+}
+
+/** 75 as "1m15s". */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 60) return seconds < 10 ? `${seconds.toFixed(1)}s` : `${Math.round(seconds)}s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes}m${Math.round(seconds % 60)}s` : `${Math.floor(minutes / 60)}h${minutes % 60}m`;
+}

@@ -1,0 +1,54 @@
+import { spawn, type SpawnOptions, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { main } from "../main.js";
+
+export const ROOT: string = join(import.meta.dirname, "../../../..");
+export const FIXTURES: string = join(ROOT, "fixtures");
+const PROGRAM: string = join(ROOT, "apps/cli/dist/weft.js");
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command in this process. */
+export async function weft(...argv: readonly string[]): Promise<Ran> {
+  let [stdout, stderr] = ["", ""];
+  const code = await main(argv, { stdout: (text) => void (stdout += text), stderr: (text) => void (stderr += text), terminal: false });
+  return { code, stdout, stderr };
+}
+
+/** Builds the program if it is not there; `npm test` builds everything first. */
+export function buildProgram(): void {
+  if (existsSync(PROGRAM) && !process.env.WEFT_REBUILD) return;
+  const built = spawnSync("npx", ["--no-install", "tsup"], { cwd: join(ROOT, "apps/cli"), encoding: "utf8" });
+  if (built.status !== 0) throw new Error(`tsup failed:\n${built.stdout}${built.stderr}`);
+}
+
+/** Tells the peak memory on the last line of stderr. */
+const REPORT = `data:text/javascript,process.on("exit",()=>process.stderr.write("\\nmaxrss "+process.resourceUsage().maxRSS))`;
+
+/** Runs the built program. `maxRss` is its peak memory in bytes. */
+export function spawnWeft(argv: readonly string[], options: { readonly cwd?: string; readonly shell?: string } = {}): Ran & { readonly maxRss: number; readonly seconds: number } {
+  const started = performance.now();
+  const args = ["--import", REPORT, PROGRAM, ...argv];
+  const result = options.shell
+    ? spawnSync("bash", ["-c", `${options.shell}; exec "$0" "$@"`, process.execPath, ...args], { encoding: "utf8", ...(options.cwd && { cwd: options.cwd }) })
+    : spawnSync(process.execPath, args, { encoding: "utf8", ...(options.cwd && { cwd: options.cwd }) });
+  const [stderr, peak = "0"] = result.stderr.split("\nmaxrss ") as [string, string?];
+  return { code: result.status ?? -1, stdout: result.stdout, stderr, maxRss: Number(peak) * 1024, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Starts the built program and leaves it running. */
+export const startWeft = (argv: readonly string[], options: SpawnOptions = {}): ReturnType<typeof spawn> => spawn(process.execPath, [PROGRAM, ...argv], options);
+
+/** A folder that is removed when the test file is done. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "weft-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from "tsup";
+
+/** One self-contained program: commands are chunks that load when they are called, so that start-up pays for nothing else. */
+export default defineConfig({
+  entry: { weft: "src/weft.ts", "merge-worker": "src/merge/worker.ts" },
+  format: "esm",
+  target: "node20",
+  platform: "node",
+  splitting: true,
+  clean: ["dist/*.js"],
+  minify: false,
+  noExternal: [/^@weft\//, "commander", "re2js"],
+  external: ["webgpu"],
+  // commander is CommonJS inside.
+  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+});
