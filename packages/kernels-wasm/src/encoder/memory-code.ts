@@ -1,0 +1,65 @@
+import { bytesPerElement, type DType } from "@weft/tensor-core";
+import type { Inner } from "./loop.js";
+import { I32, type Local, type WasmLanes } from "./wasm-lanes.js";
+
+/** Opcode of the scalar load of one stored element as i32 bits, and of its store. */
+function scalarCode(dtype: DType): { load: number; store: number } {
+  const width = bytesPerElement(dtype);
+  if (width === 4) return { load: 0x28, store: 0x36 };
+  return width === 2 ? { load: 0x2f, store: 0x3b } : { load: dtype === "i8" ? 0x2c : 0x2d, store: 0x3a };
+}
+
+/** Reads `width` (4 or 1) stored elements as lanes of raw bits; of one element every lane is a copy. */
+export function loadRaw(w: WasmLanes, dtype: DType, inner: Inner, width: number, pointer: Local, stride: Local): Local {
+  const { load } = scalarCode(dtype);
+  const size = bytesPerElement(dtype);
+  if (width === 1 || inner === "fixed") {
+    w.get(pointer).code.raw(load, 0, 0);
+    return w.simd(0x11).keep();
+  }
+  if (inner === "contiguous") {
+    w.get(pointer);
+    if (size === 4) w.simd(0x00, 0, 0);
+    else if (size === 2) w.simd(0x04, 0, 0);
+    else w.simd(0x5c, 0, 0).simd(dtype === "i8" ? 0x87 : 0x89).simd(dtype === "i8" ? 0xa7 : 0xa9);
+    return w.keep();
+  }
+  const at = w.local(I32);
+  w.get(pointer).code.raw(load, 0, 0);
+  const lanes = w.simd(0x11).keep();
+  w.get(pointer).set(at);
+  for (let lane = 1; lane < 4; lane++) {
+    step(w, at, stride);
+    w.get(lanes).get(at).code.raw(load, 0, 0);
+    w.simd(0x1c, lane).set(lanes);
+  }
+  return lanes;
+}
+
+/** Writes the low bits of `width` lanes. */
+export function storeRaw(w: WasmLanes, dtype: DType, inner: Inner, width: number, pointer: Local, stride: Local, value: Local): void {
+  const { store } = scalarCode(dtype);
+  const size = bytesPerElement(dtype);
+  const one = (at: Local, lane: number): void => void w.get(at).get(value).simd(0x1b, lane).code.raw(store, 0, 0);
+  if (width === 1 || inner === "fixed") return one(pointer, 0);
+  if (inner === "contiguous") {
+    w.get(pointer).get(value);
+    if (size === 4) return void w.simd(0x0b, 0, 0);
+    w.get(value).simd(0x86);
+    if (size === 2) return void w.simd(0x5b, 0, 0, 0);
+    const halves = w.keep();
+    return void w.get(halves).get(halves).simd(0x66).simd(0x5a, 0, 0, 0);
+  }
+  const at = w.local(I32);
+  w.get(pointer).set(at);
+  for (let lane = 0; lane < 4; lane++) {
+    if (lane > 0) step(w, at, stride);
+    one(at, lane);
+  }
+}
+
+/** local += stride */
+function step(w: WasmLanes, at: Local, stride: Local): void {
+  w.get(at).get(stride).code.raw(0x6a);
+  w.set(at);
+}
