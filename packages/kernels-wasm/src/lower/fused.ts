@@ -1,7 +1,56 @@
-import type { Step } from "@weft/tensor-core";
-import type { LowerContext, Run } from "./context.js";
+import type { Operand, Step } from "@weft/tensor-core";
+import { emitLoop } from "../encoder/emit.js";
+import { interpretLoop } from "../encoder/interpret.js";
+import { type Access, contiguousOutputs, type Loop, loopArguments, operandWord, planLoop } from "../encoder/loop.js";
+import type { FusedKernel } from "../threads/pool.js";
+import { addressOf, type LowerContext, type Run } from "./context.js";
 
-/** A fused program as a kernel that is compiled for it; undefined where none can be made. */
-export function lowerFused(_step: Step & { readonly kind: "fused" }, _context: LowerContext): Run | undefined {
-  return undefined;
+/** Instructions times elements below which waking other threads costs more than it gives. */
+const SMALL = 1 << 17;
+
+/** A fused program as a kernel that is compiled for it. */
+export function lowerFused(step: Step & { readonly kind: "fused" }, context: LowerContext): Run {
+  const outputs = contiguousOutputs(step.program, step.outputs.map((o) => o.dtype));
+  return runLoop(planLoop(step.program, step.inputs, outputs), step.inputs, step.outputs, context);
+}
+
+/** A copy between views with any strides, converting between dtypes; the two have one shape. */
+export function lowerCopy(from: Operand, to: Operand, context: LowerContext): Run {
+  const { shape } = from;
+  const program = { shape, reduced: 0, instructions: [{ op: "load", dtype: from.dtype, input: 0 }], outputs: [{ value: 0, perRow: false }] } as const;
+  return runLoop(planLoop(program, [from], [to] satisfies Access[]), [from], [to], context);
+}
+
+/** One value everywhere in a contiguous result. */
+export function lowerFill(value: number, to: Operand, context: LowerContext): Run {
+  const program = { shape: to.shape, reduced: 0, instructions: [{ op: "const", dtype: to.dtype, value }], outputs: [{ value: 0, perRow: false }] } as const;
+  return runLoop(planLoop(program, [], [to] satisfies Access[]), [], [to], context);
+}
+
+function runLoop(loop: Loop, inputs: readonly Operand[], outputs: readonly Operand[], context: LowerContext): Run {
+  if (loop.rows === 0) return () => undefined;
+  const { pool, memory } = context;
+  const words = loopArguments(loop);
+  const args = context.args([...words]);
+  const firstOutput = loop.operands.length - outputs.length;
+  const places = [...inputs.map((_, k) => operandWord(loop, k)), ...outputs.map((_, i) => operandWord(loop, firstOutput + i))];
+  const operands = [...inputs, ...outputs];
+  const elements = loop.rows * (loop.block > 0 ? loop.block : loop.inner * words[2]!);
+  const small = elements * loop.program.instructions.length < SMALL;
+  const kernel = compiled(loop, context);
+  return (addresses) => {
+    for (let i = 0; i < operands.length; i++) args.set(places[i]!, addressOf(operands[i]!, addresses));
+    if (kernel) pool.runFused(kernel, args.address, loop.rows, small);
+    else interpretLoop(loop, memory.memory.buffer, new Int32Array(memory.memory.buffer, args.address, words.length), 0, loop.rows);
+  };
+}
+
+/** Undefined where compiling is forbidden (a page's policy) or refused (too large for its main thread): then the interpreter runs it, with the same bits. */
+function compiled(loop: Loop, { pool }: LowerContext): FusedKernel | undefined {
+  try {
+    return pool.compileFused(loop.key, () => emitLoop(loop));
+  } catch (error) {
+    if (error instanceof WebAssembly.CompileError || error instanceof RangeError) return undefined;
+    throw error;
+  }
 }

@@ -1,13 +1,17 @@
+import { DeviceError } from "@weft/tensor-core";
+import type { WasmMemory } from "../memory.js";
 import type { Kernel, Modules } from "../modules.js";
 import { SCRATCH_BYTES } from "../modules.js";
-import type { WasmMemory } from "../memory.js";
-import { WORKER_SOURCE } from "./worker-source.js";
+import { CONTROL, CONTROL_WORDS, WORKER_SOURCE } from "./worker-source.js";
 
 /** Kernels by number, in the order that workers know them. */
 export const KERNELS = ["gemm", "gemvAxpy", "gemvDot", "merge", "packRight", "firstNonFinite", "im2col", "argReduce", "cumulate", "gatherRows", "scatterAdd", "threefry"] as const;
 export type KernelName = (typeof KERNELS)[number];
 
-/** A kernel compiled at run time. */
+/** Chunks per thread: enough to even out cores that are shared with others. */
+const CHUNKS_PER_THREAD = 8;
+
+/** A kernel compiled at run time; threads find its bytes in the shared memory. */
 export interface FusedKernel {
   readonly id: number;
   readonly address: number;
@@ -19,85 +23,147 @@ interface Thread {
   terminate(): unknown;
 }
 
-/** Starts a worker thread of Node or of the browser on `WORKER_SOURCE`. */
+type NodeWorker = Thread & { unref(): void; on(event: "error", listener: () => void): void };
+interface NodeThreads {
+  readonly Worker: new (source: string, options: object) => NodeWorker;
+}
+
+/** Node's worker_threads, without an import that browsers and bundlers would have to resolve. */
+function nodeThreads(): NodeThreads | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  return process?.getBuiltinModule?.("node:worker_threads") as NodeThreads | undefined;
+}
+
+/** Starts a worker thread of Node or of the browser on `WORKER_SOURCE`. It joins in when it is ready; in Node it keeps no process alive. */
 function spawn(data: object): Thread {
-  const nodeThreads = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process?.getBuiltinModule?.("node:worker_threads") as { Worker: new (source: string, options: object) => Thread & { unref(): void } } | undefined;
-  if (nodeThreads) {
-    const worker = new nodeThreads.Worker(WORKER_SOURCE, { eval: true, workerData: data });
+  const node = nodeThreads();
+  if (node) {
+    const worker = new node.Worker(WORKER_SOURCE, { eval: true, workerData: data });
+    // A thread that cannot start is a thread less: the others do its share.
+    worker.on("error", () => undefined);
     worker.unref();
     return worker;
   }
-  const worker = new Worker(URL.createObjectURL(new Blob([WORKER_SOURCE], { type: "text/javascript" })));
+  const url = URL.createObjectURL(new Blob([WORKER_SOURCE], { type: "text/javascript" }));
+  const worker = new Worker(url);
+  URL.revokeObjectURL(url);
   worker.postMessage(data);
   return worker;
 }
 
 /** True where threads can share memory: in Node, and in pages that are cross-origin isolated. */
 export function threadsAvailable(): boolean {
-  return "getBuiltinModule" in (globalThis.process ?? {}) || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
+  return nodeThreads() !== undefined || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
 }
 
 /** The threads of one engine. The calling thread works too; with one thread there is no worker at all. */
 export class Pool {
   readonly threads: number;
+  private readonly memory: WasmMemory;
+  private readonly env: { readonly memory: WebAssembly.Memory; readonly scratch: number };
   private readonly kernels: readonly Kernel[];
+  private readonly fused = new Map<string, FusedKernel>();
   private readonly control: Int32Array;
   private readonly workers: Thread[] = [];
+  /** False on the main thread of a page, which may not sleep. */
+  private readonly maySleep: boolean;
   private job = 0;
 
   constructor(memory: WasmMemory, modules: Modules, threads: number) {
     this.threads = threads;
+    this.memory = memory;
     const scratch = (): number => memory.allocate(SCRATCH_BYTES).address;
-    const imports = { env: { memory: memory.memory, scratch: scratch() } };
+    this.env = { memory: memory.memory, scratch: scratch() };
+    const imports = { env: this.env };
     const all = { ...new WebAssembly.Instance(modules.matmul, imports).exports, ...new WebAssembly.Instance(modules.general, imports).exports } as Record<string, Kernel>;
     this.kernels = KERNELS.map((name) => all[name]!);
-    const control = memory.allocate(64).address;
+    const control = memory.allocate(CONTROL_WORDS * 4).address;
     const places = Array.from({ length: threads - 1 }, scratch);
-    this.control = new Int32Array(memory.memory.buffer, control, 16);
+    this.control = new Int32Array(memory.memory.buffer, control, CONTROL_WORDS);
     this.control.fill(0);
+    this.maySleep = sleeps(this.control);
     for (const place of places) this.workers.push(spawn({ memory: memory.memory, matmul: modules.matmul, general: modules.general, scratch: place, control, names: KERNELS }));
   }
 
-  /** Runs `items` items of a kernel; on several threads in chunks that whoever is free takes, unless `small`. */
+  /** Runs `items` items of a kernel; on several threads in chunks that whoever is free takes, unless `small`. @throws DeviceError if a thread failed */
   run(kernel: KernelName, args: number, items: number, small = false): void {
-    const index = KERNELS.indexOf(kernel);
-    this.launch(this.kernels[index]!, args, items, small, index, undefined);
+    const id = KERNELS.indexOf(kernel);
+    this.launch({ id, address: 0, length: 0, run: this.kernels[id]! }, args, items, small);
   }
 
   runFused(kernel: FusedKernel, args: number, items: number, small = false): void {
-    this.launch(kernel.run, args, items, small, -1, kernel);
+    this.launch(kernel, args, items, small);
   }
 
-  private launch(run: Kernel, args: number, items: number, small: boolean, index: number, fused: FusedKernel | undefined): void {
+  /** The kernel `run` of a module, compiled once per key. @throws WebAssembly.CompileError where a page's policy forbids it */
+  compileFused(key: string, emit: () => Uint8Array<ArrayBuffer>): FusedKernel {
+    let kernel = this.fused.get(key);
+    if (!kernel) {
+      const bytes = emit();
+      const { run } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.env }).exports as unknown as { run: Kernel };
+      const { address } = this.memory.allocate(bytes.length);
+      this.memory.bytes.set(bytes, address);
+      kernel = { id: KERNELS.length + this.fused.size, address, length: bytes.length, run };
+      this.fused.set(key, kernel);
+    }
+    return kernel;
+  }
+
+  private launch(kernel: FusedKernel, args: number, items: number, small: boolean): void {
     if (items <= 0) return;
-    if (this.threads === 1 || small || items === 1) {
-      run(args, 0, items);
+    if (this.workers.length === 0 || small || items === 1) {
+      kernel.run(args, 0, items);
       return;
     }
     const c = this.control;
-    const chunk = Math.max(1, Math.floor(items / (8 * this.threads)));
-    c[1] = 0;
-    c[2] = items;
-    c[3] = chunk;
-    c[4] = args;
-    c[5] = index;
-    if (fused) [c[6], c[7], c[8]] = [fused.address, fused.length, fused.id];
-    Atomics.store(c, 9, 0);
-    Atomics.store(c, 0, ++this.job);
-    Atomics.notify(c, 0);
-    for (;;) {
-      const from = Atomics.add(c, 1, chunk);
-      if (from >= items) break;
-      run(args, from, Math.min(items, from + chunk));
+    const grain = Math.ceil(items / Math.min(items, this.threads * CHUNKS_PER_THREAD));
+    const chunks = Math.ceil(items / grain);
+    c[CONTROL.chunks] = chunks;
+    c[CONTROL.kernel] = kernel.id;
+    c[CONTROL.args] = args;
+    c[CONTROL.items] = items;
+    c[CONTROL.grain] = grain;
+    c[CONTROL.code] = kernel.address;
+    c[CONTROL.codeBytes] = kernel.length;
+    Atomics.store(c, CONTROL.done, 0);
+    this.job = (this.job + 1) & 0xffff;
+    Atomics.store(c, CONTROL.ticket, (this.job << 16) | chunks);
+    Atomics.notify(c, CONTROL.ticket);
+    this.takeChunks(kernel, args, items, grain, chunks);
+    for (let done = Atomics.load(c, CONTROL.done); done < chunks; done = Atomics.load(c, CONTROL.done)) {
+      if (this.maySleep) Atomics.wait(c, CONTROL.done, done);
     }
-    // Results are complete when every worker has left the job; none may still be in it when the next one is written.
-    for (let done = Atomics.load(c, 9); done < this.workers.length; done = Atomics.load(c, 9)) Atomics.wait(c, 9, done);
+    if (Atomics.exchange(c, CONTROL.failed, 0)) throw new DeviceError("a kernel failed on a worker thread", { hint: "try again with threads: 1" });
+  }
+
+  private takeChunks(kernel: FusedKernel, args: number, items: number, grain: number, chunks: number): void {
+    const c = this.control;
+    for (let ticket = Atomics.load(c, CONTROL.ticket); (ticket & 0xffff) !== 0; ticket = Atomics.load(c, CONTROL.ticket)) {
+      if (Atomics.compareExchange(c, CONTROL.ticket, ticket, ticket - 1) !== ticket) continue;
+      const first = (chunks - (ticket & 0xffff)) * grain;
+      try {
+        kernel.run(args, first, Math.min(items, first + grain));
+      } catch {
+        Atomics.store(c, CONTROL.failed, 1); // reported once every chunk is accounted for
+      }
+      Atomics.add(c, CONTROL.done, 1);
+    }
   }
 
   dispose(): void {
-    Atomics.store(this.control, 10, 1);
-    Atomics.store(this.control, 0, ++this.job);
-    Atomics.notify(this.control, 0);
+    Atomics.store(this.control, CONTROL.stop, 1);
+    Atomics.store(this.control, CONTROL.ticket, 0);
+    Atomics.notify(this.control, CONTROL.ticket);
     for (const worker of this.workers) worker.terminate();
+    this.workers.length = 0;
+  }
+}
+
+function sleeps(control: Int32Array): boolean {
+  try {
+    Atomics.wait(control, CONTROL.stop, 1, 0);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,41 +1,40 @@
 /**
- * What a worker thread runs, as plain text so that bundlers need no second file: it sleeps on the job counter in shared
- * memory; a job names a kernel, an argument block and a number of items, of which threads take chunks by an atomic counter.
- * Modules that are compiled at run time lie in shared memory as bytes and are compiled here, too, when a job first needs them.
- *
- * Control block (i32): 0 job number, 1 next item, 2 items, 3 chunk, 4 argument block, 5 kernel (index, or -1: fused), 6 address of the
- * fused module, 7 its length, 8 its id, 9 threads that are done, 10 stop.
+ * Words of the control block in shared memory (i32). `ticket` is job number · 2^16 + chunks not yet taken. A thread takes a chunk by
+ * lowering it with compare-and-swap; while a chunk is out the job cannot end, so the other words stay valid. A thread that
+ * wakes late, or never, finds no chunk and holds nobody up.
  */
-export const WORKER_SOURCE = `
+export const CONTROL: { readonly [name in "ticket" | "done" | "chunks" | "kernel" | "args" | "items" | "grain" | "code" | "codeBytes" | "failed" | "stop"]: number } = { ticket: 0, done: 1, chunks: 2, kernel: 3, args: 4, items: 5, grain: 6, code: 7, codeBytes: 8, failed: 9, stop: 10 };
+export const CONTROL_WORDS: number = 16;
+
+const { ticket, done, chunks, kernel, args, items, grain, code, codeBytes, failed, stop } = CONTROL;
+
+/**
+ * What a worker thread runs, as plain text so that bundlers need no second file. Kernels behind the named ones were compiled at run
+ * time: the job says where their bytes lie, and each thread compiles them when it first meets them.
+ */
+export const WORKER_SOURCE: string = `
 const start = ({ memory, matmul, general, scratch, control, names }) => {
-  const imports = { env: { memory, scratch } };
-  const all = { ...new WebAssembly.Instance(matmul, imports).exports, ...new WebAssembly.Instance(general, imports).exports };
+  const env = { memory, scratch };
+  const all = { ...new WebAssembly.Instance(matmul, { env }).exports, ...new WebAssembly.Instance(general, { env }).exports };
   const kernels = names.map((name) => all[name]);
-  const fused = new Map();
-  const c = new Int32Array(memory.buffer, control, 16);
-  let seen = 0;
+  const c = new Int32Array(memory.buffer, control, ${CONTROL_WORDS});
+  const compile = () => {
+    memory.grow(0); // makes the buffer object cover what other threads have grown
+    const bytes = new Uint8Array(memory.buffer, c[${code}] >>> 0, c[${codeBytes}]).slice();
+    return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports.run;
+  };
   for (;;) {
-    Atomics.wait(c, 0, seen);
-    const job = Atomics.load(c, 0);
-    if (job === seen) continue;
-    seen = job;
-    if (Atomics.load(c, 10)) return;
-    let run = c[5] >= 0 ? kernels[c[5]] : fused.get(c[8]);
-    if (!run) {
-      const bytes = new Uint8Array(memory.buffer, c[6], c[7]).slice();
-      run = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports).exports.run;
-      fused.set(c[8], run);
-    }
-    const items = c[2], chunk = c[3], args = c[4];
-    for (;;) {
-      const from = Atomics.add(c, 1, chunk);
-      if (from >= items) break;
-      run(args, from, Math.min(items, from + chunk));
-    }
-    Atomics.add(c, 9, 1);
-    Atomics.notify(c, 9);
+    const t = Atomics.load(c, ${ticket});
+    if (Atomics.load(c, ${stop})) return;
+    if ((t & 0xffff) === 0) { Atomics.wait(c, ${ticket}, t); continue; }
+    if (Atomics.compareExchange(c, ${ticket}, t, t - 1) !== t) continue;
+    const first = (c[${chunks}] - (t & 0xffff)) * c[${grain}];
+    try {
+      (kernels[c[${kernel}]] ??= compile())(c[${args}], first, Math.min(first + c[${grain}], c[${items}]));
+    } catch { Atomics.store(c, ${failed}, 1); }
+    if (Atomics.add(c, ${done}, 1) + 1 === c[${chunks}]) Atomics.notify(c, ${done});
   }
 };
-if (typeof self !== "undefined" && typeof importScripts === "function") self.onmessage = (e) => start(e.data);
-else start(require("node:worker_threads").workerData);
+if (typeof require === "function") start(require("node:worker_threads").workerData);
+else self.onmessage = (e) => start(e.data);
 `;
