@@ -1,11 +1,14 @@
 import { CapabilityError, type Step } from "@weft/tensor-core";
 import { argreduce } from "./argreduce/argreduce.wgsl.js";
+import { attention } from "./attention/attention.wgsl.js";
 import { concat } from "./concat/concat.wgsl.js";
 import { conv } from "./conv/conv.wgsl.js";
 import { cumsum } from "./cumsum/cumsum.wgsl.js";
 import { lowerFused } from "./fused/fused.js";
 import { gather } from "./gather/gather.wgsl.js";
+import { loraLinear } from "./lora-linear/lora-linear.wgsl.js";
 import { matmul } from "./matmul/matmul.wgsl.js";
+import { mergeLowRank } from "./merge-low-rank/merge-low-rank.wgsl.js";
 import { pad } from "./pad/pad.wgsl.js";
 import { random } from "./random/random.wgsl.js";
 import { scatterAdd } from "./scatter-add/scatter-add.wgsl.js";
@@ -20,7 +23,7 @@ export interface KernelTable {
 
 export const KERNELS: KernelTable = {
   ops: { matmul, conv, argreduce, pad, concat, gather, scatterAdd, cumsum, random },
-  composites: {},
+  composites: { attention, loraLinear, mergeLowRank },
 };
 
 /** The dispatches of one step of a plan. */

@@ -1,6 +1,6 @@
 import { sizeOf } from "@weft/tensor-core";
 import { Shader } from "../../wgsl/shader.js";
-import { encodeValue, lanes } from "../../wgsl/storage.js";
+import { storeFour } from "../../wgsl/store-four.js";
 import { collapse, coordinates, strided, sumOf } from "../fused/space.js";
 import type { Dispatch, KernelLimits, LowerContext } from "../kernel.js";
 import type { Product, Source } from "./source.js";
@@ -99,19 +99,12 @@ export function gemm(p: Product, t: Tile, context: LowerContext, cuts = 1): Disp
   }
 }
 
-/** `store4`: four neighbours of a row of the result, as whole words where rows consist of such. */
+/** `store4`: four neighbours of a row of the result. */
 function declareStore(shader: Shader, p: Product): void {
   const out = shader.output(p.output);
-  const e = lanes(p.output.dtype);
   const [m, n, offset] = [shader.u32(p.m), shader.u32(p.n), shader.u32(p.output.offset)];
   const finish = p.epilogue?.(shader);
   const value = (i: number): string => (finish ? finish(`v[${i}]`, "batch", "row", `(col + ${i}u)`) : `v[${i}]`);
-  const whole = e > 1 && p.n % e === 0 && p.output.offset % e === 0;
-  const lines = [0, 1, 2, 3].map((i) => {
-    if (!whole) return `if (col + ${i}u < ${n}) { ${out.store(`at + ${i}u`, value(i))} }`;
-    if (i % e !== 0) return "";
-    const word = [...Array(e).keys()].map((l) => `(${encodeValue(p.output.dtype, value(i + l))} << ${(l * 32) / e}u)`).join(" | ");
-    return `if (col + ${i}u < ${n}) { ${out.storeWord(`(at + ${i}u) / ${e}u`, word, "0xffffffffu")} }`;
-  });
-  shader.declare(`fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {\nif (row >= ${m}) { return; }\nlet at = ${offset} + (batch * ${m} + row) * ${n} + col;\n${lines.join("\n")}\n}`);
+  const stores = storeFour(out, p.output, p.n, "at", (i) => `col + ${i}u < ${n}`, value);
+  shader.declare(`fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {\nif (row >= ${m}) { return; }\nlet at = ${offset} + (batch * ${m} + row) * ${n} + col;\n${stores}\n}`);
 }

@@ -26,13 +26,13 @@ export interface Product {
   readonly swapped?: boolean;
 }
 
-/** A matrix as a strided view: `r` and `k` are the axes of `operand` that take these roles, the others are the batch. */
-export function matrix(operand: Operand, r: number, k: number): Source {
+/** A matrix as a strided view: `r` and `k` are the axes of `operand` that take these roles, the others are the batch. With `scale`, times that. */
+export function matrix(operand: Operand, r: number, k: number, scale?: number): Source {
   const [sr, sk] = [operand.strides[r]!, operand.strides[k]!];
   return {
     operand,
     batchStrides: operand.strides.filter((_, axis) => axis !== r && axis !== k),
     along: sk === 1 || (sr !== 1 && Math.abs(sk) <= Math.abs(sr)) ? "k" : "r",
-    element: (shader, ref) => `return ${ref.load(`base + r * ${sr === 1 ? "1u" : shader.u32(sr)} + k * ${sk === 1 ? "1u" : shader.u32(sk)}`)};`,
+    element: (shader, ref) => `return ${scale === undefined ? "" : `${shader.f32(scale)} * `}${ref.load(`base + r * ${sr === 1 ? "1u" : shader.u32(sr)} + k * ${sk === 1 ? "1u" : shader.u32(sk)}`)};`,
   };
 }

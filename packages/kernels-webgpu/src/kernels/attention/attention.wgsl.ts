@@ -1,0 +1,152 @@
+import { isFloat, type Operand, promote } from "@weft/tensor-core";
+import { Shader, type TensorRef } from "../../wgsl/shader.js";
+import { roundTo } from "../../wgsl/storage.js";
+import { storeFour } from "../../wgsl/store-four.js";
+import type { CompositeKernel, KernelLimits } from "../kernel.js";
+
+/** Keys that lie in workgroup memory at a time, and threads that share a query row. */
+const KEYS = 16;
+const LANES = 8;
+/** Widest head: a thread keeps a LANES-th of an output row in registers. */
+const MAX_WIDTH = 256;
+/** What the decomposition puts in place of scores that `causal` hides: the smallest f32. */
+const MASKED = -3.4028234663852886e38;
+
+const vectors = (width: number): number => Math.ceil(width / 4);
+
+/** Query rows per workgroup: as many as fit into workgroup memory with a tile of keys or values. */
+function queryRows(width: number, valueWidth: number, limits: KernelLimits): number | undefined {
+  const bytes = (rows: number): number => 16 * (rows * (vectors(width) + 1) + KEYS * (Math.max(vectors(width), vectors(valueWidth)) + 1)) + 4 * rows * (KEYS + 1);
+  return [32, 16, 8].find((rows) => rows * LANES <= limits.maxInvocations && bytes(rows) <= limits.maxWorkgroupBytes);
+}
+
+/** `load_q` and its like: four neighbours of a row as f32, 0 from `left` on. */
+function declareLoad(shader: Shader, name: string, ref: TensorRef, width: number): void {
+  const parts = [0, 1, 2, 3].map((i) => (width % 4 === 0 ? `v[${i}] = ${ref.load(`at + ${i}u`)};` : `if (left > ${i}u) { v[${i}] = ${ref.load(`at + ${i}u`)}; }`));
+  shader.declare(`fn load_${name}(at: u32, left: u32) -> vec4<f32> {\nvar v = vec4<f32>();\n${parts.join("\n")}\nreturn v;\n}`);
+}
+
+/**
+ * `attention` in the form of FlashAttention: keys and values pass by in tiles, with a running maximum and sum per row, so that
+ * scores never lie in memory. The query heads that share a key head are rows of one problem. Keys that `causal` hides
+ * from all rows of a workgroup are not read.
+ * @see Dao et al. 2022, algorithm 1
+ */
+export const attention: CompositeKernel = {
+  claims({ inputs }, limits) {
+    const [width, valueWidth] = [inputs[0]!.shape[3]!, inputs[2]!.shape[3]!];
+    return inputs.every((i, at) => isFloat(i.dtype) || at === 3) && Math.max(width, valueWidth) <= MAX_WIDTH && queryRows(width, valueWidth, limits) !== undefined;
+  },
+  lower({ inputs, outputs, attrs }, context) {
+    const [q, k, v, mask] = inputs as [Operand, Operand, Operand, Operand | undefined];
+    const y = outputs[0]!;
+    const [batch, heads, queries, width] = q.shape as [number, number, number, number];
+    const [, groups, keys, valueWidth] = v.shape as [number, number, number, number];
+    const rows = queryRows(width, valueWidth, context.limits)!;
+    const shader = new Shader(`attention ${rows}x${KEYS}`, context, rows * LANES);
+    const [d4, v4] = [vectors(width), vectors(valueWidth)];
+    const [qPitch, pitch] = [d4 + 1, Math.max(d4, v4) + 1];
+    const tile = KEYS + 1;
+    const own = Math.ceil(v4 / LANES);
+    const total = (heads / groups) * queries;
+    const tiles = Math.ceil(total / rows);
+    const count = tiles * batch * groups;
+    [["q", q, width], ["k", k, width], ["v", v, valueWidth]].forEach(([name, operand, w]) => declareLoad(shader, name as string, shader.input(operand as Operand), w as number));
+    const out = shader.output(y);
+    const [R, S, T, D, DV, ends] = [total, keys, queries, width, valueWidth, tiles].map((n) => shader.u32(n)) as [string, string, string, string, string, string];
+    const scale = shader.f32(attrs.scale as number);
+    const lowest = shader.f32(MASKED);
+    shader.declare(`var<workgroup> tile_q: array<vec4<f32>, ${rows * qPitch}>;\nvar<workgroup> tile_kv: array<vec4<f32>, ${KEYS * pitch}>;\nvar<workgroup> scores: array<f32, ${rows * tile}>;`);
+    const each = Array.from({ length: own }, (_, i) => i);
+    const fill = (name: string, operand: Operand, n: string, w: string, count4: number): string => `for (var s = lid; s < ${KEYS * count4}u; s += ${shader.workgroup}u) {
+let j = s / ${count4}u; let c = s % ${count4}u;
+var x = vec4<f32>();
+if (k0 + j < ${S}) { x = load_${name}(${shader.u32(operand.offset)} + (slab * ${n} + k0 + j) * ${w} + c * 4u, ${w} - c * 4u); }
+tile_kv[j * ${pitch}u + c] = x;
+}`;
+    const body = `if (group >= ${shader.u32(count)}) { return; }
+let slab = group / ${ends};
+let row0 = (group % ${ends}) * ${rows}u;
+let mine = lid / ${LANES}u;
+let lane = lid % ${LANES}u;
+let row = row0 + mine;
+let t = row % ${T};
+for (var s = lid; s < ${rows * d4}u; s += ${shader.workgroup}u) {
+let r = s / ${d4}u; let c = s % ${d4}u;
+var x = vec4<f32>();
+if (row0 + r < ${R}) { x = load_q(${shader.u32(q.offset)} + (slab * ${R} + row0 + r) * ${D} + c * 4u, ${D} - c * 4u); }
+tile_q[r * ${qPitch}u + c] = x;
+}
+var top = ${lowest};
+var total = 0.0;
+${each.map((i) => `var acc${i} = vec4<f32>();`).join("\n")}
+${keyEnd()}
+for (var k0 = 0u; k0 < end; k0 += ${KEYS}u) {
+${fill("k", k, S, D, d4)}
+workgroupBarrier();
+${Array.from({ length: KEYS / LANES }, (_, i) => score(i)).join("\n")}
+workgroupBarrier();
+var high = top;
+for (var j = 0u; j < ${KEYS}u; j++) { if (k0 + j < ${S}) { high = w_max(high, scores[mine * ${tile}u + j]); } }
+let fade = exp(top - high);
+top = high;
+workgroupBarrier();
+${Array.from({ length: KEYS / LANES }, (_, i) => `scores[mine * ${tile}u + lane + ${i * LANES}u] = select(0.0, exp(s${i} - high), ${mask ? `seen${i} && ` : ""}k0 + lane + ${i * LANES}u < ${S});`).join("\n")}
+${fill("v", v, S, DV, v4)}
+workgroupBarrier();
+total *= fade;
+${each.map((i) => `acc${i} *= fade;`).join("\n")}
+for (var j = 0u; j < ${KEYS}u; j++) {
+let p = scores[mine * ${tile}u + j];
+total += p;
+${each.map((i) => `acc${i} += p * tile_kv[j * ${pitch}u + min(lane + ${i * LANES}u, ${v4 - 1}u)];`).join("\n")}
+}
+workgroupBarrier();
+}
+if (row >= ${R}) { return; }
+${each.map((i) => store(i)).join("\n")}`;
+    return [shader.dispatch(body, count)];
+
+    /** Where the keys end that any row of the workgroup may see. With fewer keys than queries some rows see none; all their scores are equal then. */
+    function keyEnd(): string {
+      if (!attrs.causal || keys < queries) return `let end = ${S};`;
+      return `let last_row = min(row0 + ${rows - 1}u, ${R} - 1u);
+let last_t = select(${T} - 1u, last_row % ${T}, last_row / ${T} == row0 / ${T});
+let end = min(${S}, last_t + ${S} - ${T} + 1u);`;
+    }
+
+    function score(i: number): string {
+      const dtype = promote(q.dtype, k.dtype);
+      const lines = [
+        `let j${i} = lane + ${i * LANES}u;`,
+        `var d${i} = 0.0;`,
+        `for (var c = 0u; c < ${d4}u; c++) { d${i} += dot(tile_q[mine * ${qPitch}u + c], tile_kv[j${i} * ${pitch}u + c]); }`,
+        // The decomposition stores the scores in the dtype of q and k.
+        `var s${i} = ${roundTo(dtype, `d${i}`)} * ${scale};`,
+      ];
+      const hidden = attrs.causal ? [`k0 + j${i} + ${T} > t + ${S}`] : [];
+      if (mask) {
+        const [mb, mt, ms] = maskStrides(mask);
+        const at = `${shader.u32(mask.offset)} + (slab / ${shader.u32(groups)}) * ${shader.u32(mb)} + t * ${shader.u32(mt)} + (k0 + j${i}) * ${shader.u32(ms)}`;
+        hidden.push(`${shader.input(mask).load(at)} == 0`);
+        lines.push(`let seen${i} = !(${hidden.join(" || ")});`, `if (!seen${i}) { s${i} = ${lowest}; }`);
+      } else if (attrs.causal) lines.push(`if (${hidden[0]}) { s${i} = ${lowest}; }`);
+      return [...lines, `scores[mine * ${tile}u + j${i}] = s${i};`].join("\n");
+    }
+
+    function store(i: number): string {
+      const column = `(lane + ${i * LANES}u) * 4u`;
+      const stores = storeFour(out, y, valueWidth, "at", (e) => `col + ${e}u < ${DV}`, (e) => (mask ? `select(acc${i}[${e}] / total, 0.0, total == 0.0)` : `(acc${i}[${e}] / total)`));
+      return `{ let col = ${column};\nlet at = ${shader.u32(y.offset)} + (slab * ${R} + row) * ${DV} + col;\n${stores}\n}`;
+    }
+  },
+};
+
+/** Strides of batch, query and key in a mask that broadcasts to [B, 1, T, S]. */
+function maskStrides({ shape, strides }: Operand): [number, number, number] {
+  const at = (fromEnd: number): number => {
+    const axis = shape.length - fromEnd;
+    return axis >= 0 && shape[axis] !== 1 ? strides[axis]! : 0;
+  };
+  return [at(4), at(2), at(1)];
+}
