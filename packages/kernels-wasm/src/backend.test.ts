@@ -50,6 +50,17 @@ describe.each([1, 2])("the CPU backend on %i threads", (threads) => {
     expect([...part]).toEqual([...whole.subarray(16 * 32, 48 * 32)]);
   });
 
+  it.each<["f32" | "f16" | "bf16"]>([["f32"], ["f16"], ["bf16"]])("finds the first %s that is not finite", async (dtype) => {
+    const { backend } = device as unknown as { backend: WasmBackend };
+    const values = random(10_000);
+    const find = (): number => backend.firstNonFinite(device.bufferOf(device.tensor(values, { dtype })), dtype, values.length);
+    expect(find()).toBe(-1);
+    values[9_999] = -Infinity;
+    expect(find()).toBe(9_999);
+    values[4_097] = NaN;
+    expect(find()).toBe(4_097);
+  });
+
   it("agrees with the reference on what it has no kernel for", async () => {
     const x = random(30);
     const got = await softmax(mul(device.tensor(x, { shape: [5, 6] }), 3)).data();

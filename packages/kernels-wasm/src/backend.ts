@@ -1,5 +1,5 @@
 import { type Backend, type BackendBuffer, type CompositeCall, DeviceError, type Executable, outputBuffers, type Plan, runReferenceStep, type Step, stepName } from "@weft/tensor-core";
-import { type Run, LowerContext } from "./lower/context.js";
+import { type ArgumentBlock, type CompositeStep, type Run, LowerContext } from "./lower/context.js";
 import { lowerFused } from "./lower/fused.js";
 import { lowerMatmul } from "./lower/matmul.js";
 import { claimsMerge, lowerMerge } from "./lower/merge.js";
@@ -23,10 +23,13 @@ interface WasmExecutable extends Executable {
 }
 
 /** Composites with a kernel of their own. A row taken out makes results come from the decomposition. */
-const COMPOSITES: ReadonlyMap<string, { readonly claims: (call: CompositeCall) => boolean; readonly lower: (step: Step, context: LowerContext) => Run }> = new Map([["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }]]);
+const COMPOSITES: ReadonlyMap<string, { readonly claims: (call: CompositeCall) => boolean; readonly lower: (step: CompositeStep, context: LowerContext) => Run }> = new Map([["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }]]);
 
 /** Kernels of primitives; undefined where a call is none of theirs. Everything else runs by its reference kernel, in place. */
 const OPS: ReadonlyMap<string, (step: Step, context: LowerContext) => Run | undefined> = new Map([["matmul", lowerMatmul]]);
+
+/** Width in bytes, mask of the magnitude, bits of the largest finite magnitude. */
+const FINITE = { f32: [4, 0x7fffffff, 0x7f7fffff], f16: [2, 0x7fff, 0x7bff], bf16: [2, 0x7fff, 0x7f7f] } as const;
 
 /** The CPU backend: WebAssembly SIMD kernels over one memory that host code sees, too. */
 export class WasmBackend implements Backend {
@@ -36,6 +39,7 @@ export class WasmBackend implements Backend {
   private readonly pool: Pool;
   private readonly fusedProducts: boolean;
   private disposed = false;
+  private finiteArgs: ArgumentBlock | undefined;
 
   constructor(options: WasmBackendOptions = {}) {
     const modules = compileModules(options.relaxed ?? true);
@@ -70,6 +74,19 @@ export class WasmBackend implements Backend {
   view(buffer: BackendBuffer): Uint8Array {
     const at = this.addressOf(buffer);
     return this.memory.bytes.subarray(at, at + buffer.bytes);
+  }
+
+  /**
+   * Index of the first NaN or infinity among stored floats, or -1.
+   * @param offset byte offset in the buffer
+   */
+  firstNonFinite(buffer: BackendBuffer, dtype: "f32" | "f16" | "bf16", elements: number, offset = 0): number {
+    const [width, mask, largest] = FINITE[dtype];
+    this.finiteArgs ??= new LowerContext(this.memory, this.pool, this.fusedProducts).args([0, 0, 0, 0, 0, 0]);
+    const args = this.finiteArgs;
+    [this.addressOf(buffer) + offset, elements, width, mask, largest, -1].forEach((value, i) => args.set(i, value));
+    this.pool.run("firstNonFinite", args.address, Math.ceil(elements / 4096), elements < 1 << 16);
+    return this.memory.words[(args.address >> 2) + 5]!;
   }
 
   claims(call: CompositeCall): boolean {

@@ -1,2 +1,4 @@
 import type { Command } from "../context.js";
-export const unmerge: Command<object> = async () => 1;
+import { type MergeFlags, writeMerged } from "./merge.js";
+
+export const unmerge: Command<MergeFlags> = ([merged], flags, context) => writeMerged(merged!, flags, context, true);

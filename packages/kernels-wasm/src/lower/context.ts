@@ -1,6 +1,8 @@
-import { bytesPerElement, type DType, type Operand } from "@weft/tensor-core";
+import { bytesPerElement, type DType, type Operand, type Step } from "@weft/tensor-core";
 import type { WasmBuffer, WasmMemory } from "../memory.js";
 import type { Pool } from "../threads/pool.js";
+
+export type CompositeStep = Extract<Step, { readonly kind: "composite" }>;
 
 /** One step of a lowered plan; `addresses` holds the byte address of each buffer of the plan. */
 export type Run = (addresses: Int32Array) => void;

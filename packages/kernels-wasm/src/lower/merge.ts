@@ -1,5 +1,5 @@
-import type { CompositeCall, Operand, Step } from "@weft/tensor-core";
-import { addressOf, formatCode, type LowerContext, type Run } from "./context.js";
+import type { CompositeCall, Operand } from "@weft/tensor-core";
+import { addressOf, type CompositeStep, formatCode, type LowerContext, type Run } from "./context.js";
 
 /** The composite `mergeLowRank` has a kernel where everything is stored as f32, bf16 or f16. */
 export function claimsMerge({ attrs, inputs }: CompositeCall): boolean {
@@ -8,7 +8,7 @@ export function claimsMerge({ attrs, inputs }: CompositeCall): boolean {
 }
 
 /** W' = round(W + round(s·B·A)) in one pass over W. @see assembly/merge.ts */
-export function lowerMerge({ attrs, inputs, outputs }: Step, context: LowerContext): Run {
+export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: LowerContext): Run {
   const [weight, a, b] = inputs as [Operand, Operand, Operand];
   const [output] = outputs as [Operand];
   const [rows, columns] = weight.shape as [number, number];
