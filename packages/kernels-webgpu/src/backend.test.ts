@@ -1,7 +1,7 @@
 import * as w from "@weft/tensor-core";
 import { describe, expect, it, vi } from "vitest";
 import { KERNELS } from "./kernels/index.js";
-import type { WebgpuExecutable } from "./runtime/executable.js";
+import type { WebGpuExecutable } from "./runtime/executable.js";
 import { sizeClass } from "./runtime/buffers.js";
 import { expectSame, kernelsOf, numbers, openTestDevice, sample, useTestDevice } from "./testing/gpu.js";
 
@@ -54,7 +54,7 @@ describe("memory", () => {
     const plans = [chain(large), chain(device.tensor(numbers(400), { shape: [20, 20] }))].map((t) => w.planGraph([t], [], () => false));
     expect(plans[0]!.plan.scratchBytes).toBeGreaterThan(plans[1]!.plan.scratchBytes);
     for (const { plan, leaves } of plans) {
-      const executable = (await backend.lower(plan)) as WebgpuExecutable;
+      const executable = (await backend.lower(plan)) as WebGpuExecutable;
       expect(executable.arenaBytes).toBe(plan.scratchBytes);
       await device.execute(executable, leaves);
       expect(backend.statistics().arenaBytes).toBe(plans[0]!.plan.scratchBytes);

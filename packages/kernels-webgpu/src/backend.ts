@@ -4,12 +4,12 @@ import type { KernelLimits } from "./kernels/kernel.js";
 import { type GpuSource, openDevice, type OpenOptions } from "./open-device.js";
 import { Arena } from "./runtime/arena.js";
 import { BufferPool, type GpuBuffer } from "./runtime/buffers.js";
-import { WebgpuExecutable, type Runtime } from "./runtime/executable.js";
+import { WebGpuExecutable, type Runtime } from "./runtime/executable.js";
 import { Faults } from "./runtime/faults.js";
 import { PipelineCache } from "./runtime/pipelines.js";
 import { Transfer } from "./runtime/transfer.js";
 
-export interface WebgpuOptions extends OpenOptions {
+export interface WebGpuOptions extends OpenOptions {
   /** Bytes that the backend may hold on the GPU, idle buffers included; beyond it `allocate` throws. No limit if not given. */
   readonly memoryBudget?: number;
   /** The kernels to use; a composite without a row runs as its decomposition. */
@@ -17,7 +17,7 @@ export interface WebgpuOptions extends OpenOptions {
 }
 
 /** What a backend holds on the GPU now. */
-export interface WebgpuStatistics {
+export interface WebGpuStatistics {
   /** Bytes of all buffers: tensors, idle buffers, scratch, parameters. */
   readonly totalBytes: number;
   readonly idleBytes: number;
@@ -28,10 +28,10 @@ export interface WebgpuStatistics {
 }
 
 /** A `Backend` on a GPU. */
-export interface WebgpuBackend extends Backend {
+export interface WebGpuBackend extends Backend {
   readonly device: GPUDevice;
   readonly limits: KernelLimits;
-  statistics(): WebgpuStatistics;
+  statistics(): WebGpuStatistics;
   /** Waits until all runs so far are done. @throws DeviceError for what failed in them. */
   finish(): Promise<void>;
 }
@@ -50,7 +50,7 @@ function kernelLimits({ limits }: GPUDevice): KernelLimits {
  * @param source `navigator.gpu`, an adapter, or a device (which then is not destroyed by `dispose`)
  * @throws DeviceError kind `no-adapter` if there is no GPU
  */
-export async function createWebgpuBackend(source: GpuSource, options: WebgpuOptions = {}): Promise<WebgpuBackend> {
+export async function createWebGpuBackend(source: GpuSource, options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   const { device, owned } = await openDevice(source, options);
   const faults = new Faults(device);
   const pool = new BufferPool(device, faults, options.memoryBudget ?? Infinity);
@@ -88,11 +88,11 @@ export async function createWebgpuBackend(source: GpuSource, options: WebgpuOpti
     claims: (call: CompositeCall) => kernels.composites[call.name]?.claims(call, limits) ?? false,
     async lower(plan): Promise<Executable> {
       faults.check();
-      return WebgpuExecutable.lower(runtime, plan);
+      return WebGpuExecutable.lower(runtime, plan);
     },
     run(executable, inputs, outputs) {
       faults.check();
-      (executable as WebgpuExecutable).run(inputs.map(live), outputs.map(live));
+      (executable as WebGpuExecutable).run(inputs.map(live), outputs.map(live));
     },
     statistics: () => ({ totalBytes: pool.totalBytes, idleBytes: pool.idleBytes, arenaBytes: arena.bytes, pipelines: pipelines.size }),
     async finish() {
@@ -111,7 +111,7 @@ export async function createWebgpuBackend(source: GpuSource, options: WebgpuOpti
   };
 }
 
-/** A `Device` whose graphs run on a GPU. @see createWebgpuBackend */
-export async function createWebgpuDevice(source: GpuSource, options: WebgpuOptions = {}): Promise<Device> {
-  return new Device(await createWebgpuBackend(source, options));
+/** A `Device` whose graphs run on a GPU. @see createWebGpuBackend */
+export async function createWebGpuDevice(source: GpuSource, options: WebGpuOptions = {}): Promise<Device> {
+  return new Device(await createWebGpuBackend(source, options));
 }

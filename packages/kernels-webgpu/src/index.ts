@@ -1,4 +1,4 @@
-export { createWebgpuBackend, createWebgpuDevice, type WebgpuBackend, type WebgpuOptions, type WebgpuStatistics } from "./backend.js";
+export { createWebGpuBackend, createWebGpuDevice, type WebGpuBackend, type WebGpuOptions, type WebGpuStatistics } from "./backend.js";
 export { KERNELS, type KernelTable } from "./kernels/index.js";
 export type { Binding, CompositeKernel, Dispatch, Kernel, KernelCall, KernelLimits, LowerContext } from "./kernels/kernel.js";
 export type { GpuSource, OpenOptions } from "./open-device.js";

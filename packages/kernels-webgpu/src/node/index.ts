@@ -1,7 +1,7 @@
 import { type Backend, CapabilityError, Device } from "@weft/tensor-core";
-import { createWebgpuBackend, type WebgpuBackend, type WebgpuOptions } from "../backend.js";
+import { createWebGpuBackend, type WebGpuBackend, type WebGpuOptions } from "../backend.js";
 
-export interface NodeWebgpuOptions extends WebgpuOptions {
+export interface NodeWebGpuOptions extends WebGpuOptions {
   /** Flags for Dawn, as `create` of the package `webgpu` takes them (for instance `backend=vulkan`). */
   readonly dawnFlags?: readonly string[];
 }
@@ -21,9 +21,9 @@ export async function openGpu(dawnFlags: readonly string[] = []): Promise<GPU> {
 }
 
 /** A backend on a GPU of this machine. @throws DeviceError kind `no-adapter` if there is none */
-export async function createNodeWebgpuBackend(options: NodeWebgpuOptions = {}): Promise<WebgpuBackend> {
+export async function createNodeWebGpuBackend(options: NodeWebGpuOptions = {}): Promise<WebGpuBackend> {
   let gpu: GPU | undefined = await openGpu(options.dawnFlags);
-  const backend = await createWebgpuBackend(gpu, options);
+  const backend = await createWebGpuBackend(gpu, options);
   const dispose: Backend["dispose"] = () => {
     backend.dispose();
     gpu = undefined; // the last reference: Node may exit now
@@ -31,7 +31,7 @@ export async function createNodeWebgpuBackend(options: NodeWebgpuOptions = {}): 
   return { ...backend, dispose };
 }
 
-/** A `Device` whose graphs run on a GPU of this machine. @see createNodeWebgpuBackend */
-export async function createNodeWebgpuDevice(options: NodeWebgpuOptions = {}): Promise<Device> {
-  return new Device(await createNodeWebgpuBackend(options));
+/** A `Device` whose graphs run on a GPU of this machine. @see createNodeWebGpuBackend */
+export async function createNodeWebGpuDevice(options: NodeWebGpuOptions = {}): Promise<Device> {
+  return new Device(await createNodeWebGpuBackend(options));
 }

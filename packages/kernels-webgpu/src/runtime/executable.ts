@@ -35,7 +35,7 @@ interface Call {
 }
 
 /** A plan as dispatches with compiled pipelines, parameters on the GPU and bind groups by buffer. */
-export class WebgpuExecutable implements Executable {
+export class WebGpuExecutable implements Executable {
   readonly plan: Plan;
   readonly kernels: readonly string[];
   /** Bytes of arena that it uses: the plan's scratch and temporaries of its kernels. */
@@ -53,7 +53,7 @@ export class WebgpuExecutable implements Executable {
     this.arenaBytes = arenaBytes;
   }
 
-  static async lower(runtime: Runtime, plan: Plan): Promise<WebgpuExecutable> {
+  static async lower(runtime: Runtime, plan: Plan): Promise<WebGpuExecutable> {
     const builder = new PlanBuilder(plan, runtime.limits, runtime.device.limits.maxStorageBufferBindingSize);
     const dispatches = plan.steps.flatMap((step) => builder.step(() => lowerStep(step, builder, runtime.kernels)));
     const pipelines = await Promise.all(dispatches.map((d) => runtime.pipelines.get(d)));
@@ -76,7 +76,7 @@ export class WebgpuExecutable implements Executable {
       params: { offset: offsets[i]!, size: dispatch.params.byteLength },
       groups: new Map(),
     }));
-    return new WebgpuExecutable(runtime, plan, calls, parameters, builder.arenaBytes);
+    return new WebGpuExecutable(runtime, plan, calls, parameters, builder.arenaBytes);
   }
 
   /** Encodes all dispatches into one command buffer and submits it; returns before the GPU is done. */

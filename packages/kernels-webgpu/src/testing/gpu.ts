@@ -1,26 +1,26 @@
 import { decode, Device, type DType, isFloat, planGraph, referenceDevice, sizeOf, type Tensor, tensor } from "@weft/tensor-core";
 import { afterAll, beforeAll, expect } from "vitest";
-import type { WebgpuBackend, WebgpuOptions } from "../index.js";
-import { createNodeWebgpuBackend } from "../node/index.js";
+import type { WebGpuBackend, WebGpuOptions } from "../index.js";
+import { createNodeWebGpuBackend } from "../node/index.js";
 
 // SwiftShader zeroes workgroup memory by one store per element and compiles that for seconds. No kernel reads what it has not written.
 const FLAGS = ["enable-dawn-features=disable_workgroup_init"];
 
 /** The GPU of this machine, or the software one that the set-up of the tests provides. One per file: pipelines are cached in it. */
-export async function openTestDevice(options: WebgpuOptions = {}): Promise<{ device: Device; backend: WebgpuBackend }> {
-  const backend = await createNodeWebgpuBackend({ ...options, dawnFlags: FLAGS });
+export async function openTestDevice(options: WebGpuOptions = {}): Promise<{ device: Device; backend: WebGpuBackend }> {
+  const backend = await createNodeWebGpuBackend({ ...options, dawnFlags: FLAGS });
   return { device: new Device(backend), backend };
 }
 
 /** What the tests of a file share. */
 export interface TestDevice {
   readonly device: Device;
-  readonly backend: WebgpuBackend;
+  readonly backend: WebGpuBackend;
 }
 
 /** Opens a device before the tests of a file and closes it after them. */
-export function useTestDevice(options: WebgpuOptions = {}): TestDevice {
-  const held: { device?: Device; backend?: WebgpuBackend } = {};
+export function useTestDevice(options: WebGpuOptions = {}): TestDevice {
+  const held: { device?: Device; backend?: WebGpuBackend } = {};
   beforeAll(async () => void Object.assign(held, await openTestDevice(options)));
   afterAll(() => held.device?.dispose());
   return held as TestDevice;

@@ -164,7 +164,7 @@ let tid = group * ${this.workgroup}u + lid;
 ${body}
 }`;
     const buffers = this.slots.map((s, i) => this.slotText(s, i, own));
-    return [...head, ...buffers, ...libraryFor([...buffers, own].join("\n")), ...this.declarations, main].join("\n");
+    return [...head, ...buffers, ...libraryFor([...buffers, own].join("\n")), ...this.declarations, main].join("\n").replace(/\n{2,}/g, "\n");
   }
 }
 

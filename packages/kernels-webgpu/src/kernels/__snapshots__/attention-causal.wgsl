@@ -1,0 +1,112 @@
+// attention 32x16
+struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: f32, p7: f32, p8: u32, p9: u32, p10: u32, p11: u32, p12: u32 }
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read> b0: array<f32>;
+@group(0) @binding(2) var<storage, read> b1: array<f32>;
+@group(0) @binding(3) var<storage, read> b2: array<f32>;
+@group(0) @binding(4) var<storage, read_write> b3: array<f32>;
+fn w_max(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, w_isnan(b)), a, w_isnan(a)); }
+fn w_isnan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
+fn load_q(at: u32, left: u32) -> vec4<f32> {
+var v = vec4<f32>();
+v[0] = b0[at + 0u];
+v[1] = b0[at + 1u];
+v[2] = b0[at + 2u];
+v[3] = b0[at + 3u];
+return v;
+}
+fn load_k(at: u32, left: u32) -> vec4<f32> {
+var v = vec4<f32>();
+v[0] = b1[at + 0u];
+v[1] = b1[at + 1u];
+v[2] = b1[at + 2u];
+v[3] = b1[at + 3u];
+return v;
+}
+fn load_v(at: u32, left: u32) -> vec4<f32> {
+var v = vec4<f32>();
+v[0] = b2[at + 0u];
+v[1] = b2[at + 1u];
+v[2] = b2[at + 2u];
+v[3] = b2[at + 3u];
+return v;
+}
+var<workgroup> tile_q: array<vec4<f32>, 96>;
+var<workgroup> tile_kv: array<vec4<f32>, 48>;
+var<workgroup> scores: array<f32, 544>;
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+let group = wid.x + wid.y * wn.x;
+let tid = group * 256u + lid;
+if (group >= P.p8) { return; }
+let slab = group / P.p5;
+let row0 = (group % P.p5) * 32u;
+let mine = lid / 8u;
+let lane = lid % 8u;
+let row = row0 + mine;
+let t = row % P.p2;
+for (var s = lid; s < 64u; s += 256u) {
+let r = s / 2u; let c = s % 2u;
+var x = vec4<f32>();
+if (row0 + r < P.p0) { x = load_q(P.p9 + (slab * P.p0 + row0 + r) * P.p3 + c * 4u, P.p3 - c * 4u); }
+tile_q[r * 3u + c] = x;
+}
+var top = P.p7;
+var total = 0.0;
+var acc0 = vec4<f32>();
+let last_row = min(row0 + 31u, P.p0 - 1u);
+let last_t = select(P.p2 - 1u, last_row % P.p2, last_row / P.p2 == row0 / P.p2);
+let end = min(P.p1, last_t + P.p1 - P.p2 + 1u);
+for (var k0 = 0u; k0 < end; k0 += 16u) {
+for (var s = lid; s < 32u; s += 256u) {
+let j = s / 2u; let c = s % 2u;
+var x = vec4<f32>();
+if (k0 + j < P.p1) { x = load_k(P.p10 + (slab * P.p1 + k0 + j) * P.p3 + c * 4u, P.p3 - c * 4u); }
+tile_kv[j * 3u + c] = x;
+}
+workgroupBarrier();
+let j0 = lane + 0u;
+var d0 = 0.0;
+for (var c = 0u; c < 2u; c++) { d0 += dot(tile_q[mine * 3u + c], tile_kv[j0 * 3u + c]); }
+var s0 = d0 * P.p6;
+if (k0 + j0 + P.p2 > t + P.p1) { s0 = P.p7; }
+scores[mine * 17u + j0] = s0;
+let j1 = lane + 8u;
+var d1 = 0.0;
+for (var c = 0u; c < 2u; c++) { d1 += dot(tile_q[mine * 3u + c], tile_kv[j1 * 3u + c]); }
+var s1 = d1 * P.p6;
+if (k0 + j1 + P.p2 > t + P.p1) { s1 = P.p7; }
+scores[mine * 17u + j1] = s1;
+workgroupBarrier();
+var high = top;
+for (var j = 0u; j < 16u; j++) { if (k0 + j < P.p1) { high = w_max(high, scores[mine * 17u + j]); } }
+let fade = exp(top - high);
+top = high;
+workgroupBarrier();
+scores[mine * 17u + lane + 0u] = select(0.0, exp(s0 - high), k0 + lane + 0u < P.p1);
+scores[mine * 17u + lane + 8u] = select(0.0, exp(s1 - high), k0 + lane + 8u < P.p1);
+for (var s = lid; s < 32u; s += 256u) {
+let j = s / 2u; let c = s % 2u;
+var x = vec4<f32>();
+if (k0 + j < P.p1) { x = load_v(P.p11 + (slab * P.p1 + k0 + j) * P.p4 + c * 4u, P.p4 - c * 4u); }
+tile_kv[j * 3u + c] = x;
+}
+workgroupBarrier();
+total *= fade;
+acc0 *= fade;
+for (var j = 0u; j < 16u; j++) {
+let p = scores[mine * 17u + j];
+total += p;
+acc0 += p * tile_kv[j * 3u + min(lane + 0u, 1u)];
+}
+workgroupBarrier();
+}
+if (row >= P.p0) { return; }
+{ let col = (lane + 0u) * 4u;
+let at = P.p12 + (slab * P.p0 + row) * P.p4 + col;
+if (col + 0u < P.p4) { b3[at + 0u] = (acc0[0] / total); }
+if (col + 1u < P.p4) { b3[at + 1u] = (acc0[1] / total); }
+if (col + 2u < P.p4) { b3[at + 2u] = (acc0[2] / total); }
+if (col + 3u < P.p4) { b3[at + 3u] = (acc0[3] / total); }
+}
+}

@@ -1,0 +1,47 @@
+import * as w from "@weft/tensor-core";
+import { describe, expect, it } from "vitest";
+import { KERNELS, lowerStep } from "./index.js";
+import type { Dispatch, LowerContext } from "./kernel.js";
+import { sample as x } from "../testing/gpu.js";
+
+/** The dispatches of a graph under the limits that every device has; no GPU is needed to write WGSL. */
+function dispatchesOf(t: w.Tensor): Dispatch[] {
+  const limits = { maxStorageBuffers: 8, maxGroups: 65535, maxInvocations: 256, maxWorkgroupBytes: 16384 };
+  const { plan } = w.planGraph([t], [], (call) => KERNELS.composites[call.name]?.claims(call, limits) ?? false);
+  let next = plan.buffers.length;
+  const context: LowerContext = {
+    limits,
+    binding: (buffer) => ({ key: `${buffer}`, buffer, shared: plan.buffers[buffer]?.role !== "input" && plan.buffers[buffer]?.role !== "output" }),
+    temporary: (shape, dtype) => ({ buffer: next++, dtype, shape, strides: w.contiguousStrides(shape), offset: 0 }),
+  };
+  return plan.steps.flatMap((step) => lowerStep(step, context, KERNELS));
+}
+
+const VARIANTS: Record<string, () => w.Tensor> = {
+  "elementwise-f32": () => w.add(w.exp(x([5, 7])), x([7])),
+  "elementwise-bf16": () => w.mul(w.transpose(x([5, 7], "bf16"), [1, 0]), 2),
+  "rows-short": () => w.softmax(x([5, 7])),
+  "row-workgroup": () => w.rmsNorm(x([3, 100], "bf16"), x([100], "bf16"), 1e-5),
+  "matmul-tiles": () => w.matmul(x([640, 8]), w.swapLast(x([650, 8], "bf16"))),
+  "matmul-vector": () => w.matmul(x([1, 8]), x([8, 9], "f16")),
+  "conv": () => w.conv(x([1, 2, 5, 6]), x([8, 2, 3, 3])),
+  "gather-f16": () => w.gather(x([7, 5], "f16"), w.tensor(Int32Array.of(1, 2))),
+  "lora-linear": () => w.loraLinear(x([9, 8]), x([10, 8]), x([5, 8]), x([10, 5]), 2),
+  "merge-low-rank-bf16": () => w.mergeLowRank(x([16, 8], "bf16"), x([2, 8]), x([16, 2]), { scale: 2 }),
+  "attention-causal": () => w.attention(x([1, 2, 4, 8]), x([1, 1, 4, 8]), x([1, 1, 4, 8]), { causal: true }),
+};
+
+describe("generated WGSL", () => {
+  it.each(Object.entries(VARIANTS))("of %s is as reviewed", async (name, build) => {
+    const last = dispatchesOf(build()).at(-1)!;
+    await expect(`// ${last.name}\n${last.source}\n`).toMatchFileSnapshot(`./__snapshots__/${name}.wgsl`);
+  });
+  it("does not depend on sizes", () => {
+    const text = (n: number): string[] => dispatchesOf(w.softmax(w.matmul(x([n, 2 * n]), x([2 * n, 3 * n])))).map((d) => d.source);
+    expect(text(40)).toEqual(text(51));
+  });
+  it("binds no more buffers than every device allows", () => {
+    const parts = Array.from({ length: 20 }, (_, i) => x([2, 3], "f32", i + 1));
+    for (const { bindings } of dispatchesOf(w.concat(parts))) expect(bindings.length).toBeLessThanOrEqual(8);
+  });
+});
