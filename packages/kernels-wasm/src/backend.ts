@@ -1,8 +1,8 @@
 import { type Backend, type BackendBuffer, type CompositeCall, DeviceError, type Executable, outputBuffers, type Plan, runReferenceStep, type Step, stepName } from "@weft/tensor-core";
 import { type ArgumentBlock, type CompositeStep, type Run, LowerContext } from "./lower/context.js";
 import { lowerFused } from "./lower/fused.js";
-import { lowerMatmul } from "./lower/matmul.js";
 import { claimsMerge, lowerMerge } from "./lower/merge.js";
+import { OPS } from "./lower/ops.js";
 import { type WasmBuffer, WasmMemory } from "./memory.js";
 import { compileModules } from "./modules.js";
 import { Pool, threadsAvailable } from "./threads/pool.js";
@@ -24,9 +24,6 @@ interface WasmExecutable extends Executable {
 
 /** Composites with a kernel of their own. A row taken out makes results come from the decomposition. */
 const COMPOSITES: ReadonlyMap<string, { readonly claims: (call: CompositeCall) => boolean; readonly lower: (step: CompositeStep, context: LowerContext) => Run }> = new Map([["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }]]);
-
-/** Kernels of primitives; undefined where a call is none of theirs. Everything else runs by its reference kernel, in place. */
-const OPS: ReadonlyMap<string, (step: Step, context: LowerContext) => Run | undefined> = new Map([["matmul", lowerMatmul]]);
 
 /** Width in bytes, mask of the magnitude, bits of the largest finite magnitude. */
 const FINITE = { f32: [4, 0x7fffffff, 0x7f7fffff], f16: [2, 0x7fff, 0x7bff], bf16: [2, 0x7fff, 0x7f7f] } as const;
@@ -119,7 +116,7 @@ export class WasmBackend implements Backend {
 
   private lowerStep(step: Step, plan: Plan, context: LowerContext): Run {
     if (step.kind === "composite") return COMPOSITES.get(step.op)!.lower(step, context);
-    const run = step.kind === "fused" ? lowerFused(step, context) : OPS.get(step.op)?.(step, context);
+    const run = step.kind === "fused" ? lowerFused(step, context) : OPS[step.op]?.(step, context);
     return run ?? ((addresses) => runReferenceStep((id) => this.memory.bytes.subarray(addresses[id]!, addresses[id]! + plan.buffers[id]!.bytes), step));
   }
 

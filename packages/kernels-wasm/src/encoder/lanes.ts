@@ -20,6 +20,11 @@ export interface Lanes<V, D> {
   binary64(op: "add" | "sub" | "mul" | "div", a: D, b: D): D;
 }
 
+export type UnaryLane = "abs" | "neg" | "sqrt" | "ceil" | "floor" | "nearest" | "iabs" | "ineg" | "not" | "truncate" | "convert";
+export type BinaryLane = "add" | "sub" | "mul" | "div" | "min" | "max" | "eq" | "ne" | "lt" | "gt" | "le" | IntegerLane | "and" | "or" | "xor";
+type IntegerLane = "iadd" | "isub" | "imul" | "imin" | "imax" | "ieq" | "ine" | "ilt" | "igt" | "ile";
+export type ShiftLane = "shl" | "shrS" | "shrU";
+
 type F1 = (a: number) => number;
 type F2 = (a: number, b: number) => number;
 
@@ -50,7 +55,7 @@ export function saturate(x: number): number {
   return x !== x ? 0 : Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(x)));
 }
 
-export const UNARY_LANES = {
+export const UNARY_LANES: Readonly<Record<UnaryLane, Op<F1>>> = {
   abs: op<F1>(0xe0, "ff", Math.abs),
   neg: op<F1>(0xe1, "ff", (a) => -a),
   sqrt: op<F1>(0xe3, "ff", Math.sqrt),
@@ -62,9 +67,9 @@ export const UNARY_LANES = {
   not: op<F1>(0x4d, "ii", (a) => ~a),
   truncate: op<F1>(0xf8, "fi", saturate),
   convert: op<F1>(0xfa, "if", (a) => a),
-} as const satisfies Record<string, Op<F1>>;
+};
 
-export const BINARY_LANES = {
+export const BINARY_LANES: Readonly<Record<BinaryLane, Op<F2>>> = {
   add: op<F2>(0xe4, "ff", (a, b) => a + b),
   sub: op<F2>(0xe5, "ff", (a, b) => a - b),
   mul: op<F2>(0xe6, "ff", (a, b) => a * b),
@@ -89,23 +94,19 @@ export const BINARY_LANES = {
   and: op<F2>(0x4e, "ii", (a, b) => a & b),
   or: op<F2>(0x50, "ii", (a, b) => a | b),
   xor: op<F2>(0x51, "ii", (a, b) => a ^ b),
-} as const satisfies Record<string, Op<F2>>;
+};
 
-export const SHIFT_LANES = {
+export const SHIFT_LANES: Readonly<Record<ShiftLane, Op<F2>>> = {
   shl: op<F2>(0xab, "ii", (a, by) => a << by),
   shrS: op<F2>(0xac, "ii", (a, by) => a >> by),
   shrU: op<F2>(0xad, "ii", (a, by) => (a >>> by) | 0),
-} as const satisfies Record<string, Op<F2>>;
+};
 
-export const UNARY_64 = { floor: op<F1>(0x75, "ff", Math.floor), trunc: op<F1>(0x7a, "ff", Math.trunc), nearest: op<F1>(0x94, "ff", nearestEven) } as const;
+export const UNARY_64: Readonly<Record<"floor" | "trunc" | "nearest", Op<F1>>> = { floor: op<F1>(0x75, "ff", Math.floor), trunc: op<F1>(0x7a, "ff", Math.trunc), nearest: op<F1>(0x94, "ff", nearestEven) };
 
-export const BINARY_64 = {
+export const BINARY_64: Readonly<Record<"add" | "sub" | "mul" | "div", Op<F2>>> = {
   add: op<F2>(0xf0, "ff", (a, b) => a + b),
   sub: op<F2>(0xf1, "ff", (a, b) => a - b),
   mul: op<F2>(0xf2, "ff", (a, b) => a * b),
   div: op<F2>(0xf3, "ff", (a, b) => a / b),
-} as const;
-
-export type UnaryLane = keyof typeof UNARY_LANES;
-export type BinaryLane = keyof typeof BINARY_LANES;
-export type ShiftLane = keyof typeof SHIFT_LANES;
+};

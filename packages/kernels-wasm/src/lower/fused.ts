@@ -1,9 +1,10 @@
-import type { Operand, Step } from "@weft/tensor-core";
+import type { Step } from "@weft/tensor-core";
 import { emitLoop } from "../encoder/emit.js";
 import { interpretLoop } from "../encoder/interpret.js";
 import { type Access, contiguousOutputs, type Loop, loopArguments, operandWord, planLoop } from "../encoder/loop.js";
 import type { FusedKernel } from "../threads/pool.js";
-import { addressOf, type LowerContext, type Run } from "./context.js";
+import type { LowerContext, Run } from "./context.js";
+import { type Place, placeOf } from "./place.js";
 
 /** Instructions times elements below which waking other threads costs more than it gives. */
 const SMALL = 1 << 17;
@@ -15,19 +16,19 @@ export function lowerFused(step: Step & { readonly kind: "fused" }, context: Low
 }
 
 /** A copy between views with any strides, converting between dtypes; the two have one shape. */
-export function lowerCopy(from: Operand, to: Operand, context: LowerContext): Run {
+export function lowerCopy(from: Place, to: Place, context: LowerContext): Run {
   const { shape } = from;
   const program = { shape, reduced: 0, instructions: [{ op: "load", dtype: from.dtype, input: 0 }], outputs: [{ value: 0, perRow: false }] } as const;
   return runLoop(planLoop(program, [from], [to] satisfies Access[]), [from], [to], context);
 }
 
-/** One value everywhere in a contiguous result. */
-export function lowerFill(value: number, to: Operand, context: LowerContext): Run {
+/** One value everywhere in a view. */
+export function lowerFill(value: number, to: Place, context: LowerContext): Run {
   const program = { shape: to.shape, reduced: 0, instructions: [{ op: "const", dtype: to.dtype, value }], outputs: [{ value: 0, perRow: false }] } as const;
   return runLoop(planLoop(program, [], [to] satisfies Access[]), [], [to], context);
 }
 
-function runLoop(loop: Loop, inputs: readonly Operand[], outputs: readonly Operand[], context: LowerContext): Run {
+function runLoop(loop: Loop, inputs: readonly Place[], outputs: readonly Place[], context: LowerContext): Run {
   if (loop.rows === 0) return () => undefined;
   const { pool, memory } = context;
   const words = loopArguments(loop);
@@ -39,7 +40,7 @@ function runLoop(loop: Loop, inputs: readonly Operand[], outputs: readonly Opera
   const small = elements * loop.program.instructions.length < SMALL;
   const kernel = compiled(loop, context);
   return (addresses) => {
-    for (let i = 0; i < operands.length; i++) args.set(places[i]!, addressOf(operands[i]!, addresses));
+    for (let i = 0; i < operands.length; i++) args.set(places[i]!, placeOf(operands[i]!, addresses));
     if (kernel) pool.runFused(kernel, args.address, loop.rows, small);
     else interpretLoop(loop, memory.memory.buffer, new Int32Array(memory.memory.buffer, args.address, words.length), 0, loop.rows);
   };

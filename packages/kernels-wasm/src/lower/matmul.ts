@@ -1,5 +1,7 @@
-import type { Operand, Step } from "@weft/tensor-core";
-import { addressOf, formatCode, type LowerContext, type Run } from "./context.js";
+import { isContiguous, type Operand, type Step } from "@weft/tensor-core";
+import { formatCode, type LowerContext, type Run } from "./context.js";
+import { lowerCopy, lowerFill } from "./fused.js";
+import { type Place, placeOf, temporary } from "./place.js";
 
 /** Rows up to which a product is bound by reading the weight once, so that packing it would not pay. */
 const GEMV_ROWS = 4;
@@ -21,17 +23,31 @@ const bytesOf = (operand: Operand): number => (operand.dtype === "f32" ? 4 : 2);
 /** Strides of the last two axes, 1 where the axis has one element. */
 const lastStrides = ({ strides, shape }: Operand): [number, number] => [shape.at(-2) === 1 ? 1 : strides.at(-2)!, shape.at(-1) === 1 ? 1 : strides.at(-1)!];
 
-/**
- * A matrix product on the GEMM or GEMV kernels; undefined for what they do not take (f8 operands, results other than f32, negative strides).
- */
-export function lowerMatmul({ inputs, outputs }: Step, context: LowerContext): Run | undefined {
-  const [a, b] = inputs as [Operand, Operand];
-  const [c] = outputs as [Operand];
-  const [codeA, codeB] = [formatCode(a.dtype), formatCode(b.dtype)];
+/** A matrix product of any floats and strides: what the kernels do not read or write directly goes through f32 copies. */
+export function lowerMatmul(step: Step, context: LowerContext): Run {
+  const before: Run[] = [];
+  const readable = (x: Operand): Place => {
+    if (formatCode(x.dtype) !== undefined && x.strides.every((s) => s >= 0)) return x;
+    const wide = temporary(context, x.shape, "f32");
+    before.push(lowerCopy(x, wide, context));
+    return wide;
+  };
+  const [a, b] = step.inputs.map(readable) as [Place, Place];
+  const [output] = step.outputs as [Operand];
+  const c = output.dtype === "f32" && isContiguous(output.shape, output.strides) ? output : temporary(context, output.shape, "f32");
+  const runs = [...before, lowerProduct(a, b, c, context)];
+  if (c !== output) runs.push(lowerCopy(c, output, context));
+  return runs.length === 1 ? runs[0]! : (addresses) => runs.forEach((run) => run(addresses));
+}
+
+/** C (f32, contiguous rows) = A·B; A and B are f32, bf16 or f16 with strides ≥ 0. */
+export function lowerProduct(a: Place, b: Place, c: Place, context: LowerContext): Run {
+  const [codeA, codeB] = [formatCode(a.dtype)!, formatCode(b.dtype)!];
   const [m, n] = c.shape.slice(-2) as [number, number];
   const k = a.shape.at(-1)!;
-  if (codeA === undefined || codeB === undefined || c.dtype !== "f32" || m * n * k === 0) return undefined;
-  if ([...a.strides, ...b.strides].some((s) => s < 0)) return undefined;
+  if (c.shape.includes(0)) return () => undefined;
+  if (k === 0) return lowerFill(0, c, context);
+  const ldc = m === 1 ? n : c.strides.at(-2)!;
   const [aRow, aK] = lastStrides(a);
   const [bK, bColumn] = lastStrides(b);
   const offsets = [batchOffsets(a, bytesOf(a)), batchOffsets(b, bytesOf(b)), batchOffsets(c, 4)] as const;
@@ -41,12 +57,12 @@ export function lowerMatmul({ inputs, outputs }: Step, context: LowerContext): R
   const rowsOfA = codeA === 0 && aK === 1;
   if (batch === 1 && m <= GEMV_ROWS && rowsOfA && (bK === 1 || bColumn === 1)) {
     const dot = bK === 1;
-    const args = context.args([0, aRow, 0, 0, m, k, n, n, dot ? bColumn : bK, 1, 0, codeB], [9]);
+    const args = context.args([0, aRow, 0, 0, m, k, n, ldc, dot ? bColumn : bK, 1, 0, codeB], [9]);
     const items = dot ? Math.ceil(n / 4) : Math.ceil(n / 256);
     return (addresses) => {
-      args.set(0, addressOf(a, addresses));
-      args.set(2, addressOf(b, addresses));
-      args.set(3, addressOf(c, addresses));
+      args.set(0, placeOf(a, addresses));
+      args.set(2, placeOf(b, addresses));
+      args.set(3, placeOf(c, addresses));
       pool.run(dot ? "gemvDot" : "gemvAxpy", args.address, items, m * n * k < SMALL);
     };
   }
@@ -58,13 +74,13 @@ export function lowerMatmul({ inputs, outputs }: Step, context: LowerContext): R
   const packed = context.allocate(packedBytes * (shared ? 1 : batch));
   const table = context.words(Array.from({ length: batch }, (_, i) => [offsets[0][i]!, offsets[1][i]!, offsets[2][i]!]).flat());
   const pack = context.args([0, bK, bColumn, codeB, packed, k, n, strips, table]);
-  const args = context.args([0, aRow, aK, codeA, packed, 0, n, m, n, k, 1, 0, table, shared ? 0 : packedBytes], [10]);
+  const args = context.args([0, aRow, aK, codeA, packed, 0, ldc, m, n, k, 1, 0, table, shared ? 0 : packedBytes], [10]);
   const items = batch * Math.ceil(m / 64) * Math.ceil(n / 512);
   return (addresses) => {
-    pack.set(0, addressOf(b, addresses));
+    pack.set(0, placeOf(b, addresses));
     pool.run("packRight", pack.address, strips * (shared ? 1 : batch), m * n * k < SMALL);
-    args.set(0, addressOf(a, addresses));
-    args.set(5, addressOf(c, addresses));
+    args.set(0, placeOf(a, addresses));
+    args.set(5, placeOf(c, addresses));
     pool.run("gemm", args.address, items, batch * m * n * k < SMALL);
   };
 }
