@@ -73,11 +73,12 @@ export function gemvDot(args: usize, start: i32, end: i32): void {
   else dotRows<f32>(args, start, end);
 }
 
-/** y[columns] += Σ over eight rows of x·W, 256 columns at a time. */
-// @ts-ignore: decorator
-@inline
-function addRows<T>(args: usize, start: i32, end: i32): void {
-  const size = sizeof<T>();
+/**
+ * Y = α·X·W (+ Y) for few rows of X; W is f32 and has its columns contiguous. Sums over eight rows of W at a time; an item is
+ * 256 columns. args as `gemvDot`, without 11.
+ */
+export function gemvAxpy(args: usize, start: i32, end: i32): void {
+  const size = 4;
   const k = word(args, 5);
   const n = word(args, 6);
   const alpha = float(args, 9);
@@ -102,30 +103,22 @@ function addRows<T>(args: usize, start: i32, end: i32): void {
         for (; j + 4 <= last; j += 4) {
           const o = <usize>j * size;
           let s = v128.load(y + (j << 2));
-          let t = f32x4.mul(f32x4.splat(x1), load4<T>(w1 + o));
-          s = madd(f32x4.splat(x0), load4<T>(w + o), s);
-          t = madd(f32x4.splat(x3), load4<T>(w3 + o), t);
-          s = madd(f32x4.splat(x2), load4<T>(w2 + o), s);
-          t = madd(f32x4.splat(x5), load4<T>(w5 + o), t);
-          s = madd(f32x4.splat(x4), load4<T>(w4 + o), s);
-          t = madd(f32x4.splat(x7), load4<T>(w7 + o), t);
-          s = madd(f32x4.splat(x6), load4<T>(w6 + o), s);
+          let t = f32x4.mul(f32x4.splat(x1), v128.load(w1 + o));
+          s = madd(f32x4.splat(x0), v128.load(w + o), s);
+          t = madd(f32x4.splat(x3), v128.load(w3 + o), t);
+          s = madd(f32x4.splat(x2), v128.load(w2 + o), s);
+          t = madd(f32x4.splat(x5), v128.load(w5 + o), t);
+          s = madd(f32x4.splat(x4), v128.load(w4 + o), s);
+          t = madd(f32x4.splat(x7), v128.load(w7 + o), t);
+          s = madd(f32x4.splat(x6), v128.load(w6 + o), s);
           v128.store(y + (j << 2), f32x4.add(s, t));
         }
       }
       const ragged = last & ~3;
       for (let p = 0; p < k; p++) {
         const v = load<f32>(x + (p << 2)) * alpha;
-        for (let j = ragged; j < last; j++) put(y + (j << 2), v * load1<T>(word(args, 2) + <usize>p * step + <usize>j * size), true);
+        for (let j = ragged; j < last; j++) put(y + (j << 2), v * load<f32>(word(args, 2) + <usize>p * step + <usize>j * size), true);
       }
     }
   }
-}
-
-/** Y = α·X·W (+ Y) for few rows of X; W has its columns contiguous. An item is 256 columns. args as `gemvDot`. */
-export function gemvAxpy(args: usize, start: i32, end: i32): void {
-  const code = word(args, 11);
-  if (code == BF16_CODE) addRows<BF16>(args, start, end);
-  else if (code == F16_CODE) addRows<F16>(args, start, end);
-  else addRows<f32>(args, start, end);
 }

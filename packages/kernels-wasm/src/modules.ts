@@ -14,8 +14,8 @@ export interface Modules {
   readonly fused: boolean;
 }
 
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+function decodeHex(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
 /** True if relaxed SIMD compiles here and its multiply-add is fused in hardware. */
@@ -31,9 +31,9 @@ const compiled: { plain?: WebAssembly.Module; relaxed?: WebAssembly.Module | nul
 
 /** Compiles the modules; with `relaxed`, the build with fused multiply-add where the machine has it. */
 export function compileModules(relaxed: boolean): Modules {
-  compiled.general ??= new WebAssembly.Module(decodeBase64(GENERAL));
-  if (relaxed && compiled.relaxed === undefined) compiled.relaxed = probeRelaxed(decodeBase64(MATMUL_RELAXED)) ?? null;
+  compiled.general ??= new WebAssembly.Module(decodeHex(GENERAL));
+  if (relaxed && compiled.relaxed === undefined) compiled.relaxed = probeRelaxed(decodeHex(MATMUL_RELAXED)) ?? null;
   if (relaxed && compiled.relaxed) return { matmul: compiled.relaxed, general: compiled.general, fused: true };
-  compiled.plain ??= new WebAssembly.Module(decodeBase64(MATMUL));
+  compiled.plain ??= new WebAssembly.Module(decodeHex(MATMUL));
   return { matmul: compiled.plain, general: compiled.general, fused: false };
 }

@@ -55,7 +55,7 @@ export function lowerProduct(a: Place, b: Place, c: Place, context: LowerContext
   const { pool } = context;
 
   const rowsOfA = codeA === 0 && aK === 1;
-  if (batch === 1 && m <= GEMV_ROWS && rowsOfA && (bK === 1 || bColumn === 1)) {
+  if (batch === 1 && m <= GEMV_ROWS && rowsOfA && (bK === 1 || (bColumn === 1 && codeB === 0))) {
     const dot = bK === 1;
     const args = context.args([0, aRow, 0, 0, m, k, n, ldc, dot ? bColumn : bK, 1, 0, codeB], [9]);
     const items = dot ? Math.ceil(n / 4) : Math.ceil(n / 256);
