@@ -3,7 +3,7 @@ import type { Composite } from "./composite.js";
 import type { DType } from "./dtype.js";
 import type { Attrs } from "./plan.js";
 import type { Shape } from "./shape.js";
-import { type Device, dataOf } from "./device.js";
+import type { Device } from "./device.js";
 import { ShapeError } from "./errors.js";
 
 /** Shape and dtype of a tensor. */
@@ -71,7 +71,9 @@ export class Tensor {
   }
 
   /** The values, computed now if need be: Float32Array for floats, Int32Array for integers and bool. */
-  data(): Promise<Float32Array | Int32Array> {
+  async data(): Promise<Float32Array | Int32Array> {
+    // Loaded late: what evaluates a graph is itself made of graphs.
+    const { dataOf } = await import("./device.js");
     return dataOf(this);
   }
 

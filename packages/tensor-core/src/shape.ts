@@ -13,7 +13,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** Row-major strides in elements. */
 export function contiguousStrides(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length);
+  const strides = Array.from<number>({ length: shape.length });
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
     strides[i] = step;
@@ -55,7 +55,7 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
  */
 export function reshapeStrides(from: Shape, strides: readonly number[], to: Shape): number[] | undefined {
   if (isContiguous(from, strides)) return contiguousStrides(to);
-  const result = new Array<number>(to.length).fill(0);
+  const result = to.map(() => 0);
   let i = 0;
   let j = 0;
   while (i < from.length || j < to.length) {

@@ -31,7 +31,8 @@ export interface WrittenFile {
 const ENGINE_VERSION = 1;
 
 /** What the output depends on: options but for those that only concern speed, and the identity of every input file. */
-function jobIdentity(prepared: Prepared, { tileBytes: _, ...options }: MergeOptions): string {
+function jobIdentity(prepared: Prepared, all: MergeOptions): string {
+  const options = Object.entries(all).filter(([name]) => name !== "tileBytes");
   const inputs = [...new Set([...prepared.base.names()].map((n) => prepared.base.info(n).file)), ...prepared.adapters.map((a) => a.weights.location)];
   const stats = inputs.map((file) => {
     const { size, mtimeMs } = statSync(file);

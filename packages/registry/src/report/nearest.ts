@@ -21,7 +21,7 @@ export function editDistance(a: string, b: string, limit: number): number {
   const far = limit + 1;
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
-    const next = new Array<number>(b.length + 1).fill(far);
+    const next = Array.from({ length: b.length + 1 }, () => far);
     if (i <= limit) next[0] = i;
     let best = next[0]!;
     for (let j = Math.max(1, i - limit); j <= Math.min(b.length, i + limit); j++) {

@@ -1,7 +1,8 @@
 import { type DType, isFloat } from "../dtype.js";
 import { CapabilityError, DTypeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
-import { add, cast, sub } from "../ops/elementwise.js";
+import { add, sub } from "../ops/elementwise.js";
+import { cast } from "../ops/cast.js";
 import { sizeOf } from "../shape.js";
 import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
 import type { AdapterContext, AdapterMethod, Params, Rounding } from "./method.js";

@@ -1,7 +1,8 @@
 import { callComposite, type Composite } from "../composite.js";
 import type { Tensor } from "../graph.js";
 import { iota } from "../ops/create.js";
-import { add, cast, lessEqual, logicalAnd, mul, neg, where } from "../ops/elementwise.js";
+import { add, lessEqual, logicalAnd, mul, neg, where } from "../ops/elementwise.js";
+import { cast } from "../ops/cast.js";
 import { matmul } from "../ops/linear.js";
 import { concat, reshape, slice, swapLast } from "../ops/movement.js";
 import { softmax } from "./norm.js";

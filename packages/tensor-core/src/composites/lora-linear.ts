@@ -1,7 +1,8 @@
 import { callComposite, type Composite } from "../composite.js";
 import type { DType } from "../dtype.js";
 import type { Tensor } from "../graph.js";
-import { add, cast, mul } from "../ops/elementwise.js";
+import { add, mul } from "../ops/elementwise.js";
+import { cast } from "../ops/cast.js";
 import { cut, type Range, whole } from "../passes/push-slices.js";
 import { linear, matmul } from "../ops/linear.js";
 import { swapLast as swap } from "../ops/movement.js";

@@ -1,7 +1,8 @@
 import { callComposite, type Composite } from "../composite.js";
 import type { Tensor } from "../graph.js";
 import { iota } from "../ops/create.js";
-import { add, cast, div, equal, exp, mul, notEqual, pow, sqrt, sub, where } from "../ops/elementwise.js";
+import { add, div, equal, exp, mul, notEqual, pow, sqrt, sub, where } from "../ops/elementwise.js";
+import { cast } from "../ops/cast.js";
 import { broadcastTo, reshape } from "../ops/movement.js";
 import { logSumExp, sum } from "../ops/reduce.js";
 

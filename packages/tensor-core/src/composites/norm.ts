@@ -1,6 +1,7 @@
 import { callComposite, type Composite } from "../composite.js";
 import type { Tensor } from "../graph.js";
-import { add, cast, exp, mul, rsqrt, square, stopGradient, sub, div } from "../ops/elementwise.js";
+import { add, exp, mul, rsqrt, square, stopGradient, sub, div } from "../ops/elementwise.js";
+import { cast } from "../ops/cast.js";
 import { max, mean, sum } from "../ops/reduce.js";
 
 const last = { axes: [-1], keepDims: true };

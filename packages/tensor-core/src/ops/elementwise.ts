@@ -1,4 +1,5 @@
 import { type DType, isFloat, promote } from "../dtype.js";
+import { cast } from "./cast.js";
 import { DTypeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import type { BinaryOp, UnaryOp } from "../plan.js";
@@ -9,11 +10,6 @@ import { broadcastTo } from "./movement.js";
 
 /** A tensor, or a number that takes the dtype of its partner. */
 export type Operandish = Tensor | number;
-
-/** Another dtype: floats to nearest (ties to even), floats to integers toward zero, anything to bool by `≠ 0`. */
-export function cast(x: Tensor, dtype: DType): Tensor {
-  return x.dtype === dtype ? x : applyPrimitive("cast", [x], { dtype });
-}
 
 function tensorOf(x: Operandish, partner: Operandish): Tensor {
   if (typeof x !== "number") return x;

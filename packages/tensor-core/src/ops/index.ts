@@ -1,3 +1,4 @@
+export * from "./cast.js";
 export * from "./create.js";
 export * from "./elementwise.js";
 export * from "./linear.js";

@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { applyPrimitive } from "../primitives.js";
 import { normalizeAxis, sameShape, type Shape, sizeOf } from "../shape.js";
-import { cast } from "./elementwise.js";
+import { cast } from "./cast.js";
 
 /** Same elements, other shape; one entry may be -1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {

@@ -1,7 +1,8 @@
 import type { Tensor } from "../graph.js";
 import { applyPrimitive } from "../primitives.js";
 import { type Shape, sizeOf } from "../shape.js";
-import { add, cast, cos, less, log, mod, mul, sqrt } from "./elementwise.js";
+import { add, cos, less, log, mod, mul, sqrt } from "./elementwise.js";
+import { cast } from "./cast.js";
 import { tensor } from "./create.js";
 import { reshape, split } from "./movement.js";
 

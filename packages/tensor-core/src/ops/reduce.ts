@@ -3,7 +3,8 @@ import type { Tensor } from "../graph.js";
 import type { ReduceOp } from "../plan.js";
 import { applyPrimitive } from "../primitives.js";
 import { normalizeAxis } from "../shape.js";
-import { add, cast, exp, log, mul, square, stopGradient, sub } from "./elementwise.js";
+import { add, exp, log, mul, square, stopGradient, sub } from "./elementwise.js";
+import { cast } from "./cast.js";
 import { reshape } from "./movement.js";
 
 export interface ReduceOptions {

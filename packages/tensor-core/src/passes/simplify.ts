@@ -2,7 +2,7 @@ import { roundTo } from "../convert/storage.js";
 import { type DType, isFloat } from "../dtype.js";
 import type { Node, Tensor } from "../graph.js";
 import { full } from "../ops/create.js";
-import { cast } from "../ops/elementwise.js";
+import { cast } from "../ops/cast.js";
 import { BINARY, type BinaryOp, UNARY, type UnaryOp } from "../plan.js";
 import { applyPrimitive } from "../primitives.js";
 import { binaryFunction, unaryFunction } from "../reference/scalar.js";

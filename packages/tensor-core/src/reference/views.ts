@@ -9,7 +9,7 @@ export type Memory = (buffer: number) => Uint8Array;
 /** Calls `visit` with the element offset of every position of a strided view, in row-major order. */
 export function forEachOffset(shape: readonly number[], strides: readonly number[], offset: number, visit: (at: number, i: number) => void): void {
   const total = sizeOf(shape);
-  const position = new Array<number>(shape.length).fill(0);
+  const position = shape.map(() => 0);
   let at = offset;
   for (let i = 0; i < total; i++) {
     visit(at, i);

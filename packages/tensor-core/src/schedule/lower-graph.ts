@@ -1,7 +1,7 @@
 import { isFloat } from "../dtype.js";
 import type { Node, Tensor } from "../graph.js";
 import { ones } from "../ops/create.js";
-import { cast } from "../ops/elementwise.js";
+import { cast } from "../ops/cast.js";
 import { reshape, transpose } from "../ops/movement.js";
 import { applyPrimitive } from "../primitives.js";
 import { sizeOf } from "../shape.js";

@@ -154,7 +154,7 @@ export class Partition {
     if (loads.size > MAX_LOADS) return;
     unit.before.addAll(other.before);
     unit.reduced = reduced;
-    unit.nodes.splice(0, unit.nodes.length, ...[...other.nodes, ...members, node]);
+    unit.nodes.splice(0, unit.nodes.length, ...other.nodes, ...members, node);
     unit.loads.clear();
     for (const key of loads) unit.loads.add(key);
     other.mergedInto = unit;

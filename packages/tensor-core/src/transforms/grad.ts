@@ -2,7 +2,8 @@ import { isFloat } from "../dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
 import { GRADIENTS } from "../gradients.js";
 import { type Node, Tensor, topologicalOrder } from "../graph.js";
-import { add, cast } from "../ops/elementwise.js";
+import { add } from "../ops/elementwise.js";
+import { cast } from "../ops/cast.js";
 import { ones, zeros } from "../ops/create.js";
 import { flattenTree, type Tree, unflattenTree } from "./tree.js";
 

@@ -1,0 +1,8 @@
+import type { DType } from "../dtype.js";
+import type { Tensor } from "../graph.js";
+import { applyPrimitive } from "../primitives.js";
+
+/** Another dtype: floats to nearest (ties to even), floats to integers toward zero, anything to bool by `≠ 0`. */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  return x.dtype === dtype ? x : applyPrimitive("cast", [x], { dtype });
+}
