@@ -83,7 +83,7 @@ export class WasmBackend implements Backend {
     const args = this.finiteArgs;
     [this.addressOf(buffer) + offset, elements, width, mask, largest, -1].forEach((value, i) => args.set(i, value));
     this.pool.run("firstNonFinite", args.address, Math.ceil(elements / 4096), elements < 1 << 16);
-    return this.memory.words[(args.address >> 2) + 5]!;
+    return this.memory.words[(args.address >>> 2) + 5]!;
   }
 
   claims(call: CompositeCall): boolean {
@@ -117,7 +117,7 @@ export class WasmBackend implements Backend {
   private lowerStep(step: Step, plan: Plan, context: LowerContext): Run {
     if (step.kind === "composite") return COMPOSITES.get(step.op)!.lower(step, context);
     const run = step.kind === "fused" ? lowerFused(step, context) : OPS[step.op]?.(step, context);
-    return run ?? ((addresses) => runReferenceStep((id) => this.memory.bytes.subarray(addresses[id]!, addresses[id]! + plan.buffers[id]!.bytes), step));
+    return run ?? ((addresses) => runReferenceStep((id) => this.memory.bytes.subarray(addresses[id]! >>> 0, (addresses[id]! >>> 0) + plan.buffers[id]!.bytes), step));
   }
 
   private addressOf(buffer: BackendBuffer): number {

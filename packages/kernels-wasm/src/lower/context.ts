@@ -57,11 +57,11 @@ export class ArgumentBlock {
 
   // Shared memory only ever grows, and growing makes a new buffer object; views are cheap and never go stale within a call.
   set(index: number, value: number): void {
-    this.memory.words[(this.address >> 2) + index] = value;
+    this.memory.words[(this.address >>> 2) + index] = value;
   }
 
   setFloat(index: number, value: number): void {
-    this.memory.floats[(this.address >> 2) + index] = value;
+    this.memory.floats[(this.address >>> 2) + index] = value;
   }
 }
 
@@ -74,5 +74,5 @@ export function formatCode(dtype: DType): number | undefined {
 
 /** Byte address of an operand's first element. */
 export function addressOf(operand: Operand, addresses: Int32Array): number {
-  return addresses[operand.buffer]! + operand.offset * bytesPerElement(operand.dtype);
+  return (addresses[operand.buffer]! + operand.offset * bytesPerElement(operand.dtype)) >>> 0;
 }

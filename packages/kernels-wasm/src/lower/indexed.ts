@@ -20,7 +20,7 @@ function as(dtype: "f32" | "i32", x: Operand, context: LowerContext, before: Run
 
 /** Words 0 and 1 of the block: the index that left its axis, and a flag. */
 function checkIndices(op: string, args: ArgumentBlock, n: number, { memory }: LowerContext): void {
-  const at = args.address >> 2;
+  const at = args.address >>> 2;
   if (memory.words[at + 1] === 0) return;
   args.set(1, 0);
   throw new ShapeError(`${op}: index ${memory.words[at]} is outside an axis of ${n} elements`);

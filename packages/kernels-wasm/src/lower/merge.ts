@@ -48,12 +48,12 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
 function widen({ memory }: LowerContext, { dtype, shape }: Operand, from: number, to: number): void {
   const count = shape[0]! * shape[1]!;
   const source = new Uint16Array(memory.memory.buffer, from, count);
-  const bits = memory.words.subarray(to >> 2, (to >> 2) + count);
+  const bits = memory.words.subarray(to >>> 2, (to >>> 2) + count);
   if (dtype === "bf16") {
     for (let i = 0; i < count; i++) bits[i] = source[i]! << 16;
     return;
   }
-  const floats = memory.floats.subarray(to >> 2, (to >> 2) + count);
+  const floats = memory.floats.subarray(to >>> 2, (to >>> 2) + count);
   for (let i = 0; i < count; i++) {
     const h = source[i]!;
     bits[i] = (h & 0x7fff) << 13;

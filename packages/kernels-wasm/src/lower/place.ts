@@ -14,5 +14,5 @@ export function temporary(context: LowerContext, shape: readonly number[], dtype
 
 /** Byte address of the first element. */
 export function placeOf(place: Place, addresses: Int32Array): number {
-  return (place.address ?? addresses[place.buffer]!) + place.offset * bytesPerElement(place.dtype);
+  return ((place.address ?? addresses[place.buffer]!) + place.offset * bytesPerElement(place.dtype)) >>> 0;
 }
