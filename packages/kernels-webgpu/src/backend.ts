@@ -1,4 +1,4 @@
-import { type Backend, type BackendBuffer, type CompositeCall, Device, DeviceError, type Executable } from "@weft/tensor-core";
+import { type Backend, type BackendBuffer, bytesPerElement, type CompositeCall, Device, DeviceError, type Executable, sizeOf } from "@weft/tensor-core";
 import { KERNELS, type KernelTable } from "./kernels/index.js";
 import type { KernelLimits } from "./kernels/kernel.js";
 import { type GpuSource, openDevice, type OpenOptions } from "./open-device.js";
@@ -42,7 +42,13 @@ function kernelLimits({ limits }: GPUDevice): KernelLimits {
     maxGroups: limits.maxComputeWorkgroupsPerDimension,
     maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
     maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
+    maxBinding: limits.maxStorageBufferBindingSize,
   };
+}
+
+/** Composites whose operands are larger than a binding run as decompositions, whose steps can be split. */
+function bindable({ inputs, outputs }: CompositeCall, { maxBinding }: KernelLimits): boolean {
+  return [...inputs, ...outputs].every((t) => sizeOf(t.shape) * bytesPerElement(t.dtype) <= maxBinding);
 }
 
 /**
@@ -71,7 +77,7 @@ export async function createWebGpuBackend(source: GpuSource, options: WebGpuOpti
     name: "webgpu",
     device,
     limits,
-    capabilities: { maxBufferBytes: Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize), threads: 1, hostVisible: false },
+    capabilities: { maxBufferBytes: device.limits.maxBufferSize, threads: 1, hostVisible: false },
     allocate(bytes) {
       faults.check();
       return pool.allocate(bytes);
@@ -85,7 +91,7 @@ export async function createWebGpuBackend(source: GpuSource, options: WebGpuOpti
       faults.check();
       return transfer.download(live(buffer), offset, bytes);
     },
-    claims: (call: CompositeCall) => kernels.composites[call.name]?.claims(call, limits) ?? false,
+    claims: (call: CompositeCall) => bindable(call, limits) && (kernels.composites[call.name]?.claims(call, limits) ?? false),
     async lower(plan): Promise<Executable> {
       faults.check();
       return WebGpuExecutable.lower(runtime, plan);

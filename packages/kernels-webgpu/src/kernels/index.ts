@@ -12,6 +12,7 @@ import { mergeLowRank } from "./merge-low-rank/merge-low-rank.wgsl.js";
 import { pad } from "./pad/pad.wgsl.js";
 import { random } from "./random/random.wgsl.js";
 import { scatterAdd } from "./scatter-add/scatter-add.wgsl.js";
+import { splitStep } from "./split.js";
 import type { CompositeKernel, Dispatch, Kernel, LowerContext } from "./kernel.js";
 
 /** Kernels by primitive and by composite. A new kernel is a folder beside this file and a row here. */
@@ -28,6 +29,10 @@ export const KERNELS: KernelTable = {
 
 /** The dispatches of one step of a plan. */
 export function lowerStep(step: Step, context: LowerContext, table: KernelTable): Dispatch[] {
+  return splitStep(step, context).flatMap((piece) => lowerPiece(piece, context, table));
+}
+
+function lowerPiece(step: Step, context: LowerContext, table: KernelTable): Dispatch[] {
   if (step.kind === "fused") return lowerFused(step.program, step.inputs, step.outputs, context);
   const kernel = step.kind === "op" ? table.ops[step.op] : table.composites[step.op]?.lower;
   if (!kernel) throw new CapabilityError(`the WebGPU backend has no kernel for the ${step.kind === "op" ? "primitive" : "composite"} "${step.op}"`, { kind: "no-kernel" });

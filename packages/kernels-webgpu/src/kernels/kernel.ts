@@ -29,12 +29,18 @@ export interface KernelLimits {
   readonly maxInvocations: number;
   /** Bytes of workgroup memory. */
   readonly maxWorkgroupBytes: number;
+  /** Bytes of a buffer that one kernel can see. */
+  readonly maxBinding: number;
 }
 
 /** What a kernel may ask while a plan is lowered. */
 export interface LowerContext {
   readonly limits: KernelLimits;
   binding(buffer: number): Omit<Binding, "writable">;
+  /** Size of a buffer. */
+  bytes(buffer: number): number;
+  /** A part of a buffer under an id of its own; `begin` is a multiple of 256. */
+  window(buffer: number, begin: number, bytes: number): number;
   /** A contiguous tensor that lives until the step is done. */
   temporary(shape: readonly number[], dtype: DType): Operand;
 }

@@ -6,12 +6,14 @@ import { sample as x } from "../testing/gpu.js";
 
 /** The dispatches of a graph under the limits that every device has; no GPU is needed to write WGSL. */
 function dispatchesOf(t: w.Tensor): Dispatch[] {
-  const limits = { maxStorageBuffers: 8, maxGroups: 65535, maxInvocations: 256, maxWorkgroupBytes: 16384 };
+  const limits = { maxStorageBuffers: 8, maxGroups: 65535, maxInvocations: 256, maxWorkgroupBytes: 16384, maxBinding: 2 ** 27 };
   const { plan } = w.planGraph([t], [], (call) => KERNELS.composites[call.name]?.claims(call, limits) ?? false);
   let next = plan.buffers.length;
   const context: LowerContext = {
     limits,
     binding: (buffer) => ({ key: `${buffer}`, buffer, shared: plan.buffers[buffer]?.role !== "input" && plan.buffers[buffer]?.role !== "output" }),
+    bytes: (buffer) => plan.buffers[buffer]?.bytes ?? 0,
+    window: (buffer) => buffer,
     temporary: (shape, dtype) => ({ buffer: next++, dtype, shape, strides: w.contiguousStrides(shape), offset: 0 }),
   };
   return plan.steps.flatMap((step) => lowerStep(step, context, KERNELS));

@@ -1,14 +1,13 @@
-import { CapabilityError, DeviceError, type Executable, type Operand, outputBuffers, type Plan, bytesPerElement, contiguousStrides, sizeOf } from "@weft/tensor-core";
-import type { Dispatch, KernelLimits, LowerContext } from "../kernels/kernel.js";
+import { DeviceError, type Executable, type Plan } from "@weft/tensor-core";
+import type { Dispatch, KernelLimits } from "../kernels/kernel.js";
 import { lowerStep, type KernelTable } from "../kernels/index.js";
 import type { Arena } from "./arena.js";
 import type { BufferPool, GpuBuffer } from "./buffers.js";
 import type { Faults } from "./faults.js";
 import type { PipelineCache } from "./pipelines.js";
-import { align, USAGE, words } from "./usage.js";
+import { type Place, PlanBuilder } from "./plan-builder.js";
+import { align, USAGE } from "./usage.js";
 
-/** Storage bindings may start at multiples of this on every device. */
-const BINDING_ALIGNMENT = 256;
 /** Bind groups kept per dispatch: outputs of a run come from a pool and take turns. */
 const GROUPS_KEPT = 8;
 
@@ -21,9 +20,6 @@ export interface Runtime {
   readonly limits: KernelLimits;
   readonly kernels: KernelTable;
 }
-
-/** Where a binding's bytes are: a buffer bound at each run, or a place in the arena. */
-type Place = { readonly bound: number; readonly bytes: number } | { readonly offset: number; readonly bytes: number };
 
 interface Call {
   readonly dispatch: Dispatch;
@@ -54,7 +50,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   static async lower(runtime: Runtime, plan: Plan): Promise<WebGpuExecutable> {
-    const builder = new PlanBuilder(plan, runtime.limits, runtime.device.limits.maxStorageBufferBindingSize);
+    const builder = new PlanBuilder(plan, runtime.limits);
     const dispatches = plan.steps.flatMap((step) => builder.step(() => lowerStep(step, builder, runtime.kernels)));
     const pipelines = await Promise.all(dispatches.map((d) => runtime.pipelines.get(d)));
     const step = runtime.device.limits.minUniformBufferOffsetAlignment;
@@ -112,7 +108,7 @@ export class WebGpuExecutable implements Executable {
     if (!group) {
       if (call.groups.size >= GROUPS_KEPT) call.groups.delete(call.groups.keys().next().value!);
       const entries = call.places.map((place, i): GPUBindGroupEntry => {
-        const resource = "bound" in place ? { buffer: bound[place.bound]!.gpu, size: place.bytes } : { buffer: scratch!.gpu, offset: place.offset, size: place.bytes };
+        const resource = "bound" in place ? { buffer: bound[place.bound]!.gpu, offset: place.begin, size: place.bytes } : { buffer: scratch!.gpu, offset: place.offset, size: place.bytes };
         return { binding: i + 1, resource };
       });
       entries.unshift({ binding: 0, resource: { buffer: this.parameters.gpu, ...call.params } });
@@ -120,53 +116,5 @@ export class WebGpuExecutable implements Executable {
       call.groups.set(key, group);
     }
     return group;
-  }
-}
-
-/** The memory of a plan while its steps are written: its own buffers and the temporaries of kernels, which lie behind the scratch. */
-class PlanBuilder implements LowerContext {
-  readonly limits: KernelLimits;
-  arenaBytes: number;
-  private readonly plan: Plan;
-  private readonly bound: readonly number[];
-  private readonly maxBinding: number;
-  private readonly temporaries: { readonly offset: number; readonly bytes: number }[] = [];
-  private top = 0;
-
-  constructor(plan: Plan, limits: KernelLimits, maxBinding: number) {
-    this.plan = plan;
-    this.limits = limits;
-    this.maxBinding = maxBinding;
-    this.bound = [...plan.inputs, ...outputBuffers(plan)];
-    this.arenaBytes = words(plan.scratchBytes);
-  }
-
-  /** Writes one step; its temporaries are free for the next. */
-  step(write: () => Dispatch[]): Dispatch[] {
-    this.top = align(this.plan.scratchBytes, BINDING_ALIGNMENT);
-    return write();
-  }
-
-  temporary(shape: readonly number[], dtype: Operand["dtype"]): Operand {
-    const bytes = sizeOf(shape) * bytesPerElement(dtype);
-    const buffer = this.plan.buffers.length + this.temporaries.push({ offset: this.top, bytes }) - 1;
-    this.arenaBytes = Math.max(this.arenaBytes, words(this.top + bytes));
-    this.top = align(this.top + bytes, BINDING_ALIGNMENT);
-    return { buffer, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
-  }
-
-  binding(buffer: number): { key: string; buffer: number; shared: boolean } {
-    const place = this.place(buffer);
-    return "bound" in place ? { key: `b${buffer}`, buffer, shared: false } : { key: `a${place.offset}`, buffer, shared: true };
-  }
-
-  place(buffer: number): Place {
-    const spec = this.plan.buffers[buffer];
-    const bytes = Math.max(4, words(spec?.bytes ?? this.temporaries[buffer - this.plan.buffers.length]!.bytes));
-    if (bytes > this.maxBinding) {
-      throw new CapabilityError(`a tensor of ${bytes} bytes is larger than a kernel can bind on this GPU (${this.maxBinding})`, { kind: "binding-too-large", hint: "split it by rows" });
-    }
-    if (!spec) return { offset: this.temporaries[buffer - this.plan.buffers.length]!.offset, bytes };
-    return spec.role === "scratch" ? { offset: spec.offset, bytes } : { bound: this.bound.indexOf(buffer), bytes };
   }
 }

@@ -1,5 +1,5 @@
 // conv 32x32
-struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: u32, p7: u32, p8: u32, p9: u32, p10: u32, p11: u32, p12: u32, p13: u32, p14: u32, p15: u32, p16: u32, p17: u32, p18: u32, p19: u32, p20: u32, p21: u32, p22: u32, p23: u32, p24: u32, p25: u32, p26: u32, p27: u32, p28: u32 }
+struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: u32, p7: u32, p8: u32, p9: u32, p10: u32, p11: u32, p12: u32, p13: u32, p14: u32, p15: u32, p16: u32, p17: u32, p18: u32, p19: u32, p20: u32, p21: u32, p22: u32, p23: u32, p24: u32, p25: u32, p26: u32, p27: u32, p28: u32, p29: u32 }
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<f32>;
@@ -30,7 +30,7 @@ var<workgroup> tile_a: array<vec4<f32>, 144>;
 var<workgroup> tile_b: array<vec4<f32>, 144>;
 fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {
 if (row >= P.p26) { return; }
-let at = P.p28 + (batch * P.p26 + row) * P.p27 + col;
+let at = P.p29 + (batch * P.p26 + row) * P.p28 + col;
 if (col + 0u < P.p27) { b2[at + 0u] = v[0]; }
 if (col + 1u < P.p27) { b2[at + 1u] = v[1]; }
 if (col + 2u < P.p27) { b2[at + 2u] = v[2]; }

@@ -1,5 +1,5 @@
 // matmul vector
-struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: u32, p7: u32, p8: u32, p9: u32, p10: u32, p11: u32, p12: u32 }
+struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: u32, p7: u32, p8: u32, p9: u32, p10: u32, p11: u32, p12: u32, p13: u32 }
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<u32>;
@@ -18,11 +18,11 @@ var<workgroup> sums: array<f32, 256>;
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
 let group = wid.x + wid.y * wn.x;
 let tid = group * 256u + lid;
-if (group >= P.p10) { return; }
-let batch = group / P.p11;
+if (group >= P.p11) { return; }
+let batch = group / P.p12;
 let lk = lid / 32u;
 let ln = lid % 32u;
-let col = (group % P.p12) * 32u + ln;
+let col = (group % P.p13) * 32u + ln;
 let base_load_a0 = P.p3;
 let base_load_b0 = P.p5;
 var acc = f32();
@@ -35,6 +35,6 @@ workgroupBarrier();
 }
 if (lk == 0u && col < P.p8) {
 let v = sums[lid];
-b2[P.p9 + (batch * P.p7 + 0u) * P.p8 + col] = v;
+b2[P.p10 + (batch * P.p7 + 0u) * P.p9 + col] = v;
 }
 }

@@ -1,5 +1,5 @@
 // mergeLowRank 32x32
-struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: u32, p7: u32, p8: u32, p9: u32, p10: u32, p11: u32, p12: u32, p13: u32, p14: u32, p15: u32, p16: f32 }
+struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: u32, p7: u32, p8: u32, p9: u32, p10: u32, p11: u32, p12: u32, p13: u32, p14: u32, p15: u32, p16: u32, p17: f32 }
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<f32>;
@@ -26,9 +26,9 @@ var<workgroup> tile_a: array<vec4<f32>, 144>;
 var<workgroup> tile_b: array<vec4<f32>, 144>;
 fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {
 if (row >= P.p11) { return; }
-let at = P.p13 + (batch * P.p11 + row) * P.p12 + col;
-if (col + 0u < P.p12) { word_b2((at + 0u) / 2u, (w_to_bf16(bitcast<f32>((bits_b3(P.p14 + row * P.p15 + (col + 0u))) << 16u) + (v[0] * P.p16)) << 0u) | (w_to_bf16(bitcast<f32>((bits_b3(P.p14 + row * P.p15 + (col + 1u))) << 16u) + (v[1] * P.p16)) << 16u), 0xffffffffu); }
-if (col + 2u < P.p12) { word_b2((at + 2u) / 2u, (w_to_bf16(bitcast<f32>((bits_b3(P.p14 + row * P.p15 + (col + 2u))) << 16u) + (v[2] * P.p16)) << 0u) | (w_to_bf16(bitcast<f32>((bits_b3(P.p14 + row * P.p15 + (col + 3u))) << 16u) + (v[3] * P.p16)) << 16u), 0xffffffffu); }
+let at = P.p14 + (batch * P.p11 + row) * P.p13 + col;
+if (col + 0u < P.p12) { word_b2((at + 0u) / 2u, (w_to_bf16(bitcast<f32>((bits_b3(P.p15 + row * P.p16 + (col + 0u))) << 16u) + (v[0] * P.p17)) << 0u) | (w_to_bf16(bitcast<f32>((bits_b3(P.p15 + row * P.p16 + (col + 1u))) << 16u) + (v[1] * P.p17)) << 16u), 0xffffffffu); }
+if (col + 2u < P.p12) { word_b2((at + 2u) / 2u, (w_to_bf16(bitcast<f32>((bits_b3(P.p15 + row * P.p16 + (col + 2u))) << 16u) + (v[2] * P.p17)) << 0u) | (w_to_bf16(bitcast<f32>((bits_b3(P.p15 + row * P.p16 + (col + 3u))) << 16u) + (v[3] * P.p17)) << 16u), 0xffffffffu); }
 }
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3<u32>, @builtin(local_invocation_index) lid: u32) {

@@ -102,9 +102,9 @@ export function gemm(p: Product, t: Tile, context: LowerContext, cuts = 1): Disp
 /** `store4`: four neighbours of a row of the result. */
 function declareStore(shader: Shader, p: Product): void {
   const out = shader.output(p.output);
-  const [m, n, offset] = [shader.u32(p.m), shader.u32(p.n), shader.u32(p.output.offset)];
+  const [m, n, pitch, offset] = [p.m, p.n, p.pitch ?? p.n, p.output.offset].map((v) => shader.u32(v)) as [string, string, string, string];
   const finish = p.epilogue?.(shader);
   const value = (i: number): string => (finish ? finish(`v[${i}]`, "batch", "row", `(col + ${i}u)`) : `v[${i}]`);
-  const stores = storeFour(out, p.output, p.n, "at", (i) => `col + ${i}u < ${n}`, value);
-  shader.declare(`fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {\nif (row >= ${m}) { return; }\nlet at = ${offset} + (batch * ${m} + row) * ${n} + col;\n${stores}\n}`);
+  const stores = storeFour(out, p.output, p.n % 4 === 0 ? (p.pitch ?? p.n) : p.n, "at", (i) => `col + ${i}u < ${n}`, value);
+  shader.declare(`fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {\nif (row >= ${m}) { return; }\nlet at = ${offset} + (batch * ${m} + row) * ${pitch} + col;\n${stores}\n}`);
 }

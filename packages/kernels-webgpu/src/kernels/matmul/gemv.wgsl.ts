@@ -25,7 +25,7 @@ export function gemv(p: Product, context: LowerContext): Dispatch {
   const groups = blocks * sizeOf(p.batch);
   const type = m === 1 ? "f32" : `vec${m}<f32>`;
   const out = shader.output(p.output);
-  const [rows, cols, offset] = [shader.u32(m), shader.u32(n), shader.u32(p.output.offset)];
+  const [rows, cols, pitch, offset] = [m, n, p.pitch ?? (p.swapped ? m : n), p.output.offset].map((v) => shader.u32(v)) as [string, string, string, string];
   const finish = p.epilogue?.(shader);
   shader.declare(`var<workgroup> sums: array<${type}, ${shader.workgroup}>;`);
   const lines = [
@@ -50,7 +50,7 @@ export function gemv(p: Product, context: LowerContext): Dispatch {
     "let v = sums[lid];",
     ...[...Array(m).keys()].map((r) => {
       const value = m === 1 ? "v" : `v[${r}]`;
-      const at = p.swapped ? `(batch * ${cols} + col) * ${rows} + ${r}u` : `(batch * ${rows} + ${r}u) * ${cols} + col`;
+      const at = p.swapped ? `(batch * ${cols} + col) * ${pitch} + ${r}u` : `(batch * ${rows} + ${r}u) * ${pitch} + col`;
       return out.store(`${offset} + ${at}`, finish ? finish(value, "batch", `${r}u`, "col") : value);
     }),
     "}",

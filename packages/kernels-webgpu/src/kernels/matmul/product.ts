@@ -37,7 +37,7 @@ export function lowerProduct(p: Product, context: LowerContext): Dispatch[] {
   const groups = Math.ceil(p.m / tile.rows) * Math.ceil(p.n / tile.columns) * batches;
   const k = p.terms[0]!.k;
   const cuts = Math.min(32, Math.floor(k / SHORTEST_CUT), Math.ceil((2 * FEW_GROUPS) / groups));
-  if (groups >= FEW_GROUPS || cuts < 2 || p.terms.length > 1 || p.epilogue) return [gemm(p, tile, context)];
+  if (groups >= FEW_GROUPS || cuts < 2 || p.terms.length > 1 || p.epilogue || p.pitch) return [gemm(p, tile, context)];
   const length = batches * p.m * p.n;
   const partial = context.temporary([cuts, length], "f32");
   const sum: Program = {

@@ -18,8 +18,10 @@ export interface Product {
   readonly m: number;
   readonly n: number;
   readonly terms: readonly { readonly a: Source; readonly b: Source; readonly k: number }[];
-  /** Contiguous. */
+  /** Contiguous, but for `pitch`. */
   readonly output: Operand;
+  /** Elements from one stored row to the next, if it is not their length (only without a batch). */
+  readonly pitch?: number;
   /** What becomes of a finished sum: WGSL for the value to store, given the value and its u32 batch, row and column. */
   readonly epilogue?: (shader: Shader) => (value: string, batch: string, row: string, column: string) => string;
   /** The output is stored [batch…, n, m]. */

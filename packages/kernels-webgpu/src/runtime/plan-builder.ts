@@ -1,0 +1,76 @@
+import { bytesPerElement, contiguousStrides, type DType, CapabilityError, type Operand, outputBuffers, type Plan, sizeOf } from "@weft/tensor-core";
+import type { Binding, Dispatch, KernelLimits, LowerContext } from "../kernels/kernel.js";
+import { align, words } from "./usage.js";
+
+/** Storage bindings may start at multiples of this on every device. */
+const BINDING_ALIGNMENT = 256;
+
+/** Where a binding's bytes are: a buffer bound at each run, or a place in the arena. */
+export type Place = { readonly bound: number; readonly begin: number; readonly bytes: number } | { readonly offset: number; readonly bytes: number };
+
+/** The memory of a plan while its steps are written: its own buffers, windows of them, and the temporaries of kernels, which lie behind the scratch. */
+export class PlanBuilder implements LowerContext {
+  readonly limits: KernelLimits;
+  /** Bytes of arena for scratch and temporaries. */
+  arenaBytes: number;
+  private readonly plan: Plan;
+  private readonly bound: readonly number[];
+  /** Buffers that the plan does not know; their ids go on behind its own. */
+  private readonly more: Place[] = [];
+  private top = 0;
+
+  constructor(plan: Plan, limits: KernelLimits) {
+    this.plan = plan;
+    this.limits = limits;
+    this.bound = [...plan.inputs, ...outputBuffers(plan)];
+    this.arenaBytes = words(plan.scratchBytes);
+  }
+
+  /** Writes one step; its temporaries are free for the next. */
+  step(write: () => Dispatch[]): Dispatch[] {
+    this.top = align(this.plan.scratchBytes, BINDING_ALIGNMENT);
+    return write();
+  }
+
+  temporary(shape: readonly number[], dtype: DType): Operand {
+    const bytes = Math.max(4, words(sizeOf(shape) * bytesPerElement(dtype)));
+    const buffer = this.add({ offset: this.top, bytes });
+    this.arenaBytes = Math.max(this.arenaBytes, this.top + bytes);
+    this.top = align(this.top + bytes, BINDING_ALIGNMENT);
+    return { buffer, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
+  }
+
+  window(buffer: number, begin: number, bytes: number): number {
+    const place = this.placeOf(buffer);
+    return this.add("bound" in place ? { bound: place.bound, begin: place.begin + begin, bytes: words(bytes) } : { offset: place.offset + begin, bytes: words(bytes) });
+  }
+
+  bytes(buffer: number): number {
+    return this.placeOf(buffer).bytes;
+  }
+
+  binding(buffer: number): Omit<Binding, "writable"> {
+    const place = this.placeOf(buffer);
+    return "bound" in place ? { key: `b${place.bound}+${place.begin}`, buffer, shared: false } : { key: `a${place.offset}`, buffer, shared: true };
+  }
+
+  /** @throws CapabilityError if a kernel cannot bind as much */
+  place(buffer: number): Place {
+    const place = this.placeOf(buffer);
+    if (place.bytes > this.limits.maxBinding) {
+      throw new CapabilityError(`a tensor of ${place.bytes} bytes is larger than a kernel can bind on this GPU (${this.limits.maxBinding})`, { kind: "binding-too-large", hint: "split it by rows" });
+    }
+    return place;
+  }
+
+  private add(place: Place): number {
+    return this.plan.buffers.length + this.more.push(place) - 1;
+  }
+
+  private placeOf(buffer: number): Place {
+    const spec = this.plan.buffers[buffer];
+    if (!spec) return this.more[buffer - this.plan.buffers.length]!;
+    const bytes = Math.max(4, words(spec.bytes));
+    return spec.role === "scratch" ? { offset: spec.offset, bytes } : { bound: this.bound.indexOf(buffer), begin: 0, bytes };
+  }
+}
