@@ -1,5 +1,8 @@
+export type { ConfigJson } from "./config-fields.js";
 export { type LayerHook, runLayer } from "./hooks.js";
-export { type LlamaConfig, readLlamaConfig, type RopeConfig } from "./llama/config.js";
-export { type CausalInputs, type CausalOutput, LlamaForCausalLM, type NamedLayer } from "./llama/llama.js";
-export { ropeFrequencies } from "./llama/rope.js";
-export { loadWeights, weightOf, type Weights } from "./weights.js";
+export { type LlamaConfig, readLlamaConfig } from "./llama/config.js";
+export { type CausalInputs, type CausalOutput, LlamaForCausalLM, type LlamaOptions, type NamedLayer } from "./llama/llama.js";
+export { llamaModules, llamaParameters, type ModuleDescription } from "./llama/modules.js";
+export { type Frequencies, ropeFrequencies } from "./llama/rope.js";
+export type { RopeConfig } from "./llama/rope-config.js";
+export { loadWeights, type LoadOptions, weightOf, type Weights } from "./weights.js";

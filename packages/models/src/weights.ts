@@ -4,10 +4,22 @@ import { type Device, DTypeError, FormatError, fromBytes, type Tensor } from "@w
 /** A model's parameters under the names of the Python original; dtypes as stored. */
 export type Weights = ReadonlyMap<string, Tensor>;
 
-/** Reads every tensor of a checkpoint. @throws DTypeError for dtypes that nothing computes with */
-export async function loadWeights(source: WeightSource, device?: Device): Promise<Weights> {
+export interface LoadOptions {
+  /** What is read; every tensor of the checkpoint if not given. */
+  readonly names?: Iterable<string>;
+  readonly device?: Device;
+}
+
+/** Reads tensors of a checkpoint. @throws FormatError kind `missing-tensor`; DTypeError for dtypes that nothing computes with */
+export async function loadWeights(source: WeightSource, { names = source.names(), device }: LoadOptions = {}): Promise<Weights> {
+  const wanted = [...names];
+  const missing = wanted.filter((name) => !source.has(name));
+  if (missing.length > 0) {
+    const more = missing.length > 5 ? ` and ${missing.length - 5} more` : "";
+    throw new FormatError(`${source.location}: the checkpoint lacks ${missing.slice(0, 5).join(", ")}${more}`, { kind: "missing-tensor", file: source.location, tensor: missing[0]!, hint: "is this the checkpoint of another architecture, or of another size?" });
+  }
   const weights = new Map<string, Tensor>();
-  for (const name of source.names()) {
+  for (const name of wanted) {
     const { dtype, shape, data } = await source.read(name);
     const core = toCoreDType(dtype);
     if (!core) throw new DTypeError(`${source.location}: tensor ${name} is ${dtype}, which is not computed with`, { tensor: name, file: source.location });
@@ -19,6 +31,6 @@ export async function loadWeights(source: WeightSource, device?: Device): Promis
 /** A parameter that must be there. @throws FormatError naming it */
 export function weightOf(weights: Weights, name: string): Tensor {
   const found = weights.get(name);
-  if (!found) throw new FormatError(`the checkpoint has no tensor ${name}`, { kind: "missing-tensor", tensor: name, hint: "is this the checkpoint of another architecture?" });
+  if (!found) throw new FormatError(`the model has no parameter ${name}`, { kind: "missing-tensor", tensor: name });
   return found;
 }

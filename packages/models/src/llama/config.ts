@@ -1,19 +1,20 @@
 import { ConfigError } from "@weft/tensor-core";
+import { type ConfigJson, fieldsOf } from "../config-fields.js";
+import { readRope, type RopeConfig } from "./rope-config.js";
 
-/** Architectures that are the Llama block with small differences, by `model_type`. */
-const FAMILY = { llama: {}, mistral: {}, qwen2: { qkvBias: true }, qwen3: { qkNorm: true } } as const;
+/** Architectures that are the Llama block with small differences, by `model_type`, with the defaults of transformers. */
+const FAMILY = {
+  llama: { maxPositions: 2048, keyValueHeads: undefined, headDim: undefined },
+  mistral: { maxPositions: 131072, keyValueHeads: 8, headDim: undefined },
+  qwen2: { maxPositions: 32768, keyValueHeads: 32, headDim: undefined },
+  qwen3: { maxPositions: 32768, keyValueHeads: 32, headDim: 128 },
+} as const;
 
-/** Scaling of rotary embeddings, as `rope_parameters` or `rope_scaling` of a config say. */
-export interface RopeConfig {
-  readonly type: "default" | "linear" | "dynamic" | "yarn" | "llama3" | "longrope";
-  readonly theta: number;
-  /** The fields of the type (`factor`, `low_freq_factor` …) by their names on disk. */
-  readonly fields: { readonly [name: string]: unknown };
-}
+type ModelType = keyof typeof FAMILY;
 
 /** What the forward pass needs of a `config.json`. */
 export interface LlamaConfig {
-  readonly modelType: keyof typeof FAMILY;
+  readonly modelType: ModelType;
   readonly hiddenSize: number;
   readonly layers: number;
   readonly heads: number;
@@ -25,49 +26,63 @@ export interface LlamaConfig {
   readonly normEps: number;
   readonly tieWordEmbeddings: boolean;
   readonly rope: RopeConfig;
-  /** Keys further back than this are not seen; undefined: all are. */
-  readonly slidingWindow: number | undefined;
+  /** Biases of q, k and v. */
+  readonly qkvBias: boolean;
+  /** Bias of the attention's output. */
+  readonly outputBias: boolean;
+  readonly mlpBias: boolean;
+  /** Per layer: keys further back than this are not seen; undefined: all are. */
+  readonly windows: readonly (number | undefined)[];
   /** RMSNorm on q and k per head (Qwen3). */
   readonly qkNorm: boolean;
 }
 
-const ROPE_TYPES = new Set(["default", "linear", "dynamic", "yarn", "llama3", "longrope"]);
-
 /** Reads a `config.json`, in the dialects of transformers 4 and 5. @throws ConfigError naming the field */
-export function readLlamaConfig(json: { readonly [field: string]: unknown }): LlamaConfig {
-  const modelType = json["model_type"] as keyof typeof FAMILY;
-  if (!Object.hasOwn(FAMILY, String(modelType))) throw new ConfigError(`model_type is ${JSON.stringify(modelType)}, expected one of ${Object.keys(FAMILY).join(", ")}`, { kind: "unsupported-model" });
-  const integer = (name: string, otherwise?: number): number => {
-    const value = json[name] ?? otherwise;
-    if (!Number.isInteger(value) || (value as number) < 1) throw new ConfigError(`config.json: ${name} is ${JSON.stringify(value)}, expected a positive integer`, { kind: "config-schema" });
-    return value as number;
-  };
-  if ((json["hidden_act"] ?? "silu") !== "silu") throw new ConfigError(`config.json: hidden_act is ${JSON.stringify(json["hidden_act"])}, expected "silu"`, { kind: "unsupported-model" });
-  const heads = integer("num_attention_heads");
-  const hiddenSize = integer("hidden_size");
-  const windowed = modelType === "mistral" || (modelType !== "llama" && json["use_sliding_window"] === true);
+export function readLlamaConfig(json: ConfigJson): LlamaConfig {
+  const modelType = json["model_type"] as ModelType;
+  if (!Object.hasOwn(FAMILY, String(modelType))) throw new ConfigError(`config.json: model_type is ${JSON.stringify(modelType)}, expected one of ${Object.keys(FAMILY).join(", ")}`, { kind: "unsupported-model" });
+  const defaults = FAMILY[modelType];
+  const { integer, positive, flag, same } = fieldsOf(json, "config.json");
+  same("hidden_act", "silu");
+  const [heads, hiddenSize, layers] = [integer("num_attention_heads"), integer("hidden_size"), integer("num_hidden_layers")];
+  const keyValueHeads = integer("num_key_value_heads", defaults.keyValueHeads ?? heads);
+  if (heads % keyValueHeads !== 0) throw new ConfigError(`config.json: num_attention_heads is ${heads}, not a multiple of num_key_value_heads, ${keyValueHeads}`, { kind: "config-schema" });
+  const headDim = integer("head_dim", defaults.headDim ?? hiddenSize / heads);
+  if (headDim % 2 !== 0) throw new ConfigError(`config.json: head_dim is ${headDim}; rotary embeddings need an even number`, { kind: "config-schema" });
+  const maxPositions = integer("max_position_embeddings", defaults.maxPositions);
+  const attentionBias = modelType !== "mistral" && flag("attention_bias");
   return {
     modelType,
     hiddenSize,
+    layers,
     heads,
-    layers: integer("num_hidden_layers"),
-    keyValueHeads: integer("num_key_value_heads", heads),
-    headDim: integer("head_dim", hiddenSize / heads),
+    keyValueHeads,
+    headDim,
     vocabSize: integer("vocab_size"),
     intermediateSize: integer("intermediate_size"),
-    maxPositions: integer("max_position_embeddings", 2048),
-    normEps: Number(json["rms_norm_eps"] ?? 1e-6),
-    tieWordEmbeddings: json["tie_word_embeddings"] === true,
-    rope: readRope(json),
-    slidingWindow: windowed && typeof json["sliding_window"] === "number" ? json["sliding_window"] : undefined,
+    maxPositions,
+    normEps: positive("rms_norm_eps", 1e-6),
+    tieWordEmbeddings: flag("tie_word_embeddings"),
+    rope: readRope(json, maxPositions, headDim),
+    qkvBias: modelType === "qwen2" || attentionBias,
+    outputBias: modelType !== "qwen2" && attentionBias,
+    mlpBias: modelType === "llama" && flag("mlp_bias"),
+    windows: windowsOf(json, modelType, layers),
     qkNorm: modelType === "qwen3",
   };
 }
 
-/** transformers 5: `rope_parameters` with everything; before: `rope_theta` and `rope_scaling` with `rope_type` or `type`. */
-function readRope(json: { readonly [field: string]: unknown }): RopeConfig {
-  const fields = (json["rope_parameters"] ?? json["rope_scaling"] ?? {}) as { readonly [name: string]: unknown };
-  const type = fields["rope_type"] ?? fields["type"] ?? "default";
-  if (!ROPE_TYPES.has(String(type))) throw new ConfigError(`config.json: rope type ${JSON.stringify(type)} is unknown`, { kind: "unsupported-model" });
-  return { type: type as RopeConfig["type"], theta: Number(fields["rope_theta"] ?? json["rope_theta"] ?? 10000), fields };
+/** Mistral: `sliding_window` in all layers (4096 if the field is not there, none if it is null). Qwen: with `use_sliding_window`, in the layers that `layer_types` or `max_window_layers` name. */
+function windowsOf(json: ConfigJson, modelType: ModelType, layers: number): (number | undefined)[] {
+  const { integer, flag } = fieldsOf(json, "config.json");
+  const none = Array<undefined>(layers).fill(undefined);
+  const off = modelType === "llama" || (modelType !== "mistral" && !flag("use_sliding_window")) || json["sliding_window"] === null;
+  const types = json["layer_types"] ?? undefined;
+  if (types !== undefined && (!Array.isArray(types) || types.length !== layers || types.some((t) => t !== "full_attention" && t !== "sliding_attention"))) {
+    throw new ConfigError(`config.json: layer_types is ${JSON.stringify(types)}, expected ${layers} entries, each "full_attention" or "sliding_attention"`, { kind: "config-schema" });
+  }
+  if (off) return none;
+  const window = integer("sliding_window", 4096);
+  const first = modelType === "mistral" ? 0 : integer("max_window_layers", 28);
+  return none.map((_, i) => ((modelType !== "mistral" && types ? types[i] === "sliding_attention" : i >= first) ? window : undefined));
 }

@@ -1,9 +1,12 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { add, attention, type BaseLayer, cast, cos, type Device, iota, type LayerSpec, less, lessEqual, logicalAnd, mul, reshape, rmsNorm, rope, silu, sin, tensor, type Tensor, transpose, concat } from "@weft/tensor-core";
+import { add, attention, type BaseLayer, cast, type Device, iota, type LayerSpec, logicalNot, logicalOr, max, mul, reshape, rmsNorm, rope, ShapeError, silu, type Tensor, transpose, where } from "@weft/tensor-core";
+import type { ConfigJson } from "../config-fields.js";
 import { type LayerHook, runLayer } from "../hooks.js";
 import { loadWeights, weightOf, type Weights } from "../weights.js";
 import { type LlamaConfig, readLlamaConfig } from "./config.js";
-import { ropeFrequencies } from "./rope.js";
+import { causalMask } from "./mask.js";
+import { llamaModules, llamaParameters, type ModuleDescription } from "./modules.js";
+import { ropeFrequencies, ropeTables } from "./rope.js";
 
 /** Inputs of a pass over whole sequences. */
 export interface CausalInputs {
@@ -13,6 +16,8 @@ export interface CausalInputs {
   readonly attentionMask?: Tensor;
   /** Positions, i32 [batch or 1, length]; 0, 1, 2 … if not given, also under left padding, as transformers' forward does. */
   readonly positionIds?: Tensor;
+  /** Largest position + 1, for the rope types that depend on it; `length` if not given. */
+  readonly positions?: number;
 }
 
 export interface CausalOutput {
@@ -29,6 +34,26 @@ export interface NamedLayer {
   readonly base: BaseLayer;
 }
 
+export interface LlamaOptions {
+  /** Where the weights lie. */
+  readonly device?: Device;
+  /**
+   * What a position that sees no key gets (padding on the left): `sdpa` (transformers' default) gives zeros, `eager` the mean of all values, as softmax
+   * over equal scores of finfo.min does. Real tokens do not differ.
+   */
+  readonly attention?: "sdpa" | "eager";
+}
+
+/** What all blocks of one pass share. */
+interface Pass {
+  readonly batch: number;
+  readonly length: number;
+  readonly cosine: Tensor;
+  readonly sine: Tensor;
+  readonly maskFor: (window: number | undefined) => Tensor | undefined;
+  readonly run: (path: string, x: Tensor) => Tensor;
+}
+
 /**
  * Llama, and the architectures that differ from it in little: Mistral (sliding window), Qwen2 (biases on q, k, v), Qwen3 (norms on q and k).
  * A pure function of weights, inputs and a hook; paths and parameter names are those of transformers.
@@ -37,89 +62,116 @@ export interface NamedLayer {
 export class LlamaForCausalLM {
   readonly config: LlamaConfig;
   readonly weights: Weights;
+  private readonly options: LlamaOptions;
+  private readonly modules: ReadonlyMap<string, ModuleDescription>;
 
-  constructor(config: LlamaConfig, weights: Weights) {
+  constructor(config: LlamaConfig, weights: Weights, options: LlamaOptions = {}) {
     this.config = config;
     this.weights = weights;
+    this.options = options;
+    this.modules = new Map(llamaModules(config));
   }
 
-  /** @param json the parsed `config.json` */
-  static async load(json: { readonly [field: string]: unknown }, source: WeightSource, options: { readonly device?: Device } = {}): Promise<LlamaForCausalLM> {
-    return new LlamaForCausalLM(readLlamaConfig(json), await loadWeights(source, options.device));
+  /**
+   * Reads the parameters that the config asks for; other tensors of the source are left alone.
+   * @param json the parsed `config.json`
+   * @throws ConfigError; FormatError kind `missing-tensor`; ShapeError naming the tensor
+   */
+  static async load(json: ConfigJson, source: WeightSource, options: LlamaOptions = {}): Promise<LlamaForCausalLM> {
+    const config = readLlamaConfig(json);
+    const expected = llamaParameters(config);
+    const tied = ["lm_head.weight", "model.embed_tokens.weight"] as const;
+    // Of two tied tensors the one that is there serves for both; if both are, both are used, as they may have come to differ.
+    if (config.tieWordEmbeddings && tied.some((name) => source.has(name))) for (const name of tied) if (!source.has(name)) expected.delete(name);
+    const weights = await loadWeights(source, { names: expected.keys(), ...(options.device && { device: options.device }) });
+    for (const [name, shape] of expected) {
+      const found = weights.get(name)!;
+      if (found.shape.join() !== shape.join()) throw new ShapeError(`${source.location}: ${name} is [${found.shape}], but config.json asks for [${shape}]`, { tensor: name, file: source.location });
+    }
+    return new LlamaForCausalLM(config, weights, options);
   }
 
   /** The same model over other weights (merged ones, or with some replaced). */
   withWeights(changes: ReadonlyMap<string, Tensor>): LlamaForCausalLM {
-    return new LlamaForCausalLM(this.config, new Map([...this.weights, ...changes]));
+    return new LlamaForCausalLM(this.config, new Map([...this.weights, ...changes]), this.options);
+  }
+
+  /** Every module with its path, also those that no adapter attaches to, as PEFT's matching sees them. */
+  namedModules(): IterableIterator<[path: string, module: ModuleDescription]> {
+    return this.modules.entries();
   }
 
   /** Every layer that an adapter can attach to, in the order of the Python model. */
   layers(): NamedLayer[] {
-    const paths = ["model.embed_tokens"];
-    for (let i = 0; i < this.config.layers; i++) {
-      for (const name of ["q_proj", "k_proj", "v_proj", "o_proj"]) paths.push(`model.layers.${i}.self_attn.${name}`);
-      for (const name of ["gate_proj", "up_proj", "down_proj"]) paths.push(`model.layers.${i}.mlp.${name}`);
-    }
-    return [...paths, "lm_head"].map((path) => ({ path, ...this.layer(path) }));
-  }
-
-  private layer(path: string): { layer: LayerSpec; base: BaseLayer } {
-    const embedding = path === "model.embed_tokens";
-    // A tied head has no tensor of its own.
-    const name = path === "lm_head" && !this.weights.has("lm_head.weight") && this.config.tieWordEmbeddings ? "model.embed_tokens.weight" : `${path}.weight`;
-    const weight = weightOf(this.weights, name);
-    const bias = this.weights.get(`${path}.bias`);
-    return { layer: { kind: embedding ? "embedding" : "linear", shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined }, base: { weight, bias } };
+    return [...this.modules].filter(([, { kind }]) => kind === "linear" || kind === "embedding").map(([path]) => ({ path, ...this.layer(path) }));
   }
 
   /** Logits and hidden states, lazily. */
-  forward({ inputIds, attentionMask, positionIds }: CausalInputs, hook?: LayerHook): CausalOutput {
-    const { config, weights } = this;
-    const [batch, length] = inputIds.shape as [number, number];
+  forward(inputs: CausalInputs, hook?: LayerHook): CausalOutput {
+    const { inputIds } = inputs;
+    if (inputIds.shape.length !== 2) throw new ShapeError(`forward: inputIds is [${inputIds.shape}], expected [batch, length]`);
     const run = (path: string, x: Tensor): Tensor => {
       const { layer, base } = this.layer(path);
       return runLayer(hook, path, layer, base, x);
     };
-    const norm = (path: string, x: Tensor): Tensor => rmsNorm(x, weightOf(weights, `${path}.weight`), config.normEps);
-
-    const positions = positionIds ?? iota([1, length], 1);
-    const { inverse, factor } = ropeFrequencies(config, length);
-    const angles = mul(reshape(cast(positions, "f32"), [positions.shape[0]!, length, 1]), tensor(Float32Array.from(inverse), { shape: [1, 1, inverse.length] }));
-    const both = concat([angles, angles], 2);
-    const [cosine, sine] = [mul(cos(both), factor), mul(sin(both), factor)];
-    const mask = this.mask(batch, length, attentionMask);
-
     let h = run("model.embed_tokens", inputIds);
+    const pass = this.begin(inputs, h, run);
     const hiddenStates = [h];
-    for (let i = 0; i < config.layers; i++) {
-      const block = `model.layers.${i}`;
-      const heads = (name: string, x: Tensor, count: number): Tensor => {
-        const split = reshape(run(`${block}.self_attn.${name}_proj`, x), [batch, length, count, config.headDim]);
-        return transpose(config.qkNorm && name !== "v" ? norm(`${block}.self_attn.${name}_norm`, split) : split, [0, 2, 1, 3]);
-      };
-      const x = norm(`${block}.input_layernorm`, h);
-      const q = rope(heads("q", x, config.heads), cosine, sine);
-      const k = rope(heads("k", x, config.keyValueHeads), cosine, sine);
-      const mixed = attention(q, k, heads("v", x, config.keyValueHeads), mask ? { mask } : { causal: true });
-      h = add(h, run(`${block}.self_attn.o_proj`, reshape(transpose(mixed, [0, 2, 1, 3]), [batch, length, config.heads * config.headDim])));
-      const y = norm(`${block}.post_attention_layernorm`, h);
-      h = add(h, run(`${block}.mlp.down_proj`, mul(silu(run(`${block}.mlp.gate_proj`, y)), run(`${block}.mlp.up_proj`, y))));
-      hiddenStates.push(h);
-    }
-    const last = norm("model.norm", h);
+    for (let i = 0; i < this.config.layers; i++) hiddenStates.push((h = this.block(i, h, pass)));
+    const last = this.norm("model.norm", h);
     hiddenStates[hiddenStates.length - 1] = last;
     return { logits: run("lm_head", last), hiddenStates };
   }
 
-  /** Which keys a position sees, bool [batch or 1, 1, length, length]; undefined where plain causality is all. */
-  private mask(batch: number, length: number, attentionMask: Tensor | undefined): Tensor | undefined {
-    const window = this.config.slidingWindow;
-    if (!attentionMask && window === undefined) return undefined;
-    const space = [1, 1, length, length];
-    const [row, column] = [iota(space, 2), iota(space, 3)];
-    let visible = lessEqual(column, row);
-    if (window !== undefined) visible = logicalAnd(visible, less(row, add(column, window)));
-    if (attentionMask) visible = logicalAnd(visible, cast(reshape(attentionMask, [batch, 1, 1, length]), "bool"));
-    return visible;
+  private begin({ inputIds, attentionMask, positionIds, positions }: CausalInputs, embedded: Tensor, run: Pass["run"]): Pass {
+    const [batch, length] = inputIds.shape as [number, number];
+    const tables = ropeTables(ropeFrequencies(this.config, positions ?? length), positionIds ?? iota([1, length], 1), embedded.dtype);
+    const masks = new Map<number | undefined, Tensor | undefined>();
+    const maskFor = (window: number | undefined): Tensor | undefined => {
+      if (!masks.has(window)) masks.set(window, causalMask({ batch, length, window, attentionMask }));
+      return masks.get(window);
+    };
+    return { batch, length, ...tables, maskFor, run };
+  }
+
+  private block(i: number, h: Tensor, pass: Pass): Tensor {
+    const { run } = pass;
+    const path = `model.layers.${i}`;
+    const mixed = add(h, this.attend(i, this.norm(`${path}.input_layernorm`, h), pass));
+    const x = this.norm(`${path}.post_attention_layernorm`, mixed);
+    return add(mixed, run(`${path}.mlp.down_proj`, mul(silu(run(`${path}.mlp.gate_proj`, x)), run(`${path}.mlp.up_proj`, x))));
+  }
+
+  private attend(i: number, x: Tensor, { batch, length, cosine, sine, maskFor, run }: Pass): Tensor {
+    const { config } = this;
+    const path = `model.layers.${i}.self_attn`;
+    const split = (name: string, count: number): Tensor => reshape(run(`${path}.${name}_proj`, x), [batch, length, count, config.headDim]);
+    const turn = (t: Tensor): Tensor => transpose(t, [0, 2, 1, 3]);
+    const rotated = (name: string, count: number): Tensor => rope(turn(config.qkNorm ? this.norm(`${path}.${name}_norm`, split(name, count)) : split(name, count)), cosine, sine);
+    let q = rotated("q", config.heads);
+    let mask = maskFor(config.windows[i]);
+    if (mask && this.options.attention === "eager") {
+      const sees = cast(max(cast(mask, "i32"), { axes: [3], keepDims: true }), "bool");
+      mask = logicalOr(mask, logicalNot(sees));
+      q = where(sees, q, 0);
+    }
+    const mixed = attention(q, rotated("k", config.keyValueHeads), turn(split("v", config.keyValueHeads)), mask ? { mask } : { causal: true });
+    return run(`${path}.o_proj`, reshape(turn(mixed), [batch, length, config.heads * config.headDim]));
+  }
+
+  private norm(path: string, x: Tensor): Tensor {
+    return rmsNorm(x, weightOf(this.weights, `${path}.weight`), this.config.normEps);
+  }
+
+  private layer(path: string): { layer: LayerSpec; base: BaseLayer } {
+    const weight = this.weights.get(`${path}.weight`) ?? weightOf(this.weights, this.tiedTo(path));
+    const bias = this.weights.get(`${path}.bias`);
+    return { layer: { kind: this.modules.get(path)!.kind as "linear", shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined }, base: { weight, bias } };
+  }
+
+  /** The parameter that serves a layer without one of its own. */
+  private tiedTo(path: string): string {
+    if (!this.config.tieWordEmbeddings) return `${path}.weight`;
+    return path === "lm_head" ? "model.embed_tokens.weight" : path === "model.embed_tokens" ? "lm_head.weight" : `${path}.weight`;
   }
 }

@@ -1,3 +1,4 @@
+import { cast, concat, cos, mul, reshape, sin, tensor, type DType, type Tensor } from "@weft/tensor-core";
 import type { LlamaConfig } from "./config.js";
 
 /** Frequencies per pair of a head, and the factor on cos and sin. */
@@ -7,27 +8,24 @@ export interface Frequencies {
 }
 
 /**
- * Inverse frequencies of rotary embeddings: θ^(-2j/d), scaled by the rule of the config's rope type.
- * @param positions how many positions the pass sees; `dynamic` and `longrope` depend on it
+ * Inverse frequencies of rotary embeddings: θ^(-2j/d) for j < d/2, scaled by the rule of the config's rope type.
+ * @param positions how many positions the pass sees (largest + 1); `dynamic` and `longrope` depend on it
  * @see transformers `modeling_rope_utils.py`
  */
-export function ropeFrequencies(config: LlamaConfig, positions: number): Frequencies {
-  const { rope, headDim: d, maxPositions } = config;
-  const { fields, theta } = rope;
-  const number = (name: string, otherwise: number): number => Number(fields[name] ?? otherwise);
-  const factor = number("factor", 1);
-  const original = number("original_max_position_embeddings", maxPositions);
-  const plain = (base: number): Float64Array => Float64Array.from({ length: d / 2 }, (_, j) => base ** ((-2 * j) / d));
-  const inverse = plain(theta);
+export function ropeFrequencies({ rope, headDim: d, maxPositions }: Pick<LlamaConfig, "rope" | "headDim" | "maxPositions">, positions: number): Frequencies {
+  const plain = (theta: number): Float64Array => Float64Array.from({ length: d / 2 }, (_, j) => theta ** ((-2 * j) / d));
+  const inverse = plain(rope.theta);
   switch (rope.type) {
+    case "default":
+      return { inverse, factor: 1 };
     case "linear":
-      return { inverse: inverse.map((f) => f / factor), factor: 1 };
+      return { inverse: inverse.map((f) => f / rope.factor), factor: 1 };
     case "dynamic": {
-      const length = Math.max(positions, maxPositions);
-      return { inverse: plain(theta * ((factor * length) / maxPositions - (factor - 1)) ** (d / (d - 2))), factor: 1 };
+      const stretch = (rope.factor * Math.max(positions, maxPositions)) / maxPositions - (rope.factor - 1);
+      return { inverse: plain(rope.theta * stretch ** (d / (d - 2))), factor: 1 };
     }
     case "llama3": {
-      const [low, high] = [number("low_freq_factor", 1), number("high_freq_factor", 4)];
+      const { factor, lowFrequency: low, highFrequency: high, original } = rope;
       return {
         factor: 1,
         inverse: inverse.map((f) => {
@@ -40,28 +38,31 @@ export function ropeFrequencies(config: LlamaConfig, positions: number): Frequen
       };
     }
     case "yarn": {
-      const dimension = (rotations: number): number => (d * Math.log(original / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
-      const cut = fields["truncate"] !== false;
-      const low = Math.max(cut ? Math.floor(dimension(number("beta_fast", 32))) : dimension(number("beta_fast", 32)), 0);
-      const high = Math.min(cut ? Math.ceil(dimension(number("beta_slow", 1))) : dimension(number("beta_slow", 1)), d - 1);
+      // The pair that makes this many rotations within the original length.
+      const pairOf = (rotations: number): number => (d * Math.log(rope.original / (rotations * 2 * Math.PI))) / (2 * Math.log(rope.theta));
+      const [first, last] = [pairOf(rope.betaFast), pairOf(rope.betaSlow)];
+      const low = Math.max(rope.truncate ? Math.floor(first) : first, 0);
+      const high = Math.min(rope.truncate ? Math.ceil(last) : last, d - 1);
       const span = high === low ? 0.001 : high - low;
-      const scale = (m: number): number => (factor <= 1 ? 1 : 0.1 * m * Math.log(factor) + 1);
-      const both = fields["mscale"] && fields["mscale_all_dim"];
-      const attention = Number(fields["attention_factor"] ?? (both ? scale(number("mscale", 1)) / scale(number("mscale_all_dim", 1)) : scale(1)));
       return {
-        factor: attention,
+        factor: rope.attentionFactor,
         inverse: inverse.map((f, j) => {
           const ramp = Math.min(1, Math.max(0, (j - low) / span));
-          return (f / factor) * ramp + f * (1 - ramp);
+          return (f / rope.factor) * ramp + f * (1 - ramp);
         }),
       };
     }
     case "longrope": {
-      const list = (positions > original ? fields["long_factor"] : fields["short_factor"]) as readonly number[];
-      const ratio = maxPositions / original;
-      return { inverse: inverse.map((f, j) => f / list[j]!), factor: Number(fields["attention_factor"] ?? (ratio <= 1 ? 1 : Math.sqrt(1 + Math.log(ratio) / Math.log(original)))) };
+      const list = positions > rope.original ? rope.long : rope.short;
+      return { inverse: inverse.map((f, j) => f / list[j]!), factor: rope.attentionFactor };
     }
-    default:
-      return { inverse, factor: 1 };
   }
+}
+
+/** cos and sin of every position and frequency, [batch or 1, length, d], each frequency twice: pairs are (j, j + d/2). */
+export function ropeTables({ inverse, factor }: Frequencies, positions: Tensor, dtype: DType): { readonly cosine: Tensor; readonly sine: Tensor } {
+  const each = tensor(Float32Array.from(inverse), { shape: [1, 1, inverse.length] });
+  const angles = mul(reshape(cast(positions, "f32"), [...positions.shape, 1]), each);
+  const both = concat([angles, angles], 2);
+  return { cosine: cast(mul(cos(both), factor), dtype), sine: cast(mul(sin(both), factor), dtype) };
 }

@@ -1,0 +1,41 @@
+import { ConfigError } from "@weft/tensor-core";
+
+/** A parsed `config.json`. */
+export type ConfigJson = { readonly [field: string]: unknown };
+
+/** Reads fields of a JSON object by type; a field that is absent or null takes the default, and one without a default must be there. */
+export interface ConfigFields {
+  /** A positive integer. */
+  integer(name: string, otherwise?: number): number;
+  /** A finite number above 0. */
+  positive(name: string, otherwise?: number): number;
+  /** true or false; false if it is not there. */
+  flag(name: string, otherwise?: boolean): boolean;
+  /** A field that has only one value that is supported. */
+  same(name: string, expected: string | number | boolean): void;
+}
+
+/**
+ * @param where how messages call the object
+ * @throws ConfigError kind `config-schema` (or `unsupported-model` from `same`), naming the field
+ */
+export function fieldsOf(json: ConfigJson, where: string): ConfigFields {
+  const refuse = (name: string, expected: string, kind = "config-schema"): never => {
+    throw new ConfigError(`${where}: ${name} is ${JSON.stringify(json[name])}, expected ${expected}`, { kind });
+  };
+  const number = (name: string, otherwise: number | undefined, holds: (x: number) => boolean, expected: string): number => {
+    const value = json[name] ?? otherwise;
+    return typeof value === "number" && holds(value) ? value : refuse(name, expected);
+  };
+  return {
+    integer: (name, otherwise) => number(name, otherwise, (x) => Number.isSafeInteger(x) && x > 0, "a positive integer"),
+    positive: (name, otherwise) => number(name, otherwise, (x) => Number.isFinite(x) && x > 0, "a number above 0"),
+    flag(name, otherwise = false) {
+      const value = json[name] ?? otherwise;
+      return typeof value === "boolean" ? value : refuse(name, "true or false");
+    },
+    same(name, expected) {
+      if ((json[name] ?? expected) !== expected) refuse(name, JSON.stringify(expected), "unsupported-model");
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { loadPretrained } from "./load-pretrained.js";
