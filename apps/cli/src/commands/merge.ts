@@ -86,7 +86,7 @@ function resultText(files: readonly WrittenFile[], out: string, plan: { changed:
 /** What was done to each tensor, with the hash of its new bytes and how far it moved. */
 async function writeReport(path: string, prepared: Prepared, files: readonly WrittenFile[], out: string): Promise<void> {
   const { describeTensors } = await import("../merge/report.js");
-  writeFileAtomic(path, `${JSON.stringify({ files, tensors: await describeTensors(prepared, out) }, null, 2)}\n`);
+  await writeFileAtomic(path, `${JSON.stringify({ files, tensors: await describeTensors(prepared, out) }, null, 2)}\n`);
 }
 
 export const merge: Command<MergeFlags> = ([base], flags, context) => writeMerged(base!, flags, context, false);

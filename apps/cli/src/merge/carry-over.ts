@@ -14,8 +14,8 @@ const MAX_DEPTH = 3;
 const DTYPE_NAMES = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
 
 /** Copies config, tokenizer and the like beside the merged weights; the config says what has changed. */
-export function carryOver(prepared: Prepared, options: MergeOptions, out: string): void {
-  copyFolder(prepared.folder, out, 0);
+export async function carryOver(prepared: Prepared, options: MergeOptions, out: string): Promise<void> {
+  await copyFolder(prepared.folder, out, 0);
   const file = join(prepared.folder, "config.json");
   const changes: [string, unknown][] = [];
   if (prepared.untied) changes.push(["tie_word_embeddings", false]);
@@ -24,10 +24,10 @@ export function carryOver(prepared: Prepared, options: MergeOptions, out: string
   const name = options.dtype && DTYPE_NAMES[options.dtype as keyof typeof DTYPE_NAMES];
   if (name) changes.push(["torch_dtype" in config ? "torch_dtype" : "dtype", name]);
   const changed = changes.filter(([key, value]) => config[key] !== value);
-  if (changed.length > 0) writeFileAtomic(join(out, "config.json"), `${JSON.stringify({ ...config, ...Object.fromEntries(changed) }, null, 2)}\n`);
+  if (changed.length > 0) await writeFileAtomic(join(out, "config.json"), `${JSON.stringify({ ...config, ...Object.fromEntries(changed) }, null, 2)}\n`);
 }
 
-function copyFolder(from: string, to: string, depth: number): void {
+async function copyFolder(from: string, to: string, depth: number): Promise<void> {
   for (const name of readdirSync(from)) {
     if (name.startsWith(".") || WEIGHTS.test(name)) continue;
     const source = join(from, name);
@@ -37,7 +37,7 @@ function copyFolder(from: string, to: string, depth: number): void {
       // Folders of other runtimes' weights (onnx, openvino) stay behind.
       if (files.some((f) => WEIGHTS.test(f) && !f.endsWith("index.json"))) continue;
       mkdirSync(join(to, name), { recursive: true });
-      copyFolder(source, join(to, name), depth + 1);
-    } else if (stat?.isFile() && stat.size <= MAX_BYTES) writeFileAtomic(join(to, name), readFileSync(source));
+      await copyFolder(source, join(to, name), depth + 1);
+    } else if (stat?.isFile() && stat.size <= MAX_BYTES) await writeFileAtomic(join(to, name), readFileSync(source));
   }
 }

@@ -9,7 +9,8 @@ import { CancelledError, ConfigError, IoError, WeftError, type WeftErrorCode } f
 import type { MergeOptions } from "./options.js";
 import type { Prepared } from "./prepare.js";
 import { carryOver } from "./carry-over.js";
-import { FIRST_FILE, STOP, type WorkerInput, type WorkerMessage } from "./worker-protocol.js";
+import { FileFinisher } from "./file-finisher.js";
+import { STOP, type WorkerInput, type WorkerMessage } from "./worker-protocol.js";
 import { listWork } from "./work.js";
 
 export interface RunOptions {
@@ -97,14 +98,11 @@ export async function runMerge(prepared: Prepared, options: MergeOptions, run: R
       file.writeAt(header, 0);
     }
     await runWorkers(prepared, options, run, outputs, (i, sha256) => {
-      outputs[i]!.commit();
       journal.add({ file: prepared.files[i]!.name, size: prepared.files[i]!.size, sha256 });
       finished.set(i, sha256);
     });
-    // Files without tensors have no work that would finish them.
-    for (const [i, file] of outputs.entries()) if (file && !finished.has(i)) throw new Error(`${prepared.files[i]!.name} was not finished`);
-    carryOver(prepared, options, run.out);
-    if (prepared.shards) writeFileAtomic(join(run.out, "model.safetensors.index.json"), indexText(prepared.shards));
+    await carryOver(prepared, options, run.out);
+    if (prepared.shards) await writeFileAtomic(join(run.out, "model.safetensors.index.json"), indexText(prepared.shards));
     journal.remove();
     complete = true;
   } finally {
@@ -120,31 +118,37 @@ export async function runMerge(prepared: Prepared, options: MergeOptions, run: R
 
 async function runWorkers(prepared: Prepared, options: MergeOptions, run: RunOptions, outputs: readonly (AtomicFile | undefined)[], onFile: (file: number, sha256: string) => void): Promise<void> {
   const work = listWork(prepared, options);
-  const shared = new SharedArrayBuffer(4 * (FIRST_FILE + prepared.files.length));
+  const finishers = outputs.map((output, i) => {
+    const own = work.filter((item) => item.file === i);
+    if (output && own.length === 0) throw new ConfigError(`${prepared.files[i]!.name} has no tensors`, { kind: "empty" });
+    return output && { first: work.indexOf(own[0]!), finisher: new FileFinisher(output, own, prepared.files[i]!) };
+  });
+  const shared = new SharedArrayBuffer(8);
   const state = new Int32Array(shared);
-  for (const item of work) state[FIRST_FILE + item.file]!++;
-  for (const [i, { name }] of prepared.files.entries()) {
-    if (state[FIRST_FILE + i] === 0 && outputs[i]) throw new ConfigError(`${name} has no tensors`, { kind: "empty" });
-  }
   const stop = (): void => void Atomics.store(state, STOP, 1);
   run.signal.addEventListener("abort", stop);
   if (run.signal.aborted) stop();
   enableRelaxedSimd();
-  const input: WorkerInput = { options, shared, temporaries: outputs.map((f) => f?.temporary ?? "") };
-  let done = 0;
+  let done = work.reduce((sum, w) => sum + (outputs[w.file] ? 0 : w.to - w.from), 0);
   let failure: Error | undefined;
-  const jobs = Math.max(1, Math.min(run.jobs, work.length));
+  const fail = (error: Error): void => {
+    failure ??= error;
+    stop();
+  };
+  const commits: Promise<void>[] = [];
+  const written = (index: number): void => {
+    const { file, from, to, tensor } = work[index]!;
+    const { first, finisher } = finishers[file]!;
+    run.onProgress((done += to - from), tensor.name);
+    if (finisher.written(index - first)) commits.push(finisher.commit().then((sha256) => onFile(file, sha256), fail));
+  };
+  const input: WorkerInput = { options, shared, temporaries: outputs.map((f) => f?.temporary ?? "") };
   const one = (): Promise<void> =>
     new Promise((resolve) => {
       const worker = new Worker(new URL("./merge-worker.js", import.meta.url), { workerData: input, resourceLimits: { maxOldGenerationSizeMb: 256 } });
-      const fail = (error: Error): void => {
-        failure ??= error;
-        stop();
-      };
       worker.on("message", (message: WorkerMessage) => {
         try {
-          if (message.kind === "progress") run.onProgress((done += message.bytes), message.tensor);
-          else if (message.kind === "file") onFile(message.file, message.sha256);
+          if (message.kind === "written") written(message.work);
           else if (message.kind === "error") fail(revive(message.error));
         } catch (error) {
           fail(error as Error);
@@ -153,7 +157,9 @@ async function runWorkers(prepared: Prepared, options: MergeOptions, run: RunOpt
       worker.on("error", fail);
       worker.on("exit", () => resolve());
     });
-  await Promise.all(Array.from({ length: jobs }, one));
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(run.jobs, work.length)) }, one));
+  await Promise.all(commits);
+  await Promise.all(finishers.map((f) => f?.finisher.close()));
   run.signal.removeEventListener("abort", stop);
   if (failure) throw failure;
   if (run.signal.aborted) throw new CancelledError("stopped; what is finished is kept, and the same command goes on from there");

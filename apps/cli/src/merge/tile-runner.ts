@@ -11,18 +11,23 @@ export interface RowTile {
   readonly stop: number;
 }
 
-/** A function of a tensor's rows, lowered, with memory for what goes in and out. */
+/** A function of a tensor's rows, lowered. */
 interface Lowered {
   readonly executable: Executable;
-  readonly input: BackendBuffer;
-  /** Undefined where the result is an input as it stands (a replaced tensor); then `alias` says which. */
-  readonly output: BackendBuffer | undefined;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  /** The input that the result is as it stands (a replaced tensor), or -1. */
   readonly alias: number;
 }
 
-/** Computes tiles of changed tensors on one engine. Plans are kept by shape; parameters are held for one tensor at a time. */
+/** Plans that are kept: enough for the shapes of one model, few enough that their scratch memory does not add up. */
+const KEPT_PLANS = 24;
+
+/** Computes tiles of changed tensors on one engine. Plans are kept by shape; parameters and tiles are held for one tensor at a time. */
 export class TileRunner {
   private readonly lowered = new Map<string, Lowered>();
+  private input: BackendBuffer | undefined;
+  private output: BackendBuffer | undefined;
   private current: { readonly name: string; readonly buffers: readonly BackendBuffer[] } | undefined;
 
   constructor(
@@ -37,11 +42,12 @@ export class TileRunner {
    */
   async run(job: TensorJob, tile: RowTile, read: (target: Uint8Array) => void, write: (bytes: Uint8Array) => void): Promise<void> {
     await this.load(job);
-    const { executable, input, output: own, alias } = this.lower(job, tile);
+    const { executable, inputBytes, outputBytes, alias } = this.lower(job, tile);
+    const input = (this.input = this.sized(this.input, inputBytes));
     const inputs = [input, ...this.current!.buffers];
-    const output = own ?? inputs[alias]!;
+    const output = alias >= 0 ? inputs[alias]! : (this.output = this.sized(this.output, outputBytes));
     read(this.backend.view(input));
-    if (own) this.backend.run(executable, inputs, [own]);
+    if (alias < 0) this.backend.run(executable, inputs, [output]);
     const dtype = toCoreDType(job.entry.dtype)!;
     if (!this.options.allowNonfinite && isFloat(dtype) && bytesPerElement(dtype) > 1) {
       const at = this.backend.firstNonFinite(output, dtype as "f32", output.bytes / bytesPerElement(dtype));
@@ -68,18 +74,30 @@ export class TileRunner {
     this.current = { name: job.name, buffers };
   }
 
+  /** A buffer of just this size: the one at hand, or another in its place. */
+  private sized(buffer: BackendBuffer | undefined, bytes: number): BackendBuffer {
+    if (buffer?.bytes === bytes) return buffer;
+    if (buffer) this.backend.free(buffer);
+    return this.backend.allocate(bytes);
+  }
+
   private lower(job: TensorJob, tile: RowTile): Lowered {
     const key = `${signature(job, this.options)} ${tile.start}-${tile.stop}`;
     let entry = this.lowered.get(key);
-    if (!entry) {
+    // Taken out and put back: the map's first plan is the one that was not used for longest.
+    if (entry) this.lowered.delete(key);
+    else {
+      const [oldest] = this.lowered.size >= KEPT_PLANS ? this.lowered : [];
+      if (oldest) {
+        oldest[1].executable.dispose();
+        this.lowered.delete(oldest[0]);
+      }
       const { input, output, parameters } = buildTile(job, tile, this.prepared, this.options)!;
       const { plan } = planGraph([output], [input, ...parameters], (call) => this.backend.claims(call));
-      const executable = this.backend.lower(plan);
-      const size = (t: Tensor): number => t.size * bytesPerElement(t.dtype);
-      const own = outputBuffers(plan).length > 0;
-      entry = { executable, input: this.backend.allocate(size(input)), output: own ? this.backend.allocate(size(output)) : undefined, alias: plan.inputs.indexOf(plan.outputs[0]!.buffer) };
-      this.lowered.set(key, entry);
+      const size = (t: Tensor): number => Math.max(1, t.size * bytesPerElement(t.dtype));
+      entry = { executable: this.backend.lower(plan), inputBytes: size(input), outputBytes: size(output), alias: outputBuffers(plan).length > 0 ? -1 : plan.inputs.indexOf(plan.outputs[0]!.buffer) };
     }
+    this.lowered.set(key, entry);
     return entry;
   }
 }

@@ -1,15 +1,13 @@
 import { closeSync, openSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { hashFile, writeAll } from "@weft/io-safetensors/node";
+import { writeAll } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { WeftError } from "@weft/tensor-core";
 import { FileSet } from "../files/file-set.js";
 import { prepareMerge } from "./prepare.js";
 import { TileRunner } from "./tile-runner.js";
-import { FIRST_FILE, NEXT, STOP, type WorkerInput, type WorkerMessage } from "./worker-protocol.js";
+import { NEXT, STOP, type WorkerInput, type WorkerMessage } from "./worker-protocol.js";
 import { listWork, type Work } from "./work.js";
-
-const REPORT_BYTES: number = 16 << 20;
 
 async function work({ options, shared, temporaries }: WorkerInput): Promise<void> {
   const state = new Int32Array(shared);
@@ -19,7 +17,6 @@ async function work({ options, shared, temporaries }: WorkerInput): Promise<void
   const open = new Map<number, number>();
   const runner = new TileRunner(await createWasmBackend({ threads: 1 }), prepared, options);
   let copyBuffer = new Uint8Array(0);
-  let unreported = 0;
 
   const write = (item: Work, bytes: Uint8Array): void => {
     let fd = open.get(item.file);
@@ -47,14 +44,8 @@ async function work({ options, shared, temporaries }: WorkerInput): Promise<void
       };
       await runner.run(job, item.rows, read, (bytes) => write(item, bytes));
     }
-    unreported += item.to - item.from;
-    if (unreported >= REPORT_BYTES) {
-      send({ kind: "progress", bytes: unreported, tensor: job.name });
-      unreported = 0;
-    }
-    if (Atomics.sub(state, FIRST_FILE + item.file, 1) === 1) send({ kind: "file", file: item.file, sha256: await hashFile(temporaries[item.file]!) });
+    send({ kind: "written", work: next });
   }
-  if (unreported > 0) send({ kind: "progress", bytes: unreported, tensor: "" });
   for (const fd of open.values()) closeSync(fd);
   await files.close();
   await prepared.close();

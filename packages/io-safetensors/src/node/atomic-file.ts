@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, ftruncateSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsync, fsyncSync, ftruncateSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { ioError } from "./file-bytes.js";
+
+const fsyncLater = promisify(fsync);
 
 /** `.<name>.<pid>.<random>.tmp`: hidden, never a shard's name, and its owner can be looked up. */
 const TEMPORARY = /^\.(.+)\.(\d+)\.[0-9a-f]{12}\.tmp$/;
@@ -43,10 +46,19 @@ export class AtomicFile {
     writeAll(this.fd, bytes, offset, this.path);
   }
 
-  /** Gives the file its name. */
-  commit(): void {
+  /** Sends what was written so far to the disk, without blocking. */
+  async sync(): Promise<void> {
     try {
-      fsyncSync(this.fd);
+      await fsyncLater(this.fd);
+    } catch (error) {
+      throw ioError(error, this.path, "write");
+    }
+  }
+
+  /** Gives the file its name, once it is on the disk. */
+  async commit(): Promise<void> {
+    await this.sync();
+    try {
       closeSync(this.fd);
       this.open = false;
       renameSync(this.temporary, this.path);
@@ -76,11 +88,11 @@ export function writeAll(fd: number, bytes: Uint8Array, offset: number, file: st
 }
 
 /** A whole small file, atomically. */
-export function writeFileAtomic(path: string, content: string | Uint8Array): void {
+export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
   const file = new AtomicFile(path);
   try {
     file.writeAt(typeof content === "string" ? new TextEncoder().encode(content) : content, 0);
-    file.commit();
+    await file.commit();
   } catch (error) {
     file.abort();
     throw error;

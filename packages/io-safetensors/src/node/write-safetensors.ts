@@ -36,7 +36,7 @@ export async function writeSafetensorsFile(path: string, tensors: Iterable<Tenso
       }
       if (done !== bytes) throw new FormatError(`tensor ${JSON.stringify(name)}: its data is ${done} bytes, expected ${bytes}`, { kind: "size-mismatch", tensor: name });
     }
-    file.commit();
+    await file.commit();
   } catch (error) {
     file.abort();
     throw error;
@@ -54,6 +54,6 @@ export async function writeSafetensors(folder: string, tensors: Iterable<TensorD
   }
   removeStale(folder);
   for (const [file, entries] of shards) await writeSafetensorsFile(join(folder, file), entries.map(({ name }) => list.get(name)!), options);
-  if (shards.size > 1) writeFileAtomic(join(folder, "model.safetensors.index.json"), indexText(shards));
+  if (shards.size > 1) await writeFileAtomic(join(folder, "model.safetensors.index.json"), indexText(shards));
 }
 
