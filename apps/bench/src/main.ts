@@ -1,0 +1,1 @@
+process.stdout.write("usage: bench <suite…> [--json FILE]\n");

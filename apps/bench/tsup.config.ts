@@ -1,0 +1,3 @@
+import { defineConfig } from "tsup";
+
+export default defineConfig({ entry: { bench: "src/main.ts" }, format: "esm", target: "node20", platform: "node", clean: ["dist/*.js"], noExternal: [/^@weft\//] });
