@@ -86,8 +86,10 @@ export function failureJson({ kind, message, file, tensor, hint }: Failure): { e
   return { error: { kind, message, ...(file !== undefined && { file }), ...(tensor !== undefined && { tensor }), ...(hint !== undefined && { hint }) } };
 }
 
+const oneLine = (text: string): string => printable(text.replace(/\s*\n\s*/g, "; "), 2000);
+
 /** One line, then what to do. File and tensor are put in front where the message does not name them. */
 export function failureText({ message, file, tensor, hint }: Failure): string {
   const where = [file, tensor].filter((part): part is string => part !== undefined && !message.includes(part)).map((part) => `${printable(part)}: `);
-  return `error: ${where.join("")}${printable(message, 2000)}\n${hint === undefined ? "" : `  hint: ${printable(hint, 2000)}\n`}`;
+  return `error: ${where.join("")}${oneLine(message)}\n${hint === undefined ? "" : `  hint: ${oneLine(hint)}\n`}`;
 }

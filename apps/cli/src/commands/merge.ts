@@ -1,20 +1,23 @@
+import { writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { availableParallelism } from "node:os";
+import { CancelledError } from "@weft/tensor-core";
+import { ioError, writeFileAtomic } from "@weft/io-safetensors/node";
 import { describeReport } from "@weft/registry";
-import { writeFileAtomic } from "@weft/io-safetensors/node";
-import type { DType } from "@weft/tensor-core";
+import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import { type Command, type Context, EXIT } from "../context.js";
-import { type MergeOptions, parseAdapterArgument, tileBytesFor } from "../merge/options.js";
-import { type Prepared, prepareMerge } from "../merge/prepare.js";
-import { runMerge, type WrittenFile } from "../merge/run-merge.js";
-import { isCopy } from "../merge/work.js";
+import { isCopy, type ItemResult } from "../merge/item.js";
+import { OutputFolder } from "../merge/output-folder.js";
+import { type MergeSettings, prepareMerge, type Prepared } from "../merge/prepare.js";
+import { planMemory, runWorkers } from "../merge/run-workers.js";
+import { folderOf, type SideFile, sideFiles, writeSideFiles } from "../merge/side-files.js";
 import { formatBytes } from "../output.js";
 import { formatSeconds, Progress } from "../progress.js";
 
-/** Options of `merge`, `verify` and `unmerge` as commander gives them. */
-export interface MergeFlags {
+export interface MergeOptions {
   readonly adapter: readonly string[];
   readonly out: string;
-  readonly dtype?: DType;
+  readonly dtype?: "f32" | "f16" | "bf16";
   readonly maxMemory: number;
   readonly maxShardSize?: number;
   readonly safe?: boolean;
@@ -23,70 +26,124 @@ export interface MergeFlags {
   readonly report?: string;
 }
 
-/** Threads for a merge: cores, but no more than 8, where memory bandwidth is used up. */
-export function jobsOf({ options }: Context): number {
-  return options.jobs ?? Math.min(8, availableParallelism());
+/** `weft merge BASE -a ADAPTER[:scale] … -o OUT`. */
+export const merge: Command<MergeOptions> = ([base], options, context) => runMerge({ ...settingsOf(base!, options), unmerge: false }, options, context, "merge");
+
+export function settingsOf(base: string, { adapter, dtype, safe, untie, maxShardSize }: Pick<MergeOptions, "adapter" | "dtype" | "safe" | "untie" | "maxShardSize">): MergeSettings {
+  return { base, adapters: adapter, dtype, rounding: safe ? "twice" : "once", unmerge: false, untie: untie ?? true, maxShardSize };
 }
 
-export function mergeOptions(base: string, flags: MergeFlags, jobs: number, reverse: boolean): MergeOptions {
-  return {
-    base,
-    adapters: flags.adapter.map(parseAdapterArgument),
-    dtype: flags.dtype,
-    safe: flags.safe ?? false,
-    untie: flags.untie ?? true,
-    maxShardSize: flags.maxShardSize,
-    allowNonfinite: flags.allowNonfinite ?? false,
-    reverse,
-    tileBytes: tileBytesFor(flags.maxMemory, jobs),
-  };
+/** Threads and tile size of a run. */
+export function resourcesOf(prepared: Prepared, maxMemory: number, { options }: Context): { readonly jobs: number; readonly tileBytes: number } {
+  const factors = Math.max(0, ...prepared.plan.items.map(({ steps }) => steps.reduce((sum, { params }) => sum + Object.values(params).reduce((n, p) => n + p.bytes, 0), 0)));
+  return planMemory(maxMemory, options.jobs ?? Math.min(8, availableParallelism()), factors);
 }
 
-/** Writes a checkpoint with adapters merged in, or (`reverse`) taken out. */
-export async function writeMerged(base: string, flags: MergeFlags, context: Context, reverse: boolean): Promise<number> {
-  const { out } = context;
+export async function runMerge(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
   const started = performance.now();
-  const jobs = jobsOf(context);
-  const options = mergeOptions(base, flags, jobs, reverse);
-  const prepared = await prepareMerge(options);
+  const prepared = await prepareMerge(settings);
   try {
-    for (const warning of prepared.warnings) out.warn(warning);
-    prepared.reports.forEach((report, i) => out.note(`${flags.adapter[i]}: ${describeReport(report).join("\n  ")}`));
-    if (prepared.untied) out.note("the embeddings were tied and only one of them changes: both are written, tie_word_embeddings becomes false (--no-untie changes both)");
-    if (reverse) out.note("unmerging rounds in the weights' dtype; in bf16 and f16 the result is near the original base, not equal to it");
-    const bytes = prepared.files.reduce((sum, f) => sum + f.size, 0);
-    const plan = summary(prepared);
+    const { plan } = prepared;
+    const resources = resourcesOf(prepared, options.maxMemory, context);
+    describe(prepared, settings, resources, context, verb);
+    const side = sideFiles(folderOf(prepared.base.location), prepared.edit, prepared.tokenizer);
+    const summary = { out: options.out, files: plan.shards.map(({ file, layout }) => ({ name: file, bytes: layout.size })), tensors: plan.items.length, merged: plan.items.filter((item) => item.steps.length > 0).length, bytes: plan.bytes, notices: prepared.notices };
     if (context.options.dryRun) {
-      out.result({ dryRun: true, bytes, ...plan, files: prepared.files.map(({ name, size }) => ({ name, bytes: size })), tileBytes: options.tileBytes, jobs }, () => `would write ${prepared.files.length} file(s), ${formatBytes(bytes)}: ${plan.changed} tensors changed, ${plan.copied} copied`);
+      context.out.result({ dryRun: true, ...summary, ...resources }, () => [...plan.shards.map(({ file, layout }) => `would write ${join(options.out, file)}  ${formatBytes(layout.size)}`), `${resources.jobs} threads, tiles of ${formatBytes(resources.tileBytes)}`].join("\n"));
       return EXIT.done;
     }
-    const progress = new Progress(out, reverse ? "unmerge" : "merge", bytes);
-    const files = await runMerge(prepared, options, { out: flags.out, jobs, force: context.options.force, signal: context.signal, onProgress: (done, tensor) => progress.update(done, tensor) }).finally(() => progress.end());
-    if (flags.report) await writeReport(flags.report, prepared, files, flags.out);
+    const { results, digests, resumed } = await write(prepared, side, options, resources, context, verb);
     const seconds = (performance.now() - started) / 1000;
     const peak = process.resourceUsage().maxRSS * 1024;
-    out.result({ out: flags.out, bytes, seconds: Number(seconds.toFixed(3)), peakRss: peak, ...plan, files }, () => resultText(files, flags.out, plan, seconds, peak));
+    if (options.report !== undefined) writeReport(options.report, prepared, results, digests);
+    context.out.result({ ...summary, resumed, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () => {
+      const files = plan.shards.map(({ file, layout }) => `✓ ${join(options.out, file)}  ${formatBytes(layout.size)}`);
+      return [...files, `${summary.merged} of ${plan.items.length} tensors ${verb}d in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`].join("\n");
+    });
     return EXIT.done;
   } finally {
     await prepared.close();
   }
 }
 
-function summary({ files }: Prepared): { changed: number; copied: number } {
-  const jobs = files.flatMap((f) => f.tensors.map((t) => t.job));
-  const copied = jobs.filter(isCopy).length;
-  return { changed: jobs.length - copied, copied };
+function describe({ adapters, reports, plan, notices }: Prepared, settings: MergeSettings, { jobs }: { readonly jobs: number }, { out }: Context, verb: string): void {
+  for (const [i, { path, adapter, scale }] of adapters.entries()) {
+    const { r, loraAlpha } = adapter.config.values as { r?: number; loraAlpha?: number };
+    const numbers = typeof r === "number" ? ` r${r} α${loraAlpha}` : "";
+    for (const line of describeReport(reports[i]!)) out.note(`${basename(path)} (${adapter.method}${numbers}${scale === 1 ? "" : ` × ${scale}`}): ${line}`);
+  }
+  for (const notice of notices) out.warn(notice);
+  out.note(`${verb} ${settings.base}: ${plan.shards.length} ${plan.shards.length === 1 ? "file" : "files"}, ${formatBytes(plan.bytes)}, ${jobs} ${jobs === 1 ? "thread" : "threads"}`);
 }
 
-function resultText(files: readonly WrittenFile[], out: string, plan: { changed: number; copied: number }, seconds: number, peak: number): string {
-  const lines = files.map(({ name, bytes, sha256 }) => `✓ ${out}/${name}  ${formatBytes(bytes)}  sha256 ${sha256}`);
-  return [...lines, `${plan.changed} tensors changed, ${plan.copied} copied in ${formatSeconds(seconds)}, peak ${formatBytes(peak)}`].join("\n");
+async function write(prepared: Prepared, side: readonly SideFile[], options: MergeOptions, resources: { readonly jobs: number; readonly tileBytes: number }, { options: { force }, out, signal }: Context, verb: string): Promise<{ results: Map<string, ItemResult>; digests: Map<string, string>; resumed: number }> {
+  const { plan } = prepared;
+  const folder = new OutputFolder(options.out, plan, side.map(({ name }) => name), { force, job: prepared.job, inputs: prepared.inputs });
+  const results = new Map<string, ItemResult>();
+  const digests = new Map<string, string>();
+  const progress = new Progress(out, verb, plan.bytes);
+  const resumed = folder.finished.size;
+  try {
+    const outputs = folder.begin();
+    for (const { name } of side) folder.note(name);
+    await writeSideFiles(side, options.out);
+    const items = plan.items.filter(({ shard }) => !folder.finished.has(shard));
+    const open = new Map<number, number>();
+    for (const { shard } of items) open.set(shard, (open.get(shard) ?? 0) + 1);
+    const hashes = new Map<string, string>();
+    enableRelaxedSimd();
+    await runWorkers({
+      items,
+      outputs,
+      ...resources,
+      allowNonFinite: options.allowNonfinite ?? false,
+      stats: options.report !== undefined,
+      signal,
+      async onItem(index, result) {
+        const { name, shard } = items[index]!;
+        results.set(name, result);
+        hashes.set(name, result.sha256);
+        open.set(shard, open.get(shard)! - 1);
+        if (open.get(shard) === 0) digests.set(plan.shards[shard]!.file, await folder.commit(shard, hashes));
+      },
+      onProgress: (bytes) => progress.update(bytes),
+    });
+    // A file without tensors has no item that would complete it.
+    for (const [i, { layout }] of plan.shards.entries()) if (layout.tensors.length === 0 && !folder.finished.has(i)) await folder.commit(i, hashes);
+    if (plan.index) {
+      folder.note(plan.index.name);
+      await writeFileAtomic(join(options.out, plan.index.name), plan.index.text);
+    }
+    if (signal.aborted) throw new CancelledError("stopped");
+    folder.finish();
+    return { results, digests, resumed };
+  } catch (error) {
+    // Stopped on request: finished files stay, so that the same command goes on from there.
+    folder.abandon(!(error instanceof CancelledError));
+    throw error instanceof CancelledError ? new CancelledError("stopped", { hint: "the same command goes on from the files that are finished" }) : error;
+  } finally {
+    progress.end();
+  }
 }
 
-/** What was done to each tensor, with the hash of its new bytes and how far it moved. */
-async function writeReport(path: string, prepared: Prepared, files: readonly WrittenFile[], out: string): Promise<void> {
-  const { describeTensors } = await import("../merge/report.js");
-  await writeFileAtomic(path, `${JSON.stringify({ files, tensors: await describeTensors(prepared, out) }, null, 2)}\n`);
+/** JSON with every tensor: what was done, how large the change is, what rounding cost, and its hash. */
+function writeReport(file: string, { plan, adapters, reports, notices }: Prepared, results: ReadonlyMap<string, ItemResult>, digests: ReadonlyMap<string, string>): void {
+  const six = (x: number): number => Number(x.toPrecision(6));
+  const tensors = plan.items.map((item) => {
+    const result = results.get(item.name);
+    const what = item.steps.length > 0 ? "merged" : item.patches.length > 0 ? "rows-replaced" : isCopy(item) ? "copied" : "converted";
+    const { change } = result ?? {};
+    return { name: item.name, what, dtype: item.dtype, shape: item.shape, file: plan.shards[item.shard]!.file, ...(result ? { sha256: result.sha256 } : { resumed: true }), ...(change && { maxAbsChange: six(change.maxAbs), changeNorm: six(change.norm), maxRoundingError: six(change.rounding) }) };
+  });
+  const report = {
+    adapters: adapters.map(({ path, adapter, scale }, i) => ({ path, method: adapter.method, scale, modules: reports[i]!.matched.length, replaced: reports[i]!.replaced.map(({ name, change }) => ({ name, change })), unused: reports[i]!.unused.map(({ name }) => name) })),
+    notices,
+    shards: plan.shards.map(({ file, layout }) => ({ file, bytes: layout.size, digest: digests.get(file) ?? null })),
+    tensors,
+  };
+  try {
+    writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
+  } catch (error) {
+    throw ioError(error, file, "write");
+  }
 }
-
-export const merge: Command<MergeFlags> = ([base], flags, context) => writeMerged(base!, flags, context, false);

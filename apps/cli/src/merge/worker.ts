@@ -1,67 +1,74 @@
-import { closeSync, openSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { writeAll } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
-import { WeftError } from "@weft/tensor-core";
 import { FileSet } from "../files/file-set.js";
-import { prepareMerge } from "./prepare.js";
-import { TileRunner } from "./tile-runner.js";
-import { NEXT, STOP, type WorkerInput, type WorkerMessage } from "./worker-protocol.js";
-import { listWork, type Work } from "./work.js";
+import { DirectFile } from "./direct-file.js";
+import { TileEngine } from "./engine.js";
+import type { Item } from "./item.js";
+import { type Job, processItem, type Sink, TileMemory } from "./process-item.js";
+import { packError } from "./thread-errors.js";
+import { VerifySink } from "./verify-sink.js";
 
-async function work({ options, shared, temporaries }: WorkerInput): Promise<void> {
-  const state = new Int32Array(shared);
-  const prepared = await prepareMerge(options);
-  const list = listWork(prepared, options);
-  const files = new FileSet();
-  const open = new Map<number, number>();
-  const runner = new TileRunner(await createWasmBackend({ threads: 1 }), prepared, options);
-  let copyBuffer = new Uint8Array(0);
-
-  const write = (item: Work, bytes: Uint8Array): void => {
-    let fd = open.get(item.file);
-    if (fd === undefined) open.set(item.file, (fd = openSync(temporaries[item.file]!, "r+")));
-    writeAll(fd, bytes, item.tensor.offset + item.from, prepared.files[item.file]!.name);
-  };
-
-  for (;;) {
-    const next = Atomics.add(state, NEXT, 1);
-    if (next >= list.length || Atomics.load(state, STOP) !== 0) break;
-    const item = list[next]!;
-    if (temporaries[item.file] === "") continue;
-    const { job } = item.tensor;
-    if (!item.rows) {
-      if (copyBuffer.byteLength < item.to - item.from) copyBuffer = new Uint8Array(item.to - item.from);
-      const piece = copyBuffer.subarray(0, item.to - item.from);
-      files.readInto(job.source!.file, piece, job.source!.offset + item.from);
-      write(item, piece);
-    } else {
-      const { start, stop } = item.rows;
-      const read = (target: Uint8Array): void => {
-        if (!job.source) return;
-        const rowBytes = job.source.shape.length === 0 ? job.source.bytes : job.source.bytes / job.source.shape[0]!;
-        files.readInto(job.source.file, target.subarray(0, Math.min(target.byteLength, (stop - start) * rowBytes)), job.source.offset + start * rowBytes);
-      };
-      await runner.run(job, item.rows, read, (bytes) => write(item, bytes));
-    }
-    send({ kind: "written", work: next });
-  }
-  for (const fd of open.values()) closeSync(fd);
-  await files.close();
-  await prepared.close();
+/** What a worker thread is started with. */
+export interface WorkerInput {
+  readonly items: readonly Item[];
+  /** Where each output file is written, and what messages call it. */
+  readonly outputs: readonly { readonly path: string; readonly name: string }[];
+  /** Per item where a tensor lies that the result is compared with, instead of writing it. */
+  readonly compareWith?: readonly { readonly file: string; readonly offset: number }[];
+  readonly tileBytes: number;
+  readonly allowNonFinite: boolean;
+  readonly stats: boolean;
+  /** 0: next item; 1: not 0 once the job is to stop. */
+  readonly control: Int32Array;
+  /** Bytes finished by all workers. */
+  readonly done: BigInt64Array;
 }
 
-function send(message: WorkerMessage): void {
-  parentPort!.postMessage(message);
+/** Takes items from the shared counter until there are none, on an engine of one thread. */
+async function work(input: WorkerInput): Promise<void> {
+  const { items, outputs, control, done } = input;
+  const backend = await createWasmBackend({ threads: 1 });
+  const files = new FileSet();
+  const opened = new Map<number, DirectFile>();
+  const writer: Sink = {
+    write({ shard, offset }, memory, start, length, at) {
+      let file = opened.get(shard);
+      if (!file) opened.set(shard, (file = new DirectFile(outputs[shard]!.path, outputs[shard]!.name)));
+      return file.write(memory, start, length, offset + at);
+    },
+  };
+  const verifier = input.compareWith && new VerifySink(files, input.compareWith, items);
+  const engine = new TileEngine(backend, input.stats);
+  const memory = new TileMemory(backend);
+  const job: Job = {
+    backend,
+    engine,
+    files,
+    sink: verifier ?? writer,
+    tileBytes: input.tileBytes,
+    allowNonFinite: input.allowNonFinite,
+    stats: input.stats,
+    stopped: () => Atomics.load(control, 1) !== 0,
+    progress: (bytes) => void Atomics.add(done, 0, BigInt(bytes)),
+  };
+  try {
+    for (;;) {
+      const index = Atomics.add(control, 0, 1);
+      if (index >= items.length || job.stopped()) break;
+      const result = await processItem(items[index]!, job, memory);
+      parentPort!.postMessage({ index, result, ...(verifier && { difference: verifier.take(index) }) });
+    }
+  } finally {
+    await memory.idle().catch(() => {});
+    for (const file of opened.values()) file.close();
+    await files.close();
+    backend.dispose();
+  }
 }
 
 try {
   await work(workerData as WorkerInput);
-  send({ kind: "done" });
+  parentPort!.postMessage({ finished: true });
 } catch (error) {
-  Atomics.store(new Int32Array((workerData as WorkerInput).shared), STOP, 1);
-  const e = error instanceof Error ? error : new Error(String(error));
-  const known = e instanceof WeftError ? { code: e.code, kind: e.kind, file: e.file, tensor: e.tensor, hint: e.hint } : { code: "", kind: "internal" };
-  const cause = (e.cause ?? e) as { code?: unknown };
-  send({ kind: "error", error: { ...known, message: e.message, stack: e.stack, system: typeof cause.code === "string" ? cause.code : undefined } });
+  parentPort!.postMessage({ error: packError(error) });
 }

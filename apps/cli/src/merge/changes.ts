@@ -1,0 +1,125 @@
+import { CapabilityError, ConfigError, type Rounding, ShapeError } from "@weft/tensor-core";
+import type { WeightSource } from "@weft/io-safetensors";
+import { type AdapterTensor, assertMatch, matchAdapter, type MatchedModule, type MatchReport, type OpenedAdapter } from "@weft/registry";
+import type { RowPatch, Step, Stored } from "./item.js";
+
+/** What the adapters do to one tensor of the base. */
+export interface Change {
+  /** Its own version of the tensor, from the last adapter that has one. */
+  replacement?: Stored;
+  /** The base does not have this tensor. */
+  added: boolean;
+  /** Its rows are more or fewer than the base's. */
+  resized: boolean;
+  steps: Step[];
+  patches: RowPatch[];
+}
+
+/** An adapter with the user's factor. */
+export interface ScaledAdapter {
+  readonly path: string;
+  readonly adapter: OpenedAdapter;
+  readonly scale: number;
+}
+
+export interface ChangeOptions {
+  readonly rounding: Rounding;
+  /** Take the effect out instead. */
+  readonly unmerge: boolean;
+}
+
+type Values = { readonly [field: string]: unknown };
+
+/** Config fields that make an adapter something that no change of weights can stand for, and why. */
+const UNMERGEABLE: readonly (readonly [field: string, why: string])[] = [
+  ["aloraInvocationTokens", "aLoRA acts only behind its invocation tokens"],
+  ["useQalora", "QALoRA pools its input"],
+  ["useBdlora", "block-diagonal LoRA has factors of another layout"],
+  ["kasaConfig", "KaSA truncates the base weight first"],
+  ["arrowConfig", "Arrow routes between adapters token by token"],
+  ["montecloraConfig", "MonteCLoRA draws weights at random"],
+  ["layerReplication", "the adapter repeats layers of the base"],
+];
+
+/** Initialisations that also change the base weight; the adapter's file alone does not say how it was. */
+const CHANGES_BASE = /^(pissa|olora|corda|lora_ga|loftq)/;
+
+function refuseUnmergeable({ path, adapter }: ScaledAdapter): void {
+  const values = adapter.config.values as Values;
+  const found = UNMERGEABLE.find(([field]) => values[field] !== null && values[field] !== undefined && values[field] !== false);
+  const file = `${path}/adapter_config.json`;
+  if (found) throw new CapabilityError(`${path}: this adapter cannot be merged: ${found[1]}`, { kind: "not-mergeable", file, hint: "keep it unmerged" });
+  const init = values.initLoraWeights;
+  if (typeof init === "string" && CHANGES_BASE.test(init)) {
+    throw new CapabilityError(`${path}: init_lora_weights is "${init}", which changed the base weight before training`, { kind: "base-changed-by-init", file, hint: "save it with PEFT's path_initial_model_for_weight_conversion, which gives an ordinary LoRA" });
+  }
+}
+
+/** Matches every adapter and collects what they do, by tensor name. @throws MatchError, ShapeError, ConfigError, CapabilityError */
+export async function collectChanges(base: WeightSource, adapters: readonly ScaledAdapter[], options: ChangeOptions): Promise<{ readonly changes: ReadonlyMap<string, Change>; readonly reports: readonly MatchReport[] }> {
+  const changes = new Map<string, Change>();
+  const reports: MatchReport[] = [];
+  for (const scaled of adapters) {
+    refuseUnmergeable(scaled);
+    const report = matchAdapter(scaled.adapter, base);
+    assertMatch(report, scaled.adapter);
+    reports.push(report);
+    addChanges(changes, scaled, report, options);
+  }
+  return { changes, reports };
+}
+
+function addChanges(changes: Map<string, Change>, scaled: ScaledAdapter, report: MatchReport, options: ChangeOptions): void {
+  const { adapter } = scaled;
+  const of = (name: string): Change => {
+    const change = changes.get(name) ?? { added: false, resized: false, steps: [], patches: [] };
+    changes.set(name, change);
+    return change;
+  };
+  const lost = options.unmerge ? (report.replaced.find(({ tensor }) => !isSavedEmbedding(adapter, tensor))?.name ?? report.tokens[0]?.weight) : undefined;
+  if (lost !== undefined) throw new CapabilityError(`${scaled.path}: the adapter replaced ${lost}; what was there before is not in the merged checkpoint`, { kind: "not-unmergeable", tensor: lost, file: scaled.path, hint: "keep the base checkpoint" });
+  for (const { name, tensor, change } of options.unmerge ? [] : report.replaced) Object.assign(of(name), { replacement: stored(adapter, tensor), added: change === "added", resized: change === "resized", steps: [], patches: [] });
+  for (const module of report.matched) {
+    const step = stepOf(scaled, module, options);
+    of(module.weight).steps.push({ ...step, kind: options.unmerge ? "unmerge" : "weight" });
+    if (!("bias" in step.params)) continue;
+    if (options.unmerge) throw new CapabilityError(`${module.path}: lora_bias is not taken out of a merged bias`, { kind: "not-unmergeable", tensor: module.path, hint: "keep the base checkpoint" });
+    if (module.bias === undefined) throw new CapabilityError(`${module.path}: the adapter has a bias (lora_bias), but the base layer has none to merge it into`, { kind: "no-bias", tensor: module.path, file: scaled.path });
+    of(module.bias).steps.push({ ...step, kind: "bias" });
+  }
+  for (const { weight, tensor } of report.tokens) of(weight).patches.push({ indices: tokenIndices(adapter, weight, tensor), rows: stored(adapter, tensor) });
+}
+
+const isSavedEmbedding = (adapter: OpenedAdapter, tensor: AdapterTensor): boolean => [...adapter.embeddings.values()].includes(tensor);
+
+function stepOf({ path, adapter, scale }: ScaledAdapter, module: MatchedModule, { rounding }: ChangeOptions): Omit<Step, "kind"> {
+  const { layer } = module;
+  if (!layer) throw new CapabilityError(`${module.weight}: ${adapter.method} cannot be merged into this weight; the method is not supported, or the base is quantised`, { kind: "unsupported-method", tensor: module.weight, file: path });
+  if (layer.conv && layer.conv.groups > 1) throw new CapabilityError(`${module.weight}: LoRA on a grouped convolution has no ΔW`, { kind: "not-mergeable", tensor: module.weight, file: path, hint: "keep the adapter unmerged" });
+  const params = Object.fromEntries([...module.tensors].map(([name, tensor]) => [name, stored(adapter, tensor)]));
+  return { method: adapter.method, config: { ...module.config }, layer, scale, rounding, params };
+}
+
+export function stored(adapter: OpenedAdapter, { name }: AdapterTensor): Stored {
+  const { file, offset, bytes, dtype, shape } = adapter.weights.info(name);
+  return { file, offset, bytes, dtype, shape };
+}
+
+/** The rows that trained tokens replace, as the config lists them. */
+function tokenIndices(adapter: OpenedAdapter, weight: string, tensor: AdapterTensor): number[] {
+  const field = (adapter.config.values as Values).trainableTokenIndices ?? adapter.config.unknown.get("token_indices");
+  const path = weight.replace(/\.weight$/, "");
+  const listed = Array.isArray(field) ? (field as unknown[]) : Object.entries((field ?? {}) as { [name: string]: unknown[] }).find(([key]) => path === key || path.endsWith(`.${key}`))?.[1];
+  if (!listed || listed.length !== tensor.shape[0] || !listed.every((i) => Number.isInteger(i) && (i as number) >= 0)) {
+    throw new ConfigError(`${path}: the file holds ${tensor.shape[0]} trained tokens, the config lists ${listed?.length ?? "none"}`, { kind: "config-mismatch", tensor: tensor.name });
+  }
+  return listed as number[];
+}
+
+/** Checks that patched rows lie in the tensor. */
+export function checkPatches(name: string, rows: number, patches: readonly RowPatch[]): void {
+  for (const { indices } of patches) {
+    const outside = indices.find((i) => i >= rows);
+    if (outside !== undefined) throw new ShapeError(`${name}: the adapter replaces row ${outside}, the embedding has ${rows}`, { kind: "shape-mismatch", tensor: name });
+  }
+}

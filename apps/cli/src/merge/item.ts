@@ -1,0 +1,67 @@
+import type { SafetensorsDType } from "@weft/io-safetensors";
+import type { LayerSpec, Rounding } from "@weft/tensor-core";
+
+/** Data of a tensor in a file. */
+export interface Stored {
+  readonly file: string;
+  /** From the beginning of the file. */
+  readonly offset: number;
+  readonly bytes: number;
+  readonly dtype: SafetensorsDType;
+  readonly shape: readonly number[];
+}
+
+/** One adapter's effect on one tensor. Plain data, so that worker threads can be handed it. */
+export interface Step {
+  /** `peft_type`. */
+  readonly method: string;
+  readonly config: object;
+  readonly layer: LayerSpec;
+  /** The user's factor. */
+  readonly scale: number;
+  readonly rounding: Rounding;
+  /** `bias`: the tensor is the layer's bias. `unmerge`: the effect is taken out. */
+  readonly kind: "weight" | "bias" | "unmerge";
+  /** By the method's parameter names. */
+  readonly params: { readonly [name: string]: Stored };
+}
+
+/** Rows of a tensor that are replaced after all steps. */
+export interface RowPatch {
+  readonly indices: readonly number[];
+  readonly rows: Stored;
+}
+
+/** One tensor of the output: where it comes from, what is done to it, where it goes. */
+export interface Item {
+  readonly name: string;
+  /** Index of the output file. */
+  readonly shard: number;
+  /** Where its data begins in that file. */
+  readonly offset: number;
+  readonly bytes: number;
+  readonly dtype: SafetensorsDType;
+  readonly shape: readonly number[];
+  readonly source: Stored;
+  readonly steps: readonly Step[];
+  readonly patches: readonly RowPatch[];
+}
+
+/** What became of one item. */
+export interface ItemResult {
+  /** SHA-256 of the tensor's bytes. */
+  readonly sha256: string;
+  readonly change?: ChangeStats;
+}
+
+/** Size of the change of a merged tensor. */
+export interface ChangeStats {
+  /** Largest |Δ| and ‖Δ‖ (Frobenius) of the change in f32. */
+  readonly maxAbs: number;
+  readonly norm: number;
+  /** Largest |stored - exact| that the rounding to the output's dtype made. */
+  readonly rounding: number;
+}
+
+/** True if the data goes through unchanged. */
+export const isCopy = (item: Item): boolean => item.steps.length === 0 && item.source.dtype === item.dtype;

@@ -1,0 +1,112 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { ConfigError } from "@weft/tensor-core";
+import { ioError, writeFileAtomic } from "@weft/io-safetensors/node";
+
+/** Files that hold weights, or belong to them or to an adapter. */
+const WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|onnx_data|npz|pkl|index\.json|tmp)$|^adapter_|^\.|^pytorch_model|^training_args/;
+const TOKENIZER = /^(tokenizer|special_tokens|added_tokens|vocab|merges|spiece|sentencepiece|chat_template)/;
+/** Larger ones are not configuration. */
+const MAX_BYTES = 256 << 20;
+
+/** A file to put beside the weights. */
+export interface SideFile {
+  readonly name: string;
+  readonly from: string;
+  /** In place of what the file holds. */
+  readonly text?: string;
+}
+
+/** What must change in the model's config. */
+export interface ConfigEdit {
+  readonly untie: boolean;
+  readonly vocabulary: number | undefined;
+  readonly dtype: "f32" | "f16" | "bf16" | undefined;
+}
+
+/** The folder that a checkpoint lies in. */
+export const folderOf = (location: string): string => (statSync(location).isDirectory() ? location : dirname(location));
+
+/** Folders of a sentence-transformers model (`1_Pooling`) are one level deep. */
+const MAX_DEPTH = 3;
+
+/** Names of the files in a folder that go along, those of its folders with a slash. */
+function carried(folder: string, test: (name: string) => boolean, depth = 0): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const stat = statSync(join(folder, name), { throwIfNoEntry: false });
+    if (!stat || WEIGHTS.test(name) || !test(name)) return [];
+    if (stat.isFile()) return stat.size <= MAX_BYTES ? [name] : [];
+    if (!stat.isDirectory() || depth >= MAX_DEPTH) return [];
+    const inside = readdirSync(join(folder, name), { recursive: true, encoding: "utf8" });
+    // Folders with weights of another model or runtime (onnx, openvino) stay behind.
+    return inside.some((file) => WEIGHTS.test(basename(file)) && !basename(file).startsWith(".")) ? [] : carried(join(folder, name), test, depth + 1).map((file) => `${name}/${file}`);
+  });
+}
+
+/**
+ * Configs, tokenizer and licence of the base, with the config changed where the weights ask for it.
+ * @param tokenizer folder of an adapter whose tokenizer goes with a resized vocabulary
+ */
+export function sideFiles(base: string, edit: ConfigEdit, tokenizer: string | undefined): SideFile[] {
+  const files = new Map(carried(base, () => true).map((name): [string, SideFile] => [name, { name, from: join(base, name) }]));
+  if (tokenizer !== undefined) for (const name of carried(tokenizer, (n) => TOKENIZER.test(n))) files.set(name, { name, from: join(tokenizer, name) });
+  const config = files.get("config.json");
+  if (config) {
+    const before = readFileSync(config.from, "utf8");
+    const after = editConfig(before, edit, config.from);
+    if (after !== before) files.set("config.json", { ...config, text: after });
+  }
+  return [...files.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
+
+/** Changes single values and leaves the rest of the text as it is: numbers such as 1e-05 and 10000.0 would not survive a rewrite. */
+export function editConfig(text: string, { untie, vocabulary, dtype }: ConfigEdit, file: string): string {
+  let result = text;
+  const set = (key: string, value: string, add: boolean): void => {
+    const pattern = new RegExp(`("${key}"\\s*:\\s*)(true|false|null|-?\\d+|"[^"]*")`, "g");
+    if (pattern.test(result)) result = result.replace(pattern, (_, before: string) => `${before}${value}`);
+    else if (add) result = result.replace(/\{(\s*)/, (_, space: string) => `{${space}"${key}": ${value},${space || " "}`);
+  };
+  if (untie) set("tie_word_embeddings", "false", true);
+  if (vocabulary !== undefined) set("vocab_size", String(vocabulary), false);
+  if (dtype !== undefined) {
+    set("torch_dtype", `"${TORCH[dtype]}"`, false);
+    set("dtype", `"${TORCH[dtype]}"`, !result.includes('"torch_dtype"'));
+  }
+  try {
+    JSON.parse(result);
+  } catch (cause) {
+    throw new ConfigError(`${file}: not valid JSON`, { kind: "config-json", file, cause });
+  }
+  return result;
+}
+
+/** The base's `config.json`, if there is one. @throws ConfigError kind `config-json` */
+export function readModelConfig(folder: string): { readonly [field: string]: unknown } | undefined {
+  const file = join(folder, "config.json");
+  if (!existsSync(file)) return undefined;
+  try {
+    const value = JSON.parse(readFileSync(file, "utf8")) as unknown;
+    return typeof value === "object" && value !== null ? (value as { [field: string]: unknown }) : undefined;
+  } catch (cause) {
+    throw new ConfigError(`${file}: not valid JSON`, { kind: "config-json", file, cause });
+  }
+}
+
+/** Writes the files into a folder. */
+export async function writeSideFiles(files: readonly SideFile[], folder: string): Promise<void> {
+  for (const { name, from, text } of files) {
+    const to = join(folder, name);
+    mkdirSync(dirname(to), { recursive: true });
+    if (text !== undefined) await writeFileAtomic(to, text);
+    else {
+      try {
+        copyFileSync(from, to);
+      } catch (error) {
+        throw ioError(error, to, "write");
+      }
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { bytesPerElement, type CompositeCall, type Operand, type Plan, type Step } from "@weft/tensor-core";
+import type { Item } from "./item.js";
+import { planRows } from "./tile-graph.js";
+
+/** The plan of a tile of some number of rows, which serves wherever the tile begins. */
+export interface TilePlan {
+  readonly plan: Plan;
+  /** Bytes to add to the address of each input per row that the tile begins at: the part of a parameter that the rows need moves with them. */
+  readonly shifts: readonly number[];
+}
+
+const operandsOf = (plan: Plan): Operand[] => [...plan.steps.flatMap((s) => [...s.inputs, ...s.outputs]), ...plan.outputs];
+
+/** First element that the operands on a buffer reach. */
+function lowest(plan: Plan, buffer: number): number {
+  const starts = operandsOf(plan)
+    .filter((o) => o.buffer === buffer && !o.shape.includes(0))
+    .map((o) => o.shape.reduce((first, d, i) => first + Math.min(0, (d - 1) * o.strides[i]!), o.offset));
+  return starts.length === 0 ? 0 : Math.min(...starts);
+}
+
+/** The plan with operands on input buffers moved down, so that each begins at 0. */
+function rebase(plan: Plan, low: readonly number[]): Plan {
+  const by = new Map(plan.inputs.map((buffer, i) => [buffer, low[i]!]));
+  const move = (o: Operand): Operand => ({ ...o, offset: o.offset - (by.get(o.buffer) ?? 0) });
+  return { ...plan, steps: plan.steps.map((s) => ({ ...s, inputs: s.inputs.map(move), outputs: s.outputs.map(move) }) as Step), outputs: plan.outputs.map(move) };
+}
+
+/**
+ * A plan for `rows` rows of an item at any start. Made for two places: what differs between the plans must be where parameters are read, in
+ * proportion to the start.
+ * @returns undefined if the rows cannot be computed from the same rows of the tensor alone (DoRA on an embedding takes norms over all of them)
+ */
+export function planTile(item: Item, rows: number, stats: boolean, claims: (call: CompositeCall) => boolean): TilePlan | undefined {
+  const total = item.shape[0] ?? 1;
+  const first = planRows(item, 0, rows, stats, claims);
+  if (!first) return undefined;
+  if (rows >= total) return { plan: first, shifts: first.inputs.map(() => 0) };
+  const step = Math.min(rows, total - rows);
+  const next = planRows(item, step, step + rows, stats, claims);
+  if (!next) return undefined;
+  const [low, moved] = [first, next].map((plan) => plan.inputs.map((buffer) => lowest(plan, buffer))) as [number[], number[]];
+  if (low.some((l) => l !== 0) || JSON.stringify(rebase(next, moved)) !== JSON.stringify(first)) return undefined;
+  return { plan: first, shifts: moved.map((l, i) => (l / step) * elementBytes(first, first.inputs[i]!)) };
+}
+
+function elementBytes(plan: Plan, buffer: number): number {
+  const operand = operandsOf(plan).find((o) => o.buffer === buffer);
+  return operand ? bytesPerElement(operand.dtype) : 0;
+}
