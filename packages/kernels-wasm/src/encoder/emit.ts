@@ -1,4 +1,4 @@
-import { bytesPerElement, type DType, type Instruction, isFloat } from "@weft/tensor-core";
+import { bytesPerElement, type Instruction, isFloat } from "@weft/tensor-core";
 import type { Pass } from "./analysis.js";
 import { decodeLanes, encodeLanes } from "./formats.js";
 import { computeLanes, convert } from "./instructions.js";
