@@ -1,4 +1,32 @@
-import { defineConfig } from "vitest/config";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+import { CHROMIUM_FLAGS, chromiumPath } from "./scripts/chromium.mjs";
+
+const unit: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: "unit",
+    include: ["packages/*/{src,test}/**/*.test.ts", "apps/*/src/**/*.test.ts", "tests/**/*.test.ts", "scripts/**/*.test.ts", "examples/**/*.test.ts"],
+    exclude: ["**/*.browser.test.ts", "**/node_modules/**", "**/dist/**"],
+  },
+};
+
+/** The browser build of the packages, in headless Chromium; threads need a page that is isolated from other origins. */
+async function browser(): Promise<TestProjectConfiguration[]> {
+  const executablePath = await chromiumPath();
+  if (executablePath === undefined) return [];
+  return [
+    {
+      extends: true,
+      server: { headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" } },
+      test: {
+        name: "browser",
+        include: ["packages/*/src/**/*.browser.test.ts"],
+        browser: { enabled: true, headless: true, screenshotFailures: false, provider: playwright({ launchOptions: { executablePath, args: CHROMIUM_FLAGS } }), instances: [{ browser: "chromium" }] },
+      },
+    },
+  ];
+}
 
 export default defineConfig({
   test: {
@@ -7,8 +35,6 @@ export default defineConfig({
     pool: "forks",
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    projects: [
-      { extends: true, test: { name: "unit", include: ["packages/*/{src,test}/**/*.test.ts", "apps/*/src/**/*.test.ts", "tests/**/*.test.ts", "scripts/**/*.test.ts"], exclude: ["**/*.browser.test.ts", "**/node_modules/**", "**/dist/**"] } },
-    ],
+    projects: [unit, ...(await browser())],
   },
 });
