@@ -8,7 +8,7 @@ export { MAX_REGEX_NESTING, MAX_REGEX_REPEAT, type RegexDialect, translatePython
 export { type Anchoring, MAX_PATTERN_LENGTH, type RegexEngine, type RegexMatch, safeRegex } from "./matching/regex-engine.js";
 export { selectParameters } from "./matching/target-parameters.js";
 export { createTargetMatcher, type ModuleName, selectTargets, type TargetConfig, type TargetOptions, type TargetSelection } from "./matching/targets.js";
-export { type AdaptedWeight, type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions, readParams, resolveAdapter, trainedTokens } from "./attach.js";
+export { type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions, trainedTokens } from "./attach.js";
 export { type MethodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";
 export { readTensor } from "./read-tensor.js";
 export { type AdapterModule, type AdapterSource, type AdapterTensor, openAdapter, type OpenAdapterOptions, type OpenedAdapter } from "./open-adapter.js";

@@ -1,4 +1,4 @@
-import { ConfigError, type FieldTable, readFields, WeftError } from "@weft/tensor-core";
+import { ConfigError, type FieldTable, readFields } from "@weft/tensor-core";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import { COMMON_FIELDS, TARGET_FIELDS } from "./common-fields.js";
 import { type JsonObject, parseConfigJson } from "./json.js";
@@ -42,18 +42,8 @@ export function readAdapterConfig(source: string | Uint8Array | { readonly [fiel
 
   const present = (table: FieldTable): FieldTable => Object.fromEntries(Object.entries(table).filter(([name]) => Object.hasOwn(root, name)));
   const known = { ...COMMON_FIELDS, ...method.fields };
-  const values = checked(known, root, file);
+  const values = readFields(known, root, file);
   const seen = new Set([...Object.keys(known), ...Object.keys(values), "peft_type", "peftType", "runtime_config"]);
   if (!method.fields) Object.assign(values, checked(present(TARGET_FIELDS), root, file));
   return { peftType, values, unknown: new Map(Object.entries(root).filter(([name]) => !seen.has(name))) };
-}
-
-/** `readFields` with the kind of error that a bad file has. */
-function checked(table: FieldTable, root: JsonObject, file: string | undefined): Record<string, unknown> {
-  try {
-    return readFields(table, root, file);
-  } catch (cause) {
-    if (!(cause instanceof WeftError) || cause.code !== "config") throw cause;
-    throw new ConfigError(cause.message, { kind: "config-schema", cause, ...(file ? { file } : {}), ...(cause.hint ? { hint: cause.hint } : {}) });
-  }
 }

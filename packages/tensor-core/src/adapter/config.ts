@@ -49,7 +49,7 @@ export function readFields(table: FieldTable, values: { readonly [name: string]:
     const key = Object.hasOwn(values, name) ? name : camel(name);
     const value = Object.hasOwn(values, key) && values[key] !== undefined ? values[key] : field.fallback;
     if (!field.check(value) && value !== field.fallback) {
-      throw new ConfigError(`${name} is ${JSON.stringify(value)}, expected ${field.expected}`, { kind: "config-value", ...(file ? { file } : {}) });
+      throw new ConfigError(`${name} is ${JSON.stringify(value)}, expected ${field.expected}`, { kind: "config-schema", ...(file ? { file } : {}) });
     }
     result[camel(name)] = value;
   }
