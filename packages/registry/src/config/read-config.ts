@@ -44,6 +44,6 @@ export function readAdapterConfig(source: string | Uint8Array | { readonly [fiel
   const known = { ...COMMON_FIELDS, ...method.fields };
   const values = readFields(known, root, file);
   const seen = new Set([...Object.keys(known), ...Object.keys(values), "peft_type", "peftType", "runtime_config"]);
-  if (!method.fields) Object.assign(values, checked(present(TARGET_FIELDS), root, file));
+  if (!method.fields) Object.assign(values, readFields(present(TARGET_FIELDS), root, file));
   return { peftType, values, unknown: new Map(Object.entries(root).filter(([name]) => !seen.has(name))) };
 }
