@@ -45,6 +45,9 @@ const UNMERGEABLE: readonly (readonly [field: string, why: string])[] = [
 const CHANGES_BASE = /^(pissa|olora|corda|lora_ga|loftq)/;
 
 function refuseUnmergeable({ path, adapter }: ScaledAdapter): void {
+  if (adapter.modules.size + adapter.modulesToSave.size + adapter.trainableTokens.size + adapter.biases.size === 0 && adapter.shared.size > 0) {
+    throw new CapabilityError(`${path}: ${adapter.method} adapters act on the input, not on weights: there is nothing to merge`, { kind: "not-mergeable", file: `${path}/adapter_config.json`, hint: "keep it unmerged" });
+  }
   const values = adapter.config.values as Values;
   const found = UNMERGEABLE.find(([field]) => values[field] !== null && values[field] !== undefined && values[field] !== false);
   const file = `${path}/adapter_config.json`;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statfsSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ConfigError, IoError } from "@weft/tensor-core";
 import { AtomicFile, ioError, openFileBytes, removeStale } from "@weft/io-safetensors/node";
@@ -53,9 +53,15 @@ export class OutputFolder {
     return shards.map(({ file, layout }, i) => {
       const name = join(this.path, file);
       if (this.finished.has(i)) return { path: name, name };
-      const output = new AtomicFile(name, layout.size);
+      const output = new AtomicFile(name);
       this.open.set(i, output);
       output.writeAt(layout.header, 0);
+      try {
+        // Its full size at once: fails early where a limit forbids it, and lets any tile be written first.
+        truncateSync(output.temporary, layout.size);
+      } catch (error) {
+        throw ioError(error, name, "write");
+      }
       return { path: output.temporary, name };
     });
   }

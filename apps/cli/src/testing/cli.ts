@@ -29,7 +29,7 @@ export function buildProgram(): void {
   if (built.status !== 0) throw new Error(`tsup failed:\n${built.stdout}${built.stderr}`);
 }
 
-/** Tells the peak memory on the last line of stderr. */
+/** Tells the peak memory in a line of its own on stderr. */
 const REPORT = `data:text/javascript,process.on("exit",()=>process.stderr.write("\\nmaxrss "+process.resourceUsage().maxRSS))`;
 
 /** Runs the built program. `maxRss` is its peak memory in bytes. */
@@ -39,8 +39,9 @@ export function spawnWeft(argv: readonly string[], options: { readonly cwd?: str
   const result = options.shell
     ? spawnSync("bash", ["-c", `${options.shell}; exec "$0" "$@"`, process.execPath, ...args], { encoding: "utf8", ...(options.cwd && { cwd: options.cwd }) })
     : spawnSync(process.execPath, args, { encoding: "utf8", ...(options.cwd && { cwd: options.cwd }) });
-  const [stderr, peak = "0"] = result.stderr.split("\nmaxrss ") as [string, string?];
-  return { code: result.status ?? -1, stdout: result.stdout, stderr, maxRss: Number(peak) * 1024, seconds: (performance.now() - started) / 1000 };
+  // Worker threads load the report, too.
+  const peaks = [...result.stderr.matchAll(/\nmaxrss (\d+)/g)].map((match) => Number(match[1]));
+  return { code: result.status ?? -1, stdout: result.stdout, stderr: result.stderr.replace(/\nmaxrss \d+/g, ""), maxRss: Math.max(0, ...peaks) * 1024, seconds: (performance.now() - started) / 1000 };
 }
 
 /** Starts the built program and leaves it running. */

@@ -1,0 +1,183 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { checkpointOf, copyFolder, editJson, filesOf, poke } from "../testing/checkpoints.js";
+import { buildProgram, FIXTURES, type Ran, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { makeLlama } from "../testing/make-llama.js";
+
+const folder = temporaryFolder();
+let base: string;
+let lora: string;
+let made = 0;
+const fresh = (name: string): string => join(folder, `${name}-${made++}`);
+
+beforeAll(() => {
+  buildProgram();
+  ({ base, lora } = makeLlama(join(folder, "small")));
+});
+
+/** One line that names what is wrong and a hint; the same as JSON; and nothing left behind. */
+function expectFailure(args: (out: string) => readonly string[], expected: { readonly code: number; readonly kind: string; readonly names: readonly string[]; readonly shell?: string }): void {
+  const [human, json] = [[], ["--json", "--quiet"]].map((extra): Ran => {
+    const out = fresh("out");
+    const ran = spawnWeft([...args(out), ...extra], expected.shell === undefined ? {} : { shell: expected.shell });
+    expect(existsSync(out) ? readdirSync(out) : [], "left behind").toEqual([]);
+    expect(ran.code, `${ran.stdout}${ran.stderr}`).toBe(expected.code);
+    return ran;
+  }) as [Ran, Ran];
+  const errors = human.stderr.split("\n").filter((line) => line.startsWith("error: "));
+  expect(errors, human.stderr).toHaveLength(1);
+  for (const name of expected.names) expect(errors[0]).toContain(name);
+  expect(human.stderr).not.toContain("    at ");
+  const lines = json.stdout.trimEnd().split("\n");
+  expect(lines).toHaveLength(1);
+  expect(JSON.parse(lines[0]!)).toMatchObject({ error: { kind: expected.kind } });
+}
+
+const merge = (from: string, adapter: string) => (out: string): string[] => ["merge", from, "-a", adapter, "-o", out];
+const broken = (source: string, change: (copy: string) => void): string => {
+  const copy = copyFolder(source, fresh("broken"));
+  change(copy);
+  return copy;
+};
+const SHARD = "model-00002-of-00003.safetensors";
+
+describe("weft merge fails in words, and cleanly", () => {
+  it("on a shard that was cut", () => {
+    const from = broken(base, (copy) => truncateSync(join(copy, SHARD), 40_000));
+    expectFailure(merge(from, lora), { code: 2, kind: "data-truncated", names: [SHARD, "cut"] });
+  });
+
+  it("on a shard that is not there", () => {
+    const from = broken(base, (copy) => rmSync(join(copy, SHARD)));
+    expectFailure(merge(from, lora), { code: 2, kind: "missing-shard", names: [SHARD] });
+  });
+
+  it("on an adapter of another width", () => {
+    const other = makeLlama(fresh("wide"), { hidden: 96, heads: 6 });
+    expectFailure(merge(base, other.lora), { code: 2, kind: "shape-mismatch", names: ["q_proj", "lora_A is [4,96]", "needs [4,64]"] });
+  });
+
+  it("on an adapter of another model: nothing matches, exit code 4, the nearest names", () => {
+    expectFailure(merge(base, join(FIXTURES, "peft/lora_linear")), { code: 4, kind: "no-match", names: ["0 of"] });
+  });
+
+  it("on an adapter of which a part matches nothing", () => {
+    const deeper = makeLlama(fresh("deep"), { layers: 3 });
+    expectFailure(merge(base, deeper.lora), { code: 2, kind: "missing-modules", names: ["model.layers.2."] });
+  });
+
+  it("on NaN in an adapter, naming tensor and place, unless it is allowed", () => {
+    const tensor = "base_model.model.model.layers.1.mlp.up_proj.lora_B.weight";
+    const adapter = broken(lora, (copy) => poke(join(copy, "adapter_model.safetensors"), tensor, new Uint8Array(new Float32Array([NaN]).buffer), 8));
+    expectFailure(merge(base, adapter), { code: 2, kind: "non-finite", names: ["model.layers.1.mlp.up_proj.weight", "index 0", "adapter_model.safetensors"] });
+    const out = fresh("nan");
+    expect(spawnWeft([...merge(base, adapter)(out), "--allow-nonfinite"]).code).toBe(0);
+    expect(spawnWeft(["inspect", adapter, "--stats", "--json"]).stdout).toContain('"nonFinite":1');
+  });
+
+  it("on an index that is missing, a pickle, and a checkpoint that is not there", () => {
+    expectFailure(merge(broken(base, (copy) => rmSync(join(copy, "model.safetensors.index.json"))), lora), { code: 2, kind: "missing-index", names: ["model.safetensors.index.json"] });
+    expectFailure(merge(join(FIXTURES, "malformed/pickle/zip"), lora), { code: 2, kind: "unsupported-pickle", names: ["pytorch_model.bin"] });
+    expectFailure(merge(join(folder, "nowhere"), lora), { code: 2, kind: "not-found", names: ["nowhere"] });
+    expectFailure(merge(base, join(folder, "nowhere")), { code: 2, kind: "not-found", names: ["nowhere"] });
+  });
+
+  it("on a method that cannot be merged, and on initialisations that changed the base", () => {
+    expectFailure(merge(join(FIXTURES, "peft/llama_base"), join(FIXTURES, "peft/llama_prefix_tuning")), { code: 2, kind: "not-mergeable", names: ["PREFIX_TUNING"] });
+    const pissa = broken(lora, (copy) => editJson(join(copy, "adapter_config.json"), { init_lora_weights: "pissa" }));
+    expectFailure(merge(base, pissa), { code: 2, kind: "base-changed-by-init", names: ["pissa"] });
+  });
+
+  it("on a file that would be larger than allowed: exit code 1", () => {
+    expectFailure(merge(base, lora), { code: 1, kind: "disk-full", names: ["model-0000"], shell: "ulimit -f 20" });
+  });
+
+  it("on a full disk: exit code 1", (context) => {
+    const disk = fresh("disk");
+    mkdirSync(disk);
+    if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=100k", "tmpfs", disk]).status !== 0) return context.skip();
+    try {
+      expectFailure((out) => ["merge", base, "-a", lora, "-o", join(disk, out.slice(folder.length))], { code: 1, kind: "disk-full", names: [disk] });
+      expect(readdirSync(disk)).toEqual([]);
+    } finally {
+      spawnSync("umount", [disk]);
+    }
+    return undefined;
+  });
+
+  it("where it must not or cannot write", (context) => {
+    const file = fresh("file");
+    writeFileSync(file, "");
+    const at = (path: string) => (): string[] => ["merge", base, "-a", lora, "-o", path];
+    for (const path of [file, join(file, "below")]) {
+      const ran = spawnWeft(at(path)());
+      expect(ran.code).toBe(2);
+      expect(ran.stderr).toContain(path);
+    }
+    if (process.getuid?.() === 0) return context.skip();
+    const closed = fresh("closed");
+    mkdirSync(closed, { mode: 0o500 });
+    expectFailure((out) => ["merge", base, "-a", lora, "-o", join(closed, out.slice(folder.length + 1))], { code: 2, kind: "no-permission", names: [closed] });
+    return undefined;
+  });
+
+  it("where the output is an input, under whatever name", () => {
+    const before = filesOf(base);
+    const link = fresh("link");
+    symlinkSync(base, link);
+    for (const out of [base, link, lora]) {
+      const ran = spawnWeft(["merge", base, "-a", lora, "-o", out, "--force", "--json"]);
+      expect(ran.code).toBe(2);
+      expect(JSON.parse(ran.stdout.trimEnd().split("\n").at(-1)!)).toMatchObject({ error: { kind: "output-is-input" } });
+    }
+    expect(filesOf(base)).toEqual(before);
+  });
+
+  it("on a wrong command line", () => {
+    for (const args of [["merge", base], ["merge", base, "-a", lora], ["merge", base, "-a", lora, "-o", "x", "--dtype", "f64"], ["merge", base, "-a", lora, "-o", "x", "--jobs", "0"], ["merge", base, "-a", lora, "-o", "x", "--max-memory", "lots"]]) {
+      const ran = spawnWeft([...args, "--json"]);
+      expect(ran.code, args.join(" ")).toBe(2);
+      expect(JSON.parse(ran.stdout)).toMatchObject({ error: { kind: "usage" } });
+    }
+  });
+});
+
+describe("tied embeddings", () => {
+  const LLAMA = join(FIXTURES, "peft/llama_base");
+  /** The fixture's model as one file without a head, tied. */
+  function tied(): string {
+    const from = broken(LLAMA, (copy) => {
+      for (const name of readdirSync(copy)) if (name.includes("safetensors")) rmSync(join(copy, name));
+      editJson(join(copy, "config.json"), { tie_word_embeddings: true });
+    });
+    const tensors = [...checkpointOf(LLAMA)].filter(([name]) => name !== "lm_head.weight");
+    let at = 0;
+    const header = Buffer.from(JSON.stringify(Object.fromEntries(tensors.map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, data_offsets: [at, (at += bytes.length)] }]))));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    writeFileSync(join(from, "model.safetensors"), Buffer.concat([length, header, ...tensors.map(([, { bytes }]) => bytes)]));
+    return from;
+  }
+
+  it("get weights of their own where an adapter changes one of the two", () => {
+    const from = tied();
+    const out = fresh("untied");
+    const ran = spawnWeft(["merge", from, "-a", join(FIXTURES, "peft/llama_embed"), "-o", out]);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(ran.stderr).toContain("tie_word_embeddings");
+    const [before, after] = [checkpointOf(from), checkpointOf(out)];
+    expect(after.get("lm_head.weight")!.bytes.equals(before.get("model.embed_tokens.weight")!.bytes)).toBe(true);
+    expect(after.get("model.embed_tokens.weight")!.bytes.equals(before.get("model.embed_tokens.weight")!.bytes)).toBe(false);
+    expect(JSON.parse(readFileSync(join(out, "config.json"), "utf8"))).toMatchObject({ tie_word_embeddings: false });
+  });
+
+  it("are changed together with --no-untie", () => {
+    const from = tied();
+    const out = fresh("together");
+    expect(spawnWeft(["merge", from, "-a", join(FIXTURES, "peft/llama_embed"), "-o", out, "--no-untie"]).code).toBe(0);
+    expect(checkpointOf(out).has("lm_head.weight")).toBe(false);
+    expect(JSON.parse(readFileSync(join(out, "config.json"), "utf8"))).toMatchObject({ tie_word_embeddings: true });
+  });
+});

@@ -1,0 +1,89 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fromCoreDType, type SafetensorsDType } from "@weft/io-safetensors";
+import { writeSafetensorsFile } from "@weft/io-safetensors/node";
+import { beforeAll, describe, expect, it } from "vitest";
+import { valuesOf } from "../files/values.js";
+import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
+import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
+
+const folder = temporaryFolder();
+beforeAll(buildProgram);
+
+const cases = readdirSync(join(FIXTURES, "peft"))
+  .filter((name) => existsSync(join(FIXTURES, "peft", name, "case.safetensors")) && existsSync(join(FIXTURES, "peft", name, "adapter_config.json")))
+  .filter((name) => (JSON.parse(readFileSync(join(FIXTURES, "peft", name, "adapter_config.json"), "utf8")) as { peft_type: string }).peft_type === "LORA")
+  .filter((name) => !name.startsWith("weighted_"));
+
+/** The base of a case as a checkpoint of its own, or the shared Llama. */
+async function baseOf(name: string): Promise<string> {
+  const { base = "" } = JSON.parse(readFileSync(join(FIXTURES, "peft", name, "case.json"), "utf8")) as { base?: string };
+  if (existsSync(join(FIXTURES, "peft", base, "config.json"))) return join(FIXTURES, "peft", base);
+  const at = join(folder, name, "base");
+  mkdirSync(at, { recursive: true });
+  const tensors = [...tensorsOf(join(FIXTURES, "peft", name, "case.safetensors"))].flatMap(([key, { dtype, shape, bytes }]) => (key.startsWith("base.") ? [{ name: key.slice(5), dtype: dtype as SafetensorsDType, shape, data: new Uint8Array(bytes) }] : []));
+  await writeSafetensorsFile(join(at, "model.safetensors"), tensors);
+  return at;
+}
+
+const values = (t: { readonly dtype: string; readonly bytes: Buffer }): number[] => Array.from(valuesOf(new Uint8Array(t.bytes), t.dtype as SafetensorsDType)!);
+
+/** Largest difference relative to the largest magnitude. */
+function error(a: readonly number[], b: readonly number[]): number {
+  const size = Math.max(...b.map(Math.abs), 1e-30);
+  return Math.max(...a.map((x, i) => Math.abs(x - b[i]!))) / size;
+}
+
+describe("weft merge gives the weights that PEFT gives", () => {
+  it("finds the cases", () => expect(cases.length).toBeGreaterThan(20));
+
+  it.each(cases)("%s", async (name) => {
+    const expected = tensorsOf(join(FIXTURES, "peft", name, "case.safetensors"));
+    const prefixes = [...expected.keys()].some((key) => key.startsWith("merged_safe.")) ? (["merged.", "merged_safe."] as const) : (["merged."] as const);
+    if (![...expected.keys()].some((key) => key.startsWith("merged."))) return;
+    const base = await baseOf(name);
+    const adapter = join(FIXTURES, "peft", name);
+    for (const prefix of prefixes) {
+      const out = join(folder, name, prefix);
+      const ran = spawnWeft(["merge", base, "-a", adapter, "-o", out, "--json", ...(prefix === "merged_safe." ? ["--safe"] : [])]);
+      if (/_init$/.test(name) && ran.code === 2) {
+        // Refused on purpose: loading such an adapter changes the base.
+        expect(JSON.parse(ran.stdout)).toMatchObject({ error: { kind: "base-changed-by-init" } });
+        return;
+      }
+      expect(ran.code, ran.stdout).toBe(0);
+      const merged = checkpointOf(out);
+      for (const [key, want] of expected) {
+        if (!key.startsWith(prefix)) continue;
+        const got = merged.get(key.slice(prefix.length));
+        expect(got, key).toBeDefined();
+        expect(got!.dtype, key).toBe(want.dtype);
+        expect(got!.shape, key).toEqual(want.shape);
+        // Stored in 16 bits the result is PEFT's bit for bit; norms (DoRA) and convolutions are sums whose order torch chooses.
+        const exact = want.dtype !== fromCoreDType("f32") && !name.includes("dora");
+        if (exact) expect(got!.bytes.equals(want.bytes), key).toBe(true);
+        else expect(error(values(got!), values(want)), key).toBeLessThan(name.includes("bf16") ? 1e-2 : 1e-6);
+      }
+    }
+  });
+});
+
+it("several adapters add up in order", async () => {
+  const name = "multi_adapter";
+  const source = join(FIXTURES, "peft", name);
+  expect(existsSync(join(source, "a/adapter_config.json"))).toBe(true);
+  const base = await baseOf(name);
+  const adapters = ["a", "b"].map((part) => {
+    const to = join(folder, name, part);
+    cpSync(join(source, part), to, { recursive: true });
+    return to;
+  });
+  const out = join(folder, name, "out");
+  const ran = spawnWeft(["merge", base, "-a", adapters[0]!, "-a", `${adapters[1]!}:1.0`, "-o", out]);
+  expect(ran.code, ran.stderr).toBe(0);
+  const expected = tensorsOf(join(source, "case.safetensors"));
+  const merged = checkpointOf(out);
+  const keys = [...expected.keys()].filter((key) => key.startsWith("merged."));
+  expect(keys.length).toBeGreaterThan(1);
+  for (const key of keys) expect(error(values(merged.get(key.slice(7))!), values(expected.get(key)!)), key).toBeLessThan(1e-6);
+});
