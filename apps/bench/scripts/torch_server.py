@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Times torch on request: one JSON command per line on stdin, one JSON answer per line on stdout.
+
+load  {name, file, shape, dtype}      a tensor from raw little-endian bytes
+time  {op, args, threads, seconds}    seconds per call of an operation, called for about so many seconds
+save  {op, args, file}                raw bytes of the operation's result (f32 unless `keep`)
+"""
+import importlib.metadata, json, sys, time
+import torch
+import torch.nn.functional as F
+
+torch.set_grad_enabled(False)
+DTYPES = dict(f32=torch.float32, f16=torch.float16, bf16=torch.bfloat16, f8e4m3=torch.float8_e4m3fn, f8e5m2=torch.float8_e5m2)
+tensors = {}
+OPS = {
+    "matmul": lambda a, b: torch.matmul(a, b),
+    "lora": lambda x, w, a, b, scale: F.linear(x, w) + F.linear(F.linear(x, a), b) * scale,
+    "cast": lambda x, dtype: x.to(DTYPES[dtype]),
+}
+
+
+def operation(command):
+    args = [tensors[a[1:]] if isinstance(a, str) and a.startswith("$") else a for a in command["args"]]
+    op = OPS[command["op"]]
+    return lambda: op(*args)
+
+
+def seconds_per_call(run, seconds):
+    start, calls, batch = time.perf_counter(), 0, 1
+    while True:
+        for _ in range(batch): run()
+        calls += batch
+        elapsed = time.perf_counter() - start
+        if elapsed >= seconds: return elapsed / calls
+        if elapsed < seconds / 16: batch *= 2
+
+
+def answer(command):
+    kind = command["cmd"]
+    if kind == "versions":
+        found = {}
+        for name in ("torch", "peft", "transformers", "safetensors"):
+            try: found[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError: pass
+        return dict(versions=found)
+    if kind == "load":
+        data = torch.frombuffer(bytearray(open(command["file"], "rb").read()), dtype=DTYPES[command["dtype"]])
+        tensors[command["name"]] = data.reshape(command["shape"])
+        return {}
+    if kind == "time":
+        torch.set_num_threads(command.get("threads", 1))
+        return dict(seconds=seconds_per_call(operation(command), command["seconds"]))
+    if kind == "save":
+        result = operation(command)().contiguous()
+        if not command.get("keep"): result = result.float()
+        open(command["file"], "wb").write(bytes(result.view(torch.uint8).numpy().tobytes()))
+        return {}
+    raise ValueError(f"unknown command {kind}")
+
+
+for line in sys.stdin:
+    try: result = answer(json.loads(line))
+    except Exception as error: result = dict(error=f"{type(error).__name__}: {error}")
+    print(json.dumps(result), flush=True)

@@ -1,0 +1,41 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+export interface BenchOptions {
+  readonly suites: readonly string[];
+  readonly json: string | undefined;
+  readonly report: string | undefined;
+  readonly rounds: number;
+  readonly quick: boolean;
+  readonly peers: boolean;
+  readonly python: string | undefined;
+  readonly folder: string;
+}
+
+export const USAGE = `usage: npm run bench -- <suite…|all> [options]
+
+  --json FILE      write the records as a JSON list
+  --report [FILE]  write a Markdown report (apps/bench/report.md if no file is given)
+  --rounds N       rounds of turns (5)
+  --quick          small sizes and short turns: to see that everything runs
+  --no-peers       do not install and run other JavaScript engines
+  --python PATH    a Python with torch (default: WEFT_PYTHON, .venv, .cache/venv, python3)
+  --dir FOLDER     where large files go (a folder of the system's temporary one)
+`;
+
+/** @throws TypeError for unknown options and values */
+export function parseOptions(args: readonly string[], bench: string): BenchOptions {
+  // parseArgs has no options with a value that may be left out.
+  const at = args.indexOf("--report");
+  const bare = at >= 0 && (args[at + 1] === undefined || args[at + 1]!.startsWith("--"));
+  const { values, positionals } = parseArgs({
+    args: bare ? args.toSpliced(at + 1, 0, join(bench, "report.md")) : [...args],
+    allowPositionals: true,
+    allowNegative: true,
+    options: { json: { type: "string" }, report: { type: "string" }, rounds: { type: "string", default: "5" }, quick: { type: "boolean", default: false }, peers: { type: "boolean", default: true }, python: { type: "string" }, dir: { type: "string" } },
+  });
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError(`--rounds is "${values.rounds}", expected a positive integer`);
+  return { suites: positionals, json: values.json, report: values.report, rounds: values.quick ? Math.min(rounds, 2) : rounds, quick: values.quick, peers: values.peers, python: values.python, folder: values.dir ?? join(tmpdir(), "weft-bench") };
+}

@@ -1,0 +1,86 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { BenchContext, Suite } from "./context.js";
+import { baseVersions, thisMachine } from "./machine.js";
+import { type BenchOptions, parseOptions, USAGE } from "./options.js";
+import { installPeers, type Peers } from "./peers/install.js";
+import { findPython, type Python, startPython } from "./peers/python.js";
+import { type BenchRecord, checkRecord } from "./record.js";
+import { markdownReport, recordLine } from "./report.js";
+import { convertSuite } from "./suites/convert-dtype/convert-dtype.js";
+import { loraSuite } from "./suites/lora/lora.js";
+import { matmulSuite } from "./suites/matmul/matmul.js";
+import { mergeSuite } from "./suites/merge/merge.js";
+import { startupSuite } from "./suites/startup/startup.js";
+
+const SUITES: readonly Suite[] = [matmulSuite, loraSuite, mergeSuite, convertSuite, startupSuite];
+const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const root = resolve(bench, "../..");
+
+/** The bench as a program. @returns its exit code: 0 done, 1 a suite failed, 2 wrong usage */
+export async function run(args: readonly string[]): Promise<number> {
+  let options: BenchOptions;
+  try {
+    options = parseOptions(args, bench);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
+    return 2;
+  }
+  const known = SUITES.map(({ name }) => name);
+  const unknown = options.suites.filter((name) => name !== "all" && !known.includes(name));
+  if (options.suites.length === 0 || unknown.length > 0) {
+    process.stderr.write(`${unknown.length > 0 ? `unknown suite ${unknown.join(", ")}\n\n` : ""}${USAGE}\nsuites:\n${SUITES.map(({ name, summary }) => `  ${name.padEnd(15)} ${summary}\n`).join("")}`);
+    return 2;
+  }
+
+  const records: BenchRecord[] = [];
+  const machine = thisMachine();
+  const versions = baseVersions(root);
+  const note = (text: string): void => void process.stderr.write(`${text}\n`);
+  let peers: Promise<Peers | undefined> | undefined;
+  let python: Promise<Python | undefined> | undefined;
+  const context: BenchContext = {
+    root,
+    folder: options.folder,
+    rounds: options.rounds,
+    quick: options.quick,
+    peers: () => (peers ??= options.peers ? installPeers(bench, note) : Promise.resolve(undefined)),
+    python: () => (python ??= start(options, versions, note)),
+    emit(finding) {
+      const record = checkRecord({ ...finding, machine, versions: { ...versions } });
+      records.push(record);
+      process.stdout.write(`${recordLine(record, records.at(-2))}\n`);
+    },
+    note,
+    version: (name, version) => void (versions[name] = version),
+  };
+
+  mkdirSync(options.folder, { recursive: true });
+  note(`${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${versions["node"]}`);
+  let failed = false;
+  for (const suite of SUITES.filter(({ name }) => options.suites.includes(name) || options.suites.includes("all"))) {
+    process.stdout.write(`\n== ${suite.name}\n`);
+    try {
+      await suite.run(context);
+    } catch (error) {
+      failed = true;
+      note(`${suite.name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    }
+  }
+  (await python)?.stop();
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(records, undefined, 2)}\n`);
+  if (options.report) writeFileSync(options.report, markdownReport(records));
+  return failed ? 1 : 0;
+}
+
+async function start(options: BenchOptions, versions: Record<string, string>, note: (text: string) => void): Promise<Python | undefined> {
+  const program = findPython(root, options.python);
+  if (!program) {
+    note("no Python with torch was found: its columns are left out (--python PATH names one)");
+    return undefined;
+  }
+  const found = await startPython(program, bench);
+  Object.assign(versions, found.versions);
+  return found;
+}
