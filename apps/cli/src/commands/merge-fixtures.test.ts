@@ -46,7 +46,7 @@ describe("weft merge gives the weights that PEFT gives", () => {
     for (const prefix of prefixes) {
       const out = join(folder, name, prefix);
       const ran = spawnWeft(["merge", base, "-a", adapter, "-o", out, "--json", ...(prefix === "merged_safe." ? ["--safe"] : [])]);
-      if (/_init$/.test(name) && ran.code === 2) {
+      if (name.endsWith("_init") && ran.code === 2) {
         // Refused on purpose: loading such an adapter changes the base.
         expect(JSON.parse(ran.stdout)).toMatchObject({ error: { kind: "base-changed-by-init" } });
         return;
