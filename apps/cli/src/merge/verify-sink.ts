@@ -7,6 +7,7 @@ export class VerifySink implements Sink {
   private readonly files: FileSet;
   private readonly places: readonly { readonly file: string; readonly offset: number }[];
   private readonly indexOf: ReadonlyMap<Item, number>;
+  private buffer = Buffer.alloc(0);
   private readonly found = new Map<number, { bytes: number; first: number }>();
 
   constructor(files: FileSet, places: readonly { readonly file: string; readonly offset: number }[], items: readonly Item[]) {
@@ -18,7 +19,8 @@ export class VerifySink implements Sink {
   async write(item: Item, memory: Uint8Array, start: number, length: number, at: number): Promise<void> {
     const index = this.indexOf.get(item)!;
     const { file, offset } = this.places[index]!;
-    const there = Buffer.alloc(length);
+    if (this.buffer.length < length) this.buffer = Buffer.alloc(length);
+    const there = this.buffer.subarray(0, length);
     this.files.readInto(file, there, offset + at);
     const here = memory.subarray(start, start + length);
     if (there.equals(here)) return;
