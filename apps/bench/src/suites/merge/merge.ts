@@ -45,11 +45,15 @@ async function compareSpeed(job: MergeJob, context: BenchContext): Promise<void>
   const runs: Record<string, () => Promise<{ seconds: number; peakBytes: number }>> = { "file copy": async () => ({ seconds: timeCopy(job.base, `${job.out}-copy`), peakBytes: 0 }) };
   const jobs = availableParallelism() > 1 ? [1, 2] : [1];
   for (const count of jobs) runs[`weft ${count} ${count === 1 ? "job" : "jobs"}`] = () => mergeOnce(job, ["--jobs", String(count)]);
+  let compared = false;
   if (program) {
     for (const count of jobs) {
       runs[`PEFT ${count} ${count === 1 ? "thread" : "threads"}`] = async () => {
         const out = `${job.out}-peft`;
         const result = assertDone("PEFT", await runProcess(program, [join(context.root, "apps/bench/scripts/merge_peft.py"), job.base, job.adapter, out, String(count)]));
+        // Once, with the last output of weft, which is still there.
+        if (!compared) await compareWithPeft(job, out, context);
+        compared = true;
         rmSync(out, { recursive: true });
         return result;
       };
@@ -84,6 +88,13 @@ function report(job: MergeJob, results: ReadonlyMap<string, readonly { readonly 
     const memory = { ...common, metric: "peak memory", value: peak(name) / 2 ** 20, unit: "MiB", anchor: null, ratio: null };
     context.emit(name.startsWith("weft") ? { ...memory, goal: "≤ 256 MiB", met: peak(name) <= MEMORY_GOAL } : memory);
   }
+}
+
+/** Whether every tensor that weft wrote is PEFT's, bit for bit. */
+async function compareWithPeft(job: MergeJob, peft: string, context: BenchContext): Promise<void> {
+  const { status, stdout } = await runProcess(process.execPath, [job.weft, "diff", job.out, peft]);
+  if (status !== 0) context.note(stdout.slice(0, 2000));
+  context.emit({ suite: "merge", case: `${job.case}, weft's tensors as PEFT's`, metric: "equal bytes", value: status === 0 ? 1 : 0, unit: "", anchor: null, ratio: null, goal: "1", met: status === 0 });
 }
 
 /** The same bytes whatever the number of threads and the size of tiles. */
