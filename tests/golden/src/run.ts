@@ -17,7 +17,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const root = resolve(process.env["WEFT_GOLDEN"] ?? join(fileURLToPath(import.meta.url), "../../../../fixtures"));
+const root = resolve(process.env["WEFT_GOLDEN"] || join(fileURLToPath(import.meta.url), "../../../../fixtures"));
 const device = await goldenDevice();
 process.stdout.write(`golden cases on ${device.name}\n`);
 

@@ -36,8 +36,13 @@ export class AtomicFile {
     this.temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
     try {
       this.fd = openSync(this.temporary, "wx");
+    } catch (error) {
+      throw ioError(error, path, "write");
+    }
+    try {
       if (size !== undefined) ftruncateSync(this.fd, size);
     } catch (error) {
+      this.abort();
       throw ioError(error, path, "write");
     }
   }
