@@ -3,7 +3,7 @@ import { add, cast, FormatError, forwardBase, full, mul, referenceDevice, ShapeE
 import { beforeAll, describe, expect, test } from "vitest";
 import type { LayerHook } from "../hooks.js";
 import { loadPretrained } from "../node/load-pretrained.js";
-import { fixture, fixtureJson, fixtureTensors, worstError } from "../testing.js";
+import { DEVICES, fixture, fixtureJson, fixtureTensors, worstError } from "../testing.js";
 import { LlamaForCausalLM } from "./llama.js";
 
 const ids = tensor(Int32Array.of(3, 14, 15, 92, 65, 35), { shape: [1, 6] });
@@ -65,11 +65,13 @@ describe("padding", () => {
   });
 });
 
-test("weights stay as they are stored, and a bf16 model computes in bf16", async () => {
-  const small = model.withWeights(new Map([...model.weights].map(([name, w]) => [name, cast(w, "bf16")])));
+test.each(Object.keys(DEVICES))("weights stay as they are stored, and a bf16 model computes in bf16 (%s)", async (name) => {
+  const device = await DEVICES[name]!();
+  const wide = await loadPretrained(fixture("models/llama"), { device });
+  const small = wide.withWeights(new Map([...wide.weights].map(([path, w]) => [path, cast(w, "bf16")])));
   const { logits, hiddenStates } = small.forward({ inputIds: ids });
   expect([logits.dtype, ...hiddenStates.map((h) => h.dtype)]).toEqual(["bf16", "bf16", "bf16", "bf16"]);
-  const error = await worstError(logits, model.forward({ inputIds: ids }).logits);
+  const error = await worstError(cast(logits, "f32"), wide.forward({ inputIds: ids }).logits);
   expect(error).toBeLessThan(0.05);
   expect(error).toBeGreaterThan(1e-5);
 });
