@@ -1,4 +1,4 @@
-import { Device, mergeLowRank, matmul, swapLast, tensor, slice, referenceDevice, mul, softmax, type DType } from "@weft/tensor-core";
+import { compile, Device, mergeLowRank, matmul, swapLast, tensor, slice, referenceDevice, mul, softmax, type DType, type Tensor } from "@weft/tensor-core";
 import { describe, expect, it, afterAll } from "vitest";
 import { WasmBackend } from "./backend.js";
 
@@ -68,4 +68,18 @@ describe.each([1, 2])("the CPU backend on %i threads", (threads) => {
     want.forEach((v, i) => expect(got[i]).toBeCloseTo(v, 6));
     expect(referenceDevice().name).toBe("reference");
   });
+});
+
+it("a loop that disposes of its results stays within its memory", async () => {
+  const device = new Device(new WasmBackend({ threads: 1, maxMemoryBytes: 32 << 20 }));
+  const step = compile((x: Tensor) => mul(x, 2), { device });
+  const x = device.tensor(new Float32Array(1 << 18).fill(1));
+  for (let i = 0; i < 100; i++) {
+    const y = await step(x);
+    if (i === 99) expect((await y.data())[0]).toBe(2);
+    y.dispose();
+  }
+  x.dispose();
+  expect((await (await step(x)).data())[1]).toBe(2); // a constant is uploaded again
+  device.dispose();
 });

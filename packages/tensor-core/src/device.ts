@@ -72,7 +72,7 @@ export class Device {
   adopt(buffer: BackendBuffer, shape: Shape, dtype: DType): Tensor {
     const node = makeNode("input", [], {}, [{ shape, dtype }], { device: this });
     node.realized[0] = { device: this, buffer };
-    collected.register(node.realized[0], { backend: this.backend, buffer });
+    collected.register(node.realized[0], { backend: this.backend, buffer }, node.realized[0]);
     return new Tensor(node);
   }
 
@@ -89,9 +89,27 @@ export class Device {
       buffer = this.backend.allocate(Math.max(1, bytes.byteLength));
       this.backend.upload(buffer, bytes);
       this.uploads.set(t.node, buffer);
-      collected.register(t.node, { backend: this.backend, buffer });
+      collected.register(t.node, { backend: this.backend, buffer }, t.node);
     }
     return buffer;
+  }
+
+  /**
+   * Frees a tensor's memory on this device now, instead of when it is collected. The collector does not see how large that memory is, so
+   * loops over compiled functions must dispose of what they are done with. A constant is uploaded again if it is used once more.
+   */
+  release(t: Tensor): void {
+    const here = this.realizedHere(t);
+    if (here && !here.owner) {
+      collected.unregister(here);
+      this.backend.free(here.buffer);
+      t.node.realized[t.index] = undefined;
+    }
+    const upload = this.uploads.get(t.node);
+    if (!upload) return;
+    collected.unregister(t.node);
+    this.uploads.delete(t.node);
+    this.backend.free(upload);
   }
 
   /** The stored bytes of a tensor, computed first if need be. */

@@ -83,6 +83,16 @@ export class Tensor {
     return (await this.data())[0]!;
   }
 
+  /** Frees the memory that the value takes on its device; a value that was computed is gone then. */
+  dispose(): void {
+    const device = this.node.realized[this.index]?.device ?? this.node.device;
+    device?.release(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   toString(): string {
     return `Tensor(${this.dtype}[${this.shape}] ${this.node.op}#${this.node.id})`;
   }
