@@ -33,12 +33,21 @@ function unreduce(x: Tensor, axes: readonly number[], dy: Tensor): Tensor {
   return o.broadcastTo(o.reshape(dy, x.shape.map((d, i) => (axes.includes(i) ? 1 : d))), x.shape);
 }
 
+/** The product of all other elements along the axes. With one zero it is 0 but for the zero itself; with more it is 0 everywhere. */
+function otherFactors(x: Tensor, axes: readonly number[]): Tensor {
+  const along = { axes, keepDims: true };
+  const zero = o.equal(x, 0);
+  const zeros = o.broadcastTo(o.sum(zero, along), x.shape);
+  const rest = o.broadcastTo(o.prod(o.where(zero, 1, x), along), x.shape);
+  return o.where(zero, o.where(o.equal(zeros, 1), rest, zeroLike(x)), o.where(o.equal(zeros, 0), o.div(rest, x), zeroLike(x)));
+}
+
 const reduce: GradientRule = ({ inputs: [x], output, attrs }, dy) => {
   const axes = attrs.axes as readonly number[];
   const spread = unreduce(x!, axes, dy);
   if (attrs.how === "sum") return [spread];
   const value = unreduce(x!, axes, output);
-  if (attrs.how === "prod") return [o.div(o.mul(spread, value), x!)];
+  if (attrs.how === "prod") return [o.mul(spread, otherFactors(x!, axes))];
   // max, min: shared equally among ties, as torch's amax and amin.
   const chosen = o.cast(o.equal(x!, value), x!.dtype);
   return [o.div(o.mul(spread, chosen), o.broadcastTo(o.sum(chosen, { axes, keepDims: true }), x!.shape))];
