@@ -150,5 +150,7 @@ export const PRIMITIVES: Readonly<Record<string, Primitive>> = {
 
 /** Adds a call of a primitive to the graph. */
 export function applyPrimitive(name: string, inputs: readonly Tensor[], attrs: Attrs = {}): Tensor {
-  return new Tensor(makeNode(name, inputs, attrs, [PRIMITIVES[name]!.infer(inputs, attrs)]));
+  // A plain copy: a rule may answer with one of its inputs, which must neither be kept alive nor asked through.
+  const { shape, dtype } = PRIMITIVES[name]!.infer(inputs, attrs);
+  return new Tensor(makeNode(name, inputs, attrs, [{ shape, dtype }]));
 }
