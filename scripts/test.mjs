@@ -20,7 +20,7 @@ types();
 
 title("package checks");
 const { check } = await import("./check.mjs");
-const checked = check(["lint", "layers", "circular", "publint", "compatibility", "size"]);
+const checked = check(["lint", "layers", "circular", "publint", "attw", "compatibility", "size"]);
 add(checked.passed, checked.failed.length);
 
 title("unit tests");
