@@ -1,4 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -25,6 +27,24 @@ describe.each(pages)("the examples of %s", (page) => {
     const { status, stderr } = await runExample(code);
     expect(stderr).toBe("");
     expect(status).toBe(0);
+  });
+});
+
+/** The commands of a page: lines of a shell block that begin with `weft`; a comment may say the exit code, which is 0 otherwise. */
+describe.each(["README.md", "apps/cli/README.md"])("the commands of %s", (page) => {
+  const blocks = [...text(page).matchAll(/```sh\n([^]*?)```/g)].map(([, code]) => code!).filter((code) => /^weft /m.test(code));
+  it("exist", () => expect(blocks.length).toBeGreaterThan(0));
+  it.each(blocks.map((code, i) => [i + 1, code] as const))("block %i ends with the exit codes that it says", (_, code) => {
+    const folder = mkdtempSync(join(tmpdir(), "weft-readme-"));
+    try {
+      const commands = code.split("\n").filter((line) => line.startsWith("weft "));
+      const script = code.replaceAll(".cache/", `${folder}/`).replaceAll(/^weft .*$/gm, (line) => `${line}\necho "$?" >&3`);
+      const { stderr, output } = spawnSync("bash", ["-c", script], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe", "pipe"], timeout: 50_000 });
+      const codes = output[3]!.trim().split("\n");
+      expect(commands.map((line, i) => `${line.split("#")[0]!.trim()} → ${codes[i]}`), stderr).toEqual(commands.map((line) => `${line.split("#")[0]!.trim()} → ${/# exit code (\d+)/.exec(line)?.[1] ?? 0}`));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,6 +38,14 @@ describe("examples/node-merge", () => {
       expect(Buffer.compare((await merged.read(tensor)).data, (await base.read(tensor)).data), `${tensor} is left as it was`).toBe(0);
     }
     await Promise.all([merged.close(), base.close(), peft.close()]);
+  });
+
+  it.each([["pissa", "lora_pissa_init", /changed the base/], ["token rows", "lora_trainable_tokens", /trained token rows/], ["activated LoRA", "llama_alora", /cannot be merged/]])("writes nothing for what it would merge wrongly: %s", async (_, name, message) => {
+    const out = join(folder, `refused-${name}`);
+    const { status, stderr } = await runExample(code, [join(fixtures, "llama_base"), join(fixtures, name), out]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(existsSync(out)).toBe(false);
   });
 
   it("stops at an adapter of another model and names what does not fit", async () => {

@@ -14,8 +14,11 @@ if (!baseFolder || !adapterFolder || !out) throw new Error("usage: merge.ts BASE
 const device = new Device(await createWasmBackend());
 const base = await openWeights(baseFolder); // headers only
 const adapter = await openAdapterFolder(adapterFolder);
-// Rows of single tokens are neither a layer's change nor a whole tensor; weft merge does them.
+// Not everything is a change of one tensor of the base; weft merge does the first of these, and refuses the others too.
+const { initLoraWeights, aloraInvocationTokens } = adapter.config.values as { initLoraWeights?: unknown; aloraInvocationTokens?: unknown };
 if (adapter.trainableTokens.size > 0) throw new Error("this adapter has trained token rows: use weft merge");
+if (/^(pissa|olora|corda|lora_ga|loftq)/.test(String(initLoraWeights))) throw new Error(`init_lora_weights "${initLoraWeights}" changed the base before training: convert the adapter to plain LoRA first`);
+if (aloraInvocationTokens) throw new Error("an activated LoRA acts on some tokens only: it cannot be merged");
 
 // Matches every tensor of the adapter to the base, and throws with the nearest names if one does not fit.
 const attached = await attachAdapter(adapter, {
@@ -27,6 +30,9 @@ const attached = await attachAdapter(adapter, {
     return core && { shape, dtype: core };
   },
 }, { scale: Number(scale) });
+
+const lost = [...attached.layers.keys(), ...attached.replaced.keys()].filter((name) => !base.has(name) && !base.has(`${name}.weight`));
+if (lost.length > 0) throw new Error(`the base has no tensor of its own for ${lost.join(", ")} (tied embeddings?): use weft merge`);
 
 let changed = 0;
 
