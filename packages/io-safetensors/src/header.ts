@@ -1,10 +1,10 @@
-import { FormatError } from "@weft/tensor-core";
 import { bitsPerElement, parseDType, type SafetensorsDType } from "./dtypes.js";
-import { JsonScanner, parseUnsigned } from "./json-scanner.js";
+import { formatError, show, showShape } from "./format-error.js";
+import { JsonScanner } from "./json-scanner.js";
 
 /** Longest header that the reference reads. */
 export const MAX_HEADER_BYTES = 100_000_000;
-/** Most tensors in one file: the largest header holds about 1.4 million of the shortest entries; real files hold a few thousand. */
+/** Most tensors in one file, and most entries of its metadata: the largest header holds about 1.4 million of the shortest; real files hold a few thousand. */
 export const MAX_TENSORS = 1_000_000;
 
 /** A tensor of a file, nothing read yet. */
@@ -28,67 +28,83 @@ export interface Header {
 
 type Exact = number | bigint;
 
+/** An entry as written; once all are checked it becomes a `TensorInfo` in place, as copies of a million cost half the time. */
 interface RawEntry {
   readonly name: string;
   readonly dtype: SafetensorsDType;
-  readonly shape: readonly Exact[];
-  readonly begin: Exact;
-  readonly end: Exact;
+  shape: Exact[];
+  /** First the begin of its data as written, then `TensorInfo.offset`. */
+  offset: Exact;
+  /** First the end of its data as written, then `TensorInfo.bytes`. */
+  bytes: Exact;
 }
 
 const KINDS = { utf8: "header-utf8", json: "header-json" } as const;
+/** Of the length field. */
+const LENGTH_BYTES = 8;
 
 /**
  * The length of the JSON text, from the first 8 bytes of a file.
  * @throws FormatError kinds `header-too-small`, `header-too-large`, `header-truncated`
  */
 export function headerLength(first: Uint8Array, fileSize: number, file: string): number {
-  const fail = (kind: string, message: string): never => {
-    throw new FormatError(`${file}: ${message}`, { kind, file, hint: "the file is not in the safetensors format, or its download was cut" });
-  };
-  if (fileSize < 8 || first.byteLength < 8) fail("header-too-small", `${fileSize} bytes are too few for a safetensors file, which begins with an 8-byte length`);
-  const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER_BYTES)) fail("header-too-large", `the header claims ${length} bytes, at most ${MAX_HEADER_BYTES} are allowed`);
-  if (8n + length > BigInt(fileSize)) fail("header-truncated", `the header claims ${length} bytes, the file has ${fileSize - 8} after the length`);
+  const fail = (kind: string, message: string): Error => formatError(kind, file, message, undefined, "not a safetensors file, or its download was cut");
+  if (fileSize < LENGTH_BYTES || first.byteLength < LENGTH_BYTES) throw fail("header-too-small", `${fileSize} bytes are too few for a safetensors file`);
+  const length = new DataView(first.buffer, first.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
+  if (length > BigInt(MAX_HEADER_BYTES)) throw fail("header-too-large", `the header claims ${length} bytes, at most ${MAX_HEADER_BYTES} are allowed`);
+  if (Number(length) > fileSize - LENGTH_BYTES) throw fail("header-truncated", `the header claims ${length} bytes, the file has ${fileSize - LENGTH_BYTES}`);
   return Number(length);
 }
 
 /** Reads and checks the JSON text of a header against the size of its file, with the reference's checks in its order. */
 export function parseHeader(json: Uint8Array, fileSize: number, file: string): Header {
-  const scanner = new JsonScanner(json, KINDS, file);
+  const scanner = new JsonScanner(json, KINDS, file, LENGTH_BYTES);
   const { entries, metadata } = scanEntries(scanner, file);
-  const dataStart = 8 + json.byteLength;
+  const dataStart = LENGTH_BYTES + json.byteLength;
   return { tensors: checkLayout(entries, fileSize - dataStart, dataStart, file), metadata, dataStart };
 }
 
-function scanEntries(scanner: JsonScanner, file: string): { entries: RawEntry[]; metadata: Map<string, string> } {
-  const schema = (message: string, tensor?: string): FormatError => new FormatError(`${file}: ${message}`, { kind: "header-schema", file, ...(tensor === undefined ? {} : { tensor }) });
+function scanEntries(scanner: JsonScanner, file: string): { entries: Map<string, RawEntry>; metadata: Map<string, string> } {
+  const limit = (many: { readonly size: number }, what: string): void => {
+    if (many.size >= MAX_TENSORS) throw formatError("limit", file, `more than ${MAX_TENSORS} ${what}`);
+  };
   if (scanner.peek() !== "{") {
-    scanner.value();
-    throw schema("the header must be a JSON object");
+    scanner.value(1, false);
+    scanner.end();
+    throw formatError("header-schema", file, "the header must be a JSON object");
   }
-  const entries: RawEntry[] = [];
+  const entries = new Map<string, RawEntry>();
   const metadata = new Map<string, string>();
-  scanner.object((name) => {
-    if (name === "__metadata__") {
-      if (scanner.peek() !== "{") throw schema("__metadata__ must be an object of strings");
-      scanner.object((key) => {
-        if (scanner.peek() !== '"') throw schema(`__metadata__ ${JSON.stringify(key)} must be a string`);
+  let hasMetadata = false;
+  const scanMetadata = (): void => {
+    hasMetadata = true;
+    if (scanner.peek() !== "{") throw formatError("header-schema", file, "__metadata__ must be an object of strings");
+    scanner.object(
+      (key) => {
+        limit(metadata, "metadata entries");
+        if (scanner.peek() !== '"') throw formatError("header-schema", file, `__metadata__ ${show(key)} must be a string`);
         metadata.set(key, scanner.string());
-      });
-      return;
-    }
-    if (entries.length >= MAX_TENSORS) throw new FormatError(`${file}: more than ${MAX_TENSORS} tensors`, { kind: "limit", file });
-    entries.push(scanEntry(scanner, name, (message) => schema(`tensor ${JSON.stringify(name)}: ${message}`, name)));
-  });
+      },
+      (key) => metadata.has(key),
+    );
+  };
+  scanner.object(
+    (name) => {
+      if (name === "__metadata__") return scanMetadata();
+      limit(entries, "tensors");
+      entries.set(name, scanEntry(scanner, name, file));
+    },
+    (name) => (name === "__metadata__" ? hasMetadata : entries.has(name)),
+  );
   scanner.end();
   return { entries, metadata };
 }
 
-function scanEntry(scanner: JsonScanner, name: string, schema: (message: string) => FormatError): RawEntry {
+function scanEntry(scanner: JsonScanner, name: string, file: string): RawEntry {
+  const schema = (message: string): Error => formatError("header-schema", file, message, name);
   /** A value of the wrong kind; if it is no JSON at all, that comes first. */
-  const wrong = (message: string): FormatError => {
-    scanner.value(3);
+  const wrong = (message: string): Error => {
+    scanner.value(3, false);
     return schema(message);
   };
   if (scanner.peek() !== "{") throw wrong("its entry must be an object");
@@ -98,9 +114,8 @@ function scanEntry(scanner: JsonScanner, name: string, schema: (message: string)
     scanner.array(() => {
       const c = scanner.peek();
       if (c !== "-" && (c < "0" || c > "9")) throw wrong(`${what} must hold integers`);
-      const { text } = scanner.number();
-      const value = parseUnsigned(text);
-      if (value === undefined) throw schema(`${what} holds ${text}, expected an integer from 0 to 2^64-1 in plain digits`);
+      const value = scanner.unsigned();
+      if (value === undefined) throw schema(`${what} must hold integers from 0 to 2^64-1`);
       list.push(value);
     });
     return list;
@@ -113,22 +128,23 @@ function scanEntry(scanner: JsonScanner, name: string, schema: (message: string)
       if (scanner.peek() !== '"') throw wrong("dtype must be a string");
       const text = scanner.string();
       dtype = parseDType(text);
-      if (!dtype) throw schema(`dtype ${JSON.stringify(text)} is unknown`);
+      if (!dtype) throw schema(`dtype ${show(text)} is unknown`);
     } else if (field === "shape") shape = integers("shape");
     else if (field === "data_offsets") offsets = integers("data_offsets");
-    else scanner.value(3);
+    else scanner.value(3, false);
   });
   if (!dtype || !shape || !offsets) throw schema(`${!dtype ? "dtype" : !shape ? "shape" : "data_offsets"} is missing`);
   if (offsets.length !== 2) throw schema(`data_offsets has ${offsets.length} entries, expected 2`);
-  return { name, dtype, shape, begin: offsets[0]!, end: offsets[1]! };
+  return { name, dtype, shape, bytes: offsets[1]!, offset: offsets[0]! };
 }
 
 const U64_END = 2n ** 64n;
 
 /** Elements and bits by running products that must stay below 2^64; a zero first makes any later dimension harmless, as in the reference. */
-function sizeInBits({ shape, dtype }: RawEntry): Exact | undefined {
+function sizeInBits(shape: readonly Exact[], dtype: SafetensorsDType): Exact | undefined {
   let count: Exact = 1;
-  for (const factor of [...shape, bitsPerElement(dtype)]) {
+  for (let i = 0; i <= shape.length; i++) {
+    const factor: Exact = i < shape.length ? shape[i]! : bitsPerElement(dtype);
     const product: number = Number(count) * Number(factor);
     if (product <= Number.MAX_SAFE_INTEGER) count = product;
     else {
@@ -140,22 +156,36 @@ function sizeInBits({ shape, dtype }: RawEntry): Exact | undefined {
   return count;
 }
 
-function checkLayout(entries: readonly RawEntry[], dataBytes: number, dataStart: number, file: string): Map<string, TensorInfo> {
-  const fail = (kind: string, message: string, tensor?: string): never => {
-    throw new FormatError(`${file}: ${tensor === undefined ? "" : `tensor ${JSON.stringify(tensor)}: `}${message}`, { kind, file, ...(tensor === undefined ? {} : { tensor }) });
-  };
+/** Exact, in numbers where both are. */
+function difference(a: Exact, b: Exact): Exact {
+  return typeof a === "number" && typeof b === "number" ? a - b : BigInt(a) - BigInt(b);
+}
+
+/** By begin, then end; comparisons between number and bigint are exact. */
+function compare(a: RawEntry, b: RawEntry): number {
+  return a.offset < b.offset ? -1 : a.offset > b.offset ? 1 : a.bytes < b.bytes ? -1 : a.bytes > b.bytes ? 1 : 0;
+}
+
+function checkLayout(entries: ReadonlyMap<string, RawEntry>, dataBytes: number, dataStart: number, file: string): ReadonlyMap<string, TensorInfo> {
   let previous: Exact = 0;
-  // Comparisons between number and bigint are exact.
-  for (const e of [...entries].sort((a, b) => (a.begin < b.begin ? -1 : a.begin > b.begin ? 1 : a.end < b.end ? -1 : a.end > b.end ? 1 : 0))) {
-    if (e.begin != previous || e.begin > e.end) fail("offsets", `its data lies at ${e.begin}–${e.end}, expected to begin at ${previous} (no hole, no overlap)`, e.name);
-    const bits = sizeInBits(e);
-    if (bits === undefined) return fail("overflow", `shape [${e.shape}] of ${e.dtype} takes more than 2^64 bits`, e.name);
-    if (BigInt(bits) % 8n !== 0n) fail("sub-byte", `shape [${e.shape}] of ${e.dtype} takes ${bits} bits, not whole bytes`, e.name);
-    if (BigInt(bits) / 8n !== BigInt(e.end) - BigInt(e.begin)) fail("size-mismatch", `shape [${e.shape}] of ${e.dtype} takes ${BigInt(bits) / 8n} bytes, its data is ${BigInt(e.end) - BigInt(e.begin)}`, e.name);
-    previous = e.end;
+  for (const { name, dtype, shape, offset: begin, bytes: end } of [...entries.values()].sort(compare)) {
+    if (begin != previous || begin > end) throw formatError("offsets", file, `its data lies at ${begin}–${end}, expected to begin at ${previous}`, name);
+    const bits = sizeInBits(shape, dtype);
+    const fail = (kind: string, rest: string): Error => formatError(kind, file, `shape ${showShape(shape)} of ${dtype} takes ${rest}`, name);
+    if (bits === undefined) throw fail("overflow", "more than 2^64 bits");
+    const [rest, bytes] = typeof bits === "number" ? [bits % 8, bits / 8] : [bits % 8n, bits / 8n];
+    const length = difference(end, begin);
+    if (rest != 0) throw fail("sub-byte", `${bits} bits, not whole bytes`);
+    if (bytes != length) throw fail("size-mismatch", `${bytes} bytes, its data is ${length}`);
+    previous = end;
   }
-  if (previous > dataBytes) fail("data-truncated", `tensors take ${previous} bytes, the file has ${dataBytes} after the header: the file is cut`);
-  if (previous < dataBytes) fail("trailing-data", `${BigInt(dataBytes) - BigInt(previous)} bytes follow the last tensor`);
-  // Everything lies inside the file now, so all offsets are exact numbers.
-  return new Map(entries.map(({ name, dtype, shape, begin, end }) => [name, { name, dtype, shape: shape.map(Number), bytes: Number(end) - Number(begin), offset: dataStart + Number(begin) }]));
+  if (previous > dataBytes) throw formatError("data-truncated", file, `tensors take ${previous} bytes, the file has ${dataBytes}`);
+  if (previous < dataBytes) throw formatError("trailing-data", file, `${difference(dataBytes, previous)} bytes follow the last tensor`);
+  // Everything lies inside the file now, so offsets are exact numbers; of dimensions, only those beside a zero may not be.
+  for (const entry of entries.values()) {
+    entry.bytes = Number(entry.bytes) - Number(entry.offset);
+    entry.offset = dataStart + Number(entry.offset);
+    if (entry.shape.some((d) => typeof d !== "number")) entry.shape = entry.shape.map(Number);
+  }
+  return entries as ReadonlyMap<string, TensorInfo>;
 }

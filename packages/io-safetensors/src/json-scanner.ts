@@ -1,4 +1,5 @@
 import { FormatError } from "@weft/tensor-core";
+import { show } from "./format-error.js";
 
 /** Deepest nesting that is read: what the reference stops at; unbounded recursion would end in a stack overflow. */
 export const MAX_JSON_DEPTH = 128;
@@ -30,8 +31,9 @@ export class JsonNumber {
 const U64_END = 2n ** 64n;
 
 /** Plain digits as an exact integer below 2^64: a number where it is safe, else a bigint. */
-export function parseUnsigned(text: string): number | bigint | undefined {
-  if (!/^\d+$/.test(text)) return undefined;
+function parseUnsigned(text: string): number | bigint | undefined {
+  // 2^64 has 20 digits; converting more takes time that grows with their square.
+  if (text.length > 20 || !/^\d+$/.test(text)) return undefined;
   if (text.length < 16) return Number(text);
   const big = BigInt(text);
   if (big >= U64_END) return undefined;
@@ -40,12 +42,19 @@ export function parseUnsigned(text: string): number | bigint | undefined {
 
 export type JsonValue = null | boolean | string | JsonNumber | JsonValue[] | Map<string, JsonValue>;
 
-const SPACE = " \t\r\n";
-const ESCAPES: Readonly<Record<string, string>> = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
-const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-/** Ends a run of ordinary characters in a string. */
-// eslint-disable-next-line no-control-regex
-const SPECIAL = /["\\\u0000-\u001f]/g;
+const WORDS = { t: ["true", true], f: ["false", false], n: ["null", null] } as const;
+
+/** Tells the keys of one object apart: an array while there are few, as in the million entries of a large header. */
+function seenKeys(): (key: string) => boolean {
+  const few: string[] = [];
+  let many: Set<string> | undefined;
+  return (key) => {
+    if (many ? many.has(key) : few.includes(key)) return true;
+    if (many) many.add(key);
+    else if (few.push(key) === 8) many = new Set(few);
+    return false;
+  };
+}
 
 /**
  * Strict JSON out of bytes: strict UTF-8, no byte order mark, no repeated keys, no lone surrogates, bounded depth.
@@ -57,10 +66,14 @@ export class JsonScanner {
   private at = 0;
   private readonly file: string | undefined;
   private readonly kinds: JsonKinds;
+  private readonly start: number;
 
-  constructor(bytes: Uint8Array, kinds: JsonKinds, file?: string) {
+  /** @param start position of `bytes` in the file, for messages */
+  constructor(bytes: Uint8Array, kinds: JsonKinds, file?: string, start = 0) {
     this.kinds = kinds;
     this.file = file;
+    this.start = start;
+    this.text = "";
     try {
       this.text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch (cause) {
@@ -68,22 +81,10 @@ export class JsonScanner {
     }
   }
 
-  /** Skips white space and takes `c` if it is next. */
-  take(c: string): boolean {
-    this.skipSpace();
-    if (this.text[this.at] !== c) return false;
-    this.at++;
-    return true;
-  }
-
   /** The next character that is not white space; empty at the end. */
   peek(): string {
     this.skipSpace();
-    return this.text[this.at] ?? "";
-  }
-
-  expect(c: string): void {
-    if (!this.take(c)) throw this.unexpected(`"${c}"`);
+    return this.text.charAt(this.at);
   }
 
   /** Nothing but white space may follow. */
@@ -92,114 +93,146 @@ export class JsonScanner {
   }
 
   /** Members of an object, whose brace is next; calls `member` at each value. @throws FormatError kind `duplicate-key` */
-  object(member: (key: string) => void): void {
-    const keys = new Set<string>();
-    this.expect("{");
-    if (this.take("}")) return;
-    do {
+  object(member: (key: string) => void, seen: (key: string) => boolean = seenKeys()): void {
+    this.list("{", "}", () => {
       if (this.peek() !== '"') throw this.unexpected("a key");
       const key = this.string();
-      if (keys.has(key)) throw this.error(`key ${JSON.stringify(key)} occurs twice`, "duplicate-key");
-      keys.add(key);
+      if (seen(key)) throw this.error(`key ${show(key)} occurs twice`, "duplicate-key");
       this.expect(":");
       member(key);
-    } while (this.take(","));
-    this.expect("}");
+    });
   }
 
   /** Elements of an array, whose bracket is next; calls `element` at each. */
   array(element: () => void): void {
-    this.expect("[");
-    if (this.take("]")) return;
-    do element();
-    while (this.take(","));
-    this.expect("]");
+    this.list("[", "]", element);
   }
 
   string(): string {
     this.expect('"');
-    let result = "";
-    for (;;) {
-      SPECIAL.lastIndex = this.at;
-      const stop = SPECIAL.exec(this.text);
-      if (!stop) throw this.unexpected("the end of a string", this.text.length);
-      result += this.text.slice(this.at, stop.index);
-      this.at = stop.index + 1;
-      if (stop[0] === '"') break;
-      if (stop[0] !== "\\") throw this.error("a control character stands in a string", this.kinds.json);
-      result += this.escape();
+    const { text } = this;
+    const begin = this.at;
+    let escaped = false;
+    for (let c = 0; (c = text.charCodeAt(this.at)) !== 34; this.at++) {
+      if (c === 92) {
+        escaped = true;
+        this.at++;
+      } else if (!(c >= 32)) throw this.unexpected("the end of a string");
     }
+    const raw = text.slice(begin, this.at++);
+    if (!escaped) return raw;
+    let result: string;
+    try {
+      // Only the escapes are left to check, and those it reads by the letter.
+      result = JSON.parse(`"${raw}"`) as string;
+    } catch (cause) {
+      throw this.error(`string ${show(raw)} has an unknown escape`, this.kinds.json, cause);
+    }
+    if (/\p{Surrogate}/u.test(result)) throw this.error("a surrogate stands alone", this.kinds.json);
     return result;
   }
 
   number(): JsonNumber {
     this.skipSpace();
-    NUMBER.lastIndex = this.at;
-    const match = NUMBER.exec(this.text);
-    if (!match) throw this.unexpected("a number");
-    this.at += match[0].length;
-    return new JsonNumber(match[0]);
+    const begin = this.at;
+    this.optional("-");
+    if (!this.optional("0")) this.digits();
+    if (this.optional(".")) this.digits();
+    if (this.optional("eE")) {
+      this.optional("+-");
+      this.digits();
+    }
+    return new JsonNumber(this.text.slice(begin, this.at));
   }
 
-  /** Any value. */
-  value(depth = 1): JsonValue {
+  /** A number, as `JsonNumber.unsigned` gives it; plain digits, which headers are full of, without making an object. */
+  unsigned(): number | bigint | undefined {
+    this.skipSpace();
+    const { text } = this;
+    let value = 0;
+    let i = this.at;
+    for (let c = 0; (c = text.charCodeAt(i) - 48) >= 0 && c <= 9; i++) value = value * 10 + c;
+    const length = i - this.at;
+    const next = text.charAt(i);
+    if (length === 0 || length > 15 || (length > 1 && text.charAt(this.at) === "0") || (next !== "," && next !== "]")) return this.number().unsigned;
+    this.at = i;
+    return value;
+  }
+
+  /** Any value. With `keep` false it is checked and forgotten, so that nothing large is built of what nobody reads. */
+  value(depth = 1, keep = true): JsonValue {
     if (depth > MAX_JSON_DEPTH) throw this.error(`values are nested more than ${MAX_JSON_DEPTH} deep`, this.kinds.json);
     const c = this.peek();
     if (c === "{") {
       const map = new Map<string, JsonValue>();
-      this.object((key) => map.set(key, this.value(depth + 1)));
+      this.object((key) => {
+        const value = this.value(depth + 1, keep);
+        if (keep) map.set(key, value);
+      });
       return map;
     }
     if (c === "[") {
       const list: JsonValue[] = [];
-      this.array(() => list.push(this.value(depth + 1)));
+      this.array(() => {
+        const value = this.value(depth + 1, keep);
+        if (keep) list.push(value);
+      });
       return list;
     }
     if (c === '"') return this.string();
-    for (const [word, value] of [["true", true], ["false", false], ["null", null]] as const) {
-      if (this.text.startsWith(word, this.at)) {
-        this.at += word.length;
-        return value;
-      }
+    if (c === "t" || c === "f" || c === "n") {
+      const [word, value] = WORDS[c];
+      if (!this.text.startsWith(word, this.at)) throw this.unexpected("a value");
+      this.at += word.length;
+      return value;
     }
     return this.number();
   }
 
   error(message: string, kind: string, cause?: unknown): FormatError {
-    const file = this.file === undefined ? {} : { file: this.file };
-    return new FormatError(`${this.file ?? "JSON"}: ${message} (character ${this.at})`, { kind, byte: this.at, cause, ...file });
+    const byte = this.start + new TextEncoder().encode(this.text.slice(0, this.at)).byteLength;
+    return new FormatError(`${this.file ?? "JSON"}: ${message} (byte ${byte})`, { kind, byte, cause, ...(this.file !== undefined && { file: this.file }) });
   }
 
-  private unexpected(expected: string, at = this.at): FormatError {
-    const got = this.text[at];
-    return this.error(`expected ${expected}, got ${got === undefined ? "the end" : JSON.stringify(got)}`, this.kinds.json);
+  private list(open: string, close: string, item: () => void): void {
+    this.expect(open);
+    if (this.take(close)) return;
+    do item();
+    while (this.take(","));
+    this.expect(close);
+  }
+
+  private take(c: string): boolean {
+    this.skipSpace();
+    if (this.text.charAt(this.at) !== c) return false;
+    this.at++;
+    return true;
+  }
+
+  private expect(c: string): void {
+    if (!this.take(c)) throw this.unexpected(`"${c}"`);
+  }
+
+  private unexpected(expected: string): FormatError {
+    const got = this.text.charAt(this.at);
+    return this.error(`expected ${expected}, got ${got === "" ? "the end" : show(got)}`, this.kinds.json);
   }
 
   private skipSpace(): void {
-    while (this.at < this.text.length && SPACE.includes(this.text[this.at]!)) this.at++;
+    for (let c = 0; (c = this.text.charCodeAt(this.at)) === 32 || c === 10 || c === 13 || c === 9; ) this.at++;
   }
 
-  private escape(): string {
-    const c = this.text[this.at++] ?? "";
-    if (c !== "u") {
-      const plain = Object.hasOwn(ESCAPES, c) ? ESCAPES[c] : undefined;
-      if (plain === undefined) throw this.unexpected("an escape", this.at - 1);
-      return plain;
-    }
-    const unit = this.hex();
-    if (unit < 0xd800 || unit > 0xdfff) return String.fromCharCode(unit);
-    const paired = unit < 0xdc00 && this.text.startsWith("\\u", this.at);
-    if (paired) this.at += 2;
-    const low = paired ? this.hex() : 0;
-    if (low < 0xdc00 || low > 0xdfff) throw this.error("a surrogate stands alone", this.kinds.json);
-    return String.fromCharCode(unit, low);
+  /** Takes the next character if it is one of these. */
+  private optional(of: string): boolean {
+    const found = this.at < this.text.length && of.includes(this.text.charAt(this.at));
+    if (found) this.at++;
+    return found;
   }
 
-  private hex(): number {
-    const digits = this.text.slice(this.at, this.at + 4);
-    if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw this.unexpected("four hexadecimal digits");
-    this.at += 4;
-    return Number.parseInt(digits, 16);
+  private digits(): void {
+    const begin = this.at;
+    for (let c = 0; (c = this.text.charCodeAt(this.at)) >= 48 && c <= 57; ) this.at++;
+    if (this.at === begin) throw this.unexpected("a digit");
   }
 }
 

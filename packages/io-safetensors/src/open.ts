@@ -1,5 +1,6 @@
-import { FormatError } from "@weft/tensor-core";
-import { bytesOfBlob, bytesOfMemory, bytesOfUrl, type HttpOptions } from "./byte-sources.js";
+import { bytesOfBlob, bytesOfMemory } from "./byte-sources.js";
+import { bytesOfUrl, type HttpOptions } from "./bytes-of-url.js";
+import { formatError } from "./format-error.js";
 import { openFile } from "./safetensors-file.js";
 import { joinShards, MAX_INDEX_BYTES, parseShardIndex } from "./shard-index.js";
 import type { ByteSource, WeightSource } from "./weight-source.js";
@@ -16,14 +17,14 @@ export async function openSafetensors(input: SafetensorsInput, options: HttpOpti
   if (input instanceof Blob) return openFile(bytesOfBlob(input));
   if (Array.isArray(input)) return openBlobs(input as readonly Blob[]);
   const url = String(input);
-  if (!url.endsWith(".index.json")) return openFile(await bytesOfUrl(url, options));
+  if (!new URL(url, "file:///").pathname.endsWith(".index.json")) return openFile(await bytesOfUrl(url, options));
   const index = await bytesOfUrl(url, options);
   return openIndex(index, url, (shard) => bytesOfUrl(new URL(shard, url), options));
 }
 
 /** The shards that an index names, opened through `open`. */
 export async function openIndex(source: ByteSource, location: string, open: (shard: string) => Promise<ByteSource>): Promise<WeightSource> {
-  if (source.size > MAX_INDEX_BYTES) throw new FormatError(`${location}: ${source.size} bytes, at most ${MAX_INDEX_BYTES} are read`, { kind: "limit", file: location });
+  if (source.size > MAX_INDEX_BYTES) throw formatError("limit", location, `${source.size} bytes, at most ${MAX_INDEX_BYTES} are read`);
   const index = parseShardIndex(await source.read(0, source.size), location);
   const opened = new Map<string, WeightSource>();
   try {
@@ -39,10 +40,10 @@ async function openBlobs(blobs: readonly Blob[]): Promise<WeightSource> {
   const named = new Map(blobs.map((b) => [(b as File).name, b]));
   const index = blobs.find((b) => (b as File).name?.endsWith(".index.json"));
   if (!index && blobs.length === 1) return openFile(bytesOfBlob(blobs[0]!));
-  if (!index) throw new FormatError(`${blobs.length} files, but no index (*.safetensors.index.json) among them`, { kind: "missing-index" });
+  if (!index) throw formatError("missing-index", "model.safetensors.index.json", `no index is among the ${blobs.length} files`);
   return openIndex(bytesOfBlob(index), (index as File).name, async (shard) => {
     const blob = named.get(shard);
-    if (!blob) throw new FormatError(`${shard} is named by the index, but was not given`, { kind: "missing-shard", file: shard });
+    if (!blob) throw formatError("missing-shard", shard, "the index names this shard, but it was not given");
     return bytesOfBlob(blob);
   });
 }

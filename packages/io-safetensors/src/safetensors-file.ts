@@ -1,4 +1,5 @@
-import { FormatError } from "@weft/tensor-core";
+import type { FormatError } from "@weft/tensor-core";
+import { formatError } from "./format-error.js";
 import { type Header, headerLength, parseHeader } from "./header.js";
 import { type ByteSource, type LocatedTensor, refuseForeign, rowBytes, type RowRange, type TensorView, type WeightSource } from "./weight-source.js";
 
@@ -35,5 +36,5 @@ export async function openFile(source: ByteSource): Promise<WeightSource> {
 }
 
 export function noSuchTensor(name: string, location: string): FormatError {
-  return new FormatError(`${location}: there is no tensor ${JSON.stringify(name)}`, { kind: "no-such-tensor", file: location, tensor: name });
+  return formatError("no-such-tensor", location, "there is no such tensor", name);
 }

@@ -1,4 +1,4 @@
-import { FormatError } from "@weft/tensor-core";
+import { formatError, show } from "./format-error.js";
 import { JsonNumber, parseStrictJson } from "./json-scanner.js";
 import { noSuchTensor } from "./safetensors-file.js";
 import type { LocatedTensor, WeightSource } from "./weight-source.js";
@@ -19,16 +19,16 @@ export interface ShardIndex {
 /** Reads `model.safetensors.index.json`. @throws FormatError kinds `index-json`, `index-schema`, `unsafe-path`, `unsupported-pickle`, `duplicate-key`, `limit` */
 export function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
   const fail = (kind: string, message: string, hint?: string): never => {
-    throw new FormatError(`${file}: ${message}`, { kind, file, ...(hint === undefined ? {} : { hint }) });
+    throw formatError(kind, file, message, undefined, hint);
   };
   const root = parseStrictJson(bytes, { file, maxBytes: MAX_INDEX_BYTES, kinds: { utf8: "index-json", json: "index-json" } });
   const map = root instanceof Map ? root.get("weight_map") : undefined;
-  if (!(map instanceof Map)) return fail("index-schema", "weight_map must be an object of file names by tensor name");
+  if (!(map instanceof Map)) return fail("index-schema", "weight_map must be an object");
   const weightMap = new Map<string, string>();
   for (const [name, shard] of map) {
-    if (typeof shard !== "string") return fail("index-schema", `the shard of ${JSON.stringify(name)} must be a file name`);
-    if (!SHARD_NAME.test(shard)) return fail("unsafe-path", `shard ${JSON.stringify(shard)} is not a plain file name`, "shards must lie beside the index");
-    if (!shard.endsWith(".safetensors")) return fail("unsupported-pickle", `shard ${JSON.stringify(shard)} is not a safetensors file`);
+    if (typeof shard !== "string") return fail("index-schema", `the shard of ${show(name)} must be a file name`);
+    if (!SHARD_NAME.test(shard)) return fail("unsafe-path", `shard ${show(shard)} is not a plain file name`, "shards must lie beside the index");
+    if (!shard.endsWith(".safetensors")) return fail("unsupported-pickle", `shard ${show(shard)} is not a safetensors file`);
     weightMap.set(name, shard);
   }
   const metadata = (root as Map<string, unknown>).get("metadata");
@@ -44,12 +44,12 @@ export function joinShards(index: ShardIndex, shards: ReadonlyMap<string, Weight
   let size = 0;
   for (const [shard, source] of shards) {
     for (const name of source.names()) {
-      if (index.weightMap.get(name) !== shard) throw new FormatError(`${file}: tensor ${JSON.stringify(name)} lies in ${shard}, the index says ${index.weightMap.get(name) ?? "nothing of it"}`, { kind: "index-mismatch", file, tensor: name });
+      if (index.weightMap.get(name) !== shard) throw formatError("index-mismatch", file, `it lies in ${shard}, the index says ${index.weightMap.get(name) ?? "nothing of it"}`, name);
       size += source.info(name).bytes;
     }
   }
   for (const [name, shard] of index.weightMap) {
-    if (!shards.get(shard)!.has(name)) throw new FormatError(`${file}: tensor ${JSON.stringify(name)} is not in its shard ${shard}`, { kind: "index-mismatch", file, tensor: name });
+    if (!shards.get(shard)!.has(name)) throw formatError("index-mismatch", file, `it is not in its shard ${shard}`, name);
   }
   const owner = (name: string): WeightSource => {
     const shard = index.weightMap.get(name);

@@ -1,5 +1,5 @@
-import { FormatError } from "@weft/tensor-core";
 import type { SafetensorsDType } from "./dtypes.js";
+import { formatError, showShape } from "./format-error.js";
 import type { TensorInfo } from "./header.js";
 
 /** A tensor's data: raw little-endian bytes, row-major. */
@@ -43,14 +43,15 @@ export interface ByteSource {
   close(): Promise<void>;
 }
 
-/** The bytes of some rows within a tensor's data. @throws FormatError if the rows leave the tensor or are not whole bytes */
-export function rowBytes(info: TensorInfo, rows: RowRange | undefined): { readonly start: number; readonly length: number; readonly shape: readonly number[] } {
+/** The bytes of some rows within a tensor's data. @throws FormatError kind `rows` if they leave the tensor or are not whole bytes */
+export function rowBytes(info: LocatedTensor, rows: RowRange | undefined): { readonly start: number; readonly length: number; readonly shape: readonly number[] } {
   if (!rows) return { start: 0, length: info.bytes, shape: info.shape };
   const [start, stop] = rows;
   const [count, ...rest] = info.shape;
-  if (count === undefined || start < 0 || stop < start || stop > count) throw new FormatError(`tensor ${JSON.stringify(info.name)}: rows ${start}–${stop} leave its shape [${info.shape}]`, { kind: "rows", tensor: info.name });
+  const inside = count !== undefined && Number.isInteger(start) && Number.isInteger(stop) && start >= 0 && stop >= start && stop <= count;
+  if (!inside) throw formatError("rows", info.file, `rows ${start}–${stop} leave its shape ${showShape(info.shape)}`, info.name);
   const each = count === 0 ? 0 : info.bytes / count;
-  if (!Number.isInteger(each)) throw new FormatError(`tensor ${JSON.stringify(info.name)}: a row of ${info.dtype} is not whole bytes`, { kind: "rows", tensor: info.name });
+  if (!Number.isInteger(each)) throw formatError("rows", info.file, `a row of ${info.dtype} is not whole bytes`, info.name);
   return { start: start * each, length: (stop - start) * each, shape: [stop - start, ...rest] };
 }
 
@@ -63,10 +64,11 @@ const CONVERT = 'convert it where it comes from: python -c "import torch, safete
  */
 export function refuseForeign(first: Uint8Array, file: string): void {
   const text = String.fromCharCode(...first.subarray(0, 32));
-  // Protocol 2 and later begin with 0x80; torch's zip archives with PK; protocol 0 and 1 have no mark, their old magic number does.
+  const fail = (kind: string, message: string, hint?: string): Error => formatError(kind, file, message, undefined, hint);
+  // Protocol 2 and later begin with 0x80; torch's zip archives with PK; protocol 0 and 1 have no mark.
   const length = first.byteLength >= 8 ? new DataView(first.buffer, first.byteOffset).getBigUint64(0, true) : 0n;
   const pickle = (first[0] === 0x80 && (first[1] ?? 0) <= 5 && length > 100_000_000n) || text.startsWith("PK\u0003\u0004");
-  if (pickle) throw new FormatError(`${file}: this is a pickle, not safetensors; loading one runs the program inside it`, { kind: "unsupported-pickle", file, hint: CONVERT });
-  if (text.startsWith("version https://git-lfs")) throw new FormatError(`${file}: this is a Git LFS pointer, not the file itself`, { kind: "git-lfs-pointer", file, hint: "fetch the content with: git lfs pull" });
-  if (text.startsWith("GGUF")) throw new FormatError(`${file}: GGUF files are not read yet`, { kind: "unsupported-gguf", file });
+  if (pickle) throw fail("unsupported-pickle", "this is a pickle, not safetensors; loading one runs the program inside it", CONVERT);
+  if (text.startsWith("version https://git-lfs")) throw fail("git-lfs-pointer", "this is a Git LFS pointer, not the file itself", "fetch the content with: git lfs pull");
+  if (text.startsWith("GGUF")) throw fail("unsupported-gguf", "GGUF files are not read yet");
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { FormatError } from "@weft/tensor-core";
-import type { HttpOptions } from "../byte-sources.js";
+import type { HttpOptions } from "../bytes-of-url.js";
 import { openIndex, openSafetensors, type SafetensorsInput } from "../open.js";
 import { openFile } from "../safetensors-file.js";
 import type { WeightSource } from "../weight-source.js";

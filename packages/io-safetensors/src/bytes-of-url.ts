@@ -1,0 +1,104 @@
+import { CancelledError, FormatError, IoError } from "@weft/tensor-core";
+import type { ByteSource } from "./weight-source.js";
+
+export interface HttpOptions {
+  readonly signal?: AbortSignal;
+  readonly headers?: { readonly [name: string]: string };
+  readonly fetch?: typeof fetch;
+  /** Attempts without progress per read, with growing pauses between (3). */
+  readonly attempts?: number;
+}
+
+/** Failures that pass: the server is busy. */
+const TRANSIENT = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Fetched first, kept: holds the header of most files, which then costs one request. */
+const HEAD_BYTES = 1 << 16;
+/** First pause before a request is repeated, in ms; each next one is twice as long. */
+const PAUSE_MS = 250;
+
+/**
+ * A file behind a URL, read by range requests: only what is asked for is transferred. A read whose connection breaks goes on where it broke.
+ * @throws IoError kind `http` if it cannot be reached, has no ranges, or answers with other bytes than asked for; CancelledError
+ */
+export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): Promise<ByteSource> {
+  const location = String(url);
+  const { signal, headers = {}, attempts = 3 } = options;
+  const get = options.fetch ?? fetch;
+  const fail = (message: string, cause?: unknown): IoError => new IoError(`${location}: ${message}`, { kind: "http", file: location, cause });
+  let size: number | undefined;
+  let etag: string | null | undefined;
+
+  /** Checks that an answer holds bytes from `from` on of the file that was opened. @returns the file's size */
+  const check = (response: Response, from: number, to: number): number => {
+    const [, begin, end, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.map(Number) ?? [];
+    if (total === undefined) throw fail("the answer has no usable Content-Range");
+    if (begin !== from || end !== Math.min(to, total - 1)) throw fail(`asked for bytes ${from}–${to}, got ${begin}–${end}`);
+    const tag = response.headers.get("etag");
+    if ((size ?? total) !== total || (etag !== undefined && etag !== tag)) throw new FormatError(`${location}: the file changed while it was read`, { kind: "http", file: location });
+    etag = tag;
+    return total;
+  };
+
+  /** Fills `target` as far as the file goes. @returns bytes read */
+  const fill = async (target: Uint8Array, offset: number): Promise<number> => {
+    let done = 0;
+    for (let attempt = 1; ; attempt++) {
+      if (signal?.aborted) throw new CancelledError();
+      let failure: IoError;
+      try {
+        const to = offset + target.byteLength - 1;
+        const response = await get(url, { headers: { ...headers, Range: `bytes=${offset + done}-${to}` }, ...(signal && { signal }) });
+        if (response.status === 206) {
+          size = check(response, offset + done, to);
+          const wanted = Math.min(target.byteLength, size - offset);
+          for (const reader = response.body!.getReader(); ; ) {
+            const piece = await reader.read();
+            if (piece.done) break;
+            if (done + piece.value.byteLength > wanted) {
+              await reader.cancel();
+              throw fail("the answer is too long");
+            }
+            target.set(piece.value, done);
+            done += piece.value.byteLength;
+            attempt = 0;
+          }
+          if (done === wanted) return done;
+          failure = fail(`got ${done} of ${wanted} bytes`);
+        } else {
+          await response.body?.cancel();
+          if (response.status === 416 && size === undefined) return (size = 0);
+          failure = fail(response.status === 200 ? "the server ignores ranges" : `the server answered ${response.status}`);
+          if (!TRANSIENT.has(response.status)) attempt = attempts;
+        }
+      } catch (error) {
+        if (signal?.aborted) throw new CancelledError();
+        if (error instanceof IoError || error instanceof FormatError) throw error;
+        failure = fail("no connection", error);
+      }
+      if (attempt >= attempts) throw failure;
+      await pause(PAUSE_MS * 2 ** attempt, signal);
+    }
+  };
+
+  const buffer = new Uint8Array(HEAD_BYTES);
+  const head = buffer.subarray(0, await fill(buffer, 0));
+  return {
+    location,
+    size: size!,
+    async read(offset, length) {
+      if (offset + length <= head.byteLength) return head.slice(offset, offset + length);
+      const bytes = new Uint8Array(length);
+      if ((await fill(bytes, offset)) !== length) throw fail("the file is shorter");
+      return bytes;
+    },
+    close: async () => {},
+  };
+}
+
+/** Waits, but not beyond an abort. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
