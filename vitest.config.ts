@@ -6,7 +6,13 @@ const unit: TestProjectConfiguration = {
   extends: true,
   test: {
     name: "unit",
-    include: ["packages/*/{src,test}/**/*.test.ts", "apps/*/src/**/*.test.ts", "tests/**/*.test.ts", "scripts/**/*.test.ts", "examples/**/*.test.ts"],
+    include: [
+      "packages/*/{src,test}/**/*.test.ts",
+      "apps/*/src/**/*.test.ts",
+      "tests/**/*.test.ts",
+      "scripts/**/*.test.ts",
+      "examples/**/*.test.ts",
+    ],
     exclude: ["**/*.browser.test.ts", "**/node_modules/**", "**/dist/**"],
   },
 };
@@ -22,7 +28,13 @@ async function browser(): Promise<TestProjectConfiguration[]> {
       test: {
         name: "browser",
         include: ["packages/*/src/**/*.browser.test.ts"],
-        browser: { enabled: true, headless: true, screenshotFailures: false, provider: playwright({ launchOptions: { executablePath, args: CHROMIUM_FLAGS } }), instances: [{ browser: "chromium" }] },
+        browser: {
+          enabled: true,
+          headless: true,
+          screenshotFailures: false,
+          provider: playwright({ launchOptions: { executablePath, args: CHROMIUM_FLAGS } }),
+          instances: [{ browser: "chromium" }],
+        },
       },
     },
   ];

@@ -9,7 +9,10 @@ const folder = mkdtempSync(join(tmpdir(), "weft-pack-"));
 try {
   pnpm(["--recursive", "--filter", "./packages/*", "exec", "pnpm", "pack", "--pack-destination", folder]);
   for (const file of readdirSync(folder)) {
-    const { status, stdout, stderr } = spawnSync(join(root, "node_modules/.bin/attw"), [join(folder, file), "--profile", "esm-only"], { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+    const { status, stdout, stderr } = spawnSync(join(root, "node_modules/.bin/attw"), [join(folder, file), "--profile", "esm-only"], {
+      encoding: "utf8",
+      env: { ...process.env, NO_COLOR: "1" },
+    });
     if (status === 0) continue;
     process.stdout.write(`${file}\n${stdout}${stderr}`);
     process.exitCode = 1;

@@ -3,7 +3,9 @@ import { install, pnpm, run } from "./setup.mjs";
 
 /** @param filter turbo's filter (`weft...` is the command line and what it needs); everything if not given */
 export function build(filter) {
-  pnpm(["exec", "turbo", "run", "build", "--output-logs=errors-only", ...(filter ? [`--filter=${filter}`] : [])], { env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1" } });
+  pnpm(["exec", "turbo", "run", "build", "--output-logs=errors-only", ...(filter ? [`--filter=${filter}`] : [])], {
+    env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1" },
+  });
 }
 
 export function types() {

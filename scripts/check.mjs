@@ -8,9 +8,14 @@ const each = (command) => packages.map((name) => `(cd packages/${name} && ${comm
 
 const CHECKS = [
   { name: "build", command: "node scripts/build.mjs" },
-  { name: "lint", command: "oxlint --quiet packages apps tests scripts" },
+  { name: "lint", command: "oxlint --quiet packages apps tests scripts examples" },
+  { name: "format", command: "oxfmt --check ." },
+  { name: "unused", command: "knip --no-progress" },
   { name: "layers", command: "node scripts/layers.mjs" },
-  { name: "circular", command: `dpdm --transform --skip-dynamic-imports circular --no-warning --no-tree --exit-code circular:1 ${packages.map((n) => `packages/${n}/src/index.ts`).join(" ")}` },
+  {
+    name: "circular",
+    command: `dpdm --transform --skip-dynamic-imports circular --no-warning --no-tree --exit-code circular:1 ${packages.map((n) => `packages/${n}/src/index.ts`).join(" ")}`,
+  },
   { name: "publint", command: each("publint --strict --pack false . >/dev/null || publint --pack false .") },
   { name: "attw", command: "node scripts/attw.mjs" },
   { name: "compatibility", command: "node scripts/compatibility.mjs --check" },
@@ -22,7 +27,12 @@ export function check(only) {
   const failed = [];
   for (const { name, command } of CHECKS.filter((c) => !only || only.includes(c.name))) {
     const started = Date.now();
-    const result = spawnSync("bash", ["-c", command], { cwd: root, encoding: "utf8", env: { ...process.env, PATH: `${root}/node_modules/.bin:${process.env.PATH}` }, maxBuffer: 1 << 28 });
+    const result = spawnSync("bash", ["-c", command], {
+      cwd: root,
+      encoding: "utf8",
+      env: { ...process.env, PATH: `${root}/node_modules/.bin:${process.env.PATH}` },
+      maxBuffer: 1 << 28,
+    });
     const seconds = ((Date.now() - started) / 1000).toFixed(1);
     const ok = result.status === 0;
     process.stdout.write(`${ok ? "ok  " : "FAIL"} ${name} (${seconds} s)\n`);

@@ -2,7 +2,15 @@
 import chromium from "@sparticuz/chromium";
 
 /** Flags under which WebGPU runs on SwiftShader and nothing is looked up outside. */
-export const CHROMIUM_FLAGS = ["--no-sandbox", "--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
+export const CHROMIUM_FLAGS = [
+  "--no-sandbox",
+  "--enable-unsafe-webgpu",
+  "--enable-features=Vulkan",
+  "--use-webgpu-adapter=swiftshader",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--no-first-run",
+];
 
 /** Unpacks it once. @returns the path of the program, or undefined off x86-64 Linux, where the package has none */
 export async function chromiumPath() {

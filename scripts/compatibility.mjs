@@ -5,8 +5,27 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./setup.mjs";
 
-const METHODS = { LORA: "LoRA", ADALORA: "AdaLoRA", IA3: "IA³", LOHA: "LoHa", LOKR: "LoKr", OFT: "OFT", BOFT: "BOFT", VERA: "VeRA", HRA: "HRA", FOURIERFT: "FourierFT" };
-const KINDS = { Linear: "Linear", Conv1D: "Conv1D (`fan_in_fan_out`)", Embedding: "Embedding", Conv1d: "Conv1d", Conv2d: "Conv2d", Conv3d: "Conv3d", parameter: "`target_parameters`" };
+const METHODS = {
+  LORA: "LoRA",
+  ADALORA: "AdaLoRA",
+  IA3: "IA³",
+  LOHA: "LoHa",
+  LOKR: "LoKr",
+  OFT: "OFT",
+  BOFT: "BOFT",
+  VERA: "VeRA",
+  HRA: "HRA",
+  FOURIERFT: "FourierFT",
+};
+const KINDS = {
+  Linear: "Linear",
+  Conv1D: "Conv1D (`fan_in_fan_out`)",
+  Embedding: "Embedding",
+  Conv1d: "Conv1d",
+  Conv2d: "Conv2d",
+  Conv3d: "Conv3d",
+  parameter: "`target_parameters`",
+};
 
 /** What a config of LoRA asks for besides the method itself; a case may show several. */
 const FEATURES = [
@@ -47,16 +66,37 @@ const json = (...path) => (existsSync(join(fixtures, ...path)) ? JSON.parse(read
 function kindsOf(config, meta) {
   if (config.target_parameters) return ["parameter"];
   const targets = config.target_modules;
-  const hit = (layer) => (typeof targets === "string" ? new RegExp(`^(?:${targets})$`).test(layer) : targets?.some((t) => layer === t || layer.endsWith(`.${t}`)));
-  if (meta.base === "llama_base") return [...new Set((Array.isArray(targets) ? targets : []).map((t) => (t.endsWith("embed_tokens") ? "Embedding" : "Linear")))];
-  return [...new Set(Object.entries(meta.layers ?? {}).filter(([layer]) => hit(layer)).map(([, { type }]) => type))];
+  const hit = (layer) =>
+    typeof targets === "string" ? new RegExp(`^(?:${targets})$`).test(layer) : targets?.some((t) => layer === t || layer.endsWith(`.${t}`));
+  if (meta.base === "llama_base")
+    return [...new Set((Array.isArray(targets) ? targets : []).map((t) => (t.endsWith("embed_tokens") ? "Embedding" : "Linear")))];
+  return [
+    ...new Set(
+      Object.entries(meta.layers ?? {})
+        .filter(([layer]) => hit(layer))
+        .map(([, { type }]) => type),
+    ),
+  ];
 }
 
-const ran = spawnSync(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported", "peft/"], { cwd: root, encoding: "utf8", env: { ...process.env, WEFT_GOLDEN: "", WEFT_BACKEND: "cpu" }, maxBuffer: 1 << 26 });
-const cases = [...ran.stdout.matchAll(/^(passed|failed|unsupported)\s+peft\/(\S+)/gm)].map(([line, status, name]) => ({ line, status, name, config: json(name, "adapter_config.json"), meta: json(name, "case.json") }));
+const ran = spawnSync(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported", "peft/"], {
+  cwd: root,
+  encoding: "utf8",
+  env: { ...process.env, WEFT_GOLDEN: "", WEFT_BACKEND: "cpu" },
+  maxBuffer: 1 << 26,
+});
+const cases = [...ran.stdout.matchAll(/^(passed|failed|unsupported)\s+peft\/(\S+)/gm)].map(([line, status, name]) => ({
+  line,
+  status,
+  name,
+  config: json(name, "adapter_config.json"),
+  meta: json(name, "case.json"),
+}));
 const failed = cases.filter((c) => c.status === "failed");
 if (cases.length === 0 || failed.length > 0 || ran.status !== 0) {
-  process.stderr.write(`no table is made of golden cases that ${cases.length === 0 ? "did not run" : "fail"}:\n${failed.map((c) => c.line).join("\n")}\n${ran.stderr}`);
+  process.stderr.write(
+    `no table is made of golden cases that ${cases.length === 0 ? "did not run" : "fail"}:\n${failed.map((c) => c.line).join("\n")}\n${ran.stderr}`,
+  );
   process.exit(1);
 }
 
@@ -64,7 +104,8 @@ const grid = {};
 const features = {};
 const others = {};
 const unplaced = [];
-const put = (table, row, { status, name }) => ((table[row] ??= { works: [], "not yet": [] })[status === "passed" ? "works" : "not yet"].push(name));
+const put = (table, row, { status, name }) =>
+  (table[row] ??= { works: [], "not yet": [] })[status === "passed" ? "works" : "not yet"].push(name);
 for (const c of cases) {
   const { name, config, meta } = c;
   const other = OTHERS.find(([, test]) => test(name, config));
@@ -77,10 +118,26 @@ for (const c of cases) {
 if (unplaced.length > 0) throw new Error(`no row of the compatibility table is for ${unplaced.join(", ")}`);
 
 /** What a cell says: it works only if every one of its cases passes. */
-const mark = (cell) => (!cell ? "–" : cell["not yet"].length === 0 ? "✓" : cell.works.length === 0 ? "not yet" : `${cell.works.length} of ${cell.works.length + cell["not yet"].length}`);
+const mark = (cell) =>
+  !cell
+    ? "–"
+    : cell["not yet"].length === 0
+      ? "✓"
+      : cell.works.length === 0
+        ? "not yet"
+        : `${cell.works.length} of ${cell.works.length + cell["not yet"].length}`;
 const order = (table, keys) => Object.fromEntries(keys.filter((key) => table[key]).map((key) => [key, table[key]]));
 const rows = order(grid, ["LoRA", "DoRA", ...Object.values(METHODS).slice(1)]);
-const lists = { features: order(features, FEATURES.map(([f]) => f)), others: order(others, OTHERS.map(([o]) => o)) };
+const lists = {
+  features: order(
+    features,
+    FEATURES.map(([f]) => f),
+  ),
+  others: order(
+    others,
+    OTHERS.map(([o]) => o),
+  ),
+};
 const of = (list, works) => Object.entries(list).filter(([, cell]) => (cell["not yet"].length === 0) === works);
 const passed = cases.filter((c) => c.status === "passed").length;
 const { peft, torch } = cases.find((c) => c.meta.peft).meta;
@@ -89,17 +146,36 @@ const table = [
   "",
   `| | ${Object.values(KINDS).join(" | ")} |`,
   `|---|${"---|".repeat(Object.keys(KINDS).length)}`,
-  ...Object.entries(rows).map(([method, cells]) => `| ${method} | ${Object.keys(KINDS).map((kind) => mark(cells[kind])).join(" | ")} |`),
+  ...Object.entries(rows).map(
+    ([method, cells]) =>
+      `| ${method} | ${Object.keys(KINDS)
+        .map((kind) => mark(cells[kind]))
+        .join(" | ")} |`,
+  ),
   "",
   "| | works | not yet |",
   "|---|---|---|",
-  ...[["of LoRA", lists.features], ["besides", lists.others]].map(([title, list]) => `| ${title} | ${of(list, true).map(([name]) => name).join(" · ")} | ${of(list, false).map(([name]) => name).join(" · ")} |`),
+  ...[
+    ["of LoRA", lists.features],
+    ["besides", lists.others],
+  ].map(
+    ([title, list]) =>
+      `| ${title} | ${of(list, true)
+        .map(([name]) => name)
+        .join(" · ")} | ${of(list, false)
+        .map(([name]) => name)
+        .join(" · ")} |`,
+  ),
 ].join("\n");
 const data = `${JSON.stringify({ peft, torch, backend: "cpu", passed, cases: cases.length, layers: rows, ...lists }, null, 2)}\n`;
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const updated = readme.replace(/(<!-- compatibility:begin -->\n)[^]*?(<!-- compatibility:end -->)/, (_, begin, end) => `${begin}\n${table}\n\n${end}`);
-if (!updated.includes(table)) throw new Error("README.md has no place for the table: <!-- compatibility:begin --> … <!-- compatibility:end -->");
+const updated = readme.replace(
+  /(<!-- compatibility:begin -->\n)[^]*?(<!-- compatibility:end -->)/,
+  (_, begin, end) => `${begin}\n${table}\n\n${end}`,
+);
+if (!updated.includes(table))
+  throw new Error("README.md has no place for the table: <!-- compatibility:begin --> … <!-- compatibility:end -->");
 const file = join(root, "docs/compatibility.json");
 if (process.argv.includes("--check")) {
   if (updated !== readme || !existsSync(file) || readFileSync(file, "utf8") !== data) {

@@ -28,7 +28,11 @@ try {
   step("What is in this adapter?", ["inspect", adapter]);
   step("Merge it into the base model", ["merge", base, "-a", adapter, "-o", join(out, "merged")]);
   step("Is every tensor what merging gives?", ["verify", join(out, "merged"), "--base", base, "-a", adapter]);
-  step("What does the model say before, with the adapter, and after merging?", [base, adapter, join(out, "merged")], "apps/demo/dist/forward.js");
+  step(
+    "What does the model say before, with the adapter, and after merging?",
+    [base, adapter, join(out, "merged")],
+    "apps/demo/dist/forward.js",
+  );
 } finally {
   rmSync(out, { recursive: true, force: true });
 }

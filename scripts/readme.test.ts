@@ -39,9 +39,17 @@ describe.each(["README.md", "apps/cli/README.md"])("the commands of %s", (page) 
     try {
       const commands = code.split("\n").filter((line) => line.startsWith("weft "));
       const script = code.replaceAll(".cache/", `${folder}/`).replaceAll(/^weft .*$/gm, (line) => `${line}\necho "$?" >&3`);
-      const { stderr, output } = spawnSync("bash", ["-c", script], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe", "pipe"], timeout: 50_000 });
+      const { stderr, output } = spawnSync("bash", ["-c", script], {
+        cwd: root,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "pipe", "pipe"],
+        timeout: 50_000,
+      });
       const codes = output[3]!.trim().split("\n");
-      expect(commands.map((line, i) => `${line.split("#")[0]!.trim()} → ${codes[i]}`), stderr).toEqual(commands.map((line) => `${line.split("#")[0]!.trim()} → ${/# exit code (\d+)/.exec(line)?.[1] ?? 0}`));
+      expect(
+        commands.map((line, i) => `${line.split("#")[0]!.trim()} → ${codes[i]}`),
+        stderr,
+      ).toEqual(commands.map((line) => `${line.split("#")[0]!.trim()} → ${/# exit code (\d+)/.exec(line)?.[1] ?? 0}`));
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -49,7 +57,14 @@ describe.each(["README.md", "apps/cli/README.md"])("the commands of %s", (page) 
 });
 
 describe("links between pages", () => {
-  const all = ["README.md", "CONTRIBUTING.md", ...packages.map((name) => `packages/${name}/README.md`), "apps/cli/README.md", "apps/bench/README.md", "examples/node-merge/README.md"];
+  const all = [
+    "README.md",
+    "CONTRIBUTING.md",
+    ...packages.map((name) => `packages/${name}/README.md`),
+    "apps/cli/README.md",
+    "apps/bench/README.md",
+    "examples/node-merge/README.md",
+  ];
   it.each(all)("%s points only at files that are there", (page) => {
     const targets = [...text(page).matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g)].map(([, target]) => target!);
     expect(targets.filter((target) => !existsSync(join(root, page, "..", target)))).toEqual([]);

@@ -13,7 +13,9 @@ export function run(command, args, { show = false, cwd = root, env = process.env
   const result = spawnSync(command, args, { cwd, env, stdio: show ? "inherit" : "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
   if (result.status === 0) return result;
   if (!show) process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}`);
-  process.stderr.write(`${command} ${args.join(" ")} failed${result.error ? `: ${result.error.message}` : ` with exit code ${result.status}`}\n`);
+  process.stderr.write(
+    `${command} ${args.join(" ")} failed${result.error ? `: ${result.error.message}` : ` with exit code ${result.status}`}\n`,
+  );
   process.exit(1);
 }
 
@@ -23,7 +25,10 @@ export function pnpm(args, options) {
 
 /** The installed state is named by the lockfile and by what was asked for. */
 function stamp(scope) {
-  return createHash("sha256").update(readFileSync(join(root, "pnpm-lock.yaml"))).update(scope).digest("hex");
+  return createHash("sha256")
+    .update(readFileSync(join(root, "pnpm-lock.yaml")))
+    .update(scope)
+    .digest("hex");
 }
 
 /** Installs the workspace, or with `filter` only what some packages need. */
@@ -37,7 +42,8 @@ export function install(filter) {
   const done = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
   if (done.includes(stamp("all")) || (filter && done.includes(stamp(filter)))) return;
   process.stdout.write("installing dependencies …\n");
-  pnpm(["install", "--frozen-lockfile", ...(filter ? ["--filter", filter] : [])]);
+  // A narrower installation before this one may have to be replaced, which pnpm would ask about on a terminal.
+  pnpm(["install", "--frozen-lockfile", "--config.confirmModulesPurge=false", ...(filter ? ["--filter", filter] : [])]);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, [...done, stamp(filter ?? "all")].join("\n"));
 }

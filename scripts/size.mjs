@@ -7,7 +7,10 @@ import { root } from "./setup.mjs";
 
 const LIMITS = { "adapters-lora": 6_000, "io-safetensors": 6_000, "kernels-wasm": 25_000 };
 /** Entries measured instead of the whole: what inference alone imports. */
-const ENTRIES = { "adapters-lora": 'export { LORA, LoraConfig } from "./src/index.ts";', "io-safetensors": 'export { openSafetensors } from "./src/index.ts";' };
+const ENTRIES = {
+  "adapters-lora": 'export { LORA, LoraConfig } from "./src/index.ts";',
+  "io-safetensors": 'export { openSafetensors } from "./src/index.ts";',
+};
 
 function sourceLines(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -20,11 +23,21 @@ for (const name of readdirSync(`${root}/packages`)) {
   const folder = `${root}/packages/${name}`;
   if (!existsSync(`${folder}/src/index.ts`)) continue;
   const contents = ENTRIES[name] ?? 'export * from "./src/index.ts";';
-  const { outputFiles } = await build({ stdin: { contents, resolveDir: folder, loader: "ts" }, bundle: true, minify: true, format: "esm", target: "es2022", write: false, external: ["@weft/*", "node:*", "webgpu", "re2js"] });
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: folder, loader: "ts" },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    write: false,
+    external: ["@weft/*", "node:*", "webgpu", "re2js"],
+  });
   const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
   const limit = LIMITS[name];
   const over = limit !== undefined && bytes > limit;
   failed ||= over;
-  process.stdout.write(`  ${name.padEnd(16)} ${String(sourceLines(`${folder}/src`)).padStart(6)} lines ${String(bytes).padStart(7)} B gz${limit ? ` of ${limit}${over ? " TOO LARGE" : ""}` : ""}\n`);
+  process.stdout.write(
+    `  ${name.padEnd(16)} ${String(sourceLines(`${folder}/src`)).padStart(6)} lines ${String(bytes).padStart(7)} B gz${limit ? ` of ${limit}${over ? " TOO LARGE" : ""}` : ""}\n`,
+  );
 }
 process.exitCode = failed ? 1 : 0;

@@ -20,7 +20,7 @@ function packageFolder(name) {
 
 /** Files of a ustar archive: name at byte 0, size in octal at 124, data from 512 on in blocks of 512. */
 function* filesOf(tar) {
-  for (let at = 0; at + 512 <= tar.length && tar[at] !== 0; ) {
+  for (let at = 0; at + 512 <= tar.length && tar[at] !== 0;) {
     const name = tar.toString("utf8", at, at + 100).replace(/\0.*$/s, "");
     const size = Number.parseInt(tar.toString("ascii", at + 124, at + 136), 8) || 0;
     if (size > 0) yield { name: name.split("/").pop(), data: tar.subarray(at + 512, at + 512 + size) };
@@ -34,7 +34,8 @@ function* filesOf(tar) {
  * @returns the folder with the driver, or undefined
  */
 export function prepareSwiftShader() {
-  if (process.platform !== "linux" || process.arch !== "x64" || process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES) return undefined;
+  if (process.platform !== "linux" || process.arch !== "x64" || process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES)
+    return undefined;
   const folder = join(tmpdir(), "weft-swiftshader-147.0.0");
   if (!existsSync(folder)) {
     const fresh = `${folder}.${process.pid}`;

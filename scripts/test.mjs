@@ -20,13 +20,17 @@ types();
 
 title("package checks");
 const { check } = await import("./check.mjs");
-const checked = check(["lint", "layers", "circular", "publint", "attw", "compatibility", "size"]);
+const checked = check(["lint", "format", "unused", "layers", "circular", "publint", "attw", "compatibility", "size"]);
 add(checked.passed, checked.failed.length);
 
 title("unit tests");
 const report = join(root, ".cache", "vitest.json");
 rmSync(report, { force: true });
-spawnSync("npx", ["--no-install", "vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, "--silent=passed-only"], { cwd: root, stdio: "inherit", env: { ...process.env, CI: "1" } });
+spawnSync(
+  "npx",
+  ["--no-install", "vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, "--silent=passed-only"],
+  { cwd: root, stdio: "inherit", env: { ...process.env, CI: "1" } },
+);
 try {
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, success, testResults } = JSON.parse(readFileSync(report, "utf8"));
   // A file that does not even load has no tests in it, but has failed.
@@ -37,7 +41,11 @@ try {
 }
 
 title("golden cases");
-const golden = spawnSync(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported"], { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 });
+const golden = spawnSync(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported"], {
+  cwd: root,
+  encoding: "utf8",
+  maxBuffer: 1 << 28,
+});
 process.stdout.write(golden.stdout);
 process.stderr.write(golden.stderr);
 const counts = /^total: (\d+) passed, (\d+) failed, (\d+) unsupported$/m.exec(golden.stdout);

@@ -1,3 +1,10 @@
 import { defineConfig } from "tsup";
 
-export default defineConfig({ entry: { bench: "src/main.ts" }, format: "esm", target: "node20", platform: "node", clean: ["dist/*.js"], noExternal: [/^@weft\//] });
+export default defineConfig({
+  entry: { bench: "src/main.ts" },
+  format: "esm",
+  target: "node20",
+  platform: "node",
+  clean: ["dist/*.js"],
+  noExternal: [/^@weft\//],
+});

@@ -13,7 +13,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** f32 tensors with the distance of their largest difference. */
 function distance(a: Uint8Array, b: Uint8Array): number {
-  const [x, y] = [a, b].map((bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)) as [Float32Array, Float32Array];
+  const [x, y] = [a, b].map((bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)) as [
+    Float32Array,
+    Float32Array,
+  ];
   expect(x.length).toBe(y.length);
   return x.reduce((worst, v, i) => Math.max(worst, Math.abs(v - y[i]!)), 0);
 }
@@ -24,7 +27,11 @@ describe("examples/node-merge", () => {
     const { status, stderr } = await runExample(code, [join(fixtures, "llama_base"), join(fixtures, name), out]);
     expect(stderr).toBe("");
     expect(status).toBe(0);
-    const [merged, base, peft] = await Promise.all([openWeights(out), openWeights(join(fixtures, "llama_base")), openWeights(join(fixtures, name, "case.safetensors"))]);
+    const [merged, base, peft] = await Promise.all([
+      openWeights(out),
+      openWeights(join(fixtures, "llama_base")),
+      openWeights(join(fixtures, name, "case.safetensors")),
+    ]);
     const expected = [...peft.names()].filter((tensor) => tensor.startsWith("merged."));
     expect(expected.length).toBeGreaterThan(0);
     for (const tensor of expected) {
@@ -40,7 +47,11 @@ describe("examples/node-merge", () => {
     await Promise.all([merged.close(), base.close(), peft.close()]);
   });
 
-  it.each([["pissa", "lora_pissa_init", /changed the base/], ["token rows", "lora_trainable_tokens", /trained token rows/], ["activated LoRA", "llama_alora", /cannot be merged/]])("writes nothing for what it would merge wrongly: %s", async (_, name, message) => {
+  it.each([
+    ["pissa", "lora_pissa_init", /changed the base/],
+    ["token rows", "lora_trainable_tokens", /trained token rows/],
+    ["activated LoRA", "llama_alora", /cannot be merged/],
+  ])("writes nothing for what it would merge wrongly: %s", async (_, name, message) => {
     const out = join(folder, `refused-${name}`);
     const { status, stderr } = await runExample(code, [join(fixtures, "llama_base"), join(fixtures, name), out]);
     expect(status).toBe(1);

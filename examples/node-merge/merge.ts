@@ -17,19 +17,24 @@ const adapter = await openAdapterFolder(adapterFolder);
 // Not everything is a change of one tensor of the base; weft merge does the first of these, and refuses the others too.
 const { initLoraWeights, aloraInvocationTokens } = adapter.config.values as { initLoraWeights?: unknown; aloraInvocationTokens?: unknown };
 if (adapter.trainableTokens.size > 0) throw new Error("this adapter has trained token rows: use weft merge");
-if (/^(pissa|olora|corda|lora_ga|loftq)/.test(String(initLoraWeights))) throw new Error(`init_lora_weights "${initLoraWeights}" changed the base before training: convert the adapter to plain LoRA first`);
+if (/^(pissa|olora|corda|lora_ga|loftq)/.test(String(initLoraWeights)))
+  throw new Error(`init_lora_weights "${initLoraWeights}" changed the base before training: convert the adapter to plain LoRA first`);
 if (aloraInvocationTokens) throw new Error("an activated LoRA acts on some tokens only: it cannot be merged");
 
 // Matches every tensor of the adapter to the base, and throws with the nearest names if one does not fit.
-const attached = await attachAdapter(adapter, {
-  names: () => base.names(),
-  tensor(name) {
-    if (!base.has(name)) return undefined;
-    const { shape, dtype } = base.info(name);
-    const core = toCoreDType(dtype);
-    return core && { shape, dtype: core };
+const attached = await attachAdapter(
+  adapter,
+  {
+    names: () => base.names(),
+    tensor(name) {
+      if (!base.has(name)) return undefined;
+      const { shape, dtype } = base.info(name);
+      const core = toCoreDType(dtype);
+      return core && { shape, dtype: core };
+    },
   },
-}, { scale: Number(scale) });
+  { scale: Number(scale) },
+);
 
 const lost = [...attached.layers.keys(), ...attached.replaced.keys()].filter((name) => !base.has(name) && !base.has(`${name}.weight`));
 if (lost.length > 0) throw new Error(`the base has no tensor of its own for ${lost.join(", ")} (tied embeddings?): use weft merge`);
@@ -56,7 +61,10 @@ async function* bytes(name: string): AsyncIterable<Uint8Array> {
 }
 
 const names = [...base.names()];
-await writeSafetensors(out, names.map((name) => ({ name, dtype: base.info(name).dtype, shape: base.info(name).shape, data: bytes(name) })));
+await writeSafetensors(
+  out,
+  names.map((name) => ({ name, dtype: base.info(name).dtype, shape: base.info(name).shape, data: bytes(name) })),
+);
 await copyFile(join(baseFolder, "config.json"), join(out, "config.json"));
 console.log(`${changed} of ${names.length} tensors changed; written to ${out}`);
 

@@ -11,7 +11,12 @@ export interface Machine {
 }
 
 export function thisMachine(): Machine {
-  return { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism(), memoryGiB: Number((totalmem() / 2 ** 30).toFixed(1)), system: `${process.platform} ${process.arch} ${release()}` };
+  return {
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: availableParallelism(),
+    memoryGiB: Number((totalmem() / 2 ** 30).toFixed(1)),
+    system: `${process.platform} ${process.arch} ${release()}`,
+  };
 }
 
 /** Versions of what every suite uses. */

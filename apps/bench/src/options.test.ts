@@ -3,9 +3,21 @@ import { parseOptions } from "./options.js";
 import { run } from "./run.js";
 
 test("suites and options", () => {
-  expect(parseOptions(["matmul", "lora", "--json", "x.json", "--rounds", "7", "--no-peers"], "bench")).toMatchObject({ suites: ["matmul", "lora"], json: "x.json", report: undefined, rounds: 7, peers: false, quick: false });
+  expect(parseOptions(["matmul", "lora", "--json", "x.json", "--rounds", "7", "--no-peers"], "bench")).toMatchObject({
+    suites: ["matmul", "lora"],
+    json: "x.json",
+    report: undefined,
+    rounds: 7,
+    peers: false,
+    quick: false,
+  });
   expect(parseOptions(["merge", "--report"], "bench").report).toBe("bench/report.md");
-  expect(parseOptions(["--report", "--quick", "merge"], "bench")).toMatchObject({ report: "bench/report.md", quick: true, rounds: 2, suites: ["merge"] });
+  expect(parseOptions(["--report", "--quick", "merge"], "bench")).toMatchObject({
+    report: "bench/report.md",
+    quick: true,
+    rounds: 2,
+    suites: ["merge"],
+  });
   expect(parseOptions(["merge", "--report", "mine.md"], "bench").report).toBe("mine.md");
 });
 

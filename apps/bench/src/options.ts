@@ -33,9 +33,26 @@ export function parseOptions(args: readonly string[], bench: string): BenchOptio
     args: bare ? args.toSpliced(at + 1, 0, join(bench, "report.md")) : [...args],
     allowPositionals: true,
     allowNegative: true,
-    options: { json: { type: "string" }, report: { type: "string" }, rounds: { type: "string", default: "5" }, quick: { type: "boolean", default: false }, peers: { type: "boolean", default: true }, python: { type: "string" }, dir: { type: "string" } },
+    options: {
+      json: { type: "string" },
+      report: { type: "string" },
+      rounds: { type: "string", default: "5" },
+      quick: { type: "boolean", default: false },
+      peers: { type: "boolean", default: true },
+      python: { type: "string" },
+      dir: { type: "string" },
+    },
   });
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError(`--rounds is "${values.rounds}", expected a positive integer`);
-  return { suites: positionals, json: values.json, report: values.report, rounds: values.quick ? Math.min(rounds, 2) : rounds, quick: values.quick, peers: values.peers, python: values.python, folder: values.dir ?? join(tmpdir(), "weft-bench") };
+  return {
+    suites: positionals,
+    json: values.json,
+    report: values.report,
+    rounds: values.quick ? Math.min(rounds, 2) : rounds,
+    quick: values.quick,
+    peers: values.peers,
+    python: values.python,
+    folder: values.dir ?? join(tmpdir(), "weft-bench"),
+  };
 }

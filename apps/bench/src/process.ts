@@ -15,7 +15,11 @@ export interface ProcessResult {
 const POLL_MS = 5;
 
 /** Runs a program and measures it from outside: wall time, start-up included, and peak memory of its process (Linux). */
-export function runProcess(program: string, args: readonly string[], options: { readonly cwd?: string; readonly onStart?: (child: ChildProcess) => void } = {}): Promise<ProcessResult> {
+export function runProcess(
+  program: string,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly onStart?: (child: ChildProcess) => void } = {},
+): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
     const start = performance.now();
     const child = spawn(program, args, { cwd: options.cwd, stdio: ["ignore", "pipe", "pipe"] });

@@ -4,14 +4,28 @@ import { type BenchRecord, checkRecord } from "./record.js";
 import { markdownReport, recordLine } from "./report.js";
 
 const record: BenchRecord = {
-  suite: "matmul", case: "2×2·2×2 f32, weft 1 thread", metric: "speed", value: 41.6, unit: "GFLOP/s", anchor: "torch 1 thread", ratio: 0.42,
-  machine: { cpu: "Some CPU", cores: 2, memoryGiB: 8, system: "linux x64" }, versions: { node: "20.0.0" }, spread: 0.1, rounds: 5, error: 2e-7, goal: "ratio ≥ 0.42", met: true,
+  suite: "matmul",
+  case: "2×2·2×2 f32, weft 1 thread",
+  metric: "speed",
+  value: 41.6,
+  unit: "GFLOP/s",
+  anchor: "torch 1 thread",
+  ratio: 0.42,
+  machine: { cpu: "Some CPU", cores: 2, memoryGiB: 8, system: "linux x64" },
+  versions: { node: "20.0.0" },
+  spread: 0.1,
+  rounds: 5,
+  error: 2e-7,
+  goal: "ratio ≥ 0.42",
+  met: true,
 };
 
 describe("format", () => {
   test("a record has the fields that other tools read", () => {
     expect(checkRecord(record)).toBe(record);
-    expect(Object.keys(record)).toEqual(expect.arrayContaining(["suite", "case", "metric", "value", "unit", "anchor", "ratio", "machine", "versions"]));
+    expect(Object.keys(record)).toEqual(
+      expect.arrayContaining(["suite", "case", "metric", "value", "unit", "anchor", "ratio", "machine", "versions"]),
+    );
     const { goal: _, met: __, ...alone } = record;
     checkRecord({ ...alone, anchor: null, ratio: null, unit: "" });
   });
@@ -42,7 +56,9 @@ describe("report", () => {
   test("a value against several anchors is one row; machine and verdicts are named", () => {
     const text = markdownReport([record, second]);
     expect(text).toContain("Some CPU, 2 cores, 8 GiB, linux x64.");
-    expect(text).toContain("| 2×2·2×2 f32, weft 1 thread | speed | 41.60 GFLOP/s | 0.42 × torch 1 thread<br>1.30 × tfjs | 10 % | 2e-7 | ratio ≥ 0.42: yes<br>ratio ≥ 1.5: no |");
+    expect(text).toContain(
+      "| 2×2·2×2 f32, weft 1 thread | speed | 41.60 GFLOP/s | 0.42 × torch 1 thread<br>1.30 × tfjs | 10 % | 2e-7 | ratio ≥ 0.42: yes<br>ratio ≥ 1.5: no |",
+    );
     expect(text.match(/^\| 2×2/gm)).toHaveLength(1);
   });
 

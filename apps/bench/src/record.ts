@@ -32,7 +32,8 @@ export function checkRecord(record: BenchRecord): BenchRecord {
   const bad = (field: string): never => {
     throw new TypeError(`bench record ${record.suite}/${record.case}: ${field} is ${JSON.stringify(record[field as keyof BenchRecord])}`);
   };
-  for (const field of ["suite", "case", "metric", "unit"] as const) if (typeof record[field] !== "string" || (record[field] === "" && field !== "unit")) bad(field);
+  for (const field of ["suite", "case", "metric", "unit"] as const)
+    if (typeof record[field] !== "string" || (record[field] === "" && field !== "unit")) bad(field);
   if (!Number.isFinite(record.value)) bad("value");
   if ((record.anchor === null) !== (record.ratio === null)) bad("ratio");
   if (record.ratio !== null && !(Number.isFinite(record.ratio) && record.ratio > 0)) bad("ratio");

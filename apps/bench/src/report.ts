@@ -1,12 +1,14 @@
 import type { BenchRecord } from "./record.js";
 
-const number = (x: number): string => (Math.abs(x) >= 100 ? x.toFixed(0) : Math.abs(x) >= 1 ? x.toFixed(2) : Number(x.toPrecision(3)).toString());
+const number = (x: number): string =>
+  Math.abs(x) >= 100 ? x.toFixed(0) : Math.abs(x) >= 1 ? x.toFixed(2) : Number(x.toPrecision(3)).toString();
 const percent = (x: number): string => `${(100 * x).toFixed(0)} %`;
 const withUnit = ({ value, unit }: BenchRecord): string => (unit ? `${number(value)} ${unit}` : number(value));
 const comparison = ({ anchor, ratio }: BenchRecord): string => (anchor === null ? "" : `${number(ratio!)} × ${anchor}`);
 const verdict = ({ goal, met }: BenchRecord): string => (goal === undefined ? "" : `${goal}: ${met ? "yes" : "no"}`);
 /** Records that say the same value against several anchors. */
-const sameValue = (a: BenchRecord, b: BenchRecord | undefined): boolean => a.suite === b?.suite && a.case === b.case && a.metric === b.metric;
+const sameValue = (a: BenchRecord, b: BenchRecord | undefined): boolean =>
+  a.suite === b?.suite && a.case === b.case && a.metric === b.metric;
 
 /** A record as a line of text; only its comparison if the record before it says the same value. */
 export function recordLine(record: BenchRecord, before?: BenchRecord): string {
@@ -29,7 +31,9 @@ export function markdownReport(records: readonly BenchRecord[]): string {
     "# Bench",
     "",
     `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}.`,
-    `Versions: ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ")}.`,
+    `Versions: ${Object.entries(versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(", ")}.`,
     "",
     "Values are the best of several rounds in which all contestants had their turn. “2 × X” is twice as good as X in the same run.",
     "Spread is how far the slowest round lies above the best; errors are against f64.",
@@ -43,8 +47,20 @@ export function markdownReport(records: readonly BenchRecord[]): string {
     lines.push("", `## ${suite}`, "", "| case | metric | value | against | spread | error | goal |", "|---|---|---|---|---|---|---|");
     for (const row of rows) {
       const [r] = row as [BenchRecord];
-      const list = (of: (record: BenchRecord) => string): string => row.map(of).filter((text) => text !== "").join("<br>");
-      const cells = [r.case, r.metric, withUnit(r), list(comparison), r.spread === undefined ? "" : percent(r.spread), r.error === undefined ? "" : r.error.toExponential(0), list(verdict)];
+      const list = (of: (record: BenchRecord) => string): string =>
+        row
+          .map(of)
+          .filter((text) => text !== "")
+          .join("<br>");
+      const cells = [
+        r.case,
+        r.metric,
+        withUnit(r),
+        list(comparison),
+        r.spread === undefined ? "" : percent(r.spread),
+        r.error === undefined ? "" : r.error.toExponential(0),
+        list(verdict),
+      ];
       lines.push(`| ${cells.map((c) => c.replaceAll("|", "\\|")).join(" | ")} |`);
     }
   }

@@ -30,7 +30,9 @@ export async function run(args: readonly string[]): Promise<number> {
   const known = SUITES.map(({ name }) => name);
   const unknown = options.suites.filter((name) => name !== "all" && !known.includes(name));
   if (options.suites.length === 0 || unknown.length > 0) {
-    process.stderr.write(`${unknown.length > 0 ? `unknown suite ${unknown.join(", ")}\n\n` : ""}${USAGE}\nsuites:\n${SUITES.map(({ name, summary }) => `  ${name.padEnd(15)} ${summary}\n`).join("")}`);
+    process.stderr.write(
+      `${unknown.length > 0 ? `unknown suite ${unknown.join(", ")}\n\n` : ""}${USAGE}\nsuites:\n${SUITES.map(({ name, summary }) => `  ${name.padEnd(15)} ${summary}\n`).join("")}`,
+    );
     return 2;
   }
 

@@ -9,7 +9,8 @@ export interface Timing {
 
 /** @throws RangeError without any time, or with one that is no positive number */
 export function summarise(times: readonly number[]): Timing {
-  if (times.length === 0 || times.some((t) => !Number.isFinite(t) || t <= 0)) throw new RangeError(`times must be positive numbers, got [${times.join(", ")}]`);
+  if (times.length === 0 || times.some((t) => !Number.isFinite(t) || t <= 0))
+    throw new RangeError(`times must be positive numbers, got [${times.join(", ")}]`);
   const sorted = times.toSorted((a, b) => a - b);
   const best = sorted[0]!;
   const middle = sorted.length >> 1;

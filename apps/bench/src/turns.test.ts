@@ -18,7 +18,15 @@ test("contestants take turns, each round begins with another one, the warm-up do
 
 test("two contestants of one name are refused", async () => {
   const turn = async (): Promise<number> => 1;
-  await expect(takeTurns([{ name: "a", turn }, { name: "a", turn }], { rounds: 1, seconds: 0 })).rejects.toThrow("one name");
+  await expect(
+    takeTurns(
+      [
+        { name: "a", turn },
+        { name: "a", turn },
+      ],
+      { rounds: 1, seconds: 0 },
+    ),
+  ).rejects.toThrow("one name");
 });
 
 test("time per call is the time divided by the calls", async () => {

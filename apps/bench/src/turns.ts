@@ -17,7 +17,7 @@ export interface TurnOptions {
 export async function timeCalls(run: () => void | Promise<unknown>, seconds: number): Promise<number> {
   const start = performance.now();
   let calls = 0;
-  for (let batch = 1; ; ) {
+  for (let batch = 1; ;) {
     for (let i = 0; i < batch; i++) {
       const pending = run();
       if (pending) await pending;
@@ -33,9 +33,13 @@ export async function timeCalls(run: () => void | Promise<unknown>, seconds: num
  * Every contestant in turn, over and over: whatever else the machine does hits all of them. The first turn is a warm-up and is not counted;
  * each round begins with another contestant.
  */
-export async function takeTurns(contestants: readonly Contestant[], { rounds, seconds }: TurnOptions): Promise<ReadonlyMap<string, Timing>> {
+export async function takeTurns(
+  contestants: readonly Contestant[],
+  { rounds, seconds }: TurnOptions,
+): Promise<ReadonlyMap<string, Timing>> {
   const times = new Map(contestants.map(({ name }) => [name, [] as number[]]));
-  if (times.size !== contestants.length) throw new RangeError(`two contestants have one name: ${contestants.map(({ name }) => name).join(", ")}`);
+  if (times.size !== contestants.length)
+    throw new RangeError(`two contestants have one name: ${contestants.map(({ name }) => name).join(", ")}`);
   for (const { turn } of contestants) await turn(seconds / 2);
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < contestants.length; i++) {

@@ -38,22 +38,43 @@ const SYSTEM: Record<string, { kind: string; exit: number; what: string; hint?: 
   ENOENT: { kind: "not-found", exit: EXIT.invalid, what: "no such file or folder", hint: "check the path" },
   ENOTDIR: { kind: "not-a-folder", exit: EXIT.invalid, what: "a part of the path is not a folder" },
   EISDIR: { kind: "not-a-file", exit: EXIT.invalid, what: "is a folder, expected a file" },
-  EACCES: { kind: "no-permission", exit: EXIT.invalid, what: "permission denied", hint: "check the owner and mode of the file and its folder" },
-  EPERM: { kind: "no-permission", exit: EXIT.invalid, what: "operation not permitted", hint: "check the owner and mode of the file and its folder" },
+  EACCES: {
+    kind: "no-permission",
+    exit: EXIT.invalid,
+    what: "permission denied",
+    hint: "check the owner and mode of the file and its folder",
+  },
+  EPERM: {
+    kind: "no-permission",
+    exit: EXIT.invalid,
+    what: "operation not permitted",
+    hint: "check the owner and mode of the file and its folder",
+  },
   EROFS: { kind: "no-permission", exit: EXIT.invalid, what: "the file system is read-only", hint: "choose another output folder" },
   EEXIST: { kind: "exists", exit: EXIT.invalid, what: "exists already", hint: "choose another output, or pass --force" },
   ELOOP: { kind: "not-found", exit: EXIT.invalid, what: "too many symbolic links" },
   ENAMETOOLONG: { kind: "not-found", exit: EXIT.invalid, what: "the name is too long" },
-  ENOSPC: { kind: "disk-full", exit: EXIT.failed, what: "no space left on the device", hint: "free space, or choose an output on another disk, and run the command again" },
+  ENOSPC: {
+    kind: "disk-full",
+    exit: EXIT.failed,
+    what: "no space left on the device",
+    hint: "free space, or choose an output on another disk, and run the command again",
+  },
   EDQUOT: { kind: "disk-full", exit: EXIT.failed, what: "the disk quota is used up", hint: "free space and run the command again" },
-  EFBIG: { kind: "disk-full", exit: EXIT.failed, what: "the file would be larger than allowed", hint: "raise the limit (ulimit -f), or write smaller shards with --max-shard-size" },
+  EFBIG: {
+    kind: "disk-full",
+    exit: EXIT.failed,
+    what: "the file would be larger than allowed",
+    hint: "raise the limit (ulimit -f), or write smaller shards with --max-shard-size",
+  },
   EIO: { kind: "disk-error", exit: EXIT.failed, what: "the device reports an input/output error", hint: "check the disk" },
   EMFILE: { kind: "limit", exit: EXIT.failed, what: "too many open files", hint: "raise the limit (ulimit -n)" },
   ENOMEM: { kind: "out-of-memory", exit: EXIT.failed, what: "out of memory", hint: "lower --max-memory and --jobs" },
 };
 
 const systemCode = (error: unknown): string | undefined => {
-  for (let e = error as { code?: unknown; cause?: unknown } | undefined, depth = 0; e && depth < 5; e = e.cause as typeof e, depth++) if (typeof e.code === "string" && Object.hasOwn(SYSTEM, e.code)) return e.code;
+  for (let e = error as { code?: unknown; cause?: unknown } | undefined, depth = 0; e && depth < 5; e = e.cause as typeof e, depth++)
+    if (typeof e.code === "string" && Object.hasOwn(SYSTEM, e.code)) return e.code;
   return undefined;
 };
 
@@ -63,7 +84,8 @@ export function describeFailure(error: unknown, signal?: string): Failure {
     const { kind, message, file, tensor, hint } = error;
     if (error.code === "cancelled") return { exit: signal === "SIGTERM" ? EXIT.sigterm : EXIT.sigint, kind: "cancelled", message, hint };
     const system = SYSTEM[systemCode(error) ?? ""];
-    if (error.code === "io" && system) return { exit: system.exit, kind: kind === "io" ? system.kind : kind, message, file, tensor, hint: hint ?? system.hint };
+    if (error.code === "io" && system)
+      return { exit: system.exit, kind: kind === "io" ? system.kind : kind, message, file, tensor, hint: hint ?? system.hint };
     // A part of an adapter that fits nothing is a wrong input; exit code 4 says that nothing fits at all.
     return { exit: kind === "missing-modules" ? EXIT.invalid : EXIT_OF[error.code], kind, message, file, tensor, hint };
   }
@@ -78,18 +100,33 @@ export function describeFailure(error: unknown, signal?: string): Failure {
     return { exit: EXIT.failed, kind: "out-of-memory", message: `out of memory: ${error.message}`, hint: "lower --max-memory and --jobs" };
   }
   const message = error instanceof Error ? error.message : String(error);
-  return { exit: EXIT.failed, kind: "internal", message: `unexpected: ${message}`, hint: "run again with --verbose and report what it prints" };
+  return {
+    exit: EXIT.failed,
+    kind: "internal",
+    message: `unexpected: ${message}`,
+    hint: "run again with --verbose and report what it prints",
+  };
 }
 
 /** `{"error": …}`, the last line of stdout with `--json`. */
 export function failureJson({ kind, message, file, tensor, hint }: Failure): { error: Record<string, string> } {
-  return { error: { kind, message, ...(file !== undefined && { file }), ...(tensor !== undefined && { tensor }), ...(hint !== undefined && { hint }) } };
+  return {
+    error: {
+      kind,
+      message,
+      ...(file !== undefined && { file }),
+      ...(tensor !== undefined && { tensor }),
+      ...(hint !== undefined && { hint }),
+    },
+  };
 }
 
 const oneLine = (text: string): string => printable(text.replace(/\s*\n\s*/g, "; "), 2000);
 
 /** One line, then what to do. File and tensor are put in front where the message does not name them. */
 export function failureText({ message, file, tensor, hint }: Failure): string {
-  const where = [file, tensor].filter((part): part is string => part !== undefined && !message.includes(part)).map((part) => `${printable(part)}: `);
+  const where = [file, tensor]
+    .filter((part): part is string => part !== undefined && !message.includes(part))
+    .map((part) => `${printable(part)}: `);
   return `error: ${where.join("")}${oneLine(message)}\n${hint === undefined ? "" : `  hint: ${oneLine(hint)}\n`}`;
 }

@@ -38,15 +38,17 @@ async function runProgram(argv: readonly string[], streams: Streams, signal: Abo
     .exitOverride()
     .configureOutput({ writeOut: streams.stdout, writeErr: () => {}, outputError: () => {} });
   /** Wraps a lazily loaded command for commander. */
-  const lazy = (load: () => Promise<Run<never>>) => async (...args: unknown[]): Promise<void> => {
-    const command = args.pop() as Command;
-    const all = command.optsWithGlobals() as Record<string, unknown>;
-    const { json = false, quiet = false, verbose = false, dryRun = false, force = false, jobs } = all;
-    const global = { json, quiet, verbose, dryRun, force, jobs } as GlobalOptions;
-    const context: Context = { options: global, out: new Output(streams, global), signal };
-    const run = await load();
-    exit = await run(command.args, all as never, context);
-  };
+  const lazy =
+    (load: () => Promise<Run<never>>) =>
+    async (...args: unknown[]): Promise<void> => {
+      const command = args.pop() as Command;
+      const all = command.optsWithGlobals() as Record<string, unknown>;
+      const { json = false, quiet = false, verbose = false, dryRun = false, force = false, jobs } = all;
+      const global = { json, quiet, verbose, dryRun, force, jobs } as GlobalOptions;
+      const context: Context = { options: global, out: new Output(streams, global), signal };
+      const run = await load();
+      exit = await run(command.args, all as never, context);
+    };
   declareCommands(program, lazy);
   await program.parseAsync([...argv], { from: "user" });
   return exit;

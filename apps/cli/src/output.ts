@@ -58,7 +58,13 @@ const ensureNewline = (text: string): string => (text === "" || text.endsWith("\
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
-  return rows.map((row) => row.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i]!) : i === row.length - 1 ? cell : cell.padEnd(widths[i]!))).join("  ")).join("\n");
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (right.includes(i) ? cell.padStart(widths[i]!) : i === row.length - 1 ? cell : cell.padEnd(widths[i]!)))
+        .join("  "),
+    )
+    .join("\n");
 }
 
 /** 1234567 bytes as "1.2 MB" (powers of ten, as disks and file managers count). */
@@ -79,7 +85,10 @@ export const formatCount = (n: number): string => n.toString().replace(/\B(?=(\d
 
 /** A name from a file, safe to print: control characters escaped, cut to a length that keeps tables readable. */
 export function printable(name: string, limit = 160): string {
-  // oxlint-disable-next-line no-control-regex
-  const text = name.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const text = name.replace(
+    // oxlint-disable-next-line no-control-regex
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
   return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
 }

@@ -6,7 +6,7 @@ type Lazy = (load: () => Promise<Run<never>>) => (...args: unknown[]) => Promise
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** "256MB", "4GiB", "1000000": bytes. */
-export function byteSize(text: string): number {
+function byteSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?$/i.exec(text.trim());
   if (!match) throw new InvalidArgumentError("expected a size such as 256MB or 4GB");
   const power = " kmgt".indexOf((match[2] || " ").toLowerCase());
@@ -21,9 +21,13 @@ function tolerance(text: string): number {
   return value;
 }
 
-const adapters = (): Option => new Option("-a, --adapter <path[:scale]>", "adapter folder, with a factor on its effect (repeat for several; they add up in order)").argParser(collect).makeOptionMandatory();
+const adapters = (): Option =>
+  new Option("-a, --adapter <path[:scale]>", "adapter folder, with a factor on its effect (repeat for several; they add up in order)")
+    .argParser(collect)
+    .makeOptionMandatory();
 const dtype = (): Option => new Option("--dtype <dtype>", "store floats as this").choices(["f32", "f16", "bf16"]);
-const memory = (): Option => new Option("--max-memory <size>", "memory that the program may take").argParser(byteSize).default(256e6, "256MB");
+const memory = (): Option =>
+  new Option("--max-memory <size>", "memory that the program may take").argParser(byteSize).default(256e6, "256MB");
 
 /** Every command with its arguments and options; the code of each is loaded when it is called. */
 export function declareCommands(program: Command, lazy: Lazy): void {
@@ -51,7 +55,11 @@ export function declareCommands(program: Command, lazy: Lazy): void {
     .addOption(new Option("-o, --out <folder>", "folder to write").makeOptionMandatory())
     .addOption(dtype())
     .addOption(memory())
-    .addOption(new Option("--max-shard-size <size>", "cut the output anew into shards of at most this size (default: as the base)").argParser(byteSize))
+    .addOption(
+      new Option("--max-shard-size <size>", "cut the output anew into shards of at most this size (default: as the base)").argParser(
+        byteSize,
+      ),
+    )
     .option("--safe", "round the weight change to the weight's dtype before adding it, as PEFT's safe_merge does")
     .option("--no-safe", "add in f32 and round once, as PEFT does by default")
     .option("--allow-nonfinite", "write NaN and infinite values instead of stopping")

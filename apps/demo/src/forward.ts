@@ -11,7 +11,9 @@ import { compile, Device, forwardAdapters, type Tensor } from "@weft/tensor-core
 async function load(folder: string, device: Device): Promise<LlamaForCausalLM> {
   const source = await openWeights(folder);
   try {
-    return await LlamaForCausalLM.load(JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as Record<string, unknown>, source, { device });
+    return await LlamaForCausalLM.load(JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as Record<string, unknown>, source, {
+      device,
+    });
   } finally {
     await source.close();
   }
@@ -24,7 +26,11 @@ const ids = device.tensor(Int32Array.of(5, 6, 7, 8, 9, 10), { shape: [1, 6] });
 const model = await load(base, device);
 const adapter = await openAdapterFolder(adapterFolder);
 const layers = new Map(model.layers().map(({ path, layer }) => [path, layer]));
-const attached = await attachAdapter(adapter, { layer: (path) => layers.get(path), tensor: (name) => model.weights.get(name), names: () => model.weights.keys() });
+const attached = await attachAdapter(adapter, {
+  layer: (path) => layers.get(path),
+  tensor: (name) => model.weights.get(name),
+  names: () => model.weights.keys(),
+});
 const hook: LayerHook = (path, layer, below, x) => {
   const a = attached.layers.get(path);
   return a && forwardAdapters(layer, below, [a], x);
@@ -48,7 +54,9 @@ const best = (values: Float32Array): string => {
 };
 process.stdout.write(`base model          next token: ${best(before)}\n`);
 process.stdout.write(`base + adapter      next token: ${best(adapted)}   moved by up to ${gap(adapted, before).toFixed(3)}\n`);
-process.stdout.write(`merged checkpoint   next token: ${best(after)}   differs from base + adapter by ${gap(after, adapted).toExponential(1)}\n`);
+process.stdout.write(
+  `merged checkpoint   next token: ${best(after)}   differs from base + adapter by ${gap(after, adapted).toExponential(1)}\n`,
+);
 await adapter.weights.close();
 device.dispose();
 if (!(gap(adapted, before) > 0.01) || !(gap(after, adapted) < 1e-4)) {

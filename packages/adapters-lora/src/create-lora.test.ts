@@ -3,9 +3,15 @@ import { describe, expect, it } from "vitest";
 import { createLora } from "./create-lora.js";
 import { LoraConfig } from "./lora/config.js";
 
-const weight = tensor([[1, 2, 3], [4, 5, 6]]);
+const weight = tensor([
+  [1, 2, 3],
+  [4, 5, 6],
+]);
 const bias = tensor([0.5, -0.5]);
-const x = tensor([[1, 0, -1], [2, 1, 0]]);
+const x = tensor([
+  [1, 0, -1],
+  [2, 1, 0],
+]);
 const A = tensor([[1, 0, 2]]);
 const B = tensor([[1], [-1]]);
 

@@ -24,7 +24,8 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
   const location = String(url);
   const { signal, headers = {}, attempts = 3 } = options;
   const get = options.fetch ?? fetch;
-  const fail = (message: string, cause?: unknown): IoError => new IoError(`${location}: ${message}`, { kind: "http", file: location, cause });
+  const fail = (message: string, cause?: unknown): IoError =>
+    new IoError(`${location}: ${message}`, { kind: "http", file: location, cause });
   let size: number | undefined;
   let etag: string | null | undefined;
 
@@ -34,7 +35,8 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
     if (total === undefined) throw fail("the answer has no usable Content-Range");
     if (begin !== from || end !== Math.min(to, total - 1)) throw fail(`asked for bytes ${from}–${to}, got ${begin}–${end}`);
     const tag = response.headers.get("etag");
-    if ((size ?? total) !== total || (etag !== undefined && etag !== tag)) throw new FormatError(`${location}: the file changed while it was read`, { kind: "http", file: location });
+    if ((size ?? total) !== total || (etag !== undefined && etag !== tag))
+      throw new FormatError(`${location}: the file changed while it was read`, { kind: "http", file: location });
     etag = tag;
     return total;
   };
@@ -51,7 +53,7 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
         if (response.status === 206) {
           size = check(response, offset + done, to);
           const wanted = Math.min(target.byteLength, size - offset);
-          for (const reader = response.body!.getReader(); ; ) {
+          for (const reader = response.body!.getReader(); ;) {
             const piece = await reader.read();
             if (piece.done) break;
             if (done + piece.value.byteLength > wanted) {

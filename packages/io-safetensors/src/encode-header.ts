@@ -29,7 +29,11 @@ export interface FileLayout {
 /** Bytes of a tensor's data. @throws FormatError if they are not whole */
 export function tensorBytes({ name, dtype, shape }: TensorEntry): number {
   const bits = shape.reduce((a, b) => a * b, bitsPerElement(dtype));
-  if (bits % 8 !== 0) throw new FormatError(`tensor ${JSON.stringify(name)}: shape [${shape}] of ${dtype} takes ${bits} bits, not whole bytes`, { kind: "sub-byte", tensor: name });
+  if (bits % 8 !== 0)
+    throw new FormatError(`tensor ${JSON.stringify(name)}: shape [${shape}] of ${dtype} takes ${bits} bits, not whole bytes`, {
+      kind: "sub-byte",
+      tensor: name,
+    });
   return bits / 8;
 }
 
@@ -43,7 +47,13 @@ export function layoutFile(entries: Iterable<TensorEntry>, metadata: ReadonlyMap
   const encoder = new TextEncoder();
   const sorted = [...entries].sort((a, b) => rank(b.dtype) - rank(a.dtype) || compareBytes(encoder.encode(a.name), encoder.encode(b.name)));
   const parts: string[] = [];
-  if (metadata.size > 0) parts.push(`"__metadata__":{${[...metadata].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`).join(",")}}`);
+  if (metadata.size > 0)
+    parts.push(
+      `"__metadata__":{${[...metadata]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`)
+        .join(",")}}`,
+    );
   let at = 0;
   const placed = sorted.map((entry) => {
     const bytes = tensorBytes(entry);
@@ -54,7 +64,11 @@ export function layoutFile(entries: Iterable<TensorEntry>, metadata: ReadonlyMap
   });
   const json = encoder.encode(`{${parts.join(",")}}`);
   const length = Math.ceil(json.byteLength / 8) * 8;
-  if (length > MAX_HEADER_BYTES) throw new FormatError(`the header would take ${length} bytes, at most ${MAX_HEADER_BYTES} are allowed`, { kind: "header-too-large", hint: "write more, smaller shards" });
+  if (length > MAX_HEADER_BYTES)
+    throw new FormatError(`the header would take ${length} bytes, at most ${MAX_HEADER_BYTES} are allowed`, {
+      kind: "header-too-large",
+      hint: "write more, smaller shards",
+    });
   const header = new Uint8Array(8 + length).fill(0x20);
   new DataView(header.buffer).setBigUint64(0, BigInt(length), true);
   header.set(json, 8);

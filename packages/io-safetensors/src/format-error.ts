@@ -15,5 +15,10 @@ export function showShape(shape: readonly (number | bigint)[]): string {
 
 /** A FormatError that names the file, the tensor and what is wrong with them. */
 export function formatError(kind: string, file: string, message: string, tensor?: string, hint?: string): FormatError {
-  return new FormatError(`${file}: ${tensor === undefined ? "" : `tensor ${show(tensor)}: `}${message}`, { kind, file, ...(tensor !== undefined && { tensor }), ...(hint !== undefined && { hint }) });
+  return new FormatError(`${file}: ${tensor === undefined ? "" : `tensor ${show(tensor)}: `}${message}`, {
+    kind,
+    file,
+    ...(tensor !== undefined && { tensor }),
+    ...(hint !== undefined && { hint }),
+  });
 }

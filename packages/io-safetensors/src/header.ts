@@ -48,11 +48,15 @@ const LENGTH_BYTES = 8;
  * @throws FormatError kinds `header-too-small`, `header-too-large`, `header-truncated`
  */
 export function headerLength(first: Uint8Array, fileSize: number, file: string): number {
-  const fail = (kind: string, message: string): Error => formatError(kind, file, message, undefined, "not a safetensors file, or its download was cut");
-  if (fileSize < LENGTH_BYTES || first.byteLength < LENGTH_BYTES) throw fail("header-too-small", `${fileSize} bytes are too few for a safetensors file`);
+  const fail = (kind: string, message: string): Error =>
+    formatError(kind, file, message, undefined, "not a safetensors file, or its download was cut");
+  if (fileSize < LENGTH_BYTES || first.byteLength < LENGTH_BYTES)
+    throw fail("header-too-small", `${fileSize} bytes are too few for a safetensors file`);
   const length = new DataView(first.buffer, first.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER_BYTES)) throw fail("header-too-large", `the header claims ${length} bytes, at most ${MAX_HEADER_BYTES} are allowed`);
-  if (Number(length) > fileSize - LENGTH_BYTES) throw fail("header-truncated", `the header claims ${length} bytes, the file has ${fileSize - LENGTH_BYTES}`);
+  if (length > BigInt(MAX_HEADER_BYTES))
+    throw fail("header-too-large", `the header claims ${length} bytes, at most ${MAX_HEADER_BYTES} are allowed`);
+  if (Number(length) > fileSize - LENGTH_BYTES)
+    throw fail("header-truncated", `the header claims ${length} bytes, the file has ${fileSize - LENGTH_BYTES}`);
   return Number(length);
 }
 
@@ -166,12 +170,19 @@ function compare(a: RawEntry, b: RawEntry): number {
   return a.offset < b.offset ? -1 : a.offset > b.offset ? 1 : a.bytes < b.bytes ? -1 : a.bytes > b.bytes ? 1 : 0;
 }
 
-function checkLayout(entries: ReadonlyMap<string, RawEntry>, dataBytes: number, dataStart: number, file: string): ReadonlyMap<string, TensorInfo> {
+function checkLayout(
+  entries: ReadonlyMap<string, RawEntry>,
+  dataBytes: number,
+  dataStart: number,
+  file: string,
+): ReadonlyMap<string, TensorInfo> {
   let previous: Exact = 0;
   for (const { name, dtype, shape, offset: begin, bytes: end } of [...entries.values()].sort(compare)) {
-    if (begin != previous || begin > end) throw formatError("offsets", file, `its data lies at ${begin}–${end}, expected to begin at ${previous}`, name);
+    if (begin != previous || begin > end)
+      throw formatError("offsets", file, `its data lies at ${begin}–${end}, expected to begin at ${previous}`, name);
     const bits = sizeInBits(shape, dtype);
-    const fail = (kind: string, rest: string): Error => formatError(kind, file, `shape ${showShape(shape)} of ${dtype} takes ${rest}`, name);
+    const fail = (kind: string, rest: string): Error =>
+      formatError(kind, file, `shape ${showShape(shape)} of ${dtype} takes ${rest}`, name);
     if (bits === undefined) throw fail("overflow", "more than 2^64 bits");
     const [rest, bytes] = typeof bits === "number" ? [bits % 8, bits / 8] : [bits % 8n, bits / 8n];
     const length = difference(end, begin);

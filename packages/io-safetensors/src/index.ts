@@ -2,7 +2,16 @@ export { bytesOfBlob, bytesOfMemory } from "./byte-sources.js";
 export { bytesOfUrl, type HttpOptions } from "./bytes-of-url.js";
 export { bitsPerElement, fromCoreDType, parseDType, SAFETENSORS_DTYPES, type SafetensorsDType, toCoreDType } from "./dtypes.js";
 export { type Header, MAX_HEADER_BYTES, MAX_TENSORS, parseHeader, type TensorInfo } from "./header.js";
-export { type JsonKinds, JsonNumber, type JsonValue, MAX_CONFIG_BYTES, MAX_JSON_DEPTH, parseStrictJson, plainJson, type StrictJsonOptions } from "./json-scanner.js";
+export {
+  type JsonKinds,
+  JsonNumber,
+  type JsonValue,
+  MAX_CONFIG_BYTES,
+  MAX_JSON_DEPTH,
+  parseStrictJson,
+  plainJson,
+  type StrictJsonOptions,
+} from "./json-scanner.js";
 export { openIndex, openSafetensors, type SafetensorsInput } from "./open.js";
 export { openFile, readHeader } from "./safetensors-file.js";
 export { MAX_INDEX_BYTES, parseShardIndex, type ShardIndex } from "./shard-index.js";

@@ -154,7 +154,8 @@ export class JsonScanner {
     for (let c = 0; (c = text.charCodeAt(i) - 48) >= 0 && c <= 9; i++) value = value * 10 + c;
     const length = i - this.at;
     const next = text.charAt(i);
-    if (length === 0 || length > 15 || (length > 1 && text.charAt(this.at) === "0") || (next !== "," && next !== "]")) return this.number().unsigned;
+    if (length === 0 || length > 15 || (length > 1 && text.charAt(this.at) === "0") || (next !== "," && next !== "]"))
+      return this.number().unsigned;
     this.at = i;
     return value;
   }
@@ -191,7 +192,12 @@ export class JsonScanner {
 
   error(message: string, kind: string, cause?: unknown): FormatError {
     const byte = this.start + new TextEncoder().encode(this.text.slice(0, this.at)).byteLength;
-    return new FormatError(`${this.file ?? "JSON"}: ${message} (byte ${byte})`, { kind, byte, cause, ...(this.file !== undefined && { file: this.file }) });
+    return new FormatError(`${this.file ?? "JSON"}: ${message} (byte ${byte})`, {
+      kind,
+      byte,
+      cause,
+      ...(this.file !== undefined && { file: this.file }),
+    });
   }
 
   private list(open: string, close: string, item: () => void): void {
@@ -219,7 +225,7 @@ export class JsonScanner {
   }
 
   private skipSpace(): void {
-    for (let c = 0; (c = this.text.charCodeAt(this.at)) === 32 || c === 10 || c === 13 || c === 9; ) this.at++;
+    for (let c = 0; (c = this.text.charCodeAt(this.at)) === 32 || c === 10 || c === 13 || c === 9;) this.at++;
   }
 
   /** Takes the next character if it is one of these. */
@@ -231,7 +237,7 @@ export class JsonScanner {
 
   private digits(): void {
     const begin = this.at;
-    for (let c = 0; (c = this.text.charCodeAt(this.at)) >= 48 && c <= 57; ) this.at++;
+    for (let c = 0; (c = this.text.charCodeAt(this.at)) >= 48 && c <= 57;) this.at++;
     if (this.at === begin) throw this.unexpected("a digit");
   }
 }
@@ -253,7 +259,11 @@ export interface StrictJsonOptions {
  */
 export function parseStrictJson(bytes: Uint8Array, options: StrictJsonOptions = {}): JsonValue {
   const { file, kinds = { utf8: "config-json", json: "config-json" }, maxBytes = MAX_CONFIG_BYTES } = options;
-  if (bytes.byteLength > maxBytes) throw new FormatError(`${file ?? "JSON"}: ${bytes.byteLength} bytes, at most ${maxBytes} are read`, { kind: "limit", ...(file === undefined ? {} : { file }) });
+  if (bytes.byteLength > maxBytes)
+    throw new FormatError(`${file ?? "JSON"}: ${bytes.byteLength} bytes, at most ${maxBytes} are read`, {
+      kind: "limit",
+      ...(file === undefined ? {} : { file }),
+    });
   const scanner = new JsonScanner(bytes, kinds, file);
   const value = scanner.value();
   scanner.end();

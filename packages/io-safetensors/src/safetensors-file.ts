@@ -1,7 +1,15 @@
 import type { FormatError } from "@weft/tensor-core";
 import { formatError } from "./format-error.js";
 import { type Header, headerLength, parseHeader } from "./header.js";
-import { type ByteSource, type LocatedTensor, refuseForeign, rowBytes, type RowRange, type TensorView, type WeightSource } from "./weight-source.js";
+import {
+  type ByteSource,
+  type LocatedTensor,
+  refuseForeign,
+  rowBytes,
+  type RowRange,
+  type TensorView,
+  type WeightSource,
+} from "./weight-source.js";
 
 /** Reads and checks the header of a safetensors file. @throws FormatError with the kinds of the format's checks */
 export async function readHeader(source: ByteSource): Promise<Header> {

@@ -27,7 +27,8 @@ export function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
   const weightMap = new Map<string, string>();
   for (const [name, shard] of map) {
     if (typeof shard !== "string") return fail("index-schema", `the shard of ${show(name)} must be a file name`);
-    if (!SHARD_NAME.test(shard)) return fail("unsafe-path", `shard ${show(shard)} is not a plain file name`, "shards must lie beside the index");
+    if (!SHARD_NAME.test(shard))
+      return fail("unsafe-path", `shard ${show(shard)} is not a plain file name`, "shards must lie beside the index");
     if (!shard.endsWith(".safetensors")) return fail("unsupported-pickle", `shard ${show(shard)} is not a safetensors file`);
     weightMap.set(name, shard);
   }
@@ -44,7 +45,13 @@ export function joinShards(index: ShardIndex, shards: ReadonlyMap<string, Weight
   let size = 0;
   for (const [shard, source] of shards) {
     for (const name of source.names()) {
-      if (index.weightMap.get(name) !== shard) throw formatError("index-mismatch", file, `it lies in ${shard}, the index says ${index.weightMap.get(name) ?? "nothing of it"}`, name);
+      if (index.weightMap.get(name) !== shard)
+        throw formatError(
+          "index-mismatch",
+          file,
+          `it lies in ${shard}, the index says ${index.weightMap.get(name) ?? "nothing of it"}`,
+          name,
+        );
       size += source.info(name).bytes;
     }
   }
@@ -57,7 +64,8 @@ export function joinShards(index: ShardIndex, shards: ReadonlyMap<string, Weight
     return shards.get(shard)!;
   };
   const warnings = [...shards.values()].flatMap((s) => s.warnings);
-  if (index.totalSize !== undefined && index.totalSize !== size) warnings.push(`${file}: total_size is ${index.totalSize}, the tensors take ${size} bytes`);
+  if (index.totalSize !== undefined && index.totalSize !== size)
+    warnings.push(`${file}: total_size is ${index.totalSize}, the tensors take ${size} bytes`);
   return {
     location: file,
     metadata: new Map([...shards.values()].flatMap((s) => [...s.metadata])),

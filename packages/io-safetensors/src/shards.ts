@@ -8,7 +8,8 @@ export type ShardPlan = ReadonlyMap<string, readonly TensorEntry[]>;
 export function parseShardSize(size: string | number): number {
   if (typeof size === "number") return size;
   const match = /^(\d+)([KMGT]?)B$/i.exec(size.trim());
-  if (!match) throw new FormatError(`shard size ${JSON.stringify(size)}: expected a number with KB, MB, GB or TB`, { kind: "config-value" });
+  if (!match)
+    throw new FormatError(`shard size ${JSON.stringify(size)}: expected a number with KB, MB, GB or TB`, { kind: "config-value" });
   return Number(match[1]) * 1000 ** " KMGT".indexOf((match[2] || " ").toUpperCase());
 }
 
@@ -45,7 +46,9 @@ export function planShards(tensors: Iterable<TensorEntry>, maxShardSize: string 
 
 /** The text of `model.safetensors.index.json`, as transformers writes it. */
 export function indexText(shards: ShardPlan): string {
-  const map = [...shards].flatMap(([file, tensors]) => tensors.map(({ name }) => [name, file] as const)).sort(([a], [b]) => (a < b ? -1 : 1));
+  const map = [...shards]
+    .flatMap(([file, tensors]) => tensors.map(({ name }) => [name, file] as const))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   const total = [...shards.values()].flat().reduce((sum, t) => sum + tensorBytes(t), 0);
   const lines = map.map(([name, file]) => `    ${JSON.stringify(name)}: ${JSON.stringify(file)}`);
   return `{\n  "metadata": {\n    "total_size": ${total}\n  },\n  "weight_map": {\n${lines.join(",\n")}\n  }\n}\n`;

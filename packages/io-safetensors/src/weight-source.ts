@@ -44,7 +44,10 @@ export interface ByteSource {
 }
 
 /** The bytes of some rows within a tensor's data. @throws FormatError kind `rows` if they leave the tensor or are not whole bytes */
-export function rowBytes(info: LocatedTensor, rows: RowRange | undefined): { readonly start: number; readonly length: number; readonly shape: readonly number[] } {
+export function rowBytes(
+  info: LocatedTensor,
+  rows: RowRange | undefined,
+): { readonly start: number; readonly length: number; readonly shape: readonly number[] } {
   if (!rows) return { start: 0, length: info.bytes, shape: info.shape };
   const [start, stop] = rows;
   const [count, ...rest] = info.shape;
@@ -56,7 +59,8 @@ export function rowBytes(info: LocatedTensor, rows: RowRange | undefined): { rea
 }
 
 /** Suggests how to turn a pickle into safetensors. */
-const CONVERT = 'convert it where it comes from: python -c "import torch, safetensors.torch as s; s.save_file(torch.load(\'in.bin\', weights_only=True), \'out.safetensors\')"';
+const CONVERT =
+  "convert it where it comes from: python -c \"import torch, safetensors.torch as s; s.save_file(torch.load('in.bin', weights_only=True), 'out.safetensors')\"";
 
 /**
  * Refuses what is certainly something else, by its first bytes: pickles (a program that runs when loaded), Git LFS pointers, GGUF.
@@ -69,6 +73,7 @@ export function refuseForeign(first: Uint8Array, file: string): void {
   const length = first.byteLength >= 8 ? new DataView(first.buffer, first.byteOffset).getBigUint64(0, true) : 0n;
   const pickle = (first[0] === 0x80 && (first[1] ?? 0) <= 5 && length > 100_000_000n) || text.startsWith("PK\u0003\u0004");
   if (pickle) throw fail("unsupported-pickle", "this is a pickle, not safetensors; loading one runs the program inside it", CONVERT);
-  if (text.startsWith("version https://git-lfs")) throw fail("git-lfs-pointer", "this is a Git LFS pointer, not the file itself", "fetch the content with: git lfs pull");
+  if (text.startsWith("version https://git-lfs"))
+    throw fail("git-lfs-pointer", "this is a Git LFS pointer, not the file itself", "fetch the content with: git lfs pull");
   if (text.startsWith("GGUF")) throw fail("unsupported-gguf", "GGUF files are not read yet");
 }

@@ -25,7 +25,21 @@ function sourceHash() {
 async function compile({ entry, features }, folder) {
   const { default: asc } = await import("assemblyscript/asc");
   const out = join(folder, "out.wasm");
-  const flags = ["--importMemory", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536", "--runtime", "stub", "--noAssert", "-O3", "--converge", "--uncheckedBehavior", "always"];
+  const flags = [
+    "--importMemory",
+    "--sharedMemory",
+    "--initialMemory",
+    "1",
+    "--maximumMemory",
+    "65536",
+    "--runtime",
+    "stub",
+    "--noAssert",
+    "-O3",
+    "--converge",
+    "--uncheckedBehavior",
+    "always",
+  ];
   const { error, stderr } = await asc.main([join(assembly, entry), "-o", out, "--enable", features, ...flags]);
   if (error) throw new Error(`${entry} (${features}): ${error.message}\n${stderr}`);
   return readFileSync(out);

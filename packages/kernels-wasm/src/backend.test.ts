@@ -1,4 +1,17 @@
-import { compile, Device, mergeLowRank, matmul, swapLast, tensor, slice, referenceDevice, mul, softmax, type DType, type Tensor } from "@weft/tensor-core";
+import {
+  compile,
+  Device,
+  mergeLowRank,
+  matmul,
+  swapLast,
+  tensor,
+  slice,
+  referenceDevice,
+  mul,
+  softmax,
+  type DType,
+  type Tensor,
+} from "@weft/tensor-core";
 import { describe, expect, it, afterAll } from "vitest";
 import { WasmBackend } from "./backend.js";
 
@@ -9,11 +22,22 @@ describe.each([1, 2])("the CPU backend on %i threads", (threads) => {
   const device = new Device(new WasmBackend({ threads }));
   afterAll(() => device.dispose());
 
-  it.each([[1, 1, 1], [3, 5, 7], [4, 8, 8], [65, 33, 70], [1, 300, 130], [2, 64, 257], [130, 300, 520]])("matmul %i×%i·%i", async (m, k, n) => {
+  it.each([
+    [1, 1, 1],
+    [3, 5, 7],
+    [4, 8, 8],
+    [65, 33, 70],
+    [1, 300, 130],
+    [2, 64, 257],
+    [130, 300, 520],
+  ])("matmul %i×%i·%i", async (m, k, n) => {
     const [a, b] = [random(m * k), random(k * n)];
     const x = device.tensor(a, { shape: [m, k] });
     const expected = await matmul(tensor(a, { shape: [m, k] }), tensor(b, { shape: [k, n] })).data();
-    const forms = { nn: matmul(x, device.tensor(b, { shape: [k, n] })), nt: matmul(x, swapLast(device.tensor(await swapLast(tensor(b, { shape: [k, n] })).data() as Float32Array, { shape: [n, k] }))) };
+    const forms = {
+      nn: matmul(x, device.tensor(b, { shape: [k, n] })),
+      nt: matmul(x, swapLast(device.tensor((await swapLast(tensor(b, { shape: [k, n] })).data()) as Float32Array, { shape: [n, k] }))),
+    };
     for (const y of Object.values(forms)) {
       const got = await y.data();
       // f32 sums of k products below 1: each partial sum of size up to √k rounds by eps/2 of it.
@@ -22,18 +46,31 @@ describe.each([1, 2])("the CPU backend on %i threads", (threads) => {
   });
 
   it("batched matmul with shared and with own weights", async () => {
-    const a = random(3 * 4 * 5), b = random(3 * 5 * 6);
+    const a = random(3 * 4 * 5),
+      b = random(3 * 5 * 6);
     const got = await matmul(device.tensor(a, { shape: [3, 4, 5] }), device.tensor(b, { shape: [3, 5, 6] })).data();
     const want = await matmul(tensor(a, { shape: [3, 4, 5] }), tensor(b, { shape: [3, 5, 6] })).data();
     want.forEach((v, i) => expect(got[i]).toBeCloseTo(v, 5));
   });
 
-  it.each<[DType, DType, boolean]>([["f32", "f32", false], ["bf16", "f32", false], ["bf16", "bf16", false], ["f16", "f32", true], ["f32", "f16", true], ["bf16", "f32", true]])("merge of %s weight, %s adapter, transposed %s", async (weight, adapter, transposed) => {
+  it.each<[DType, DType, boolean]>([
+    ["f32", "f32", false],
+    ["bf16", "f32", false],
+    ["bf16", "bf16", false],
+    ["f16", "f32", true],
+    ["f32", "f16", true],
+    ["bf16", "f32", true],
+  ])("merge of %s weight, %s adapter, transposed %s", async (weight, adapter, transposed) => {
     const [out, inputs, r] = [37, 53, 5];
     const shape = transposed ? [inputs, out] : [out, inputs];
     const make = (of: (v: Float32Array, shape: number[], dtype: DType) => ReturnType<typeof tensor>) => {
       seed = 99;
-      return mergeLowRank(of(random(out * inputs), shape, weight), of(random(r * inputs), [r, inputs], adapter), of(random(out * r), [out, r], adapter), { scale: 0.75, transposed, deltaDtype: adapter });
+      return mergeLowRank(
+        of(random(out * inputs), shape, weight),
+        of(random(r * inputs), [r, inputs], adapter),
+        of(random(out * r), [out, r], adapter),
+        { scale: 0.75, transposed, deltaDtype: adapter },
+      );
     };
     const got = await make((v, s, dtype) => device.tensor(v, { shape: s, dtype })).data();
     const want = await make((v, s, dtype) => tensor(v, { shape: s, dtype })).data();

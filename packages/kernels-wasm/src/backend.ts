@@ -1,4 +1,15 @@
-import { type Backend, type BackendBuffer, type CompositeCall, DeviceError, type Executable, outputBuffers, type Plan, runReferenceStep, type Step, stepName } from "@weft/tensor-core";
+import {
+  type Backend,
+  type BackendBuffer,
+  type CompositeCall,
+  DeviceError,
+  type Executable,
+  outputBuffers,
+  type Plan,
+  runReferenceStep,
+  type Step,
+  stepName,
+} from "@weft/tensor-core";
 import { type ArgumentBlock, type CompositeStep, type Run, LowerContext } from "./lower/context.js";
 import { lowerFused } from "./lower/fused.js";
 import { claimsMerge, lowerMerge } from "./lower/merge.js";
@@ -23,7 +34,10 @@ interface WasmExecutable extends Executable {
 }
 
 /** Composites with a kernel of their own. A row taken out makes results come from the decomposition. */
-const COMPOSITES: ReadonlyMap<string, { readonly claims: (call: CompositeCall) => boolean; readonly lower: (step: CompositeStep, context: LowerContext) => Run }> = new Map([["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }]]);
+const COMPOSITES: ReadonlyMap<
+  string,
+  { readonly claims: (call: CompositeCall) => boolean; readonly lower: (step: CompositeStep, context: LowerContext) => Run }
+> = new Map([["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }]]);
 
 /** Width in bytes, mask of the magnitude, bits of the largest finite magnitude. */
 const FINITE = { f32: [4, 0x7fffffff, 0x7f7fffff], f16: [2, 0x7fff, 0x7bff], bf16: [2, 0x7fff, 0x7f7f] } as const;
@@ -117,7 +131,11 @@ export class WasmBackend implements Backend {
   private lowerStep(step: Step, plan: Plan, context: LowerContext): Run {
     if (step.kind === "composite") return COMPOSITES.get(step.op)!.lower(step, context);
     const run = step.kind === "fused" ? lowerFused(step, context) : OPS[step.op]?.(step, context);
-    return run ?? ((addresses) => runReferenceStep((id) => this.memory.bytes.subarray(addresses[id]! >>> 0, (addresses[id]! >>> 0) + plan.buffers[id]!.bytes), step));
+    return (
+      run ??
+      ((addresses) =>
+        runReferenceStep((id) => this.memory.bytes.subarray(addresses[id]! >>> 0, (addresses[id]! >>> 0) + plan.buffers[id]!.bytes), step))
+    );
   }
 
   private addressOf(buffer: BackendBuffer): number {

@@ -106,7 +106,11 @@ export class WasmMemory {
       if (wanted < missing) throw new RangeError("the limit is reached");
       this.memory.grow(pages);
     } catch (cause) {
-      throw new DeviceError(`the WebAssembly memory has no room for ${asked} bytes more (${have} of ${this.limit} bytes are in use)`, { kind: "out-of-memory", cause, hint: "work on smaller pieces, or free tensors that are not needed any more" });
+      throw new DeviceError(`the WebAssembly memory has no room for ${asked} bytes more (${have} of ${this.limit} bytes are in use)`, {
+        kind: "out-of-memory",
+        cause,
+        hint: "work on smaller pieces, or free tensors that are not needed any more",
+      });
     }
     const end = have + pages * PAGE;
     if (last && tail > 0) last.end = end;

@@ -15,7 +15,16 @@ function chain(v: w.Tensor): w.Tensor {
 describe("memory", () => {
   it("copies any range of bytes in and out, and leaves the others alone", async () => {
     const { backend } = gpu;
-    for (const [offset, length] of [[0, 13], [1, 1], [1, 2], [3, 5], [2, 9], [4, 3], [0, 1], [12, 1]] as const) {
+    for (const [offset, length] of [
+      [0, 13],
+      [1, 1],
+      [1, 2],
+      [3, 5],
+      [2, 9],
+      [4, 3],
+      [0, 1],
+      [12, 1],
+    ] as const) {
       const buffer = backend.allocate(13);
       backend.upload(buffer, new Uint8Array(13).fill(200));
       const data = Uint8Array.from({ length }, (_, i) => i + 1);
@@ -100,7 +109,9 @@ describe("runs", () => {
     const f = w.compile((a: w.Tensor, b: w.Tensor) => ({ sum: w.add(a, b), same: a, twice: w.add(a, b) }), { device: gpu.device });
     const v = gpu.device.tensor([1, 2, 3]);
     const result = await f(v, v);
-    expect([...(await result.sum.data()), ...(await result.same.data()), ...(await result.twice.data())]).toEqual([2, 4, 6, 1, 2, 3, 2, 4, 6]);
+    expect([...(await result.sum.data()), ...(await result.same.data()), ...(await result.twice.data())]).toEqual([
+      2, 4, 6, 1, 2, 3, 2, 4, 6,
+    ]);
   });
   it("replays a compiled training step", async () => {
     const step = w.compile(
@@ -122,11 +133,20 @@ describe("runs", () => {
   it("folds more workgroups than one dimension allows", async () => {
     const { device, backend } = await openTestDevice();
     Object.assign(backend.limits, { maxGroups: 5 });
-    await expectSame(device, () => [w.add(sample([999]), 1), w.sum(sample([11, 50]), { axes: [1] }), w.matmul(sample([70, 5]), sample([5, 90]))], { absolute: 1e-5 });
+    await expectSame(
+      device,
+      () => [w.add(sample([999]), 1), w.sum(sample([11, 50]), { axes: [1] }), w.matmul(sample([70, 5]), sample([5, 90]))],
+      { absolute: 1e-5 },
+    );
     device.dispose();
   });
   it("runs the empty and the very small", async () => {
-    await expectSame(gpu.device, () => [w.add(sample([0, 3]), 1), w.matmul(sample([3, 0]), sample([0, 2])), w.concat([sample([0, 2]), sample([1, 2])]), w.exp(w.tensor(1))]);
+    await expectSame(gpu.device, () => [
+      w.add(sample([0, 3]), 1),
+      w.matmul(sample([3, 0]), sample([0, 2])),
+      w.concat([sample([0, 2]), sample([1, 2])]),
+      w.exp(w.tensor(1)),
+    ]);
   });
 });
 
@@ -155,14 +175,27 @@ describe("faults", () => {
     expect(() => backend.allocate(4)).toThrow("after dispose");
   });
   it("names the kernel and the compiler's message if a shader is wrong", async () => {
-    const kernels = { ops: { matmul: () => [{ name: "broken", source: "fn main() { oops }", params: new Uint8Array(16), bindings: [], groups: [1, 1, 1] as const }] }, composites: {} };
+    const kernels = {
+      ops: {
+        matmul: () => [
+          { name: "broken", source: "fn main() { oops }", params: new Uint8Array(16), bindings: [], groups: [1, 1, 1] as const },
+        ],
+      },
+      composites: {},
+    };
     const { device } = await openTestDevice({ kernels });
-    await expect(w.matmul(device.tensor([[1]]), device.tensor([[1]])).data()).rejects.toMatchObject({ kind: "shader", message: expect.stringContaining("broken") });
+    await expect(w.matmul(device.tensor([[1]]), device.tensor([[1]])).data()).rejects.toMatchObject({
+      kind: "shader",
+      message: expect.stringContaining("broken"),
+    });
     device.dispose();
   });
   it("says which primitive has no kernel", async () => {
     const { device } = await openTestDevice({ kernels: { ops: {}, composites: {} } });
-    await expect(w.cumsum(device.tensor([1, 2])).data()).rejects.toMatchObject({ kind: "no-kernel", message: expect.stringContaining("cumsum") });
+    await expect(w.cumsum(device.tensor([1, 2])).data()).rejects.toMatchObject({
+      kind: "no-kernel",
+      message: expect.stringContaining("cumsum"),
+    });
     device.dispose();
   });
   it("finds no kernel missing for a primitive of plans", () => {

@@ -1,4 +1,13 @@
-import { type Backend, type BackendBuffer, bytesPerElement, type CompositeCall, Device, DeviceError, type Executable, sizeOf } from "@weft/tensor-core";
+import {
+  type Backend,
+  type BackendBuffer,
+  bytesPerElement,
+  type CompositeCall,
+  Device,
+  DeviceError,
+  type Executable,
+  sizeOf,
+} from "@weft/tensor-core";
 import { KERNELS, type KernelTable } from "./kernels/index.js";
 import type { KernelLimits } from "./kernels/kernel.js";
 import { type GpuSource, openDevice, type OpenOptions } from "./open-device.js";

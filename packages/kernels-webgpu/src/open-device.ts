@@ -1,7 +1,12 @@
 import { CapabilityError, DeviceError } from "@weft/tensor-core";
 
 /** Limits that larger tensors and kernels with many operands profit from; asked for as far as the adapter offers them. */
-const WANTED = ["maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage", "maxComputeWorkgroupStorageSize"] as const;
+const WANTED = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+] as const;
 
 /** What a backend can be made from: the `navigator.gpu` of a browser (or Dawn's), an adapter, or a device that is shared with others. */
 export type GpuSource = GPU | GPUAdapter | GPUDevice;
@@ -18,8 +23,15 @@ export interface OpenOptions {
  */
 export async function openDevice(source: GpuSource, options: OpenOptions = {}): Promise<{ device: GPUDevice; owned: boolean }> {
   if ("createBuffer" in source) return { device: source, owned: false };
-  const adapter = "requestAdapter" in source ? await source.requestAdapter(options.powerPreference ? { powerPreference: options.powerPreference } : {}) : source;
-  if (!adapter) throw new DeviceError("no WebGPU adapter was found", { kind: "no-adapter", hint: "use the CPU backend, or a browser and driver with WebGPU" });
+  const adapter =
+    "requestAdapter" in source
+      ? await source.requestAdapter(options.powerPreference ? { powerPreference: options.powerPreference } : {})
+      : source;
+  if (!adapter)
+    throw new DeviceError("no WebGPU adapter was found", {
+      kind: "no-adapter",
+      hint: "use the CPU backend, or a browser and driver with WebGPU",
+    });
   const requiredLimits: Record<string, number> = {};
   if (!options.defaultLimits) for (const name of WANTED) requiredLimits[name] = adapter.limits[name];
   try {

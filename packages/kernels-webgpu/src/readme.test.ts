@@ -9,7 +9,9 @@ test("the README's example is the one that runs, and prints what the README says
   const [example, printed] = ["ts", "text"].map((language) => blocks.find((b) => b[1] === language)![2]);
   expect(text("../examples/lora.ts")).toBe(example);
   const lines: string[] = [];
-  const log = vi.spyOn(console, "log").mockImplementation((...values: unknown[]) => void lines.push(values.map((v) => (typeof v === "string" ? v : inspect(v))).join(" ")));
+  const log = vi
+    .spyOn(console, "log")
+    .mockImplementation((...values: unknown[]) => void lines.push(values.map((v) => (typeof v === "string" ? v : inspect(v))).join(" ")));
   await import(new URL("../examples/lora.ts", import.meta.url).href).finally(() => log.mockRestore());
   expect(`${lines.join("\n")}\n`).toBe(printed);
 });

@@ -10,8 +10,12 @@ for (const [path, { kind, in: from, out }] of model.namedModules()) {
 }
 
 // Adapters attach by module path: here a low-rank change of one layer.
-const [a, b] = [device.tensor(new Float32Array(32).fill(0.1), { shape: [32, 1] }), device.tensor(new Float32Array(32).fill(0.1), { shape: [1, 32] })];
-const adapter: LayerHook = (path, layer, base, x) => (path === "model.layers.1.self_attn.q_proj" ? add(forwardBase(layer, base, x), matmul(matmul(x, a), b)) : undefined);
+const [a, b] = [
+  device.tensor(new Float32Array(32).fill(0.1), { shape: [32, 1] }),
+  device.tensor(new Float32Array(32).fill(0.1), { shape: [1, 32] }),
+];
+const adapter: LayerHook = (path, layer, base, x) =>
+  path === "model.layers.1.self_attn.q_proj" ? add(forwardBase(layer, base, x), matmul(matmul(x, a), b)) : undefined;
 
 const inputIds = device.tensor(Int32Array.of(5, 6, 7, 8), { shape: [1, 4] });
 for (const hook of [undefined, adapter]) {

@@ -16,13 +16,22 @@ export async function loadWeights(source: WeightSource, { names = source.names()
   const missing = wanted.filter((name) => !source.has(name));
   if (missing.length > 0) {
     const more = missing.length > 5 ? ` and ${missing.length - 5} more` : "";
-    throw new FormatError(`${source.location}: the checkpoint lacks ${missing.slice(0, 5).join(", ")}${more}`, { kind: "missing-tensor", file: source.location, tensor: missing[0]!, hint: "is this the checkpoint of another architecture, or of another size?" });
+    throw new FormatError(`${source.location}: the checkpoint lacks ${missing.slice(0, 5).join(", ")}${more}`, {
+      kind: "missing-tensor",
+      file: source.location,
+      tensor: missing[0]!,
+      hint: "is this the checkpoint of another architecture, or of another size?",
+    });
   }
   const weights = new Map<string, Tensor>();
   for (const name of wanted) {
     const { dtype, shape, data } = await source.read(name);
     const core = toCoreDType(dtype);
-    if (!core) throw new DTypeError(`${source.location}: tensor ${name} is ${dtype}, which is not computed with`, { tensor: name, file: source.location });
+    if (!core)
+      throw new DTypeError(`${source.location}: tensor ${name} is ${dtype}, which is not computed with`, {
+        tensor: name,
+        file: source.location,
+      });
     weights.set(name, fromBytes(data, shape, core, device));
   }
   return weights;

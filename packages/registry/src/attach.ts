@@ -34,7 +34,8 @@ export interface AttachedAdapter {
 export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, options: AttachOptions = {}): Promise<AttachedAdapter> {
   const { methods = PEFT_METHODS, scale = 1 } = options;
   const method = methods.get(adapter.method)?.method;
-  if (!method) throw new CapabilityError(`${adapter.method} adapters are recognised, but not supported yet`, { kind: "unsupported-method" });
+  if (!method)
+    throw new CapabilityError(`${adapter.method} adapters are recognised, but not supported yet`, { kind: "unsupported-method" });
   const info = (name: string): { dtype: string; shape: readonly number[] } => {
     const { shape, dtype } = host.tensor(name)!;
     return { shape, dtype: fromCoreDType(dtype) };
@@ -43,8 +44,14 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
   assertMatch(report, adapter);
   const layers = new Map<string, Attached>();
   for (const { path, weight, layer, config, tensors } of report.matched) {
-    if (!layer) throw new CapabilityError(`${weight}: ${adapter.method} on a quantised weight is not supported yet`, { kind: "unsupported-method", tensor: weight });
-    const read = await Promise.all([...tensors].map(async ([name, { name: file }]) => [name, await readTensor(adapter.weights, file)] as const));
+    if (!layer)
+      throw new CapabilityError(`${weight}: ${adapter.method} on a quantised weight is not supported yet`, {
+        kind: "unsupported-method",
+        tensor: weight,
+      });
+    const read = await Promise.all(
+      [...tensors].map(async ([name, { name: file }]) => [name, await readTensor(adapter.weights, file)] as const),
+    );
     const params: Params = Object.fromEntries(read);
     const context = { layer: (layer.kind === "parameter" ? undefined : host.layer?.(path)) ?? layer, config, scale };
     layers.set(layer.kind === "parameter" ? weight : path, { method, params, context: context as never });
@@ -55,13 +62,23 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
 }
 
 /** The rows that an adapter's trained tokens replace, by name of the embedding weight: indices and new rows. */
-export async function trainedTokens(adapter: OpenedAdapter): Promise<Map<string, { readonly indices: readonly number[]; readonly rows: Tensor }>> {
-  const field = (adapter.config.values as { trainableTokenIndices?: readonly number[] | { readonly [name: string]: readonly number[] } | null }).trainableTokenIndices;
+export async function trainedTokens(
+  adapter: OpenedAdapter,
+): Promise<Map<string, { readonly indices: readonly number[]; readonly rows: Tensor }>> {
+  const field = (
+    adapter.config.values as { trainableTokenIndices?: readonly number[] | { readonly [name: string]: readonly number[] } | null }
+  ).trainableTokenIndices;
   const result = new Map<string, { indices: readonly number[]; rows: Tensor }>();
   for (const [path, { name }] of adapter.trainableTokens) {
-    const listed = Array.isArray(field) ? (field as readonly number[]) : Object.entries(field ?? {}).find(([key]) => path === key || path.endsWith(`.${key}`))?.[1];
+    const listed = Array.isArray(field)
+      ? (field as readonly number[])
+      : Object.entries(field ?? {}).find(([key]) => path === key || path.endsWith(`.${key}`))?.[1];
     const rows = await readTensor(adapter.weights, name);
-    if (!listed || listed.length !== rows.shape[0]) throw new ConfigError(`${path}: the file holds ${rows.shape[0]} trained tokens, the config lists ${listed?.length ?? "none"}`, { kind: "config-mismatch", tensor: name });
+    if (!listed || listed.length !== rows.shape[0])
+      throw new ConfigError(`${path}: the file holds ${rows.shape[0]} trained tokens, the config lists ${listed?.length ?? "none"}`, {
+        kind: "config-mismatch",
+        tensor: name,
+      });
     result.set(`${path}.weight`, { indices: listed, rows });
   }
   return result;

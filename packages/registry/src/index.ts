@@ -7,13 +7,35 @@ export { createModuleConfig, createPatternPicker, MAX_PATTERN_WORK } from "./mat
 export { MAX_REGEX_NESTING, MAX_REGEX_REPEAT, type RegexDialect, translatePythonRegex } from "./matching/python-regex.js";
 export { type Anchoring, MAX_PATTERN_LENGTH, type RegexEngine, type RegexMatch, safeRegex } from "./matching/regex-engine.js";
 export { selectParameters } from "./matching/target-parameters.js";
-export { createTargetMatcher, type ModuleName, selectTargets, type TargetConfig, type TargetOptions, type TargetSelection } from "./matching/targets.js";
+export {
+  createTargetMatcher,
+  type ModuleName,
+  selectTargets,
+  type TargetConfig,
+  type TargetOptions,
+  type TargetSelection,
+} from "./matching/targets.js";
 export { type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions, trainedTokens } from "./attach.js";
 export { type MethodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";
 export { readTensor } from "./read-tensor.js";
-export { type AdapterModule, type AdapterSource, type AdapterTensor, openAdapter, type OpenAdapterOptions, type OpenedAdapter } from "./open-adapter.js";
+export {
+  type AdapterModule,
+  type AdapterSource,
+  type AdapterTensor,
+  openAdapter,
+  type OpenAdapterOptions,
+  type OpenedAdapter,
+} from "./open-adapter.js";
 export type { BaseTensors } from "./report/base-index.js";
 export { assertMatch, describeReport } from "./report/describe-report.js";
-export { matchAdapter, type MatchedModule, type MatchOptions, type MatchReport, type Mismatch, type Missing, type Replacement } from "./report/match-adapter.js";
+export {
+  matchAdapter,
+  type MatchedModule,
+  type MatchOptions,
+  type MatchReport,
+  type Mismatch,
+  type Missing,
+  type Replacement,
+} from "./report/match-adapter.js";
 export { editDistance, nearestNames } from "./report/nearest.js";
 export { applyRule, type PathRule } from "./report/path-rule.js";

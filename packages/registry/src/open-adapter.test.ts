@@ -6,9 +6,13 @@ import { openAdapterFolder } from "./node/index.js";
 import type { OpenedAdapter } from "./open-adapter.js";
 
 const fixtures = fileURLToPath(new URL("../../../fixtures/", import.meta.url));
-const cases = (readdirSync(`${fixtures}peft`, { recursive: true }) as string[]).filter((name) => name.endsWith("adapter_config.json")).map((name) => name.slice(0, -"/adapter_config.json".length)).sort();
+const cases = (readdirSync(`${fixtures}peft`, { recursive: true }) as string[])
+  .filter((name) => name.endsWith("adapter_config.json"))
+  .map((name) => name.slice(0, -"/adapter_config.json".length))
+  .sort();
 const open = (name: string): Promise<OpenedAdapter> => openAdapterFolder(`${fixtures}peft/${name}`);
-const shapes = (tensors: OpenedAdapter["biases"]): Record<string, readonly number[]> => Object.fromEntries([...tensors].map(([key, { shape }]) => [key, shape]));
+const shapes = (tensors: OpenedAdapter["biases"]): Record<string, readonly number[]> =>
+  Object.fromEntries([...tensors].map(([key, { shape }]) => [key, shape]));
 
 interface Case {
   layers?: Record<string, { type: string }>;
@@ -20,7 +24,14 @@ describe("adapters that PEFT wrote", () => {
     const { modules, shared, modulesToSave, biases, embeddings, trainableTokens, unknown, warnings, weights } = adapter;
     expect(unknown).toEqual([]);
     expect(warnings).toEqual([]);
-    const placed = [...[...modules.values()].map(({ tensors }) => tensors), shared, modulesToSave, biases, embeddings, trainableTokens].flatMap((group) => [...group.values()].map((tensor) => tensor.name));
+    const placed = [
+      ...[...modules.values()].map(({ tensors }) => tensors),
+      shared,
+      modulesToSave,
+      biases,
+      embeddings,
+      trainableTokens,
+    ].flatMap((group) => [...group.values()].map((tensor) => tensor.name));
     expect(placed.sort()).toEqual([...weights.names()].sort());
     const meta = `${fixtures}peft/${name}/case.json`;
     const { layers } = existsSync(meta) ? (JSON.parse(readFileSync(meta, "utf8")) as Case) : {};
@@ -31,8 +42,16 @@ describe("adapters that PEFT wrote", () => {
   test("parameters go by module and by the name behind it", async () => {
     const { modules, method, dialect } = await open("lora_dora_embedding");
     expect([method, dialect, [...modules.keys()]]).toEqual(["LORA", "peft", ["emb", "lin0"]]);
-    expect(shapes(modules.get("emb")!.tensors)).toEqual({ lora_embedding_A: [4, 29], lora_embedding_B: [24, 4], lora_magnitude_vector: [24] });
-    expect(shapes(modules.get("lin0")!.tensors)).toEqual({ "lora_A.weight": [4, 24], "lora_B.weight": [40, 4], lora_magnitude_vector: [40] });
+    expect(shapes(modules.get("emb")!.tensors)).toEqual({
+      lora_embedding_A: [4, 29],
+      lora_embedding_B: [24, 4],
+      lora_magnitude_vector: [24],
+    });
+    expect(shapes(modules.get("lin0")!.tensors)).toEqual({
+      "lora_A.weight": [4, 24],
+      "lora_B.weight": [40, 4],
+      lora_magnitude_vector: [40],
+    });
   });
 
   test("biases, modules to save, frozen embeddings and tokens are told from deltas", async () => {
@@ -59,7 +78,9 @@ interface Malformed {
   expect: "accept" | "reject" | "either";
   kinds: string[];
 }
-const malformed = (JSON.parse(readFileSync(`${fixtures}malformed/manifest.json`, "utf8")) as { files: Malformed[] }).files.filter(({ format }) => format === "adapter");
+const malformed = (JSON.parse(readFileSync(`${fixtures}malformed/manifest.json`, "utf8")) as { files: Malformed[] }).files.filter(
+  ({ format }) => format === "adapter",
+);
 
 describe("malformed adapters", () => {
   test.each(malformed.map((entry) => [entry.file, entry] as const))("%s", async (file, { expect: expected, kinds }) => {
@@ -85,6 +106,9 @@ describe("malformed adapters", () => {
   });
 
   test("a folder without an adapter names the missing file", async () => {
-    await expect(openAdapterFolder(`${fixtures}peft`)).rejects.toMatchObject({ kind: "not-found", file: expect.stringMatching(/adapter_config\.json$/) as unknown });
+    await expect(openAdapterFolder(`${fixtures}peft`)).rejects.toMatchObject({
+      kind: "not-found",
+      file: expect.stringMatching(/adapter_config\.json$/) as unknown,
+    });
   });
 });

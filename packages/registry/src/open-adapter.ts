@@ -78,14 +78,30 @@ export function openAdapter(source: AdapterSource, options: OpenAdapterOptions =
   const config = readAdapterConfig(source.config, options);
   const method = methods.get(config.peftType)!;
   const { bias, modulesToSave: saved } = config.values as { bias?: string; modulesToSave?: readonly string[] | null };
-  const context = { prefix: method.prefix, modulesToSave: saved ?? [], biases: (bias ?? "none") !== "none", ...(adapterName ? { adapterName } : {}) };
+  const context = {
+    prefix: method.prefix,
+    modulesToSave: saved ?? [],
+    biases: (bias ?? "none") !== "none",
+    ...(adapterName ? { adapterName } : {}),
+  };
 
   const modules = new Map<string, { path: string; depth: number; tensors: Map<string, AdapterTensor> }>();
-  const groups = { shared: new Map<string, AdapterTensor>(), modulesToSave: new Map<string, AdapterTensor>(), biases: new Map<string, AdapterTensor>(), embeddings: new Map<string, AdapterTensor>(), trainableTokens: new Map<string, AdapterTensor>() };
+  const groups = {
+    shared: new Map<string, AdapterTensor>(),
+    modulesToSave: new Map<string, AdapterTensor>(),
+    biases: new Map<string, AdapterTensor>(),
+    embeddings: new Map<string, AdapterTensor>(),
+    trainableTokens: new Map<string, AdapterTensor>(),
+  };
   const unknown: AdapterTensor[] = [];
   const put = (group: Map<string, AdapterTensor>, key: string, tensor: AdapterTensor): void => {
     const before = group.get(key);
-    if (before) throw new ConfigError(`${before.name} and ${tensor.name} are the same parameter`, { kind: "duplicate-key", tensor: tensor.name, hint: "the file holds more than one adapter; keep one" });
+    if (before)
+      throw new ConfigError(`${before.name} and ${tensor.name} are the same parameter`, {
+        kind: "duplicate-key",
+        tensor: tensor.name,
+        hint: "the file holds more than one adapter; keep one",
+      });
     group.set(key, tensor);
   };
   for (const name of source.weights.names()) {
@@ -106,8 +122,14 @@ export function openAdapter(source: AdapterSource, options: OpenAdapterOptions =
   }
   checkRanks(config, modules.values(), options);
   const warnings = [...source.weights.warnings, ...unsafeTargets(config, options.engine)];
-  if (method.fields && config.unknown.size > 0) warnings.push(`the config has fields that this version does not know; they are kept, but have no effect: ${list([...config.unknown.keys()])}`);
-  if (unknown.length > 0) warnings.push(`${unknown.length} of the adapter's tensors belong to no module and are not used: ${list(unknown.map(({ name }) => name))}`);
+  if (method.fields && config.unknown.size > 0)
+    warnings.push(
+      `the config has fields that this version does not know; they are kept, but have no effect: ${list([...config.unknown.keys()])}`,
+    );
+  if (unknown.length > 0)
+    warnings.push(
+      `${unknown.length} of the adapter's tensors belong to no module and are not used: ${list(unknown.map(({ name }) => name))}`,
+    );
   return { dialect: "peft", method: config.peftType, config, weights: source.weights, modules, ...groups, unknown, warnings };
 }
 
@@ -118,10 +140,12 @@ function unsafeTargets({ values }: AdapterConfig, engine: RegexEngine = safeRege
     createTargetMatcher({ ...targets, targetModules: targets.targetModules ?? [] }, { engine });
     return [];
   } catch (error) {
-    if (error instanceof WeftError && (error.kind === "unsafe-regex" || error.kind === "limit")) return [`${error.message}; the modules are taken from the adapter's tensors`];
+    if (error instanceof WeftError && (error.kind === "unsafe-regex" || error.kind === "limit"))
+      return [`${error.message}; the modules are taken from the adapter's tensors`];
     throw error;
   }
 }
 
 /** The first five, then a count. */
-const list = (names: readonly string[]): string => names.slice(0, 5).join(", ") + (names.length > 5 ? `, and ${names.length - 5} more` : "");
+const list = (names: readonly string[]): string =>
+  names.slice(0, 5).join(", ") + (names.length > 5 ? `, and ${names.length - 5} more` : "");

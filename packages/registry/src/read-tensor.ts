@@ -5,13 +5,22 @@ import { type RowRange, toCoreDType, type WeightSource } from "@weft/io-safetens
  * A tensor of a file as a constant; 64-bit integers become i32.
  * @throws DTypeError for dtypes that nothing computes with (F64, F4 …) and integers beyond 32 bits
  */
-export async function readTensor(weights: WeightSource, name: string, options: { readonly rows?: RowRange; readonly device?: Device } = {}): Promise<Tensor> {
+export async function readTensor(
+  weights: WeightSource,
+  name: string,
+  options: { readonly rows?: RowRange; readonly device?: Device } = {},
+): Promise<Tensor> {
   const { dtype, shape, data } = await weights.read(name, options.rows);
   const core = toCoreDType(dtype);
   if (core) return fromBytes(data, shape, core, options.device);
-  if (dtype !== "I64") throw new DTypeError(`${weights.location}: tensor ${name} is ${dtype}, which is not computed with`, { tensor: name, file: weights.location });
+  if (dtype !== "I64")
+    throw new DTypeError(`${weights.location}: tensor ${name} is ${dtype}, which is not computed with`, {
+      tensor: name,
+      file: weights.location,
+    });
   const values = Int32Array.from(new BigInt64Array(data.buffer, data.byteOffset, data.byteLength / 8), (x) => {
-    if (x !== BigInt.asIntN(32, x)) throw new DTypeError(`${weights.location}: tensor ${name} holds ${x}, which needs more than 32 bits`, { tensor: name });
+    if (x !== BigInt.asIntN(32, x))
+      throw new DTypeError(`${weights.location}: tensor ${name} holds ${x}, which needs more than 32 bits`, { tensor: name });
     return Number(x);
   });
   return tensor(values, { shape, ...(options.device ? { device: options.device } : {}) });

@@ -30,10 +30,13 @@ function constantParts(outputs: readonly Tensor[], inputs: ReadonlySet<Node>): T
   const fixed = (node: Node): boolean => !varying.has(node) && !isLeaf(node) && node.op !== "full" && node.op !== "iota";
   // A part that holds nothing but generated values stays in the graph: it costs no memory there.
   const reads = new Set<Node>();
-  for (const node of order) if (node.op === "constant" || node.op === "input" || node.inputs.some((t) => reads.has(t.node))) reads.add(node);
+  for (const node of order)
+    if (node.op === "constant" || node.op === "input" || node.inputs.some((t) => reads.has(t.node))) reads.add(node);
   const edge = [...outputs, ...order.filter((n) => varying.has(n)).flatMap((n) => n.inputs)];
   const seen = new Set<string>();
-  return edge.filter((t) => fixed(t.node) && reads.has(t.node) && !seen.has(`${t.node.id}.${t.index}`) && seen.add(`${t.node.id}.${t.index}`));
+  return edge.filter(
+    (t) => fixed(t.node) && reads.has(t.node) && !seen.has(`${t.node.id}.${t.index}`) && seen.add(`${t.node.id}.${t.index}`),
+  );
 }
 
 /**
@@ -43,7 +46,10 @@ function constantParts(outputs: readonly Tensor[], inputs: ReadonlySet<Node>): T
  * @param fn a function from trees of tensors to a tree of tensors; it runs only while tracing
  * @param options.device where it runs; by default where its arguments and captured tensors lie
  */
-export function compile<A extends readonly Tree[], R extends Tree>(fn: (...args: A) => R, options: { readonly device?: Device } = {}): CompiledFunction<A, R> {
+export function compile<A extends readonly Tree[], R extends Tree>(
+  fn: (...args: A) => R,
+  options: { readonly device?: Device } = {},
+): CompiledFunction<A, R> {
   const cache = new Map<string, Promise<Compiled & { device: Device }>>();
 
   async function build(leaves: readonly Tensor[], structure: TreeStructure): Promise<Compiled & { device: Device }> {

@@ -15,7 +15,12 @@ export interface Composite {
    * The gradients with respect to the inputs, given those of the outputs (undefined where an output is unused). Without it
    * gradients go through the decomposition.
    */
-  readonly vjp?: (inputs: readonly Tensor[], attrs: Attrs, outputs: readonly Tensor[], cotangents: readonly (Tensor | undefined)[]) => readonly (Tensor | undefined)[];
+  readonly vjp?: (
+    inputs: readonly Tensor[],
+    attrs: Attrs,
+    outputs: readonly Tensor[],
+    cotangents: readonly (Tensor | undefined)[],
+  ) => readonly (Tensor | undefined)[];
 }
 
 /** Adds a call of a composite to the graph. */

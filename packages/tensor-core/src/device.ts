@@ -48,7 +48,14 @@ export class Device {
     try {
       const results = await this.execute(executable, leaves);
       // A result that is one of the leaves (a reshape, say) shares its memory, and keeps it alive.
-      open.forEach((t, i) => (t.node.realized[t.index] = results[i]!.node.realized[0] ?? { device: this, buffer: this.bufferOf(results[i]!), owner: results[i]!.node }));
+      open.forEach(
+        (t, i) =>
+          (t.node.realized[t.index] = results[i]!.node.realized[0] ?? {
+            device: this,
+            buffer: this.bufferOf(results[i]!),
+            owner: results[i]!.node,
+          }),
+      );
     } finally {
       executable.dispose();
     }
@@ -83,7 +90,10 @@ export class Device {
     // What the reference device has computed lies in host memory, as constants do.
     const onHost = t.node.realized[t.index];
     const bytes = t.node.bytes ?? (onHost && onHost.device === fallback ? onHost.device.backend.view?.(onHost.buffer) : undefined);
-    if (!bytes) throw new DeviceError(`${t} has no value: it is a place-holder of a trace or lies on another device`, { hint: "pass it as an argument of the compiled function" });
+    if (!bytes)
+      throw new DeviceError(`${t} has no value: it is a place-holder of a trace or lies on another device`, {
+        hint: "pass it as an argument of the compiled function",
+      });
     let buffer = this.uploads.get(t.node);
     if (!buffer) {
       buffer = this.backend.allocate(Math.max(1, bytes.byteLength));
@@ -153,7 +163,10 @@ export function deviceOf(tensors: readonly Tensor[]): Device {
   for (const { device, realized } of topologicalOrder(tensors, graphInputs)) {
     for (const d of [device, ...realized.map((r) => r?.device)]) {
       if (d === fallback) continue;
-      if (d && found && d !== found) throw new DeviceError(`tensors of two devices meet in one graph: ${found.name} and ${d.name}`, { hint: "move one of them with device.tensor(await t.data(), …)" });
+      if (d && found && d !== found)
+        throw new DeviceError(`tensors of two devices meet in one graph: ${found.name} and ${d.name}`, {
+          hint: "move one of them with device.tensor(await t.data(), …)",
+        });
       found ??= d;
     }
   }

@@ -17,7 +17,8 @@ export interface StepCost {
 const MATMUL_LIKE: Readonly<Record<string, (step: Step) => number>> = {
   matmul: ({ inputs, outputs }) => 2 * sizeOf(outputs[0]!.shape) * inputs[0]!.shape[inputs[0]!.shape.length - 1]!,
   conv: ({ inputs, outputs }) => 2 * sizeOf(outputs[0]!.shape) * sizeOf(inputs[1]!.shape.slice(1)),
-  loraLinear: ({ inputs: [x, w, a] }) => 2 * (sizeOf(x!.shape) * w!.shape[0]! + (sizeOf(x!.shape) / a!.shape[1]!) * a!.shape[0]! * (a!.shape[1]! + w!.shape[0]!)),
+  loraLinear: ({ inputs: [x, w, a] }) =>
+    2 * (sizeOf(x!.shape) * w!.shape[0]! + (sizeOf(x!.shape) / a!.shape[1]!) * a!.shape[0]! * (a!.shape[1]! + w!.shape[0]!)),
   mergeLowRank: ({ inputs: [w, a] }) => 2 * sizeOf(w!.shape) * (a!.shape[0]! + 1),
   attention: ({ inputs: [q, k] }) => 4 * sizeOf(q!.shape) * k!.shape[2]!,
 };
@@ -25,7 +26,10 @@ const MATMUL_LIKE: Readonly<Record<string, (step: Step) => number>> = {
 /** Flops and bytes of a step, from its shapes. */
 export function stepCost(step: Step): StepCost {
   const bytes = [...step.inputs, ...step.outputs].reduce((sum, o) => sum + operandBytes(o), 0);
-  const arithmetic = step.kind === "fused" ? step.program.instructions.filter((i) => !["load", "const", "index", "cast"].includes(i.op)).length * sizeOf(step.program.shape) : 0;
+  const arithmetic =
+    step.kind === "fused"
+      ? step.program.instructions.filter((i) => !["load", "const", "index", "cast"].includes(i.op)).length * sizeOf(step.program.shape)
+      : 0;
   const flops = step.kind === "fused" ? arithmetic : (MATMUL_LIKE[step.op]?.(step) ?? sizeOf(step.outputs[0]!.shape));
   return { name: stepName(step), flops, bytes };
 }
@@ -40,7 +44,10 @@ export function explainPlan(plan: Plan): string {
     return `${String(i).padStart(4)}  ${name}  ${step.inputs.map(view).join(" ")} → ${step.outputs.map(view).join(" ")}  ${flops} flop  ${bytes} B`;
   });
   const total = costs.reduce((sum, c) => ({ flops: sum.flops + c.flops, bytes: sum.bytes + c.bytes }), { flops: 0, bytes: 0 });
-  return [...lines, `${plan.steps.length} kernels, ${total.flops} flop, ${total.bytes} B moved, peak ${plan.peakBytes} B (scratch ${plan.scratchBytes} B)`].join("\n");
+  return [
+    ...lines,
+    `${plan.steps.length} kernels, ${total.flops} flop, ${total.bytes} B moved, peak ${plan.peakBytes} B (scratch ${plan.scratchBytes} B)`,
+  ].join("\n");
 }
 
 /** The plan that evaluating these tensors would run, as text. */

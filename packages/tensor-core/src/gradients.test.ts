@@ -11,8 +11,13 @@ import { adamwStep, softmaxCrossEntropy } from "./composites/loss.js";
 import { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
 
 /** Values away from 0 and from one another, so that kinks and ties are not near. */
-const values = (n: number, seed: number): Float32Array => Float32Array.from({ length: n }, (_, i) => (((i * 7 + seed * 5) % 13) - 6.3) * 0.23 + 0.017 * i);
-const make = (shape: readonly number[], seed = 1, positive = false): Tensor => o.tensor(values(o.full(shape, 0).size, seed).map((v) => (positive ? Math.abs(v) + 0.3 : v)), { shape });
+const values = (n: number, seed: number): Float32Array =>
+  Float32Array.from({ length: n }, (_, i) => (((i * 7 + seed * 5) % 13) - 6.3) * 0.23 + 0.017 * i);
+const make = (shape: readonly number[], seed = 1, positive = false): Tensor =>
+  o.tensor(
+    values(o.full(shape, 0).size, seed).map((v) => (positive ? Math.abs(v) + 0.3 : v)),
+    { shape },
+  );
 
 interface Case {
   readonly inputs: readonly Tensor[];
@@ -21,7 +26,10 @@ interface Case {
   readonly step?: number;
 }
 const unary = (f: (x: Tensor) => Tensor, positive = false): Case => ({ inputs: [make([2, 5], 1, positive)], f });
-const binary = (f: (a: Tensor, b: Tensor) => Tensor, positive = false): Case => ({ inputs: [make([3, 4], 1, positive), make([4], 2, true)], f });
+const binary = (f: (a: Tensor, b: Tensor) => Tensor, positive = false): Case => ({
+  inputs: [make([3, 4], 1, positive), make([4], 2, true)],
+  f,
+});
 const index = o.tensor(Int32Array.of(2, 0, 2), { shape: [3] });
 const yes = o.greater(make([3, 4], 3), 0);
 
@@ -54,12 +62,30 @@ const CASES: Record<string, Case> = {
   "reduce max": unary((x) => o.max(x, { axes: [1] })),
   "reduce min": unary((x) => o.min(x, { axes: [0] })),
   matmul: { inputs: [make([2, 3, 4], 1), make([2, 4, 2], 2)], f: o.matmul },
-  conv: { inputs: [make([2, 4, 7, 6], 1), make([6, 2, 3, 2], 2)], f: (x, w) => o.conv(x, w, { stride: [2, 1], padding: [1, [0, 1]], dilation: [1, 2], groups: 2 }), step: 0.1 },
-  "conv inputDilation": { inputs: [make([1, 2, 5], 1), make([3, 2, 3], 2)], f: (x, w) => o.conv(x, w, { inputDilation: 2, padding: 1, stride: 2 }) },
+  conv: {
+    inputs: [make([2, 4, 7, 6], 1), make([6, 2, 3, 2], 2)],
+    f: (x, w) => o.conv(x, w, { stride: [2, 1], padding: [1, [0, 1]], dilation: [1, 2], groups: 2 }),
+    step: 0.1,
+  },
+  "conv inputDilation": {
+    inputs: [make([1, 2, 5], 1), make([3, 2, 3], 2)],
+    f: (x, w) => o.conv(x, w, { inputDilation: 2, padding: 1, stride: 2 }),
+  },
   reshape: unary((x) => o.reshape(x, [5, 2])),
   transpose: unary((x) => o.transpose(x)),
   broadcast: { inputs: [make([3, 1])], f: (x) => o.broadcastTo(x, [2, 3, 4]) },
-  slice: { inputs: [make([5, 7])], f: (x) => o.slice(x, [[1, 4], [0, 7]], [1, 3]) },
+  slice: {
+    inputs: [make([5, 7])],
+    f: (x) =>
+      o.slice(
+        x,
+        [
+          [1, 4],
+          [0, 7],
+        ],
+        [1, 3],
+      ),
+  },
   flip: unary((x) => o.flip(x, [1])),
   pad: unary((x) => o.pad(x, [1, 0], [0, 2], 3)),
   concat: { inputs: [make([2, 3], 1), make([2, 2], 2)], f: (a, b) => o.concat([a, b], 1) },
@@ -73,15 +99,24 @@ const COMPOSITES: Record<string, Case> = {
   softmax: unary(softmax),
   rmsNorm: { inputs: [make([3, 5], 1), make([5], 2)], f: (x, w) => rmsNorm(x, w, 1e-5) },
   layerNorm: { inputs: [make([3, 5], 1), make([5], 2), make([5], 3)], f: (x, w, b) => layerNorm(x, w, b, 1e-5) },
-  attention: { inputs: [make([1, 4, 3, 2], 1), make([1, 2, 3, 2], 2), make([1, 2, 3, 2], 3)], f: (q, k, v) => attention(q, k, v, { causal: true }) },
+  attention: {
+    inputs: [make([1, 4, 3, 2], 1), make([1, 2, 3, 2], 2), make([1, 2, 3, 2], 3)],
+    f: (q, k, v) => attention(q, k, v, { causal: true }),
+  },
   rope: { inputs: [make([1, 2, 3, 4], 1)], f: (x) => rope(x, make([1, 3, 4], 2), make([1, 3, 4], 3)) },
-  loraLinear: { inputs: [make([3, 4], 1), make([5, 4], 2), make([2, 4], 3), make([5, 2], 4), make([5], 5)], f: (x, w, a, b, bias) => loraLinear(x, w!, a!, b!, 0.5, bias) },
+  loraLinear: {
+    inputs: [make([3, 4], 1), make([5, 4], 2), make([2, 4], 3), make([5, 2], 4), make([5], 5)],
+    f: (x, w, a, b, bias) => loraLinear(x, w!, a!, b!, 0.5, bias),
+  },
   mergeLowRank: { inputs: [make([5, 4], 2), make([2, 4], 3), make([5, 2], 4)], f: (w, a, b) => mergeLowRank(w, a, b, { scale: 0.5 }) },
   softmaxCrossEntropy: { inputs: [make([3, 5])], f: (x) => softmaxCrossEntropy(x, o.tensor(Int32Array.of(1, -100, 4), { shape: [3] })) },
   adamwStep: {
     inputs: [make([4], 1), make([4], 2)],
     f: (p, g) => {
-      const next = adamwStep({ p, g, m: make([4], 3), v: make([4], 4, true), lr: o.full([], 0.1), step: o.full([], 3) }, { beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 });
+      const next = adamwStep(
+        { p, g, m: make([4], 3), v: make([4], 4, true), lr: o.full([], 0.1), step: o.full([], 3) },
+        { beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 },
+      );
       return o.concat([next.p, next.m, next.v]);
     },
   },
@@ -104,7 +139,9 @@ async function compare({ inputs, f, step = 2e-3 }: Case): Promise<void> {
       };
       const slope = ((await at(step)) - (await at(-step))) / (2 * step);
       // The quotient of f32 values of size up to 100 over 4e-3 is good to 100·2^-24/4e-3 = 1.5e-3, relative to the slope for large ones.
-      expect(Math.abs(grad[i]! - slope), `input ${n}, element ${i}: ${grad[i]} and ${slope}`).toBeLessThan(4e-3 * Math.max(1, Math.abs(slope)));
+      expect(Math.abs(grad[i]! - slope), `input ${n}, element ${i}: ${grad[i]} and ${slope}`).toBeLessThan(
+        4e-3 * Math.max(1, Math.abs(slope)),
+      );
     }
   }
 }
@@ -114,7 +151,25 @@ describe("the gradient of every primitive equals finite differences", () => {
 
   it("leaves no primitive out", () => {
     const used = new Set(Object.values(CASES).flatMap(({ inputs, f }) => topologicalOrder([f(...inputs)]).map((n) => n.op)));
-    const flat = new Set(["full", "iota", "sign", "floor", "ceil", "round", "not", "eq", "ne", "lt", "le", "and", "or", "argreduce", "random", "stopGradient", "cast"]);
+    const flat = new Set([
+      "full",
+      "iota",
+      "sign",
+      "floor",
+      "ceil",
+      "round",
+      "not",
+      "eq",
+      "ne",
+      "lt",
+      "le",
+      "and",
+      "or",
+      "argreduce",
+      "random",
+      "stopGradient",
+      "cast",
+    ]);
     expect(Object.keys(PRIMITIVES).filter((op) => !used.has(op) && !flat.has(op))).toEqual([]);
     expect(Object.keys(GRADIENTS).sort()).toEqual(Object.keys(PRIMITIVES).sort());
   });

@@ -7,7 +7,10 @@ import * as o from "./ops/index.js";
  * result), the gradients with respect to its inputs; undefined where there is none. Rules build graph like
  * any other code, so gradients of gradients follow.
  */
-export type GradientRule = (call: { inputs: readonly Tensor[]; output: Tensor; attrs: Tensor["node"]["attrs"] }, dy: Tensor) => readonly (Tensor | undefined)[];
+export type GradientRule = (
+  call: { inputs: readonly Tensor[]; output: Tensor; attrs: Tensor["node"]["attrs"] },
+  dy: Tensor,
+) => readonly (Tensor | undefined)[];
 
 const none: GradientRule = ({ inputs }) => inputs.map(() => undefined);
 
@@ -30,7 +33,13 @@ function extremum(wins: (a: Tensor, b: Tensor) => Tensor): GradientRule {
 
 /** dy of a reduction, brought back to the shape of its input. */
 function unreduce(x: Tensor, axes: readonly number[], dy: Tensor): Tensor {
-  return o.broadcastTo(o.reshape(dy, x.shape.map((d, i) => (axes.includes(i) ? 1 : d))), x.shape);
+  return o.broadcastTo(
+    o.reshape(
+      dy,
+      x.shape.map((d, i) => (axes.includes(i) ? 1 : d)),
+    ),
+    x.shape,
+  );
 }
 
 /** The product of all other elements along the axes. With one zero it is 0 but for the zero itself; with more it is 0 everywhere. */
@@ -53,7 +62,10 @@ const reduce: GradientRule = ({ inputs: [x], output, attrs }, dy) => {
   return [o.div(o.mul(spread, chosen), o.broadcastTo(o.sum(chosen, { axes, keepDims: true }), x!.shape))];
 };
 
-const matmul: GradientRule = ({ inputs: [a, b] }, dy) => [o.cast(o.matmul(dy, o.swapLast(b!)), a!.dtype), o.cast(o.matmul(o.swapLast(a!), dy), b!.dtype)];
+const matmul: GradientRule = ({ inputs: [a, b] }, dy) => [
+  o.cast(o.matmul(dy, o.swapLast(b!)), a!.dtype),
+  o.cast(o.matmul(o.swapLast(a!), dy), b!.dtype),
+];
 
 const slice: GradientRule = ({ inputs: [x], attrs }, dy) => {
   const [start, step] = [attrs.start as number[], attrs.step as number[]];
@@ -63,16 +75,40 @@ const slice: GradientRule = ({ inputs: [x], attrs }, dy) => {
     // Zeros between the elements: [n] → [n, s] → [n·s], then cut to (n-1)·s+1.
     const n = grown.shape[axis]!;
     const wide = o.reshape(grown, [...grown.shape.slice(0, axis + 1), 1, ...grown.shape.slice(axis + 1)]);
-    const padded = o.pad(wide, wide.shape.map(() => 0), wide.shape.map((_, i) => (i === axis + 1 ? s - 1 : 0)));
-    const flat = o.reshape(padded, grown.shape.map((d, i) => (i === axis ? d * s : d)));
-    grown = o.slice(flat, flat.shape.map((_, i) => (i === axis ? [0, (n - 1) * s + 1] : undefined)));
+    const padded = o.pad(
+      wide,
+      wide.shape.map(() => 0),
+      wide.shape.map((_, i) => (i === axis + 1 ? s - 1 : 0)),
+    );
+    const flat = o.reshape(
+      padded,
+      grown.shape.map((d, i) => (i === axis ? d * s : d)),
+    );
+    grown = o.slice(
+      flat,
+      flat.shape.map((_, i) => (i === axis ? [0, (n - 1) * s + 1] : undefined)),
+    );
   });
-  return [o.pad(grown, start, x!.shape.map((d, i) => d - start[i]! - grown.shape[i]!))];
+  return [
+    o.pad(
+      grown,
+      start,
+      x!.shape.map((d, i) => d - start[i]! - grown.shape[i]!),
+    ),
+  ];
 };
 
-const concat: GradientRule = ({ inputs, attrs }, dy) => o.split(dy, inputs.map((x) => x.shape[attrs.axis as number]!), attrs.axis as number);
+const concat: GradientRule = ({ inputs, attrs }, dy) =>
+  o.split(
+    dy,
+    inputs.map((x) => x.shape[attrs.axis as number]!),
+    attrs.axis as number,
+  );
 
-const gather: GradientRule = ({ inputs: [x, index], attrs }, dy) => [o.scatterAdd(zeroLike(x!), index!, dy, attrs.axis as number), undefined];
+const gather: GradientRule = ({ inputs: [x, index], attrs }, dy) => [
+  o.scatterAdd(zeroLike(x!), index!, dy, attrs.axis as number),
+  undefined,
+];
 
 const broadcast: GradientRule = ({ inputs: [x] }, dy) => {
   const axes = dy.shape.map((_, i) => i).filter((i) => x!.shape[i] !== dy.shape[i]);
@@ -130,14 +166,24 @@ export const GRADIENTS: Readonly<Record<string, GradientRule>> = {
   reshape: ({ inputs: [x] }, dy) => [o.reshape(dy, x!.shape)],
   transpose: ({ attrs }, dy) => {
     const axes = attrs.axes as readonly number[];
-    return [o.transpose(dy, axes.map((_, i) => axes.indexOf(i)))];
+    return [
+      o.transpose(
+        dy,
+        axes.map((_, i) => axes.indexOf(i)),
+      ),
+    ];
   },
   broadcast,
   slice,
   flip: ({ attrs }, dy) => [o.flip(dy, attrs.axes as readonly number[])],
   pad: ({ inputs: [x], attrs }, dy) => {
     const low = attrs.low as readonly number[];
-    return [o.slice(dy, x!.shape.map((d, i) => [low[i]!, low[i]! + d]))];
+    return [
+      o.slice(
+        dy,
+        x!.shape.map((d, i) => [low[i]!, low[i]! + d]),
+      ),
+    ];
   },
   concat,
   gather,

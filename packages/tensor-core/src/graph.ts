@@ -105,7 +105,13 @@ export interface NodeOptions {
 }
 
 /** Adds a node to the graph. Shapes are already checked by the caller (`primitives.ts`). */
-export function makeNode(op: string, inputs: readonly Tensor[], attrs: Attrs, outputs: readonly TensorSpec[], options: NodeOptions = {}): Node {
+export function makeNode(
+  op: string,
+  inputs: readonly Tensor[],
+  attrs: Attrs,
+  outputs: readonly TensorSpec[],
+  options: NodeOptions = {},
+): Node {
   return { id: nextId++, op, inputs, attrs, outputs, realized: outputs.map(() => undefined), ...options };
 }
 

@@ -14,11 +14,30 @@ export {
   stringOrList,
   writeFields,
 } from "./adapter/config.js";
-export { type Attached, countParameters, forwardAdapters, mergeBias, mergeWeight, type MergeWeightOptions, unmergeWeight } from "./adapter/derive.js";
+export {
+  type Attached,
+  countParameters,
+  forwardAdapters,
+  mergeBias,
+  mergeWeight,
+  type MergeWeightOptions,
+  unmergeWeight,
+} from "./adapter/derive.js";
 export { placeholder, type Tile, tileRows } from "./adapter/tile.js";
 export { AdaptedLayer } from "./adapter/adapted-layer.js";
 export { AdapterGroup, type AdapterSummary } from "./adapter/adapter-group.js";
-export { type BaseLayer, biasLike, type ConvSpec, convLike, featuresOf, forwardBase, isConv, type LayerKind, type LayerSpec, matrixShape } from "./adapter/layer.js";
+export {
+  type BaseLayer,
+  biasLike,
+  type ConvSpec,
+  convLike,
+  featuresOf,
+  forwardBase,
+  isConv,
+  type LayerKind,
+  type LayerSpec,
+  matrixShape,
+} from "./adapter/layer.js";
 export type { AdapterContext, AdapterMethod, Init, ParameterSpec, Params, Rounding } from "./adapter/method.js";
 export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
 export { compile, type Compiled, type CompiledFunction } from "./compile.js";

@@ -44,8 +44,20 @@ export interface Operand {
  */
 export type Step =
   | { readonly kind: "fused"; readonly program: Program; readonly inputs: readonly Operand[]; readonly outputs: readonly Operand[] }
-  | { readonly kind: "op"; readonly op: string; readonly attrs: Attrs; readonly inputs: readonly Operand[]; readonly outputs: readonly Operand[] }
-  | { readonly kind: "composite"; readonly op: string; readonly attrs: Attrs; readonly inputs: readonly Operand[]; readonly outputs: readonly Operand[] };
+  | {
+      readonly kind: "op";
+      readonly op: string;
+      readonly attrs: Attrs;
+      readonly inputs: readonly Operand[];
+      readonly outputs: readonly Operand[];
+    }
+  | {
+      readonly kind: "composite";
+      readonly op: string;
+      readonly attrs: Attrs;
+      readonly inputs: readonly Operand[];
+      readonly outputs: readonly Operand[];
+    };
 
 /** Parameters of a primitive or composite: plain data, part of every cache key. */
 export type Attrs = { readonly [key: string]: AttrValue };
@@ -86,7 +98,24 @@ export type BinaryOp = (typeof BINARY)[number];
 export type ReduceOp = (typeof REDUCE)[number];
 
 /** `round` is to nearest, ties to even; `erf` is the Gauss error function; `not` is logical. */
-export const UNARY = ["neg", "abs", "sign", "exp", "log", "sin", "cos", "tanh", "erf", "sqrt", "rsqrt", "reciprocal", "floor", "ceil", "round", "not"] as const;
+export const UNARY = [
+  "neg",
+  "abs",
+  "sign",
+  "exp",
+  "log",
+  "sin",
+  "cos",
+  "tanh",
+  "erf",
+  "sqrt",
+  "rsqrt",
+  "reciprocal",
+  "floor",
+  "ceil",
+  "round",
+  "not",
+] as const;
 
 /** Comparisons and `and`/`or` give bool. Integer `div` truncates toward zero; `mod` has the sign of the divisor (Python's %). */
 export const BINARY = ["add", "sub", "mul", "div", "pow", "mod", "max", "min", "eq", "ne", "lt", "le", "and", "or"] as const;

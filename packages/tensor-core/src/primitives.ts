@@ -12,7 +12,19 @@ import { sameShape, type Shape, sizeOf } from "./shape.js";
  * To add one: a row here, a row in the two other tables, a public function in `ops/`, a case in `test/cases.ts`.
  */
 export interface Primitive {
-  readonly group: "leaf" | "unary" | "binary" | "select" | "reduce" | "matmul" | "conv" | "movement" | "index" | "scan" | "random" | "control";
+  readonly group:
+    | "leaf"
+    | "unary"
+    | "binary"
+    | "select"
+    | "reduce"
+    | "matmul"
+    | "conv"
+    | "movement"
+    | "index"
+    | "scan"
+    | "random"
+    | "control";
   readonly meaning: string;
   /** The result's shape and dtype. Inputs are already promoted and broadcast where the primitive asks for it. @throws ShapeError, DTypeError */
   readonly infer: (inputs: readonly TensorSpec[], attrs: Attrs) => TensorSpec;
@@ -42,7 +54,11 @@ function binary(name: string): Primitive {
 function inferMatmul([a, b]: readonly TensorSpec[]): TensorSpec {
   const [x, y] = [a!, b!];
   const rank = x.shape.length;
-  const fits = rank >= 2 && rank === y.shape.length && x.shape[rank - 1] === y.shape[rank - 2] && sameShape(x.shape.slice(0, -2), y.shape.slice(0, -2));
+  const fits =
+    rank >= 2 &&
+    rank === y.shape.length &&
+    x.shape[rank - 1] === y.shape[rank - 2] &&
+    sameShape(x.shape.slice(0, -2), y.shape.slice(0, -2));
   if (!fits) throw new ShapeError(`matmul: shapes [${x.shape}] and [${y.shape}] do not fit; expected […, M, K] and […, K, N]`);
   if (!isFloat(x.dtype) || !isFloat(y.dtype)) throw new DTypeError(`matmul: expected floats, got ${x.dtype} and ${y.dtype}`);
   return { shape: [...x.shape.slice(0, -1), y.shape[rank - 1]!], dtype: promote(x.dtype, y.dtype) };
@@ -53,7 +69,9 @@ function inferConv([x, w]: readonly TensorSpec[], attrs: Attrs): TensorSpec {
   const groups = attrs.groups as number;
   const [channels, outChannels] = [x!.shape[1]!, w!.shape[0]!];
   if (spatial < 1 || w!.shape.length !== x!.shape.length || w!.shape[1]! * groups !== channels || outChannels % groups !== 0) {
-    throw new ShapeError(`conv: input [${x!.shape}] and weight [${w!.shape}] do not fit with groups ${groups}; expected [N, C, …] and [O, C/groups, …]`);
+    throw new ShapeError(
+      `conv: input [${x!.shape}] and weight [${w!.shape}] do not fit with groups ${groups}; expected [N, C, …] and [O, C/groups, …]`,
+    );
   }
   const size = Array.from({ length: spatial }, (_, i) => {
     const [low, high] = (attrs.padding as readonly (readonly number[])[])[i]!;
@@ -61,19 +79,22 @@ function inferConv([x, w]: readonly TensorSpec[], attrs: Attrs): TensorSpec {
     const kernel = (w!.shape[i + 2]! - 1) * numbers(attrs, "dilation")[i]! + 1;
     return Math.floor((dilated + low! + high! - kernel) / numbers(attrs, "stride")[i]!) + 1;
   });
-  if (size.some((d) => d < 1)) throw new ShapeError(`conv: kernel [${w!.shape.slice(2)}] is larger than the padded input [${x!.shape.slice(2)}]`);
+  if (size.some((d) => d < 1))
+    throw new ShapeError(`conv: kernel [${w!.shape.slice(2)}] is larger than the padded input [${x!.shape.slice(2)}]`);
   return { shape: [x!.shape[0]!, outChannels, ...size], dtype: promote(x!.dtype, w!.dtype) };
 }
 
 function inferReshape([x]: readonly TensorSpec[], attrs: Attrs): TensorSpec {
   const shape = numbers(attrs, "shape");
-  if (sizeOf(shape) !== sizeOf(x!.shape)) throw new ShapeError(`reshape: [${x!.shape}] has ${sizeOf(x!.shape)} elements, [${shape}] has ${sizeOf(shape)}`);
+  if (sizeOf(shape) !== sizeOf(x!.shape))
+    throw new ShapeError(`reshape: [${x!.shape}] has ${sizeOf(x!.shape)} elements, [${shape}] has ${sizeOf(shape)}`);
   return reshaped(x!, shape);
 }
 
 function inferBroadcast([x]: readonly TensorSpec[], attrs: Attrs): TensorSpec {
   const shape = numbers(attrs, "shape");
-  if (shape.length !== x!.shape.length || shape.some((d, i) => x!.shape[i] !== d && x!.shape[i] !== 1)) throw new ShapeError(`broadcast: [${x!.shape}] does not broadcast to [${shape}]`);
+  if (shape.length !== x!.shape.length || shape.some((d, i) => x!.shape[i] !== d && x!.shape[i] !== 1))
+    throw new ShapeError(`broadcast: [${x!.shape}] does not broadcast to [${shape}]`);
   return reshaped(x!, shape);
 }
 
@@ -95,7 +116,10 @@ function inferConcat(inputs: readonly TensorSpec[], attrs: Attrs): TensorSpec {
       throw new ShapeError(`concat: ${dtype}[${shape}] does not fit ${first!.dtype}[${first!.shape}] along axis ${axis}`);
     }
   }
-  return reshaped(first!, first!.shape.map((d, i) => (i === axis ? inputs.reduce((sum, x) => sum + x.shape[i]!, 0) : d)));
+  return reshaped(
+    first!,
+    first!.shape.map((d, i) => (i === axis ? inputs.reduce((sum, x) => sum + x.shape[i]!, 0) : d)),
+  );
 }
 
 function inferGather([x, index]: readonly TensorSpec[], attrs: Attrs): TensorSpec {
@@ -119,31 +143,73 @@ export const PRIMITIVES: Readonly<Record<string, Primitive>> = {
   iota: { group: "leaf", meaning: "the position along an axis, i32", infer: (_, a) => ({ shape: numbers(a, "shape"), dtype: "i32" }) },
   ...Object.fromEntries(UNARY.map((name) => [name, unary(name)])),
   ...Object.fromEntries(BINARY.map((name) => [name, binary(name)])),
-  cast: { group: "unary", meaning: "another dtype, rounded to nearest even", infer: ([x], a) => ({ shape: x!.shape, dtype: a.dtype as DType }) },
+  cast: {
+    group: "unary",
+    meaning: "another dtype, rounded to nearest even",
+    infer: ([x], a) => ({ shape: x!.shape, dtype: a.dtype as DType }),
+  },
   where: {
     group: "select",
     meaning: "condition ? a : b",
     infer: ([c, a, b]) => {
-      if (c!.dtype !== "bool" || a!.dtype !== b!.dtype) throw new DTypeError(`where: expected bool and two equal dtypes, got ${c!.dtype}, ${a!.dtype}, ${b!.dtype}`);
-      if (!sameShape(c!.shape, a!.shape) || !sameShape(a!.shape, b!.shape)) throw new ShapeError(`where: shapes [${c!.shape}], [${a!.shape}], [${b!.shape}] differ`);
+      if (c!.dtype !== "bool" || a!.dtype !== b!.dtype)
+        throw new DTypeError(`where: expected bool and two equal dtypes, got ${c!.dtype}, ${a!.dtype}, ${b!.dtype}`);
+      if (!sameShape(c!.shape, a!.shape) || !sameShape(a!.shape, b!.shape))
+        throw new ShapeError(`where: shapes [${c!.shape}], [${a!.shape}], [${b!.shape}] differ`);
       return a!;
     },
   },
-  reduce: { group: "reduce", meaning: "sum, prod, max or min over axes, which disappear", infer: ([x], a) => reshaped(x!, without(x!.shape, numbers(a, "axes"))) },
-  argreduce: { group: "reduce", meaning: "index (i32) of the first max or min along an axis", infer: ([x], a) => ({ shape: without(x!.shape, [a.axis as number]), dtype: "i32" }) },
+  reduce: {
+    group: "reduce",
+    meaning: "sum, prod, max or min over axes, which disappear",
+    infer: ([x], a) => reshaped(x!, without(x!.shape, numbers(a, "axes"))),
+  },
+  argreduce: {
+    group: "reduce",
+    meaning: "index (i32) of the first max or min along an axis",
+    infer: ([x], a) => ({ shape: without(x!.shape, [a.axis as number]), dtype: "i32" }),
+  },
   matmul: { group: "matmul", meaning: "[…, M, K] · […, K, N], f32 accumulation; the two float dtypes may differ", infer: inferMatmul },
-  conv: { group: "conv", meaning: "cross-correlation [N, C, *S] * [O, C/groups, *K] with stride, padding (may be negative), dilation, input dilation, groups", infer: inferConv },
+  conv: {
+    group: "conv",
+    meaning: "cross-correlation [N, C, *S] * [O, C/groups, *K] with stride, padding (may be negative), dilation, input dilation, groups",
+    infer: inferConv,
+  },
   reshape: { group: "movement", meaning: "same elements in row-major order, other shape", infer: inferReshape },
-  transpose: { group: "movement", meaning: "axes in another order", infer: ([x], a) => reshaped(x!, numbers(a, "axes").map((i) => x!.shape[i]!)) },
+  transpose: {
+    group: "movement",
+    meaning: "axes in another order",
+    infer: ([x], a) =>
+      reshaped(
+        x!,
+        numbers(a, "axes").map((i) => x!.shape[i]!),
+      ),
+  },
   broadcast: { group: "movement", meaning: "axes of length 1 repeated", infer: inferBroadcast },
   slice: { group: "movement", meaning: "start, size, step per axis", infer: inferSlice },
   flip: { group: "movement", meaning: "axes reversed", infer: same },
-  pad: { group: "movement", meaning: "a constant before and after each axis", infer: ([x], a) => reshaped(x!, x!.shape.map((d, i) => d + numbers(a, "low")[i]! + numbers(a, "high")[i]!)) },
+  pad: {
+    group: "movement",
+    meaning: "a constant before and after each axis",
+    infer: ([x], a) =>
+      reshaped(
+        x!,
+        x!.shape.map((d, i) => d + numbers(a, "low")[i]! + numbers(a, "high")[i]!),
+      ),
+  },
   concat: { group: "movement", meaning: "joined along an axis", infer: inferConcat },
   gather: { group: "index", meaning: "x[…, index, …] along an axis (embedding look-up)", infer: inferGather },
-  scatterAdd: { group: "index", meaning: "base with updates added at index along an axis; repeated indices add up", infer: inferScatterAdd },
+  scatterAdd: {
+    group: "index",
+    meaning: "base with updates added at index along an axis; repeated indices add up",
+    infer: inferScatterAdd,
+  },
   cumsum: { group: "scan", meaning: "running sum along an axis, optionally from the end", infer: same },
-  random: { group: "random", meaning: "32 random bits each from a key (i32[2]) by counter (Threefry-2x32)", infer: (_, a) => ({ shape: numbers(a, "shape"), dtype: "i32" }) },
+  random: {
+    group: "random",
+    meaning: "32 random bits each from a key (i32[2]) by counter (Threefry-2x32)",
+    infer: (_, a) => ({ shape: numbers(a, "shape"), dtype: "i32" }),
+  },
   stopGradient: { group: "control", meaning: "identity without gradient", infer: same },
   barrier: { group: "control", meaning: "identity that is computed only after its second input", infer: same },
 };

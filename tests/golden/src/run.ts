@@ -33,15 +33,22 @@ for (const [suite, discover] of Object.entries(SUITES)) {
   const count = { passed: 0, failed: 0, unsupported: 0 };
   for (const golden of discover(join(root, suite))) {
     if (filters.length > 0 && !filters.some((f) => golden.name.startsWith(f))) continue;
-    const outcome = await golden.run(device).catch((error: unknown): Outcome => ({ status: "failed", error: Infinity, tolerance: 0, detail: error instanceof Error ? error.message : String(error) }));
+    const outcome = await golden.run(device).catch((error: unknown): Outcome => ({
+      status: "failed",
+      error: Infinity,
+      tolerance: 0,
+      detail: error instanceof Error ? error.message : String(error),
+    }));
     count[outcome.status]++;
-    const figures = outcome.status === "unsupported" ? "" : `  error ${outcome.error.toExponential(1)}  tolerance ${outcome.tolerance.toExponential(0)}`;
+    const figures =
+      outcome.status === "unsupported" ? "" : `  error ${outcome.error.toExponential(1)}  tolerance ${outcome.tolerance.toExponential(0)}`;
     process.stdout.write(`${outcome.status.padEnd(11)} ${golden.name}${figures}  ${outcome.detail}\n`);
   }
   process.stdout.write(`${suite}: ${count.passed} passed, ${count.failed} failed, ${count.unsupported} unsupported\n`);
   for (const key of ["passed", "failed", "unsupported"] as const) total[key] += count[key];
 }
 process.stdout.write(`total: ${total.passed} passed, ${total.failed} failed, ${total.unsupported} unsupported\n`);
-if (total.passed + total.failed + total.unsupported === 0) process.stderr.write(`no case in ${root}${filters.length > 0 ? ` begins with ${filters.join(" or ")}` : ""}\n`);
+if (total.passed + total.failed + total.unsupported === 0)
+  process.stderr.write(`no case in ${root}${filters.length > 0 ? ` begins with ${filters.join(" or ")}` : ""}\n`);
 const ok = total.failed === 0 && total.passed + total.unsupported > 0 && (allowUnsupported || total.unsupported === 0);
 process.exit(ok ? 0 : 1);

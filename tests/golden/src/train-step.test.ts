@@ -2,7 +2,19 @@ import { LORA, LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { type LayerHook, LlamaForCausalLM } from "@weft/models";
-import { adamwStep, compile, Device, forwardAdapters, reshape, sizeOf, slice, softmaxCrossEntropy, type Tensor, valueAndGrad, zeros } from "@weft/tensor-core";
+import {
+  adamwStep,
+  compile,
+  Device,
+  forwardAdapters,
+  reshape,
+  sizeOf,
+  slice,
+  softmaxCrossEntropy,
+  type Tensor,
+  valueAndGrad,
+  zeros,
+} from "@weft/tensor-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readJson } from "./peft/files.js";
 
@@ -24,19 +36,37 @@ beforeAll(async () => {
   params = Object.fromEntries(
     targets.map(({ path, layer }, n) => {
       const specs = Object.entries(LORA.parameters(config, layer));
-      return [path, Object.fromEntries(specs.map(([name, { shape }]) => [name, device.tensor(Float32Array.from({ length: sizeOf(shape) }, (_, i) => Math.sin(i * 0.7 + n) * 0.1), { shape })]))];
+      return [
+        path,
+        Object.fromEntries(
+          specs.map(([name, { shape }]) => [
+            name,
+            device.tensor(
+              Float32Array.from({ length: sizeOf(shape) }, (_, i) => Math.sin(i * 0.7 + n) * 0.1),
+              { shape },
+            ),
+          ]),
+        ),
+      ];
     }),
   );
-  ids = device.tensor(Int32Array.from({ length: 32 }, (_, i) => (i * 7) % 60), { shape: [2, 16] });
+  ids = device.tensor(
+    Int32Array.from({ length: 32 }, (_, i) => (i * 7) % 60),
+    { shape: [2, 16] },
+  );
 });
 afterAll(() => device.dispose());
 
 /** Next-token loss of the tiny Llama with LoRA. */
 function loss(p: LoraParams, inputIds: Tensor): Tensor {
-  const hook: LayerHook = (path, layer, base, x) => p[path] && forwardAdapters(layer, base, [{ method: LORA, params: p[path], context: { layer, config, scale: 1 } } as never], x);
+  const hook: LayerHook = (path, layer, base, x) =>
+    p[path] && forwardAdapters(layer, base, [{ method: LORA, params: p[path], context: { layer, config, scale: 1 } } as never], x);
   const { logits } = model.forward({ inputIds }, hook);
   const [batch, length, vocabulary] = logits.shape as [number, number, number];
-  return softmaxCrossEntropy(reshape(slice(logits, [undefined, [0, length - 1]]), [batch * (length - 1), vocabulary]), reshape(slice(inputIds, [undefined, [1, length]]), [-1]));
+  return softmaxCrossEntropy(
+    reshape(slice(logits, [undefined, [0, length - 1]]), [batch * (length - 1), vocabulary]),
+    reshape(slice(inputIds, [undefined, [1, length]]), [-1]),
+  );
 }
 
 it("gradients through the whole model equal finite differences", async () => {
@@ -46,7 +76,20 @@ it("gradients through the whole model equal finite differences", async () => {
     for (const name of ["A", "B"]) {
       const [tensor, gradient] = [params[path]![name]!, await grads[path]![name]!.data()];
       const values = (await tensor.data()) as Float32Array;
-      const at = async (i: number, d: number): Promise<number> => loss({ ...params, [path]: { ...params[path], [name]: device.tensor(values.map((v, k) => (k === i ? v + d : v)), { shape: tensor.shape }) } }, ids).item();
+      const at = async (i: number, d: number): Promise<number> =>
+        loss(
+          {
+            ...params,
+            [path]: {
+              ...params[path],
+              [name]: device.tensor(
+                values.map((v, k) => (k === i ? v + d : v)),
+                { shape: tensor.shape },
+              ),
+            },
+          },
+          ids,
+        ).item();
       for (const i of [0, values.length - 1]) {
         const slope = ((await at(i, 0.01)) - (await at(i, -0.01))) / 0.02;
         // The loss is 4 with 24 bits: its difference quotient over 0.02 is good to 4·2^-23 / 0.02, plus the third derivative.
@@ -57,7 +100,10 @@ it("gradients through the whole model equal finite differences", async () => {
 });
 
 it("a compiled step of AdamW replays one plan and lowers the loss", async () => {
-  const start = (): LoraParams => Object.fromEntries(Object.entries(params).map(([path, p]) => [path, Object.fromEntries(Object.entries(p).map(([n, t]) => [n, zeros(t.shape)]))]));
+  const start = (): LoraParams =>
+    Object.fromEntries(
+      Object.entries(params).map(([path, p]) => [path, Object.fromEntries(Object.entries(p).map(([n, t]) => [n, zeros(t.shape)]))]),
+    );
   const step = compile(
     (p: LoraParams, m: LoraParams, v: LoraParams, t: Tensor, x: Tensor) => {
       const { value, grads } = valueAndGrad(loss)(p, x);
@@ -65,7 +111,10 @@ it("a compiled step of AdamW replays one plan and lowers the loss", async () => 
       for (const path of Object.keys(p)) {
         for (const kind of ["p", "m", "v"] as const) next[kind][path] = {};
         for (const name of Object.keys(p[path]!)) {
-          const updated = adamwStep({ p: p[path]![name]!, g: grads[path]![name]!, m: m[path]![name]!, v: v[path]![name]!, lr: device.tensor(0.02), step: t }, { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 });
+          const updated = adamwStep(
+            { p: p[path]![name]!, g: grads[path]![name]!, m: m[path]![name]!, v: v[path]![name]!, lr: device.tensor(0.02), step: t },
+            { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 },
+          );
           for (const kind of ["p", "m", "v"] as const) next[kind][path]![name] = updated[kind];
         }
       }

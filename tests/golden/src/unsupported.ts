@@ -8,5 +8,8 @@ export function unsupportedCases(root: string, suite: string, detail: string): G
   return readdirSync(root, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith("case.json"))
     .sort()
-    .map((path) => ({ name: join(suite, relative(root, dirname(join(root, path)))), run: () => Promise.resolve({ status: "unsupported", detail }) }));
+    .map((path) => ({
+      name: join(suite, relative(root, dirname(join(root, path)))),
+      run: () => Promise.resolve({ status: "unsupported", detail }),
+    }));
 }

@@ -24,13 +24,20 @@ export interface Peers {
 export async function installPeers(bench: string, note: (text: string) => void): Promise<Peers | undefined> {
   const home = join(bench, ".peers");
   const folder = (name: string): string => join(home, "node_modules", name);
-  const installed = (name: string): string | undefined => (existsSync(join(folder(name), "package.json")) ? (JSON.parse(readFileSync(join(folder(name), "package.json"), "utf8")) as { version: string }).version : undefined);
+  const installed = (name: string): string | undefined =>
+    existsSync(join(folder(name), "package.json"))
+      ? (JSON.parse(readFileSync(join(folder(name), "package.json"), "utf8")) as { version: string }).version
+      : undefined;
   const wanted = Object.entries(PACKAGES);
   if (wanted.some(([name, version]) => installed(name) !== version)) {
     note("installing the engines to compare with …");
     mkdirSync(home, { recursive: true });
     writeFileSync(join(home, "package.json"), '{ "private": true, "type": "module" }\n');
-    const { status, stderr } = spawnSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--save-exact", ...wanted.map(([name, version]) => `${name}@${version}`)], { cwd: home, encoding: "utf8" });
+    const { status, stderr } = spawnSync(
+      "npm",
+      ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--save-exact", ...wanted.map(([name, version]) => `${name}@${version}`)],
+      { cwd: home, encoding: "utf8" },
+    );
     if (status !== 0) {
       note(`the engines to compare with could not be installed:\n${stderr}`);
       return undefined;

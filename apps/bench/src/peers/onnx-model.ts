@@ -1,7 +1,13 @@
 /** An ONNX model with one MatMul of two f32 inputs, A [m, k] and B [k, n], written by hand: a protocol buffer of a hundred bytes. */
 export function matmulModel(m: number, k: number, n: number): Uint8Array {
   const node = message([string(1, "A"), string(1, "B"), string(2, "C"), string(4, "MatMul")]);
-  const graph = message([bytes(1, node), string(2, "g"), bytes(11, valueInfo("A", [m, k])), bytes(11, valueInfo("B", [k, n])), bytes(12, valueInfo("C", [m, n]))]);
+  const graph = message([
+    bytes(1, node),
+    string(2, "g"),
+    bytes(11, valueInfo("A", [m, k])),
+    bytes(11, valueInfo("B", [k, n])),
+    bytes(12, valueInfo("C", [m, n])),
+  ]);
   const opset = message([string(1, ""), varint(2, 13)]);
   return Uint8Array.from(message([varint(1, 8), bytes(7, graph), bytes(8, opset)]));
 }
@@ -23,5 +29,9 @@ function unsigned(value: number): number[] {
 }
 
 const varint = (field: number, value: number): number[] => [...unsigned(field * 8), ...unsigned(value)];
-const bytes = (field: number, content: readonly number[]): number[] => [...unsigned(field * 8 + 2), ...unsigned(content.length), ...content];
+const bytes = (field: number, content: readonly number[]): number[] => [
+  ...unsigned(field * 8 + 2),
+  ...unsigned(content.length),
+  ...content,
+];
 const string = (field: number, text: string): number[] => bytes(field, [...new TextEncoder().encode(text)]);

@@ -15,8 +15,12 @@ export interface Python {
 
 /** Looks for a Python with torch: `--python` or WEFT_PYTHON, virtual environments of the repository, then the one on the path. */
 export function findPython(root: string, given: string | undefined): string | undefined {
-  const candidates = given ? [given] : [process.env["WEFT_PYTHON"] ?? "", join(root, ".venv/bin/python"), join(root, ".cache/venv/bin/python"), "python3"];
-  return candidates.filter((path) => path === "python3" || path === given || existsSync(path)).find((path) => path !== "" && spawnSync(path, ["-c", "import torch"], { stdio: "ignore" }).status === 0);
+  const candidates = given
+    ? [given]
+    : [process.env["WEFT_PYTHON"] ?? "", join(root, ".venv/bin/python"), join(root, ".cache/venv/bin/python"), "python3"];
+  return candidates
+    .filter((path) => path === "python3" || path === given || existsSync(path))
+    .find((path) => path !== "" && spawnSync(path, ["-c", "import torch"], { stdio: "ignore" }).status === 0);
 }
 
 export async function startPython(program: string, bench: string): Promise<Python> {

@@ -29,7 +29,11 @@ export const diff: Command<DiffOptions> = async ([pathA, pathB], { atol, byModul
     const differences: Difference[] = [];
     const names = [...new Set([...a.weights.names(), ...b.weights.names()])];
     const both = names.filter((name) => a.weights.has(name) && b.weights.has(name));
-    const progress = new Progress(out, "diff", both.reduce((sum, name) => sum + a.weights.info(name).bytes, 0));
+    const progress = new Progress(
+      out,
+      "diff",
+      both.reduce((sum, name) => sum + a.weights.info(name).bytes, 0),
+    );
     let done = 0;
     for (const name of names) {
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -48,7 +52,11 @@ export const diff: Command<DiffOptions> = async ([pathA, pathB], { atol, byModul
     const shown = byModule ? groupByModule(differences) : differences;
     const equal = differences.length === 0;
     const result = { equal, compared: both.length, different: differences.length, atol, differences: shown };
-    out.result(result, () => (equal ? `equal: ${both.length} tensors${atol > 0 ? ` within ${atol}` : ""}` : `${text(shown)}\n${differences.length} of ${names.length} tensors differ`));
+    out.result(result, () =>
+      equal
+        ? `equal: ${both.length} tensors${atol > 0 ? ` within ${atol}` : ""}`
+        : `${text(shown)}\n${differences.length} of ${names.length} tensors differ`,
+    );
     return equal ? EXIT.done : EXIT.unlike;
   } finally {
     await Promise.all([files.close(), a.weights.close(), b.weights.close()]);
@@ -70,13 +78,36 @@ function groupByModule(differences: readonly Difference[]): Difference[] {
     const name = d.name.includes(".") ? d.name.slice(0, d.name.lastIndexOf(".")) : d.name;
     const before = modules.get(name);
     const worst = (x: number | undefined, y: number | undefined): number => Math.max(x ?? 0, y ?? 0);
-    modules.set(name, before ? { ...before, maxAbs: worst(before.maxAbs, d.maxAbs), maxRel: worst(before.maxRel, d.maxRel), count: (before.count ?? 0) + (d.count ?? 0), tensors: before.tensors! + 1 } : { ...d, name, tensors: 1 });
+    modules.set(
+      name,
+      before
+        ? {
+            ...before,
+            maxAbs: worst(before.maxAbs, d.maxAbs),
+            maxRel: worst(before.maxRel, d.maxRel),
+            count: (before.count ?? 0) + (d.count ?? 0),
+            tensors: before.tensors! + 1,
+          }
+        : { ...d, name, tensors: 1 },
+    );
   }
   return [...modules.values()];
 }
 
 function text(differences: readonly Difference[]): string {
-  const what = (d: Difference): string => (d.what === "only-in-a" ? "only in the first" : d.what === "only-in-b" ? "only in the second" : d.what === "values" ? `${d.count} values` : `${d.what} ${d.a} → ${d.b}`);
-  const rows = differences.map((d) => [printable(d.name), what(d), d.maxAbs === undefined ? "" : d.maxAbs.toExponential(3), d.maxRel === undefined ? "" : d.maxRel.toExponential(3)]);
+  const what = (d: Difference): string =>
+    d.what === "only-in-a"
+      ? "only in the first"
+      : d.what === "only-in-b"
+        ? "only in the second"
+        : d.what === "values"
+          ? `${d.count} values`
+          : `${d.what} ${d.a} → ${d.b}`;
+  const rows = differences.map((d) => [
+    printable(d.name),
+    what(d),
+    d.maxAbs === undefined ? "" : d.maxAbs.toExponential(3),
+    d.maxRel === undefined ? "" : d.maxRel.toExponential(3),
+  ]);
   return table([["tensor", "difference", "max abs", "max rel"], ...rows]);
 }

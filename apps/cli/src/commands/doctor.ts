@@ -18,7 +18,9 @@ interface Finding {
 export const doctor: Command<object> = async (_args, _options, { out }) => {
   const findings = [node(), simd(), relaxedSimd(), threads(), wasmMemory(), memory(), await webgpu(), disk(), cache()];
   const failed = findings.some(({ level }) => level === "fail");
-  out.result({ ok: !failed, findings }, () => table(findings.map(({ what, level, found, remedy }) => [level.padEnd(4), what, remedy ? `${found} — ${remedy}` : found])));
+  out.result({ ok: !failed, findings }, () =>
+    table(findings.map(({ what, level, found, remedy }) => [level.padEnd(4), what, remedy ? `${found} — ${remedy}` : found])),
+  );
   return failed ? EXIT.failed : EXIT.done;
 };
 
@@ -27,7 +29,12 @@ const OLDEST = [20, 19] as const;
 function node(): Finding {
   const [major, minor] = process.versions.node.split(".").map(Number) as [number, number];
   const fine = major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
-  return { what: "Node", level: fine ? "ok" : "fail", found: `${process.versions.node} on ${process.platform} ${process.arch}`, ...(!fine && { remedy: `install Node ${OLDEST.join(".")} or later` }) };
+  return {
+    what: "Node",
+    level: fine ? "ok" : "fail",
+    found: `${process.versions.node} on ${process.platform} ${process.arch}`,
+    ...(!fine && { remedy: `install Node ${OLDEST.join(".")} or later` }),
+  };
 }
 
 const bytes = (hex: string): Uint8Array<ArrayBuffer> => Uint8Array.from(hex.match(/../g)!, (pair) => parseInt(pair, 16));
@@ -38,18 +45,33 @@ const RELAXED = "0061736d010000000105016000017b030201000a15011300" + "4100fd0f41
 
 function simd(): Finding {
   const fine = WebAssembly.validate(bytes(SIMD));
-  return { what: "WebAssembly SIMD", level: fine ? "ok" : "fail", found: fine ? "yes" : "no", ...(!fine && { remedy: "the processor or the Node build lacks it; weft needs it to compute" }) };
+  return {
+    what: "WebAssembly SIMD",
+    level: fine ? "ok" : "fail",
+    found: fine ? "yes" : "no",
+    ...(!fine && { remedy: "the processor or the Node build lacks it; weft needs it to compute" }),
+  };
 }
 
 function relaxedSimd(): Finding {
   const plain = WebAssembly.validate(bytes(RELAXED));
   const flagged = Number(process.versions.node.split(".")[0]) >= 20;
-  return { what: "relaxed SIMD", level: plain || flagged ? "ok" : "warn", found: plain ? "yes" : flagged ? "yes, switched on when needed" : "no", ...(!plain && !flagged && { remedy: "merging is slower without fused multiply-add; use Node 20 or later" }) };
+  return {
+    what: "relaxed SIMD",
+    level: plain || flagged ? "ok" : "warn",
+    found: plain ? "yes" : flagged ? "yes, switched on when needed" : "no",
+    ...(!plain && !flagged && { remedy: "merging is slower without fused multiply-add; use Node 20 or later" }),
+  };
 }
 
 function threads(): Finding {
   const n = availableParallelism();
-  return { what: "threads", level: n > 1 ? "ok" : "warn", found: `${n} (${cpus()[0]?.model.trim() ?? "unknown processor"})`, ...(n === 1 && { remedy: "one core only: jobs run on one thread" }) };
+  return {
+    what: "threads",
+    level: n > 1 ? "ok" : "warn",
+    found: `${n} (${cpus()[0]?.model.trim() ?? "unknown processor"})`,
+    ...(n === 1 && { remedy: "one core only: jobs run on one thread" }),
+  };
 }
 
 function wasmMemory(): Finding {
@@ -58,14 +80,24 @@ function wasmMemory(): Finding {
     m.grow(1024);
     return { what: "WebAssembly memory", level: "ok", found: "shared, grows to 4.3 GB" };
   } catch (error) {
-    return { what: "WebAssembly memory", level: "fail", found: (error as Error).message, remedy: "raise the limit on virtual memory (ulimit -v)" };
+    return {
+      what: "WebAssembly memory",
+      level: "fail",
+      found: (error as Error).message,
+      remedy: "raise the limit on virtual memory (ulimit -v)",
+    };
   }
 }
 
 function memory(): Finding {
   const free = freemem();
   const fine = free > 512e6;
-  return { what: "memory", level: fine ? "ok" : "warn", found: `${formatBytes(free)} free of ${formatBytes(totalmem())}`, ...(!fine && { remedy: "lower --max-memory and --jobs" }) };
+  return {
+    what: "memory",
+    level: fine ? "ok" : "warn",
+    found: `${formatBytes(free)} free of ${formatBytes(totalmem())}`,
+    ...(!fine && { remedy: "lower --max-memory and --jobs" }),
+  };
 }
 
 async function webgpu(): Promise<Finding> {
@@ -73,10 +105,14 @@ async function webgpu(): Promise<Finding> {
   try {
     // Optional: 130 MB of native code that only GPU work needs. The name is not a literal, so that no bundler looks for it.
     const name = "webgpu";
-    const { create, globals } = (await import(name)) as { create(flags: string[]): { requestAdapter(): Promise<{ info: { vendor: string; device: string; description: string } } | null> }; globals: object };
+    const { create, globals } = (await import(name)) as {
+      create(flags: string[]): { requestAdapter(): Promise<{ info: { vendor: string; device: string; description: string } } | null> };
+      globals: object;
+    };
     Object.assign(globalThis, globals);
     const adapter = await create([]).requestAdapter();
-    if (!adapter) return { what, level: "warn", found: "package installed, no adapter found", remedy: "install a Vulkan, Metal or D3D12 driver" };
+    if (!adapter)
+      return { what, level: "warn", found: "package installed, no adapter found", remedy: "install a Vulkan, Metal or D3D12 driver" };
     const { vendor, device, description } = adapter.info;
     return { what, level: "ok", found: [vendor, device, description].filter(Boolean).join(" ") };
   } catch {
@@ -88,7 +124,12 @@ function disk(): Finding {
   const { bavail, bsize } = statfsSync(process.cwd());
   const free = bavail * bsize;
   const fine = free > 10e9;
-  return { what: "disk here", level: fine ? "ok" : "warn", found: `${formatBytes(free)} free`, ...(!fine && { remedy: "a merged checkpoint takes as much as its base" }) };
+  return {
+    what: "disk here",
+    level: fine ? "ok" : "warn",
+    found: `${formatBytes(free)} free`,
+    ...(!fine && { remedy: "a merged checkpoint takes as much as its base" }),
+  };
 }
 
 function cache(): Finding {

@@ -44,7 +44,20 @@ describe("inspect --json gives the right verdict on hostile files", () => {
 
 describe("the built program", () => {
   beforeAll(buildProgram);
-  const names = ["ok_all_dtypes", "n_100mb.", "shared_range", "claim_1tb", "json_depth_200", "any_redos_target", "any_redos_pattern", "any_repeat_bomb", "r_huge", "shards_swapped", "any_total_size", "pickle/zip"];
+  const names = [
+    "ok_all_dtypes",
+    "n_100mb.",
+    "shared_range",
+    "claim_1tb",
+    "json_depth_200",
+    "any_redos_target",
+    "any_redos_pattern",
+    "any_repeat_bomb",
+    "r_huge",
+    "shards_swapped",
+    "any_total_size",
+    "pickle/zip",
+  ];
   const some = names.map((name) => known.find(({ file }) => file.includes(name))!);
   it.each(some)("judges $file within 1 s and 256 MiB", (entry) => {
     const ran = spawnWeft(["inspect", "--json", join(FIXTURES, "malformed", entry.file)]);
@@ -70,7 +83,10 @@ describe("inspect", () => {
 
   it("tells method, rank, scale and targets of an adapter", async () => {
     const { stdout } = await weft("inspect", "--json", adapter);
-    expect(JSON.parse(stdout)).toMatchObject({ kind: "adapter", adapter: { method: "LORA", dialect: "peft", rank: 4, alpha: 8, scale: 2, modules: 6, modulesToSave: ["lm_head.weight"] } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: "adapter",
+      adapter: { method: "LORA", dialect: "peft", rank: 4, alpha: 8, scale: 2, modules: 6, modulesToSave: ["lm_head.weight"] },
+    });
     const human = await weft("inspect", adapter);
     expect(human.stdout).toContain("rank     4, alpha 8, scale 2");
     expect(human.stdout).toContain("down_proj ×2 (layers 0-1)");
@@ -86,7 +102,11 @@ describe("inspect", () => {
     expect(tensors.length).toBeGreaterThan(0);
     for (const { name, sha256 } of tensors) {
       const [begin, end] = header[name]!.data_offsets;
-      expect(sha256).toBe(createHash("sha256").update(bytes.subarray(start + begin, start + end)).digest("hex"));
+      expect(sha256).toBe(
+        createHash("sha256")
+          .update(bytes.subarray(start + begin, start + end))
+          .digest("hex"),
+      );
     }
   });
 

@@ -63,7 +63,11 @@ export const inspect: Command<InspectOptions> = async ([path], options, { out, s
   }
 };
 
-async function describeTensors(located: readonly LocatedTensor[], { hash = false, stats = false }: InspectOptions, signal: AbortSignal): Promise<TensorLine[]> {
+async function describeTensors(
+  located: readonly LocatedTensor[],
+  { hash = false, stats = false }: InspectOptions,
+  signal: AbortSignal,
+): Promise<TensorLine[]> {
   const files = new FileSet();
   try {
     const lines: TensorLine[] = [];
@@ -103,22 +107,37 @@ function text(result: Inspection, options: InspectOptions): string {
   const counts = new Map<string, number>();
   for (const { dtype } of tensors) counts.set(dtype, (counts.get(dtype) ?? 0) + 1);
   const dtypes = [...counts].map(([dtype, count]) => `${dtype} ${count}`).join(", ");
-  lines.push(`${adapter ? "adapter" : "checkpoint"}: ${tensors.length} tensors (${dtypes || "none"}), ${formatCount(result.parameters)} parameters, ${formatBytes(result.bytes)}${files.length > 1 ? ` in ${files.length} files` : ""}`);
+  lines.push(
+    `${adapter ? "adapter" : "checkpoint"}: ${tensors.length} tensors (${dtypes || "none"}), ${formatCount(result.parameters)} parameters, ${formatBytes(result.bytes)}${files.length > 1 ? ` in ${files.length} files` : ""}`,
+  );
   for (const [key, value] of Object.entries(result.metadata).slice(0, 20)) lines.push(`  ${printable(key)}: ${printable(value)}`);
   for (const warning of result.warnings) lines.push(`warning: ${printable(warning, 500)}`);
   lines.push("", tensorTable(tensors, options));
   if (result.deltas && result.deltas.length > 0) {
-    const rows = result.deltas.map((d) => [printable(d.path), String(d.rank), number(d.scale), d.norm === null ? "-" : number(d.norm), String(d.nonFinite)]);
+    const rows = result.deltas.map((d) => [
+      printable(d.path),
+      String(d.rank),
+      number(d.scale),
+      d.norm === null ? "-" : number(d.norm),
+      String(d.nonFinite),
+    ]);
     lines.push("", table([["module", "r", "scale", "‖ΔW‖", "not finite"], ...rows], [1, 2, 3, 4]));
   }
   return lines.join("\n");
 }
 
 function adapterText(a: AdapterSummary): string[] {
-  const targets = a.targets.map(({ name, count, layers }) => `${printable(name)} ×${count}${layers && count > 1 ? ` (layers ${layers})` : ""}`).join(", ");
+  const targets = a.targets
+    .map(({ name, count, layers }) => `${printable(name)} ×${count}${layers && count > 1 ? ` (layers ${layers})` : ""}`)
+    .join(", ");
   const rows: [string, string | undefined][] = [
     ["method", [`${a.method} (${a.dialect} keys)`, ...a.options].join(" · ")],
-    ["rank", a.rank === null ? undefined : `${a.rank}${a.alpha === null ? "" : `, alpha ${a.alpha}`}${a.scale === null ? "" : `, scale ${number(a.scale)}`}`],
+    [
+      "rank",
+      a.rank === null
+        ? undefined
+        : `${a.rank}${a.alpha === null ? "" : `, alpha ${a.alpha}`}${a.scale === null ? "" : `, scale ${number(a.scale)}`}`,
+    ],
     ["base", a.base === null ? undefined : printable(a.base)],
     ["PEFT", a.peftVersion === null ? undefined : printable(a.peftVersion)],
     ["modules", `${a.modules}: ${targets}`],
@@ -138,10 +157,24 @@ function tensorTable(tensors: readonly TensorLine[], { hash, stats, tensors: glo
     const [first] = items as [TensorLine];
     const row = [printable(label), first.dtype, `[${first.shape.join(", ")}]`];
     if (!single) row.push(items.length > 1 ? `×${items.length}` : "");
-    if (stats) row.push(first.stats ? `${first.stats.min === null ? "-" : number(first.stats.min)} … ${first.stats.max === null ? "-" : number(first.stats.max)}` : "", first.stats ? number(first.stats.norm) : "", first.stats ? String(first.stats.nonFinite) : "");
+    if (stats)
+      row.push(
+        first.stats
+          ? `${first.stats.min === null ? "-" : number(first.stats.min)} … ${first.stats.max === null ? "-" : number(first.stats.max)}`
+          : "",
+        first.stats ? number(first.stats.norm) : "",
+        first.stats ? String(first.stats.nonFinite) : "",
+      );
     if (hash) row.push(first.sha256 ?? "");
     return row;
   });
-  const head = ["tensor", "dtype", "shape", ...(single ? [] : [""]), ...(stats ? ["range", "norm", "not finite"] : []), ...(hash ? ["sha256"] : [])];
+  const head = [
+    "tensor",
+    "dtype",
+    "shape",
+    ...(single ? [] : [""]),
+    ...(stats ? ["range", "norm", "not finite"] : []),
+    ...(hash ? ["sha256"] : []),
+  ];
   return table([head, ...rows]);
 }

@@ -18,7 +18,10 @@ beforeAll(() => {
 });
 
 /** One line that names what is wrong and a hint; the same as JSON; and nothing left behind. */
-function expectFailure(args: (out: string) => readonly string[], expected: { readonly code: number; readonly kind: string; readonly names: readonly string[]; readonly shell?: string }): void {
+function expectFailure(
+  args: (out: string) => readonly string[],
+  expected: { readonly code: number; readonly kind: string; readonly names: readonly string[]; readonly shell?: string },
+): void {
   const [human, json] = [[], ["--json", "--quiet"]].map((extra): Ran => {
     const out = fresh("out");
     const ran = spawnWeft([...args(out), ...extra], expected.shell === undefined ? {} : { shell: expected.shell });
@@ -35,7 +38,9 @@ function expectFailure(args: (out: string) => readonly string[], expected: { rea
   expect(JSON.parse(lines[0]!)).toMatchObject({ error: { kind: expected.kind } });
 }
 
-const merge = (from: string, adapter: string) => (out: string): string[] => ["merge", from, "-a", adapter, "-o", out];
+const merge =
+  (from: string, adapter: string) =>
+  (out: string): string[] => ["merge", from, "-a", adapter, "-o", out];
 const broken = (source: string, change: (copy: string) => void): string => {
   const copy = copyFolder(source, fresh("broken"));
   change(copy);
@@ -70,22 +75,42 @@ describe("weft merge fails in words, and cleanly", () => {
 
   it("on NaN in an adapter, naming tensor and place, unless it is allowed", () => {
     const tensor = "base_model.model.model.layers.1.mlp.up_proj.lora_B.weight";
-    const adapter = broken(lora, (copy) => poke(join(copy, "adapter_model.safetensors"), tensor, new Uint8Array(new Float32Array([NaN]).buffer), 8));
-    expectFailure(merge(base, adapter), { code: 2, kind: "non-finite", names: ["model.layers.1.mlp.up_proj.weight", "index 0", "adapter_model.safetensors"] });
+    const adapter = broken(lora, (copy) =>
+      poke(join(copy, "adapter_model.safetensors"), tensor, new Uint8Array(new Float32Array([NaN]).buffer), 8),
+    );
+    expectFailure(merge(base, adapter), {
+      code: 2,
+      kind: "non-finite",
+      names: ["model.layers.1.mlp.up_proj.weight", "index 0", "adapter_model.safetensors"],
+    });
     const out = fresh("nan");
     expect(spawnWeft([...merge(base, adapter)(out), "--allow-nonfinite"]).code).toBe(0);
     expect(spawnWeft(["inspect", adapter, "--stats", "--json"]).stdout).toContain('"nonFinite":1');
   });
 
   it("on an index that is missing, a pickle, and a checkpoint that is not there", () => {
-    expectFailure(merge(broken(base, (copy) => rmSync(join(copy, "model.safetensors.index.json"))), lora), { code: 2, kind: "missing-index", names: ["model.safetensors.index.json"] });
-    expectFailure(merge(join(FIXTURES, "malformed/pickle/zip"), lora), { code: 2, kind: "unsupported-pickle", names: ["pytorch_model.bin"] });
+    expectFailure(
+      merge(
+        broken(base, (copy) => rmSync(join(copy, "model.safetensors.index.json"))),
+        lora,
+      ),
+      { code: 2, kind: "missing-index", names: ["model.safetensors.index.json"] },
+    );
+    expectFailure(merge(join(FIXTURES, "malformed/pickle/zip"), lora), {
+      code: 2,
+      kind: "unsupported-pickle",
+      names: ["pytorch_model.bin"],
+    });
     expectFailure(merge(join(folder, "nowhere"), lora), { code: 2, kind: "not-found", names: ["nowhere"] });
     expectFailure(merge(base, join(folder, "nowhere")), { code: 2, kind: "not-found", names: ["nowhere"] });
   });
 
   it("on a method that cannot be merged, and on initialisations that changed the base", () => {
-    expectFailure(merge(join(FIXTURES, "peft/llama_base"), join(FIXTURES, "peft/llama_prefix_tuning")), { code: 2, kind: "not-mergeable", names: ["PREFIX_TUNING"] });
+    expectFailure(merge(join(FIXTURES, "peft/llama_base"), join(FIXTURES, "peft/llama_prefix_tuning")), {
+      code: 2,
+      kind: "not-mergeable",
+      names: ["PREFIX_TUNING"],
+    });
     const pissa = broken(lora, (copy) => editJson(join(copy, "adapter_config.json"), { init_lora_weights: "pissa" }));
     expectFailure(merge(base, pissa), { code: 2, kind: "base-changed-by-init", names: ["pissa"] });
   });
@@ -99,7 +124,11 @@ describe("weft merge fails in words, and cleanly", () => {
     mkdirSync(disk);
     if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=100k", "tmpfs", disk]).status !== 0) return context.skip();
     try {
-      expectFailure((out) => ["merge", base, "-a", lora, "-o", join(disk, out.slice(folder.length))], { code: 1, kind: "disk-full", names: [disk] });
+      expectFailure((out) => ["merge", base, "-a", lora, "-o", join(disk, out.slice(folder.length))], {
+        code: 1,
+        kind: "disk-full",
+        names: [disk],
+      });
       expect(readdirSync(disk)).toEqual([]);
     } finally {
       spawnSync("umount", [disk]);
@@ -119,7 +148,11 @@ describe("weft merge fails in words, and cleanly", () => {
     if (process.getuid?.() === 0) return context.skip();
     const closed = fresh("closed");
     mkdirSync(closed, { mode: 0o500 });
-    expectFailure((out) => ["merge", base, "-a", lora, "-o", join(closed, out.slice(folder.length + 1))], { code: 2, kind: "no-permission", names: [closed] });
+    expectFailure((out) => ["merge", base, "-a", lora, "-o", join(closed, out.slice(folder.length + 1))], {
+      code: 2,
+      kind: "no-permission",
+      names: [closed],
+    });
     return undefined;
   });
 
@@ -136,7 +169,13 @@ describe("weft merge fails in words, and cleanly", () => {
   });
 
   it("on a wrong command line", () => {
-    for (const args of [["merge", base], ["merge", base, "-a", lora], ["merge", base, "-a", lora, "-o", "x", "--dtype", "f64"], ["merge", base, "-a", lora, "-o", "x", "--jobs", "0"], ["merge", base, "-a", lora, "-o", "x", "--max-memory", "lots"]]) {
+    for (const args of [
+      ["merge", base],
+      ["merge", base, "-a", lora],
+      ["merge", base, "-a", lora, "-o", "x", "--dtype", "f64"],
+      ["merge", base, "-a", lora, "-o", "x", "--jobs", "0"],
+      ["merge", base, "-a", lora, "-o", "x", "--max-memory", "lots"],
+    ]) {
       const ran = spawnWeft([...args, "--json"]);
       expect(ran.code, args.join(" ")).toBe(2);
       expect(JSON.parse(ran.stdout)).toMatchObject({ error: { kind: "usage" } });
@@ -154,7 +193,13 @@ describe("tied embeddings", () => {
     });
     const tensors = [...checkpointOf(LLAMA)].filter(([name]) => name !== "lm_head.weight");
     let at = 0;
-    const header = Buffer.from(JSON.stringify(Object.fromEntries(tensors.map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, data_offsets: [at, (at += bytes.length)] }]))));
+    const header = Buffer.from(
+      JSON.stringify(
+        Object.fromEntries(
+          tensors.map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, data_offsets: [at, (at += bytes.length)] }]),
+        ),
+      ),
+    );
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(header.length));
     writeFileSync(join(from, "model.safetensors"), Buffer.concat([length, header, ...tensors.map(([, { bytes }]) => bytes)]));

@@ -11,8 +11,14 @@ const folder = temporaryFolder();
 beforeAll(buildProgram);
 
 const cases = readdirSync(join(FIXTURES, "peft"))
-  .filter((name) => existsSync(join(FIXTURES, "peft", name, "case.safetensors")) && existsSync(join(FIXTURES, "peft", name, "adapter_config.json")))
-  .filter((name) => (JSON.parse(readFileSync(join(FIXTURES, "peft", name, "adapter_config.json"), "utf8")) as { peft_type: string }).peft_type === "LORA")
+  .filter(
+    (name) =>
+      existsSync(join(FIXTURES, "peft", name, "case.safetensors")) && existsSync(join(FIXTURES, "peft", name, "adapter_config.json")),
+  )
+  .filter(
+    (name) =>
+      (JSON.parse(readFileSync(join(FIXTURES, "peft", name, "adapter_config.json"), "utf8")) as { peft_type: string }).peft_type === "LORA",
+  )
   .filter((name) => !name.startsWith("weighted_"));
 
 /** The base of a case as a checkpoint of its own, or the shared Llama. */
@@ -21,12 +27,15 @@ async function baseOf(name: string): Promise<string> {
   if (existsSync(join(FIXTURES, "peft", base, "config.json"))) return join(FIXTURES, "peft", base);
   const at = join(folder, name, "base");
   mkdirSync(at, { recursive: true });
-  const tensors = [...tensorsOf(join(FIXTURES, "peft", name, "case.safetensors"))].flatMap(([key, { dtype, shape, bytes }]) => (key.startsWith("base.") ? [{ name: key.slice(5), dtype: dtype as SafetensorsDType, shape, data: new Uint8Array(bytes) }] : []));
+  const tensors = [...tensorsOf(join(FIXTURES, "peft", name, "case.safetensors"))].flatMap(([key, { dtype, shape, bytes }]) =>
+    key.startsWith("base.") ? [{ name: key.slice(5), dtype: dtype as SafetensorsDType, shape, data: new Uint8Array(bytes) }] : [],
+  );
   await writeSafetensorsFile(join(at, "model.safetensors"), tensors);
   return at;
 }
 
-const values = (t: { readonly dtype: string; readonly bytes: Buffer }): number[] => Array.from(valuesOf(new Uint8Array(t.bytes), t.dtype as SafetensorsDType)!);
+const values = (t: { readonly dtype: string; readonly bytes: Buffer }): number[] =>
+  Array.from(valuesOf(new Uint8Array(t.bytes), t.dtype as SafetensorsDType)!);
 
 /** Largest difference relative to the largest magnitude. */
 function error(a: readonly number[], b: readonly number[]): number {
@@ -39,7 +48,9 @@ describe("weft merge gives the weights that PEFT gives", () => {
 
   it.each(cases)("%s", async (name) => {
     const expected = tensorsOf(join(FIXTURES, "peft", name, "case.safetensors"));
-    const prefixes = [...expected.keys()].some((key) => key.startsWith("merged_safe.")) ? (["merged.", "merged_safe."] as const) : (["merged."] as const);
+    const prefixes = [...expected.keys()].some((key) => key.startsWith("merged_safe."))
+      ? (["merged.", "merged_safe."] as const)
+      : (["merged."] as const);
     if (![...expected.keys()].some((key) => key.startsWith("merged."))) return;
     const base = await baseOf(name);
     const adapter = join(FIXTURES, "peft", name);

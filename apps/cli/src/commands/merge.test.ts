@@ -43,12 +43,20 @@ describe("weft merge", () => {
 
   it("writes the same bytes for any number of threads and any tile size", () => {
     const one = merged(["--jobs", "1"]);
-    for (const args of [["--jobs", "2"], ["--jobs", "5"], ["--jobs", "1", "--max-memory", "100MB"], ["--report", join(folder, "report.json")]]) expect(filesOf(merged(args)), args.join(" ")).toEqual(filesOf(one));
-    const big = ["--max-memory", "256MB", "--max-memory", "120MB"].flatMap((v, i) => (i % 2 ? [v] : [])).map((size) => {
-      const out = fresh("big");
-      expect(spawnWeft(["merge", large.base, "-a", large.lora, "-o", out, "--max-memory", size, "--jobs", "3"]).code).toBe(0);
-      return out;
-    });
+    for (const args of [
+      ["--jobs", "2"],
+      ["--jobs", "5"],
+      ["--jobs", "1", "--max-memory", "100MB"],
+      ["--report", join(folder, "report.json")],
+    ])
+      expect(filesOf(merged(args)), args.join(" ")).toEqual(filesOf(one));
+    const big = ["--max-memory", "256MB", "--max-memory", "120MB"]
+      .flatMap((v, i) => (i % 2 ? [v] : []))
+      .map((size) => {
+        const out = fresh("big");
+        expect(spawnWeft(["merge", large.base, "-a", large.lora, "-o", out, "--max-memory", size, "--jobs", "3"]).code).toBe(0);
+        return out;
+      });
     expect(filesOf(big[1]!)).toEqual(filesOf(big[0]!));
   });
 
@@ -100,8 +108,12 @@ describe("weft merge", () => {
   it("--report tells what was done to each tensor, and hashes that inspect confirms", () => {
     const file = join(folder, "report2.json");
     const out = merged(["--report", file]);
-    const { tensors } = JSON.parse(readFileSync(file, "utf8")) as { tensors: { name: string; what: string; sha256: string; changeNorm?: number; maxRoundingError?: number }[] };
-    const { tensors: inspected } = JSON.parse(spawnWeft(["inspect", out, "--hash", "--json"]).stdout) as { tensors: { name: string; sha256: string }[] };
+    const { tensors } = JSON.parse(readFileSync(file, "utf8")) as {
+      tensors: { name: string; what: string; sha256: string; changeNorm?: number; maxRoundingError?: number }[];
+    };
+    const { tensors: inspected } = JSON.parse(spawnWeft(["inspect", out, "--hash", "--json"]).stdout) as {
+      tensors: { name: string; sha256: string }[];
+    };
     expect(new Map(tensors.map((t) => [t.name, t.sha256]))).toEqual(new Map(inspected.map((t) => [t.name, t.sha256])));
     const q = tensors.find(({ name }) => name.includes("q_proj"))!;
     expect(q.what).toBe("merged");
@@ -140,7 +152,10 @@ describe("a merge that is stopped", () => {
   const run = (out: string): string[] => ["merge", large.base, "-a", large.lora, "-o", out, "--jobs", "2"];
 
   it("by SIGINT or SIGTERM leaves no temporary file and tells by its exit code", async () => {
-    for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    for (const [signal, code] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+    ] as const) {
       const out = fresh("stopped");
       const child = startWeft(run(out), { stdio: "ignore" });
       const exited = new Promise<number | null>((resolve) => child.on("exit", resolve));
@@ -163,7 +178,8 @@ describe("a merge that is stopped", () => {
       child.kill("SIGKILL");
       await exited;
       // Whatever has its final name is complete.
-      for (const name of existsSync(out) ? readdirSync(out).filter((n) => n.endsWith(".safetensors")) : []) expect(hashOf(join(out, name)), `${name} after ${wait} ms`).toBe(expected[name]);
+      for (const name of existsSync(out) ? readdirSync(out).filter((n) => n.endsWith(".safetensors")) : [])
+        expect(hashOf(join(out, name)), `${name} after ${wait} ms`).toBe(expected[name]);
       if (existsSync(out) && !existsSync(join(out, ".weft-journal")) && readdirSync(out).length > 0) break;
     }
     const last = spawnWeft(run(out));

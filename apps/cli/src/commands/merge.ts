@@ -27,15 +27,28 @@ export interface MergeOptions {
 }
 
 /** `weft merge BASE -a ADAPTER[:scale] … -o OUT`. */
-export const merge: Command<MergeOptions> = ([base], options, context) => runMerge({ ...settingsOf(base!, options), unmerge: false }, options, context, "merge");
+export const merge: Command<MergeOptions> = ([base], options, context) =>
+  runMerge({ ...settingsOf(base!, options), unmerge: false }, options, context, "merge");
 
-export function settingsOf(base: string, { adapter, dtype, safe, untie, maxShardSize }: Pick<MergeOptions, "adapter" | "dtype" | "safe" | "untie" | "maxShardSize">): MergeSettings {
+export function settingsOf(
+  base: string,
+  { adapter, dtype, safe, untie, maxShardSize }: Pick<MergeOptions, "adapter" | "dtype" | "safe" | "untie" | "maxShardSize">,
+): MergeSettings {
   return { base, adapters: adapter, dtype, rounding: safe ? "twice" : "once", unmerge: false, untie: untie ?? true, maxShardSize };
 }
 
 /** Threads and tile size of a run. */
-export function resourcesOf(prepared: Prepared, maxMemory: number, { options }: Context): { readonly jobs: number; readonly tileBytes: number } {
-  const factors = Math.max(0, ...prepared.plan.items.map(({ steps }) => steps.reduce((sum, { params }) => sum + Object.values(params).reduce((n, p) => n + p.bytes, 0), 0)));
+export function resourcesOf(
+  prepared: Prepared,
+  maxMemory: number,
+  { options }: Context,
+): { readonly jobs: number; readonly tileBytes: number } {
+  const factors = Math.max(
+    0,
+    ...prepared.plan.items.map(({ steps }) =>
+      steps.reduce((sum, { params }) => sum + Object.values(params).reduce((n, p) => n + p.bytes, 0), 0),
+    ),
+  );
   return planMemory(maxMemory, options.jobs ?? Math.min(8, availableParallelism()), factors);
 }
 
@@ -47,9 +60,21 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
     const resources = resourcesOf(prepared, options.maxMemory, context);
     describe(prepared, settings, resources, context, verb);
     const side = sideFiles(folderOf(prepared.base.location), prepared.edit, prepared.tokenizer);
-    const summary = { out: options.out, files: plan.shards.map(({ file, layout }) => ({ name: file, bytes: layout.size })), tensors: plan.items.length, merged: plan.items.filter((item) => item.steps.length > 0).length, bytes: plan.bytes, notices: prepared.notices };
+    const summary = {
+      out: options.out,
+      files: plan.shards.map(({ file, layout }) => ({ name: file, bytes: layout.size })),
+      tensors: plan.items.length,
+      merged: plan.items.filter((item) => item.steps.length > 0).length,
+      bytes: plan.bytes,
+      notices: prepared.notices,
+    };
     if (context.options.dryRun) {
-      context.out.result({ dryRun: true, ...summary, ...resources }, () => [...plan.shards.map(({ file, layout }) => `would write ${join(options.out, file)}  ${formatBytes(layout.size)}`), `${resources.jobs} threads, tiles of ${formatBytes(resources.tileBytes)}`].join("\n"));
+      context.out.result({ dryRun: true, ...summary, ...resources }, () =>
+        [
+          ...plan.shards.map(({ file, layout }) => `would write ${join(options.out, file)}  ${formatBytes(layout.size)}`),
+          `${resources.jobs} threads, tiles of ${formatBytes(resources.tileBytes)}`,
+        ].join("\n"),
+      );
       return EXIT.done;
     }
     const { results, digests, resumed } = await write(prepared, side, options, resources, context, verb);
@@ -58,7 +83,10 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
     if (options.report !== undefined) writeReport(options.report, prepared, results, digests);
     context.out.result({ ...summary, resumed, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () => {
       const files = plan.shards.map(({ file, layout }) => `✓ ${join(options.out, file)}  ${formatBytes(layout.size)}`);
-      return [...files, `${summary.merged} of ${plan.items.length} tensors ${verb}d in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`].join("\n");
+      return [
+        ...files,
+        `${summary.merged} of ${plan.items.length} tensors ${verb}d in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`,
+      ].join("\n");
     });
     return EXIT.done;
   } finally {
@@ -66,19 +94,40 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
   }
 }
 
-function describe({ adapters, reports, plan, notices }: Prepared, settings: MergeSettings, { jobs }: { readonly jobs: number }, { out }: Context, verb: string): void {
+function describe(
+  { adapters, reports, plan, notices }: Prepared,
+  settings: MergeSettings,
+  { jobs }: { readonly jobs: number },
+  { out }: Context,
+  verb: string,
+): void {
   for (const [i, { path, adapter, scale }] of adapters.entries()) {
     const { r, loraAlpha } = adapter.config.values as { r?: number; loraAlpha?: number };
     const numbers = typeof r === "number" ? ` r${r} α${loraAlpha}` : "";
-    for (const line of describeReport(reports[i]!)) out.note(`${basename(path)} (${adapter.method}${numbers}${scale === 1 ? "" : ` × ${scale}`}): ${line}`);
+    for (const line of describeReport(reports[i]!))
+      out.note(`${basename(path)} (${adapter.method}${numbers}${scale === 1 ? "" : ` × ${scale}`}): ${line}`);
   }
   for (const notice of notices) out.warn(notice);
-  out.note(`${verb} ${settings.base}: ${plan.shards.length} ${plan.shards.length === 1 ? "file" : "files"}, ${formatBytes(plan.bytes)}, ${jobs} ${jobs === 1 ? "thread" : "threads"}`);
+  out.note(
+    `${verb} ${settings.base}: ${plan.shards.length} ${plan.shards.length === 1 ? "file" : "files"}, ${formatBytes(plan.bytes)}, ${jobs} ${jobs === 1 ? "thread" : "threads"}`,
+  );
 }
 
-async function write(prepared: Prepared, side: readonly SideFile[], options: MergeOptions, resources: { readonly jobs: number; readonly tileBytes: number }, { options: { force }, out, signal }: Context, verb: string): Promise<{ results: Map<string, ItemResult>; digests: Map<string, string>; resumed: number }> {
+async function write(
+  prepared: Prepared,
+  side: readonly SideFile[],
+  options: MergeOptions,
+  resources: { readonly jobs: number; readonly tileBytes: number },
+  { options: { force }, out, signal }: Context,
+  verb: string,
+): Promise<{ results: Map<string, ItemResult>; digests: Map<string, string>; resumed: number }> {
   const { plan } = prepared;
-  const folder = new OutputFolder(options.out, plan, side.map(({ name }) => name), { force, job: prepared.job, inputs: prepared.inputs });
+  const folder = new OutputFolder(
+    options.out,
+    plan,
+    side.map(({ name }) => name),
+    { force, job: prepared.job, inputs: prepared.inputs },
+  );
   const results = new Map<string, ItemResult>();
   const digests = new Map<string, string>();
   const progress = new Progress(out, verb, plan.bytes);
@@ -109,7 +158,8 @@ async function write(prepared: Prepared, side: readonly SideFile[], options: Mer
       onProgress: (bytes) => progress.update(bytes),
     });
     // A file without tensors has no item that would complete it.
-    for (const [i, { layout }] of plan.shards.entries()) if (layout.tensors.length === 0 && !folder.finished.has(i)) await folder.commit(i, hashes);
+    for (const [i, { layout }] of plan.shards.entries())
+      if (layout.tensors.length === 0 && !folder.finished.has(i)) await folder.commit(i, hashes);
     if (plan.index) {
       folder.note(plan.index.name);
       await writeFileAtomic(join(options.out, plan.index.name), plan.index.text);
@@ -120,23 +170,45 @@ async function write(prepared: Prepared, side: readonly SideFile[], options: Mer
   } catch (error) {
     // Stopped on request: finished files stay, so that the same command goes on from there.
     folder.abandon(!(error instanceof CancelledError));
-    throw error instanceof CancelledError ? new CancelledError("stopped", { hint: "the same command goes on from the files that are finished" }) : error;
+    throw error instanceof CancelledError
+      ? new CancelledError("stopped", { hint: "the same command goes on from the files that are finished" })
+      : error;
   } finally {
     progress.end();
   }
 }
 
 /** JSON with every tensor: what was done, how large the change is, what rounding cost, and its hash. */
-function writeReport(file: string, { plan, adapters, reports, notices }: Prepared, results: ReadonlyMap<string, ItemResult>, digests: ReadonlyMap<string, string>): void {
+function writeReport(
+  file: string,
+  { plan, adapters, reports, notices }: Prepared,
+  results: ReadonlyMap<string, ItemResult>,
+  digests: ReadonlyMap<string, string>,
+): void {
   const six = (x: number): number => Number(x.toPrecision(6));
   const tensors = plan.items.map((item) => {
     const result = results.get(item.name);
     const what = item.steps.length > 0 ? "merged" : item.patches.length > 0 ? "rows-replaced" : isCopy(item) ? "copied" : "converted";
     const { change } = result ?? {};
-    return { name: item.name, what, dtype: item.dtype, shape: item.shape, file: plan.shards[item.shard]!.file, ...(result ? { sha256: result.sha256 } : { resumed: true }), ...(change && { maxAbsChange: six(change.maxAbs), changeNorm: six(change.norm), maxRoundingError: six(change.rounding) }) };
+    return {
+      name: item.name,
+      what,
+      dtype: item.dtype,
+      shape: item.shape,
+      file: plan.shards[item.shard]!.file,
+      ...(result ? { sha256: result.sha256 } : { resumed: true }),
+      ...(change && { maxAbsChange: six(change.maxAbs), changeNorm: six(change.norm), maxRoundingError: six(change.rounding) }),
+    };
   });
   const report = {
-    adapters: adapters.map(({ path, adapter, scale }, i) => ({ path, method: adapter.method, scale, modules: reports[i]!.matched.length, replaced: reports[i]!.replaced.map(({ name, change }) => ({ name, change })), unused: reports[i]!.unused.map(({ name }) => name) })),
+    adapters: adapters.map(({ path, adapter, scale }, i) => ({
+      path,
+      method: adapter.method,
+      scale,
+      modules: reports[i]!.matched.length,
+      replaced: reports[i]!.replaced.map(({ name, change }) => ({ name, change })),
+      unused: reports[i]!.unused.map(({ name }) => name),
+    })),
     notices,
     shards: plan.shards.map(({ file, layout }) => ({ file, bytes: layout.size, digest: digests.get(file) ?? null })),
     tensors,

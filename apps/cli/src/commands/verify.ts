@@ -28,13 +28,18 @@ export const verify: Command<MergeOptions & { readonly base: string }> = async (
     const items = prepared.plan.items.filter(({ name, dtype, shape }) => {
       const there = merged.has(name) ? merged.info(name) : undefined;
       if (!there) different.push({ name, what: "is missing" });
-      else if (there.dtype !== dtype || there.shape.join() !== shape.join()) different.push({ name, what: `is ${there.dtype} [${there.shape.join(", ")}], expected ${dtype} [${shape.join(", ")}]` });
+      else if (there.dtype !== dtype || there.shape.join() !== shape.join())
+        different.push({ name, what: `is ${there.dtype} [${there.shape.join(", ")}], expected ${dtype} [${shape.join(", ")}]` });
       else return true;
       return false;
     });
     const expected = new Set(prepared.plan.items.map(({ name }) => name));
     for (const name of merged.names()) if (!expected.has(name)) different.push({ name, what: "is not part of the merge" });
-    const progress = new Progress(out, "verify", items.reduce((sum, { bytes }) => sum + bytes, 0));
+    const progress = new Progress(
+      out,
+      "verify",
+      items.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
     enableRelaxedSimd();
     await runWorkers({
       items,
@@ -45,14 +50,25 @@ export const verify: Command<MergeOptions & { readonly base: string }> = async (
       stats: false,
       signal,
       onItem(index, _result, difference) {
-        if (difference) different.push({ name: items[index]!.name, what: `has other values: ${difference.bytes} bytes differ, the first at byte ${difference.first}` });
+        if (difference)
+          different.push({
+            name: items[index]!.name,
+            what: `has other values: ${difference.bytes} bytes differ, the first at byte ${difference.first}`,
+          });
       },
       onProgress: (bytes) => progress.update(bytes),
     }).finally(() => progress.end());
     different.sort((a, b) => (a.name < b.name ? -1 : 1));
     const equal = different.length === 0;
     const count = prepared.plan.items.length;
-    out.result({ equal, tensors: count, different }, () => (equal ? `✓ all ${count} tensors are what merging gives, bit for bit` : [...different.slice(0, SHOWN).map(({ name, what }) => `${printable(name)} ${what}`), `${different.length} of ${count} tensors differ`].join("\n")));
+    out.result({ equal, tensors: count, different }, () =>
+      equal
+        ? `✓ all ${count} tensors are what merging gives, bit for bit`
+        : [
+            ...different.slice(0, SHOWN).map(({ name, what }) => `${printable(name)} ${what}`),
+            `${different.length} of ${count} tensors differ`,
+          ].join("\n"),
+    );
     return equal ? EXIT.done : EXIT.unlike;
   } finally {
     await Promise.all([merged.close(), prepared.close()]);

@@ -19,7 +19,13 @@ export interface TensorDifference {
  * with a tolerance.
  * @returns undefined if nothing differs by more than `atol`
  */
-export function compareTensors(files: FileSet, a: LocatedTensor, b: LocatedTensor, atol: number, signal: AbortSignal): TensorDifference | undefined {
+export function compareTensors(
+  files: FileSet,
+  a: LocatedTensor,
+  b: LocatedTensor,
+  atol: number,
+  signal: AbortSignal,
+): TensorDifference | undefined {
   const [bitsA, bitsB] = [bitsPerElement(a.dtype), bitsPerElement(b.dtype)];
   // A multiple of every element size, in whole elements of both.
   const elements = Math.floor((TILE_BYTES * 8) / Math.max(bitsA, bitsB) / 8) * 8;

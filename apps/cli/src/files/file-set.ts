@@ -21,7 +21,12 @@ export class FileSet {
 export const TILE_BYTES: number = 4 << 20;
 
 /** Calls `use` with consecutive pieces of a range of a file, all in one buffer. `each` is a multiple that pieces must have. */
-export function readTiles(files: FileSet, range: { readonly file: string; readonly offset: number; readonly bytes: number }, buffer: Uint8Array, use: (piece: Uint8Array, at: number) => void): void {
+export function readTiles(
+  files: FileSet,
+  range: { readonly file: string; readonly offset: number; readonly bytes: number },
+  buffer: Uint8Array,
+  use: (piece: Uint8Array, at: number) => void,
+): void {
   for (let at = 0; at < range.bytes; at += buffer.byteLength) {
     const piece = buffer.subarray(0, Math.min(buffer.byteLength, range.bytes - at));
     files.readInto(range.file, piece, range.offset + at);

@@ -24,7 +24,11 @@ export async function openInput(path: string): Promise<Input> {
     return { path, weights: adapter.weights, adapter };
   }
   if (path.endsWith(".json") && !path.endsWith(".index.json")) {
-    throw new FormatError(`${path}: this is neither the index of a checkpoint nor an adapter_config.json`, { kind: "unknown-format", file: path, hint: "name a .safetensors file, an .index.json, or a folder that holds one" });
+    throw new FormatError(`${path}: this is neither the index of a checkpoint nor an adapter_config.json`, {
+      kind: "unknown-format",
+      file: path,
+      hint: "name a .safetensors file, an .index.json, or a folder that holds one",
+    });
   }
   return { path, weights: await openWeights(path) };
 }
@@ -37,12 +41,18 @@ export async function openAdapterAt(folder: string): Promise<OpenedAdapter> {
   } catch (error) {
     if (!(error instanceof WeftError) || error.file !== undefined) throw error;
     const { code, message, kind, hint, tensor, cause } = error;
-    throw new WeftError(code, message, { kind, file: join(folder, "adapter_config.json"), ...(hint !== undefined && { hint }), ...(tensor !== undefined && { tensor }), cause });
+    throw new WeftError(code, message, {
+      kind,
+      file: join(folder, "adapter_config.json"),
+      ...(hint !== undefined && { hint }),
+      ...(tensor !== undefined && { tensor }),
+      cause,
+    });
   }
 }
 
 /** The folder of an adapter that the path names, if it names one. @throws FormatError kind `not-found` */
-export function adapterFolder(path: string): string | undefined {
+function adapterFolder(path: string): string | undefined {
   let isFolder: boolean;
   try {
     isFolder = statSync(path).isDirectory();

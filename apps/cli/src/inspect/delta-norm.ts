@@ -53,7 +53,11 @@ const PAIRS = [
  * ‖ΔW‖ of a LoRA module without forming ΔW: ‖BA‖² = ⟨BᵀB, AAᵀ⟩, which takes r²·(in + out) products instead of r·in·out.
  * @returns undefined for modules that are not of this form (experts, grouped convolutions, other methods)
  */
-export async function deltaNorm(adapter: OpenedAdapter, module: AdapterModule, scaleOf: (path: string, rank: number) => number): Promise<DeltaNorm | undefined> {
+export async function deltaNorm(
+  adapter: OpenedAdapter,
+  module: AdapterModule,
+  scaleOf: (path: string, rank: number) => number,
+): Promise<DeltaNorm | undefined> {
   for (const [nameA, nameB] of PAIRS) {
     const [a, b] = [module.tensors.get(nameA), module.tensors.get(nameB)];
     if (!a || !b) continue;
@@ -64,7 +68,13 @@ export async function deltaNorm(adapter: OpenedAdapter, module: AdapterModule, s
     const [ga, gb] = [gram(A, true), gram(B, false)];
     let squares = 0;
     for (let i = 0; i < ga.length; i++) squares += ga[i]! * gb[i]!;
-    return { path: module.path, rank: A.rows, scale, norm: nonFinite > 0 ? null : Math.abs(scale) * Math.sqrt(Math.max(0, squares)), nonFinite };
+    return {
+      path: module.path,
+      rank: A.rows,
+      scale,
+      norm: nonFinite > 0 ? null : Math.abs(scale) * Math.sqrt(Math.max(0, squares)),
+      nonFinite,
+    };
   }
   return undefined;
 }

@@ -26,7 +26,10 @@ type Values = { readonly [field: string]: unknown };
 
 export function describeAdapter(adapter: OpenedAdapter): AdapterSummary {
   const values = adapter.config.values as Values;
-  const [rank, alpha] = [values.r, values.loraAlpha ?? values.alpha].map((v) => (typeof v === "number" ? v : null)) as [number | null, number | null];
+  const [rank, alpha] = [values.r, values.loraAlpha ?? values.alpha].map((v) => (typeof v === "number" ? v : null)) as [
+    number | null,
+    number | null,
+  ];
   const lora = adapter.method === "LORA";
   return {
     dialect: adapter.dialect,

@@ -18,20 +18,24 @@ export function groupNames<T extends Named>(tensors: Iterable<T>): NameGroup<T>[
   const groups = new Map<string, { numbers: number[]; items: T[]; name: string }>();
   for (const tensor of tensors) {
     const number = NUMBER.exec(tensor.name)?.[0];
-    const key = number === undefined ? `=${tensor.name}` : `${tensor.name.replace(NUMBER, "\u0000")}\u0000${tensor.dtype}${tensor.shape.join()}`;
+    const key =
+      number === undefined ? `=${tensor.name}` : `${tensor.name.replace(NUMBER, "\u0000")}\u0000${tensor.dtype}${tensor.shape.join()}`;
     const group = groups.get(key) ?? { numbers: [], items: [], name: tensor.name };
     groups.set(key, group);
     if (number !== undefined) group.numbers.push(Number(number));
     group.items.push(tensor);
   }
-  return [...groups.values()].map(({ numbers, items, name }) => ({ label: items.length > 1 ? name.replace(NUMBER, `[${ranges(numbers)}]`) : name, items }));
+  return [...groups.values()].map(({ numbers, items, name }) => ({
+    label: items.length > 1 ? name.replace(NUMBER, `[${ranges(numbers)}]`) : name,
+    items,
+  }));
 }
 
 /** 0, 1, 2, 5 as "0-2,5". */
 export function ranges(numbers: readonly number[]): string {
   const sorted = [...new Set(numbers)].sort((a, b) => a - b);
   const parts: string[] = [];
-  for (let i = 0; i < sorted.length; ) {
+  for (let i = 0; i < sorted.length;) {
     let end = i;
     while (end + 1 < sorted.length && sorted[end + 1] === sorted[end]! + 1) end++;
     parts.push(end > i ? `${sorted[i]}-${sorted[end]}` : `${sorted[i]}`);

@@ -14,7 +14,12 @@ export interface ValueStats {
 }
 
 /** Hash and statistics of one tensor, read in tiles. */
-export function tensorDetails(files: FileSet, tensor: LocatedTensor, want: { readonly hash: boolean; readonly stats: boolean }, signal: AbortSignal): { sha256?: string; stats?: ValueStats } {
+export function tensorDetails(
+  files: FileSet,
+  tensor: LocatedTensor,
+  want: { readonly hash: boolean; readonly stats: boolean },
+  signal: AbortSignal,
+): { sha256?: string; stats?: ValueStats } {
   const hash = want.hash ? createHash("sha256") : undefined;
   const buffer = new Uint8Array(Math.min(TILE_BYTES, tensor.bytes));
   let [min, max, squares, nonFinite, known] = [Infinity, -Infinity, 0, 0, true];
@@ -36,6 +41,7 @@ export function tensorDetails(files: FileSet, tensor: LocatedTensor, want: { rea
   });
   return {
     ...(hash && { sha256: hash.digest("hex") }),
-    ...(want.stats && known && { stats: { min: min > max ? null : min, max: min > max ? null : max, norm: Math.sqrt(squares), nonFinite } }),
+    ...(want.stats &&
+      known && { stats: { min: min > max ? null : min, max: min > max ? null : max, norm: Math.sqrt(squares), nonFinite } }),
   };
 }

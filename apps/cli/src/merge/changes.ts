@@ -45,21 +45,41 @@ const UNMERGEABLE: readonly (readonly [field: string, why: string])[] = [
 const CHANGES_BASE = /^(pissa|olora|corda|lora_ga|loftq)/;
 
 function refuseUnmergeable({ path, adapter }: ScaledAdapter): void {
-  if (adapter.modules.size + adapter.modulesToSave.size + adapter.trainableTokens.size + adapter.biases.size === 0 && adapter.shared.size > 0) {
-    throw new CapabilityError(`${path}: ${adapter.method} adapters act on the input, not on weights: there is nothing to merge`, { kind: "not-mergeable", file: `${path}/adapter_config.json`, hint: "keep it unmerged" });
+  if (
+    adapter.modules.size + adapter.modulesToSave.size + adapter.trainableTokens.size + adapter.biases.size === 0 &&
+    adapter.shared.size > 0
+  ) {
+    throw new CapabilityError(`${path}: ${adapter.method} adapters act on the input, not on weights: there is nothing to merge`, {
+      kind: "not-mergeable",
+      file: `${path}/adapter_config.json`,
+      hint: "keep it unmerged",
+    });
   }
   const values = adapter.config.values as Values;
   const found = UNMERGEABLE.find(([field]) => values[field] !== null && values[field] !== undefined && values[field] !== false);
   const file = `${path}/adapter_config.json`;
-  if (found) throw new CapabilityError(`${path}: this adapter cannot be merged: ${found[1]}`, { kind: "not-mergeable", file, hint: "keep it unmerged" });
+  if (found)
+    throw new CapabilityError(`${path}: this adapter cannot be merged: ${found[1]}`, {
+      kind: "not-mergeable",
+      file,
+      hint: "keep it unmerged",
+    });
   const init = values.initLoraWeights;
   if (typeof init === "string" && CHANGES_BASE.test(init)) {
-    throw new CapabilityError(`${path}: init_lora_weights is "${init}", which changed the base weight before training`, { kind: "base-changed-by-init", file, hint: "save it with PEFT's path_initial_model_for_weight_conversion, which gives an ordinary LoRA" });
+    throw new CapabilityError(`${path}: init_lora_weights is "${init}", which changed the base weight before training`, {
+      kind: "base-changed-by-init",
+      file,
+      hint: "save it with PEFT's path_initial_model_for_weight_conversion, which gives an ordinary LoRA",
+    });
   }
 }
 
 /** Matches every adapter and collects what they do, by tensor name. @throws MatchError, ShapeError, ConfigError, CapabilityError */
-export async function collectChanges(base: WeightSource, adapters: readonly ScaledAdapter[], options: ChangeOptions): Promise<{ readonly changes: ReadonlyMap<string, Change>; readonly reports: readonly MatchReport[] }> {
+export async function collectChanges(
+  base: WeightSource,
+  adapters: readonly ScaledAdapter[],
+  options: ChangeOptions,
+): Promise<{ readonly changes: ReadonlyMap<string, Change>; readonly reports: readonly MatchReport[] }> {
   const changes = new Map<string, Change>();
   const reports: MatchReport[] = [];
   for (const scaled of adapters) {
@@ -79,31 +99,67 @@ function addChanges(changes: Map<string, Change>, scaled: ScaledAdapter, report:
     changes.set(name, change);
     return change;
   };
-  const lost = options.unmerge ? (report.replaced.find(({ tensor }) => !isSavedEmbedding(adapter, tensor))?.name ?? report.tokens[0]?.weight) : undefined;
-  if (lost !== undefined) throw new CapabilityError(`${scaled.path}: the adapter replaced ${lost}; what was there before is not in the merged checkpoint`, { kind: "not-unmergeable", tensor: lost, file: scaled.path, hint: "keep the base checkpoint" });
-  for (const { name, tensor, change } of options.unmerge ? [] : report.replaced) Object.assign(of(name), { replacement: stored(adapter, tensor), added: change === "added", resized: change === "resized", steps: [], patches: [] });
+  const lost = options.unmerge
+    ? (report.replaced.find(({ tensor }) => !isSavedEmbedding(adapter, tensor))?.name ?? report.tokens[0]?.weight)
+    : undefined;
+  if (lost !== undefined)
+    throw new CapabilityError(`${scaled.path}: the adapter replaced ${lost}; what was there before is not in the merged checkpoint`, {
+      kind: "not-unmergeable",
+      tensor: lost,
+      file: scaled.path,
+      hint: "keep the base checkpoint",
+    });
+  for (const { name, tensor, change } of options.unmerge ? [] : report.replaced)
+    Object.assign(of(name), {
+      replacement: stored(adapter, tensor),
+      added: change === "added",
+      resized: change === "resized",
+      steps: [],
+      patches: [],
+    });
   for (const module of report.matched) {
     const step = stepOf(scaled, module, options);
     of(module.weight).steps.push({ ...step, kind: options.unmerge ? "unmerge" : "weight" });
     if (!("bias" in step.params)) continue;
-    if (options.unmerge) throw new CapabilityError(`${module.path}: lora_bias is not taken out of a merged bias`, { kind: "not-unmergeable", tensor: module.path, hint: "keep the base checkpoint" });
-    if (module.bias === undefined) throw new CapabilityError(`${module.path}: the adapter has a bias (lora_bias), but the base layer has none to merge it into`, { kind: "no-bias", tensor: module.path, file: scaled.path });
+    if (options.unmerge)
+      throw new CapabilityError(`${module.path}: lora_bias is not taken out of a merged bias`, {
+        kind: "not-unmergeable",
+        tensor: module.path,
+        hint: "keep the base checkpoint",
+      });
+    if (module.bias === undefined)
+      throw new CapabilityError(`${module.path}: the adapter has a bias (lora_bias), but the base layer has none to merge it into`, {
+        kind: "no-bias",
+        tensor: module.path,
+        file: scaled.path,
+      });
     of(module.bias).steps.push({ ...step, kind: "bias" });
   }
-  for (const { weight, tensor } of report.tokens) of(weight).patches.push({ indices: tokenIndices(adapter, weight, tensor), rows: stored(adapter, tensor) });
+  for (const { weight, tensor } of report.tokens)
+    of(weight).patches.push({ indices: tokenIndices(adapter, weight, tensor), rows: stored(adapter, tensor) });
 }
 
 const isSavedEmbedding = (adapter: OpenedAdapter, tensor: AdapterTensor): boolean => [...adapter.embeddings.values()].includes(tensor);
 
 function stepOf({ path, adapter, scale }: ScaledAdapter, module: MatchedModule, { rounding }: ChangeOptions): Omit<Step, "kind"> {
   const { layer } = module;
-  if (!layer) throw new CapabilityError(`${module.weight}: ${adapter.method} cannot be merged into this weight; the method is not supported, or the base is quantised`, { kind: "unsupported-method", tensor: module.weight, file: path });
-  if (layer.conv && layer.conv.groups > 1) throw new CapabilityError(`${module.weight}: LoRA on a grouped convolution has no ΔW`, { kind: "not-mergeable", tensor: module.weight, file: path, hint: "keep the adapter unmerged" });
+  if (!layer)
+    throw new CapabilityError(
+      `${module.weight}: ${adapter.method} cannot be merged into this weight; the method is not supported, or the base is quantised`,
+      { kind: "unsupported-method", tensor: module.weight, file: path },
+    );
+  if (layer.conv && layer.conv.groups > 1)
+    throw new CapabilityError(`${module.weight}: LoRA on a grouped convolution has no ΔW`, {
+      kind: "not-mergeable",
+      tensor: module.weight,
+      file: path,
+      hint: "keep the adapter unmerged",
+    });
   const params = Object.fromEntries([...module.tensors].map(([name, tensor]) => [name, stored(adapter, tensor)]));
   return { method: adapter.method, config: { ...module.config }, layer, scale, rounding, params };
 }
 
-export function stored(adapter: OpenedAdapter, { name }: AdapterTensor): Stored {
+function stored(adapter: OpenedAdapter, { name }: AdapterTensor): Stored {
   const { file, offset, bytes, dtype, shape } = adapter.weights.info(name);
   return { file, offset, bytes, dtype, shape };
 }
@@ -112,9 +168,14 @@ export function stored(adapter: OpenedAdapter, { name }: AdapterTensor): Stored 
 function tokenIndices(adapter: OpenedAdapter, weight: string, tensor: AdapterTensor): number[] {
   const field = (adapter.config.values as Values).trainableTokenIndices ?? adapter.config.unknown.get("token_indices");
   const path = weight.replace(/\.weight$/, "");
-  const listed = Array.isArray(field) ? (field as unknown[]) : Object.entries((field ?? {}) as { [name: string]: unknown[] }).find(([key]) => path === key || path.endsWith(`.${key}`))?.[1];
+  const listed = Array.isArray(field)
+    ? (field as unknown[])
+    : Object.entries((field ?? {}) as { [name: string]: unknown[] }).find(([key]) => path === key || path.endsWith(`.${key}`))?.[1];
   if (!listed || listed.length !== tensor.shape[0] || !listed.every((i) => Number.isInteger(i) && (i as number) >= 0)) {
-    throw new ConfigError(`${path}: the file holds ${tensor.shape[0]} trained tokens, the config lists ${listed?.length ?? "none"}`, { kind: "config-mismatch", tensor: tensor.name });
+    throw new ConfigError(`${path}: the file holds ${tensor.shape[0]} trained tokens, the config lists ${listed?.length ?? "none"}`, {
+      kind: "config-mismatch",
+      tensor: tensor.name,
+    });
   }
   return listed as number[];
 }
@@ -123,6 +184,10 @@ function tokenIndices(adapter: OpenedAdapter, weight: string, tensor: AdapterTen
 export function checkPatches(name: string, rows: number, patches: readonly RowPatch[]): void {
   for (const { indices } of patches) {
     const outside = indices.find((i) => i >= rows);
-    if (outside !== undefined) throw new ShapeError(`${name}: the adapter replaces row ${outside}, the embedding has ${rows}`, { kind: "shape-mismatch", tensor: name });
+    if (outside !== undefined)
+      throw new ShapeError(`${name}: the adapter replaces row ${outside}, the embedding has ${rows}`, {
+        kind: "shape-mismatch",
+        tensor: name,
+      });
   }
 }

@@ -79,7 +79,7 @@ export class DirectFile {
   }
 
   private writeCached(memory: Uint8Array, start: number, length: number, position: number): void {
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       try {
         done += writeSync(this.cached, memory, start + done, length - done, position + done);
       } catch (error) {

@@ -1,4 +1,13 @@
-import { type BackendBuffer, bytesPerElement, CapabilityError, type CompositeCall, type Executable, isFloat, outputBuffers, type Plan } from "@weft/tensor-core";
+import {
+  type BackendBuffer,
+  bytesPerElement,
+  CapabilityError,
+  type CompositeCall,
+  type Executable,
+  isFloat,
+  outputBuffers,
+  type Plan,
+} from "@weft/tensor-core";
 import type { WasmBackend } from "@weft/kernels-wasm";
 import type { FileSet } from "../files/file-set.js";
 import type { Item, Stored } from "./item.js";
@@ -41,7 +50,9 @@ function worksInPlace(plan: Plan, item: Item): boolean {
 
 /** A view of a buffer that begins later; kernels take any address. */
 function at(buffer: BackendBuffer, shift: number): BackendBuffer {
-  return shift === 0 ? buffer : ({ bytes: buffer.bytes - shift, address: (buffer as BackendBuffer & { address: number }).address + shift } as BackendBuffer);
+  return shift === 0
+    ? buffer
+    : ({ bytes: buffer.bytes - shift, address: (buffer as BackendBuffer & { address: number }).address + shift } as BackendBuffer);
 }
 
 /** Plans and runs tiles of items on one backend. */
@@ -82,7 +93,8 @@ export class TileEngine {
         this.backend.run(executable, inputs, outputs);
         return Float32Array.from(this.scalars, (b) => new Float32Array(Uint8Array.from(this.backend.view(b)).buffer)[0]!);
       },
-      firstNonFinite: (tile, count) => (isFloat(dtype) && bytesPerElement(dtype) > 1 ? this.backend.firstNonFinite(tile, dtype as "f32", count * elements) : -1),
+      firstNonFinite: (tile, count) =>
+        isFloat(dtype) && bytesPerElement(dtype) > 1 ? this.backend.firstNonFinite(tile, dtype as "f32", count * elements) : -1,
       dispose: () => params.forEach((b) => this.backend.free(b)),
     };
   }

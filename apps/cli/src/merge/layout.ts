@@ -1,7 +1,17 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { isFloat } from "@weft/tensor-core";
-import { type FileLayout, fromCoreDType, indexText, layoutFile, planShards, type SafetensorsDType, type TensorEntry, toCoreDType, type WeightSource } from "@weft/io-safetensors";
+import {
+  type FileLayout,
+  fromCoreDType,
+  indexText,
+  layoutFile,
+  planShards,
+  type SafetensorsDType,
+  type TensorEntry,
+  toCoreDType,
+  type WeightSource,
+} from "@weft/io-safetensors";
 import { type Change, checkPatches } from "./changes.js";
 import type { Item, Stored } from "./item.js";
 
@@ -27,7 +37,12 @@ interface Planned extends TensorEntry {
 }
 
 /** Places every tensor of the output: in the base's files and under their names, or in new shards of at most a size. */
-export function planOutput(base: WeightSource, names: readonly string[], changes: ReadonlyMap<string, Change>, options: LayoutOptions): OutputPlan {
+export function planOutput(
+  base: WeightSource,
+  names: readonly string[],
+  changes: ReadonlyMap<string, Change>,
+  options: LayoutOptions,
+): OutputPlan {
   const tensors = names.map((name) => plannedTensor(base, name, changes.get(name), options));
   const shards = options.maxShardSize === undefined ? asInBase(base, tensors) : planShards(tensors, options.maxShardSize);
   const byName = new Map(tensors.map((t) => [t.name, t]));
@@ -43,7 +58,12 @@ export function planOutput(base: WeightSource, names: readonly string[], changes
   );
   const sharded = shards.size > 1 || (options.maxShardSize === undefined && base.location.endsWith(".index.json"));
   const name = base.location.endsWith(".index.json") ? basename(base.location) : "model.safetensors.index.json";
-  return { shards: files, items, index: sharded ? { name, text: indexText(shards) } : undefined, bytes: files.reduce((sum, { layout }) => sum + layout.size, 0) };
+  return {
+    shards: files,
+    items,
+    index: sharded ? { name, text: indexText(shards) } : undefined,
+    bytes: files.reduce((sum, { layout }) => sum + layout.size, 0),
+  };
 }
 
 function plannedTensor(base: WeightSource, name: string, change: Change | undefined, { dtype }: LayoutOptions): Planned {

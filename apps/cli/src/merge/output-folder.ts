@@ -119,7 +119,12 @@ export class OutputFolder {
     const inputs = new Map(this.options.inputs.flatMap((path) => [path, dirname(path)].map((p) => [identity(p), p] as const)));
     for (const path of [this.path, ...this.plan.shards.map(({ file }) => join(this.path, file))]) {
       const same = inputs.get(identity(path) ?? "");
-      if (same !== undefined) throw new ConfigError(`${path}: the output is an input (${same})`, { kind: "output-is-input", file: path, hint: "choose another output folder; inputs are never overwritten" });
+      if (same !== undefined)
+        throw new ConfigError(`${path}: the output is an input (${same})`, {
+          kind: "output-is-input",
+          file: path,
+          hint: "choose another output folder; inputs are never overwritten",
+        });
     }
   }
 
@@ -142,9 +147,21 @@ export class OutputFolder {
       rmSync(file, { force: true });
       return;
     }
-    if (text !== "") throw new ConfigError(`${this.path}: an unfinished job with other inputs or options lies here`, { kind: "other-job", file: this.path, hint: "choose another folder, or pass --force to begin anew" });
-    const present = [...names, ...(this.plan.index ? [this.plan.index.name] : []), ...sideFiles].find((name) => existsSync(join(this.path, name)));
-    if (present !== undefined) throw new ConfigError(`${join(this.path, present)}: exists already`, { kind: "exists", file: join(this.path, present), hint: "choose another output folder, or pass --force to replace it" });
+    if (text !== "")
+      throw new ConfigError(`${this.path}: an unfinished job with other inputs or options lies here`, {
+        kind: "other-job",
+        file: this.path,
+        hint: "choose another folder, or pass --force to begin anew",
+      });
+    const present = [...names, ...(this.plan.index ? [this.plan.index.name] : []), ...sideFiles].find((name) =>
+      existsSync(join(this.path, name)),
+    );
+    if (present !== undefined)
+      throw new ConfigError(`${join(this.path, present)}: exists already`, {
+        kind: "exists",
+        file: join(this.path, present),
+        hint: "choose another output folder, or pass --force to replace it",
+      });
   }
 
   /** A finished shard still has the header and the tensors that its journal line tells of. */
@@ -171,7 +188,13 @@ export class OutputFolder {
   private checkSpace(): void {
     const { bavail, bsize } = statfsSync(this.path);
     const needed = this.plan.shards.reduce((sum, { layout }, i) => sum + (this.finished.has(i) ? 0 : layout.size), 0);
-    if (bavail * bsize < needed) throw new IoError(`${this.path}: the output takes ${formatBytes(needed)}, the disk has ${formatBytes(bavail * bsize)} free`, { kind: "disk-full", file: this.path, cause: Object.assign(new Error("ENOSPC"), { code: "ENOSPC" }), hint: "free space, or choose an output on another disk" });
+    if (bavail * bsize < needed)
+      throw new IoError(`${this.path}: the output takes ${formatBytes(needed)}, the disk has ${formatBytes(bavail * bsize)} free`, {
+        kind: "disk-full",
+        file: this.path,
+        cause: Object.assign(new Error("ENOSPC"), { code: "ENOSPC" }),
+        hint: "free space, or choose an output on another disk",
+      });
   }
 }
 
@@ -192,7 +215,12 @@ function makeFolder(path: string): string | undefined {
     return mkdirSync(path, { recursive: true });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === "EEXIST" || code === "ENOTDIR") throw new ConfigError(`${path}: the output, or a part of its path, is a file`, { kind: "not-a-folder", file: path, hint: "choose another output folder" });
+    if (code === "EEXIST" || code === "ENOTDIR")
+      throw new ConfigError(`${path}: the output, or a part of its path, is a file`, {
+        kind: "not-a-folder",
+        file: path,
+        hint: "choose another output folder",
+      });
     throw ioError(error, path, "write");
   }
 }

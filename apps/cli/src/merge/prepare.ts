@@ -42,7 +42,7 @@ export interface Prepared {
 }
 
 /** "lora:0.8" as path and factor; a colon that no number follows belongs to the path. */
-export function parseAdapter(text: string): { readonly path: string; readonly scale: number } {
+function parseAdapter(text: string): { readonly path: string; readonly scale: number } {
   const match = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i.exec(text);
   if (!match) return { path: text, scale: 1 };
   const scale = Number(match[2]);
@@ -65,7 +65,13 @@ export async function prepareMerge(settings: MergeSettings): Promise<Prepared> {
       adapters.push({ path, adapter, scale });
     }
     const folder = folderOf(checkpoint.location);
-    const touches = (name: string): boolean => adapters.some(({ adapter }) => [...adapter.modules.values()].some(({ path }) => `${path}.weight` === name) || adapter.modulesToSave.has(name) || adapter.embeddings.has(name));
+    const touches = (name: string): boolean =>
+      adapters.some(
+        ({ adapter }) =>
+          [...adapter.modules.values()].some(({ path }) => `${path}.weight` === name) ||
+          adapter.modulesToSave.has(name) ||
+          adapter.embeddings.has(name),
+      );
     const tie = findTie(checkpoint, readModelConfig(folder), touches);
     const base = withAlias(checkpoint, tie);
     const { changes, reports } = await collectChanges(base, adapters, settings);
@@ -80,7 +86,11 @@ export async function prepareMerge(settings: MergeSettings): Promise<Prepared> {
       reports,
       plan,
       edit: { untie: resolved.untied, vocabulary: resized?.[1].replacement?.shape[0], dtype: settings.dtype },
-      tokenizer: resized ? adapters.find(({ adapter }) => [...adapter.weights.names()].some((name) => adapter.weights.info(name).offset === resized[1].replacement!.offset))?.path : undefined,
+      tokenizer: resized
+        ? adapters.find(({ adapter }) =>
+            [...adapter.weights.names()].some((name) => adapter.weights.info(name).offset === resized[1].replacement!.offset),
+          )?.path
+        : undefined,
       notices: [...checkpoint.warnings, ...adapters.flatMap(({ adapter }) => adapter.warnings), ...resolved.notices],
       inputs,
       job: jobHash(settings, plan, inputs),
@@ -96,14 +106,25 @@ export async function prepareMerge(settings: MergeSettings): Promise<Prepared> {
  * Decides what becomes of tied embeddings. Trained token rows and resized vocabularies hold for both; anything else that changes one of
  * the two only is right for that one, so the output gets both.
  */
-function resolveTie(changes: Map<string, Change>, tie: Tie | undefined, untie: boolean): { untied: boolean; omit: string | undefined; notices: string[] } {
+function resolveTie(
+  changes: Map<string, Change>,
+  tie: Tie | undefined,
+  untie: boolean,
+): { untied: boolean; omit: string | undefined; notices: string[] } {
   if (!tie) return { untied: false, omit: undefined, notices: [] };
   const [embedding, head] = [changes.get(tie.embedding), changes.get(tie.head)];
-  const own = (change: Change | undefined): boolean => change !== undefined && (change.steps.length > 0 || (change.replacement !== undefined && !change.resized));
+  const own = (change: Change | undefined): boolean =>
+    change !== undefined && (change.steps.length > 0 || (change.replacement !== undefined && !change.resized));
   const separate = own(embedding) || own(head);
   if (separate && untie) {
     const changed = [...(embedding ? [tie.embedding] : []), ...(head ? [tie.head] : [])].join(" and ");
-    return { untied: true, omit: undefined, notices: [`tied embeddings: ${changed} changed, so the output holds ${tie.embedding} and ${tie.head}, and config.json says tie_word_embeddings: false (--no-untie changes both, as PEFT does)`] };
+    return {
+      untied: true,
+      omit: undefined,
+      notices: [
+        `tied embeddings: ${changed} changed, so the output holds ${tie.embedding} and ${tie.head}, and config.json says tie_word_embeddings: false (--no-untie changes both, as PEFT does)`,
+      ],
+    };
   }
   const shared = embedding ?? head;
   if (embedding && head) shared!.steps.push(...head.steps);
@@ -112,7 +133,11 @@ function resolveTie(changes: Map<string, Change>, tie: Tie | undefined, untie: b
     if (tie.aliased) changes.delete(tie.head);
     else changes.set(tie.head, shared);
   }
-  return { untied: false, omit: tie.aliased ? tie.head : undefined, notices: separate ? [`tied embeddings: ${tie.embedding} and ${tie.head} are changed together`] : [] };
+  return {
+    untied: false,
+    omit: tie.aliased ? tie.head : undefined,
+    notices: separate ? [`tied embeddings: ${tie.embedding} and ${tie.head} are changed together`] : [],
+  };
 }
 
 /** Of inputs, settings and layout; no path of the output, no time of the run. */

@@ -31,7 +31,10 @@ export interface Job {
 /** Two tiles of memory: one is computed while the other is written. They grow with the largest tile. */
 export class TileMemory {
   private readonly backend: WasmBackend;
-  private readonly slots: { buffer: BackendBuffer | undefined; busy: Promise<void> }[] = [0, 1].map(() => ({ buffer: undefined, busy: Promise.resolve() }));
+  private readonly slots: { buffer: BackendBuffer | undefined; busy: Promise<void> }[] = [0, 1].map(() => ({
+    buffer: undefined,
+    busy: Promise.resolve(),
+  }));
   private next = 0;
 
   constructor(backend: WasmBackend) {
@@ -39,7 +42,10 @@ export class TileMemory {
   }
 
   /** Memory for a tile whose first byte will lie at `position` of a file, congruent to it. */
-  async take(bytes: number, position: number): Promise<{ readonly buffer: BackendBuffer & { address: number }; release(done: Promise<void>): void }> {
+  async take(
+    bytes: number,
+    position: number,
+  ): Promise<{ readonly buffer: BackendBuffer & { address: number }; release(done: Promise<void>): void }> {
     const slot = this.slots[(this.next = 1 - this.next)]!;
     await slot.busy;
     const need = bytes + DIRECT_ALIGN;
@@ -146,5 +152,10 @@ function patchedRow(item: Item, { rows }: RowPatch, i: number, files: FileSet): 
 
 function nonFinite(item: Item, index: number): FormatError {
   const file = item.steps.flatMap(({ params }) => Object.values(params).map((p) => p.file))[0] ?? item.source.file;
-  return new FormatError(`${item.name}: the merged value at index ${index} is NaN or infinite`, { kind: "non-finite", tensor: item.name, file, hint: "the adapter or the base holds such values (weft inspect --stats finds them); --allow-nonfinite writes them" });
+  return new FormatError(`${item.name}: the merged value at index ${index} is NaN or infinite`, {
+    kind: "non-finite",
+    tensor: item.name,
+    file,
+    hint: "the adapter or the base holds such values (weft inspect --stats finds them); --allow-nonfinite writes them",
+  });
 }

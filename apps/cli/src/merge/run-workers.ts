@@ -8,11 +8,18 @@ export interface RunOptions extends Omit<WorkerInput, "control" | "done"> {
   readonly jobs: number;
   readonly signal: AbortSignal;
   /** An item is done. What it returns is waited for before the run ends. */
-  onItem(index: number, result: ItemResult, difference: { readonly bytes: number; readonly first: number } | undefined): void | Promise<void>;
+  onItem(
+    index: number,
+    result: ItemResult,
+    difference: { readonly bytes: number; readonly first: number } | undefined,
+  ): void | Promise<void>;
   onProgress(bytes: number): void;
 }
 
-type Message = { readonly index: number; readonly result: ItemResult; readonly difference?: { bytes: number; first: number } } | { readonly finished: true } | { readonly error: object };
+type Message =
+  | { readonly index: number; readonly result: ItemResult; readonly difference?: { bytes: number; first: number } }
+  | { readonly finished: true }
+  | { readonly error: object };
 
 /** How often progress is looked at. */
 const POLL_MS = 100;
@@ -73,6 +80,7 @@ const [SMALLEST, LARGEST] = [64 << 10, 2 << 20];
 export function planMemory(maxMemory: number, jobs: number, factorBytes: number): { readonly jobs: number; readonly tileBytes: number } {
   for (let n = jobs; ; n--) {
     const each = (maxMemory - PROCESS_BYTES) / n - WORKER_BYTES - 2 * factorBytes;
-    if (each >= 4 * SMALLEST || n === 1) return { jobs: n, tileBytes: Math.max(SMALLEST, Math.min(LARGEST, 2 ** Math.floor(Math.log2(Math.max(1, each / 4))))) };
+    if (each >= 4 * SMALLEST || n === 1)
+      return { jobs: n, tileBytes: Math.max(SMALLEST, Math.min(LARGEST, 2 ** Math.floor(Math.log2(Math.max(1, each / 4))))) };
   }
 }

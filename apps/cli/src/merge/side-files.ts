@@ -4,7 +4,8 @@ import { ConfigError } from "@weft/tensor-core";
 import { ioError, writeFileAtomic } from "@weft/io-safetensors/node";
 
 /** Files that hold weights, or belong to them or to an adapter. */
-const WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|onnx_data|npz|pkl|index\.json|tmp)$|^adapter_|^\.|^pytorch_model|^training_args/;
+const WEIGHTS =
+  /\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|onnx_data|npz|pkl|index\.json|tmp)$|^adapter_|^\.|^pytorch_model|^training_args/;
 const TOKENIZER = /^(tokenizer|special_tokens|added_tokens|vocab|merges|spiece|sentencepiece|chat_template)/;
 /** Larger ones are not configuration. */
 const MAX_BYTES = 256 << 20;
@@ -39,7 +40,9 @@ function carried(folder: string, test: (name: string) => boolean, depth = 0): st
     if (!stat.isDirectory() || depth >= MAX_DEPTH) return [];
     const inside = readdirSync(join(folder, name), { recursive: true, encoding: "utf8" });
     // Folders with weights of another model or runtime (onnx, openvino) stay behind.
-    return inside.some((file) => WEIGHTS.test(basename(file)) && !basename(file).startsWith(".")) ? [] : carried(join(folder, name), test, depth + 1).map((file) => `${name}/${file}`);
+    return inside.some((file) => WEIGHTS.test(basename(file)) && !basename(file).startsWith("."))
+      ? []
+      : carried(join(folder, name), test, depth + 1).map((file) => `${name}/${file}`);
   });
 }
 
@@ -49,7 +52,8 @@ function carried(folder: string, test: (name: string) => boolean, depth = 0): st
  */
 export function sideFiles(base: string, edit: ConfigEdit, tokenizer: string | undefined): SideFile[] {
   const files = new Map(carried(base, () => true).map((name): [string, SideFile] => [name, { name, from: join(base, name) }]));
-  if (tokenizer !== undefined) for (const name of carried(tokenizer, (n) => TOKENIZER.test(n))) files.set(name, { name, from: join(tokenizer, name) });
+  if (tokenizer !== undefined)
+    for (const name of carried(tokenizer, (n) => TOKENIZER.test(n))) files.set(name, { name, from: join(tokenizer, name) });
   const config = files.get("config.json");
   if (config) {
     const before = readFileSync(config.from, "utf8");
@@ -62,7 +66,7 @@ export function sideFiles(base: string, edit: ConfigEdit, tokenizer: string | un
 const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
 
 /** Changes single values and leaves the rest of the text as it is: numbers such as 1e-05 and 10000.0 would not survive a rewrite. */
-export function editConfig(text: string, { untie, vocabulary, dtype }: ConfigEdit, file: string): string {
+function editConfig(text: string, { untie, vocabulary, dtype }: ConfigEdit, file: string): string {
   let result = text;
   const set = (key: string, value: string, add: boolean): void => {
     const pattern = new RegExp(`("${key}"\\s*:\\s*)(true|false|null|-?\\d+|"[^"]*")`, "g");

@@ -15,7 +15,11 @@ const HEADS = ["lm_head.weight", "embed_out.weight", "output.weight"];
  * Finds tied embeddings: the config says so, or it is silent and the checkpoint has an embedding but no head that the adapter asks for.
  * @param wanted tensor names that the adapter changes or replaces
  */
-export function findTie(base: WeightSource, config: { readonly [field: string]: unknown } | undefined, wanted: (name: string) => boolean): Tie | undefined {
+export function findTie(
+  base: WeightSource,
+  config: { readonly [field: string]: unknown } | undefined,
+  wanted: (name: string) => boolean,
+): Tie | undefined {
   const declared = config?.tie_word_embeddings;
   if (declared === false) return undefined;
   const embeddings = [...base.names()].filter((name) => EMBEDDING.test(name));

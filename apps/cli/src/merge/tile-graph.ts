@@ -1,4 +1,25 @@
-import { type AdapterContext, abs, CapabilityError, cast, type CompositeCall, type DType, max, mergeBias, mergeWeight, mul, type Params, type Plan, placeholder, planGraph, sub, sum, type Tensor, type TensorSpec, tileRows, unmergeWeight } from "@weft/tensor-core";
+import {
+  type AdapterContext,
+  abs,
+  CapabilityError,
+  cast,
+  type CompositeCall,
+  type DType,
+  max,
+  mergeBias,
+  mergeWeight,
+  mul,
+  type Params,
+  type Plan,
+  placeholder,
+  planGraph,
+  sub,
+  sum,
+  type Tensor,
+  type TensorSpec,
+  tileRows,
+  unmergeWeight,
+} from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
 import { PEFT_METHODS } from "@weft/registry";
 import type { Item, Step, Stored } from "./item.js";
@@ -10,13 +31,19 @@ export function coreDType(dtype: Stored["dtype"]): DType {
   return core;
 }
 
-const specOf = ({ shape, dtype }: { readonly shape: readonly number[]; readonly dtype: Stored["dtype"] }): TensorSpec => ({ shape, dtype: coreDType(dtype) });
+const specOf = ({ shape, dtype }: { readonly shape: readonly number[]; readonly dtype: Stored["dtype"] }): TensorSpec => ({
+  shape,
+  dtype: coreDType(dtype),
+});
 
 /** A tensor after all its steps, in `dtype`. */
 function mergedTensor({ source, steps }: Item, weight: Tensor, params: readonly Params[], dtype: DType): Tensor {
   // Between steps values keep the wider of the two dtypes: PEFT adds adapter by adapter to the weight as it is stored.
   const between = coreDType(source.dtype) === "f32" || dtype === "f32" ? "f32" : weight.dtype;
-  return steps.reduce((current, step, i) => applyStep(step, current, params[i]!, i === steps.length - 1 ? dtype : between, weight), steps.length === 0 ? cast(weight, dtype) : weight);
+  return steps.reduce(
+    (current, step, i) => applyStep(step, current, params[i]!, i === steps.length - 1 ? dtype : between, weight),
+    steps.length === 0 ? cast(weight, dtype) : weight,
+  );
 }
 
 function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unmerged: Tensor): Tensor {
@@ -33,8 +60,16 @@ function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unm
  * shapes, then, with `stats`, the same rows once more. Outputs: the rows, then with `stats` max|Δ|, ΣΔ² and the largest rounding error.
  * @returns undefined if these rows of the result need other rows of the tensor
  */
-export function planRows(item: Item, start: number, stop: number, stats: boolean, claims: (call: CompositeCall) => boolean): Plan | undefined {
-  const params = item.steps.map((step): Params => Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))])));
+export function planRows(
+  item: Item,
+  start: number,
+  stop: number,
+  stats: boolean,
+  claims: (call: CompositeCall) => boolean,
+): Plan | undefined {
+  const params = item.steps.map((step): Params =>
+    Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))])),
+  );
   const tile = (dtype: DType): { readonly input: Tensor; readonly output: Tensor } | undefined => {
     const spec = specOf(item.source);
     if (spec.shape.length > 0) return tileRows((weight) => mergedTensor(item, weight, params, dtype), spec, start, stop);

@@ -23,7 +23,11 @@ function lowest(plan: Plan, buffer: number): number {
 function rebase(plan: Plan, low: readonly number[]): Plan {
   const by = new Map(plan.inputs.map((buffer, i) => [buffer, low[i]!]));
   const move = (o: Operand): Operand => ({ ...o, offset: o.offset - (by.get(o.buffer) ?? 0) });
-  return { ...plan, steps: plan.steps.map((s) => ({ ...s, inputs: s.inputs.map(move), outputs: s.outputs.map(move) }) as Step), outputs: plan.outputs.map(move) };
+  return {
+    ...plan,
+    steps: plan.steps.map((s) => ({ ...s, inputs: s.inputs.map(move), outputs: s.outputs.map(move) }) as Step),
+    outputs: plan.outputs.map(move),
+  };
 }
 
 /**

@@ -11,7 +11,11 @@ export function copyFolder(from: string, to: string): string {
 
 /** SHA-256 of every file of a folder, hidden ones, too. */
 export function filesOf(folder: string): { readonly [name: string]: string } {
-  return Object.fromEntries(readdirSync(folder).sort().map((name) => [name, hashOf(join(folder, name))]));
+  return Object.fromEntries(
+    readdirSync(folder)
+      .sort()
+      .map((name) => [name, hashOf(join(folder, name))]),
+  );
 }
 
 export const hashOf = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
@@ -27,12 +31,22 @@ export function tensorsOf(file: string): Map<string, Entry & { readonly bytes: B
   const content = readFileSync(file);
   const start = 8 + Number(content.readBigUInt64LE(0));
   const header = JSON.parse(content.subarray(8, start).toString()) as Record<string, Entry>;
-  return new Map(Object.entries(header).flatMap(([name, entry]) => (name === "__metadata__" ? [] : [[name, { ...entry, bytes: content.subarray(start + entry.data_offsets[0], start + entry.data_offsets[1]) }]])));
+  return new Map(
+    Object.entries(header).flatMap(([name, entry]) =>
+      name === "__metadata__"
+        ? []
+        : [[name, { ...entry, bytes: content.subarray(start + entry.data_offsets[0], start + entry.data_offsets[1]) }]],
+    ),
+  );
 }
 
 /** All tensors of a checkpoint folder. */
 export function checkpointOf(folder: string): ReturnType<typeof tensorsOf> {
-  return new Map(readdirSync(folder).filter((name) => name.endsWith(".safetensors")).flatMap((name) => [...tensorsOf(join(folder, name))]));
+  return new Map(
+    readdirSync(folder)
+      .filter((name) => name.endsWith(".safetensors"))
+      .flatMap((name) => [...tensorsOf(join(folder, name))]),
+  );
 }
 
 /** Overwrites bytes of a tensor in its file. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { main } from "../main.js";
 
-export const ROOT: string = join(import.meta.dirname, "../../../..");
+const ROOT: string = join(import.meta.dirname, "../../../..");
 export const FIXTURES: string = join(ROOT, "fixtures");
 const PROGRAM: string = join(ROOT, "apps/cli/dist/weft.js");
 
@@ -33,19 +33,32 @@ export function buildProgram(): void {
 const REPORT = `data:text/javascript,process.on("exit",()=>process.stderr.write("\\nmaxrss "+process.resourceUsage().maxRSS))`;
 
 /** Runs the built program. `maxRss` is its peak memory in bytes. */
-export function spawnWeft(argv: readonly string[], options: { readonly cwd?: string; readonly shell?: string } = {}): Ran & { readonly maxRss: number; readonly seconds: number } {
+export function spawnWeft(
+  argv: readonly string[],
+  options: { readonly cwd?: string; readonly shell?: string } = {},
+): Ran & { readonly maxRss: number; readonly seconds: number } {
   const started = performance.now();
   const args = ["--import", REPORT, PROGRAM, ...argv];
   const result = options.shell
-    ? spawnSync("bash", ["-c", `${options.shell}; exec "$0" "$@"`, process.execPath, ...args], { encoding: "utf8", ...(options.cwd && { cwd: options.cwd }) })
+    ? spawnSync("bash", ["-c", `${options.shell}; exec "$0" "$@"`, process.execPath, ...args], {
+        encoding: "utf8",
+        ...(options.cwd && { cwd: options.cwd }),
+      })
     : spawnSync(process.execPath, args, { encoding: "utf8", ...(options.cwd && { cwd: options.cwd }) });
   // Worker threads load the report, too.
   const peaks = [...result.stderr.matchAll(/\nmaxrss (\d+)/g)].map((match) => Number(match[1]));
-  return { code: result.status ?? -1, stdout: result.stdout, stderr: result.stderr.replace(/\nmaxrss \d+/g, ""), maxRss: Math.max(0, ...peaks) * 1024, seconds: (performance.now() - started) / 1000 };
+  return {
+    code: result.status ?? -1,
+    stdout: result.stdout,
+    stderr: result.stderr.replace(/\nmaxrss \d+/g, ""),
+    maxRss: Math.max(0, ...peaks) * 1024,
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
 /** Starts the built program and leaves it running. */
-export const startWeft = (argv: readonly string[], options: SpawnOptions = {}): ReturnType<typeof spawn> => spawn(process.execPath, [PROGRAM, ...argv], options);
+export const startWeft = (argv: readonly string[], options: SpawnOptions = {}): ReturnType<typeof spawn> =>
+  spawn(process.execPath, [PROGRAM, ...argv], options);
 
 /** A folder that is removed when the test file is done. */
 export function temporaryFolder(): string {

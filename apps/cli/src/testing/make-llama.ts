@@ -14,7 +14,7 @@ export interface LlamaSizes {
   readonly rank: number;
 }
 
-export const SMALL: LlamaSizes = { layers: 2, hidden: 64, intermediate: 112, heads: 4, kvHeads: 2, vocab: 97, shards: 3, rank: 4 };
+const SMALL: LlamaSizes = { layers: 2, hidden: 64, intermediate: 112, heads: 4, kvHeads: 2, vocab: 97, shards: 3, rank: 4 };
 
 interface Made {
   readonly name: string;
@@ -30,7 +30,14 @@ const WIDTH = { BF16: 2, F32: 4 };
 function writeTensors(file: string, tensors: readonly Made[]): void {
   let at = 0;
   const size = ({ dtype, shape }: Made): number => shape.reduce((a, b) => a * b, WIDTH[dtype]);
-  const header = Buffer.from(JSON.stringify(Object.fromEntries([["__metadata__", { format: "pt" }], ...tensors.map((t) => [t.name, { dtype: t.dtype, shape: t.shape, data_offsets: [at, (at += size(t))] }])])));
+  const header = Buffer.from(
+    JSON.stringify(
+      Object.fromEntries([
+        ["__metadata__", { format: "pt" }],
+        ...tensors.map((t) => [t.name, { dtype: t.dtype, shape: t.shape, data_offsets: [at, (at += size(t))] }]),
+      ]),
+    ),
+  );
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   const data = tensors.map((t, i) => {
@@ -57,23 +64,58 @@ export function makeLlama(folder: string, sizes: Partial<LlamaSizes> = {}): { re
     "mlp.up_proj": [intermediate, hidden],
     "mlp.down_proj": [hidden, intermediate],
   };
-  const modules = Array.from({ length: layers }, (_, i) => Object.entries(linear).map(([path, shape]) => [`model.layers.${i}.${path}`, shape] as const)).flat();
-  const norms = ["model.norm", ...Array.from({ length: layers }, (_, i) => [`model.layers.${i}.input_layernorm`, `model.layers.${i}.post_attention_layernorm`]).flat()];
+  const modules = Array.from({ length: layers }, (_, i) =>
+    Object.entries(linear).map(([path, shape]) => [`model.layers.${i}.${path}`, shape] as const),
+  ).flat();
+  const norms = [
+    "model.norm",
+    ...Array.from({ length: layers }, (_, i) => [`model.layers.${i}.input_layernorm`, `model.layers.${i}.post_attention_layernorm`]).flat(),
+  ];
   const tensors = [
     ...["model.embed_tokens", "lm_head"].map((name): Made => ({ name: `${name}.weight`, dtype: "BF16", shape: [vocab, hidden] })),
     ...norms.map((name): Made => ({ name: `${name}.weight`, dtype: "BF16", shape: [hidden] })),
     ...modules.map(([name, shape]): Made => ({ name: `${name}.weight`, dtype: "BF16", shape })),
   ];
-  const fileOf = (i: number): string => (shards === 1 ? "model.safetensors" : `model-${String((i % shards) + 1).padStart(5, "0")}-of-${String(shards).padStart(5, "0")}.safetensors`);
-  for (let s = 0; s < shards; s++) writeTensors(join(base, fileOf(s)), tensors.filter((_, i) => i % shards === s));
+  const fileOf = (i: number): string =>
+    shards === 1
+      ? "model.safetensors"
+      : `model-${String((i % shards) + 1).padStart(5, "0")}-of-${String(shards).padStart(5, "0")}.safetensors`;
+  for (let s = 0; s < shards; s++)
+    writeTensors(
+      join(base, fileOf(s)),
+      tensors.filter((_, i) => i % shards === s),
+    );
   const json = (file: string, value: object): void => writeFileSync(file, `${JSON.stringify(value, undefined, 2)}\n`);
-  if (shards > 1) json(join(base, "model.safetensors.index.json"), { metadata: { total_size: tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 2), 0) }, weight_map: Object.fromEntries(tensors.map(({ name }, i) => [name, fileOf(i)])) });
-  json(join(base, "config.json"), { architectures: ["LlamaForCausalLM"], hidden_size: hidden, intermediate_size: intermediate, model_type: "llama", num_attention_heads: heads, num_hidden_layers: layers, num_key_value_heads: kvHeads, rms_norm_eps: 1e-5, tie_word_embeddings: false, torch_dtype: "bfloat16", vocab_size: vocab });
+  if (shards > 1)
+    json(join(base, "model.safetensors.index.json"), {
+      metadata: { total_size: tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 2), 0) },
+      weight_map: Object.fromEntries(tensors.map(({ name }, i) => [name, fileOf(i)])),
+    });
+  json(join(base, "config.json"), {
+    architectures: ["LlamaForCausalLM"],
+    hidden_size: hidden,
+    intermediate_size: intermediate,
+    model_type: "llama",
+    num_attention_heads: heads,
+    num_hidden_layers: layers,
+    num_key_value_heads: kvHeads,
+    rms_norm_eps: 1e-5,
+    tie_word_embeddings: false,
+    torch_dtype: "bfloat16",
+    vocab_size: vocab,
+  });
   const factors = modules.flatMap(([path, [out, inputs]]): Made[] => [
     { name: `base_model.model.${path}.lora_A.weight`, dtype: "F32", shape: [rank, inputs] },
     { name: `base_model.model.${path}.lora_B.weight`, dtype: "F32", shape: [out, rank] },
   ]);
   writeTensors(join(lora, "adapter_model.safetensors"), factors);
-  json(join(lora, "adapter_config.json"), { base_model_name_or_path: "made-up", lora_alpha: 2 * rank, peft_type: "LORA", r: rank, target_modules: Object.keys(linear).map((path) => path.split(".").at(-1)), task_type: "CAUSAL_LM" });
+  json(join(lora, "adapter_config.json"), {
+    base_model_name_or_path: "made-up",
+    lora_alpha: 2 * rank,
+    peft_type: "LORA",
+    r: rank,
+    target_modules: Object.keys(linear).map((path) => path.split(".").at(-1)),
+    task_type: "CAUSAL_LM",
+  });
   return { base, lora };
 }

@@ -28,7 +28,14 @@ describe("initialisation with the seed of get_peft_model", () => {
       const config = new LoraConfig({ r: 2, ...fields });
       let compared = 0;
       for (const [i, info] of layers.entries()) {
-        const spec: LayerSpec = { kind: KINDS[info.type]!, shape: info.shape, dtype: "f32", bias: info.bias, transposed: info.type === "Conv1D", conv: { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 } };
+        const spec: LayerSpec = {
+          kind: KINDS[info.type]!,
+          shape: info.shape,
+          dtype: "f32",
+          bias: info.bias,
+          transposed: info.type === "Conv1D",
+          conv: { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 },
+        };
         const made = await initLora(config, spec, generator, tensor(Float32Array.from(weights[`${i}.weight`]!), { shape: info.shape }));
         for (const [key, t] of Object.entries(made.params)) {
           const suffixes = LORA.keys(spec)[key]!;
@@ -52,23 +59,45 @@ describe("initialisation with the seed of get_peft_model", () => {
 /** A fixed matrix with entries in (-1, 1). */
 function sample(rows: number, cols: number): Matrix {
   let x = 12345;
-  return matrix(rows, cols, Float64Array.from({ length: rows * cols }, () => (x = (x * 48271) % 2147483647) / 1073741824 - 1));
+  return matrix(
+    rows,
+    cols,
+    Float64Array.from({ length: rows * cols }, () => (x = (x * 48271) % 2147483647) / 1073741824 - 1),
+  );
 }
 const gap = (a: Matrix, b: Matrix): number => a.data.reduce((worst, v, i) => Math.max(worst, Math.abs(v - b.data[i]!)), 0);
-const identity = (n: number): Matrix => matrix(n, n, Float64Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)));
+const identity = (n: number): Matrix =>
+  matrix(
+    n,
+    n,
+    Float64Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
+  );
 
 describe("decompositions", () => {
-  it.each([[7, 4], [4, 7], [5, 5], [1, 3]])("QR of %i×%i: orthonormal Q, Q·R = A", (m, n) => {
+  it.each([
+    [7, 4],
+    [4, 7],
+    [5, 5],
+    [1, 3],
+  ])("QR of %i×%i: orthonormal Q, Q·R = A", (m, n) => {
     const a = sample(m, n);
     const { q, r } = qr(a);
     expect(gap(product(q, r), a)).toBeLessThan(1e-14 * 10);
     expect(gap(product(transposed(q), q), identity(Math.min(m, n)))).toBeLessThan(1e-14);
   });
-  it.each([[9, 5], [5, 9], [6, 6]])("SVD of %i×%i: orthonormal factors, U·S·Vᵀ = A, descending", (m, n) => {
+  it.each([
+    [9, 5],
+    [5, 9],
+    [6, 6],
+  ])("SVD of %i×%i: orthonormal factors, U·S·Vᵀ = A, descending", (m, n) => {
     const a = sample(m, n);
     const { u, s, vt } = jacobiSvd(a);
     const k = Math.min(m, n);
-    const us = matrix(m, k, u.data.map((x, i) => x * s[i % k]!));
+    const us = matrix(
+      m,
+      k,
+      u.data.map((x, i) => x * s[i % k]!),
+    );
     expect(gap(product(us, vt), a)).toBeLessThan(1e-13);
     expect(gap(product(transposed(u), u), identity(k))).toBeLessThan(1e-13);
     expect([...s]).toEqual([...s].sort((x, y) => y - x));
@@ -77,11 +106,29 @@ describe("decompositions", () => {
     const left = qr(sample(300, 6)).q;
     const right = qr(sample(260, 6)).q;
     const values = [9, 7, 5, 3, 2, 1];
-    const a = product(matrix(300, 6, left.data.map((x, i) => x * values[i % 6]!)), transposed(right));
+    const a = product(
+      matrix(
+        300,
+        6,
+        left.data.map((x, i) => x * values[i % 6]!),
+      ),
+      transposed(right),
+    );
     const { u, s, vt } = truncatedSvd(a, 3);
     [9, 7, 5].forEach((v, i) => expect(s[i]).toBeCloseTo(v, 10));
-    const us = matrix(300, 3, u.data.map((x, i) => x * s[i % 3]!));
-    const best = product(matrix(300, 3, columns(left, 3).data.map((x, i) => x * values[i % 3]!)), transposed(columns(right, 3)));
+    const us = matrix(
+      300,
+      3,
+      u.data.map((x, i) => x * s[i % 3]!),
+    );
+    const best = product(
+      matrix(
+        300,
+        3,
+        columns(left, 3).data.map((x, i) => x * values[i % 3]!),
+      ),
+      transposed(columns(right, 3)),
+    );
     expect(gap(product(us, vt), best)).toBeLessThan(1e-10);
   });
 });

@@ -43,15 +43,24 @@ function fill({ shape, init }: ParameterSpec, generator: TorchGenerator): Tensor
 /** What torch's own layer constructors put into A, B and the bias. PEFT builds them first and initialises them afterwards, so the draws count for the seed either way. */
 function drawAsLayers(specs: { readonly [name: string]: ParameterSpec }, layer: LayerSpec, generator: TorchGenerator): Params {
   const { A, B, bias } = specs as { A: ParameterSpec; B: ParameterSpec; bias?: ParameterSpec };
-  const draw = ({ shape }: ParameterSpec): Tensor => tensor(layer.kind === "embedding" ? torchNormal(generator, sizeOf(shape)) : torchKaimingUniform(generator, shape), { shape });
+  const draw = ({ shape }: ParameterSpec): Tensor =>
+    tensor(layer.kind === "embedding" ? torchNormal(generator, sizeOf(shape)) : torchKaimingUniform(generator, shape), { shape });
   const bound = 1 / Math.sqrt(sizeOf(B.shape.slice(1)));
-  return { A: draw(A), B: draw(B), ...(bias && { bias: tensor(torchUniform(generator, sizeOf(bias.shape), -bound, bound), { shape: bias.shape }) }) };
+  return {
+    A: draw(A),
+    B: draw(B),
+    ...(bias && { bias: tensor(torchUniform(generator, sizeOf(bias.shape), -bound, bound), { shape: bias.shape }) }),
+  };
 }
 
 /** The rows of `m` from `first` in steps of 2. */
 function everySecondRow(m: Matrix, first: number): Matrix {
   const rows = Math.floor((m.rows - first + 1) / 2);
-  return matrix(rows, m.cols, Float64Array.from({ length: rows * m.cols }, (_, i) => m.data[(first + 2 * Math.floor(i / m.cols)) * m.cols + (i % m.cols)]!));
+  return matrix(
+    rows,
+    m.cols,
+    Float64Array.from({ length: rows * m.cols }, (_, i) => m.data[(first + 2 * Math.floor(i / m.cols)) * m.cols + (i % m.cols)]!),
+  );
 }
 
 /** A and B from interleaved rows of one orthogonal matrix, so that B·A = 0. @see peft `orthogonal_init` */
@@ -59,7 +68,12 @@ function orthogonal(r: number, inputs: number, out: number, generator: TorchGene
   if (r % 2 !== 0) throw new ConfigError(`the orthogonal initialisation needs an even rank, got r = ${r}`);
   const normal = (rows: number, cols: number): Matrix => matrix(rows, cols, torchNormal(generator, rows * cols));
   const { q } = qr(normal(r, r));
-  const tenth = (m: Matrix): Matrix => matrix(m.rows, m.cols, m.data.map((x) => x / 10));
+  const tenth = (m: Matrix): Matrix =>
+    matrix(
+      m.rows,
+      m.cols,
+      m.data.map((x) => x / 10),
+    );
   const A = tenth(transposed(product(normal(inputs, r / 2), everySecondRow(q, 0))));
   const B = tenth(product(transposed(normal(r / 2, out)), everySecondRow(q, 1)));
   return { A: toTensor(A), B: toTensor(B) };
@@ -70,8 +84,20 @@ function pissa(w: Matrix, r: number, s: number): Params {
   const { u, s: values, vt } = truncatedSvd(w, r);
   const root = values.map((v) => Math.sqrt(v / s));
   return {
-    A: toTensor(matrix(vt.rows, vt.cols, vt.data.map((x, i) => x * root[Math.floor(i / vt.cols)]!))),
-    B: toTensor(matrix(u.rows, u.cols, u.data.map((x, i) => x * root[i % u.cols]!))),
+    A: toTensor(
+      matrix(
+        vt.rows,
+        vt.cols,
+        vt.data.map((x, i) => x * root[Math.floor(i / vt.cols)]!),
+      ),
+    ),
+    B: toTensor(
+      matrix(
+        u.rows,
+        u.cols,
+        u.data.map((x, i) => x * root[i % u.cols]!),
+      ),
+    ),
   };
 }
 
@@ -100,23 +126,39 @@ const NEEDS_DATA = new Set(["corda", "lora_ga", "loftq", "mica"]);
  * @param weight the base weight; needed by PiSSA and OLoRA, which also return the weight that takes its place
  * @throws CapabilityError for initialisations that need data
  */
-export async function initLora(config: LoraConfigFields, layer: LayerSpec, generator: TorchGenerator, weight?: Tensor): Promise<Initialised> {
+export async function initLora(
+  config: LoraConfigFields,
+  layer: LayerSpec,
+  generator: TorchGenerator,
+  weight?: Tensor,
+): Promise<Initialised> {
   const name = config.initLoraWeights;
   const specs = LORA.parameters(config, layer);
-  if (typeof name === "string" && NEEDS_DATA.has(name)) throw new CapabilityError(`init_lora_weights "${name}" needs recorded activations or gradients, which weft does not collect`, { hint: "use true, gaussian, orthogonal, pissa or olora" });
+  if (typeof name === "string" && NEEDS_DATA.has(name))
+    throw new CapabilityError(`init_lora_weights "${name}" needs recorded activations or gradients, which weft does not collect`, {
+      hint: "use true, gaussian, orthogonal, pissa or olora",
+    });
   const built = drawAsLayers(specs, layer, generator);
   const result = await initialise(config, layer, generator, weight, specs, built);
   return config.useDora ? withMagnitude(result, config, layer, weight) : result;
 }
 
-async function initialise(config: LoraConfigFields, layer: LayerSpec, generator: TorchGenerator, weight: Tensor | undefined, specs: { readonly [name: string]: ParameterSpec }, built: Params): Promise<Initialised> {
+async function initialise(
+  config: LoraConfigFields,
+  layer: LayerSpec,
+  generator: TorchGenerator,
+  weight: Tensor | undefined,
+  specs: { readonly [name: string]: ParameterSpec },
+  built: Params,
+): Promise<Initialised> {
   const name = config.initLoraWeights;
   if (name === false) return { params: built };
   if (name === true || name === "gaussian" || name === "eva") {
     const { magnitude: _, ...own } = specs;
     return { params: Object.fromEntries(Object.entries(own).map(([key, spec]) => [key, fill(spec, generator)])) };
   }
-  if (isConv(layer) || layer.kind === "embedding" || layer.kind === "parameter") throw new ConfigError(`init_lora_weights "${name}" is for linear layers, got ${layer.kind}`);
+  if (isConv(layer) || layer.kind === "embedding" || layer.kind === "parameter")
+    throw new ConfigError(`init_lora_weights "${name}" is for linear layers, got ${layer.kind}`);
   const { in: inputs, out } = featuresOf(layer);
   if (name === "orthogonal") return { params: { ...built, ...orthogonal(config.r, inputs, out, generator) } };
   if (!weight) throw new ConfigError(`init_lora_weights "${name}" decomposes the base weight, but none was given`);

@@ -28,7 +28,11 @@ export function product(a: Matrix, b: Matrix): Matrix {
 
 /** The first `count` columns. */
 export function columns(m: Matrix, count: number): Matrix {
-  return { rows: m.rows, cols: count, data: Float64Array.from({ length: m.rows * count }, (_, i) => m.data[Math.floor(i / count) * m.cols + (i % count)]!) };
+  return {
+    rows: m.rows,
+    cols: count,
+    data: Float64Array.from({ length: m.rows * count }, (_, i) => m.data[Math.floor(i / count) * m.cols + (i % count)]!),
+  };
 }
 
 /**
@@ -140,12 +144,20 @@ const FULL_SVD_LIMIT = 192;
  */
 export function truncatedSvd(a: Matrix, rank: number): Svd {
   const wanted = Math.min(rank, a.rows, a.cols);
-  const cut = ({ u, s, vt }: Svd): Svd => ({ u: columns(u, wanted), s: s.slice(0, wanted), vt: matrix(wanted, vt.cols, vt.data.slice(0, wanted * vt.cols)) });
+  const cut = ({ u, s, vt }: Svd): Svd => ({
+    u: columns(u, wanted),
+    s: s.slice(0, wanted),
+    vt: matrix(wanted, vt.cols, vt.data.slice(0, wanted * vt.cols)),
+  });
   if (Math.min(a.rows, a.cols) <= FULL_SVD_LIMIT) return cut(jacobiSvd(a));
   const at = transposed(a);
   const width = Math.min(wanted + Math.max(16, wanted), a.rows, a.cols);
   let seed = 1;
-  const start = matrix(a.cols, width, Float64Array.from({ length: a.cols * width }, () => (seed = (seed * 48271) % 2147483647) / 2147483647 - 0.5));
+  const start = matrix(
+    a.cols,
+    width,
+    Float64Array.from({ length: a.cols * width }, () => (seed = (seed * 48271) % 2147483647) / 2147483647 - 0.5),
+  );
   let { q } = qr(product(a, start));
   let before = new Float64Array(wanted);
   for (let round = 0; round < 200; round++) {

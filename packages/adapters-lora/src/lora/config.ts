@@ -1,4 +1,17 @@
-import { boolean, dropout, type FieldTable, finite, integer, MAX_RANK, oneOf, opaque, pattern, readFields, stringList, stringOrList } from "@weft/tensor-core";
+import {
+  boolean,
+  dropout,
+  type FieldTable,
+  finite,
+  integer,
+  MAX_RANK,
+  oneOf,
+  opaque,
+  pattern,
+  readFields,
+  stringList,
+  stringOrList,
+} from "@weft/tensor-core";
 
 /** PEFT 0.21.2's `LoraConfig` fields and defaults. @see peft `tuners/lora/config.py` */
 export const LORA_FIELDS: FieldTable = {
@@ -11,8 +24,16 @@ export const LORA_FIELDS: FieldTable = {
   bias: oneOf("none", ["none", "all", "lora_only"]),
   use_rslora: boolean(false),
   modules_to_save: stringList(),
-  init_lora_weights: { fallback: true, check: (v) => typeof v === "boolean" || (typeof v === "string" && INITS.test(v)), expected: "true, false or the name of an initialisation" },
-  layers_to_transform: { fallback: null, check: (v) => v === null || Number.isInteger(v) || (Array.isArray(v) && v.every(Number.isInteger)), expected: "an integer or a list of integers" },
+  init_lora_weights: {
+    fallback: true,
+    check: (v) => typeof v === "boolean" || (typeof v === "string" && INITS.test(v)),
+    expected: "true, false or the name of an initialisation",
+  },
+  layers_to_transform: {
+    fallback: null,
+    check: (v) => v === null || Number.isInteger(v) || (Array.isArray(v) && v.every(Number.isInteger)),
+    expected: "an integer or a list of integers",
+  },
   layers_pattern: stringOrList(),
   rank_pattern: pattern(1, MAX_RANK, true),
   alpha_pattern: pattern(-Number.MAX_VALUE, Number.MAX_VALUE, false),

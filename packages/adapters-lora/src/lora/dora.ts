@@ -1,4 +1,22 @@
-import { type AdapterContext, add, type BaseLayer, biasLike, cast, div, featuresOf, forwardBase, isConv, type LayerSpec, mul, norm, type Params, reshape, stopGradient, sub, type Tensor } from "@weft/tensor-core";
+import {
+  type AdapterContext,
+  add,
+  type BaseLayer,
+  biasLike,
+  cast,
+  div,
+  featuresOf,
+  forwardBase,
+  isConv,
+  type LayerSpec,
+  mul,
+  norm,
+  type Params,
+  reshape,
+  stopGradient,
+  sub,
+  type Tensor,
+} from "@weft/tensor-core";
 import type { LoraConfigFields } from "./config.js";
 
 /** Shape of the magnitude: one entry per output feature ([1, out, 1, …] for convolutions); per dimension for an embedding. */
@@ -31,7 +49,10 @@ function factor(weight: Tensor, delta: Tensor, magnitude: Tensor, layer: LayerSp
 /** W' = (m / ‖W₀ + Δ‖) ⊙ (W + Δ), with W₀ the weight before any adapter was merged. */
 export function doraTransform(weight: Tensor, delta: Tensor, params: Params, layer: LayerSpec, unmerged: Tensor): Tensor {
   const f = factor(unmerged, delta, params.magnitude!, layer);
-  const spread = reshape(f, layer.shape.map((_, i) => (i === magnitudeAxis(layer) ? -1 : 1)));
+  const spread = reshape(
+    f,
+    layer.shape.map((_, i) => (i === magnitudeAxis(layer) ? -1 : 1)),
+  );
   return mul(spread, add(cast(weight, "f32"), cast(delta, "f32")));
 }
 
@@ -39,7 +60,15 @@ export function doraTransform(weight: Tensor, delta: Tensor, params: Params, lay
  * y + (m/n - 1)·(y - bias) + (m/n)·s·BAx; for embeddings (m/n)·y + (m/n)·s·BAx. With dropout the base part comes from the dropped input.
  * @param low the low-rank result s·B(A(x)) of the dropped input
  */
-export function doraForward(x: Tensor, base: BaseLayer, low: Tensor, delta: Tensor, params: Params, { layer }: AdapterContext<LoraConfigFields>, dropped: Tensor): Tensor {
+export function doraForward(
+  x: Tensor,
+  base: BaseLayer,
+  low: Tensor,
+  delta: Tensor,
+  params: Params,
+  { layer }: AdapterContext<LoraConfigFields>,
+  dropped: Tensor,
+): Tensor {
   const f = factor(base.weight, delta, params.magnitude!, layer);
   const spread = isConv(layer) ? biasLike(layer, f) : f;
   const y = forwardBase(layer, base, x);

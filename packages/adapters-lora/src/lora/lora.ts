@@ -40,8 +40,10 @@ function parameters(config: LoraConfigFields, layer: LayerSpec): { readonly [nam
   const { in: inputs, out } = featuresOf(layer);
   const { r } = config;
   const groups = layer.conv?.groups ?? 1;
-  if (r % groups !== 0) throw new ConfigError(`LoRA on a convolution with ${groups} groups needs a rank that ${groups} divides, got r = ${r}`);
-  if (config.loraBias && (layer.kind === "embedding" || layer.kind === "parameter")) throw new ConfigError(`lora_bias is not defined for a layer of kind ${layer.kind}`);
+  if (r % groups !== 0)
+    throw new ConfigError(`LoRA on a convolution with ${groups} groups needs a rank that ${groups} divides, got r = ${r}`);
+  if (config.loraBias && (layer.kind === "embedding" || layer.kind === "parameter"))
+    throw new ConfigError(`lora_bias is not defined for a layer of kind ${layer.kind}`);
   if (config.useDora && layer.kind === "parameter") throw new ConfigError("use_dora is not defined for target_parameters");
   const spec = (shape: number[], kind: ParameterSpec["init"]): ParameterSpec => ({ shape, init: kind, trainable: true });
   const kernel = isConv(layer) ? layer.shape.slice(2) : [];
@@ -70,7 +72,10 @@ function delta({ A, B }: Params, context: Context): Tensor {
     return scaled(layer.transposed ? swapLast(product) : product);
   }
   if (isConv(layer)) {
-    if ((layer.conv?.groups ?? 1) > 1) throw new CapabilityError("LoRA on a grouped convolution has no ΔW of the weight's shape: A reads all channels", { hint: "keep the adapter unmerged" });
+    if ((layer.conv?.groups ?? 1) > 1)
+      throw new CapabilityError("LoRA on a grouped convolution has no ΔW of the weight's shape: A reads all channels", {
+        hint: "keep the adapter unmerged",
+      });
     const [out, r] = [b.shape[0]!, a.shape[0]!];
     return scaled(reshape(matmul(reshape(b, [out, r]), reshape(a, [r, -1])), layer.shape));
   }
@@ -90,11 +95,15 @@ function lowRank(x: Tensor, { A, B, bias }: Params, context: Context): Tensor {
 
 function forward(x: Tensor, base: BaseLayer, params: Params, context: Context, dropout?: (x: Tensor) => Tensor): Tensor {
   const { layer } = context;
-  if (layer.kind === "parameter") throw new CapabilityError("an adapter on a raw parameter changes the weight; its module has no forward of its own here", { hint: "compute with mergeWeight(LORA, weight, params, context)" });
+  if (layer.kind === "parameter")
+    throw new CapabilityError("an adapter on a raw parameter changes the weight; its module has no forward of its own here", {
+      hint: "compute with mergeWeight(LORA, weight, params, context)",
+    });
   // PEFT applies no dropout to embeddings.
   const dropped = dropout && layer.kind !== "embedding" ? dropout(x) : x;
   if (params.magnitude) return doraForward(x, base, lowRank(dropped, params, context), delta(params, context), params, context, dropped);
-  if (layer.kind === "linear" && !layer.transposed && !base.forward && dropped === x && !params.bias) return loraLinear(x, base.weight, params.A!, params.B!, scaleOf(context), base.bias);
+  if (layer.kind === "linear" && !layer.transposed && !base.forward && dropped === x && !params.bias)
+    return loraLinear(x, base.weight, params.A!, params.B!, scaleOf(context), base.bias);
   const y = forwardBase(layer, base, x);
   return cast(add(y, lowRank(dropped, params, context)), y.dtype);
 }
@@ -123,7 +132,12 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
     if (params.magnitude || isConv(layer) || isExperts(layer)) return undefined;
     const rounded = rounding === "twice" ? weight.dtype : params.B!.dtype;
     if (rounding === "twice" && params.B!.dtype !== "f32" && params.B!.dtype !== weight.dtype) return undefined;
-    return mergeLowRank(weight, params.A!, params.B!, { scale: scaleOf(context), dtype, deltaDtype: rounded, transposed: layer.kind === "embedding" || (layer.transposed ?? false) });
+    return mergeLowRank(weight, params.A!, params.B!, {
+      scale: scaleOf(context),
+      dtype,
+      deltaDtype: rounded,
+      transposed: layer.kind === "embedding" || (layer.transposed ?? false),
+    });
   },
   biasDelta: ({ bias }, context) => bias && mul(cast(bias, "f32"), scaleOf(context)),
   forward,

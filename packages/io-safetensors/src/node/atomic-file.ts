@@ -83,7 +83,7 @@ export class AtomicFile {
 
 /** Writes all of `bytes`, however many calls it takes. @throws IoError kinds `disk-full`, `io` */
 export function writeAll(fd: number, bytes: Uint8Array, offset: number, file: string): void {
-  for (let done = 0; done < bytes.byteLength; ) {
+  for (let done = 0; done < bytes.byteLength;) {
     try {
       done += writeSync(fd, bytes, done, Math.min(bytes.byteLength - done, 64 << 20), offset + done);
     } catch (error) {

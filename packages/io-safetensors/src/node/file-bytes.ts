@@ -10,9 +10,20 @@ export function ioError(error: unknown, file: string, doing: string): IoError | 
   const code = (error as NodeJS.ErrnoException).code ?? "";
   const options = { file, cause: error };
   if (code === "ENOENT") return new FormatError(`${file}: there is no such file or folder`, { ...options, kind: "not-found" });
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS") return new FormatError(`${file}: no permission to ${doing}`, { ...options, kind: "no-permission" });
-  if (code === "ENOSPC" || code === "EDQUOT") return new IoError(`${file}: the disk is full`, { ...options, kind: "disk-full", hint: "free some space or write elsewhere with --out" });
-  if (code === "EFBIG") return new IoError(`${file}: the file would exceed the largest size allowed here`, { ...options, kind: "disk-full", hint: "write smaller shards, or raise the limit on file sizes" });
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS")
+    return new FormatError(`${file}: no permission to ${doing}`, { ...options, kind: "no-permission" });
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new IoError(`${file}: the disk is full`, {
+      ...options,
+      kind: "disk-full",
+      hint: "free some space or write elsewhere with --out",
+    });
+  if (code === "EFBIG")
+    return new IoError(`${file}: the file would exceed the largest size allowed here`, {
+      ...options,
+      kind: "disk-full",
+      hint: "write smaller shards, or raise the limit on file sizes",
+    });
   return new IoError(`${file}: cannot ${doing}: ${(error as Error).message}`, { ...options, kind: "io" });
 }
 
@@ -37,14 +48,19 @@ export function openFileBytes(path: string): FileBytes {
   }
   let open = true;
   const readInto = (target: Uint8Array, offset: number): void => {
-    for (let done = 0; done < target.byteLength; ) {
+    for (let done = 0; done < target.byteLength;) {
       let got: number;
       try {
         got = readSync(fd, target, done, Math.min(CHUNK, target.byteLength - done), offset + done);
       } catch (error) {
         throw ioError(error, path, "read");
       }
-      if (got === 0) throw new FormatError(`${path}: the file ends at byte ${offset + done}, ${target.byteLength - done} bytes early`, { kind: "data-truncated", file: path, byte: offset + done });
+      if (got === 0)
+        throw new FormatError(`${path}: the file ends at byte ${offset + done}, ${target.byteLength - done} bytes early`, {
+          kind: "data-truncated",
+          file: path,
+          byte: offset + done,
+        });
       done += got;
     }
   };

@@ -45,7 +45,11 @@ export class Journal {
     const text = existsSync(this.path) ? readFileSync(this.path, "utf8") : "";
     const [first, ...rest] = text.split("\n");
     if (first !== "" && first !== job) {
-      throw new ConfigError(`${folder} holds an unfinished job with other inputs or options`, { kind: "other-job", file: this.path, hint: "choose another folder, or pass --force to begin anew" });
+      throw new ConfigError(`${folder} holds an unfinished job with other inputs or options`, {
+        kind: "other-job",
+        file: this.path,
+        hint: "choose another folder, or pass --force to begin anew",
+      });
     }
     if (first === "") appendFileSync(this.path, `${job}\n`);
     for (const line of rest) {

@@ -8,7 +8,13 @@ import type { WeightSource } from "../weight-source.js";
 import { ioError, openFileBytes } from "./file-bytes.js";
 
 /** Files that a folder is opened by, in this order. */
-const CANDIDATES = ["model.safetensors.index.json", "model.safetensors", "adapter_model.safetensors", "diffusion_pytorch_model.safetensors.index.json", "diffusion_pytorch_model.safetensors"];
+const CANDIDATES = [
+  "model.safetensors.index.json",
+  "model.safetensors",
+  "adapter_model.safetensors",
+  "diffusion_pytorch_model.safetensors.index.json",
+  "diffusion_pytorch_model.safetensors",
+];
 
 /**
  * Opens a checkpoint or adapter: a safetensors file, an index, a folder that holds one of them, or what `openSafetensors` takes.
@@ -40,7 +46,15 @@ export function fileOf(folder: string): string {
   if (named) return named;
   const files = readdirSync(folder).filter((name) => name.endsWith(".safetensors") && !name.startsWith("."));
   if (files.length === 1) return join(folder, files[0]!);
-  if (files.length > 1) throw new FormatError(`${folder}: ${files.length} safetensors files, but no index (model.safetensors.index.json) that says what lies where`, { kind: "missing-index", file: join(folder, "model.safetensors.index.json"), hint: "fetch the index of the checkpoint, or name one file" });
+  if (files.length > 1)
+    throw new FormatError(
+      `${folder}: ${files.length} safetensors files, but no index (model.safetensors.index.json) that says what lies where`,
+      {
+        kind: "missing-index",
+        file: join(folder, "model.safetensors.index.json"),
+        hint: "fetch the index of the checkpoint, or name one file",
+      },
+    );
   for (const name of readdirSync(folder)) if (/\.(bin|pt|pth|ckpt)$/.test(name)) return join(folder, name);
   throw new FormatError(`${folder}: no safetensors file in this folder`, { kind: "not-found", file: folder });
 }
@@ -48,13 +62,18 @@ export function fileOf(folder: string): string {
 /** A shard beside its index. It may be a link, but only to a place inside the folder, or into the `blobs` of the same hub cache. */
 function shardPath(folder: string, shard: string): string {
   const path = join(folder, shard);
-  if (!existsSync(path)) throw new FormatError(`${path}: the index names this shard, but it is not there`, { kind: "missing-shard", file: path, hint: "the download is incomplete: fetch the missing shard" });
+  if (!existsSync(path))
+    throw new FormatError(`${path}: the index names this shard, but it is not there`, {
+      kind: "missing-shard",
+      file: path,
+      hint: "the download is incomplete: fetch the missing shard",
+    });
   const home = realpathSync(folder);
   const real = realpathSync(path);
   const outside = relative(home, real).split(sep)[0] === "..";
   const cache = dirname(dirname(home));
   const blob = basename(dirname(home)) === "snapshots" && dirname(real) === join(cache, "blobs");
-  if (outside && !blob) throw new FormatError(`${path}: the shard is a link that leads out of its folder`, { kind: "unsafe-path", file: path });
+  if (outside && !blob)
+    throw new FormatError(`${path}: the shard is a link that leads out of its folder`, { kind: "unsafe-path", file: path });
   return path;
 }
-

@@ -30,11 +30,19 @@ export async function writeSafetensorsFile(path: string, tensors: Iterable<Tenso
       let done = 0;
       for await (const piece of data instanceof Uint8Array ? [data] : data) {
         options.signal?.throwIfAborted();
-        if (done + piece.byteLength > bytes) throw new FormatError(`tensor ${JSON.stringify(name)}: its data is longer than ${bytes} bytes`, { kind: "size-mismatch", tensor: name });
+        if (done + piece.byteLength > bytes)
+          throw new FormatError(`tensor ${JSON.stringify(name)}: its data is longer than ${bytes} bytes`, {
+            kind: "size-mismatch",
+            tensor: name,
+          });
         file.writeAt(piece, offset + done);
         done += piece.byteLength;
       }
-      if (done !== bytes) throw new FormatError(`tensor ${JSON.stringify(name)}: its data is ${done} bytes, expected ${bytes}`, { kind: "size-mismatch", tensor: name });
+      if (done !== bytes)
+        throw new FormatError(`tensor ${JSON.stringify(name)}: its data is ${done} bytes, expected ${bytes}`, {
+          kind: "size-mismatch",
+          tensor: name,
+        });
     }
     await file.commit();
   } catch (error) {
@@ -53,7 +61,11 @@ export async function writeSafetensors(folder: string, tensors: Iterable<TensorD
     throw ioError(error, folder, "write");
   }
   removeStale(folder);
-  for (const [file, entries] of shards) await writeSafetensorsFile(join(folder, file), entries.map(({ name }) => list.get(name)!), options);
+  for (const [file, entries] of shards)
+    await writeSafetensorsFile(
+      join(folder, file),
+      entries.map(({ name }) => list.get(name)!),
+      options,
+    );
   if (shards.size > 1) await writeFileAtomic(join(folder, "model.safetensors.index.json"), indexText(shards));
 }
-

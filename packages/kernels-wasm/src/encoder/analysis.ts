@@ -28,7 +28,7 @@ export interface Analysis {
 const HEAVY = new Set(["exp", "log", "sin", "cos", "tanh", "erf", "pow", "mod"]);
 
 /** The instructions that one reads. */
-export function operandsOf(i: Instruction): number[] {
+function operandsOf(i: Instruction): number[] {
   if (i.op === "load" || i.op === "const" || i.op === "index") return [];
   if (i.op === "where") return [i.a, i.b, i.c];
   return "b" in i ? [i.a, i.b] : [i.a];
@@ -56,7 +56,10 @@ export function analyse(program: Program, uniform: (i: Instruction) => boolean, 
   const source = (at: number): number => (instructions[at] as { a: number }).a;
   const count = Math.max(0, ...full.map((o) => stage[outputs[o]!.value]! + 1), ...reduces.map((r) => stage[source(r)]! + 1));
 
-  const roots = (s: number): number[] => [...reduces.map(source).filter((a) => stage[a] === s), ...(s === count - 1 ? full.map((o) => outputs[o]!.value) : [])];
+  const roots = (s: number): number[] => [
+    ...reduces.map(source).filter((a) => stage[a] === s),
+    ...(s === count - 1 ? full.map((o) => outputs[o]!.value) : []),
+  ];
   const needed = (s: number, stop: ReadonlySet<number>): Set<number> => {
     const seen = new Set<number>();
     const visit = (v: number): void => {
@@ -73,7 +76,8 @@ export function analyse(program: Program, uniform: (i: Instruction) => boolean, 
     const everything = Array.from({ length: count }, (_, s) => needed(s, new Set()));
     for (let s = 1; s < count; s++) {
       const used = new Set(roots(s));
-      for (const v of everything[s]!) for (const a of operandsOf(instructions[v]!)) if (stage[a]! < stage[v]! || stage[v] === s) used.add(a);
+      for (const v of everything[s]!)
+        for (const a of operandsOf(instructions[v]!)) if (stage[a]! < stage[v]! || stage[v] === s) used.add(a);
       for (const v of used) if (everything[s]!.has(v) && stage[v]! < s && heavy[v] && everything[stage[v]!]!.has(v)) kept.add(v);
     }
   }

@@ -33,7 +33,11 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
   const values: Local[] = [];
   const results = new Map<number, Local>();
 
-  const word = (index: number): void => void w.get(ARGS).code.raw(0x28, 2).unsigned(index * 4);
+  const word = (index: number): void =>
+    void w
+      .get(ARGS)
+      .code.raw(0x28, 2)
+      .unsigned(index * 4);
   const op = (code: number): void => void w.code.raw(code);
   const addTo = (local: Local, make: () => void): void => {
     w.get(local);
@@ -49,7 +53,14 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
   const leaveIf = (code: number): void => void w.code.raw(code, 0x0d, 1);
 
   /** Splits `rest` along axes and adds each index times the operands' strides to their pointers. */
-  const addOffsets = (sizes: readonly number[], sizeWord: number, strideWord: (k: number) => number, pointers: readonly Local[], used: readonly number[], first?: () => void): void => {
+  const addOffsets = (
+    sizes: readonly number[],
+    sizeWord: number,
+    strideWord: (k: number) => number,
+    pointers: readonly Local[],
+    used: readonly number[],
+    first?: () => void,
+  ): void => {
     for (let axis = sizes.length - 1; axis >= 0; axis--) {
       w.get(rest);
       if (axis > 0) {
@@ -148,7 +159,15 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
   const sweepPass = (pass: Pass): void => {
     for (const v of pass.perRow) values[v] = readValue(v, 1, rowPointer);
     const accumulators = new Map(pass.reduces.map((r) => [r, begin(r)]));
-    const used = [...new Set([...pass.perElement.map((v) => instructions[v]!).filter((i) => i.op === "load" || i.op === "index").map(operandOf), ...pass.stores.map((o) => operands.length - outputs.length + o)])];
+    const used = [
+      ...new Set([
+        ...pass.perElement
+          .map((v) => instructions[v]!)
+          .filter((i) => i.op === "load" || i.op === "index")
+          .map(operandOf),
+        ...pass.stores.map((o) => operands.length - outputs.length + o),
+      ]),
+    ];
     const cached = pass.kept.length + pass.recalled.length > 0;
 
     const body = (width: number): void => {
@@ -231,23 +250,30 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
     word(0);
     w.set(size);
     w.get(ROW).set(rest);
-    addOffsets(rowSizes, 4, (k) => operandWord(loop, k) + 1, rowPointer, operands.map((_, k) => k), () => {
-      if (loop.block === 0) return;
-      // The last block may be shorter: size = min(block, inner - index·block).
-      word(0);
-      w.get(at);
-      word(1);
-      op(MUL);
-      op(SUB);
-      w.set(size);
-      w.get(size);
-      word(1);
-      w.get(size);
-      word(1);
-      op(LESS);
-      op(0x1b);
-      w.set(size);
-    });
+    addOffsets(
+      rowSizes,
+      4,
+      (k) => operandWord(loop, k) + 1,
+      rowPointer,
+      operands.map((_, k) => k),
+      () => {
+        if (loop.block === 0) return;
+        // The last block may be shorter: size = min(block, inner - index·block).
+        word(0);
+        w.get(at);
+        word(1);
+        op(MUL);
+        op(SUB);
+        w.set(size);
+        w.get(size);
+        word(1);
+        w.get(size);
+        word(1);
+        op(LESS);
+        op(0x1b);
+        w.set(size);
+      },
+    );
     for (const pass of analysis.passes) sweepPass(pass);
     for (const v of analysis.last) values[v] = readValue(v, 1, rowPointer);
     outputs.forEach((o, i) => {

@@ -27,7 +27,11 @@ export function decodeLanes<V, D>(l: Lanes<V, D>, raw: V, dtype: DType): V {
   const magnitude = l.binary("and", raw, l.i32((1 << small.sign) - 1));
   // Moving the exponent by a product is right for subnormals too; Inf and NaN then need all exponent bits.
   const scaled = l.binary("mul", l.shift("shl", magnitude, small.shift), l.f32(2 ** (127 - small.bias)));
-  const special = l.binary("and", l.binary("igt", magnitude, l.i32(small.maxFinite)), l.i32(small.overflow === small.nan ? 0x7fc00000 : 0x7f800000));
+  const special = l.binary(
+    "and",
+    l.binary("igt", magnitude, l.i32(small.maxFinite)),
+    l.i32(small.overflow === small.nan ? 0x7fc00000 : 0x7f800000),
+  );
   const sign = l.shift("shl", l.shift("shrU", raw, small.sign), 31);
   return l.binary("or", l.binary("or", scaled, special), sign);
 }

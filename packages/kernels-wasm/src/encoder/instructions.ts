@@ -8,8 +8,10 @@ type Computed = Exclude<Instruction, { op: "load" | "index" | "reduce" }>;
 /** Mask to the register form of bool. */
 const toBool = <V, D>(l: Lanes<V, D>, mask: V): V => l.shift("shrU", mask, 31);
 
-const isZero = <V, D>(l: Lanes<V, D>, a: V, dtype: DType): V => (isFloat(dtype) ? l.binary("eq", a, l.f32(0)) : l.binary("ieq", a, l.i32(0)));
-const isTrue = <V, D>(l: Lanes<V, D>, a: V, dtype: DType): V => (isFloat(dtype) ? l.binary("ne", a, l.f32(0)) : l.binary("ine", a, l.i32(0)));
+const isZero = <V, D>(l: Lanes<V, D>, a: V, dtype: DType): V =>
+  isFloat(dtype) ? l.binary("eq", a, l.f32(0)) : l.binary("ieq", a, l.i32(0));
+const isTrue = <V, D>(l: Lanes<V, D>, a: V, dtype: DType): V =>
+  isFloat(dtype) ? l.binary("ne", a, l.f32(0)) : l.binary("ine", a, l.i32(0));
 
 /** The value of one instruction from those of its operands, on any lanes. `dtypes` are those of the program's instructions. */
 export function computeLanes<V, D>(l: Lanes<V, D>, i: Computed, value: (index: number) => V, dtypes: readonly DType[]): V {
@@ -43,7 +45,14 @@ export function convert<V, D>(l: Lanes<V, D>, a: V, from: DType, to: DType): V {
   return to === "i8" ? l.shift("shrS", l.shift("shl", whole, 24), 24) : whole;
 }
 
-const SAME_UNARY: Partial<Record<string, UnaryLane>> = { neg: "neg", abs: "abs", sqrt: "sqrt", floor: "floor", ceil: "ceil", round: "nearest" };
+const SAME_UNARY: Partial<Record<string, UnaryLane>> = {
+  neg: "neg",
+  abs: "abs",
+  sqrt: "sqrt",
+  floor: "floor",
+  ceil: "ceil",
+  round: "nearest",
+};
 
 function floatUnary<V, D>(l: Lanes<V, D>, op: string, x: V): V {
   const same = SAME_UNARY[op];

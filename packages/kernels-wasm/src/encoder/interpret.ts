@@ -18,10 +18,16 @@ export function interpretLoop(loop: Loop, memory: ArrayBufferLike, args: Int32Ar
   const dtypes = instructions.map((i) => i.dtype);
   const view = new DataView(memory);
   const inputs = operands.length - outputs.length - indexAxes(program).length;
-  const operandOf = (i: Instruction): number => (i.op === "load" ? i.input : inputs + indexAxes(program).indexOf((i as { axis: number }).axis));
+  const operandOf = (i: Instruction): number =>
+    i.op === "load" ? i.input : inputs + indexAxes(program).indexOf((i as { axis: number }).axis);
   const values: Vector[] = [];
 
-  const offsets = (position: number, sizes: readonly number[], strides: (k: number) => readonly number[], base: readonly number[]): number[] => {
+  const offsets = (
+    position: number,
+    sizes: readonly number[],
+    strides: (k: number) => readonly number[],
+    base: readonly number[],
+  ): number[] => {
     const index = sizes.map(() => 0);
     for (let axis = sizes.length - 1; axis >= 0; axis--) {
       index[axis] = axis > 0 ? position % sizes[axis]! : position;
@@ -36,7 +42,8 @@ export function interpretLoop(loop: Loop, memory: ArrayBufferLike, args: Int32Ar
       const k = operandOf(i);
       const { dtype, innerStride } = operands[k]!;
       const raw = vector(innerStride === 0 ? 1 : n);
-      for (let e = 0; e < raw.i.length; e++) raw.i[e] = i.op === "index" ? pointers[k]! + e * innerStride : getBits(view, dtype, pointers[k]! + e * innerStride);
+      for (let e = 0; e < raw.i.length; e++)
+        raw.i[e] = i.op === "index" ? pointers[k]! + e * innerStride : getBits(view, dtype, pointers[k]! + e * innerStride);
       return i.op === "index" ? raw : decodeLanes(JS_LANES, raw, dtype);
     }
     return i.op === "reduce" ? values[v]! : computeLanes(JS_LANES, i, (a) => values[a]!, dtypes);

@@ -11,7 +11,12 @@ export function vector(length: number): Vector {
   return { f, i: new Int32Array(f.buffer) };
 }
 
-const apply = <A extends { length: number; [i: number]: number }>(out: A, a: ArrayLike<number>, b: ArrayLike<number>, f: (a: number, b: number) => number): void => {
+const apply = <A extends { length: number; [i: number]: number }>(
+  out: A,
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  f: (a: number, b: number) => number,
+): void => {
   const [stepA, stepB] = [a.length === 1 ? 0 : 1, b.length === 1 ? 0 : 1];
   for (let i = 0; i < out.length; i++) out[i] = f(a[i * stepA]!, b[i * stepB]!);
 };

@@ -21,7 +21,22 @@ export interface Lanes<V, D> {
 }
 
 export type UnaryLane = "abs" | "neg" | "sqrt" | "ceil" | "floor" | "nearest" | "iabs" | "ineg" | "not" | "truncate" | "convert";
-export type BinaryLane = "add" | "sub" | "mul" | "div" | "min" | "max" | "eq" | "ne" | "lt" | "gt" | "le" | IntegerLane | "and" | "or" | "xor";
+export type BinaryLane =
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "min"
+  | "max"
+  | "eq"
+  | "ne"
+  | "lt"
+  | "gt"
+  | "le"
+  | IntegerLane
+  | "and"
+  | "or"
+  | "xor";
 type IntegerLane = "iadd" | "isub" | "imul" | "imin" | "imax" | "ieq" | "ine" | "ilt" | "igt" | "ile";
 export type ShiftLane = "shl" | "shrS" | "shrU";
 
@@ -39,11 +54,16 @@ interface Op<F> {
   readonly js: F;
 }
 
-const op = <F>(code: number, kinds: "ff" | "fi" | "ii" | "if", js: F): Op<F> => ({ code, from: kinds[0] as Kind, to: kinds[1] as Kind, js });
+const op = <F>(code: number, kinds: "ff" | "fi" | "ii" | "if", js: F): Op<F> => ({
+  code,
+  from: kinds[0] as Kind,
+  to: kinds[1] as Kind,
+  js,
+});
 const mask = (test: boolean): number => (test ? -1 : 0);
 
 /** f64 to the nearest integer, ties to even. */
-export function nearestEven(x: number): number {
+function nearestEven(x: number): number {
   if (!(Math.abs(x) < 2 ** 52)) return x;
   const shift = x < 0 || Object.is(x, -0) ? -(2 ** 52) : 2 ** 52;
   const r = x + shift - shift;
@@ -102,7 +122,11 @@ export const SHIFT_LANES: Readonly<Record<ShiftLane, Op<F2>>> = {
   shrU: op<F2>(0xad, "ii", (a, by) => (a >>> by) | 0),
 };
 
-export const UNARY_64: Readonly<Record<"floor" | "trunc" | "nearest", Op<F1>>> = { floor: op<F1>(0x75, "ff", Math.floor), trunc: op<F1>(0x7a, "ff", Math.trunc), nearest: op<F1>(0x94, "ff", nearestEven) };
+export const UNARY_64: Readonly<Record<"floor" | "trunc" | "nearest", Op<F1>>> = {
+  floor: op<F1>(0x75, "ff", Math.floor),
+  trunc: op<F1>(0x7a, "ff", Math.trunc),
+  nearest: op<F1>(0x94, "ff", nearestEven),
+};
 
 export const BINARY_64: Readonly<Record<"add" | "sub" | "mul" | "div", Op<F2>>> = {
   add: op<F2>(0xf0, "ff", (a, b) => a + b),

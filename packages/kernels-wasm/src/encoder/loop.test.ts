@@ -1,4 +1,13 @@
-import { bytesPerElement, contiguousStrides, type DType, DTYPES, type Instruction, type Program, runProgram, sizeOf } from "@weft/tensor-core";
+import {
+  bytesPerElement,
+  contiguousStrides,
+  type DType,
+  DTYPES,
+  type Instruction,
+  type Program,
+  runProgram,
+  sizeOf,
+} from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
 import { emitLoop } from "./emit.js";
 import { interpretLoop } from "./interpret.js";
@@ -10,7 +19,12 @@ const BASE = 300 << 10;
 
 interface Case {
   readonly program: Program;
-  readonly inputs: readonly { readonly bytes: Uint8Array; readonly dtype: DType; readonly strides: readonly number[]; readonly offset: number }[];
+  readonly inputs: readonly {
+    readonly bytes: Uint8Array;
+    readonly dtype: DType;
+    readonly strides: readonly number[];
+    readonly offset: number;
+  }[];
   readonly outputs: readonly DType[];
 }
 
@@ -40,7 +54,8 @@ function runAll({ program, inputs, outputs }: Case): { emitted: Uint8Array[]; in
       return copy;
     });
   read();
-  const { run } = new WebAssembly.Instance(new WebAssembly.Module(emitLoop(loop)), { env: { memory, scratch: SCRATCH } }).exports as unknown as { run: (a: number, s: number, e: number) => void };
+  const { run } = new WebAssembly.Instance(new WebAssembly.Module(emitLoop(loop)), { env: { memory, scratch: SCRATCH } })
+    .exports as unknown as { run: (a: number, s: number, e: number) => void };
   const middle = loop.rows >> 1; // in two halves, as threads would
   run(argsAt, 0, middle);
   run(argsAt, middle, loop.rows);
@@ -64,8 +79,14 @@ function runAll({ program, inputs, outputs }: Case): { emitted: Uint8Array[]; in
 
 let seed = 1;
 const random = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647;
-const floats = (n: number, scale = 4): Uint8Array => new Uint8Array(Float32Array.from({ length: n }, () => (random() * 2 - 1) * scale).buffer);
-const input = (bytes: Uint8Array, dtype: DType, strides: readonly number[], offset = 0): Case["inputs"][number] => ({ bytes, dtype, strides, offset });
+const floats = (n: number, scale = 4): Uint8Array =>
+  new Uint8Array(Float32Array.from({ length: n }, () => (random() * 2 - 1) * scale).buffer);
+const input = (bytes: Uint8Array, dtype: DType, strides: readonly number[], offset = 0): Case["inputs"][number] => ({
+  bytes,
+  dtype,
+  strides,
+  offset,
+});
 const load = (at: number, dtype: DType = "f32"): Instruction => ({ op: "load", dtype, input: at });
 const asFloats = (b: Uint8Array): Float32Array => new Float32Array(b.buffer, b.byteOffset, b.length / 4);
 
@@ -82,8 +103,26 @@ describe("fused loops", () => {
   it.each([[[1]], [[3]], [[5]], [[65]], [[4096 * 3 + 7]], [[3, 5]], [[2, 3, 65]]])("elementwise chain over %j", (shape) => {
     const n = sizeOf(shape);
     const strides = contiguousStrides(shape);
-    const program: Program = { shape, reduced: 0, instructions: [load(0), load(1), { op: "mul", dtype: "f32", a: 0, b: 1 }, { op: "const", dtype: "f32", value: 0.5 }, { op: "add", dtype: "f32", a: 2, b: 3 }], outputs: [{ value: 4, perRow: false }, { value: 2, perRow: false }] };
-    const { emitted, interpreted, expected } = runAll({ program, inputs: [input(floats(n), "f32", strides), input(floats(n), "f32", strides)], outputs: ["f32", "f32"] });
+    const program: Program = {
+      shape,
+      reduced: 0,
+      instructions: [
+        load(0),
+        load(1),
+        { op: "mul", dtype: "f32", a: 0, b: 1 },
+        { op: "const", dtype: "f32", value: 0.5 },
+        { op: "add", dtype: "f32", a: 2, b: 3 },
+      ],
+      outputs: [
+        { value: 4, perRow: false },
+        { value: 2, perRow: false },
+      ],
+    };
+    const { emitted, interpreted, expected } = runAll({
+      program,
+      inputs: [input(floats(n), "f32", strides), input(floats(n), "f32", strides)],
+      outputs: ["f32", "f32"],
+    });
     expect(emitted).toEqual(expected);
     expect(interpreted).toEqual(expected);
   });
@@ -97,7 +136,9 @@ describe("fused loops", () => {
     ["three axes", [5, 7, 9], [9, 45, 1], 0],
   ] as const)("copies a view: %s", (_, shape, strides, offset) => {
     for (const dtype of DTYPES) {
-      const bytes = Uint8Array.from({ length: 37 * 41 * 2 * bytesPerElement(dtype) }, () => (dtype === "bool" ? (random() < 0.5 ? 0 : 1) : Math.floor(random() * 100)));
+      const bytes = Uint8Array.from({ length: 37 * 41 * 2 * bytesPerElement(dtype) }, () =>
+        dtype === "bool" ? (random() < 0.5 ? 0 : 1) : Math.floor(random() * 100),
+      );
       const program: Program = { shape, reduced: 0, instructions: [load(0, dtype)], outputs: [{ value: 0, perRow: false }] };
       const { emitted, interpreted, expected } = runAll({ program, inputs: [input(bytes, dtype, strides, offset)], outputs: [dtype] });
       expect(emitted, dtype).toEqual(expected);
@@ -107,16 +148,43 @@ describe("fused loops", () => {
 
   it.each([1, 3, 4, 65, 1000])("softmax over rows of %i: one program, three sweeps", (n) => {
     const shape = [5, n];
-    const instructions: Instruction[] = [load(0), { op: "reduce", dtype: "f32", how: "max", a: 0 }, { op: "sub", dtype: "f32", a: 0, b: 1 }, { op: "exp", dtype: "f32", a: 2 }, { op: "reduce", dtype: "f32", how: "sum", a: 3 }, { op: "div", dtype: "f32", a: 3, b: 4 }];
-    const { emitted, interpreted, expected } = runAll({ program: { shape, reduced: 1, instructions, outputs: [{ value: 5, perRow: false }, { value: 4, perRow: true }] }, inputs: [input(floats(5 * n), "f32", [n, 1])], outputs: ["f32", "f32"] });
+    const instructions: Instruction[] = [
+      load(0),
+      { op: "reduce", dtype: "f32", how: "max", a: 0 },
+      { op: "sub", dtype: "f32", a: 0, b: 1 },
+      { op: "exp", dtype: "f32", a: 2 },
+      { op: "reduce", dtype: "f32", how: "sum", a: 3 },
+      { op: "div", dtype: "f32", a: 3, b: 4 },
+    ];
+    const { emitted, interpreted, expected } = runAll({
+      program: {
+        shape,
+        reduced: 1,
+        instructions,
+        outputs: [
+          { value: 5, perRow: false },
+          { value: 4, perRow: true },
+        ],
+      },
+      inputs: [input(floats(5 * n), "f32", [n, 1])],
+      outputs: ["f32", "f32"],
+    });
     expect(emitted).toEqual(interpreted);
     emitted.forEach((e, i) => expectClose(e, expected[i]!, 5e-7));
   });
 
   it.each(["sum", "prod", "max", "min"] as const)("%s over two axes that do not join, of floats and integers", (how) => {
     for (const dtype of ["f32", "i32"] as const) {
-      const bytes = dtype === "f32" ? floats(4 * 3 * 20, 1.2) : new Uint8Array(Int32Array.from({ length: 240 }, () => Math.floor(random() * 7) - 3).buffer);
-      const program: Program = { shape: [4, 3, 5], reduced: 2, instructions: [load(0, dtype), { op: "reduce", dtype, how, a: 0 }], outputs: [{ value: 1, perRow: true }] };
+      const bytes =
+        dtype === "f32"
+          ? floats(4 * 3 * 20, 1.2)
+          : new Uint8Array(Int32Array.from({ length: 240 }, () => Math.floor(random() * 7) - 3).buffer);
+      const program: Program = {
+        shape: [4, 3, 5],
+        reduced: 2,
+        instructions: [load(0, dtype), { op: "reduce", dtype, how, a: 0 }],
+        outputs: [{ value: 1, perRow: true }],
+      };
       const { emitted, interpreted, expected } = runAll({ program, inputs: [input(bytes, dtype, [60, 20, 2])], outputs: [dtype] });
       expect(emitted).toEqual(interpreted);
       if (dtype === "i32") expect(emitted).toEqual(expected);
@@ -125,19 +193,55 @@ describe("fused loops", () => {
   });
 
   it("reads a value per row, a position, and joins a reduction with both", () => {
-    const instructions: Instruction[] = [load(0), load(1), { op: "index", dtype: "i32", axis: 1 }, { op: "cast", dtype: "f32", a: 2 }, { op: "index", dtype: "i32", axis: 0 }, { op: "cast", dtype: "f32", a: 4 }, { op: "mul", dtype: "f32", a: 0, b: 3 }, { op: "add", dtype: "f32", a: 6, b: 5 }, { op: "reduce", dtype: "f32", how: "sum", a: 7 }, { op: "add", dtype: "f32", a: 8, b: 1 }, { op: "sub", dtype: "f32", a: 0, b: 9 }];
-    const { emitted, interpreted, expected } = runAll({ program: { shape: [6, 13], reduced: 1, instructions, outputs: [{ value: 9, perRow: true }, { value: 10, perRow: false }] }, inputs: [input(floats(78), "f32", [13, 1]), input(floats(6), "f32", [1, 0])], outputs: ["f32", "f32"] });
+    const instructions: Instruction[] = [
+      load(0),
+      load(1),
+      { op: "index", dtype: "i32", axis: 1 },
+      { op: "cast", dtype: "f32", a: 2 },
+      { op: "index", dtype: "i32", axis: 0 },
+      { op: "cast", dtype: "f32", a: 4 },
+      { op: "mul", dtype: "f32", a: 0, b: 3 },
+      { op: "add", dtype: "f32", a: 6, b: 5 },
+      { op: "reduce", dtype: "f32", how: "sum", a: 7 },
+      { op: "add", dtype: "f32", a: 8, b: 1 },
+      { op: "sub", dtype: "f32", a: 0, b: 9 },
+    ];
+    const { emitted, interpreted, expected } = runAll({
+      program: {
+        shape: [6, 13],
+        reduced: 1,
+        instructions,
+        outputs: [
+          { value: 9, perRow: true },
+          { value: 10, perRow: false },
+        ],
+      },
+      inputs: [input(floats(78), "f32", [13, 1]), input(floats(6), "f32", [1, 0])],
+      outputs: ["f32", "f32"],
+    });
     expect(emitted).toEqual(interpreted);
     emitted.forEach((e, i) => expectClose(e, expected[i]!, 1e-6, 1e-5));
   });
 
   it("integer arithmetic, comparisons and choice", () => {
-    const ints = (n: number, low: number): Uint8Array => new Uint8Array(Int32Array.from({ length: n }, () => Math.floor(random() * 40) + low).buffer);
+    const ints = (n: number, low: number): Uint8Array =>
+      new Uint8Array(Int32Array.from({ length: n }, () => Math.floor(random() * 40) + low).buffer);
     const binary = ["add", "sub", "mul", "div", "mod", "max", "min", "eq", "ne", "lt", "le", "and", "or"] as const;
     for (const op of binary) {
       const bool = ["eq", "ne", "lt", "le", "and", "or"].includes(op);
-      const instructions: Instruction[] = [load(0, "i32"), load(1, "i32"), { op, dtype: bool ? "bool" : "i32", a: 0, b: 1 }, { op: "where", dtype: "i32", a: 2, b: 0, c: 1 }, { op: "not", dtype: "bool", a: 2 }, { op: "sign", dtype: "i32", a: 0 }];
-      const { emitted, interpreted, expected } = runAll({ program: { shape: [67], reduced: 0, instructions, outputs: [2, 3, 4, 5].map((value) => ({ value, perRow: false })) }, inputs: [input(ints(67, -20), "i32", [1]), input(ints(67, -5), "i32", [1])], outputs: [bool ? "bool" : "i32", "i32", "bool", "i32"] });
+      const instructions: Instruction[] = [
+        load(0, "i32"),
+        load(1, "i32"),
+        { op, dtype: bool ? "bool" : "i32", a: 0, b: 1 },
+        { op: "where", dtype: "i32", a: 2, b: 0, c: 1 },
+        { op: "not", dtype: "bool", a: 2 },
+        { op: "sign", dtype: "i32", a: 0 },
+      ];
+      const { emitted, interpreted, expected } = runAll({
+        program: { shape: [67], reduced: 0, instructions, outputs: [2, 3, 4, 5].map((value) => ({ value, perRow: false })) },
+        inputs: [input(ints(67, -20), "i32", [1]), input(ints(67, -5), "i32", [1])],
+        outputs: [bool ? "bool" : "i32", "i32", "bool", "i32"],
+      });
       expect(emitted, op).toEqual(expected);
       expect(interpreted, op).toEqual(expected);
     }
@@ -148,21 +252,43 @@ describe("conversions", () => {
   const small = { f16: 65536, bf16: 65536, f8e4m3: 256, f8e5m2: 256 } as const;
   it.each(["f16", "bf16", "f8e4m3", "f8e5m2"] as const)("every pattern of %s to f32 and back, bit for bit", (dtype) => {
     const count = small[dtype];
-    const bytes = count === 256 ? Uint8Array.from({ length: 256 }, (_, i) => i) : new Uint8Array(Uint16Array.from({ length: count }, (_, i) => i).buffer);
-    const program: Program = { shape: [count], reduced: 0, instructions: [load(0, dtype), { op: "cast", dtype: "f32", a: 0 }], outputs: [{ value: 1, perRow: false }, { value: 0, perRow: false }] };
+    const bytes =
+      count === 256
+        ? Uint8Array.from({ length: 256 }, (_, i) => i)
+        : new Uint8Array(Uint16Array.from({ length: count }, (_, i) => i).buffer);
+    const program: Program = {
+      shape: [count],
+      reduced: 0,
+      instructions: [load(0, dtype), { op: "cast", dtype: "f32", a: 0 }],
+      outputs: [
+        { value: 1, perRow: false },
+        { value: 0, perRow: false },
+      ],
+    };
     const { emitted, interpreted, expected } = runAll({ program, inputs: [input(bytes, dtype, [1])], outputs: ["f32", dtype] });
     for (const got of [emitted, interpreted]) {
       expectClose(got[0]!, expected[0]!, 0, 0);
       // The reference decodes to a JavaScript number, whose NaN has no sign; NaN patterns need only be NaN again.
-      const keep = (raw: Uint8Array): number[] => [...(count === 256 ? raw : new Uint16Array(raw.buffer, raw.byteOffset, count))].map((b, i) => (Number.isNaN(asFloats(expected[0]!)[i]!) ? b & ((count >> 1) - 1) : b));
+      const keep = (raw: Uint8Array): number[] =>
+        [...(count === 256 ? raw : new Uint16Array(raw.buffer, raw.byteOffset, count))].map((b, i) =>
+          Number.isNaN(asFloats(expected[0]!)[i]!) ? b & ((count >> 1) - 1) : b,
+        );
       expect(keep(got[1]!)).toEqual(keep(expected[1]!));
     }
   });
 
   it.each(["f16", "bf16", "f8e4m3", "f8e5m2"] as const)("f32 to %s rounds to nearest even: on, below and above every boundary", (dtype) => {
     const count = small[dtype];
-    const bytes = count === 256 ? Uint8Array.from({ length: 256 }, (_, i) => i) : new Uint8Array(Uint16Array.from({ length: count }, (_, i) => i).buffer);
-    const widen: Program = { shape: [count], reduced: 0, instructions: [load(0, dtype), { op: "cast", dtype: "f32", a: 0 }], outputs: [{ value: 1, perRow: false }] };
+    const bytes =
+      count === 256
+        ? Uint8Array.from({ length: 256 }, (_, i) => i)
+        : new Uint8Array(Uint16Array.from({ length: count }, (_, i) => i).buffer);
+    const widen: Program = {
+      shape: [count],
+      reduced: 0,
+      instructions: [load(0, dtype), { op: "cast", dtype: "f32", a: 0 }],
+      outputs: [{ value: 1, perRow: false }],
+    };
     const exact = asFloats(runAll({ program: widen, inputs: [input(bytes, dtype, [1])], outputs: ["f32"] }).expected[0]!);
     const finite = [...exact].filter(Number.isFinite).sort((a, b) => a - b);
     const bits = new Int32Array(1);
@@ -179,7 +305,11 @@ describe("conversions", () => {
       }
     });
     const program: Program = { shape: [probes.length], reduced: 0, instructions: [load(0)], outputs: [{ value: 0, perRow: false }] };
-    const { emitted, interpreted, expected } = runAll({ program, inputs: [input(new Uint8Array(Float32Array.from(probes).buffer), "f32", [1])], outputs: [dtype] });
+    const { emitted, interpreted, expected } = runAll({
+      program,
+      inputs: [input(new Uint8Array(Float32Array.from(probes).buffer), "f32", [1])],
+      outputs: [dtype],
+    });
     expect(emitted).toEqual(expected);
     expect(interpreted).toEqual(expected);
   });

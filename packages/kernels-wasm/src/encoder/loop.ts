@@ -39,7 +39,7 @@ export interface Loop {
 }
 
 /** Scratch memory of each thread. */
-export const SCRATCH_BYTES: number = 256 << 10;
+const SCRATCH_BYTES: number = 256 << 10;
 /** Elements per row of a space that is one long line: enough to hide the cost of a row, few enough to share out. */
 const LINE = 4096;
 /** Elements per row when something is read across its grain (a transpose): its cache lines stay until the next rows use them. */
@@ -56,7 +56,8 @@ function collapse(axes: readonly Axis[]): Axis[] {
   for (const axis of axes) {
     if (axis.size === 1) continue;
     const before = out[out.length - 1];
-    if (before?.strides.every((s, k) => s === axis.strides[k]! * axis.size)) out[out.length - 1] = { size: before.size * axis.size, strides: axis.strides };
+    if (before?.strides.every((s, k) => s === axis.strides[k]! * axis.size))
+      out[out.length - 1] = { size: before.size * axis.size, strides: axis.strides };
     else out.push(axis);
   }
   return out;
@@ -99,21 +100,43 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
     const innerStride = last.strides[k]!;
     const sweepStrides = sweep.map((a) => a.strides[k]!);
     const inner: Inner = innerStride === 0 ? "fixed" : innerStride === unit[k] ? "contiguous" : "strided";
-    return { dtype, inner, uniform: inner === "fixed" && sweepStrides.every((s) => s === 0), rowStrides: rowAxes.map((a) => a.strides[k]!), sweepStrides, innerStride };
+    return {
+      dtype,
+      inner,
+      uniform: inner === "fixed" && sweepStrides.every((s) => s === 0),
+      rowStrides: rowAxes.map((a) => a.strides[k]!),
+      sweepStrides,
+      innerStride,
+    };
   });
   const uniformAt = (k: number): boolean => operands[k]!.uniform;
   const counterOf = indexAxes(program);
-  const analysed = (keep: boolean): Analysis => analyse(program, (i) => (i.op === "load" ? uniformAt(i.input) : i.op === "index" && uniformAt(inputs.length + counterOf.indexOf(i.axis))), keep);
+  const analysed = (keep: boolean): Analysis =>
+    analyse(
+      program,
+      (i) => (i.op === "load" ? uniformAt(i.input) : i.op === "index" && uniformAt(inputs.length + counterOf.indexOf(i.axis))),
+      keep,
+    );
   let analysis = analysed(sweep.length === 0);
   if (analysis.kept.length * slotBytes(last.size) > SCRATCH_BYTES) analysis = analysed(false);
 
   const form = operands.map((o) => [o.dtype, o.inner, o.uniform]);
   const key = JSON.stringify([program.instructions, program.outputs, form, rowAxes.length, sweep.length, block > 0, analysis.kept]);
-  return { program, analysis, rows: rowAxes.reduce((n, a) => n * a.size, 1), rowSizes: rowAxes.map((a) => a.size), sweepSizes: sweep.map((a) => a.size), inner: last.size, block, operands, key };
+  return {
+    program,
+    analysis,
+    rows: rowAxes.reduce((n, a) => n * a.size, 1),
+    rowSizes: rowAxes.map((a) => a.size),
+    sweepSizes: sweep.map((a) => a.size),
+    inner: last.size,
+    block,
+    operands,
+    key,
+  };
 }
 
 /** Scratch bytes that one kept value takes: 16 for four elements, and 16 for each of a ragged end. */
-export function slotBytes(inner: number): number {
+function slotBytes(inner: number): number {
   return (inner >> 2) * 16 + (inner & 3) * 16;
 }
 
@@ -125,7 +148,14 @@ export function operandWord(loop: Pick<Loop, "rowSizes" | "sweepSizes">, k: numb
 
 /** The argument block, addresses (first word of each operand) left 0. Words 0–3: inner size, block, positions per sweep, slot bytes. */
 export function loopArguments(loop: Loop): Int32Array {
-  const words = [loop.inner, loop.block, loop.sweepSizes.reduce((a, b) => a * b, 1), slotBytes(loop.inner), ...loop.rowSizes, ...loop.sweepSizes];
+  const words = [
+    loop.inner,
+    loop.block,
+    loop.sweepSizes.reduce((a, b) => a * b, 1),
+    slotBytes(loop.inner),
+    ...loop.rowSizes,
+    ...loop.sweepSizes,
+  ];
   for (const o of loop.operands) words.push(0, ...o.rowStrides, ...o.sweepStrides, o.innerStride);
   return Int32Array.from(words);
 }

@@ -64,8 +64,13 @@ describe("functions on lanes, in units in the last place", () => {
     expect([...tanh(L, lanes([Infinity, -Infinity, NaN])).f]).toEqual([1, -1, NaN]);
     expect([...erf(L, lanes([Infinity, -Infinity, NaN])).f]).toEqual([1, -1, NaN]);
     for (const y of [0, 1, 2, 3, -1, -2, 0.5, -0.5, NaN]) {
-      for (const v of values) expect(pow(L, lanes([v]), lanes([y])).f[0], `pow(${v}, ${y})`).toBe(y === 0 || v === 1 ? 1 : Math.fround(Math.pow(v, y)));
+      for (const v of values)
+        expect(pow(L, lanes([v]), lanes([y])).f[0], `pow(${v}, ${y})`).toBe(y === 0 || v === 1 ? 1 : Math.fround(Math.pow(v, y)));
     }
-    expect([pow(L, lanes([0.5]), lanes([Infinity])).f[0], pow(L, lanes([2]), lanes([-Infinity])).f[0], pow(L, lanes([-1]), lanes([Infinity])).f[0]]).toEqual([0, 0, 1]);
+    expect([
+      pow(L, lanes([0.5]), lanes([Infinity])).f[0],
+      pow(L, lanes([2]), lanes([-Infinity])).f[0],
+      pow(L, lanes([-1]), lanes([Infinity])).f[0],
+    ]).toEqual([0, 0, 1]);
   });
 });

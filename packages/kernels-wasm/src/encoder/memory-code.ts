@@ -21,7 +21,10 @@ export function loadRaw(w: WasmLanes, dtype: DType, inner: Inner, width: number,
     w.get(pointer);
     if (size === 4) w.simd(0x00, 0, 0);
     else if (size === 2) w.simd(0x04, 0, 0);
-    else w.simd(0x5c, 0, 0).simd(dtype === "i8" ? 0x87 : 0x89).simd(dtype === "i8" ? 0xa7 : 0xa9);
+    else
+      w.simd(0x5c, 0, 0)
+        .simd(dtype === "i8" ? 0x87 : 0x89)
+        .simd(dtype === "i8" ? 0xa7 : 0xa9);
     return w.keep();
   }
   const at = w.local(I32);

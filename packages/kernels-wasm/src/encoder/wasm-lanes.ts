@@ -41,7 +41,10 @@ export class WasmLanes implements Lanes<Local, Pair> {
   }
 
   simd(opcode: number, ...immediates: number[]): this {
-    this.code.raw(0xfd).unsigned(opcode).raw(...immediates);
+    this.code
+      .raw(0xfd)
+      .unsigned(opcode)
+      .raw(...immediates);
     return this;
   }
 
@@ -51,7 +54,9 @@ export class WasmLanes implements Lanes<Local, Pair> {
   }
 
   shuffle(a: Local, b: Local, lanes: readonly number[]): Local {
-    this.get(a).get(b).simd(0x0d, ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte)));
+    this.get(a)
+      .get(b)
+      .simd(0x0d, ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte)));
     return this.keep();
   }
 
@@ -60,7 +65,10 @@ export class WasmLanes implements Lanes<Local, Pair> {
     let local = this.constants.get(key);
     if (local === undefined) {
       local = this.local(V128);
-      this.prologue.raw(0xfd, 0x0c, ...bytes).raw(0x21).unsigned(local);
+      this.prologue
+        .raw(0xfd, 0x0c, ...bytes)
+        .raw(0x21)
+        .unsigned(local);
       this.constants.set(key, local);
     }
     return local;

@@ -43,7 +43,10 @@ export function wasmModule(locals: readonly (readonly [count: number, type: numb
   const module = new Writer().raw(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
   const section = (id: number, content: Writer): void => void module.raw(id).sized(content);
   section(1, new Writer().raw(1, 0x60, 3, I32, I32, I32, 0));
-  section(2, new Writer().raw(2).text("env").text("memory").raw(2, 3).unsigned(1).unsigned(65536).text("env").text("scratch").raw(3, I32, 0));
+  section(
+    2,
+    new Writer().raw(2).text("env").text("memory").raw(2, 3).unsigned(1).unsigned(65536).text("env").text("scratch").raw(3, I32, 0),
+  );
   section(3, new Writer().raw(1, 0));
   section(7, new Writer().raw(1).text("run").raw(0, 0));
   const body = new Writer().unsigned(locals.length);

@@ -33,7 +33,15 @@ export function lowerConv({ attrs, inputs, outputs }: Step & { readonly kind: "o
   const tile = Math.max(8, Math.min(positions, Math.floor(PATCH_BYTES / (4 * Math.max(1, depth)))));
   const patches = temporary(context, [depth, tile], "f32");
   const low = (attrs.padding as readonly (readonly number[])[]).map((p) => p[0]!);
-  const geometry = [triple(inSize, 1), triple(kernel, 1), triple(space, 1), triple(attrs.stride as number[], 1), triple(attrs.dilation as number[], 1), triple(attrs.inputDilation as number[], 1), triple(low, 0)].flat();
+  const geometry = [
+    triple(inSize, 1),
+    triple(kernel, 1),
+    triple(space, 1),
+    triple(attrs.stride as number[], 1),
+    triple(attrs.dilation as number[], 1),
+    triple(attrs.inputDilation as number[], 1),
+    triple(low, 0),
+  ].flat();
   const { pool } = context;
   const each = outChannels / groups;
   for (let first = 0; first < positions; first += tile) {
@@ -44,7 +52,12 @@ export function lowerConv({ attrs, inputs, outputs }: Step & { readonly kind: "o
       for (let g = 0; g < groups; g++) {
         const from: Place = { ...image, offset: image.offset + (n * channels + g * perGroup) * sizeOf(inSize) };
         const filters: Place = { ...weight, shape: [each, depth], strides: [depth, 1], offset: weight.offset + g * each * depth };
-        const to: Place = { ...result, shape: [each, count], strides: [positions, 1], offset: result.offset + (n * outChannels + g * each) * positions + first };
+        const to: Place = {
+          ...result,
+          shape: [each, count],
+          strides: [positions, 1],
+          offset: result.offset + (n * outChannels + g * each) * positions + first,
+        };
         runs.push((addresses) => {
           args.set(0, placeOf(from, addresses));
           pool.run("im2col", args.address, depth, depth * count < 1 << 15);

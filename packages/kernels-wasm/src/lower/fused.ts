@@ -11,20 +11,33 @@ const SMALL = 1 << 17;
 
 /** A fused program as a kernel that is compiled for it. */
 export function lowerFused(step: Step & { readonly kind: "fused" }, context: LowerContext): Run {
-  const outputs = contiguousOutputs(step.program, step.outputs.map((o) => o.dtype));
+  const outputs = contiguousOutputs(
+    step.program,
+    step.outputs.map((o) => o.dtype),
+  );
   return runLoop(planLoop(step.program, step.inputs, outputs), step.inputs, step.outputs, context);
 }
 
 /** A copy between views with any strides, converting between dtypes; the two have one shape. */
 export function lowerCopy(from: Place, to: Place, context: LowerContext): Run {
   const { shape } = from;
-  const program = { shape, reduced: 0, instructions: [{ op: "load", dtype: from.dtype, input: 0 }], outputs: [{ value: 0, perRow: false }] } as const;
+  const program = {
+    shape,
+    reduced: 0,
+    instructions: [{ op: "load", dtype: from.dtype, input: 0 }],
+    outputs: [{ value: 0, perRow: false }],
+  } as const;
   return runLoop(planLoop(program, [from], [to] satisfies Access[]), [from], [to], context);
 }
 
 /** One value everywhere in a view. */
 export function lowerFill(value: number, to: Place, context: LowerContext): Run {
-  const program = { shape: to.shape, reduced: 0, instructions: [{ op: "const", dtype: to.dtype, value }], outputs: [{ value: 0, perRow: false }] } as const;
+  const program = {
+    shape: to.shape,
+    reduced: 0,
+    instructions: [{ op: "const", dtype: to.dtype, value }],
+    outputs: [{ value: 0, perRow: false }],
+  } as const;
   return runLoop(planLoop(program, [], [to] satisfies Access[]), [], [to], context);
 }
 

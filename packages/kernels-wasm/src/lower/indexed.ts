@@ -26,7 +26,11 @@ function checkIndices(op: string, args: ArgumentBlock, n: number, { memory }: Lo
   throw new ShapeError(`${op}: index ${memory.words[at]} is outside an axis of ${n} elements`);
 }
 
-const around = (shape: readonly number[], axis: number): [number, number, number] => [sizeOf(shape.slice(0, axis)), shape[axis]!, sizeOf(shape.slice(axis + 1))];
+const around = (shape: readonly number[], axis: number): [number, number, number] => [
+  sizeOf(shape.slice(0, axis)),
+  shape[axis]!,
+  sizeOf(shape.slice(axis + 1)),
+];
 
 /** Rows of any dtype, copied as bytes. */
 export function lowerGather({ attrs, inputs, outputs }: OpStep, context: LowerContext): Run {

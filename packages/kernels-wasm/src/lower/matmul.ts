@@ -21,7 +21,10 @@ function batchOffsets(operand: Operand, elementBytes: number): number[] {
 
 const bytesOf = (operand: Operand): number => (operand.dtype === "f32" ? 4 : 2);
 /** Strides of the last two axes, 1 where the axis has one element. */
-const lastStrides = ({ strides, shape }: Operand): [number, number] => [shape.at(-2) === 1 ? 1 : strides.at(-2)!, shape.at(-1) === 1 ? 1 : strides.at(-1)!];
+const lastStrides = ({ strides, shape }: Operand): [number, number] => [
+  shape.at(-2) === 1 ? 1 : strides.at(-2)!,
+  shape.at(-1) === 1 ? 1 : strides.at(-1)!,
+];
 
 /** A matrix product of any floats and strides: what the kernels do not read or write directly goes through f32 copies. */
 export function lowerMatmul(step: Step, context: LowerContext): Run {

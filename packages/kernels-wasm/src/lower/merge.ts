@@ -28,7 +28,25 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
   // Products of two 16-bit floats are exact in f32, and a hardware multiply-add is fused: else the chain is emulated exactly.
   const exact = context.fusedProducts || (a.dtype !== "f32" && b.dtype !== "f32");
   const args = context.args(
-    [0, columns, formatCode(weight.dtype)!, 0, columns, formatCode(output.dtype)!, rows, columns, r, 0, rowStride, kLeft, packed, attrs.scale as number, formatCode(attrs.deltaDtype as never)!, exact ? 0 : 1, 0],
+    [
+      0,
+      columns,
+      formatCode(weight.dtype)!,
+      0,
+      columns,
+      formatCode(output.dtype)!,
+      rows,
+      columns,
+      r,
+      0,
+      rowStride,
+      kLeft,
+      packed,
+      attrs.scale as number,
+      formatCode(attrs.deltaDtype as never)!,
+      exact ? 0 : 1,
+      0,
+    ],
     [13],
   );
   const small = rows * columns * r < 64 ** 3;

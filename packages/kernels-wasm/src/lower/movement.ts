@@ -15,7 +15,15 @@ export function lowerConcat({ attrs, inputs, outputs }: OpStep, context: LowerCo
   const axis = attrs.axis as number;
   let at = 0;
   const runs = inputs.map((x) => {
-    const run = lowerCopy(x, box(out, x.shape.map((_, i) => (i === axis ? at : 0)), x.shape), context);
+    const run = lowerCopy(
+      x,
+      box(
+        out,
+        x.shape.map((_, i) => (i === axis ? at : 0)),
+        x.shape,
+      ),
+      context,
+    );
     at += x.shape[axis]!;
     return run;
   });

@@ -5,7 +5,20 @@ import { SCRATCH_BYTES } from "../modules.js";
 import { CONTROL, CONTROL_WORDS, WORKER_SOURCE } from "./worker-source.js";
 
 /** Kernels by number, in the order that workers know them. */
-export const KERNELS = ["gemm", "gemvAxpy", "gemvDot", "merge", "packRight", "firstNonFinite", "im2col", "argReduce", "cumulate", "gatherRows", "scatterAdd", "threefry"] as const;
+export const KERNELS = [
+  "gemm",
+  "gemvAxpy",
+  "gemvDot",
+  "merge",
+  "packRight",
+  "firstNonFinite",
+  "im2col",
+  "argReduce",
+  "cumulate",
+  "gatherRows",
+  "scatterAdd",
+  "threefry",
+] as const;
 export type KernelName = (typeof KERNELS)[number];
 
 /** Chunks per thread: enough to even out cores that are shared with others. */
@@ -75,14 +88,20 @@ export class Pool {
     const scratch = (): number => memory.allocate(SCRATCH_BYTES).address;
     this.env = { memory: memory.memory, scratch: scratch() };
     const imports = { env: this.env };
-    const all = { ...new WebAssembly.Instance(modules.matmul, imports).exports, ...new WebAssembly.Instance(modules.general, imports).exports } as Record<string, Kernel>;
+    const all = {
+      ...new WebAssembly.Instance(modules.matmul, imports).exports,
+      ...new WebAssembly.Instance(modules.general, imports).exports,
+    } as Record<string, Kernel>;
     this.kernels = KERNELS.map((name) => all[name]!);
     const control = memory.allocate(CONTROL_WORDS * 4).address;
     const places = Array.from({ length: threads - 1 }, scratch);
     this.control = new Int32Array(memory.memory.buffer, control, CONTROL_WORDS);
     this.control.fill(0);
     this.maySleep = sleeps(this.control);
-    for (const place of places) this.workers.push(spawn({ memory: memory.memory, matmul: modules.matmul, general: modules.general, scratch: place, control, names: KERNELS }));
+    for (const place of places)
+      this.workers.push(
+        spawn({ memory: memory.memory, matmul: modules.matmul, general: modules.general, scratch: place, control, names: KERNELS }),
+      );
   }
 
   /** Runs `items` items of a kernel; on several threads in chunks that whoever is free takes, unless `small`. @throws DeviceError if a thread failed */
@@ -133,7 +152,8 @@ export class Pool {
     for (let done = Atomics.load(c, CONTROL.done); done < chunks; done = Atomics.load(c, CONTROL.done)) {
       if (this.maySleep) Atomics.wait(c, CONTROL.done, done);
     }
-    if (Atomics.exchange(c, CONTROL.failed, 0)) throw new DeviceError("a kernel failed on a worker thread", { hint: "try again with threads: 1" });
+    if (Atomics.exchange(c, CONTROL.failed, 0))
+      throw new DeviceError("a kernel failed on a worker thread", { hint: "try again with threads: 1" });
   }
 
   private takeChunks(kernel: FusedKernel, args: number, items: number, grain: number, chunks: number): void {

@@ -3,7 +3,11 @@
  * lowering it with compare-and-swap; while a chunk is out the job cannot end, so the other words stay valid. A thread that
  * wakes late, or never, finds no chunk and holds nobody up.
  */
-export const CONTROL: { readonly [name in "ticket" | "done" | "chunks" | "kernel" | "args" | "items" | "grain" | "code" | "codeBytes" | "failed" | "stop"]: number } = { ticket: 0, done: 1, chunks: 2, kernel: 3, args: 4, items: 5, grain: 6, code: 7, codeBytes: 8, failed: 9, stop: 10 };
+export const CONTROL: {
+  readonly [
+    name in "ticket" | "done" | "chunks" | "kernel" | "args" | "items" | "grain" | "code" | "codeBytes" | "failed" | "stop"
+  ]: number;
+} = { ticket: 0, done: 1, chunks: 2, kernel: 3, args: 4, items: 5, grain: 6, code: 7, codeBytes: 8, failed: 9, stop: 10 };
 export const CONTROL_WORDS: number = 16;
 
 const { ticket, done, chunks, kernel, args, items, grain, code, codeBytes, failed, stop } = CONTROL;

@@ -35,7 +35,10 @@ export function lowerStep(step: Step, context: LowerContext, table: KernelTable)
 function lowerPiece(step: Step, context: LowerContext, table: KernelTable): Dispatch[] {
   if (step.kind === "fused") return lowerFused(step.program, step.inputs, step.outputs, context);
   const kernel = step.kind === "op" ? table.ops[step.op] : table.composites[step.op]?.lower;
-  if (!kernel) throw new CapabilityError(`the WebGPU backend has no kernel for the ${step.kind === "op" ? "primitive" : "composite"} "${step.op}"`, { kind: "no-kernel" });
+  if (!kernel)
+    throw new CapabilityError(`the WebGPU backend has no kernel for the ${step.kind === "op" ? "primitive" : "composite"} "${step.op}"`, {
+      kind: "no-kernel",
+    });
   if (step.outputs.every((o) => o.shape.some((d) => d === 0))) return [];
   return kernel(step, context);
 }

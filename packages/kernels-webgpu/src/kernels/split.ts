@@ -1,4 +1,14 @@
-import { bytesPerElement, CapabilityError, contiguousStrides, type Instruction, isContiguous, type Operand, type Program, sizeOf, type Step } from "@weft/tensor-core";
+import {
+  bytesPerElement,
+  CapabilityError,
+  contiguousStrides,
+  type Instruction,
+  isContiguous,
+  type Operand,
+  type Program,
+  sizeOf,
+  type Step,
+} from "@weft/tensor-core";
 import type { LowerContext } from "./kernel.js";
 
 /** Bindings start at multiples of this on every device. */
@@ -21,7 +31,8 @@ type OtherStep = Exclude<Step, { kind: "fused" }>;
 
 /** First byte that an operand touches and the one behind its last. */
 function range({ shape, strides, offset, dtype }: Operand): [number, number] {
-  const reach = (pick: (a: number, b: number) => number): number => shape.reduce((sum, d, axis) => sum + pick(0, (d - 1) * strides[axis]!), offset);
+  const reach = (pick: (a: number, b: number) => number): number =>
+    shape.reduce((sum, d, axis) => sum + pick(0, (d - 1) * strides[axis]!), offset);
   const width = bytesPerElement(dtype);
   return [reach(Math.min) * width, (reach(Math.max) + 1) * width];
 }
@@ -64,11 +75,17 @@ function halve(step: Step, context: LowerContext): Step[] {
   }
   const name = step.kind === "fused" ? "a fused program" : `"${step.op}"`;
   const largest = Math.max(...[...step.inputs, ...step.outputs].map((o) => context.bytes(o.buffer)));
-  throw new CapabilityError(`${name} uses a tensor of ${largest} bytes, a kernel can bind ${context.limits.maxBinding} on this GPU`, { kind: "binding-too-large", hint: "split the tensor by rows" });
+  throw new CapabilityError(`${name} uses a tensor of ${largest} bytes, a kernel can bind ${context.limits.maxBinding} on this GPU`, {
+    kind: "binding-too-large",
+    hint: "split the tensor by rows",
+  });
 }
 
 type Part = readonly [start: number, length: number];
-const halves = (d: number): Part[] => [[0, d >> 1], [d >> 1, d - (d >> 1)]];
+const halves = (d: number): Part[] => [
+  [0, d >> 1],
+  [d >> 1, d - (d >> 1)],
+];
 
 function halveFused(step: FusedStep): Step[] | undefined {
   const { program } = step;
@@ -82,7 +99,12 @@ function halveFused(step: FusedStep): Step[] | undefined {
       const size = length * sizeOf(behind);
       return { ...o, shape: [size], strides: [1], offset: o.offset + start * sizeOf(behind) };
     });
-    return { ...step, program: shifted({ ...program, shape }, axis, start), inputs: step.inputs.map((o) => slice(o, axis, start, length)), outputs };
+    return {
+      ...step,
+      program: shifted({ ...program, shape }, axis, start),
+      inputs: step.inputs.map((o) => slice(o, axis, start, length)),
+      outputs,
+    };
   });
 }
 
@@ -93,7 +115,12 @@ function shifted(program: Program, axis: number, start: number): Program {
   const at: number[] = [];
   for (const i of program.instructions) {
     const { a, b, c } = i as { a?: number; b?: number; c?: number };
-    const moved = { ...i, ...(a !== undefined && { a: at[a] }), ...(b !== undefined && { b: at[b] }), ...(c !== undefined && { c: at[c] }) } as Instruction;
+    const moved = {
+      ...i,
+      ...(a !== undefined && { a: at[a] }),
+      ...(b !== undefined && { b: at[b] }),
+      ...(c !== undefined && { c: at[c] }),
+    } as Instruction;
     let value = instructions.push(moved) - 1;
     if (i.op === "index" && i.axis === axis) {
       const by = instructions.push({ op: "const", dtype: "i32", value: start }) - 1;
@@ -112,24 +139,42 @@ function halveMatmul(step: OtherStep, context: LowerContext): Step[] | undefined
   const [row, column] = [rank - 2, rank - 1];
   const batch = y.shape.findIndex((d, i) => i < row && d > 1);
   const touches = (o: Operand): number => (context.bytes(o.buffer) <= context.limits.maxBinding ? 0 : range(o)[1] - range(o)[0]);
-  const outer = (o: Operand, axis: number, inner: number): boolean => o.shape[axis]! > 1 && Math.abs(o.strides[axis]!) >= Math.abs(o.strides[inner]!);
-  if (batch >= 0) return halves(y.shape[batch]!).map((part) => ({ ...step, inputs: [slice(a, batch, ...part), slice(b, batch, ...part)], outputs: [slice(y, batch, ...part)] }));
-  const byRows = (): Step[] => halves(y.shape[row]!).map((part) => ({ ...step, inputs: [slice(a, row, ...part), b], outputs: [slice(y, row, ...part)] }));
-  const byColumns = (): Step[] => halves(y.shape[column]!).map((part) => ({ ...step, inputs: [a, slice(b, column, ...part)], outputs: [slice(y, column, ...part)] }));
+  const outer = (o: Operand, axis: number, inner: number): boolean =>
+    o.shape[axis]! > 1 && Math.abs(o.strides[axis]!) >= Math.abs(o.strides[inner]!);
+  if (batch >= 0)
+    return halves(y.shape[batch]!).map((part) => ({
+      ...step,
+      inputs: [slice(a, batch, ...part), slice(b, batch, ...part)],
+      outputs: [slice(y, batch, ...part)],
+    }));
+  const byRows = (): Step[] =>
+    halves(y.shape[row]!).map((part) => ({ ...step, inputs: [slice(a, row, ...part), b], outputs: [slice(y, row, ...part)] }));
+  const byColumns = (): Step[] =>
+    halves(y.shape[column]!).map((part) => ({ ...step, inputs: [a, slice(b, column, ...part)], outputs: [slice(y, column, ...part)] }));
   const largest = Math.max(touches(a), touches(b), touches(y));
   if (touches(y) === largest) return y.shape[row]! > 1 ? byRows() : y.shape[column]! > 1 ? byColumns() : undefined;
   if (touches(a) === largest && outer(a, row, column)) return byRows();
   if (touches(b) === largest && outer(b, column, row)) return byColumns();
   const depth = a.shape[column]!;
   if (depth < 2 || !isContiguous(y.shape, y.strides)) return undefined;
-  const parts = halves(depth).map((part) => ({ sum: context.temporary(y.shape, "f32"), inputs: [slice(a, column, ...part), slice(b, row, ...part)] }));
+  const parts = halves(depth).map((part) => ({
+    sum: context.temporary(y.shape, "f32"),
+    inputs: [slice(a, column, ...part), slice(b, row, ...part)],
+  }));
   const program: Program = {
     shape: y.shape,
     reduced: 0,
-    instructions: [{ op: "load", dtype: "f32", input: 0 }, { op: "load", dtype: "f32", input: 1 }, { op: "add", dtype: "f32", a: 0, b: 1 }],
+    instructions: [
+      { op: "load", dtype: "f32", input: 0 },
+      { op: "load", dtype: "f32", input: 1 },
+      { op: "add", dtype: "f32", a: 0, b: 1 },
+    ],
     outputs: [{ value: 2, perRow: false }],
   };
-  return [...parts.map(({ sum, inputs }): Step => ({ ...step, inputs, outputs: [sum] })), { kind: "fused", program, inputs: parts.map((p) => p.sum), outputs: [y] }];
+  return [
+    ...parts.map(({ sum, inputs }): Step => ({ ...step, inputs, outputs: [sum] })),
+    { kind: "fused", program, inputs: parts.map((p) => p.sum), outputs: [y] },
+  ];
 }
 
 /** A large table is read part by part (each part leaves alone what it does not hold); many indices are taken part by part. */
@@ -140,12 +185,20 @@ function halveGather(step: OtherStep, context: LowerContext): Step[] | undefined
   const row = sizeOf(x.shape.slice(1));
   if (large && x.shape[0]! > 1) {
     const first = (step.attrs.first as number | undefined) ?? 0;
-    return halves(x.shape[0]!).map(([start, length]) => ({ ...step, attrs: { ...step.attrs, first: first + start, keep: step.attrs.keep === true || start > 0 }, inputs: [slice(x, 0, start, length), index] }));
+    return halves(x.shape[0]!).map(([start, length]) => ({
+      ...step,
+      attrs: { ...step.attrs, first: first + start, keep: step.attrs.keep === true || start > 0 },
+      inputs: [slice(x, 0, start, length), index],
+    }));
   }
   const picks = sizeOf(index.shape);
   if (picks < 2) return undefined;
   return halves(picks).map(([start, length]) => {
     const shape = [length, ...x.shape.slice(1)];
-    return { ...step, inputs: [x, { ...index, shape: [length], strides: [1], offset: index.offset + start }], outputs: [{ ...y, shape, strides: contiguousStrides(shape), offset: y.offset + start * row }] };
+    return {
+      ...step,
+      inputs: [x, { ...index, shape: [length], strides: [1], offset: index.offset + start }],
+      outputs: [{ ...y, shape, strides: contiguousStrides(shape), offset: y.offset + start * row }],
+    };
   });
 }

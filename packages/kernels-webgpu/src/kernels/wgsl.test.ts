@@ -11,7 +11,11 @@ function dispatchesOf(t: w.Tensor): Dispatch[] {
   let next = plan.buffers.length;
   const context: LowerContext = {
     limits,
-    binding: (buffer) => ({ key: `${buffer}`, buffer, shared: plan.buffers[buffer]?.role !== "input" && plan.buffers[buffer]?.role !== "output" }),
+    binding: (buffer) => ({
+      key: `${buffer}`,
+      buffer,
+      shared: plan.buffers[buffer]?.role !== "input" && plan.buffers[buffer]?.role !== "output",
+    }),
     bytes: (buffer) => plan.buffers[buffer]?.bytes ?? 0,
     window: (buffer) => buffer,
     temporary: (shape, dtype) => ({ buffer: next++, dtype, shape, strides: w.contiguousStrides(shape), offset: 0 }),
@@ -26,7 +30,7 @@ const VARIANTS: Record<string, () => w.Tensor> = {
   "row-workgroup": () => w.rmsNorm(x([3, 100], "bf16"), x([100], "bf16"), 1e-5),
   "matmul-tiles": () => w.matmul(x([640, 8]), w.swapLast(x([650, 8], "bf16"))),
   "matmul-vector": () => w.matmul(x([1, 8]), x([8, 9], "f16")),
-  "conv": () => w.conv(x([1, 2, 5, 6]), x([8, 2, 3, 3])),
+  conv: () => w.conv(x([1, 2, 5, 6]), x([8, 2, 3, 3])),
   "gather-f16": () => w.gather(x([7, 5], "f16"), w.tensor(Int32Array.of(1, 2))),
   "lora-linear": () => w.loraLinear(x([9, 8]), x([10, 8]), x([5, 8]), x([10, 5]), 2),
   "merge-low-rank-bf16": () => w.mergeLowRank(x([16, 8], "bf16"), x([2, 8]), x([16, 2]), { scale: 2 }),

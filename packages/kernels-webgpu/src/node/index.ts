@@ -16,7 +16,11 @@ export async function openGpu(dawnFlags: readonly string[] = []): Promise<GPU> {
     const { create } = await import("webgpu");
     return create([...dawnFlags]);
   } catch (cause) {
-    throw new CapabilityError(`the package "webgpu" cannot be loaded: ${(cause as Error).message}`, { kind: "no-webgpu", hint: "npm install webgpu", cause });
+    throw new CapabilityError(`the package "webgpu" cannot be loaded: ${(cause as Error).message}`, {
+      kind: "no-webgpu",
+      hint: "npm install webgpu",
+      cause,
+    });
   }
 }
 

@@ -59,7 +59,10 @@ export class BufferPool {
   /** A buffer outside the pool (arena, parameters), counted in the budget. */
   reserve(size: number, usage: number, label: string): { id: number; gpu: GPUBuffer; release(): void } {
     this.makeRoom(size, label);
-    const gpu = this.faults.guard(() => `allocating ${size} bytes for ${label}`, () => this.device.createBuffer({ size, usage, label }));
+    const gpu = this.faults.guard(
+      () => `allocating ${size} bytes for ${label}`,
+      () => this.device.createBuffer({ size, usage, label }),
+    );
     this.totalBytes += size;
     return {
       id: this.next++,
@@ -81,10 +84,17 @@ export class BufferPool {
 
   private create(size: number, bytes: number): { id: number; gpu: GPUBuffer } {
     const limit = this.device.limits.maxBufferSize;
-    if (bytes > limit) throw new DeviceError(`a buffer of ${bytes} bytes is larger than this GPU allows (${limit})`, { kind: "out-of-memory", hint: "split the tensor by rows" });
+    if (bytes > limit)
+      throw new DeviceError(`a buffer of ${bytes} bytes is larger than this GPU allows (${limit})`, {
+        kind: "out-of-memory",
+        hint: "split the tensor by rows",
+      });
     this.makeRoom(size, "a tensor");
     const usage = USAGE.storage | USAGE.copySource | USAGE.copyTarget;
-    const gpu = this.faults.guard(() => `allocating ${size} bytes`, () => this.device.createBuffer({ size, usage }));
+    const gpu = this.faults.guard(
+      () => `allocating ${size} bytes`,
+      () => this.device.createBuffer({ size, usage }),
+    );
     this.totalBytes += size;
     return { id: this.next++, gpu };
   }
@@ -92,7 +102,10 @@ export class BufferPool {
   private makeRoom(size: number, what: string): void {
     if (this.totalBytes + size > this.budget) this.trim();
     if (this.totalBytes + size > this.budget) {
-      throw new DeviceError(`${size} bytes for ${what} do not fit: ${this.totalBytes} of ${this.budget} bytes are in use`, { kind: "out-of-memory", hint: "dispose of tensors, use smaller tiles, or raise memoryBudget" });
+      throw new DeviceError(`${size} bytes for ${what} do not fit: ${this.totalBytes} of ${this.budget} bytes are in use`, {
+        kind: "out-of-memory",
+        hint: "dispose of tensors, use smaller tiles, or raise memoryBudget",
+      });
     }
   }
 }

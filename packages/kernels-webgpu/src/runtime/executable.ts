@@ -40,7 +40,13 @@ export class WebGpuExecutable implements Executable {
   private readonly calls: readonly Call[];
   private readonly parameters: ReturnType<BufferPool["reserve"]>;
 
-  private constructor(runtime: Runtime, plan: Plan, calls: readonly Call[], parameters: ReturnType<BufferPool["reserve"]>, arenaBytes: number) {
+  private constructor(
+    runtime: Runtime,
+    plan: Plan,
+    calls: readonly Call[],
+    parameters: ReturnType<BufferPool["reserve"]>,
+    arenaBytes: number,
+  ) {
     this.runtime = runtime;
     this.plan = plan;
     this.calls = calls;
@@ -83,32 +89,42 @@ export class WebGpuExecutable implements Executable {
     const used = bound.find((b) => b.freed);
     if (used) throw new DeviceError(`buffer ${used.id} is used after it was freed`);
     const scratch = this.arenaBytes > 0 ? arena.atLeast(this.arenaBytes) : undefined;
-    faults.guard(() => `running a plan of ${this.calls.length} kernels`, () => {
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      let last: GPUComputePipeline | undefined;
-      for (const call of this.calls) {
-        if (call.pipeline !== last) pass.setPipeline((last = call.pipeline));
-        pass.setBindGroup(0, this.bindGroup(call, bound, scratch));
-        pass.dispatchWorkgroups(...call.dispatch.groups);
-      }
-      pass.end();
-      device.queue.submit([encoder.finish()]);
-    });
+    faults.guard(
+      () => `running a plan of ${this.calls.length} kernels`,
+      () => {
+        const encoder = device.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        let last: GPUComputePipeline | undefined;
+        for (const call of this.calls) {
+          if (call.pipeline !== last) pass.setPipeline((last = call.pipeline));
+          pass.setBindGroup(0, this.bindGroup(call, bound, scratch));
+          pass.dispatchWorkgroups(...call.dispatch.groups);
+        }
+        pass.end();
+        device.queue.submit([encoder.finish()]);
+      },
+    );
   }
 
   dispose(): void {
     this.parameters.release();
   }
 
-  private bindGroup(call: Call, bound: readonly GpuBuffer[], scratch: { readonly id: number; readonly gpu: GPUBuffer } | undefined): GPUBindGroup {
+  private bindGroup(
+    call: Call,
+    bound: readonly GpuBuffer[],
+    scratch: { readonly id: number; readonly gpu: GPUBuffer } | undefined,
+  ): GPUBindGroup {
     let key = "";
     for (const place of call.places) key += "bound" in place ? `${bound[place.bound]!.id},` : `${scratch!.id},`;
     let group = call.groups.get(key);
     if (!group) {
       if (call.groups.size >= GROUPS_KEPT) call.groups.delete(call.groups.keys().next().value!);
       const entries = call.places.map((place, i): GPUBindGroupEntry => {
-        const resource = "bound" in place ? { buffer: bound[place.bound]!.gpu, offset: place.begin, size: place.bytes } : { buffer: scratch!.gpu, offset: place.offset, size: place.bytes };
+        const resource =
+          "bound" in place
+            ? { buffer: bound[place.bound]!.gpu, offset: place.begin, size: place.bytes }
+            : { buffer: scratch!.gpu, offset: place.offset, size: place.bytes };
         return { binding: i + 1, resource };
       });
       entries.unshift({ binding: 0, resource: { buffer: this.parameters.gpu, ...call.params } });

@@ -16,7 +16,8 @@ export class Faults {
   constructor(device: GPUDevice) {
     this.device = device;
     void device.lost.then(({ reason, message }) => {
-      if (!this.closed) this.report(new DeviceError(`the GPU device was lost (${reason}): ${message}`, { kind: "device-lost", hint: LOST }));
+      if (!this.closed)
+        this.report(new DeviceError(`the GPU device was lost (${reason}): ${message}`, { kind: "device-lost", hint: LOST }));
     });
   }
 
@@ -58,7 +59,9 @@ export class Faults {
       .then((error) => {
         if (!error) return;
         const memory = error.constructor.name === "GPUOutOfMemoryError";
-        const options = memory ? { kind: "out-of-memory", hint: "use a smaller tile or batch, or dispose of tensors that are not needed" } : { kind: "gpu-validation" };
+        const options = memory
+          ? { kind: "out-of-memory", hint: "use a smaller tile or batch, or dispose of tensors that are not needed" }
+          : { kind: "gpu-validation" };
         this.report(new DeviceError(`${what()}: ${memory ? "the GPU is out of memory" : error.message}`, options));
       })
       .catch(() => undefined) // the device was lost: reported above

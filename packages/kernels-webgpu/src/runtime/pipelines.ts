@@ -21,8 +21,13 @@ export class PipelineCache {
     const signature = dispatch.bindings.map((b) => (b.writable ? "w" : "r")).join("");
     let layout = this.layouts.get(signature);
     if (!layout) {
-      const types: GPUBufferBindingType[] = ["uniform", ...dispatch.bindings.map((b) => (b.writable ? "storage" : "read-only-storage") as GPUBufferBindingType)];
-      const group = this.device.createBindGroupLayout({ entries: types.map((type, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type } })) });
+      const types: GPUBufferBindingType[] = [
+        "uniform",
+        ...dispatch.bindings.map((b) => (b.writable ? "storage" : "read-only-storage") as GPUBufferBindingType),
+      ];
+      const group = this.device.createBindGroupLayout({
+        entries: types.map((type, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type } })),
+      });
       layout = { group, pipeline: this.device.createPipelineLayout({ bindGroupLayouts: [group] }) };
       this.layouts.set(signature, layout);
     }

@@ -1,4 +1,13 @@
-import { bytesPerElement, contiguousStrides, type DType, CapabilityError, type Operand, outputBuffers, type Plan, sizeOf } from "@weft/tensor-core";
+import {
+  bytesPerElement,
+  contiguousStrides,
+  type DType,
+  CapabilityError,
+  type Operand,
+  outputBuffers,
+  type Plan,
+  sizeOf,
+} from "@weft/tensor-core";
 import type { Binding, Dispatch, KernelLimits, LowerContext } from "../kernels/kernel.js";
 import { align, words } from "./usage.js";
 
@@ -6,7 +15,9 @@ import { align, words } from "./usage.js";
 const BINDING_ALIGNMENT = 256;
 
 /** Where a binding's bytes are: a buffer bound at each run, or a place in the arena. */
-export type Place = { readonly bound: number; readonly begin: number; readonly bytes: number } | { readonly offset: number; readonly bytes: number };
+export type Place =
+  | { readonly bound: number; readonly begin: number; readonly bytes: number }
+  | { readonly offset: number; readonly bytes: number };
 
 /** The memory of a plan while its steps are written: its own buffers, windows of them, and the temporaries of kernels, which lie behind the scratch. */
 export class PlanBuilder implements LowerContext {
@@ -42,7 +53,11 @@ export class PlanBuilder implements LowerContext {
 
   window(buffer: number, begin: number, bytes: number): number {
     const place = this.placeOf(buffer);
-    return this.add("bound" in place ? { bound: place.bound, begin: place.begin + begin, bytes: words(bytes) } : { offset: place.offset + begin, bytes: words(bytes) });
+    return this.add(
+      "bound" in place
+        ? { bound: place.bound, begin: place.begin + begin, bytes: words(bytes) }
+        : { offset: place.offset + begin, bytes: words(bytes) },
+    );
   }
 
   bytes(buffer: number): number {
@@ -51,14 +66,19 @@ export class PlanBuilder implements LowerContext {
 
   binding(buffer: number): Omit<Binding, "writable"> {
     const place = this.placeOf(buffer);
-    return "bound" in place ? { key: `b${place.bound}+${place.begin}`, buffer, shared: false } : { key: `a${place.offset}`, buffer, shared: true };
+    return "bound" in place
+      ? { key: `b${place.bound}+${place.begin}`, buffer, shared: false }
+      : { key: `a${place.offset}`, buffer, shared: true };
   }
 
   /** @throws CapabilityError if a kernel cannot bind as much */
   place(buffer: number): Place {
     const place = this.placeOf(buffer);
     if (place.bytes > this.limits.maxBinding) {
-      throw new CapabilityError(`a tensor of ${place.bytes} bytes is larger than a kernel can bind on this GPU (${this.limits.maxBinding})`, { kind: "binding-too-large", hint: "split it by rows" });
+      throw new CapabilityError(
+        `a tensor of ${place.bytes} bytes is larger than a kernel can bind on this GPU (${this.limits.maxBinding})`,
+        { kind: "binding-too-large", hint: "split it by rows" },
+      );
     }
     return place;
   }

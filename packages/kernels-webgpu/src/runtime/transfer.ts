@@ -10,7 +10,13 @@ const PATCH = `struct Params { word: u32, mask: u32, value: u32 }
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read_write> b0: array<u32>;
 @compute @workgroup_size(1) fn main() { b0[P.word] = (b0[P.word] & ~P.mask) | P.value; }`;
-const PATCH_DISPATCH = { name: "patch", source: PATCH, params: new Uint8Array(16), bindings: [{ key: "", buffer: 0, shared: false, writable: true }], groups: [1, 1, 1] } as const;
+const PATCH_DISPATCH = {
+  name: "patch",
+  source: PATCH,
+  params: new Uint8Array(16),
+  bindings: [{ key: "", buffer: 0, shared: false, writable: true }],
+  groups: [1, 1, 1],
+} as const;
 
 /** Most idle staging buffers that are kept. */
 const STAGING_KEPT = 3;
@@ -30,7 +36,8 @@ export class Transfer {
   }
 
   upload(buffer: GpuBuffer, data: Uint8Array, offset: number): void {
-    if (offset < 0 || offset + data.byteLength > buffer.bytes) throw new DeviceError(`upload of ${data.byteLength} bytes at ${offset} leaves a buffer of ${buffer.bytes} bytes`);
+    if (offset < 0 || offset + data.byteLength > buffer.bytes)
+      throw new DeviceError(`upload of ${data.byteLength} bytes at ${offset} leaves a buffer of ${buffer.bytes} bytes`);
     const end = offset + data.byteLength;
     const first = words(offset);
     // The last word of the buffer has no owner behind the end: it may be written whole.
@@ -50,7 +57,8 @@ export class Transfer {
   }
 
   async download(buffer: GpuBuffer, offset: number, bytes: number): Promise<Uint8Array> {
-    if (offset < 0 || offset + bytes > buffer.bytes) throw new DeviceError(`download of ${bytes} bytes at ${offset} leaves a buffer of ${buffer.bytes} bytes`);
+    if (offset < 0 || offset + bytes > buffer.bytes)
+      throw new DeviceError(`download of ${bytes} bytes at ${offset} leaves a buffer of ${buffer.bytes} bytes`);
     const start = offset - (offset % 4);
     const length = words(offset + bytes) - start;
     if (bytes === 0) return new Uint8Array(0);
@@ -86,7 +94,10 @@ export class Transfer {
     const at = this.staging.findIndex((b) => b.size >= length && b.size <= 4 * sizeClass(length));
     if (at >= 0) return this.staging.splice(at, 1)[0]!;
     const size = Math.max(length, Math.min(sizeClass(length), this.device.limits.maxBufferSize));
-    return this.faults.guard(() => `allocating ${size} bytes to read back`, () => this.device.createBuffer({ size, usage: USAGE.mapRead | USAGE.copyTarget }));
+    return this.faults.guard(
+      () => `allocating ${size} bytes to read back`,
+      () => this.device.createBuffer({ size, usage: USAGE.mapRead | USAGE.copyTarget }),
+    );
   }
 
   /** Writes the bytes of `data` (which starts at `offset`) that lie in the word at byte `at`. */

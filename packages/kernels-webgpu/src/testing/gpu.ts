@@ -35,7 +35,10 @@ export async function kernelsOf({ backend }: TestDevice, t: Tensor, claims = tru
 
 /** A constant of deterministic numbers (integers: up to about ±150). */
 export function sample(shape: number[], dtype: DType = "f32", seed = 1): Tensor {
-  return tensor(numbers(sizeOf(shape), seed).map((v) => (isFloat(dtype) ? v : Math.round(v * 50))), { shape, dtype });
+  return tensor(
+    numbers(sizeOf(shape), seed).map((v) => (isFloat(dtype) ? v : Math.round(v * 50))),
+    { shape, dtype },
+  );
 }
 
 /** Distance between neighbouring values of a dtype near 1: what one rounding the other way makes. */
@@ -59,7 +62,11 @@ export interface Tolerance {
 }
 
 /** Runs a graph on the GPU and on the reference and compares: |got - expected| ≤ absolute + relative · |expected|, NaN equal to NaN. */
-export async function expectSame(device: Device, build: () => Tensor | readonly Tensor[], { relative = 1e-6, absolute = 1e-6 }: Tolerance = {}): Promise<void> {
+export async function expectSame(
+  device: Device,
+  build: () => Tensor | readonly Tensor[],
+  { relative = 1e-6, absolute = 1e-6 }: Tolerance = {},
+): Promise<void> {
   const list = (t: Tensor | readonly Tensor[]): readonly Tensor[] => (Array.isArray(t) ? (t as readonly Tensor[]) : [t as Tensor]);
   const [expected, got] = [list(build()), list(build())];
   await referenceDevice().evaluate(expected);
@@ -71,7 +78,8 @@ export async function expectSame(device: Device, build: () => Tensor | readonly 
     for (let i = 0; i < wanted.length; i++) {
       const [a, b] = [found[i]!, wanted[i]!];
       if (Object.is(a, b) || a === b || (a !== a && b !== b)) continue;
-      if (!(Math.abs(a - b) <= absolute + relative * Math.abs(b))) throw new Error(`output ${k} (${want.dtype}[${want.shape}]), element ${i}: got ${a}, expected ${b}`);
+      if (!(Math.abs(a - b) <= absolute + relative * Math.abs(b)))
+        throw new Error(`output ${k} (${want.dtype}[${want.shape}]), element ${i}: got ${a}, expected ${b}`);
     }
   }
 }

@@ -76,7 +76,12 @@ export function instructionExpression(i: Instruction, dtypeOf: (value: number) =
       return `select(${name(i.c)}, ${name(i.b)}, ${name(i.a)} != ${isFloat(dtypeOf(i.a)) ? "0.0" : "0"})`;
     default: {
       const float = isFloat(dtypeOf(i.a));
-      const value = "b" in i ? (float ? FLOAT_BINARY : INTEGER_BINARY)[i.op](name(i.a), name(i.b)) : float ? FLOAT_UNARY[i.op](name(i.a)) : integerUnary(i.op, name(i.a));
+      const value =
+        "b" in i
+          ? (float ? FLOAT_BINARY : INTEGER_BINARY)[i.op](name(i.a), name(i.b))
+          : float
+            ? FLOAT_UNARY[i.op](name(i.a))
+            : integerUnary(i.op, name(i.a));
       return i.dtype === "bool" ? value : roundTo(i.dtype, value);
     }
   }

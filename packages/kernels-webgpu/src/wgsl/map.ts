@@ -12,7 +12,7 @@ export interface ElementText {
 }
 
 /** Elements that one thread computes so that it owns whole words of every output. */
-export function elementsPerThread(outputs: readonly Operand[]): number {
+function elementsPerThread(outputs: readonly Operand[]): number {
   return outputs.reduce((most, o) => Math.max(most, lanes(o.dtype)), 1);
 }
 
@@ -28,16 +28,26 @@ export function sameGrid(outputs: readonly Operand[]): boolean {
  * threads ever write the same word, whatever the offsets and the odd tail are.
  * @param element writes the element whose number is the u32 `i`
  */
-export function mapBody(shader: Shader, outputs: readonly Operand[], count: number, element: (i: string) => ElementText): { body: string; groups: number } {
+export function mapBody(
+  shader: Shader,
+  outputs: readonly Operand[],
+  count: number,
+  element: (i: string) => ElementText,
+): { body: string; groups: number } {
   const refs = outputs.map((o) => shader.output(o));
   const each = elementsPerThread(outputs);
   const offsets = outputs.map((o) => shader.u32(o.offset));
   const n = shader.u32(count);
   if (each === 1) {
     const { text, values, bits, keep } = element("i");
-    const stores = refs.map((ref, k) => (bits ? ref.storeBits(`${offsets[k]} + i`, values[k]!) : ref.store(`${offsets[k]} + i`, values[k]!)));
+    const stores = refs.map((ref, k) =>
+      bits ? ref.storeBits(`${offsets[k]} + i`, values[k]!) : ref.store(`${offsets[k]} + i`, values[k]!),
+    );
     const guarded = keep ? [`if (${keep}) {`, ...stores, "}"] : stores;
-    return { body: ["let i = tid;", `if (i >= ${n}) { return; }`, text, ...guarded].join("\n"), groups: Math.ceil(count / shader.workgroup) };
+    return {
+      body: ["let i = tid;", `if (i >= ${n}) { return; }`, text, ...guarded].join("\n"),
+      groups: Math.ceil(count / shader.workgroup),
+    };
   }
   const shift = outputs.find((o) => lanes(o.dtype) === each)!.offset % each;
   const phase = shader.u32(shift);
@@ -56,7 +66,11 @@ export function mapBody(shader: Shader, outputs: readonly Operand[], count: numb
     "}",
     ...outputs.flatMap((o, k) => {
       const e = lanes(o.dtype);
-      return packed[k] ? [`if (l % ${e}u == ${e - 1}u) { ${refs[k]!.storeWord(`(${offsets[k]} + i) / ${e}u`, `word${k}`, `mask${k}`)} word${k} = 0u; mask${k} = 0u; }`] : [];
+      return packed[k]
+        ? [
+            `if (l % ${e}u == ${e - 1}u) { ${refs[k]!.storeWord(`(${offsets[k]} + i) / ${e}u`, `word${k}`, `mask${k}`)} word${k} = 0u; mask${k} = 0u; }`,
+          ]
+        : [];
     }),
     "}",
   ];

@@ -102,12 +102,23 @@ export class Shader {
   dispatch(body: string, groups: number): Dispatch {
     const { maxGroups, maxStorageBuffers } = this.context.limits;
     if (this.slots.length > maxStorageBuffers) {
-      throw new CapabilityError(`kernel ${this.name} binds ${this.slots.length} buffers, the GPU allows ${maxStorageBuffers}`, { kind: "too-many-bindings" });
+      throw new CapabilityError(`kernel ${this.name} binds ${this.slots.length} buffers, the GPU allows ${maxStorageBuffers}`, {
+        kind: "too-many-bindings",
+      });
     }
     const y = Math.ceil(groups / maxGroups);
     const x = Math.ceil(groups / y);
-    if (y > maxGroups) throw new CapabilityError(`kernel ${this.name} needs ${groups} workgroups, the GPU allows ${maxGroups}²`, { kind: "too-many-groups" });
-    return { name: this.name, source: this.print(body), params: this.packParams(), bindings: this.slots.map((s) => ({ ...s.binding, writable: s.access !== "read" })), groups: [x, y, 1] };
+    if (y > maxGroups)
+      throw new CapabilityError(`kernel ${this.name} needs ${groups} workgroups, the GPU allows ${maxGroups}²`, {
+        kind: "too-many-groups",
+      });
+    return {
+      name: this.name,
+      source: this.print(body),
+      params: this.packParams(),
+      bindings: this.slots.map((s) => ({ ...s.binding, writable: s.access !== "read" })),
+      groups: [x, y, 1],
+    };
   }
 
   private param(type: "u32" | "f32", value: number): string {
@@ -133,7 +144,9 @@ export class Shader {
 
   private packParams(): Uint8Array<ArrayBuffer> {
     const view = new DataView(new ArrayBuffer(Math.max(16, Math.ceil(this.params.length / 4) * 16)));
-    this.params.forEach(({ type, value }, i) => (type === "f32" ? view.setFloat32(4 * i, value, true) : view.setUint32(4 * i, value >>> 0, true)));
+    this.params.forEach(({ type, value }, i) =>
+      type === "f32" ? view.setFloat32(4 * i, value, true) : view.setUint32(4 * i, value >>> 0, true),
+    );
     return new Uint8Array(view.buffer);
   }
 
@@ -146,17 +159,26 @@ export class Shader {
     const full = `0x${"f".repeat(width / 4)}u`;
     const word = (i: string): string => (access === "atomic" ? `atomicLoad(&${name}[${i}])` : `${name}[${i}]`);
     const write = (i: string, v: string): string => (access === "atomic" ? `atomicStore(&${name}[${i}], ${v})` : `${name}[${i}] = ${v}`);
-    if (used.includes(`bits_${name}(`)) lines.push(`fn bits_${name}(i: u32) -> u32 { return (${word(`i / ${e}u`)} >> (${place("i")})) & ${full}; }`);
-    if (used.includes(`put_${name}(`)) lines.push(`fn put_${name}(i: u32, v: u32) {\n  let s = ${place("i")};\n  atomicAnd(&${name}[i / ${e}u], ~(${full} << s));\n  atomicOr(&${name}[i / ${e}u], v << s);\n}`);
+    if (used.includes(`bits_${name}(`))
+      lines.push(`fn bits_${name}(i: u32) -> u32 { return (${word(`i / ${e}u`)} >> (${place("i")})) & ${full}; }`);
+    if (used.includes(`put_${name}(`))
+      lines.push(
+        `fn put_${name}(i: u32, v: u32) {\n  let s = ${place("i")};\n  atomicAnd(&${name}[i / ${e}u], ~(${full} << s));\n  atomicOr(&${name}[i / ${e}u], v << s);\n}`,
+      );
     if (used.includes(`word_${name}(`)) {
-      lines.push(`fn word_${name}(w: u32, v: u32, mask: u32) {\n  if (mask == 0xffffffffu) { ${write("w", "v")}; } else if (mask != 0u) { ${write("w", `(${word("w")} & ~mask) | v`)}; }\n}`);
+      lines.push(
+        `fn word_${name}(w: u32, v: u32, mask: u32) {\n  if (mask == 0xffffffffu) { ${write("w", "v")}; } else if (mask != 0u) { ${write("w", `(${word("w")} & ~mask) | v`)}; }\n}`,
+      );
     }
     return lines.join("\n");
   }
 
   private print(body: string): string {
     const own = [...this.declarations, body].join("\n");
-    const head = this.params.length > 0 ? [`struct Params { ${this.params.map((p, i) => `p${i}: ${p.type}`).join(", ")} }`, "@group(0) @binding(0) var<uniform> P: Params;"] : [];
+    const head =
+      this.params.length > 0
+        ? [`struct Params { ${this.params.map((p, i) => `p${i}: ${p.type}`).join(", ")} }`, "@group(0) @binding(0) var<uniform> P: Params;"]
+        : [];
     const main = `@compute @workgroup_size(${this.workgroup})
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
 let group = wid.x + wid.y * wn.x;
@@ -164,7 +186,9 @@ let tid = group * ${this.workgroup}u + lid;
 ${body}
 }`;
     const buffers = this.slots.map((s, i) => this.slotText(s, i, own));
-    return [...head, ...buffers, ...libraryFor([...buffers, own].join("\n")), ...this.declarations, main].join("\n").replace(/\n{2,}/g, "\n");
+    return [...head, ...buffers, ...libraryFor([...buffers, own].join("\n")), ...this.declarations, main]
+      .join("\n")
+      .replace(/\n{2,}/g, "\n");
   }
 }
 

@@ -8,7 +8,14 @@ import { encodeValue, lanes } from "./storage.js";
  * @param rowLength elements of a row
  * @param inside a bool expression: value `i` exists
  */
-export function storeFour(out: OutputRef, operand: Operand, rowLength: number, at: string, inside: (i: number) => string, value: (i: number) => string): string {
+export function storeFour(
+  out: OutputRef,
+  operand: Operand,
+  rowLength: number,
+  at: string,
+  inside: (i: number) => string,
+  value: (i: number) => string,
+): string {
   const e = lanes(operand.dtype);
   const whole = e > 1 && rowLength % e === 0 && operand.offset % e === 0;
   return [0, 1, 2, 3]

@@ -7,8 +7,23 @@ const llama = fixtureJson("models/llama/config.json");
 
 test("a config of transformers 5", () => {
   expect(readLlamaConfig(llama)).toEqual({
-    modelType: "llama", hiddenSize: 32, layers: 2, heads: 4, keyValueHeads: 2, headDim: 8, vocabSize: 96, intermediateSize: 56, maxPositions: 256, normEps: 1e-6,
-    tieWordEmbeddings: false, rope: { type: "default", theta: 10000 }, qkvBias: false, outputBias: false, mlpBias: false, windows: [undefined, undefined], qkNorm: false,
+    modelType: "llama",
+    hiddenSize: 32,
+    layers: 2,
+    heads: 4,
+    keyValueHeads: 2,
+    headDim: 8,
+    vocabSize: 96,
+    intermediateSize: 56,
+    maxPositions: 256,
+    normEps: 1e-6,
+    tieWordEmbeddings: false,
+    rope: { type: "default", theta: 10000 },
+    qkvBias: false,
+    outputBias: false,
+    mlpBias: false,
+    windows: [undefined, undefined],
+    qkNorm: false,
   });
 });
 
@@ -20,7 +35,11 @@ test("fields that are absent take the defaults of transformers", () => {
 
 test("the dialect of transformers 4: rope_theta beside rope_scaling", () => {
   const { rope_parameters: _, ...rest } = llama;
-  expect(readLlamaConfig({ ...rest, rope_theta: 5e5, rope_scaling: { type: "linear", factor: 2 } }).rope).toEqual({ type: "linear", theta: 5e5, factor: 2 });
+  expect(readLlamaConfig({ ...rest, rope_theta: 5e5, rope_scaling: { type: "linear", factor: 2 } }).rope).toEqual({
+    type: "linear",
+    theta: 5e5,
+    factor: 2,
+  });
   expect(readLlamaConfig({ ...rest, rope_theta: 5e5, rope_scaling: null }).rope).toEqual({ type: "default", theta: 5e5 });
 });
 

@@ -40,15 +40,22 @@ export interface LlamaConfig {
 /** Reads a `config.json`, in the dialects of transformers 4 and 5. @throws ConfigError naming the field */
 export function readLlamaConfig(json: ConfigJson): LlamaConfig {
   const modelType = json["model_type"] as ModelType;
-  if (!Object.hasOwn(FAMILY, String(modelType))) throw new ConfigError(`config.json: model_type is ${JSON.stringify(modelType)}, expected one of ${Object.keys(FAMILY).join(", ")}`, { kind: "unsupported-model" });
+  if (!Object.hasOwn(FAMILY, String(modelType)))
+    throw new ConfigError(`config.json: model_type is ${JSON.stringify(modelType)}, expected one of ${Object.keys(FAMILY).join(", ")}`, {
+      kind: "unsupported-model",
+    });
   const defaults = FAMILY[modelType];
   const { integer, positive, flag, same } = fieldsOf(json, "config.json");
   same("hidden_act", "silu");
   const [heads, hiddenSize, layers] = [integer("num_attention_heads"), integer("hidden_size"), integer("num_hidden_layers")];
   const keyValueHeads = integer("num_key_value_heads", defaults.keyValueHeads ?? heads);
-  if (heads % keyValueHeads !== 0) throw new ConfigError(`config.json: num_attention_heads is ${heads}, not a multiple of num_key_value_heads, ${keyValueHeads}`, { kind: "config-schema" });
+  if (heads % keyValueHeads !== 0)
+    throw new ConfigError(`config.json: num_attention_heads is ${heads}, not a multiple of num_key_value_heads, ${keyValueHeads}`, {
+      kind: "config-schema",
+    });
   const headDim = integer("head_dim", defaults.headDim ?? hiddenSize / heads);
-  if (headDim % 2 !== 0) throw new ConfigError(`config.json: head_dim is ${headDim}; rotary embeddings need an even number`, { kind: "config-schema" });
+  if (headDim % 2 !== 0)
+    throw new ConfigError(`config.json: head_dim is ${headDim}; rotary embeddings need an even number`, { kind: "config-schema" });
   const maxPositions = integer("max_position_embeddings", defaults.maxPositions);
   const attentionBias = modelType !== "mistral" && flag("attention_bias");
   return {
@@ -78,8 +85,14 @@ function windowsOf(json: ConfigJson, modelType: ModelType, layers: number): (num
   const none = Array<undefined>(layers).fill(undefined);
   const off = modelType === "llama" || (modelType !== "mistral" && !flag("use_sliding_window")) || json["sliding_window"] === null;
   const types = json["layer_types"] ?? undefined;
-  if (types !== undefined && (!Array.isArray(types) || types.length !== layers || types.some((t) => t !== "full_attention" && t !== "sliding_attention"))) {
-    throw new ConfigError(`config.json: layer_types is ${JSON.stringify(types)}, expected ${layers} entries, each "full_attention" or "sliding_attention"`, { kind: "config-schema" });
+  if (
+    types !== undefined &&
+    (!Array.isArray(types) || types.length !== layers || types.some((t) => t !== "full_attention" && t !== "sliding_attention"))
+  ) {
+    throw new ConfigError(
+      `config.json: layer_types is ${JSON.stringify(types)}, expected ${layers} entries, each "full_attention" or "sliding_attention"`,
+      { kind: "config-schema" },
+    );
   }
   if (off) return none;
   const window = integer("sliding_window", 4096);

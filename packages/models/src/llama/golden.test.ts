@@ -20,7 +20,11 @@ describe.each(Object.keys(DEVICES))("on device %s", (deviceName) => {
   describe.each(NAMES)("%s", (name) => {
     let model: LlamaForCausalLM;
     let ref: Map<string, Tensor>;
-    const expected = fixtureJson(`models/${name}/expect.json`) as { readonly loss: number; readonly greedy_16: readonly number[]; readonly greedy_margins: readonly number[] };
+    const expected = fixtureJson(`models/${name}/expect.json`) as {
+      readonly loss: number;
+      readonly greedy_16: readonly number[];
+      readonly greedy_margins: readonly number[];
+    };
     beforeAll(async () => {
       // The fixtures with padding were made with transformers' eager attention.
       model = await loadPretrained(fixture(`models/${name}`), { device, attention: "eager" });
@@ -31,11 +35,16 @@ describe.each(Object.keys(DEVICES))("on device %s", (deviceName) => {
       const { logits, hiddenStates } = model.forward({ inputIds: ref.get("input_ids")! });
       expect(await worstError(logits, ref.get("logits")!)).toBeLessThan(TOLERANCE);
       expect(hiddenStates.length).toBe([...ref.keys()].filter((k) => k.startsWith("hidden_")).length);
-      for (const [i, h] of hiddenStates.entries()) expect(await worstError(h, ref.get(`hidden_${i}`)!), `hidden_${i}`).toBeLessThan(TOLERANCE);
+      for (const [i, h] of hiddenStates.entries())
+        expect(await worstError(h, ref.get(`hidden_${i}`)!), `hidden_${i}`).toBeLessThan(TOLERANCE);
     });
 
     test("padding on the left, with positions from the mask", async () => {
-      const { logits } = model.forward({ inputIds: ref.get("input_ids")!, attentionMask: ref.get("leftpad_mask")!, positionIds: ref.get("leftpad_position_ids")! });
+      const { logits } = model.forward({
+        inputIds: ref.get("input_ids")!,
+        attentionMask: ref.get("leftpad_mask")!,
+        positionIds: ref.get("leftpad_position_ids")!,
+      });
       expect(await worstError(logits, ref.get("leftpad_logits")!)).toBeLessThan(TOLERANCE);
     });
 
@@ -45,25 +54,34 @@ describe.each(Object.keys(DEVICES))("on device %s", (deviceName) => {
       const shifted = reshape(slice(logits, [undefined, [0, length - 1]]), [batch * (length - 1), vocabulary]);
       const loss = softmaxCrossEntropy(shifted, reshape(slice(ref.get("labels")!, [undefined, [1, length]]), [batch * (length - 1)]));
       const names = [...model.weights.keys()];
-      const grads = gradients(loss, names.map((n) => model.weights.get(n)!));
+      const grads = gradients(
+        loss,
+        names.map((n) => model.weights.get(n)!),
+      );
       await device.evaluate([loss, ...grads]);
       expect(Math.abs((await loss.item()) - expected.loss)).toBeLessThan(TOLERANCE);
-      expect(names.toSorted()).toEqual([...ref.keys()].filter((k) => k.startsWith("grad.")).map((k) => k.slice(5)).toSorted());
+      expect(names.toSorted()).toEqual(
+        [...ref.keys()]
+          .filter((k) => k.startsWith("grad."))
+          .map((k) => k.slice(5))
+          .toSorted(),
+      );
       for (const [i, n] of names.entries()) expect(await worstError(grads[i]!, ref.get(`grad.${n}`)!), n).toBeLessThan(TOLERANCE);
     });
 
     // Slow on the reference device.
-    if (deviceName !== "reference") test("16 tokens of greedy continuation, compiled", async () => {
-      const next = compile((inputIds: Tensor) => model.forward({ inputIds }).logits, { device });
-      const ids = [...(await ref.get("input_ids")!.data())].slice(0, ref.get("input_ids")!.shape[1]!);
-      for (const [step, want] of expected.greedy_16.entries()) {
-        const logits = await next(tensor(Int32Array.from(ids), { shape: [1, ids.length], device }));
-        const row = (await logits.data()).subarray(-model.config.vocabSize);
-        // Where two tokens are nearly equal, rounding may decide.
-        if (expected.greedy_margins[step]! > 1e-3) expect(row.indexOf(Math.max(...row)), `step ${step}`).toBe(want);
-        ids.push(want);
-      }
-      next.dispose();
-    });
+    if (deviceName !== "reference")
+      test("16 tokens of greedy continuation, compiled", async () => {
+        const next = compile((inputIds: Tensor) => model.forward({ inputIds }).logits, { device });
+        const ids = [...(await ref.get("input_ids")!.data())].slice(0, ref.get("input_ids")!.shape[1]!);
+        for (const [step, want] of expected.greedy_16.entries()) {
+          const logits = await next(tensor(Int32Array.from(ids), { shape: [1, ids.length], device }));
+          const row = (await logits.data()).subarray(-model.config.vocabSize);
+          // Where two tokens are nearly equal, rounding may decide.
+          if (expected.greedy_margins[step]! > 1e-3) expect(row.indexOf(Math.max(...row)), `step ${step}`).toBe(want);
+          ids.push(want);
+        }
+        next.dispose();
+      });
   });
 });

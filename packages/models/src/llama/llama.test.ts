@@ -20,7 +20,12 @@ describe("hooks", () => {
       seen.push(path);
       return undefined;
     });
-    expect(seen.toSorted()).toEqual(model.layers().map(({ path }) => path).toSorted());
+    expect(seen.toSorted()).toEqual(
+      model
+        .layers()
+        .map(({ path }) => path)
+        .toSorted(),
+    );
     expect(seen.at(-1)).toBe("lm_head");
   });
 
@@ -42,7 +47,11 @@ test("replaced weights make another model; the first one keeps its own", async (
 });
 
 describe("padding", () => {
-  const padded = { inputIds: tensor(Int32Array.of(0, 0, 3, 14, 15, 92), { shape: [1, 6] }), attentionMask: tensor(Int32Array.of(0, 0, 1, 1, 1, 1), { shape: [1, 6] }), positionIds: tensor(Int32Array.of(0, 0, 0, 1, 2, 3), { shape: [1, 6] }) };
+  const padded = {
+    inputIds: tensor(Int32Array.of(0, 0, 3, 14, 15, 92), { shape: [1, 6] }),
+    attentionMask: tensor(Int32Array.of(0, 0, 1, 1, 1, 1), { shape: [1, 6] }),
+    positionIds: tensor(Int32Array.of(0, 0, 0, 1, 2, 3), { shape: [1, 6] }),
+  };
   const last = async (t: Tensor): Promise<Float32Array> => (await t.data()).slice(-96) as Float32Array;
 
   test.each(["sdpa", "eager"] as const)("tokens after padding on the left see what they see without it (%s)", async (attention) => {
@@ -54,7 +63,9 @@ describe("padding", () => {
 
   test("a mask of ones is no mask", async () => {
     const ones = full([1, 6], 1, "i32");
-    expect(await worstError(model.forward({ inputIds: ids, attentionMask: ones }).logits, model.forward({ inputIds: ids }).logits)).toBeLessThan(1e-6);
+    expect(
+      await worstError(model.forward({ inputIds: ids, attentionMask: ones }).logits, model.forward({ inputIds: ids }).logits),
+    ).toBeLessThan(1e-6);
   });
 
   test("left padding as in PEFT's cases, which were made with sdpa", async () => {
@@ -81,7 +92,12 @@ describe("loading", () => {
   /** A safetensors file in memory. */
   const file = (tensors: Record<string, number[]>): Uint8Array => {
     let at = 0;
-    const header = Object.fromEntries(Object.entries(tensors).map(([name, shape]) => [name, { dtype: "F32", shape, data_offsets: [at, (at += 4 * shape.reduce((a, b) => a * b, 1))] }]));
+    const header = Object.fromEntries(
+      Object.entries(tensors).map(([name, shape]) => [
+        name,
+        { dtype: "F32", shape, data_offsets: [at, (at += 4 * shape.reduce((a, b) => a * b, 1))] },
+      ]),
+    );
     const text = new TextEncoder().encode(JSON.stringify(header));
     const bytes = new Uint8Array(8 + text.length + at);
     new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
@@ -111,7 +127,9 @@ describe("loading", () => {
     const { openWeights } = await import("@weft/io-safetensors/node");
     const source = await openWeights(folder);
     await expect(LlamaForCausalLM.load({ ...config, intermediate_size: 60 }, source)).rejects.toThrow(ShapeError);
-    await expect(LlamaForCausalLM.load({ ...config, intermediate_size: 60 }, source)).rejects.toThrow("mlp.gate_proj.weight is [56,32], but config.json asks for [60,32]");
+    await expect(LlamaForCausalLM.load({ ...config, intermediate_size: 60 }, source)).rejects.toThrow(
+      "mlp.gate_proj.weight is [56,32], but config.json asks for [60,32]",
+    );
     await source.close();
   });
 

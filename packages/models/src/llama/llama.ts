@@ -1,5 +1,25 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { add, attention, type BaseLayer, cast, type Device, iota, type LayerSpec, logicalNot, logicalOr, max, mul, reshape, rmsNorm, rope, ShapeError, silu, type Tensor, transpose, where } from "@weft/tensor-core";
+import {
+  add,
+  attention,
+  type BaseLayer,
+  cast,
+  type Device,
+  iota,
+  type LayerSpec,
+  logicalNot,
+  logicalOr,
+  max,
+  mul,
+  reshape,
+  rmsNorm,
+  rope,
+  ShapeError,
+  silu,
+  type Tensor,
+  transpose,
+  where,
+} from "@weft/tensor-core";
 import type { ConfigJson } from "../config-fields.js";
 import { type LayerHook, runLayer } from "../hooks.js";
 import { loadWeights, weightOf, type Weights } from "../weights.js";
@@ -82,11 +102,16 @@ export class LlamaForCausalLM {
     const expected = llamaParameters(config);
     const tied = ["lm_head.weight", "model.embed_tokens.weight"] as const;
     // Of two tied tensors the one that is there serves for both; if both are, both are used, as they may have come to differ.
-    if (config.tieWordEmbeddings && tied.some((name) => source.has(name))) for (const name of tied) if (!source.has(name)) expected.delete(name);
+    if (config.tieWordEmbeddings && tied.some((name) => source.has(name)))
+      for (const name of tied) if (!source.has(name)) expected.delete(name);
     const weights = await loadWeights(source, { names: expected.keys(), ...(options.device && { device: options.device }) });
     for (const [name, shape] of expected) {
       const found = weights.get(name)!;
-      if (found.shape.join() !== shape.join()) throw new ShapeError(`${source.location}: ${name} is [${found.shape}], but config.json asks for [${shape}]`, { tensor: name, file: source.location });
+      if (found.shape.join() !== shape.join())
+        throw new ShapeError(`${source.location}: ${name} is [${found.shape}], but config.json asks for [${shape}]`, {
+          tensor: name,
+          file: source.location,
+        });
     }
     return new LlamaForCausalLM(config, weights, options);
   }
@@ -103,7 +128,9 @@ export class LlamaForCausalLM {
 
   /** Every layer that an adapter can attach to, in the order of the Python model. */
   layers(): NamedLayer[] {
-    return [...this.modules].filter(([, { kind }]) => kind === "linear" || kind === "embedding").map(([path]) => ({ path, ...this.layer(path) }));
+    return [...this.modules]
+      .filter(([, { kind }]) => kind === "linear" || kind === "embedding")
+      .map(([path]) => ({ path, ...this.layer(path) }));
   }
 
   /** Logits and hidden states, lazily. */
@@ -147,7 +174,8 @@ export class LlamaForCausalLM {
     const path = `model.layers.${i}.self_attn`;
     const split = (name: string, count: number): Tensor => reshape(run(`${path}.${name}_proj`, x), [batch, length, count, config.headDim]);
     const turn = (t: Tensor): Tensor => transpose(t, [0, 2, 1, 3]);
-    const rotated = (name: string, count: number): Tensor => rope(turn(config.qkNorm ? this.norm(`${path}.${name}_norm`, split(name, count)) : split(name, count)), cosine, sine);
+    const rotated = (name: string, count: number): Tensor =>
+      rope(turn(config.qkNorm ? this.norm(`${path}.${name}_norm`, split(name, count)) : split(name, count)), cosine, sine);
     let q = rotated("q", config.heads);
     let mask = maskFor(config.windows[i]);
     if (mask && this.options.attention === "eager") {
@@ -155,7 +183,12 @@ export class LlamaForCausalLM {
       mask = logicalOr(mask, logicalNot(sees));
       q = where(sees, q, 0);
     }
-    const mixed = attention(q, rotated("k", config.keyValueHeads), turn(split("v", config.keyValueHeads)), mask ? { mask } : { causal: true });
+    const mixed = attention(
+      q,
+      rotated("k", config.keyValueHeads),
+      turn(split("v", config.keyValueHeads)),
+      mask ? { mask } : { causal: true },
+    );
     return run(`${path}.o_proj`, reshape(turn(mixed), [batch, length, config.heads * config.headDim]));
   }
 
@@ -166,7 +199,10 @@ export class LlamaForCausalLM {
   private layer(path: string): { layer: LayerSpec; base: BaseLayer } {
     const weight = this.weights.get(`${path}.weight`) ?? weightOf(this.weights, this.tiedTo(path));
     const bias = this.weights.get(`${path}.bias`);
-    return { layer: { kind: this.modules.get(path)!.kind as "linear", shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined }, base: { weight, bias } };
+    return {
+      layer: { kind: this.modules.get(path)!.kind as "linear", shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined },
+      base: { weight, bias },
+    };
   }
 
   /** The parameter that serves a layer without one of its own. */

@@ -5,7 +5,9 @@ import { fixtureJson } from "../testing.js";
 import { readLlamaConfig } from "./config.js";
 import { llamaModules, llamaParameters } from "./modules.js";
 
-const { modules } = JSON.parse(readFileSync(new URL("fixtures/llama.json", import.meta.url), "utf8")) as { modules: { config: ConfigJson; names: string[]; linear: string[]; parameters: Record<string, number[]> }[] };
+const { modules } = JSON.parse(readFileSync(new URL("fixtures/llama.json", import.meta.url), "utf8")) as {
+  modules: { config: ConfigJson; names: string[]; linear: string[]; parameters: Record<string, number[]> }[];
+};
 
 describe.each(modules.map((m) => ({ type: m.config["model_type"] as string, ...m })))("$type", ({ config, names, linear, parameters }) => {
   const read = readLlamaConfig(config);

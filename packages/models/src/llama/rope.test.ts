@@ -4,7 +4,9 @@ import type { ConfigJson } from "../config-fields.js";
 import { readLlamaConfig } from "./config.js";
 import { ropeFrequencies } from "./rope.js";
 
-const { rope } = JSON.parse(readFileSync(new URL("fixtures/llama.json", import.meta.url), "utf8")) as { rope: { name: string; config: ConfigJson; positions: number; inverse: number[]; factor: number }[] };
+const { rope } = JSON.parse(readFileSync(new URL("fixtures/llama.json", import.meta.url), "utf8")) as {
+  rope: { name: string; config: ConfigJson; positions: number; inverse: number[]; factor: number }[];
+};
 
 describe("rotary frequencies are those of transformers", () => {
   test.each(rope)("$name", ({ config, positions, inverse, factor }) => {

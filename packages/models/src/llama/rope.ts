@@ -12,7 +12,10 @@ export interface Frequencies {
  * @param positions how many positions the pass sees (largest + 1); `dynamic` and `longrope` depend on it
  * @see transformers `modeling_rope_utils.py`
  */
-export function ropeFrequencies({ rope, headDim: d, maxPositions }: Pick<LlamaConfig, "rope" | "headDim" | "maxPositions">, positions: number): Frequencies {
+export function ropeFrequencies(
+  { rope, headDim: d, maxPositions }: Pick<LlamaConfig, "rope" | "headDim" | "maxPositions">,
+  positions: number,
+): Frequencies {
   const plain = (theta: number): Float64Array => Float64Array.from({ length: d / 2 }, (_, j) => theta ** ((-2 * j) / d));
   const inverse = plain(rope.theta);
   switch (rope.type) {
@@ -60,7 +63,11 @@ export function ropeFrequencies({ rope, headDim: d, maxPositions }: Pick<LlamaCo
 }
 
 /** cos and sin of every position and frequency, [batch or 1, length, d], each frequency twice: pairs are (j, j + d/2). */
-export function ropeTables({ inverse, factor }: Frequencies, positions: Tensor, dtype: DType): { readonly cosine: Tensor; readonly sine: Tensor } {
+export function ropeTables(
+  { inverse, factor }: Frequencies,
+  positions: Tensor,
+  dtype: DType,
+): { readonly cosine: Tensor; readonly sine: Tensor } {
   const each = tensor(Float32Array.from(inverse), { shape: [1, 1, inverse.length] });
   const angles = mul(reshape(cast(positions, "f32"), [...positions.shape, 1]), each);
   const both = concat([angles, angles], 2);

@@ -28,6 +28,7 @@ function readConfig(file: string): ConfigJson {
     throw ioError(error, file, "read");
   }
   const json = plainJson(parseStrictJson(bytes, { file }));
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new ConfigError(`${file}: not a JSON object`, { kind: "config-json", file });
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new ConfigError(`${file}: not a JSON object`, { kind: "config-json", file });
   return json as ConfigJson;
 }

@@ -30,15 +30,29 @@ describe("reading", () => {
   test("fields have PEFT's defaults and camelCase names", () => {
     const { peftType, values } = readAdapterConfig('{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}');
     expect(peftType).toBe("LORA");
-    expect(values).toMatchObject({ r: 2, loraAlpha: 8, loraDropout: 0, useRslora: false, targetModules: ["q_proj"], rankPattern: {}, taskType: null, inferenceMode: false });
+    expect(values).toMatchObject({
+      r: 2,
+      loraAlpha: 8,
+      loraDropout: 0,
+      useRslora: false,
+      targetModules: ["q_proj"],
+      rankPattern: {},
+      taskType: null,
+      inferenceMode: false,
+    });
   });
 
   test("an object in camelCase is taken as well", () => {
-    expect(readAdapterConfig({ peftType: "LORA", loraAlpha: 3, targetModules: "all-linear" }).values).toMatchObject({ loraAlpha: 3, targetModules: "all-linear" });
+    expect(readAdapterConfig({ peftType: "LORA", loraAlpha: 3, targetModules: "all-linear" }).values).toMatchObject({
+      loraAlpha: 3,
+      targetModules: "all-linear",
+    });
   });
 
   test("unknown fields are kept and written again, also hostile ones", () => {
-    const config = readAdapterConfig('{"peft_type": "LORA", "some_future_field": {"b": [1, 2.5], "a": null}, "__proto__": {"polluted": true}}');
+    const config = readAdapterConfig(
+      '{"peft_type": "LORA", "some_future_field": {"b": [1, 2.5], "a": null}, "__proto__": {"polluted": true}}',
+    );
     expect([...config.unknown.keys()]).toEqual(["some_future_field", "__proto__"]);
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
     const written = writeAdapterConfig(config);
@@ -77,7 +91,9 @@ describe("reading", () => {
   });
 
   test("the error names the file, the field, what was expected and what was found", () => {
-    expect(() => readAdapterConfig('{"peft_type": "LORA", "r": "2"}', { file: "x/adapter_config.json" })).toThrowError(/r is "2", expected an integer from 1 to 65536/);
+    expect(() => readAdapterConfig('{"peft_type": "LORA", "r": "2"}', { file: "x/adapter_config.json" })).toThrowError(
+      /r is "2", expected an integer from 1 to 65536/,
+    );
   });
 });
 

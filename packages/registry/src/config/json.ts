@@ -14,6 +14,7 @@ export function parseConfigJson(source: string | Uint8Array, file?: string): Jso
     if (!(cause instanceof WeftError)) throw cause;
     throw new ConfigError(cause.message, { kind: cause.kind, cause, ...where });
   }
-  if (typeof root !== "object" || root === null || Array.isArray(root)) throw new ConfigError(`${file ?? "the config"}: expected a JSON object`, { kind: "config-schema", ...where });
+  if (typeof root !== "object" || root === null || Array.isArray(root))
+    throw new ConfigError(`${file ?? "the config"}: expected a JSON object`, { kind: "config-schema", ...where });
   return root as JsonObject;
 }

@@ -28,19 +28,35 @@ export interface ReadConfigOptions {
  * @param source bytes or text of the file, or an object in PEFT's spelling or in camelCase
  * @throws ConfigError kind `config-schema`; from the JSON reader `config-json`, `duplicate-key`, `limit`
  */
-export function readAdapterConfig(source: string | Uint8Array | { readonly [field: string]: unknown }, options: ReadConfigOptions = {}): AdapterConfig {
+export function readAdapterConfig(
+  source: string | Uint8Array | { readonly [field: string]: unknown },
+  options: ReadConfigOptions = {},
+): AdapterConfig {
   const { methods = PEFT_METHODS, file } = options;
   const where = file ? { file } : {};
-  const root = typeof source === "string" || source instanceof Uint8Array ? parseConfigJson(source, file) : Object.assign(Object.create(null) as JsonObject, source);
+  const root =
+    typeof source === "string" || source instanceof Uint8Array
+      ? parseConfigJson(source, file)
+      : Object.assign(Object.create(null) as JsonObject, source);
   const peftType = root["peft_type"] ?? root["peftType"];
   if (typeof peftType !== "string") {
     const found = peftType === undefined ? "missing" : JSON.stringify(peftType);
-    throw new ConfigError(`peft_type is ${found}, expected the name of a method`, { kind: "config-schema", hint: "is this the adapter_config.json of a PEFT adapter?", ...where });
+    throw new ConfigError(`peft_type is ${found}, expected the name of a method`, {
+      kind: "config-schema",
+      hint: "is this the adapter_config.json of a PEFT adapter?",
+      ...where,
+    });
   }
   const method = methods.get(peftType);
-  if (!method) throw new ConfigError(`peft_type ${JSON.stringify(peftType)} is not a method of PEFT`, { kind: "config-schema", hint: `known: ${[...methods.keys()].sort().join(", ")}`, ...where });
+  if (!method)
+    throw new ConfigError(`peft_type ${JSON.stringify(peftType)} is not a method of PEFT`, {
+      kind: "config-schema",
+      hint: `known: ${[...methods.keys()].sort().join(", ")}`,
+      ...where,
+    });
 
-  const present = (table: FieldTable): FieldTable => Object.fromEntries(Object.entries(table).filter(([name]) => Object.hasOwn(root, name)));
+  const present = (table: FieldTable): FieldTable =>
+    Object.fromEntries(Object.entries(table).filter(([name]) => Object.hasOwn(root, name)));
   const known = { ...COMMON_FIELDS, ...method.fields };
   const values = readFields(known, root, file);
   const seen = new Set([...Object.keys(known), ...Object.keys(values), "peft_type", "peftType", "runtime_config"]);

@@ -20,17 +20,27 @@ function pythonJson(value: unknown, indent: string, field: string): string {
   const inner = `${indent}  `;
   const block = (open: string, items: string[], close: string): string =>
     items.length === 0 ? open + close : `${open}\n${items.map((item) => inner + item).join(",\n")}\n${indent}${close}`;
-  if (Array.isArray(value)) return block("[", value.map((item) => pythonJson(item, inner, "")), "]");
+  if (Array.isArray(value))
+    return block(
+      "[",
+      value.map((item) => pythonJson(item, inner, "")),
+      "]",
+    );
   if (typeof value === "object" && value !== null) {
     const entries = value instanceof Map ? [...(value as ReadonlyMap<string, unknown>)] : Object.entries(value);
     const sorted = entries.filter(([, item]) => item !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
-    return block("{", sorted.map(([key, item]) => `${ascii(key)}: ${pythonJson(item, inner, indent === "" ? key : "")}`), "}");
+    return block(
+      "{",
+      sorted.map(([key, item]) => `${ascii(key)}: ${pythonJson(item, inner, indent === "" ? key : "")}`),
+      "}",
+    );
   }
   if (typeof value === "number") return FLOAT_FIELDS.has(field) ? pythonFloat(value) : JSON.stringify(value);
   return typeof value === "string" ? ascii(value) : JSON.stringify(value);
 }
 
-const ascii = (text: string): string => JSON.stringify(text).replace(/[\x7f-\uffff]/g, (ch) => `\\u${ch.charCodeAt(0).toString(16).padStart(4, "0")}`);
+const ascii = (text: string): string =>
+  JSON.stringify(text).replace(/[\x7f-\uffff]/g, (ch) => `\\u${ch.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /** Python's repr of a float: shortest digits, exponent below 1e-4 and from 1e16 on. */
 export function pythonFloat(value: number): string {

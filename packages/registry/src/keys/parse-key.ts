@@ -51,7 +51,8 @@ export function parseKey(name: string, context: KeyContext): AdapterKey {
   if (saved) return saved;
   if (inWrapper) return prefix === "" ? { kind: "unknown" } : { kind: "shared", key: withoutAdapter(parts, context).join(".") };
   const at = prefix === "" ? -1 : parts.findLastIndex((part) => part.startsWith(prefix));
-  if (parts.at(-1)?.startsWith("trainable_tokens_") && parts.at(-2) === "token_adapter") return { kind: "tokens", path: pathOf(parts.slice(0, -2)), key: parts.at(-1)! };
+  if (parts.at(-1)?.startsWith("trainable_tokens_") && parts.at(-2) === "token_adapter")
+    return { kind: "tokens", path: pathOf(parts.slice(0, -2)), key: parts.at(-1)! };
   if (at >= 1) {
     const owner = parts.slice(0, at);
     const depth = owner.length - 1 - owner.findLastIndex((part) => part !== "base_layer");

@@ -11,9 +11,16 @@ import type { AdapterModule } from "../open-adapter.js";
  *
  * @throws ConfigError kind `config-mismatch`; kinds of patterns
  */
-export function checkRanks(config: AdapterConfig, modules: Iterable<AdapterModule>, { file, engine = safeRegex }: { readonly file?: string; readonly engine?: RegexEngine } = {}): void {
+export function checkRanks(
+  config: AdapterConfig,
+  modules: Iterable<AdapterModule>,
+  { file, engine = safeRegex }: { readonly file?: string; readonly engine?: RegexEngine } = {},
+): void {
   if (config.peftType !== "LORA") return;
-  const configOf = createModuleConfig(config.values as { r: number; targetParameters?: readonly string[] | null; useBdlora?: unknown }, engine);
+  const configOf = createModuleConfig(
+    config.values as { r: number; targetParameters?: readonly string[] | null; useBdlora?: unknown },
+    engine,
+  );
   for (const { path, tensors } of modules) {
     const a = tensors.get("lora_A.weight") ?? tensors.get("lora_embedding_A");
     const b = tensors.get("lora_B.weight") ?? tensors.get("lora_embedding_B");
@@ -24,7 +31,9 @@ export function checkRanks(config: AdapterConfig, modules: Iterable<AdapterModul
     const fraction = (b?.shape.length ?? 0) > 2 || Boolean(useBdlora);
     const agree = rankA === undefined || rankB === undefined || rankA === rankB || (fraction && rankB > 0 && rankA % rankB === 0);
     if (agree && (rankA === undefined || fits(rankA)) && (rankA !== undefined || rankB === undefined || fits(rankB))) continue;
-    const shapes = [a, b].flatMap((tensor) => (tensor ? [`${tensor.name.slice(tensor.name.indexOf("lora_"))} is [${tensor.shape.join(",")}]`] : []));
+    const shapes = [a, b].flatMap((tensor) =>
+      tensor ? [`${tensor.name.slice(tensor.name.indexOf("lora_"))} is [${tensor.shape.join(",")}]`] : [],
+    );
     throw new ConfigError(`${path}: the config says r = ${r}, but ${shapes.join(", ")}`, {
       kind: "config-mismatch",
       hint: "give the true rank in r, or in rank_pattern for single modules",

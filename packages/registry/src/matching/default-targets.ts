@@ -49,7 +49,11 @@ export const LORA_DEFAULT_TARGETS: ReadonlyMap<string, string | readonly string[
 ]);
 
 /** The targets of a config, or those of its model type where it names none. */
-export function resolveTargets<C extends TargetConfig>(config: C, modelType: string | undefined, defaults: ReadonlyMap<string, string | readonly string[]> = LORA_DEFAULT_TARGETS): C {
+export function resolveTargets<C extends TargetConfig>(
+  config: C,
+  modelType: string | undefined,
+  defaults: ReadonlyMap<string, string | readonly string[]> = LORA_DEFAULT_TARGETS,
+): C {
   if (hasValue(config.targetModules) || hasValue(config.targetParameters) || modelType === undefined) return config;
   const targets = defaults.get(modelType);
   return targets === undefined ? config : withValues(config, { targetModules: targets });

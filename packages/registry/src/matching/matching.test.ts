@@ -13,7 +13,12 @@ interface Outcome {
   valid: boolean;
   matched?: string[];
 }
-const python = read("./fixtures/regex.json") as { names: string[]; patterns: Outcome[]; unsafe: Outcome[]; keys: { keys: string[]; picked: (string | null)[] }[] };
+const python = read("./fixtures/regex.json") as {
+  names: string[];
+  patterns: Outcome[];
+  unsafe: Outcome[];
+  keys: { keys: string[]; picked: (string | null)[] }[];
+};
 const peft = read("../../../../fixtures/peft/target_matching.json") as {
   module_names: string[];
   targets: { config: Record<string, unknown>; matched: string[] }[];
@@ -79,20 +84,30 @@ describe("get_pattern_key", () => {
   });
 
   test("too much work ends with a limit", () => {
-    const pick = createPatternPicker(Array.from({ length: 4000 }, (_, i) => `[a-z]${i}`), "rank_pattern");
+    const pick = createPatternPicker(
+      Array.from({ length: 4000 }, (_, i) => `[a-z]${i}`),
+      "rank_pattern",
+    );
     expect(kindOf(() => Array.from({ length: 10_000 }, (_, i) => pick(`model.layers.${i}`)))).toBe("limit");
   });
 });
 
 describe("choosing modules", () => {
-  const modules = peft.module_names.map((path) => ({ path, linear: path.endsWith("_proj") || path === "lm_head", outputEmbedding: path === "lm_head" }));
+  const modules = peft.module_names.map((path) => ({
+    path,
+    linear: path.endsWith("_proj") || path === "lm_head",
+    outputEmbedding: path === "lm_head",
+  }));
 
   test.each(peft.targets.map((t) => [JSON.stringify(t.config), t] as const))("PEFT fixture: %s", (_, { config, matched }) => {
     expect(selectTargets(camel(config), modules).matched).toEqual(matched);
   });
 
   test("excluded modules are told apart from modules that do not match", () => {
-    const { matched, excluded } = selectTargets({ targetModules: ["q_proj", "head"], excludeModules: ["a.q_proj"], modulesToSave: ["head"] }, ["a.q_proj", "b.q_proj", "head", "head.dense", "headless"]);
+    const { matched, excluded } = selectTargets(
+      { targetModules: ["q_proj", "head"], excludeModules: ["a.q_proj"], modulesToSave: ["head"] },
+      ["a.q_proj", "b.q_proj", "head", "head.dense", "headless"],
+    );
     expect(matched).toEqual(["b.q_proj"]);
     expect(excluded).toEqual(["a.q_proj", "head", "head.dense"]);
   });
@@ -106,7 +121,10 @@ describe("choosing modules", () => {
   test("layers_to_transform takes the first index, not that of an expert", () => {
     const names = ["model.layers.1.experts.0.w1", "model.layers.0.experts.1.w1", "layers.1.w1"];
     expect(selectTargets({ targetModules: ["w1"], layersToTransform: 1 }, names).matched).toEqual(["model.layers.1.experts.0.w1"]);
-    expect(selectTargets({ targetModules: ["w1"], layersToTransform: [1], layersPattern: "layers" }, names).matched).toEqual(["model.layers.1.experts.0.w1", "layers.1.w1"]);
+    expect(selectTargets({ targetModules: ["w1"], layersToTransform: [1], layersPattern: "layers" }, names).matched).toEqual([
+      "model.layers.1.experts.0.w1",
+      "layers.1.w1",
+    ]);
     expect(selectTargets({ targetModules: ["w1", "layers.1.w1"], layersToTransform: [7] }, names).matched).toEqual(["layers.1.w1"]);
   });
 

@@ -19,14 +19,21 @@ const PLAIN_KEY = /^\^?(?:[A-Za-z0-9_-]|\.|\\\.)+\$?$/;
  * @param field name of the config field, for messages
  * @throws ConfigError kinds `config-regex`, `unsafe-regex`; the returned function kind `limit`
  */
-export function createPatternPicker(keys: Iterable<string>, field: string, engine: RegexEngine = safeRegex): (name: string) => string | undefined {
+export function createPatternPicker(
+  keys: Iterable<string>,
+  field: string,
+  engine: RegexEngine = safeRegex,
+): (name: string) => string | undefined {
   const tests = [...keys].map((key) => ({ key, ...testOf(key, field, engine) }));
   let work = 0;
   return (name) => {
     for (const { key, cost, test } of tests) {
       work += cost;
       if (work > MAX_PATTERN_WORK) {
-        throw new ConfigError(`${field}: ${tests.length} patterns over this many modules take too long`, { kind: "limit", hint: "use fewer patterns" });
+        throw new ConfigError(`${field}: ${tests.length} patterns over this many modules take too long`, {
+          kind: "limit",
+          hint: "use fewer patterns",
+        });
       }
       if (test(name)) return key;
     }
@@ -65,7 +72,9 @@ export function createModuleConfig<C extends object>(config: C, engine: RegexEng
   const rules = Object.entries(PATTERN_FIELDS).flatMap(([field, targets]) => {
     const target = targets.find((name) => name in values);
     const entries = new Map(entriesOf(values[field]).filter(([, value]) => typeof value === "number"));
-    return target === undefined || entries.size === 0 ? [] : [{ target, entries, pick: createPatternPicker(entries.keys(), field, engine) }];
+    return target === undefined || entries.size === 0
+      ? []
+      : [{ target, entries, pick: createPatternPicker(entries.keys(), field, engine) }];
   });
   if (rules.length === 0) return () => config;
   return (path) => {

@@ -127,10 +127,10 @@ class Translator {
       this.at = end + 1;
       return "";
     }
-    if (this.take(">")) return this.lacks("an atomic group"), this.closed("(?:", depth);
+    if (this.take(">")) return (this.lacks("an atomic group"), this.closed("(?:", depth));
     if (this.take("(")) {
       this.name(")", true);
-      return this.lacks("a conditional group"), this.closed("(?:", depth);
+      return (this.lacks("a conditional group"), this.closed("(?:", depth));
     }
     return this.flags(depth);
   }
@@ -211,7 +211,8 @@ class Translator {
       this.at += octal[0].length;
       return Number.parseInt(octal[0], 8);
     }
-    const control = "abfnrtv".indexOf(rest[0]!) >= 0 ? ({ a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 } as Record<string, number>)[rest[0]!] : undefined;
+    const control =
+      "abfnrtv".indexOf(rest[0]!) >= 0 ? ({ a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 } as Record<string, number>)[rest[0]!] : undefined;
     if (control !== undefined) {
       this.at++;
       return control;

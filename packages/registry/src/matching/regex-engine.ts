@@ -35,7 +35,10 @@ const NO_GROUP: RegexMatch = { idx: undefined };
 
 export function checkPatternLength(pattern: string, field: string): void {
   if (pattern.length > MAX_PATTERN_LENGTH) {
-    throw new ConfigError(`${field}: a pattern of ${pattern.length} characters is over the limit of ${MAX_PATTERN_LENGTH}`, { kind: "limit", hint: "list the module names instead" });
+    throw new ConfigError(`${field}: a pattern of ${pattern.length} characters is over the limit of ${MAX_PATTERN_LENGTH}`, {
+      kind: "limit",
+      hint: "list the module names instead",
+    });
   }
 }
 
@@ -44,10 +47,13 @@ function compile(translated: string, field: string): RE2JS {
     return RE2JS.compile(translated);
   } catch (cause) {
     // The translation already checked the grammar, so what RE2 refuses here is too large or beyond it.
-    throw new ConfigError(`${field}: the safe regex engine refuses ${JSON.stringify(translated.slice(0, 80))}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      kind: "unsafe-regex",
-      hint: "list the module names instead",
-      cause,
-    });
+    throw new ConfigError(
+      `${field}: the safe regex engine refuses ${JSON.stringify(translated.slice(0, 80))}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        kind: "unsafe-regex",
+        hint: "list the module names instead",
+        cause,
+      },
+    );
   }
 }

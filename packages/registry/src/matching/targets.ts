@@ -57,7 +57,10 @@ export function selectTargets(config: TargetConfig, modules: Iterable<string | M
 }
 
 /** The rules of `selectTargets` for one name at a time; `"all-linear"` must have been expanded before. */
-export function createTargetMatcher(config: TargetConfig, { engine = safeRegex }: TargetOptions = {}): (path: string) => "matched" | "excluded" | "none" {
+export function createTargetMatcher(
+  config: TargetConfig,
+  { engine = safeRegex }: TargetOptions = {},
+): (path: string) => "matched" | "excluded" | "none" {
   const { targetModules, excludeModules, modulesToSave, targetParameters } = config;
   const isExcluded = hasEntries(excludeModules) ? nameRule(excludeModules, "exclude_modules", engine) : never;
   const isSaved = (modulesToSave ?? []).map((entry) => savedRule(entry, engine));
@@ -71,7 +74,10 @@ export function createTargetMatcher(config: TargetConfig, { engine = safeRegex }
       isTarget = (path) => direct.has(path) || (byName(path) && inLayers(path));
     }
   } else if (!targetParameters) {
-    throw new ConfigError("target_modules is null and the model type has no default", { kind: "config-schema", hint: 'name the modules to adapt in target_modules, or use "all-linear"' });
+    throw new ConfigError("target_modules is null and the model type has no default", {
+      kind: "config-schema",
+      hint: 'name the modules to adapt in target_modules, or use "all-linear"',
+    });
   }
   return (path) => {
     if (isExcluded(path) || isSaved.some((rule) => rule(path))) return "excluded";
@@ -80,7 +86,8 @@ export function createTargetMatcher(config: TargetConfig, { engine = safeRegex }
 }
 
 const never = (_path: string): boolean => false;
-const hasEntries = (value: string | readonly string[] | null | undefined): value is string | readonly string[] => value !== null && value !== undefined && value.length > 0;
+const hasEntries = (value: string | readonly string[] | null | undefined): value is string | readonly string[] =>
+  value !== null && value !== undefined && value.length > 0;
 
 /** A list: whole name or dotted suffix, without any regex. A string: `re.fullmatch`. */
 function nameRule(entries: string | readonly string[], field: string, engine: RegexEngine): (path: string) => boolean {
@@ -90,7 +97,7 @@ function nameRule(entries: string | readonly string[], field: string, engine: Re
   }
   const wanted = new Set(entries);
   return (path) => {
-    for (let from = 0; ; ) {
+    for (let from = 0; ;) {
       if (wanted.has(path.slice(from))) return true;
       const dot = path.indexOf(".", from);
       if (dot < 0) return false;
@@ -137,7 +144,8 @@ function expandAllLinear(config: TargetConfig, modules: readonly ModuleName[]): 
   const { targetModules, taskType } = config;
   if (typeof targetModules !== "string" || targetModules.toLowerCase() !== "all-linear") return config;
   const hasOutput = modules.some((module) => module.outputEmbedding);
-  const head = !hasOutput && taskType === "SEQ_CLS" ? CLASSIFIER_HEADS.find((name) => modules.some(({ path }) => path === name)) : undefined;
+  const head =
+    !hasOutput && taskType === "SEQ_CLS" ? CLASSIFIER_HEADS.find((name) => modules.some(({ path }) => path === name)) : undefined;
   const linear = modules.filter((module) => module.linear && !module.outputEmbedding && module.path !== head);
   return { ...config, targetModules: linear.map(({ path }) => path) };
 }

@@ -27,7 +27,8 @@ export async function openAdapterFolder(folder: string, options: OpenAdapterOpti
 async function readSmallFile(path: string): Promise<Uint8Array> {
   const bytes = openFileBytes(path);
   try {
-    if (bytes.size > MAX_CONFIG_BYTES) throw new FormatError(`${path}: ${bytes.size} bytes, at most ${MAX_CONFIG_BYTES} are read`, { kind: "limit", file: path });
+    if (bytes.size > MAX_CONFIG_BYTES)
+      throw new FormatError(`${path}: ${bytes.size} bytes, at most ${MAX_CONFIG_BYTES} are read`, { kind: "limit", file: path });
     return await bytes.read(0, bytes.size);
   } finally {
     await bytes.close();

@@ -9,7 +9,11 @@ interface Outcome {
   valid: boolean;
   matched?: string[];
 }
-const python = JSON.parse(readFileSync(new URL("../matching/fixtures/regex.json", import.meta.url), "utf8")) as { names: string[]; patterns: Outcome[]; unsafe: Outcome[] };
+const python = JSON.parse(readFileSync(new URL("../matching/fixtures/regex.json", import.meta.url), "utf8")) as {
+  names: string[];
+  patterns: Outcome[];
+  unsafe: Outcome[];
+};
 const names = ["model.layers.0.q_proj", "model.layers.0.mlp.up_proj", "lm_head_proj"];
 
 let made: WorkerRegex[] = [];
@@ -45,7 +49,11 @@ test("it agrees with Python wherever RegExp has the feature", () => {
 });
 
 test("the index of a layer is found, as with the safe engine", () => {
-  const selection = selectTargets({ targetModules: ["q_proj", "up_proj"], layersToTransform: [0], layersPattern: "lay(?=ers)ers" }, names, start());
+  const selection = selectTargets(
+    { targetModules: ["q_proj", "up_proj"], layersToTransform: [0], layersPattern: "lay(?=ers)ers" },
+    names,
+    start(),
+  );
   expect(selection.matched).toEqual(names.slice(0, 2));
 });
 

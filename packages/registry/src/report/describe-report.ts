@@ -14,12 +14,19 @@ export function describeReport(report: MatchReport): string[] {
     if (count > 0) parts.push(`${count} ${plural(count, "tensor")} ${change}`);
   }
   if (tokens.length > 0) parts.push(`token rows of ${tokens.map(({ weight }) => weight).join(", ")} replaced`);
-  if (rule.strip !== "" || rule.add !== "") parts.push(`paths: ${rule.strip === "" ? "" : `"${rule.strip}" removed`}${rule.strip && rule.add ? ", " : ""}${rule.add === "" ? "" : `"${rule.add}" added`}`);
+  if (rule.strip !== "" || rule.add !== "")
+    parts.push(
+      `paths: ${rule.strip === "" ? "" : `"${rule.strip}" removed`}${rule.strip && rule.add ? ", " : ""}${rule.add === "" ? "" : `"${rule.add}" added`}`,
+    );
   return [
     parts.join(" · "),
     ...ambiguous.map(({ strip, add }) => `not decided: "${strip}" → "${add}" would fit as well`),
     ...shown(mismatched.map(({ message }) => message)),
-    ...shown(missing.map(({ wanted, nearest }) => `${wanted}: not in the base${nearest.length > 0 ? `; the nearest name is ${nearest.join(", ")}` : ""}`)),
+    ...shown(
+      missing.map(
+        ({ wanted, nearest }) => `${wanted}: not in the base${nearest.length > 0 ? `; the nearest name is ${nearest.join(", ")}` : ""}`,
+      ),
+    ),
     ...shown(unused.map(({ name }) => `${name}: not used`)),
   ];
 }
@@ -34,12 +41,30 @@ export function assertMatch(report: MatchReport, adapter: OpenedAdapter): void {
   if (mismatched.length === 0 && missing.length === 0 && matched.length + replaced.length + tokens.length + adapter.shared.size > 0) return;
   const [, ...lines] = describeReport(report);
   const { baseModelNameOrPath } = adapter.config.values as { baseModelNameOrPath?: string | null };
-  const hint = baseModelNameOrPath ? `the adapter was made for ${JSON.stringify(baseModelNameOrPath)}` : "is this the base that the adapter was made for?";
-  if (mismatched.length > 0) throw new ShapeError(["the adapter does not fit this base", ...lines].join("\n  "), { kind: "shape-mismatch", tensor: mismatched[0]!.path, hint });
+  const hint = baseModelNameOrPath
+    ? `the adapter was made for ${JSON.stringify(baseModelNameOrPath)}`
+    : "is this the base that the adapter was made for?";
+  if (mismatched.length > 0)
+    throw new ShapeError(["the adapter does not fit this base", ...lines].join("\n  "), {
+      kind: "shape-mismatch",
+      tensor: mismatched[0]!.path,
+      hint,
+    });
   const total = adapter.modules.size;
-  if (matched.length + replaced.length + tokens.length === 0) throw new MatchError([`0 of ${total} ${plural(total, "module")} of the adapter are in the base`, ...lines].join("\n  "), { kind: "no-match", hint });
-  throw new MatchError([`${missing.length} ${plural(missing.length, "part")} of the adapter ${missing.length === 1 ? "is" : "are"} not in the base`, ...lines].join("\n  "), { kind: "missing-modules", hint });
+  if (matched.length + replaced.length + tokens.length === 0)
+    throw new MatchError([`0 of ${total} ${plural(total, "module")} of the adapter are in the base`, ...lines].join("\n  "), {
+      kind: "no-match",
+      hint,
+    });
+  throw new MatchError(
+    [
+      `${missing.length} ${plural(missing.length, "part")} of the adapter ${missing.length === 1 ? "is" : "are"} not in the base`,
+      ...lines,
+    ].join("\n  "),
+    { kind: "missing-modules", hint },
+  );
 }
 
 const plural = (count: number, noun: string): string => (count === 1 ? noun : `${noun}s`);
-const shown = (lines: readonly string[]): string[] => (lines.length <= SHOWN ? [...lines] : [...lines.slice(0, SHOWN), `… and ${lines.length - SHOWN} more`]);
+const shown = (lines: readonly string[]): string[] =>
+  lines.length <= SHOWN ? [...lines] : [...lines.slice(0, SHOWN), `… and ${lines.length - SHOWN} more`];

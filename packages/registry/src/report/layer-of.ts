@@ -21,9 +21,17 @@ type Method = NonNullable<MethodEntry["method"]>;
  * Describes the layer that a base weight belongs to, as far as its shape and the adapter's tensors tell, and checks the adapter's
  * shapes against it. A checkpoint does not say whether a matrix is stored [in, out]: `fan_in_fan_out` decides where both fit.
  */
-export function fitLayer(method: Method, config: object, module: AdapterModule, weight: { readonly shape: readonly number[]; readonly dtype: DType; readonly bias: boolean; readonly parameter: boolean }): FittedLayer | Misfit {
+export function fitLayer(
+  method: Method,
+  config: object,
+  module: AdapterModule,
+  weight: { readonly shape: readonly number[]; readonly dtype: DType; readonly bias: boolean; readonly parameter: boolean },
+): FittedLayer | Misfit {
   const square = weight.parameter && weight.shape.length === 3 && weight.shape[1] === weight.shape[2];
-  if (square && !isRecent(config)) return { problem: `the experts are square ([${weight.shape.join(",")}]) and the adapter was not written by PEFT 0.20 or later: their orientation is unknown` };
+  if (square && !isRecent(config))
+    return {
+      problem: `the experts are square ([${weight.shape.join(",")}]) and the adapter was not written by PEFT 0.20 or later: their orientation is unknown`,
+    };
   let first: Misfit | undefined;
   for (const layer of layersOf(config, module, weight)) {
     const result = fit(method, config, layer, module);
@@ -53,7 +61,8 @@ function layersOf(config: object, module: AdapterModule, { shape, dtype, bias, p
 }
 
 /** PEFT before 0.20 took stacks of experts as [expert, in, out]; with equal sides nothing else tells the two readings apart. */
-const isRecent = (config: object): boolean => /^(?:0\.(?:[2-9]\d|\d{3,})|[1-9])/.test((config as { peftVersion?: string | null }).peftVersion ?? "");
+const isRecent = (config: object): boolean =>
+  /^(?:0\.(?:[2-9]\d|\d{3,})|[1-9])/.test((config as { peftVersion?: string | null }).peftVersion ?? "");
 
 function fit(method: Method, config: object, layer: LayerSpec, { tensors }: AdapterModule): FittedLayer | Misfit {
   let specs: { readonly [name: string]: ParameterSpec };
@@ -70,7 +79,10 @@ function fit(method: Method, config: object, layer: LayerSpec, { tensors }: Adap
     const key = keys[name]?.find((candidate) => tensors.has(candidate));
     if (key === undefined) return { problem: `${label(keys[name]?.[0] ?? name)} is missing` };
     const tensor = tensors.get(key)!;
-    if (tensor.shape.join() !== shape.join()) return { problem: `${label(key)} is [${tensor.shape.join(",")}], base weight is [${layer.shape.join(",")}] → needs [${shape.join(",")}]` };
+    if (tensor.shape.join() !== shape.join())
+      return {
+        problem: `${label(key)} is [${tensor.shape.join(",")}], base weight is [${layer.shape.join(",")}] → needs [${shape.join(",")}]`,
+      };
     found.set(name, tensor);
     used.add(key);
   }

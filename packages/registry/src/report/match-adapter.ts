@@ -147,7 +147,11 @@ class Matcher {
       const rows = mayBeNew && shape.length === tensor.shape.length && shape.slice(1).join() === tensor.shape.slice(1).join();
       if (rows && !same) this.resized.set(target, tensor);
       if (same || rows) this.replaced.push({ name: target, tensor, change: same ? "replaced" : "resized" });
-      else this.mismatched.push({ path: target, message: `${target}: the adapter's is [${tensor.shape.join(",")}], the base's is [${shape.join(",")}]` });
+      else
+        this.mismatched.push({
+          path: target,
+          message: `${target}: the adapter's is [${tensor.shape.join(",")}], the base's is [${shape.join(",")}]`,
+        });
     } else if (mayBeNew) this.replaced.push({ name: target, tensor, change: "added" });
     else this.lose(name, target, [tensor]);
   }
@@ -169,7 +173,13 @@ class Matcher {
     }
   }
 
-  private matchModule([id, module]: [string, AdapterModule], path: string, part: string, config: { [field: string]: unknown }, parameter = false): void {
+  private matchModule(
+    [id, module]: [string, AdapterModule],
+    path: string,
+    part: string,
+    config: { [field: string]: unknown },
+    parameter = false,
+  ): void {
     const weight = `${path}.${part}`;
     const biasPart = part === "in_proj_weight" ? "in_proj_bias" : "bias";
     const bias = !parameter && this.has(path, biasPart) ? `${path}.${biasPart}` : undefined;
@@ -191,17 +201,30 @@ class Matcher {
   }
 
   /** `target_parameters`: the module's parameters by wrapper, decided by shape. */
-  private matchParameters(group: readonly [string, AdapterModule][], path: string, basePath: string, targets: readonly string[], config: { [field: string]: unknown }): void {
+  private matchParameters(
+    group: readonly [string, AdapterModule][],
+    path: string,
+    basePath: string,
+    targets: readonly string[],
+    config: { [field: string]: unknown },
+  ): void {
     const names = [...(this.index.modules.get(basePath) ?? [])].map((part) => `${basePath}.${part}`);
     const chosen = selectParameters([...targets, ...targets.map((target) => applyRule(this.rule, target))], names);
-    const assigned = assignParameters(group.map(([, module]) => module), chosen.map((name) => ({ name, shape: this.base.info(name).shape })));
+    const assigned = assignParameters(
+      group.map(([, module]) => module),
+      chosen.map((name) => ({ name, shape: this.base.info(name).shape })),
+    );
     if (chosen.length === 0) {
       for (const [, { tensors }] of group) this.lose(path, basePath, [...tensors.values()]);
       return;
     }
     group.forEach((item, i) => {
       const name = assigned[i];
-      if (name === undefined) this.mismatched.push({ path: basePath, message: `${basePath}: it cannot be told from the shapes which of ${chosen.map((n) => n.slice(basePath.length + 1)).join(", ")} the adapter's ${item[0]} is for` });
+      if (name === undefined)
+        this.mismatched.push({
+          path: basePath,
+          message: `${basePath}: it cannot be told from the shapes which of ${chosen.map((n) => n.slice(basePath.length + 1)).join(", ")} the adapter's ${item[0]} is for`,
+        });
       else this.matchModule(item, basePath, name.slice(basePath.length + 1), config, true);
     });
   }
@@ -212,7 +235,11 @@ class Matcher {
     if (!this.has(basePath, "weight")) return this.lose(path, basePath, [tensor]);
     const { shape } = this.shapeOf(weight);
     if (shape[1] === tensor.shape[1]) this.tokens.push({ weight, tensor });
-    else this.mismatched.push({ path: weight, message: `${basePath}: the adapter's token rows are [${tensor.shape.join(",")}], base weight is [${shape.join(",")}]` });
+    else
+      this.mismatched.push({
+        path: weight,
+        message: `${basePath}: the adapter's token rows are [${tensor.shape.join(",")}], base weight is [${shape.join(",")}]`,
+      });
     return undefined;
   }
 
@@ -226,4 +253,3 @@ class Matcher {
     this.missing.push({ path, wanted, tensors, nearest });
   }
 }
-

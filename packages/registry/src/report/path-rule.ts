@@ -6,7 +6,7 @@ export interface PathRule {
   readonly add: string;
 }
 
-export const SAME_PATHS: PathRule = { strip: "", add: "" };
+const SAME_PATHS: PathRule = { strip: "", add: "" };
 
 /** transformers 4.52 moved the parts of vision-language models; adapters and checkpoints exist in both orders. */
 const MOVED: readonly (readonly [string, string])[] = [
@@ -28,7 +28,10 @@ export function applyRule({ strip, add }: PathRule, path: string): string {
  * added (adapter of `BertModel`, checkpoint with `bert.`), taken off, or moved as transformers moved it.
  * If two rules are equally good, neither is taken, and `ambiguous` holds them.
  */
-export function findPathRule(paths: readonly string[], base: BaseIndex): { readonly rule: PathRule; readonly ambiguous: readonly PathRule[] } {
+export function findPathRule(
+  paths: readonly string[],
+  base: BaseIndex,
+): { readonly rule: PathRule; readonly ambiguous: readonly PathRule[] } {
   const found = (path: string): boolean => base.modules.has(path);
   const absent = paths.filter((path) => !found(path));
   const candidates = new Map<string, PathRule>();

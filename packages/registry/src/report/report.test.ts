@@ -33,14 +33,20 @@ async function adapter(config: object, shapes: Shapes): Promise<OpenedAdapter> {
   file.set(json, 8);
   return openAdapter({ config: { peft_type: "LORA", r: 2, ...config }, weights: await openSafetensors(file) });
 }
-const lora = (path: string, inputs = 6, out = 4, r = 2): Shapes => ({ [`base_model.model.${path}.lora_A.weight`]: [r, inputs], [`base_model.model.${path}.lora_B.weight`]: [out, r] });
+const lora = (path: string, inputs = 6, out = 4, r = 2): Shapes => ({
+  [`base_model.model.${path}.lora_A.weight`]: [r, inputs],
+  [`base_model.model.${path}.lora_B.weight`]: [out, r],
+});
 
 /** The bare base of a fixture case: its `base.` tensors, or the little Llama. */
 async function baseOf(name: string): Promise<BaseTensors> {
   const meta = JSON.parse(readFileSync(`${peft}${name}/case.json`, "utf8")) as { base: string; sources?: string };
   if (meta.base === "llama_base") return openWeights(`${peft}llama_base`);
   const source: WeightSource = await openWeights(`${peft}${meta.sources ?? name}/case.safetensors`);
-  return { names: () => [...source.names()].flatMap((key) => (key.startsWith("base.") ? [key.slice(5)] : [])), info: (key) => source.info(`base.${key}`) };
+  return {
+    names: () => [...source.names()].flatMap((key) => (key.startsWith("base.") ? [key.slice(5)] : [])),
+    info: (key) => source.info(`base.${key}`),
+  };
 }
 
 describe("adapters and bases of the PEFT fixtures", () => {
@@ -55,21 +61,45 @@ describe("adapters and bases of the PEFT fixtures", () => {
   });
 
   test("layers are told apart, and have their own rank", async () => {
-    const of = async (name: string): Promise<unknown[]> => matchAdapter(await openAdapterFolder(`${peft}${name}`), await baseOf(name)).matched.map(({ path, layer, config }) => [path, layer!.kind, layer!.transposed ?? false, config["r"], config["loraAlpha"]]);
-    expect(await of("lora_patterns")).toEqual([["head", "linear", false, 2, 8], ["lin0", "linear", false, 4, 2], ["lin1", "linear", false, 3, 8]]);
-    expect(await of("lora_fan_in_fan_out")).toEqual([["c_attn", "linear", true, 4, 6], ["c_proj", "linear", true, 4, 6]]);
+    const of = async (name: string): Promise<unknown[]> =>
+      matchAdapter(await openAdapterFolder(`${peft}${name}`), await baseOf(name)).matched.map(({ path, layer, config }) => [
+        path,
+        layer!.kind,
+        layer!.transposed ?? false,
+        config["r"],
+        config["loraAlpha"],
+      ]);
+    expect(await of("lora_patterns")).toEqual([
+      ["head", "linear", false, 2, 8],
+      ["lin0", "linear", false, 4, 2],
+      ["lin1", "linear", false, 3, 8],
+    ]);
+    expect(await of("lora_fan_in_fan_out")).toEqual([
+      ["c_attn", "linear", true, 4, 6],
+      ["c_proj", "linear", true, 4, 6],
+    ]);
     expect((await of("lora_conv3d"))[0]).toEqual(["conv0", "conv3d", false, 4, 6]);
     expect((await of("lora_embedding"))[0]).toEqual(["emb", "embedding", false, 4, 6]);
   });
 
   test("nested target_parameters find their parameter by shape", async () => {
     const { matched } = matchAdapter(await openAdapterFolder(`${peft}lora_target_parameters`), await baseOf("lora_target_parameters"));
-    expect(matched.map(({ id, weight, layer }) => [id, weight, layer!.kind])).toEqual([["experts.base_layer", "experts.w_up", "parameter"], ["experts", "experts.w_down", "parameter"]]);
+    expect(matched.map(({ id, weight, layer }) => [id, weight, layer!.kind])).toEqual([
+      ["experts.base_layer", "experts.w_up", "parameter"],
+      ["experts", "experts.w_down", "parameter"],
+    ]);
   });
 
   test("tensors that replace the base's are listed by name", async () => {
-    const of = async (name: string): Promise<unknown[]> => matchAdapter(await openAdapterFolder(`${peft}${name}`), await baseOf(name)).replaced.map(({ name: target, change }) => [target, change]);
-    expect(await of("lora_bias_all")).toEqual([["head.bias", "replaced"], ["lin0.bias", "replaced"]]);
+    const of = async (name: string): Promise<unknown[]> =>
+      matchAdapter(await openAdapterFolder(`${peft}${name}`), await baseOf(name)).replaced.map(({ name: target, change }) => [
+        target,
+        change,
+      ]);
+    expect(await of("lora_bias_all")).toEqual([
+      ["head.bias", "replaced"],
+      ["lin0.bias", "replaced"],
+    ]);
     expect(await of("llama_embed")).toEqual([["model.embed_tokens.weight", "replaced"]]);
     expect(await of("llama_lora")).toEqual([["lm_head.weight", "replaced"]]);
   });
@@ -79,7 +109,9 @@ describe("what does not fit", () => {
   test("a shape is reported with what it should be", async () => {
     const opened = await adapter({ base_model_name_or_path: "big" }, lora("layers.0.k_proj", 6, 5));
     const report = matchAdapter(opened, base({ "layers.0.k_proj.weight": [4, 6] }));
-    expect(report.mismatched.map(({ message }) => message)).toEqual(["layers.0.k_proj: lora_B is [5,2], base weight is [4,6] → needs [4,2]"]);
+    expect(report.mismatched.map(({ message }) => message)).toEqual([
+      "layers.0.k_proj: lora_B is [5,2], base weight is [4,6] → needs [4,2]",
+    ]);
     expect(() => assertMatch(report, opened)).toThrowError(ShapeError);
     expect(() => assertMatch(report, opened)).toThrowError(/lora_B is \[5,2\]/);
   });
@@ -89,7 +121,9 @@ describe("what does not fit", () => {
     const report = matchAdapter(opened, base({ "layers.0.q_proj.weight": [4, 6], "layers.0.k_proj.weight": [4, 6] }));
     expect(report.matched.map(({ path }) => path)).toEqual(["layers.0.q_proj"]);
     expect(report.missing).toMatchObject([{ path: "layers.0.qq_proj", nearest: ["layers.0.q_proj"] }]);
-    expect(() => assertMatch(report, opened)).toThrowError(/1 part of the adapter is not in the base\n {2}layers\.0\.qq_proj: not in the base; the nearest name is layers\.0\.q_proj/);
+    expect(() => assertMatch(report, opened)).toThrowError(
+      /1 part of the adapter is not in the base\n {2}layers\.0\.qq_proj: not in the base; the nearest name is layers\.0\.q_proj/,
+    );
   });
 
   test("an adapter for another model matches nothing", async () => {
@@ -100,16 +134,26 @@ describe("what does not fit", () => {
   });
 
   test("tensors of no use are listed", async () => {
-    const opened = await adapter({}, { ...lora("a.q"), "base_model.model.a.q.lora_magnitude_vector": [4], "base_model.model.a.other": [1] });
+    const opened = await adapter(
+      {},
+      { ...lora("a.q"), "base_model.model.a.q.lora_magnitude_vector": [4], "base_model.model.a.other": [1] },
+    );
     const report = matchAdapter(opened, base({ "a.q.weight": [4, 6] }));
     expect(report.unused.map(({ name }) => name)).toEqual(["base_model.model.a.other", "base_model.model.a.q.lora_magnitude_vector"]);
-    expect(describeReport(report)).toEqual(["1 module matched", "base_model.model.a.other: not used", "base_model.model.a.q.lora_magnitude_vector: not used"]);
+    expect(describeReport(report)).toEqual([
+      "1 module matched",
+      "base_model.model.a.other: not used",
+      "base_model.model.a.q.lora_magnitude_vector: not used",
+    ]);
   });
 
   test("hostile names end within a second", async () => {
     const long = "a.".repeat(30_000);
     const start = performance.now();
-    const report = matchAdapter(await adapter({ modules_to_save: ["b"] }, lora(`${long}q`)), base({ [`${long}k.weight`]: [4, 6], "k.weight": [4, 6] }));
+    const report = matchAdapter(
+      await adapter({ modules_to_save: ["b"] }, lora(`${long}q`)),
+      base({ [`${long}k.weight`]: [4, 6], "k.weight": [4, 6] }),
+    );
     expect(report.unused.length).toBe(2);
     expect(performance.now() - start).toBeLessThan(1000);
   });
@@ -128,7 +172,9 @@ describe("what does not fit", () => {
 
   test("square experts of an old adapter are refused", async () => {
     const tensors = lora("e", 6, 6, 6);
-    const of = async (version: string | null): Promise<number> => matchAdapter(await adapter({ target_parameters: ["e.up"], peft_version: version }, tensors), base({ "e.up": [3, 6, 6] })).matched.length;
+    const of = async (version: string | null): Promise<number> =>
+      matchAdapter(await adapter({ target_parameters: ["e.up"], peft_version: version }, tensors), base({ "e.up": [3, 6, 6] })).matched
+        .length;
     expect([await of(null), await of("0.18.0"), await of("0.21.2")]).toEqual([0, 0, 1]);
   });
 });
@@ -139,13 +185,19 @@ describe("paths that differ by a prefix", () => {
     return [report.matched.map((m) => m.path), report.rule];
   };
   test("added", async () => {
-    expect(await found("encoder.layer.0.query", "bert.encoder.layer.0.query")).toEqual([["bert.encoder.layer.0.query"], { strip: "", add: "bert." }]);
+    expect(await found("encoder.layer.0.query", "bert.encoder.layer.0.query")).toEqual([
+      ["bert.encoder.layer.0.query"],
+      { strip: "", add: "bert." },
+    ]);
   });
   test("taken off", async () => {
     expect(await found("model.layers.0.q_proj", "layers.0.q_proj")).toEqual([["layers.0.q_proj"], { strip: "model.", add: "" }]);
   });
   test("moved, as transformers did", async () => {
-    expect(await found("language_model.model.layers.0.q_proj", "model.language_model.layers.0.q_proj")).toEqual([["model.language_model.layers.0.q_proj"], { strip: "language_model.model.", add: "model.language_model." }]);
+    expect(await found("language_model.model.layers.0.q_proj", "model.language_model.layers.0.q_proj")).toEqual([
+      ["model.language_model.layers.0.q_proj"],
+      { strip: "language_model.model.", add: "model.language_model." },
+    ]);
   });
   test("a layer's number is never taken for a prefix", async () => {
     expect(await found("layers.0.q_proj", "q_proj")).toEqual([[], { strip: "", add: "" }]);
@@ -154,25 +206,36 @@ describe("paths that differ by a prefix", () => {
     const opened = await adapter({}, lora("layers.0.q"));
     const towers = base({ "text.layers.0.q.weight": [4, 6], "vision.layers.0.q.weight": [4, 6] });
     expect(matchAdapter(opened, towers)).toMatchObject({ matched: [], ambiguous: [{ add: "text." }, { add: "vision." }] });
-    expect(matchAdapter(opened, towers, { rule: { strip: "", add: "text." } }).matched.map(({ path }) => path)).toEqual(["text.layers.0.q"]);
+    expect(matchAdapter(opened, towers, { rule: { strip: "", add: "text." } }).matched.map(({ path }) => path)).toEqual([
+      "text.layers.0.q",
+    ]);
   });
   test("a head beside the prefixed body keeps its own path", async () => {
-    const report = matchAdapter(await adapter({}, { ...lora("layers.0.q"), ...lora("head") }), base({ "bert.layers.0.q.weight": [4, 6], "head.weight": [4, 6] }));
+    const report = matchAdapter(
+      await adapter({}, { ...lora("layers.0.q"), ...lora("head") }),
+      base({ "bert.layers.0.q.weight": [4, 6], "head.weight": [4, 6] }),
+    );
     expect(report.matched.map(({ path }) => path)).toEqual(["bert.layers.0.q", "head"]);
   });
 });
 
 describe("tensors that replace the base's", () => {
   test("a new head is added, a longer embedding resized, one of another width refused", async () => {
-    const opened = await adapter({ modules_to_save: ["score"] }, {
-      "base_model.model.score.weight": [3, 6],
-      "base_model.model.embed_tokens.base_layer.weight": [12, 6],
-      "base_model.model.embed_tokens.lora_embedding_A": [2, 12],
-      "base_model.model.embed_tokens.lora_embedding_B": [6, 2],
-      "base_model.model.lm_head.weight": [10, 5],
-    });
+    const opened = await adapter(
+      { modules_to_save: ["score"] },
+      {
+        "base_model.model.score.weight": [3, 6],
+        "base_model.model.embed_tokens.base_layer.weight": [12, 6],
+        "base_model.model.embed_tokens.lora_embedding_A": [2, 12],
+        "base_model.model.embed_tokens.lora_embedding_B": [6, 2],
+        "base_model.model.lm_head.weight": [10, 5],
+      },
+    );
     const report = matchAdapter(opened, base({ "embed_tokens.weight": [10, 6], "lm_head.weight": [10, 6] }));
-    expect(report.replaced.map(({ name, change }) => [name, change])).toEqual([["score.weight", "added"], ["embed_tokens.weight", "resized"]]);
+    expect(report.replaced.map(({ name, change }) => [name, change])).toEqual([
+      ["score.weight", "added"],
+      ["embed_tokens.weight", "resized"],
+    ]);
     expect(report.matched.map(({ weight, layer }) => [weight, layer!.shape])).toEqual([["embed_tokens.weight", [12, 6]]]);
     expect(report.mismatched).toMatchObject([{ message: "lm_head.weight: the adapter's is [10,5], the base's is [10,6]" }]);
   });
@@ -183,7 +246,10 @@ describe("tensors that replace the base's", () => {
   });
 
   test("grouped convolutions: the groups follow from A", async () => {
-    const opened = await adapter({}, { "base_model.model.c.lora_A.weight": [2, 8, 3, 3], "base_model.model.c.lora_B.weight": [6, 1, 1, 1] });
+    const opened = await adapter(
+      {},
+      { "base_model.model.c.lora_A.weight": [2, 8, 3, 3], "base_model.model.c.lora_B.weight": [6, 1, 1, 1] },
+    );
     const { matched } = matchAdapter(opened, base({ "c.weight": [6, 4, 3, 3] }));
     expect(matched[0]!.layer).toMatchObject({ kind: "conv2d", conv: { groups: 2 } });
   });

@@ -24,7 +24,8 @@ export class AdaptedLayer<C> {
     this.original = this.current = base;
     this.tensors = {};
     for (const [name, tensor] of Object.entries(params)) this.set(name, tensor);
-    for (const name of Object.keys(method.parameters(config, layer))) if (!this.tensors[name]) throw new ConfigError(`${method.name}: parameter ${name} is missing`);
+    for (const name of Object.keys(method.parameters(config, layer)))
+      if (!this.tensors[name]) throw new ConfigError(`${method.name}: parameter ${name} is missing`);
   }
 
   get params(): Params {
@@ -51,9 +52,14 @@ export class AdaptedLayer<C> {
   /** Replaces a parameter. @throws ShapeError, ConfigError; an error while merged, since W' holds the old one */
   set(name: string, tensor: Tensor): void {
     const spec = this.method.parameters(this.config, this.layer)[name];
-    if (!spec) throw new ConfigError(`${this.method.name} has no parameter "${name}"`, { hint: `it has ${Object.keys(this.method.parameters(this.config, this.layer)).join(", ")}` });
-    if (!sameShape(spec.shape, tensor.shape)) throw new ShapeError(`${this.method.name}: ${name} is [${tensor.shape}], expected [${spec.shape}]`);
-    if (this.merged) throw new ConfigError(`${this.method.name}: ${name} cannot change while the adapter is merged`, { hint: "unmerge() first" });
+    if (!spec)
+      throw new ConfigError(`${this.method.name} has no parameter "${name}"`, {
+        hint: `it has ${Object.keys(this.method.parameters(this.config, this.layer)).join(", ")}`,
+      });
+    if (!sameShape(spec.shape, tensor.shape))
+      throw new ShapeError(`${this.method.name}: ${name} is [${tensor.shape}], expected [${spec.shape}]`);
+    if (this.merged)
+      throw new ConfigError(`${this.method.name}: ${name} cannot change while the adapter is merged`, { hint: "unmerge() first" });
     this.tensors = { ...this.tensors, [name]: tensor };
   }
 
@@ -61,7 +67,13 @@ export class AdaptedLayer<C> {
   forward(x: Tensor, dropout?: (x: Tensor) => Tensor): Tensor {
     if (!this.on) return forwardBase(this.layer, this.original, x);
     if (this.merged) return forwardBase(this.layer, this.current, x);
-    return forwardAdapters(this.layer, this.original, [{ method: this.method, params: this.tensors, context: this.context } as never], x, dropout);
+    return forwardAdapters(
+      this.layer,
+      this.original,
+      [{ method: this.method, params: this.tensors, context: this.context } as never],
+      x,
+      dropout,
+    );
   }
 
   enable(): void {
@@ -74,7 +86,10 @@ export class AdaptedLayer<C> {
 
   /** Puts W' in the place of W. @throws ConfigError if it is merged already */
   merge(options: Omit<MergeWeightOptions, "unmerged"> = {}): void {
-    if (this.merged) throw new ConfigError(`${this.method.name}: the adapter is already merged`, { hint: "unmerge() first; merging twice would add it twice" });
+    if (this.merged)
+      throw new ConfigError(`${this.method.name}: the adapter is already merged`, {
+        hint: "unmerge() first; merging twice would add it twice",
+      });
     const weight = mergeWeight(this.method, this.original.weight, this.tensors, this.context, options);
     this.current = { weight, bias: mergeBias(this.method, this.original.bias, this.tensors, this.context) };
   }
@@ -92,7 +107,13 @@ export class AdaptedLayer<C> {
     const base = sizeOf(this.layer.shape) + (this.original.bias ? this.original.bias.size : 0);
     const adapter = Object.values(this.tensors).reduce((sum, t) => sum + t.size, 0);
     const adapterBytes = Object.values(this.tensors).reduce((sum, t) => sum + t.size * bytesPerElement(t.dtype), 0);
-    return { trainable, total: base + adapter, ratio: trainable / (base + adapter), adapterBytes, savedBytes: base * bytesPerElement(this.layer.dtype) - adapterBytes };
+    return {
+      trainable,
+      total: base + adapter,
+      ratio: trainable / (base + adapter),
+      adapterBytes,
+      savedBytes: base * bytesPerElement(this.layer.dtype) - adapterBytes,
+    };
   }
 
   private get context(): AdapterContext<C> {

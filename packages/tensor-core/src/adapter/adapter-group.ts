@@ -25,7 +25,8 @@ export class AdapterGroup<C> {
   /** @throws ConfigError if the adapter has no such layer */
   get(path: string): AdaptedLayer<C> {
     const layer = this.layers.get(path);
-    if (!layer) throw new ConfigError(`the adapter has no layer "${path}"`, { hint: `it has ${[...this.layers.keys()].slice(0, 5).join(", ")}` });
+    if (!layer)
+      throw new ConfigError(`the adapter has no layer "${path}"`, { hint: `it has ${[...this.layers.keys()].slice(0, 5).join(", ")}` });
     return layer;
   }
 
@@ -35,7 +36,8 @@ export class AdapterGroup<C> {
 
   /** @throws ConfigError naming the first layer that is merged already; nothing is merged then */
   mergeAll(options: Omit<MergeWeightOptions, "unmerged"> = {}): void {
-    for (const [path, layer] of this.layers) if (layer.merged) throw new ConfigError(`${path} is already merged`, { hint: "unmergeAll() first" });
+    for (const [path, layer] of this.layers)
+      if (layer.merged) throw new ConfigError(`${path} is already merged`, { hint: "unmergeAll() first" });
     for (const layer of this.layers.values()) layer.merge(options);
   }
 
@@ -57,6 +59,13 @@ export class AdapterGroup<C> {
     const all = [...this.layers.values()].map((layer) => layer.summary);
     const sum = (of: (s: (typeof all)[number]) => number): number => all.reduce((total, s) => total + of(s), 0);
     const [trainable, total] = [sum((s) => s.trainable), sum((s) => s.total)];
-    return { layers: all.length, trainable, total, ratio: total === 0 ? 0 : trainable / total, adapterBytes: sum((s) => s.adapterBytes), savedBytes: sum((s) => s.savedBytes) };
+    return {
+      layers: all.length,
+      trainable,
+      total,
+      ratio: total === 0 ? 0 : trainable / total,
+      adapterBytes: sum((s) => s.adapterBytes),
+      savedBytes: sum((s) => s.savedBytes),
+    };
   }
 }

@@ -12,22 +12,45 @@ export interface Field {
 export type FieldTable = { readonly [name: string]: Field };
 
 const isString = (v: unknown): boolean => typeof v === "string";
-const isList = (of: (v: unknown) => boolean) => (v: unknown): boolean => Array.isArray(v) && v.every(of);
-const isRecord = (of: (v: unknown) => boolean) => (v: unknown): boolean => typeof v === "object" && v !== null && !Array.isArray(v) && Object.values(v).every(of);
+const isList =
+  (of: (v: unknown) => boolean) =>
+  (v: unknown): boolean =>
+    Array.isArray(v) && v.every(of);
+const isRecord =
+  (of: (v: unknown) => boolean) =>
+  (v: unknown): boolean =>
+    typeof v === "object" && v !== null && !Array.isArray(v) && Object.values(v).every(of);
 const isFinite = (v: unknown): boolean => typeof v === "number" && Number.isFinite(v);
 
-export const integer = (fallback: number, low: number, high: number): Field => ({ fallback, check: (v) => Number.isInteger(v) && (v as number) >= low && (v as number) <= high, expected: `an integer from ${low} to ${high}` });
+export const integer = (fallback: number, low: number, high: number): Field => ({
+  fallback,
+  check: (v) => Number.isInteger(v) && (v as number) >= low && (v as number) <= high,
+  expected: `an integer from ${low} to ${high}`,
+});
 export const finite = (fallback: number): Field => ({ fallback, check: isFinite, expected: "a finite number" });
 /** A probability that leaves something over: [0, 1). */
-export const dropout = (): Field => ({ fallback: 0, check: (v) => isFinite(v) && (v as number) >= 0 && (v as number) < 1, expected: "a number from 0 to below 1" });
+export const dropout = (): Field => ({
+  fallback: 0,
+  check: (v) => isFinite(v) && (v as number) >= 0 && (v as number) < 1,
+  expected: "a number from 0 to below 1",
+});
 export const boolean = (fallback: boolean): Field => ({ fallback, check: (v) => typeof v === "boolean", expected: "true or false" });
-export const oneOf = <T>(fallback: T, values: readonly T[]): Field => ({ fallback, check: (v) => values.includes(v as T), expected: `one of ${values.map((v) => JSON.stringify(v)).join(", ")}` });
-export const stringOrList = (): Field => ({ fallback: null, check: (v) => v === null || isString(v) || isList(isString)(v), expected: "a string or a list of strings" });
+export const oneOf = <T>(fallback: T, values: readonly T[]): Field => ({
+  fallback,
+  check: (v) => values.includes(v as T),
+  expected: `one of ${values.map((v) => JSON.stringify(v)).join(", ")}`,
+});
+export const stringOrList = (): Field => ({
+  fallback: null,
+  check: (v) => v === null || isString(v) || isList(isString)(v),
+  expected: "a string or a list of strings",
+});
 export const stringList = (): Field => ({ fallback: null, check: (v) => v === null || isList(isString)(v), expected: "a list of strings" });
 /** Module pattern → rank, alpha … */
 export const pattern = (low: number, high: number, whole: boolean): Field => ({
   fallback: {},
-  check: (v) => v === null || isRecord((n) => isFinite(n) && (n as number) >= low && (n as number) <= high && (!whole || Number.isInteger(n)))(v),
+  check: (v) =>
+    v === null || isRecord((n) => isFinite(n) && (n as number) >= low && (n as number) <= high && (!whole || Number.isInteger(n)))(v),
   expected: `an object of ${whole ? "integers" : "numbers"} from ${low} to ${high}`,
 });
 /** Anything; for fields that this method hands on without looking into them. */
@@ -49,7 +72,10 @@ export function readFields(table: FieldTable, values: { readonly [name: string]:
     const key = Object.hasOwn(values, name) ? name : camel(name);
     const value = Object.hasOwn(values, key) && values[key] !== undefined ? values[key] : field.fallback;
     if (!field.check(value) && value !== field.fallback) {
-      throw new ConfigError(`${name} is ${JSON.stringify(value)}, expected ${field.expected}`, { kind: "config-schema", ...(file ? { file } : {}) });
+      throw new ConfigError(`${name} is ${JSON.stringify(value)}, expected ${field.expected}`, {
+        kind: "config-schema",
+        ...(file ? { file } : {}),
+      });
     }
     result[camel(name)] = value;
   }

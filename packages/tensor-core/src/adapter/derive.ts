@@ -16,7 +16,13 @@ export interface MergeWeightOptions {
 }
 
 /** W' of a method and a weight, rounded as PEFT does. Lazy: slices of the result compute only those rows. @throws CapabilityError if the method cannot be merged */
-export function mergeWeight<C>(method: AdapterMethod<C>, weight: Tensor, params: Params, context: AdapterContext<C>, options: MergeWeightOptions = {}): Tensor {
+export function mergeWeight<C>(
+  method: AdapterMethod<C>,
+  weight: Tensor,
+  params: Params,
+  context: AdapterContext<C>,
+  options: MergeWeightOptions = {},
+): Tensor {
   if (!isFloat(weight.dtype)) throw new DTypeError(`merge: the base weight is ${weight.dtype}, not a float`);
   const dtype = options.dtype ?? weight.dtype;
   const rounding = options.rounding ?? "once";
@@ -30,16 +36,25 @@ export function mergeWeight<C>(method: AdapterMethod<C>, weight: Tensor, params:
 }
 
 /** The bias after merging, in its own dtype; undefined if there is none to change. */
-export function mergeBias<C>(method: AdapterMethod<C>, bias: Tensor | undefined, params: Params, context: AdapterContext<C>): Tensor | undefined {
+export function mergeBias<C>(
+  method: AdapterMethod<C>,
+  bias: Tensor | undefined,
+  params: Params,
+  context: AdapterContext<C>,
+): Tensor | undefined {
   const delta = method.biasDelta?.(params, context);
   if (!delta) return bias;
-  if (!bias) throw new CapabilityError(`${method.name}: the adapter has a bias, but the base layer has none to merge it into`, { hint: "keep the adapter unmerged, or give the base layer a bias of zeros" });
+  if (!bias)
+    throw new CapabilityError(`${method.name}: the adapter has a bias, but the base layer has none to merge it into`, {
+      hint: "keep the adapter unmerged, or give the base layer a bias of zeros",
+    });
   return cast(add(cast(bias, "f32"), cast(delta, "f32")), bias.dtype);
 }
 
 /** Takes an additive method's Δ out of a merged weight again; Δ is rounded to the weight's dtype, as PEFT does, so low precisions do not come back exactly. */
 export function unmergeWeight<C>(method: AdapterMethod<C>, weight: Tensor, params: Params, context: AdapterContext<C>): Tensor {
-  if (!method.delta || method.transform?.(weight, params, context, weight)) throw new CapabilityError(`${method.name}: a merge of this method is not undone from the merged weight alone; keep the base weight`);
+  if (!method.delta || method.transform?.(weight, params, context, weight))
+    throw new CapabilityError(`${method.name}: a merge of this method is not undone from the merged weight alone; keep the base weight`);
   return cast(sub(cast(weight, "f32"), cast(cast(method.delta(params, context), weight.dtype), "f32")), weight.dtype);
 }
 
@@ -54,7 +69,13 @@ export interface Attached {
  * A layer with adapters, unmerged. One adapter runs by its method's forward. Several add up as in PEFT: each sees the
  * same input, and the result is that of the first with the effects of the others (their result less the base's) on top.
  */
-export function forwardAdapters(layer: LayerSpec, base: BaseLayer, adapters: readonly Attached[], x: Tensor, dropout?: (x: Tensor) => Tensor): Tensor {
+export function forwardAdapters(
+  layer: LayerSpec,
+  base: BaseLayer,
+  adapters: readonly Attached[],
+  x: Tensor,
+  dropout?: (x: Tensor) => Tensor,
+): Tensor {
   if (adapters.length === 0) return forwardBase(layer, base, x);
   let stacked: BaseLayer = base;
   for (const { method, params, context } of adapters) {

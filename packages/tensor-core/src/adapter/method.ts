@@ -44,7 +44,12 @@ export interface AdapterMethod<C> {
   /** W', in the dtype that the arithmetic has; undefined where these parameters are additive. `unmerged` is the weight before any adapter was merged (W itself unless several are). */
   transform?(weight: Tensor, params: Params, context: AdapterContext<C>, unmerged: Tensor): Tensor | undefined;
   /** A merge with a kernel of its own; must equal what follows from `delta`. */
-  merge?(weight: Tensor, params: Params, context: AdapterContext<C>, options: { readonly rounding: Rounding; readonly dtype: DType }): Tensor | undefined;
+  merge?(
+    weight: Tensor,
+    params: Params,
+    context: AdapterContext<C>,
+    options: { readonly rounding: Rounding; readonly dtype: DType },
+  ): Tensor | undefined;
   /** What merging adds to the layer's bias. */
   biasDelta?(params: Params, context: AdapterContext<C>): Tensor | undefined;
   /** The layer's result with the adapter. `dropout` is what is applied to the adapter's input in training. */

@@ -19,7 +19,11 @@ export interface Tile {
 
 /** The composites that a graph uses by name and knows how to slice. */
 function slices(outputs: readonly Tensor[]): Set<string> {
-  return new Set(topologicalOrder(outputs, graphInputs).filter((n) => n.composite?.definition.slice).map((n) => n.op));
+  return new Set(
+    topologicalOrder(outputs, graphInputs)
+      .filter((n) => n.composite?.definition.slice)
+      .map((n) => n.op),
+  );
 }
 
 /**
@@ -37,6 +41,8 @@ export function tileRows(f: (x: Tensor) => Tensor, x: TensorSpec, start: number,
     const { start: from, size, step } = node.attrs as { start: number[]; size: number[]; step: number[] };
     return from.every((s, i) => s === (i === 0 ? start : 0)) && size.every((d, i) => d === input.shape[i]) && step.every((s) => s === 1);
   };
-  const [output] = rewriteGraph(pushed, (node) => (node.op === "slice" && node.inputs[0]!.node === all.node && isTile(node) ? [input] : undefined)) as [Tensor];
+  const [output] = rewriteGraph(pushed, (node) =>
+    node.op === "slice" && node.inputs[0]!.node === all.node && isTile(node) ? [input] : undefined,
+  ) as [Tensor];
   return topologicalOrder([output], graphInputs).includes(all.node) ? undefined : { input, output };
 }

@@ -18,7 +18,7 @@ const MASKED = -3.4028234663852886e38;
  * where a key is seen. Attributes `scale`; `causal`: position t sees keys up to t + S - T.
  * @see Vaswani et al. 2017, eq. 1; torch F.scaled_dot_product_attention
  */
-export const ATTENTION: Composite = {
+const ATTENTION: Composite = {
   name: "attention",
   decompose: ([q, k, v, mask], attrs) => {
     const [batch, heads, queries, width] = q!.shape as [number, number, number, number];
@@ -33,7 +33,9 @@ export const ATTENTION: Composite = {
     if (seen) scores = where(seen, scores, MASKED);
     const weights = softmax(scores);
     const kept = mask ? where(seen!, weights, 0) : weights;
-    return [reshape(matmul(reshape(cast(kept, v!.dtype), [batch, groups, each * queries, keys]), v!), [batch, heads, queries, v!.shape[3]!])];
+    return [
+      reshape(matmul(reshape(cast(kept, v!.dtype), [batch, groups, each * queries, keys]), v!), [batch, heads, queries, v!.shape[3]!]),
+    ];
   },
 };
 
@@ -57,7 +59,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
  * Inputs x [B, H, T, d]; cos and sin [B or 1, T, d].
  * @see Su et al. 2021 (RoFormer); transformers `apply_rotary_pos_emb`
  */
-export const ROPE: Composite = {
+const ROPE: Composite = {
   name: "rope",
   decompose: ([x, cos, sin]) => {
     const half = x!.shape[3]! / 2;

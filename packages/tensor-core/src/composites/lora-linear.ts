@@ -13,7 +13,7 @@ import { swapLast as swap } from "../ops/movement.js";
  * Inputs x [.., in], W [out, in], A [r, in], B [out, r], and bias [out] if `bias`. Attribute `scale` s.
  * @see Hu et al. 2021 (LoRA), eq. 3; peft `tuners/lora/layer.py` Linear.forward
  */
-export const LORA_LINEAR: Composite = {
+const LORA_LINEAR: Composite = {
   name: "loraLinear",
   decompose: ([x, weight, a, b, bias], attrs) => {
     const base = linear(x!, weight!, bias);
@@ -35,7 +35,7 @@ export function loraLinear(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scal
  * in bf16 or f16, round Δ to that dtype first (two roundings).
  * @see peft `tuners/lora/layer.py` Linear.merge, get_delta_weight
  */
-export const MERGE_LOW_RANK: Composite = {
+const MERGE_LOW_RANK: Composite = {
   name: "mergeLowRank",
   decompose: ([weight, a, b], attrs) => {
     const [A, B] = [cast(a!, "f32"), cast(b!, "f32")];
@@ -62,6 +62,11 @@ export interface MergeOptions {
 
 /** @see MERGE_LOW_RANK */
 export function mergeLowRank(weight: Tensor, a: Tensor, b: Tensor, options: MergeOptions): Tensor {
-  const attrs = { scale: options.scale, dtype: options.dtype ?? weight.dtype, deltaDtype: options.deltaDtype ?? "f32", transposed: options.transposed ?? false };
+  const attrs = {
+    scale: options.scale,
+    dtype: options.dtype ?? weight.dtype,
+    deltaDtype: options.deltaDtype ?? "f32",
+    transposed: options.transposed ?? false,
+  };
   return callComposite(MERGE_LOW_RANK, [weight, a, b], attrs)[0]!;
 }

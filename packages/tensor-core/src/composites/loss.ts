@@ -18,7 +18,7 @@ function atLabel(x: Tensor, labels: Tensor): Tensor {
  * Inputs logits [n, V], labels [n] i32. Attribute `ignore` (torch's ignore_index, -100). Computed in f32.
  * @see torch F.cross_entropy
  */
-export const SOFTMAX_CROSS_ENTROPY: Composite = {
+const SOFTMAX_CROSS_ENTROPY: Composite = {
   name: "softmaxCrossEntropy",
   decompose: ([logits, labels], attrs) => {
     const x = cast(logits!, "f32");
@@ -49,7 +49,7 @@ export function softmaxCrossEntropy(logits: Tensor, labels: Tensor, ignore = -10
  * Inputs p, g, m, v of one shape, lr [] and step t [] (f32 scalars, so that schedules do not recompile). Outputs p, m, v.
  * @see Loshchilov & Hutter 2019; torch `optim/adamw.py`
  */
-export const ADAMW_STEP: Composite = {
+const ADAMW_STEP: Composite = {
   name: "adamwStep",
   decompose: ([p, g, m, v, lr, step], attrs) => {
     const [beta1, beta2, eps, decay] = [attrs.beta1, attrs.beta2, attrs.eps, attrs.weightDecay] as number[];
@@ -71,7 +71,14 @@ export interface AdamwAttrs {
 }
 
 /** @see ADAMW_STEP */
-export function adamwStep(inputs: { p: Tensor; g: Tensor; m: Tensor; v: Tensor; lr: Tensor; step: Tensor }, attrs: AdamwAttrs): { p: Tensor; m: Tensor; v: Tensor } {
-  const [p, m, v] = callComposite(ADAMW_STEP, [inputs.p, inputs.g, inputs.m, inputs.v, inputs.lr, inputs.step], { ...attrs }) as [Tensor, Tensor, Tensor];
+export function adamwStep(
+  inputs: { p: Tensor; g: Tensor; m: Tensor; v: Tensor; lr: Tensor; step: Tensor },
+  attrs: AdamwAttrs,
+): { p: Tensor; m: Tensor; v: Tensor } {
+  const [p, m, v] = callComposite(ADAMW_STEP, [inputs.p, inputs.g, inputs.m, inputs.v, inputs.lr, inputs.step], { ...attrs }) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
   return { p, m, v };
 }

@@ -7,7 +7,7 @@ import { max, mean, sum } from "../ops/reduce.js";
 const last = { axes: [-1], keepDims: true };
 
 /** `rmsNorm`: weight · x / √(mean(x²) + eps) over the last axis, computed in f32. Inputs x […, n], weight [n]; attribute `eps`. @see Zhang & Sennrich 2019; transformers LlamaRMSNorm */
-export const RMS_NORM: Composite = {
+const RMS_NORM: Composite = {
   name: "rmsNorm",
   decompose: ([x, weight], attrs) => {
     const wide = cast(x!, "f32");
@@ -21,7 +21,7 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
 }
 
 /** `layerNorm`: (x - mean) / √(var + eps) · weight + bias over the last axis, biased variance, f32. Inputs x […, n], weight [n], bias [n]; attribute `eps`. @see Ba et al. 2016; torch F.layer_norm */
-export const LAYER_NORM: Composite = {
+const LAYER_NORM: Composite = {
   name: "layerNorm",
   decompose: ([x, weight, bias], attrs) => {
     const wide = cast(x!, "f32");
@@ -36,7 +36,7 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
 }
 
 /** `softmax`: exp(x - max) / Σ exp(x - max) over the last axis. A row of only -Infinity gives NaN, as torch. */
-export const SOFTMAX: Composite = {
+const SOFTMAX: Composite = {
   name: "softmax",
   decompose: ([x]) => {
     const e = exp(sub(x!, stopGradient(max(x!, last))));

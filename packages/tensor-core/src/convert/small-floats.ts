@@ -12,7 +12,7 @@ const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
 
 /** Bits of the f32 nearest to `x`. */
-export function f32Bits(x: number): number {
+function f32Bits(x: number): number {
   f32[0] = x;
   return u32[0]!;
 }

@@ -31,7 +31,10 @@ export const convGradients: GradientRule = ({ inputs, attrs }, dy) => {
   const reach = spatial.map((i) => (dy.shape[i + 2]! - 1) * stride[i]!);
   const extent = spatial.map((i) => (x.shape[i + 2]! - 1) * inputDilation[i]!);
 
-  const flipped = o.flip(swapChannels(w, groups), spatial.map((i) => i + 2));
+  const flipped = o.flip(
+    swapChannels(w, groups),
+    spatial.map((i) => i + 2),
+  );
   const dx = o.conv(dy, flipped, {
     stride: inputDilation,
     inputDilation: stride,

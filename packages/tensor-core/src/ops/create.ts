@@ -39,7 +39,8 @@ function flatten(values: NestedArray, shape: Shape, depth: number, out: number[]
     out.push(values);
     return;
   }
-  if (values.length !== shape[depth]) throw new ShapeError(`tensor: the nested array is ragged at depth ${depth}: ${values.length} and ${shape[depth]} elements`);
+  if (values.length !== shape[depth])
+    throw new ShapeError(`tensor: the nested array is ragged at depth ${depth}: ${values.length} and ${shape[depth]} elements`);
   for (const v of values) flatten(v, shape, depth + 1, out);
 }
 

@@ -13,7 +13,8 @@ import { broadcastTo, reshape, swapLast } from "./movement.js";
 export function matmul(a: Tensor, b: Tensor): Tensor {
   if (a.shape.length === 1) return reshapeOut(matmul(reshape(a, [1, a.shape[0]!]), b), -2);
   if (b.shape.length === 1) return reshapeOut(matmul(a, reshape(b, [b.shape[0]!, 1])), -1);
-  if (a.shape.length === 0 || b.shape.length === 0) throw new ShapeError(`matmul: shapes [${a.shape}] and [${b.shape}]; scalars have no matrix product`);
+  if (a.shape.length === 0 || b.shape.length === 0)
+    throw new ShapeError(`matmul: shapes [${a.shape}] and [${b.shape}]; scalars have no matrix product`);
   // One weight for a batch of rows: fold the batch into the rows, so that it is one large product.
   if (b.shape.length === 2 && a.shape.length > 2) {
     return reshape(applyPrimitive("matmul", [reshape(a, [-1, a.shape[a.shape.length - 1]!]), b]), [...a.shape.slice(0, -1), b.shape[1]!]);
@@ -24,7 +25,10 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 
 function reshapeOut(x: Tensor, axis: number): Tensor {
   const at = x.shape.length + axis;
-  return reshape(x, x.shape.filter((_, i) => i !== at));
+  return reshape(
+    x,
+    x.shape.filter((_, i) => i !== at),
+  );
 }
 
 /** x · Wᵀ + b with W [out, in], as torch `F.linear`. */
@@ -50,10 +54,19 @@ export interface ConvOptions {
  */
 export function conv(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
   const spatial = x.shape.length - 2;
-  const each = (v: number | readonly number[] | undefined, otherwise: number): readonly number[] => (typeof v === "object" ? v : Array<number>(spatial).fill(v ?? otherwise));
+  const each = (v: number | readonly number[] | undefined, otherwise: number): readonly number[] =>
+    typeof v === "object" ? v : Array<number>(spatial).fill(v ?? otherwise);
   const padding = options.padding ?? 0;
-  const pairs = (typeof padding === "number" ? Array<number>(spatial).fill(padding) : padding).map((p) => (typeof p === "number" ? [p, p] : p));
-  const attrs = { stride: each(options.stride, 1), padding: pairs, dilation: each(options.dilation, 1), inputDilation: each(options.inputDilation, 1), groups: options.groups ?? 1 };
+  const pairs = (typeof padding === "number" ? Array<number>(spatial).fill(padding) : padding).map((p) =>
+    typeof p === "number" ? [p, p] : p,
+  );
+  const attrs = {
+    stride: each(options.stride, 1),
+    padding: pairs,
+    dilation: each(options.dilation, 1),
+    inputDilation: each(options.inputDilation, 1),
+    groups: options.groups ?? 1,
+  };
   if (spatial < 1 || [attrs.stride, pairs, attrs.dilation, attrs.inputDilation].some((v) => v.length !== spatial)) {
     throw new ShapeError(`conv: input [${x.shape}] has ${spatial} spatial axes; stride, padding and dilation must have as many entries`);
   }
@@ -73,4 +86,3 @@ export const embedding = (table: Tensor, ids: Tensor): Tensor => gather(table, i
 export function scatterAdd(base: Tensor, index: Tensor, updates: Tensor, axis = 0): Tensor {
   return applyPrimitive("scatterAdd", [base, index, updates], { axis: normalizeAxis("scatterAdd", axis, base.shape.length) });
 }
-

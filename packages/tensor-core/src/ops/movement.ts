@@ -15,7 +15,8 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 /** Axes in the order given; reversed if none is. */
 export function transpose(x: Tensor, axes: readonly number[] = x.shape.map((_, i) => x.shape.length - 1 - i)): Tensor {
   const order = axes.map((a) => normalizeAxis("transpose", a, x.shape.length));
-  if (new Set(order).size !== x.shape.length) throw new ShapeError(`transpose: axes [${axes}] are not a permutation of the axes of [${x.shape}]`);
+  if (new Set(order).size !== x.shape.length)
+    throw new ShapeError(`transpose: axes [${axes}] are not a permutation of the axes of [${x.shape}]`);
   return order.every((a, i) => a === i) ? x : applyPrimitive("transpose", [x], { axes: order });
 }
 
@@ -34,7 +35,11 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
 }
 
 /** Elements `start … start+size-1` of each axis; a missing or undefined range takes the whole axis. */
-export function slice(x: Tensor, ranges: readonly (readonly [start: number, stop: number] | undefined)[], step?: readonly number[]): Tensor {
+export function slice(
+  x: Tensor,
+  ranges: readonly (readonly [start: number, stop: number] | undefined)[],
+  step?: readonly number[],
+): Tensor {
   const start = x.shape.map((_, i) => ranges[i]?.[0] ?? 0);
   const steps = x.shape.map((_, i) => step?.[i] ?? 1);
   const size = x.shape.map((d, i) => Math.max(0, Math.ceil(((ranges[i]?.[1] ?? d) - start[i]!) / steps[i]!)));
@@ -47,9 +52,15 @@ export const rows = (x: Tensor, start: number, stop: number): Tensor => slice(x,
 /** Pieces of `x` along `axis`; `sizes` must add up to its length. */
 export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
   const at = normalizeAxis("split", axis, x.shape.length);
-  if (sizes.reduce((a, b) => a + b, 0) !== x.shape[at]) throw new ShapeError(`split: sizes [${sizes}] do not add up to ${x.shape[at]} (axis ${at} of [${x.shape}])`);
+  if (sizes.reduce((a, b) => a + b, 0) !== x.shape[at])
+    throw new ShapeError(`split: sizes [${sizes}] do not add up to ${x.shape[at]} (axis ${at} of [${x.shape}])`);
   let start = 0;
-  return sizes.map((size) => slice(x, x.shape.map((_, i) => (i === at ? [start, (start += size)] : undefined))));
+  return sizes.map((size) =>
+    slice(
+      x,
+      x.shape.map((_, i) => (i === at ? [start, (start += size)] : undefined)),
+    ),
+  );
 }
 
 /** Elements in reverse order along `axes`. */
@@ -67,10 +78,19 @@ export function concat(parts: readonly Tensor[], axis = 0): Tensor {
   if (parts.length === 0) throw new ShapeError("concat: no tensors given");
   const dtype = parts.map((p) => p.dtype).reduce(promote);
   const at = normalizeAxis("concat", axis, parts[0]!.shape.length);
-  return parts.length === 1 ? parts[0]! : applyPrimitive("concat", parts.map((p) => cast(p, dtype)), { axis: at });
+  return parts.length === 1
+    ? parts[0]!
+    : applyPrimitive(
+        "concat",
+        parts.map((p) => cast(p, dtype)),
+        { axis: at },
+      );
 }
 
 /** A new axis of length `parts.length` at `axis`. */
 export function stack(parts: readonly Tensor[], axis = 0): Tensor {
-  return concat(parts.map((p) => reshape(p, [...p.shape.slice(0, axis), 1, ...p.shape.slice(axis)])), axis);
+  return concat(
+    parts.map((p) => reshape(p, [...p.shape.slice(0, axis), 1, ...p.shape.slice(axis)])),
+    axis,
+  );
 }

@@ -15,10 +15,17 @@ export interface ReduceOptions {
 }
 
 function reduce(how: ReduceOp, x: Tensor, options: ReduceOptions): Tensor {
-  const axes = [...new Set((options.axes ?? x.shape.map((_, i) => i)).map((a) => normalizeAxis(how, a, x.shape.length)))].sort((a, b) => a - b);
+  const axes = [...new Set((options.axes ?? x.shape.map((_, i) => i)).map((a) => normalizeAxis(how, a, x.shape.length)))].sort(
+    (a, b) => a - b,
+  );
   const input = x.dtype === "bool" ? cast(x, "i32") : x;
   const result = axes.length === 0 ? input : applyPrimitive("reduce", [input], { how, axes });
-  return options.keepDims ? reshape(result, x.shape.map((d, i) => (axes.includes(i) ? 1 : d))) : result;
+  return options.keepDims
+    ? reshape(
+        result,
+        x.shape.map((d, i) => (axes.includes(i) ? 1 : d)),
+      )
+    : result;
 }
 
 export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce("sum", x, options);
@@ -57,5 +64,3 @@ export function norm(x: Tensor, options: ReduceOptions = {}): Tensor {
 export function cumsum(x: Tensor, axis = -1, reverse = false): Tensor {
   return applyPrimitive("cumsum", [x], { axis: normalizeAxis("cumsum", axis, x.shape.length), reverse });
 }
-
-

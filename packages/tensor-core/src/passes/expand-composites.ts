@@ -3,7 +3,7 @@ import type { Node, Tensor } from "../graph.js";
 import { rewriteGraph } from "../transforms/rewrite.js";
 
 /** The call of a composite as a backend's `claims` sees it. */
-export function describeCall(node: Node, inputs: readonly Tensor[] = node.inputs): CompositeCall {
+function describeCall(node: Node, inputs: readonly Tensor[] = node.inputs): CompositeCall {
   return { name: node.op, attrs: node.attrs, inputs: inputs.map(({ shape, dtype }) => ({ shape, dtype })), outputs: node.outputs };
 }
 

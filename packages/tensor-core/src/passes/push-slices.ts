@@ -18,7 +18,11 @@ export const whole = (n: number): Range => ({ start: 0, size: n, step: 1 });
 
 /** The part of `x` in a box; the whole of it is `x` itself. */
 export function cut(x: Tensor, box: readonly Range[]): Tensor {
-  return slice(x, box.map(({ start, size, step }) => [start, size === 0 ? start : start + (size - 1) * step + 1]), box.map((r) => r.step));
+  return slice(
+    x,
+    box.map(({ start, size, step }) => [start, size === 0 ? start : start + (size - 1) * step + 1]),
+    box.map((r) => r.step),
+  );
 }
 
 const sizes = (box: readonly Range[]): number[] => box.map((r) => r.size);
@@ -36,20 +40,46 @@ function push({ op, attrs, inputs, outputs, composite }: Node, box: readonly Ran
   if (composite) return composite.definition.slice?.(inputs, attrs, box);
   const shape = outputs[0]!.shape;
   const rank = shape.length;
-  if (POINTWISE.has(op)) return applyPrimitive(op, inputs.map((t) => cut(t, box)), attrs);
+  if (POINTWISE.has(op))
+    return applyPrimitive(
+      op,
+      inputs.map((t) => cut(t, box)),
+      attrs,
+    );
   const [x, y] = inputs;
   switch (op) {
     case "full":
       return applyPrimitive("full", [], { ...attrs, shape: sizes(box) });
     case "transpose": {
       const axes = attrs.axes as number[];
-      return applyPrimitive("transpose", [cut(x!, axes.map((_, i) => box[axes.indexOf(i)]!))], { axes });
+      return applyPrimitive(
+        "transpose",
+        [
+          cut(
+            x!,
+            axes.map((_, i) => box[axes.indexOf(i)]!),
+          ),
+        ],
+        { axes },
+      );
     }
     case "broadcast":
-      return applyPrimitive("broadcast", [cut(x!, box.map((r, i) => (x!.shape[i] === shape[i] ? r : whole(1))))], { shape: sizes(box) });
+      return applyPrimitive(
+        "broadcast",
+        [
+          cut(
+            x!,
+            box.map((r, i) => (x!.shape[i] === shape[i] ? r : whole(1))),
+          ),
+        ],
+        { shape: sizes(box) },
+      );
     case "slice": {
       const [start, step] = [attrs.start as number[], attrs.step as number[]];
-      return cut(x!, box.map((r, i) => ({ start: start[i]! + r.start * step[i]!, size: r.size, step: step[i]! * r.step })));
+      return cut(
+        x!,
+        box.map((r, i) => ({ start: start[i]! + r.start * step[i]!, size: r.size, step: step[i]! * r.step })),
+      );
     }
     case "matmul": {
       const lead = box.slice(0, -2);
@@ -59,12 +89,30 @@ function push({ op, attrs, inputs, outputs, composite }: Node, box: readonly Ran
     case "reshape": {
       const axes = sameAxes(x!.shape, shape);
       if (!axes) return undefined;
-      return applyPrimitive("reshape", [cut(x!, x!.shape.map((d, i) => (axes[i] === -1 ? whole(d) : box[axes[i]!]!)))], { shape: sizes(box) });
+      return applyPrimitive(
+        "reshape",
+        [
+          cut(
+            x!,
+            x!.shape.map((d, i) => (axes[i] === -1 ? whole(d) : box[axes[i]!]!)),
+          ),
+        ],
+        { shape: sizes(box) },
+      );
     }
     case "reduce": {
       const axes = attrs.axes as number[];
       let kept = 0;
-      return applyPrimitive("reduce", [cut(x!, x!.shape.map((d, i) => (axes.includes(i) ? whole(d) : box[kept++]!)))], attrs);
+      return applyPrimitive(
+        "reduce",
+        [
+          cut(
+            x!,
+            x!.shape.map((d, i) => (axes.includes(i) ? whole(d) : box[kept++]!)),
+          ),
+        ],
+        attrs,
+      );
     }
     case "gather": {
       const axis = attrs.axis as number;
@@ -80,13 +128,16 @@ function push({ op, attrs, inputs, outputs, composite }: Node, box: readonly Ran
 /** Nodes that are used by slices alone, which together take no more than there is: computing only those parts never costs more. */
 function sliceable(outputs: readonly Tensor[]): Set<Node> {
   const taken = new Map<Node, Map<string, number>>();
-  const take = (t: Tensor, box: string, elements: number): void => void taken.set(t.node, (taken.get(t.node) ?? new Map<string, number>()).set(box, elements));
+  const take = (t: Tensor, box: string, elements: number): void =>
+    void taken.set(t.node, (taken.get(t.node) ?? new Map<string, number>()).set(box, elements));
   for (const t of outputs) take(t, "all", Infinity);
   for (const node of topologicalOrder(outputs, graphInputs)) {
     const sliced = node.op === "slice";
-    for (const t of graphInputs(node)) take(t, sliced ? JSON.stringify(node.attrs) : "all", sliced ? sizeOf(node.outputs[0]!.shape) : Infinity);
+    for (const t of graphInputs(node))
+      take(t, sliced ? JSON.stringify(node.attrs) : "all", sliced ? sizeOf(node.outputs[0]!.shape) : Infinity);
   }
-  const fits = ([node, boxes]: [Node, Map<string, number>]): boolean => !isLeaf(node) && [...boxes.values()].reduce((a, b) => a + b, 0) <= sizeOf(node.outputs[0]!.shape);
+  const fits = ([node, boxes]: [Node, Map<string, number>]): boolean =>
+    !isLeaf(node) && [...boxes.values()].reduce((a, b) => a + b, 0) <= sizeOf(node.outputs[0]!.shape);
   return new Set([...taken].filter(fits).map(([node]) => node));
 }
 
@@ -96,13 +147,16 @@ function sliceable(outputs: readonly Tensor[]): Set<Node> {
  */
 export function pushSlices(outputs: readonly Tensor[]): Tensor[] {
   let current = [...outputs];
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     const candidates = sliceable(current);
     current = rewriteGraph(current, (node, inputs) => {
       if (node.op !== "slice" || !candidates.has(node.inputs[0]!.node) || isLeaf(inputs[0]!.node)) return undefined;
       const [start, size, step] = [node.attrs.start, node.attrs.size, node.attrs.step] as number[][];
-      const result = push(inputs[0]!.node, start!.map((s, i) => ({ start: s, size: size![i]!, step: step![i]! })));
+      const result = push(
+        inputs[0]!.node,
+        start!.map((s, i) => ({ start: s, size: size![i]!, step: step![i]! })),
+      );
       changed ||= result !== undefined;
       return result && [result];
     });

@@ -17,7 +17,9 @@ interface ReferenceExecutable extends Executable {
 /** A name for a step in `explain`. */
 export function stepName(step: Step): string {
   if (step.kind !== "fused") return step.op;
-  const ops = step.program.instructions.filter((i) => !["load", "const", "index"].includes(i.op)).map((i) => (i.op === "reduce" ? i.how : i.op));
+  const ops = step.program.instructions
+    .filter((i) => !["load", "const", "index"].includes(i.op))
+    .map((i) => (i.op === "reduce" ? i.how : i.op));
   return `fused(${ops.join(" ") || "copy"})`;
 }
 
@@ -44,7 +46,12 @@ export function createReferenceBackend(): Backend {
     download: async (buffer, offset, bytes) => bytesOf(buffer).slice(offset, offset + bytes),
     view: bytesOf,
     claims: () => false,
-    lower: (plan): ReferenceExecutable => ({ plan, kernels: plan.steps.map(stepName), scratch: new Uint8Array(plan.scratchBytes), dispose() {} }),
+    lower: (plan): ReferenceExecutable => ({
+      plan,
+      kernels: plan.steps.map(stepName),
+      scratch: new Uint8Array(plan.scratchBytes),
+      dispose() {},
+    }),
     run(executable, inputs, outputs) {
       const { plan, scratch } = executable as ReferenceExecutable;
       const memory = bindMemory(plan, scratch, inputs.map(bytesOf), outputs.map(bytesOf));

@@ -8,7 +8,11 @@ export const convolve: ReferenceKernel = ([x, w], attrs, out) => {
   const groups = attrs.groups as number;
   const space = out.shape.slice(2);
   const kernel = w!.shape.slice(2);
-  const [outStrides, kernelStrides, inStrides] = [contiguousStrides(space), contiguousStrides(kernel), contiguousStrides(x!.shape.slice(2))];
+  const [outStrides, kernelStrides, inStrides] = [
+    contiguousStrides(space),
+    contiguousStrides(kernel),
+    contiguousStrides(x!.shape.slice(2)),
+  ];
   const [outSize, kernelSize, inSize] = [sizeOf(space), sizeOf(kernel), sizeOf(x!.shape.slice(2))];
   const [batch, channels] = x!.shape as [number, number];
   const outChannels = w!.shape[0]!;
@@ -37,7 +41,8 @@ export const convolve: ReferenceKernel = ([x, w], attrs, out) => {
         for (let o = 0; o < outChannels; o++) {
           const first = Math.floor(o / (outChannels / groups)) * perGroup;
           let acc = 0;
-          for (let c = 0; c < perGroup; c++) acc += x!.values[(n * channels + first + c) * inSize + at]! * w!.values[(o * perGroup + c) * kernelSize + k]!;
+          for (let c = 0; c < perGroup; c++)
+            acc += x!.values[(n * channels + first + c) * inSize + at]! * w!.values[(o * perGroup + c) * kernelSize + k]!;
           result[(n * outChannels + o) * outSize + p]! += acc;
         }
       }

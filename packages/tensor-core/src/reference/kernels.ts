@@ -6,7 +6,11 @@ import { threefry } from "./threefry.js";
 import { type Memory, readOperand, writeOperand } from "./views.js";
 
 /** A plain implementation of one primitive: values of the inputs (row-major f64) to values of the result. */
-export type ReferenceKernel = (inputs: readonly ReferenceInput[], attrs: Attrs, output: { readonly shape: readonly number[] }) => ArrayLike<number>;
+export type ReferenceKernel = (
+  inputs: readonly ReferenceInput[],
+  attrs: Attrs,
+  output: { readonly shape: readonly number[] },
+) => ArrayLike<number>;
 
 export interface ReferenceInput {
   readonly values: Float64Array;
@@ -137,5 +141,13 @@ export const REFERENCE_KERNELS: Readonly<Record<string, ReferenceKernel>> = {
 /** Runs one `op` step of a plan by its reference kernel; a backend may use it for what it has no kernel for. */
 export function runReferenceOp(memory: Memory, op: string, attrs: Attrs, inputs: readonly Operand[], output: Operand): void {
   const kernel = REFERENCE_KERNELS[op]!;
-  writeOperand(memory, output, kernel(inputs.map((i) => ({ values: readOperand(memory, i), shape: i.shape })), attrs, output));
+  writeOperand(
+    memory,
+    output,
+    kernel(
+      inputs.map((i) => ({ values: readOperand(memory, i), shape: i.shape })),
+      attrs,
+      output,
+    ),
+  );
 }

@@ -7,7 +7,7 @@ import { sizeOf } from "../shape.js";
 export type Memory = (buffer: number) => Uint8Array;
 
 /** Calls `visit` with the element offset of every position of a strided view, in row-major order. */
-export function forEachOffset(shape: readonly number[], strides: readonly number[], offset: number, visit: (at: number, i: number) => void): void {
+function forEachOffset(shape: readonly number[], strides: readonly number[], offset: number, visit: (at: number, i: number) => void): void {
   const total = sizeOf(shape);
   const position = shape.map(() => 0);
   let at = offset;
@@ -35,7 +35,8 @@ export function readOperand(memory: Memory, operand: Operand): Float64Array {
 /** Stores values through a view, rounded to its dtype. */
 export function writeOperand(memory: Memory, operand: Operand, values: ArrayLike<number>): void {
   const bytes = memory(operand.buffer);
-  if (bytes.byteOffset % bytesPerElement(operand.dtype) !== 0) throw new RangeError(`buffer ${operand.buffer} is not aligned to ${operand.dtype}`);
+  if (bytes.byteOffset % bytesPerElement(operand.dtype) !== 0)
+    throw new RangeError(`buffer ${operand.buffer} is not aligned to ${operand.dtype}`);
   const raw = rawView(bytes, operand.dtype);
   forEachOffset(operand.shape, operand.strides, operand.offset, (at, i) => {
     raw[at] = encodeElement(values[i]!, operand.dtype);

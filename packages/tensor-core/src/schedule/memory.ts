@@ -1,7 +1,7 @@
 import type { BufferSpec, Step } from "../plan.js";
 
 /** Alignment of buffers in the arena: a cache line, and what WebGPU asks of a storage offset divides into it with dynamic offsets of 256. */
-export const ALIGNMENT = 256;
+const ALIGNMENT = 256;
 
 interface Block {
   readonly buffers: number[];
@@ -18,7 +18,10 @@ function inPlacePairs(steps: readonly Step[], blocks: ReadonlyMap<number, Block>
     if (step.kind !== "fused" || step.program.reduced > 0) return;
     const free = step.inputs.filter((operand) => {
       const block = blocks.get(operand.buffer);
-      const dense = operand.offset === 0 && JSON.stringify(operand.strides) === JSON.stringify(step.outputs[0]?.strides) && JSON.stringify(operand.shape) === JSON.stringify(step.outputs[0]?.shape);
+      const dense =
+        operand.offset === 0 &&
+        JSON.stringify(operand.strides) === JSON.stringify(step.outputs[0]?.strides) &&
+        JSON.stringify(operand.shape) === JSON.stringify(step.outputs[0]?.shape);
       return block?.last === at && dense && step.inputs.filter((i) => i.buffer === operand.buffer).length === 1;
     });
     for (const output of step.outputs) {
@@ -35,7 +38,10 @@ function inPlacePairs(steps: readonly Step[], blocks: ReadonlyMap<number, Block>
  * Places scratch buffers in one arena: largest first, each at the lowest offset that is free while it lives.
  * @returns the buffers with offsets and the size of the arena in bytes
  */
-export function planMemory(steps: readonly Step[], buffers: readonly { readonly role: BufferSpec["role"]; readonly bytes: number }[]): { buffers: BufferSpec[]; scratchBytes: number } {
+export function planMemory(
+  steps: readonly Step[],
+  buffers: readonly { readonly role: BufferSpec["role"]; readonly bytes: number }[],
+): { buffers: BufferSpec[]; scratchBytes: number } {
   const blocks = new Map<number, Block>();
   steps.forEach((step, at) => {
     for (const { buffer } of [...step.inputs, ...step.outputs]) {
@@ -63,6 +69,8 @@ export function planMemory(steps: readonly Step[], buffers: readonly { readonly 
     placed.push(block);
     scratchBytes = Math.max(scratchBytes, block.offset + block.bytes);
   }
-  const specs = buffers.map(({ role, bytes }, id): BufferSpec => (role === "scratch" ? { role, bytes, offset: blocks.get(id)?.offset ?? 0 } : { role, bytes }));
+  const specs = buffers.map(({ role, bytes }, id): BufferSpec =>
+    role === "scratch" ? { role, bytes, offset: blocks.get(id)?.offset ?? 0 } : { role, bytes },
+  );
   return { buffers: specs, scratchBytes };
 }

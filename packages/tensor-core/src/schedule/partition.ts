@@ -7,8 +7,8 @@ import { current, type Kind, kindIn, peel, Unit } from "./units.js";
 import { isMovement, moveView, type View, wholeView } from "./views.js";
 
 /** Bounds of one fused program: larger ones spill registers and exceed the 8 storage buffers that every WebGPU device has. */
-export const MAX_INSTRUCTIONS = 64;
-export const MAX_LOADS = 6;
+const MAX_INSTRUCTIONS = 64;
+const MAX_LOADS = 6;
 
 const FUSIBLE = new Set<string>([...UNARY, ...BINARY, "where", "cast", "reduce"]);
 /** Values that need no memory: they become constants and indices in whatever uses them. */
@@ -73,7 +73,9 @@ export class Partition {
       this.create(node, node.outputs[0]!.shape, false);
       return;
     }
-    const candidates = [...new Set(node.inputs.flatMap((t) => [...this.producersOf(t)]))].filter((u) => u.fused).sort((a, b) => b.id - a.id);
+    const candidates = [...new Set(node.inputs.flatMap((t) => [...this.producersOf(t)]))]
+      .filter((u) => u.fused)
+      .sort((a, b) => b.id - a.id);
     for (const unit of candidates) {
       if (this.join(node, unit)) {
         for (const other of candidates) if (current(other) !== current(unit)) this.merge(node, current(unit), current(other));

@@ -23,8 +23,15 @@ export interface Planned {
 }
 
 /** The graph as backends see it: without unclaimed composites, simplified, slices pushed down, reductions in one form, nothing twice. */
-export function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean): Tensor[] {
-  const passes = [(t: Tensor[]) => expandComposites(t, claims), simplify, pushSlices, normalizeReductions, simplify, mergeCommonSubexpressions];
+function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean): Tensor[] {
+  const passes = [
+    (t: Tensor[]) => expandComposites(t, claims),
+    simplify,
+    pushSlices,
+    normalizeReductions,
+    simplify,
+    mergeCommonSubexpressions,
+  ];
   return passes.reduce((graph, pass) => pass(graph), [...outputs]);
 }
 
@@ -62,7 +69,14 @@ class Planner {
     const results = this.outputs.map((t) => this.output(t));
     const { buffers, scratchBytes } = planMemory(this.steps, this.buffers);
     const bound = buffers.reduce((sum, b) => sum + (b.role === "scratch" ? 0 : b.bytes), 0);
-    const plan: Plan = { buffers, steps: this.steps, inputs: this.leaves.map((t) => this.bufferOf.get(key(t))!), outputs: results, scratchBytes, peakBytes: bound + scratchBytes };
+    const plan: Plan = {
+      buffers,
+      steps: this.steps,
+      inputs: this.leaves.map((t) => this.bufferOf.get(key(t))!),
+      outputs: results,
+      scratchBytes,
+      peakBytes: bound + scratchBytes,
+    };
     return { plan, leaves: this.leaves };
   }
 
@@ -117,7 +131,12 @@ class Planner {
     const target = new Tensor(makeNode("copy", [view.base], {}, [{ shape: view.shape, dtype: view.base.dtype }]));
     const source = this.operand(view);
     this.allocate(target, role);
-    const program = { shape: view.shape, reduced: 0, instructions: [{ op: "load", dtype: target.dtype, input: 0 }], outputs: [{ value: 0, perRow: false }] } as const;
+    const program = {
+      shape: view.shape,
+      reduced: 0,
+      instructions: [{ op: "load", dtype: target.dtype, input: 0 }],
+      outputs: [{ value: 0, perRow: false }],
+    } as const;
     this.steps.push({ kind: "fused", program, inputs: [source], outputs: [this.whole(target)] });
     return this.whole(target);
   }

@@ -36,7 +36,8 @@ export function buildProgram(partition: Partition, unit: Unit, results: readonly
     if (at === undefined) known.set(key, (at = emit(i())));
     return at;
   };
-  const constant = (value: number, dtype: DType): number => once(`const ${Object.is(value, -0) ? "-0" : value} ${dtype}`, () => ({ op: "const", dtype, value }));
+  const constant = (value: number, dtype: DType): number =>
+    once(`const ${Object.is(value, -0) ? "-0" : value} ${dtype}`, () => ({ op: "const", dtype, value }));
 
   /** Arithmetic runs in f32 and i32; storage dtypes narrower than that are rounded after every operation, as when run one by one. */
   const rounded = (dtype: DType, make: (wide: DType) => Instruction): number => {
@@ -52,8 +53,13 @@ export function buildProgram(partition: Partition, unit: Unit, results: readonly
     const { op, attrs } = view.base.node;
     if (op === "full") return constant(attrs.value as number, t.dtype);
     const spread = overSpace(view, space);
-    if (op === "iota" && sameShape(view.base.shape, space) && isDense(spread)) return once(`index ${attrs.axis}`, () => ({ op: "index", dtype: "i32", axis: attrs.axis as number }));
-    return once(`load ${view.base.node.id}.${view.base.index} ${spread.strides} ${spread.offset}`, () => ({ op: "load", dtype: t.dtype, input: loads.push(spread) - 1 }));
+    if (op === "iota" && sameShape(view.base.shape, space) && isDense(spread))
+      return once(`index ${attrs.axis}`, () => ({ op: "index", dtype: "i32", axis: attrs.axis as number }));
+    return once(`load ${view.base.node.id}.${view.base.index} ${spread.strides} ${spread.offset}`, () => ({
+      op: "load",
+      dtype: t.dtype,
+      input: loads.push(spread) - 1,
+    }));
   };
 
   const write = (node: Node): number => {

@@ -20,7 +20,11 @@ function generator(seed: number): (below: number) => number {
 /** A random graph over small shapes; every kind of step and of view occurs. */
 function randomGraph(seed: number): Tensor[] {
   const pick = generator(seed);
-  const leaf = (shape: readonly number[]): Tensor => o.tensor(Float32Array.from({ length: o.full(shape, 0).size }, () => (pick(2000) - 1000) / 500), { shape });
+  const leaf = (shape: readonly number[]): Tensor =>
+    o.tensor(
+      Float32Array.from({ length: o.full(shape, 0).size }, () => (pick(2000) - 1000) / 500),
+      { shape },
+    );
   const pool: Tensor[] = [leaf([3, 4]), leaf([3, 4]), leaf([4]), leaf([3, 1]), leaf([2, 3, 4])];
   const any = (): Tensor => pool[pool.length - 1 - pick(Math.min(pool.length, 6))]!;
   const shaped = (shape: readonly number[]): Tensor => pool.filter((t) => t.shape.join() === shape.join()).at(-1 - pick(2)) ?? leaf(shape);
@@ -40,12 +44,25 @@ function randomGraph(seed: number): Tensor[] {
       () => (rank > 1 ? o.transpose(x) : x),
       () => o.reshape(x, [x.size]),
       () => (rank ? o.flip(x, [axis]) : x),
-      () => (rank && x.shape[axis]! > 1 ? o.slice(x, x.shape.map((d, k) => (k === axis ? [1, d] : undefined))) : x),
+      () =>
+        rank && x.shape[axis]! > 1
+          ? o.slice(
+              x,
+              x.shape.map((d, k) => (k === axis ? [1, d] : undefined)),
+            )
+          : x,
       () => (rank ? o.concat([x, o.mul(x, 2)], axis) : x),
       () => (rank > 1 ? o.matmul(x, o.swapLast(x)) : x),
       () => (rank ? o.gather(x, o.tensor(Int32Array.of(0, x.shape[axis]! - 1), { shape: [2] }), axis) : x),
       () => o.cast(o.cast(x, "bf16"), "f32"),
-      () => (rank ? o.pad(x, x.shape.map(() => 1), x.shape.map(() => 0)) : x),
+      () =>
+        rank
+          ? o.pad(
+              x,
+              x.shape.map(() => 1),
+              x.shape.map(() => 0),
+            )
+          : x,
     ];
     const y = make[pick(make.length)]!();
     if (y.size <= 400) pool.push(o.mul(y, 0.5));
@@ -78,10 +95,16 @@ function checkMemory({ steps, buffers }: Plan): void {
   const scratch = [...life].filter(([id]) => buffers[id]!.role === "scratch");
   for (const [a, [firstA, lastA]] of scratch) {
     for (const [b, [firstB, lastB]] of scratch) {
-      const [x, y] = [buffers[a]!, buffers[b]!] as { offset: number; bytes: number }[] as [{ offset: number; bytes: number }, { offset: number; bytes: number }];
+      const [x, y] = [buffers[a]!, buffers[b]!] as { offset: number; bytes: number }[] as [
+        { offset: number; bytes: number },
+        { offset: number; bytes: number },
+      ];
       if (a >= b || x.offset + x.bytes <= y.offset || y.offset + y.bytes <= x.offset) continue;
       const handedOver = lastA === firstB || lastB === firstA;
-      expect(lastA < firstB || lastB < firstA || (handedOver && x.offset === y.offset && x.bytes === y.bytes), `buffers ${a} and ${b}`).toBe(true);
+      expect(
+        lastA < firstB || lastB < firstA || (handedOver && x.offset === y.offset && x.bytes === y.bytes),
+        `buffers ${a} and ${b}`,
+      ).toBe(true);
     }
   }
 }
@@ -103,7 +126,10 @@ describe("a plan of a random graph", () => {
     const { plan, leaves } = planGraph(together, [], () => false);
     const results = await device.execute(await device.backend.lower(plan), leaves);
     const want = await oneByOne(together);
-    for (const [i, t] of results.entries()) (await t.data()).forEach((v, k) => expect(Math.abs(v - want[i]![k]!)).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(want[i]![k]!))));
+    for (const [i, t] of results.entries())
+      (await t.data()).forEach((v, k) =>
+        expect(Math.abs(v - want[i]![k]!)).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(want[i]![k]!))),
+      );
   });
 });
 
@@ -115,7 +141,10 @@ describe("fusion", () => {
     expect(steps([rmsNorm(x, o.ones([4]), 1e-5)])).toHaveLength(1);
   });
   it("makes a step of AdamW one kernel with three results", () => {
-    const p = adamwStep({ p: x, g: o.mul(x, 2), m: x, v: x, lr: o.full([], 0.1), step: o.full([], 1) }, { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 });
+    const p = adamwStep(
+      { p: x, g: o.mul(x, 2), m: x, v: x, lr: o.full([], 0.1), step: o.full([], 1) },
+      { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 },
+    );
     const all = steps([p.p, p.m, p.v]);
     expect(all).toHaveLength(1);
     expect(all[0]!.outputs).toHaveLength(3);

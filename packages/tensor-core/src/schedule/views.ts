@@ -37,7 +37,12 @@ export function moveView({ op, attrs, outputs }: Node, view: View): View | undef
       return { ...view, shape, strides: view.strides.map((s, i) => (view.shape[i] === shape[i] ? s : 0)) };
     case "slice": {
       const [start, step] = [attrs.start as number[], attrs.step as number[]];
-      return { ...view, shape, strides: view.strides.map((s, i) => s * step[i]!), offset: view.offset + start.reduce((sum, s, i) => sum + s * view.strides[i]!, 0) };
+      return {
+        ...view,
+        shape,
+        strides: view.strides.map((s, i) => s * step[i]!),
+        offset: view.offset + start.reduce((sum, s, i) => sum + s * view.strides[i]!, 0),
+      };
     }
     case "flip": {
       const axes = new Set(attrs.axes as number[]);

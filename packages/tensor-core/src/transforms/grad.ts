@@ -18,7 +18,12 @@ function inputCotangents(node: Node, dys: Cotangents): readonly (Tensor | undefi
   if (node.composite) {
     const { definition } = node.composite;
     if (!definition.vjp) return dys;
-    return definition.vjp(node.inputs, node.attrs, node.outputs.map((_, i) => new Tensor(node, i)), dys);
+    return definition.vjp(
+      node.inputs,
+      node.attrs,
+      node.outputs.map((_, i) => new Tensor(node, i)),
+      dys,
+    );
   }
   const rule = GRADIENTS[node.op];
   if (!rule || dys[0] === undefined) return [];
@@ -56,13 +61,16 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly (Tensor | u
 
 /** Gradients of a scalar with respect to tensors of its graph. @throws ShapeError if `loss` is no scalar. */
 export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
-  if (loss.shape.length > 0) throw new ShapeError(`gradients: the loss must be a scalar, got shape [${loss.shape}]`, { hint: "reduce it with sum or mean" });
+  if (loss.shape.length > 0)
+    throw new ShapeError(`gradients: the loss must be a scalar, got shape [${loss.shape}]`, { hint: "reduce it with sum or mean" });
   if (!isFloat(loss.dtype)) throw new DTypeError(`gradients: the loss must be a float, got ${loss.dtype}`);
   return vjp([loss], [ones([], loss.dtype)], wrt);
 }
 
 /** The value of a scalar function and its gradients with respect to the tensors of its first argument (same tree). */
-export function valueAndGrad<P extends Tree, A extends readonly unknown[]>(fn: (params: P, ...rest: A) => Tensor): (params: P, ...rest: A) => { value: Tensor; grads: P } {
+export function valueAndGrad<P extends Tree, A extends readonly unknown[]>(
+  fn: (params: P, ...rest: A) => Tensor,
+): (params: P, ...rest: A) => { value: Tensor; grads: P } {
   return (params, ...rest) => {
     const value = fn(params, ...rest);
     const { leaves, structure } = flattenTree(params);

@@ -26,7 +26,8 @@ export function rewriteGraph(outputs: readonly Tensor[], visit: Visit): Tensor[]
     const inputs = node.inputs.map(get);
     const replaced = visit(node, inputs);
     if (replaced) results.set(node, replaced);
-    else if (inputs.some((t, i) => t.node !== node.inputs[i]!.node || t.index !== node.inputs[i]!.index)) results.set(node, rebuildNode(node, inputs));
+    else if (inputs.some((t, i) => t.node !== node.inputs[i]!.node || t.index !== node.inputs[i]!.index))
+      results.set(node, rebuildNode(node, inputs));
   }
   return outputs.map(get);
 }

@@ -4,7 +4,11 @@ import { Tensor } from "../graph.js";
 export type Tree = Tensor | number | string | boolean | null | undefined | readonly Tree[] | { readonly [key: string]: Tree };
 
 /** A tree with its tensors numbered. */
-export type TreeStructure = { readonly leaf: number } | { readonly value: unknown } | { readonly list: readonly TreeStructure[] } | { readonly record: readonly (readonly [string, TreeStructure])[] };
+export type TreeStructure =
+  | { readonly leaf: number }
+  | { readonly value: unknown }
+  | { readonly list: readonly TreeStructure[] }
+  | { readonly record: readonly (readonly [string, TreeStructure])[] };
 
 /** The tensors of a tree in a fixed order (record keys as inserted), and the way back. */
 export function flattenTree(tree: Tree): { leaves: Tensor[]; structure: TreeStructure } {

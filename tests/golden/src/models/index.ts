@@ -28,7 +28,10 @@ async function runModel(folder: string, device: Device): Promise<Outcome> {
   const loss = softmaxCrossEntropy(shifted, reshape(slice(ref.get("labels")!, [undefined, [1, length]]), [-1]));
   await check.tensors("loss", loss, tensor(readJson<{ loss: number }>(folder, "expect.json").loss, { device }));
   const names = [...model.weights.keys()];
-  const grads = gradients(loss, names.map((n) => model.weights.get(n)!));
+  const grads = gradients(
+    loss,
+    names.map((n) => model.weights.get(n)!),
+  );
   for (const [i, n] of names.entries()) await check.tensors(`grad ${n}`, grads[i]!, ref.get(`grad.${n}`)!);
   return check.outcome();
 }
@@ -43,7 +46,9 @@ export function modelCases(root: string): GoldenCase[] {
       name: `models/${folder.slice(root.length + 1)}`,
       run(device) {
         const { model_type: type } = readJson<{ model_type: string }>(folder, "config.json");
-        return SUPPORTED.has(type) && existsSync(join(folder, "expect.json")) ? runModel(folder, device) : Promise.resolve({ status: "unsupported", detail: `model_type ${type}` });
+        return SUPPORTED.has(type) && existsSync(join(folder, "expect.json"))
+          ? runModel(folder, device)
+          : Promise.resolve({ status: "unsupported", detail: `model_type ${type}` });
       },
     }));
 }

@@ -27,7 +27,9 @@ export function peftCases(root: string): GoldenCase[] {
         const meta = readJson<Meta>(folder, "case.json");
         const config = join(folder, "adapter_config.json");
         if (!existsSync(config)) return unsupported(`several adapters (${meta.method})`);
-        const { peft_type: type, alora_invocation_tokens: alora } = readJson<{ peft_type: string; alora_invocation_tokens?: unknown }>(config);
+        const { peft_type: type, alora_invocation_tokens: alora } = readJson<{ peft_type: string; alora_invocation_tokens?: unknown }>(
+          config,
+        );
         if (meta.method === "add_weighted_adapter") return unsupported("combining adapters");
         if (!PEFT_METHODS.get(type)?.method || alora) return unsupported(alora ? "aLoRA" : type);
         return meta.base === "llama_base" ? runLlamaCase(folder, join(root, "llama_base"), meta, device) : runNetCase(folder, meta, device);

@@ -21,7 +21,11 @@ export async function runLlamaCase(folder: string, home: string, meta: { readonl
   const adapter = await openAdapterFolder(folder);
   try {
     const layers = new Map(model.layers().map(({ path, layer }) => [path, layer]));
-    const attached = await attachAdapter(adapter, { layer: (path) => layers.get(path), tensor: (name) => model.weights.get(name), names: () => model.weights.keys() });
+    const attached = await attachAdapter(adapter, {
+      layer: (path) => layers.get(path),
+      tensor: (name) => model.weights.get(name),
+      names: () => model.weights.keys(),
+    });
     const base = model.withWeights(attached.replaced);
     const hook: LayerHook = (path, layer, below, x) => {
       const a = attached.layers.get(path);

@@ -24,7 +24,11 @@ export async function runMatchingCase(file: string): Promise<Outcome> {
   }
   for (const { patterns: keys, picked } of patterns) {
     const pick = createPatternPicker(keys, "rank_pattern");
-    check.exact(JSON.stringify(keys), Object.fromEntries(names.flatMap((name) => (pick(name) === undefined ? [] : [[name, pick(name)]]))), picked);
+    check.exact(
+      JSON.stringify(keys),
+      Object.fromEntries(names.flatMap((name) => (pick(name) === undefined ? [] : [[name, pick(name)]]))),
+      picked,
+    );
   }
   return check.outcome();
 }

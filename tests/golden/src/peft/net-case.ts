@@ -2,7 +2,19 @@ import { join } from "node:path";
 import { residualWeight } from "@weft/adapters-lora";
 import { attachAdapter, type AttachedAdapter, type OpenedAdapter, trainedTokens } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
-import { type BaseLayer, concat, countParameters, type Device, forwardAdapters, forwardBase, mergeBias, mergeWeight, type Rounding, slice, type Tensor } from "@weft/tensor-core";
+import {
+  type BaseLayer,
+  concat,
+  countParameters,
+  type Device,
+  forwardAdapters,
+  forwardBase,
+  mergeBias,
+  mergeWeight,
+  type Rounding,
+  slice,
+  type Tensor,
+} from "@weft/tensor-core";
 import { Comparison, type Outcome } from "../case.js";
 import { readTensors, withPrefix } from "./files.js";
 import { buildNet, type LayerInfo, type Net } from "./nets.js";
@@ -29,7 +41,11 @@ function replaceRows(table: Tensor, indices: readonly number[], rows: Tensor): T
 }
 
 /** The base's parameters after everything that is no method's business: full replacements, trained tokens, residuals of decomposing initialisations. */
-async function adaptedBase(parameters: ReadonlyMap<string, Tensor>, adapter: OpenedAdapter, attached: AttachedAdapter): Promise<Map<string, Tensor>> {
+async function adaptedBase(
+  parameters: ReadonlyMap<string, Tensor>,
+  adapter: OpenedAdapter,
+  attached: AttachedAdapter,
+): Promise<Map<string, Tensor>> {
   const result = new Map([...parameters, ...attached.replaced]);
   for (const [name, { indices, rows }] of await trainedTokens(adapter)) result.set(name, replaceRows(result.get(name)!, indices, rows));
   for (const [path, { context }] of attached.layers) {
@@ -43,7 +59,10 @@ function merge(net: Net, attached: AttachedAdapter, rounding: Rounding): Map<str
   const merged = new Map<string, Tensor>();
   for (const [path, { spec, base }] of net.layers) {
     const a = attached.layers.get(path);
-    merged.set(spec.kind === "parameter" ? path : `${path}.weight`, a ? mergeWeight(a.method, base.weight, a.params, a.context, { rounding }) : base.weight);
+    merged.set(
+      spec.kind === "parameter" ? path : `${path}.weight`,
+      a ? mergeWeight(a.method, base.weight, a.params, a.context, { rounding }) : base.weight,
+    );
     const bias = a ? mergeBias(a.method, base.bias, a.params, a.context) : base.bias;
     if (bias) merged.set(`${path}.bias`, bias);
   }
@@ -52,8 +71,10 @@ function merge(net: Net, attached: AttachedAdapter, rounding: Rounding): Map<str
 
 function trainableCount(adapter: OpenedAdapter, attached: AttachedAdapter): number {
   let count = 0;
-  for (const { method, context } of attached.layers.values()) count += countParameters(method, (context as { config: never }).config, context.layer).trainable;
-  for (const group of [adapter.modulesToSave, adapter.biases, adapter.trainableTokens]) for (const { shape } of group.values()) count += shape.reduce((a, b) => a * b, 1);
+  for (const { method, context } of attached.layers.values())
+    count += countParameters(method, (context as { config: never }).config, context.layer).trainable;
+  for (const group of [adapter.modulesToSave, adapter.biases, adapter.trainableTokens])
+    for (const { shape } of group.values()) count += shape.reduce((a, b) => a * b, 1);
   return count;
 }
 
@@ -68,7 +89,11 @@ export async function runNetCase(folder: string, meta: NetMeta, device: Device):
 
   const adapter = await openAdapterFolder(folder);
   try {
-    const attached = await attachAdapter(adapter, { layer: (path) => net.layers.get(path)?.spec, tensor: (name) => parameters.get(name), names: () => parameters.keys() });
+    const attached = await attachAdapter(adapter, {
+      layer: (path) => net.layers.get(path)?.spec,
+      tensor: (name) => parameters.get(name),
+      names: () => parameters.keys(),
+    });
     const base = await adaptedBase(parameters, adapter, attached);
     const adapted = buildNet(meta.base, meta.layers, base);
     for (const [name, residual] of withPrefix(tensors, "residual.")) await check.tensors(`residual ${name}`, base.get(name)!, residual);
@@ -85,7 +110,10 @@ export async function runNetCase(folder: string, meta: NetMeta, device: Device):
       const { method, params, context } = attached.layers.get(path)!;
       await check.tensors(`delta ${path}`, method.delta!(params, context), delta);
     }
-    for (const [prefix, rounding] of [["merged.", "once"], ["merged_safe.", "twice"]] as const) {
+    for (const [prefix, rounding] of [
+      ["merged.", "once"],
+      ["merged_safe.", "twice"],
+    ] as const) {
       const expected = withPrefix(tensors, prefix);
       const merged = merge(adapted, attached, rounding);
       for (const [name, value] of expected) await check.tensors(`${prefix}${name}`, merged.get(name)!, value);

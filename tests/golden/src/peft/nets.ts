@@ -20,10 +20,17 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   conv3d: ["conv0"],
 };
 
-const KINDS: Readonly<Record<string, LayerKind>> = { Linear: "linear", Conv1D: "linear", Conv1d: "conv1d", Conv2d: "conv2d", Conv3d: "conv3d", Embedding: "embedding" };
+const KINDS: Readonly<Record<string, LayerKind>> = {
+  Linear: "linear",
+  Conv1D: "linear",
+  Conv1d: "conv1d",
+  Conv2d: "conv2d",
+  Conv3d: "conv3d",
+  Embedding: "embedding",
+};
 
 /** A layer of a net from its weight and its line in `case.json`. */
-export function layerSpec(info: LayerInfo, weight: Tensor, bias: Tensor | undefined): LayerSpec {
+function layerSpec(info: LayerInfo, weight: Tensor, bias: Tensor | undefined): LayerSpec {
   const kind = KINDS[info.type]!;
   const spec: LayerSpec = { kind, shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined, transposed: info.type === "Conv1D" };
   if (!info.kernel_size) return spec;
@@ -67,7 +74,10 @@ function buildExperts(parameters: ReadonlyMap<string, Tensor>): Net {
   const layers = new Map(
     ["experts.w_up", "experts.w_down"].map((name) => {
       const weight = parameters.get(name)!;
-      return [name, { spec: { kind: "parameter", shape: weight.shape, dtype: weight.dtype, bias: false } as LayerSpec, base: { weight } }] as const;
+      return [
+        name,
+        { spec: { kind: "parameter", shape: weight.shape, dtype: weight.dtype, bias: false } as LayerSpec, base: { weight } },
+      ] as const;
     }),
   );
   return {

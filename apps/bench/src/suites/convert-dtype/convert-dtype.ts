@@ -2,7 +2,24 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createWasmBackend } from "@weft/kernels-wasm";
-import { bytesPerElement, cast, compile, Device, type DType, encode, fromBf16, fromF16, fromF8e4m3, fromF8e5m2, outputBuffers, type Tensor, toBf16, toF16, toF8e4m3, toF8e5m2 } from "@weft/tensor-core";
+import {
+  bytesPerElement,
+  cast,
+  compile,
+  Device,
+  type DType,
+  encode,
+  fromBf16,
+  fromF16,
+  fromF8e4m3,
+  fromF8e5m2,
+  outputBuffers,
+  type Tensor,
+  toBf16,
+  toF16,
+  toF8e4m3,
+  toF8e5m2,
+} from "@weft/tensor-core";
 import type { BenchContext, Suite } from "../../context.js";
 import { type Contestant, takeTurns, timeCalls } from "../../turns.js";
 import { numbers } from "../matmul/product.js";
@@ -41,9 +58,13 @@ interface Conversion {
   readonly want: Uint8Array;
 }
 
-const bitsOf = (bytes: Uint8Array, dtype: DType): Uint8Array | Uint16Array => (bytesPerElement(dtype) === 2 ? new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2) : bytes);
+const bitsOf = (bytes: Uint8Array, dtype: DType): Uint8Array | Uint16Array =>
+  bytesPerElement(dtype) === 2 ? new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2) : bytes;
 
-async function measure({ from, to, bytes, want }: Conversion, { device, folder, context }: { readonly device: Device; readonly folder: string; readonly context: BenchContext }): Promise<void> {
+async function measure(
+  { from, to, bytes, want }: Conversion,
+  { device, folder, context }: { readonly device: Device; readonly folder: string; readonly context: BenchContext },
+): Promise<void> {
   const count = bytes.length / bytesPerElement(from);
   const name = `${from} → ${to}, ${count} numbers`;
   const input = device.fromBytes(bytes, [count], from);
@@ -65,14 +86,27 @@ async function measure({ from, to, bytes, want }: Conversion, { device, folder, 
     const file = join(folder, "x");
     writeFileSync(file, bytes);
     await python.call({ cmd: "load", name: "x", file, shape: [count], dtype: from });
-    contestants.push({ name: "torch 1 thread", turn: async (seconds) => (await python.call({ cmd: "time", op: "cast", args: ["$x", to], threads: 1, seconds }))["seconds"] as number });
+    contestants.push({
+      name: "torch 1 thread",
+      turn: async (seconds) => (await python.call({ cmd: "time", op: "cast", args: ["$x", to], threads: 1, seconds }))["seconds"] as number,
+    });
   }
   const times = await takeTurns(contestants, { rounds: context.rounds, seconds: context.quick ? 0.02 : 0.2 });
   const moved = count * (bytesPerElement(from) + bytesPerElement(to));
   for (const [who, { best, spread, rounds }] of times) {
-    const common = { suite: "convert-dtype", case: `${name}, ${who}`, metric: "speed", value: moved / best / 1e9, unit: "GB/s", spread, rounds };
+    const common = {
+      suite: "convert-dtype",
+      case: `${name}, ${who}`,
+      metric: "speed",
+      value: moved / best / 1e9,
+      unit: "GB/s",
+      spread,
+      rounds,
+    };
     if (who !== "weft 1 thread") context.emit({ ...common, anchor: null, ratio: null });
-    else for (const anchor of [...times.keys()].filter((other) => other !== who)) context.emit({ ...common, anchor, ratio: times.get(anchor)!.best / best });
+    else
+      for (const anchor of [...times.keys()].filter((other) => other !== who))
+        context.emit({ ...common, anchor, ratio: times.get(anchor)!.best / best });
   }
   conversion.dispose();
   device.backend.free(output);
@@ -80,7 +114,11 @@ async function measure({ from, to, bytes, want }: Conversion, { device, folder, 
 
 function plainLoop(bytes: Uint8Array, from: Conversion["from"], to: Conversion["to"], count: number): () => void {
   if (from === "f32") {
-    const [source, result, convert] = [new Float32Array(bytes.buffer, bytes.byteOffset, count), to === "f32" || bytesPerElement(to) === 2 ? new Uint16Array(count) : new Uint8Array(count), SCALAR[to as Small][0]];
+    const [source, result, convert] = [
+      new Float32Array(bytes.buffer, bytes.byteOffset, count),
+      to === "f32" || bytesPerElement(to) === 2 ? new Uint16Array(count) : new Uint8Array(count),
+      SCALAR[to as Small][0],
+    ];
     return () => {
       for (let i = 0; i < count; i++) result[i] = convert(source[i]!);
     };

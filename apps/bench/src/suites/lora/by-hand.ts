@@ -31,7 +31,11 @@ export function loraByHand({ m, inputs, out, r, scale, x, w, a, b }: LoraCase, t
   };
   const [px, pw, pa, pb] = [place([m, inputs], x), place([out, inputs], w), place([r, inputs], a), place([out, r], b)];
   const [low, y] = [place([m, r]), place([m, out])];
-  const steps = [lowerProduct(px, transposed(pw), y, context), lowerProduct(px, transposed(pa), low, context), addScaled(low, pb, y, scale, context)];
+  const steps = [
+    lowerProduct(px, transposed(pw), y, context),
+    lowerProduct(px, transposed(pa), low, context),
+    addScaled(low, pb, y, scale, context),
+  ];
   const none = new Int32Array(0);
   return {
     run: () => steps.forEach((step) => step(none)),

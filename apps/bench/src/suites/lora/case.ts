@@ -15,7 +15,18 @@ export interface LoraCase {
 }
 
 export function makeLoraCase(m: number, inputs: number, out: number, r: number): LoraCase {
-  return { name: `${m}×${inputs} → ${out}, r ${r}, f32`, m, inputs, out, r, scale: 2, x: numbers(m * inputs, 3), w: numbers(out * inputs, 5), a: numbers(r * inputs, 7), b: numbers(out * r, 11) };
+  return {
+    name: `${m}×${inputs} → ${out}, r ${r}, f32`,
+    m,
+    inputs,
+    out,
+    r,
+    scale: 2,
+    x: numbers(m * inputs, 3),
+    w: numbers(out * inputs, 5),
+    a: numbers(r * inputs, 7),
+    b: numbers(out * r, 11),
+  };
 }
 
 /** Largest error of sampled entries of y against f64, relative to the largest of them. */

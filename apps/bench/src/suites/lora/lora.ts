@@ -20,7 +20,14 @@ export const loraSuite: Suite = {
   summary: "forward of a LoRA layer: compiled, eager, the same kernels called by hand, torch",
   async run(context) {
     enableRelaxedSimd();
-    const cases = context.quick ? [makeLoraCase(8, 64, 96, 4)] : [makeLoraCase(1, 2048, 2048, 16), makeLoraCase(16, 2048, 2048, 16), makeLoraCase(128, 2048, 2048, 16), makeLoraCase(512, 2048, 2048, 16)];
+    const cases = context.quick
+      ? [makeLoraCase(8, 64, 96, 4)]
+      : [
+          makeLoraCase(1, 2048, 2048, 16),
+          makeLoraCase(16, 2048, 2048, 16),
+          makeLoraCase(128, 2048, 2048, 16),
+          makeLoraCase(512, 2048, 2048, 16),
+        ];
     const threads = availableParallelism() > 1 ? [1, 2] : [1];
     for (const lora of cases) for (const count of threads) await measure(lora, count, context);
   },
@@ -33,7 +40,12 @@ async function measure(lora: LoraCase, threads: number, context: BenchContext): 
   const python = await context.python();
   const folder = mkdtempSync(join(tmpdir(), "weft-bench-"));
   try {
-    const [x, w, a, b] = [device.tensor(lora.x, { shape: [m, inputs] }), device.tensor(lora.w, { shape: [out, inputs] }), device.tensor(lora.a, { shape: [r, inputs] }), device.tensor(lora.b, { shape: [out, r] })];
+    const [x, w, a, b] = [
+      device.tensor(lora.x, { shape: [m, inputs] }),
+      device.tensor(lora.w, { shape: [out, inputs] }),
+      device.tensor(lora.a, { shape: [r, inputs] }),
+      device.tensor(lora.b, { shape: [out, r] }),
+    ];
     const layer = compile((t: Tensor) => loraLinear(t, w, a, b, scale), { device });
     hand.run();
     check("kernels by hand", lora, hand.result());
@@ -72,7 +84,11 @@ async function torchContestant(lora: LoraCase, threads: number, python: Python, 
     writeFileSync(file, lora[name as keyof typeof shapes]);
     await python.call({ cmd: "load", name, file, shape, dtype: "f32" });
   }
-  return { name: "torch", turn: async (seconds) => (await python.call({ cmd: "time", op: "lora", args: ["$x", "$w", "$a", "$b", lora.scale], threads, seconds }))["seconds"] as number };
+  return {
+    name: "torch",
+    turn: async (seconds) =>
+      (await python.call({ cmd: "time", op: "lora", args: ["$x", "$w", "$a", "$b", lora.scale], threads, seconds }))["seconds"] as number,
+  };
 }
 
 function report(lora: LoraCase, threads: number, times: Awaited<ReturnType<typeof takeTurns>>, context: BenchContext): void {

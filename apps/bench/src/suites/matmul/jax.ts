@@ -14,7 +14,10 @@ interface Jax {
   defaultDevice(device: string): void;
   blockUntilReady(x: JaxArray): Promise<unknown>;
   jit(f: (a: JaxArray, b: JaxArray) => JaxArray): (a: JaxArray, b: JaxArray) => JaxArray;
-  readonly numpy: { array(values: Float32Array, options: { readonly shape: readonly number[] }): JaxArray; matmul(a: JaxArray, b: JaxArray): JaxArray };
+  readonly numpy: {
+    array(values: Float32Array, options: { readonly shape: readonly number[] }): JaxArray;
+    matmul(a: JaxArray, b: JaxArray): JaxArray;
+  };
 }
 
 /** jax-js on its WebAssembly backend, jitted. */

@@ -37,7 +37,8 @@ export const matmulSuite: Suite = {
     // Before the first WebAssembly of the process.
     enableRelaxedSimd();
     const engines = await startEngines(context);
-    for (const [m, k, n] of context.quick ? [[96, 64, 80] as const, [1, 256, 256] as const] : SHAPES) await measure(makeProduct(m, k, n), engines, context);
+    for (const [m, k, n] of context.quick ? [[96, 64, 80] as const, [1, 256, 256] as const] : SHAPES)
+      await measure(makeProduct(m, k, n), engines, context);
     for (const engine of engines) engine.dispose?.();
   },
 };
@@ -46,12 +47,22 @@ async function startEngines(context: BenchContext): Promise<Engine[]> {
   const two = availableParallelism() > 1;
   const [python, peers] = [await context.python(), await context.peers()];
   const starts: (() => Promise<Engine>)[] = [() => weftEngine(1, false), () => weftEngine(1, true)];
-  if (two) starts.push(() => weftEngine(2, false), () => weftEngine(2, true));
+  if (two)
+    starts.push(
+      () => weftEngine(2, false),
+      () => weftEngine(2, true),
+    );
   if (python) starts.push(async () => torchEngine(python, 1));
   if (python && two) starts.push(async () => torchEngine(python, 2));
   if (peers) {
-    starts.push(() => onnxruntimeEngine(peers, "node", 1), () => onnxruntimeEngine(peers, "web", 1), () => tfjsEngine(peers), () => jaxEngine(peers));
-    for (const name of ["onnxruntime-node", "onnxruntime-web", "@jax-js/jax", "@tensorflow/tfjs-backend-wasm"] as const) context.version(name, peers.version(name));
+    starts.push(
+      () => onnxruntimeEngine(peers, "node", 1),
+      () => onnxruntimeEngine(peers, "web", 1),
+      () => tfjsEngine(peers),
+      () => jaxEngine(peers),
+    );
+    for (const name of ["onnxruntime-node", "onnxruntime-web", "@jax-js/jax", "@tensorflow/tfjs-backend-wasm"] as const)
+      context.version(name, peers.version(name));
   }
   const engines: Engine[] = [];
   for (const start of starts) {
@@ -72,7 +83,8 @@ async function measure(product: Product, engines: readonly Engine[], context: Be
   for (const engine of engines) {
     const prepared = await engine.prepare(product);
     const error = productError(product, await prepared.result());
-    if (!(error <= TOLERANCE) && engine.name.startsWith("weft")) throw new Error(`${engine.name}, ${product.name}: off by ${error} from the f64 reference`);
+    if (!(error <= TOLERANCE) && engine.name.startsWith("weft"))
+      throw new Error(`${engine.name}, ${product.name}: off by ${error} from the f64 reference`);
     if (!(error <= TOLERANCE)) {
       context.note(`${engine.name}, ${product.name}: off by ${error}, left out`);
       continue;
@@ -83,8 +95,22 @@ async function measure(product: Product, engines: readonly Engine[], context: Be
   const times = await takeTurns(ready, { rounds: context.rounds, seconds: context.quick ? 0.02 : 0.3 });
   const operations = 2 * product.m * product.k * product.n;
   for (const [name, { best, spread, rounds }] of times) {
-    const common = { suite: "matmul", case: `${product.name}, ${name}`, metric: "speed", value: operations / best / 1e9, unit: "GFLOP/s", spread, rounds, error: errors.get(name)! };
-    const anchors = [...times.keys()].filter((anchor) => anchor !== name && name.startsWith("weft") && (GOALS.some(([c, a]) => c === name && a === anchor) || (!anchor.startsWith("weft") && threadsOf(anchor) === threadsOf(name))));
+    const common = {
+      suite: "matmul",
+      case: `${product.name}, ${name}`,
+      metric: "speed",
+      value: operations / best / 1e9,
+      unit: "GFLOP/s",
+      spread,
+      rounds,
+      error: errors.get(name)!,
+    };
+    const anchors = [...times.keys()].filter(
+      (anchor) =>
+        anchor !== name &&
+        name.startsWith("weft") &&
+        (GOALS.some(([c, a]) => c === name && a === anchor) || (!anchor.startsWith("weft") && threadsOf(anchor) === threadsOf(name))),
+    );
     if (anchors.length === 0) context.emit({ ...common, anchor: null, ratio: null });
     for (const anchor of anchors) {
       const ratio = times.get(anchor)!.best / best;

@@ -12,7 +12,12 @@ interface OrtTensor {
 /** What onnxruntime-node and -web have in common, as far as it is used. */
 interface Ort {
   readonly Tensor: new (type: "float32", data: Float32Array, shape: readonly number[]) => OrtTensor;
-  readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<{ run(feeds: object, fetches?: object): Promise<{ readonly C: OrtTensor }>; release(): Promise<void> }> };
+  readonly InferenceSession: {
+    create(
+      model: Uint8Array,
+      options: object,
+    ): Promise<{ run(feeds: object, fetches?: object): Promise<{ readonly C: OrtTensor }>; release(): Promise<void> }>;
+  };
   readonly env: { readonly wasm: { numThreads?: number; wasmPaths?: string } };
 }
 
@@ -29,14 +34,24 @@ export async function onnxruntimeEngine(peers: Peers, kind: "node" | "web", thre
   return {
     name,
     async prepare({ m, k, n, a, b }) {
-      const session = await ort.InferenceSession.create(matmulModel(m, k, n), { executionProviders: [kind === "node" ? "cpu" : "wasm"], intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: "sequential" });
+      const session = await ort.InferenceSession.create(matmulModel(m, k, n), {
+        executionProviders: [kind === "node" ? "cpu" : "wasm"],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        executionMode: "sequential",
+      });
       const feeds = { A: new ort.Tensor("float32", a, [m, k]), B: new ort.Tensor("float32", b, [k, n]) };
       // In Node it leaves Worker behind as a global, by which jax-js takes this for a page with shared memory.
       if (kind === "web") delete (globalThis as { Worker?: unknown }).Worker;
       // The native one writes into memory that is given.
       const fetches = kind === "node" ? { C: new ort.Tensor("float32", new Float32Array(m * n), [m, n]) } : undefined;
       const run = (): Promise<{ readonly C: OrtTensor }> => session.run(feeds, fetches);
-      return { name, turn: (seconds) => timeCalls(run, seconds), result: async () => (await run()).C.data, release: () => session.release() };
+      return {
+        name,
+        turn: (seconds) => timeCalls(run, seconds),
+        result: async () => (await run()).C.data,
+        release: () => session.release(),
+      };
     },
   };
 }

@@ -15,8 +15,18 @@ test("a right product has no error to speak of, a wrong one has", () => {
     return sum;
   });
   expect(productError(p, c)).toBeLessThan(1e-6);
-  expect(productError(p, c.map((x) => x * 1.01))).toBeGreaterThan(1e-3);
-  expect(productError(p, c.map(() => Number.NaN))).toBe(Infinity);
+  expect(
+    productError(
+      p,
+      c.map((x) => x * 1.01),
+    ),
+  ).toBeGreaterThan(1e-3);
+  expect(
+    productError(
+      p,
+      c.map(() => Number.NaN),
+    ),
+  ).toBe(Infinity);
   expect(productError(p, c.subarray(1))).toBe(Infinity);
 });
 

@@ -18,7 +18,10 @@ interface Tf {
 /** TensorFlow.js on WebAssembly (XNNPACK); in Node it has one thread. */
 export async function tfjsEngine(peers: Peers): Promise<Engine> {
   const tf = (await peers.load("@tensorflow/tfjs-core")) as Tf;
-  const backend = (await peers.load("@tensorflow/tfjs-backend-wasm")) as { setWasmPaths?: (path: string) => void; readonly default?: { setWasmPaths(path: string): void } };
+  const backend = (await peers.load("@tensorflow/tfjs-backend-wasm")) as {
+    setWasmPaths?: (path: string) => void;
+    readonly default?: { setWasmPaths(path: string): void };
+  };
   (backend.setWasmPaths ?? backend.default!.setWasmPaths)(`${join(peers.folder("@tensorflow/tfjs-backend-wasm"), "dist")}/`);
   if (!(await tf.setBackend("wasm"))) throw new Error("tfjs: the wasm backend did not start");
   await tf.ready();

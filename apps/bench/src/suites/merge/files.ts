@@ -20,7 +20,10 @@ export function sameHashes(a: ReadonlyMap<string, string>, b: ReadonlyMap<string
   return a.size > 0 && a.size === b.size && [...a].every(([name, hash]) => b.get(name) === hash);
 }
 
-const weightFiles = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith(".safetensors")).toSorted();
+const weightFiles = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".safetensors"))
+    .toSorted();
 
 /** The least that any merge must do: copies the weights and waits until they are on the disk, as `weft merge` does. @returns seconds */
 export function timeCopy(from: string, to: string): number {

@@ -16,7 +16,9 @@ export async function killAndResume(job: MergeJob, context: BenchContext): Promi
   rmSync(job.out, { recursive: true });
   let killed = 0;
   for (const moment of MOMENTS) {
-    const result = await runProcess(process.execPath, mergeArguments(job, options), { onStart: (child) => void setTimeout(() => child.kill("SIGKILL"), whole.seconds * 1000 * moment) });
+    const result = await runProcess(process.execPath, mergeArguments(job, options), {
+      onStart: (child) => void setTimeout(() => child.kill("SIGKILL"), whole.seconds * 1000 * moment),
+    });
     if (result.status === 0) break;
     if (result.status !== null) assertDone("weft merge after a kill", result);
     killed++;
@@ -25,6 +27,25 @@ export async function killAndResume(job: MergeJob, context: BenchContext): Promi
   // A job that ended before its last kill has nothing left to do, and says so.
   const complete = last.status === 0 || killed < MOMENTS.length;
   const same = complete && sameHashes(want, hashFolder(job.out));
-  context.emit({ suite: "merge", case: `${job.case}, killed ${killed} times, then finished`, metric: "equal bytes", value: same ? 1 : 0, unit: "", anchor: null, ratio: null, goal: "1", met: same });
-  if (last.status === 0) context.emit({ suite: "merge", case: `${job.case}, last run after ${killed} kills`, metric: "wall time", value: last.seconds, unit: "s", anchor: "whole run", ratio: whole.seconds / last.seconds });
+  context.emit({
+    suite: "merge",
+    case: `${job.case}, killed ${killed} times, then finished`,
+    metric: "equal bytes",
+    value: same ? 1 : 0,
+    unit: "",
+    anchor: null,
+    ratio: null,
+    goal: "1",
+    met: same,
+  });
+  if (last.status === 0)
+    context.emit({
+      suite: "merge",
+      case: `${job.case}, last run after ${killed} kills`,
+      metric: "wall time",
+      value: last.seconds,
+      unit: "s",
+      anchor: "whole run",
+      ratio: whole.seconds / last.seconds,
+    });
 }

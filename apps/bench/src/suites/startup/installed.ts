@@ -23,7 +23,10 @@ export function layOutInstalled(root: string, names: readonly string[], to: stri
     const home = join(to, "node_modules", manifest.name);
     mkdirSync(home, { recursive: true });
     cpSync(join(folder, "dist"), join(home, "dist"), { recursive: true });
-    writeFileSync(join(home, "package.json"), JSON.stringify({ name: manifest.name, version: manifest.version, type: "module", exports: manifest.publishConfig?.exports }));
+    writeFileSync(
+      join(home, "package.json"),
+      JSON.stringify({ name: manifest.name, version: manifest.version, type: "module", exports: manifest.publishConfig?.exports }),
+    );
     for (const dependency of Object.keys(manifest.dependencies ?? {}).filter((d) => !d.startsWith("@weft/"))) {
       cpSync(packageFolder(folder, dependency), join(to, "node_modules", dependency), { recursive: true, dereference: true });
     }

@@ -24,7 +24,17 @@ export const startupSuite: Suite = {
     const bare = times.get("node alone")!.best;
     for (const [name, { best, spread, rounds }] of times) {
       const alone = name === "node alone";
-      context.emit({ suite: "startup", case: name, metric: "wall time", value: best * 1000, unit: "ms", anchor: alone ? null : "node alone", ratio: alone ? null : bare / best, spread, rounds });
+      context.emit({
+        suite: "startup",
+        case: name,
+        metric: "wall time",
+        value: best * 1000,
+        unit: "ms",
+        anchor: alone ? null : "node alone",
+        ratio: alone ? null : bare / best,
+        spread,
+        rounds,
+      });
     }
   },
 };

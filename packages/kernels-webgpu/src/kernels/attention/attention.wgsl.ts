@@ -16,13 +16,16 @@ const vectors = (width: number): number => Math.ceil(width / 4);
 
 /** Query rows per workgroup: as many as fit into workgroup memory with a tile of keys or values. */
 function queryRows(width: number, valueWidth: number, limits: KernelLimits): number | undefined {
-  const bytes = (rows: number): number => 16 * (rows * (vectors(width) + 1) + KEYS * (Math.max(vectors(width), vectors(valueWidth)) + 1)) + 4 * rows * (KEYS + 1);
+  const bytes = (rows: number): number =>
+    16 * (rows * (vectors(width) + 1) + KEYS * (Math.max(vectors(width), vectors(valueWidth)) + 1)) + 4 * rows * (KEYS + 1);
   return [32, 16, 8].find((rows) => rows * LANES <= limits.maxInvocations && bytes(rows) <= limits.maxWorkgroupBytes);
 }
 
 /** `load_q` and its like: four neighbours of a row as f32, 0 from `left` on. */
 function declareLoad(shader: Shader, name: string, ref: TensorRef, width: number): void {
-  const parts = [0, 1, 2, 3].map((i) => (width % 4 === 0 ? `v[${i}] = ${ref.load(`at + ${i}u`)};` : `if (left > ${i}u) { v[${i}] = ${ref.load(`at + ${i}u`)}; }`));
+  const parts = [0, 1, 2, 3].map((i) =>
+    width % 4 === 0 ? `v[${i}] = ${ref.load(`at + ${i}u`)};` : `if (left > ${i}u) { v[${i}] = ${ref.load(`at + ${i}u`)}; }`,
+  );
   shader.declare(`fn load_${name}(at: u32, left: u32) -> vec4<f32> {\nvar v = vec4<f32>();\n${parts.join("\n")}\nreturn v;\n}`);
 }
 
@@ -35,7 +38,11 @@ function declareLoad(shader: Shader, name: string, ref: TensorRef, width: number
 export const attention: CompositeKernel = {
   claims({ inputs }, limits) {
     const [width, valueWidth] = [inputs[0]!.shape[3]!, inputs[2]!.shape[3]!];
-    return inputs.every((i, at) => isFloat(i.dtype) || at === 3) && Math.max(width, valueWidth) <= MAX_WIDTH && queryRows(width, valueWidth, limits) !== undefined;
+    return (
+      inputs.every((i, at) => isFloat(i.dtype) || at === 3) &&
+      Math.max(width, valueWidth) <= MAX_WIDTH &&
+      queryRows(width, valueWidth, limits) !== undefined
+    );
   },
   lower({ inputs, outputs, attrs }, context) {
     const [q, k, v, mask] = inputs as [Operand, Operand, Operand, Operand | undefined];
@@ -51,14 +58,33 @@ export const attention: CompositeKernel = {
     const total = (heads / groups) * queries;
     const tiles = Math.ceil(total / rows);
     const count = tiles * batch * groups;
-    [["q", q, width], ["k", k, width], ["v", v, valueWidth]].forEach(([name, operand, w]) => declareLoad(shader, name as string, shader.input(operand as Operand), w as number));
+    [
+      ["q", q, width],
+      ["k", k, width],
+      ["v", v, valueWidth],
+    ].forEach(([name, operand, w]) => declareLoad(shader, name as string, shader.input(operand as Operand), w as number));
     const out = shader.output(y);
-    const [R, S, T, D, DV, ends] = [total, keys, queries, width, valueWidth, tiles].map((n) => shader.u32(n)) as [string, string, string, string, string, string];
+    const [R, S, T, D, DV, ends] = [total, keys, queries, width, valueWidth, tiles].map((n) => shader.u32(n)) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
     const scale = shader.f32(attrs.scale as number);
     const lowest = shader.f32(MASKED);
-    shader.declare(`var<workgroup> tile_q: array<vec4<f32>, ${rows * qPitch}>;\nvar<workgroup> tile_kv: array<vec4<f32>, ${KEYS * pitch}>;\nvar<workgroup> scores: array<f32, ${rows * tile}>;`);
+    shader.declare(
+      `var<workgroup> tile_q: array<vec4<f32>, ${rows * qPitch}>;\nvar<workgroup> tile_kv: array<vec4<f32>, ${KEYS * pitch}>;\nvar<workgroup> scores: array<f32, ${rows * tile}>;`,
+    );
     const each = Array.from({ length: own }, (_, i) => i);
-    const fill = (name: string, operand: Operand, n: string, w: string, count4: number): string => `for (var s = lid; s < ${KEYS * count4}u; s += ${shader.workgroup}u) {
+    const fill = (
+      name: string,
+      operand: Operand,
+      n: string,
+      w: string,
+      count4: number,
+    ): string => `for (var s = lid; s < ${KEYS * count4}u; s += ${shader.workgroup}u) {
 let j = s / ${count4}u; let c = s % ${count4}u;
 var x = vec4<f32>();
 if (k0 + j < ${S}) { x = load_${name}(${shader.u32(operand.offset)} + (slab * ${n} + k0 + j) * ${w} + c * 4u, ${w} - c * 4u); }
@@ -136,7 +162,14 @@ let end = min(${S}, last_t + ${S} - ${T} + 1u);`;
 
     function store(i: number): string {
       const column = `(lane + ${i * LANES}u) * 4u`;
-      const stores = storeFour(out, y, valueWidth, "at", (e) => `col + ${e}u < ${DV}`, (e) => (mask ? `select(acc${i}[${e}] / total, 0.0, total == 0.0)` : `(acc${i}[${e}] / total)`));
+      const stores = storeFour(
+        out,
+        y,
+        valueWidth,
+        "at",
+        (e) => `col + ${e}u < ${DV}`,
+        (e) => (mask ? `select(acc${i}[${e}] / total, 0.0, total == 0.0)` : `(acc${i}[${e}] / total)`),
+      );
       return `{ let col = ${column};\nlet at = ${shader.u32(y.offset)} + (slab * ${R} + row) * ${DV} + col;\n${stores}\n}`;
     }
   },

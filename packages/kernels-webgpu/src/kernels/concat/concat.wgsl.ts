@@ -30,7 +30,12 @@ export const concat: Kernel = ({ inputs, outputs, attrs }, context) => {
         const load = shader.input(operand).loadBits(`${shader.u32(operand.offset)} + outer * ${size} + place - ${from}`);
         return `${k > 0 ? "else " : ""}if (place >= ${from} && place < ${from} + ${size}) { bits = ${load}; mine = true; }`;
       });
-      return { text: [`let place = ${i} % ${line};`, `let outer = ${i} / ${line};`, "var bits = 0u;", "var mine = false;", ...choices].join("\n"), values: ["bits"], bits: true, keep: "mine" };
+      return {
+        text: [`let place = ${i} % ${line};`, `let outer = ${i} / ${line};`, "var bits = 0u;", "var mine = false;", ...choices].join("\n"),
+        values: ["bits"],
+        bits: true,
+        keep: "mine",
+      };
     });
     dispatches.push(shader.dispatch(body, groups));
   }

@@ -17,7 +17,12 @@ export const conv: Kernel = ({ inputs, outputs, attrs }, context) => {
   const [size, kernel, space] = [x.shape.slice(2), w.shape.slice(2), y.shape.slice(2)];
   const [channels, perGroup, outPerGroup] = [x.shape[1]!, w.shape[1]!, w.shape[0]! / groups];
   const k = perGroup * sizeOf(kernel);
-  const weights: Source = { operand: w, batchStrides: [0, outPerGroup * k], along: "k", element: (shader, ref) => `return ${ref.load(`base + r * ${shader.u32(k)} + k`)};` };
+  const weights: Source = {
+    operand: w,
+    batchStrides: [0, outPerGroup * k],
+    along: "k",
+    element: (shader, ref) => `return ${ref.load(`base + r * ${shader.u32(k)} + k`)};`,
+  };
   const windows: Source = {
     operand: x,
     batchStrides: [channels * sizeOf(size), perGroup * sizeOf(size)],
@@ -30,13 +35,20 @@ export const conv: Kernel = ({ inputs, outputs, attrs }, context) => {
       const lines = [`let t = k % ${taps};`, position.text, tap.text, `var at = base + (k / ${taps}) * ${shader.u32(sizeOf(size))};`];
       size.forEach((d, axis) => {
         // Before the padding is taken off, the sum is not negative; a position left of the input wraps to a large number.
-        lines.push(`let i${axis} = ${position.names[axis]} * ${shader.u32(stride![axis]!)} + ${tap.names[axis]} * ${shader.u32(dilation![axis]!)} - ${shader.u32(low[axis]!)};`);
+        lines.push(
+          `let i${axis} = ${position.names[axis]} * ${shader.u32(stride![axis]!)} + ${tap.names[axis]} * ${shader.u32(dilation![axis]!)} - ${shader.u32(low[axis]!)};`,
+        );
         const between = shader.u32(inputDilation![axis]!);
-        lines.push(`if (i${axis} >= 0x80000000u || i${axis} % ${between} != 0u || i${axis} / ${between} >= ${shader.u32(d)}) { return 0.0; }`);
+        lines.push(
+          `if (i${axis} >= 0x80000000u || i${axis} % ${between} != 0u || i${axis} / ${between} >= ${shader.u32(d)}) { return 0.0; }`,
+        );
         lines.push(`at += (i${axis} / ${between}) * ${shader.u32(strides[axis]!)};`);
       });
       return [...lines, `return ${ref.load("at")};`].join("\n");
     },
   };
-  return lowerProduct({ name: "conv", batch: [x.shape[0]!, groups], m: outPerGroup, n: sizeOf(space), terms: [{ a: weights, b: windows, k }], output: y }, context);
+  return lowerProduct(
+    { name: "conv", batch: [x.shape[0]!, groups], m: outPerGroup, n: sizeOf(space), terms: [{ a: weights, b: windows, k }], output: y },
+    context,
+  );
 };

@@ -11,7 +11,10 @@ import type { Dispatch, LowerContext } from "../kernel.js";
  */
 export function elementwise(program: Program, inputs: readonly Operand[], outputs: readonly Operand[], context: LowerContext): Dispatch {
   const shader = new Shader(programName("fused", program), context);
-  const values = closure(program, program.outputs.map((o) => o.value));
+  const values = closure(
+    program,
+    program.outputs.map((o) => o.value),
+  );
   const views = viewsOf(program, inputs, values);
   const space = collapse(program.shape, [...views.values()]);
   const stridesOf = new Map([...views.keys()].map((value, k) => [value, space.strides[k]!]));

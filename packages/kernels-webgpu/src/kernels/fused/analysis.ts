@@ -50,13 +50,23 @@ export function viewsOf(program: Program, inputs: readonly Operand[], values: re
   for (const value of values) {
     const i = program.instructions[value]!;
     if (i.op === "load") views.set(value, inputs[i.input]!.strides);
-    else if (i.op === "index") views.set(value, program.shape.map((d, axis) => (axis === i.axis && d > 1 ? 1 : 0)));
+    else if (i.op === "index")
+      views.set(
+        value,
+        program.shape.map((d, axis) => (axis === i.axis && d > 1 ? 1 : 0)),
+      );
   }
   return views;
 }
 
 /** One `let` per value, in order. `position` gives WGSL for the element (loads) or coordinate (indices) of a value. */
-export function letValues(shader: Shader, program: Program, inputs: readonly Operand[], values: readonly number[], position: (value: number) => string): string {
+export function letValues(
+  shader: Shader,
+  program: Program,
+  inputs: readonly Operand[],
+  values: readonly number[],
+  position: (value: number) => string,
+): string {
   const name = (v: number): string => `v${v}`;
   const dtypeOf = (v: number): DType => program.instructions[v]!.dtype;
   return values

@@ -25,7 +25,12 @@ export function lowerFused(program: Program, inputs: readonly Operand[], outputs
       const output = outputs[k]!;
       if (!later.has(key(output))) return output;
       const aside = context.temporary(output.shape, output.dtype);
-      const copy: Program = { shape: output.shape, reduced: 0, instructions: [{ op: "load", dtype: output.dtype, input: 0 }], outputs: [{ value: 0, perRow: false }] };
+      const copy: Program = {
+        shape: output.shape,
+        reduced: 0,
+        instructions: [{ op: "load", dtype: output.dtype, input: 0 }],
+        outputs: [{ value: 0, perRow: false }],
+      };
       copies.push(elementwise(copy, [aside], [output], context));
       return aside;
     });
@@ -45,8 +50,15 @@ function single(program: Program, inputs: readonly Operand[], outputs: readonly 
 }
 
 function loadsOf(program: Program, outputs: readonly number[]): number[] {
-  const values = closure(program, outputs.map((k) => program.outputs[k]!.value));
-  return [...new Set(values.flatMap((v) => (program.instructions[v]!.op === "load" ? [(program.instructions[v] as { input: number }).input] : [])))];
+  const values = closure(
+    program,
+    outputs.map((k) => program.outputs[k]!.value),
+  );
+  return [
+    ...new Set(
+      values.flatMap((v) => (program.instructions[v]!.op === "load" ? [(program.instructions[v] as { input: number }).input] : [])),
+    ),
+  ];
 }
 
 /** Groups of outputs whose buffers, with those of their inputs, one dispatch can bind, and whose words lie on one grid. */
@@ -67,9 +79,18 @@ function splitOutputs(program: Program, inputs: readonly Operand[], outputs: rea
 }
 
 /** Partial reductions of pieces of the rows, then everything else over the partial results. */
-function twoPasses(program: Program, inputs: readonly Operand[], outputs: readonly Operand[], segments: Segments, context: LowerContext): Dispatch[] {
+function twoPasses(
+  program: Program,
+  inputs: readonly Operand[],
+  outputs: readonly Operand[],
+  segments: Segments,
+  context: LowerContext,
+): Dispatch[] {
   const lead = program.shape.slice(0, program.shape.length - program.reduced);
-  const live = closure(program, program.outputs.map((o) => o.value));
+  const live = closure(
+    program,
+    program.outputs.map((o) => o.value),
+  );
   const reduces = live.filter((v) => program.instructions[v]!.op === "reduce");
   const shape = [...lead, segments.count];
   const wide = (dtype: DType): DType => (isFloat(dtype) ? "f32" : "i32");
@@ -95,10 +116,20 @@ function twoPasses(program: Program, inputs: readonly Operand[], outputs: readon
     else {
       const { a, b, c } = i as { a?: number; b?: number; c?: number };
       const at = (x: number | undefined): number | undefined => (x === undefined ? undefined : renamed.get(x));
-      instructions.push({ ...i, ...(a !== undefined && { a: at(a) }), ...(b !== undefined && { b: at(b) }), ...(c !== undefined && { c: at(c) }) } as Instruction);
+      instructions.push({
+        ...i,
+        ...(a !== undefined && { a: at(a) }),
+        ...(b !== undefined && { b: at(b) }),
+        ...(c !== undefined && { c: at(c) }),
+      } as Instruction);
     }
     renamed.set(v, instructions.length - 1);
   }
-  const second: Program = { shape, reduced: 1, instructions, outputs: program.outputs.map((o) => ({ value: renamed.get(o.value)!, perRow: true })) };
+  const second: Program = {
+    shape,
+    reduced: 1,
+    instructions,
+    outputs: program.outputs.map((o) => ({ value: renamed.get(o.value)!, perRow: true })),
+  };
   return [rowReduce(first, inputs, partials, context, segments), rowReduce(second, operands, outputs, context)];
 }

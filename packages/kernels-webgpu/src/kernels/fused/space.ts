@@ -43,7 +43,9 @@ export function coordinates(shader: Shader, shape: readonly number[], linear: st
 
 /** WGSL for Σ coordinate · stride (empty if all strides are 0). Strides 0 and 1 are part of the text, others parameters. */
 export function strided(shader: Shader, names: readonly string[], strides: readonly number[]): string {
-  return names.flatMap((name, axis) => (strides[axis] === 0 ? [] : strides[axis] === 1 ? [name] : [`${name} * ${shader.u32(strides[axis]!)}`])).join(" + ");
+  return names
+    .flatMap((name, axis) => (strides[axis] === 0 ? [] : strides[axis] === 1 ? [name] : [`${name} * ${shader.u32(strides[axis]!)}`]))
+    .join(" + ");
 }
 
 /** Joins the parts of a sum that are not empty. */

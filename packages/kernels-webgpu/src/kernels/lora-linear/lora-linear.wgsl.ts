@@ -24,7 +24,10 @@ export const loraLinear: CompositeKernel = {
     const m = sizeOf(x.shape) / k;
     const rows = matrix(reshaped(x, [m, k]), 0, 1);
     const low = context.temporary([m, r], "f32");
-    const first = lowerProduct({ name: "loraLinear down", batch: [], m, n: r, terms: [{ a: rows, b: matrix(a, 0, 1), k }], output: low }, context);
+    const first = lowerProduct(
+      { name: "loraLinear down", batch: [], m, n: r, terms: [{ a: rows, b: matrix(a, 0, 1), k }], output: low },
+      context,
+    );
     const terms = [
       { a: rows, b: matrix(w, 0, 1), k },
       { a: matrix(low, 0, 1, attrs.scale as number), b: matrix(b, 0, 1), k: r },

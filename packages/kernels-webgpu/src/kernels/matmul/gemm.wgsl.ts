@@ -15,10 +15,16 @@ export interface Tile {
   readonly columns: number;
 }
 
-const tile = (threads: number, blocks: number, depth: number): Tile => ({ threads, blocks, depth, rows: 4 * threads * blocks, columns: 4 * threads * blocks });
+const tile = (threads: number, blocks: number, depth: number): Tile => ({
+  threads,
+  blocks,
+  depth,
+  rows: 4 * threads * blocks,
+  columns: 4 * threads * blocks,
+});
 
 /** Larger tiles read less memory per multiplication, smaller ones keep more workgroups busy. All fit into 16 KiB and 256 threads. */
-export const TILES: readonly Tile[] = [tile(16, 2, 8), tile(16, 1, 16), tile(8, 1, 16)];
+const TILES: readonly Tile[] = [tile(16, 2, 8), tile(16, 1, 16), tile(8, 1, 16)];
 
 /** Workgroups that a tile size must leave. */
 const ENOUGH = 96;
@@ -32,17 +38,26 @@ export function tileFor({ m, n, batch }: Product, limits: KernelLimits): Tile {
 /** Names of loaders and of the batch offsets of all sources of a product, declared in `shader`. */
 export function declareSources(shader: Shader, p: Product): { text: string; loaders: readonly { a: string; b: string; k: string }[] } {
   const sources = p.terms.flatMap(({ a, b }) => [a, b]);
-  const space = collapse(p.batch, sources.map((s) => s.batchStrides));
+  const space = collapse(
+    p.batch,
+    sources.map((s) => s.batchStrides),
+  );
   const at = coordinates(shader, space.shape, "batch", "z");
   const [m, n] = [shader.u32(p.m), shader.u32(p.n)];
   const lines = [at.text];
   const loader = (s: Source, name: string, rows: string, index: number): string => {
     const ref = shader.input(s.operand);
-    shader.declare(`fn ${name}(base: u32, r: u32, k: u32, end: u32) -> f32 {\nif (r >= ${rows} || k >= end) { return 0.0; }\n${s.element(shader, ref)}\n}`);
+    shader.declare(
+      `fn ${name}(base: u32, r: u32, k: u32, end: u32) -> f32 {\nif (r >= ${rows} || k >= end) { return 0.0; }\n${s.element(shader, ref)}\n}`,
+    );
     lines.push(`let base_${name} = ${sumOf(shader.u32(s.operand.offset), strided(shader, at.names, space.strides[index]!))};`);
     return name;
   };
-  const loaders = p.terms.map(({ a, b, k }, t) => ({ a: loader(a, `load_a${t}`, m, 2 * t), b: loader(b, `load_b${t}`, n, 2 * t + 1), k: shader.u32(k) }));
+  const loaders = p.terms.map(({ a, b, k }, t) => ({
+    a: loader(a, `load_a${t}`, m, 2 * t),
+    b: loader(b, `load_b${t}`, n, 2 * t + 1),
+    k: shader.u32(k),
+  }));
   return { text: lines.join("\n"), loaders };
 }
 
@@ -57,7 +72,9 @@ export function gemm(p: Product, t: Tile, context: LowerContext, cuts = 1): Disp
   const vectors = t.threads * t.blocks;
   // One more vec4 per line than needed: threads that write a column of the tile then hit different banks.
   const pitch = vectors + 1;
-  shader.declare(`var<workgroup> tile_a: array<vec4<f32>, ${pitch * t.depth}>;\nvar<workgroup> tile_b: array<vec4<f32>, ${pitch * t.depth}>;`);
+  shader.declare(
+    `var<workgroup> tile_a: array<vec4<f32>, ${pitch * t.depth}>;\nvar<workgroup> tile_b: array<vec4<f32>, ${pitch * t.depth}>;`,
+  );
   const tiles = [Math.ceil(p.m / t.rows), Math.ceil(p.n / t.columns)] as const;
   const perBatch = shader.u32(tiles[0] * tiles[1]);
   const groups = tiles[0] * tiles[1] * sizeOf(p.batch) * cuts;
@@ -66,7 +83,9 @@ export function gemm(p: Product, t: Tile, context: LowerContext, cuts = 1): Disp
   const lines = [
     `if (group >= ${shader.u32(groups)}) { return; }`,
     `let tile = group % ${perBatch};`,
-    cuts > 1 ? `let slab = group / ${perBatch};\nlet batch = slab % ${shader.u32(sizeOf(p.batch))};\nlet cut = slab / ${shader.u32(sizeOf(p.batch))};` : `let batch = group / ${perBatch};\nlet slab = batch;`,
+    cuts > 1
+      ? `let slab = group / ${perBatch};\nlet batch = slab % ${shader.u32(sizeOf(p.batch))};\nlet cut = slab / ${shader.u32(sizeOf(p.batch))};`
+      : `let batch = group / ${perBatch};\nlet slab = batch;`,
     `let row0 = (tile / ${shader.u32(tiles[1])}) * ${t.rows}u;`,
     `let col0 = (tile % ${shader.u32(tiles[1])}) * ${t.columns}u;`,
     `let ty = lid / ${t.threads}u;`,
@@ -81,13 +100,22 @@ export function gemm(p: Product, t: Tile, context: LowerContext, cuts = 1): Disp
       fill("tile_b", b, "col0", p.terms[term]!.b.along),
       "workgroupBarrier();",
       `for (var kk = 0u; kk < ${t.depth}u; kk++) {`,
-      ...range.flatMap((i) => [`let fa${i} = tile_a[kk * ${pitch}u + ty + ${i * t.threads}u];`, `let fb${i} = tile_b[kk * ${pitch}u + tx + ${i * t.threads}u];`]),
+      ...range.flatMap((i) => [
+        `let fa${i} = tile_a[kk * ${pitch}u + ty + ${i * t.threads}u];`,
+        `let fb${i} = tile_b[kk * ${pitch}u + tx + ${i * t.threads}u];`,
+      ]),
       ...range.flatMap((i) => range.flatMap((j) => ["x", "y", "z", "w"].map((c, r) => `acc${i}${j}${r} += fa${i}.${c} * fb${j};`))),
       "}",
       "workgroupBarrier();",
       "} }",
     ]),
-    ...range.flatMap((i) => range.flatMap((j) => [0, 1, 2, 3].map((r) => `store4(slab, row0 + (ty + ${i * t.threads}u) * 4u + ${r}u, col0 + (tx + ${j * t.threads}u) * 4u, acc${i}${j}${r});`))),
+    ...range.flatMap((i) =>
+      range.flatMap((j) =>
+        [0, 1, 2, 3].map(
+          (r) => `store4(slab, row0 + (ty + ${i * t.threads}u) * 4u + ${r}u, col0 + (tx + ${j * t.threads}u) * 4u, acc${i}${j}${r});`,
+        ),
+      ),
+    ),
   ];
   declareStore(shader, p);
   return shader.dispatch(lines.join("\n"), groups);
@@ -106,5 +134,7 @@ function declareStore(shader: Shader, p: Product): void {
   const finish = p.epilogue?.(shader);
   const value = (i: number): string => (finish ? finish(`v[${i}]`, "batch", "row", `(col + ${i}u)`) : `v[${i}]`);
   const stores = storeFour(out, p.output, p.n % 4 === 0 ? (p.pitch ?? p.n) : p.n, "at", (i) => `col + ${i}u < ${n}`, value);
-  shader.declare(`fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {\nif (row >= ${m}) { return; }\nlet at = ${offset} + (batch * ${m} + row) * ${pitch} + col;\n${stores}\n}`);
+  shader.declare(
+    `fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {\nif (row >= ${m}) { return; }\nlet at = ${offset} + (batch * ${m} + row) * ${pitch} + col;\n${stores}\n}`,
+  );
 }

@@ -25,7 +25,12 @@ export function gemv(p: Product, context: LowerContext): Dispatch {
   const groups = blocks * sizeOf(p.batch);
   const type = m === 1 ? "f32" : `vec${m}<f32>`;
   const out = shader.output(p.output);
-  const [rows, cols, pitch, offset] = [m, n, p.pitch ?? (p.swapped ? m : n), p.output.offset].map((v) => shader.u32(v)) as [string, string, string, string];
+  const [rows, cols, pitch, offset] = [m, n, p.pitch ?? (p.swapped ? m : n), p.output.offset].map((v) => shader.u32(v)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   const finish = p.epilogue?.(shader);
   shader.declare(`var<workgroup> sums: array<${type}, ${shader.workgroup}>;`);
   const lines = [

@@ -10,5 +10,8 @@ export const matmul: Kernel = ({ inputs, outputs }, context) => {
   const terms = [{ a: matrix(a, rank - 2, rank - 1), b: matrix(b, rank - 1, rank - 2), k }];
   // Columns of a product that is made part by part.
   const pitch = outputs[0]!.strides[rank - 2]!;
-  return lowerProduct({ name: "matmul", batch: a.shape.slice(0, -2), m, n, terms, output: outputs[0]!, ...(pitch > n && { pitch }) }, context);
+  return lowerProduct(
+    { name: "matmul", batch: a.shape.slice(0, -2), m, n, terms, output: outputs[0]!, ...(pitch > n && { pitch }) },
+    context,
+  );
 };

@@ -43,7 +43,10 @@ export function lowerProduct(p: Product, context: LowerContext): Dispatch[] {
   const sum: Program = {
     shape: [length, cuts],
     reduced: 1,
-    instructions: [{ op: "load", dtype: "f32", input: 0 }, { op: "reduce", dtype: "f32", how: "sum", a: 0 }],
+    instructions: [
+      { op: "load", dtype: "f32", input: 0 },
+      { op: "reduce", dtype: "f32", how: "sum", a: 0 },
+    ],
     outputs: [{ value: 1, perRow: true }],
   };
   const view: Operand = { ...partial, shape: [length, cuts], strides: [1, length] };

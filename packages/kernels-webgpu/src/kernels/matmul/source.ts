@@ -35,6 +35,7 @@ export function matrix(operand: Operand, r: number, k: number, scale?: number): 
     operand,
     batchStrides: operand.strides.filter((_, axis) => axis !== r && axis !== k),
     along: sk === 1 || (sr !== 1 && Math.abs(sk) <= Math.abs(sr)) ? "k" : "r",
-    element: (shader, ref) => `return ${scale === undefined ? "" : `${shader.f32(scale)} * `}${ref.load(`base + r * ${sr === 1 ? "1u" : shader.u32(sr)} + k * ${sk === 1 ? "1u" : shader.u32(sk)}`)};`,
+    element: (shader, ref) =>
+      `return ${scale === undefined ? "" : `${shader.f32(scale)} * `}${ref.load(`base + r * ${sr === 1 ? "1u" : shader.u32(sr)} + k * ${sk === 1 ? "1u" : shader.u32(sk)}`)};`,
   };
 }

@@ -22,7 +22,8 @@ export const mergeLowRank: CompositeKernel = {
         epilogue: (shader) => {
           const weight = shader.input(w);
           const [offset, columns, scale] = [shader.u32(w.offset), shader.u32(n), shader.f32(attrs.scale as number)];
-          return (value, _batch, row, column) => `${weight.load(`${offset} + ${row} * ${columns} + ${column}`)} + ${roundTo(attrs.deltaDtype as DType, `(${value} * ${scale})`)}`;
+          return (value, _batch, row, column) =>
+            `${weight.load(`${offset} + ${row} * ${columns} + ${column}`)} + ${roundTo(attrs.deltaDtype as DType, `(${value} * ${scale})`)}`;
         },
       },
       context,

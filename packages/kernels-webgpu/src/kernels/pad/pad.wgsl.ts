@@ -13,9 +13,18 @@ export const pad: Kernel = ({ inputs, outputs, attrs }, context) => {
   const strides = contiguousStrides(x.shape);
   const { body, groups } = mapBody(shader, outputs, sizeOf(y.shape), (i) => {
     const { text, names } = coordinates(shader, y.shape, i, "c");
-    const lines = [text, `var value = ${shader.constant(attrs.value as number, y.dtype)};`, "var inside = true;", `var at = ${shader.u32(x.offset)};`];
+    const lines = [
+      text,
+      `var value = ${shader.constant(attrs.value as number, y.dtype)};`,
+      "var inside = true;",
+      `var at = ${shader.u32(x.offset)};`,
+    ];
     // A coordinate in front of x wraps to a large number.
-    names.forEach((name, axis) => lines.push(`{ let c = ${name} - ${shader.u32(low[axis]!)}; inside = inside && c < ${shader.u32(x.shape[axis]!)}; at += c * ${shader.u32(strides[axis]!)}; }`));
+    names.forEach((name, axis) =>
+      lines.push(
+        `{ let c = ${name} - ${shader.u32(low[axis]!)}; inside = inside && c < ${shader.u32(x.shape[axis]!)}; at += c * ${shader.u32(strides[axis]!)}; }`,
+      ),
+    );
     return { text: [...lines, `if (inside) { value = ${from.load("at")}; }`].join("\n"), values: ["value"] };
   });
   return [shader.dispatch(body, groups)];

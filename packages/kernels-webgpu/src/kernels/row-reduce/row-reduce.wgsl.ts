@@ -12,7 +12,7 @@ const SHORT_ROW = 32;
 const WIDE = 256;
 
 /** A reduction over all threads of a workgroup, by halves in workgroup memory. */
-export function declareWorkgroupReduce(shader: Shader, how: ReduceOp, dtype: DType): string {
+function declareWorkgroupReduce(shader: Shader, how: ReduceOp, dtype: DType): string {
   const type = registerType(dtype);
   shader.declare(`var<workgroup> tree_${type}: array<${type}, ${shader.workgroup}>;`);
   shader.declare(`fn reduce_${how}_${type}(x: ${type}, lid: u32) -> ${type} {
@@ -39,29 +39,51 @@ export interface Segments {
  * the whole space; what is one value per row is computed outside these loops.
  * With `segments` each workgroup reduces a part of a row, and every output is one value per part.
  */
-export function rowReduce(program: Program, inputs: readonly Operand[], outputs: readonly Operand[], context: LowerContext, segments?: Segments): Dispatch {
+export function rowReduce(
+  program: Program,
+  inputs: readonly Operand[],
+  outputs: readonly Operand[],
+  context: LowerContext,
+  segments?: Segments,
+): Dispatch {
   const { rows, length } = rowsOf(program);
   const alone = length <= SHORT_ROW && !segments;
-  const shader = new Shader(programName(alone ? "rows" : "row", program), context, alone ? 64 : Math.min(WIDE, context.limits.maxInvocations));
+  const shader = new Shader(
+    programName(alone ? "rows" : "row", program),
+    context,
+    alone ? 64 : Math.min(WIDE, context.limits.maxInvocations),
+  );
   const { scalar, level } = analyseRows(program, inputs);
   const targets = program.outputs.map((o) => o.value);
   const live = closure(program, targets);
   const lead = program.shape.length - program.reduced;
   const views = viewsOf(program, inputs, live);
-  const outer = collapse(program.shape.slice(0, lead), [...views.values()].map((s) => s.slice(0, lead)));
-  const inner = collapse(program.shape.slice(lead), [...views.values()].map((s) => s.slice(lead)));
+  const outer = collapse(
+    program.shape.slice(0, lead),
+    [...views.values()].map((s) => s.slice(0, lead)),
+  );
+  const inner = collapse(
+    program.shape.slice(lead),
+    [...views.values()].map((s) => s.slice(lead)),
+  );
   const order = [...views.keys()];
   const n = shader.u32(length);
   const units = rows * (segments?.count ?? 1);
 
   const lines: string[] = [`let unit = ${alone ? "tid" : "group"};`, `if (unit >= ${shader.u32(units)}) { return; }`];
   lines.push(segments ? `let row = unit / ${shader.u32(segments.count)};` : "let row = unit;");
-  if (segments) lines.push(`let begin = (unit % ${shader.u32(segments.count)}) * ${shader.u32(segments.length)};`, `let finish = min(begin + ${shader.u32(segments.length)}, ${n});`);
+  if (segments)
+    lines.push(
+      `let begin = (unit % ${shader.u32(segments.count)}) * ${shader.u32(segments.length)};`,
+      `let finish = min(begin + ${shader.u32(segments.length)}, ${n});`,
+    );
   const outerAt = coordinates(shader, outer.shape, "row", "r");
   lines.push(outerAt.text);
   for (const value of order) {
     const i = program.instructions[value]!;
-    lines.push(`let o${value} = ${sumOf(i.op === "load" ? shader.u32(inputs[i.input]!.offset) : "", strided(shader, outerAt.names, outer.strides[order.indexOf(value)]!))};`);
+    lines.push(
+      `let o${value} = ${sumOf(i.op === "load" ? shader.u32(inputs[i.input]!.offset) : "", strided(shader, outerAt.names, outer.strides[order.indexOf(value)]!))};`,
+    );
   }
 
   /** Statements that compute values at position `j` of the row. */
@@ -80,11 +102,21 @@ export function rowReduce(program: Program, inputs: readonly Operand[], outputs:
     lines.push(letValues(shader, program, inputs, ready, (v) => `o${v}`));
     const reduces = live.filter((v) => level[v] === stage + 1 && program.instructions[v]!.op === "reduce");
     if (reduces.length === 0) continue;
-    const of = (v: number): { a: number; how: ReduceOp; dtype: DType } => program.instructions[v] as { a: number; how: ReduceOp; dtype: DType };
+    const of = (v: number): { a: number; how: ReduceOp; dtype: DType } =>
+      program.instructions[v] as { a: number; how: ReduceOp; dtype: DType };
     for (const v of reduces) lines.push(`var s${v} = ${shader.constant(reduceStart(of(v).how, of(v).dtype), of(v).dtype)};`);
-    const needed = closure(program, reduces.map((v) => of(v).a), (v) => scalar[v]!);
-    lines.push(loop([inRow(needed), ...reduces.map((v) => `s${v} = ${reduceStep(of(v).how, of(v).dtype, `s${v}`, `v${of(v).a}`)};`)].join("\n")));
-    for (const v of reduces) lines.push(`let v${v} = ${roundTo(of(v).dtype, alone ? `s${v}` : `${declareWorkgroupReduce(shader, of(v).how, of(v).dtype)}(s${v}, lid)`)};`);
+    const needed = closure(
+      program,
+      reduces.map((v) => of(v).a),
+      (v) => scalar[v]!,
+    );
+    lines.push(
+      loop([inRow(needed), ...reduces.map((v) => `s${v} = ${reduceStep(of(v).how, of(v).dtype, `s${v}`, `v${of(v).a}`)};`)].join("\n")),
+    );
+    for (const v of reduces)
+      lines.push(
+        `let v${v} = ${roundTo(of(v).dtype, alone ? `s${v}` : `${declareWorkgroupReduce(shader, of(v).how, of(v).dtype)}(s${v}, lid)`)};`,
+      );
   }
   lines.push(...stores());
   return shader.dispatch(lines.join("\n"), alone ? Math.ceil(units / shader.workgroup) : units);
@@ -97,7 +129,11 @@ export function rowReduce(program: Program, inputs: readonly Operand[], outputs:
     const single = all.filter((o) => o.perRow);
     // Before the loop below, which may overwrite what these values are made of.
     if (single.length > 0) {
-      const spread = closure(program, single.map((o) => o.value), (v) => scalar[v]!).filter((v) => !scalar[v]!);
+      const spread = closure(
+        program,
+        single.map((o) => o.value),
+        (v) => scalar[v]!,
+      ).filter((v) => !scalar[v]!);
       const put = single.map(({ value, k }) => refs[k]!.store(`${offsets[k]} + unit`, `v${value}`));
       text.push(alone ? "{" : "if (lid == 0u) {", ...(spread.length > 0 ? ["let j = 0u;", inRow(spread)] : []), ...put, "}");
     }
@@ -107,7 +143,13 @@ export function rowReduce(program: Program, inputs: readonly Operand[], outputs:
   }
 
   function fullStores(full: readonly { value: number; k: number }[], refs: readonly OutputRef[], offsets: readonly string[]): string {
-    const needed = inRow(closure(program, full.map((o) => o.value), (v) => scalar[v]!));
+    const needed = inRow(
+      closure(
+        program,
+        full.map((o) => o.value),
+        (v) => scalar[v]!,
+      ),
+    );
     const packed = full.filter(({ k }) => lanes(outputs[k]!.dtype) > 1);
     const each = packed.length > 0 ? lanes(outputs[packed[0]!.k]!.dtype) : 1;
     const whole = packed.every(({ k }) => lanes(outputs[k]!.dtype) === each && length % each === 0 && outputs[k]!.offset % each === 0);
@@ -115,7 +157,11 @@ export function rowReduce(program: Program, inputs: readonly Operand[], outputs:
     if (each === 1 || !whole) return loop([needed, ...full.map(({ value, k }) => refs[k]!.store(at(k), `v${value}`))].join("\n"));
     // Rows are whole words: each thread fills a word at a time.
     const width = 32 / each;
-    const body = full.map(({ value, k }) => (lanes(outputs[k]!.dtype) === 1 ? refs[k]!.store(at(k), `v${value}`) : `word${k} |= ${encodeValue(outputs[k]!.dtype, `v${value}`)} << (l * ${width}u);`));
+    const body = full.map(({ value, k }) =>
+      lanes(outputs[k]!.dtype) === 1
+        ? refs[k]!.store(at(k), `v${value}`)
+        : `word${k} |= ${encodeValue(outputs[k]!.dtype, `v${value}`)} << (l * ${width}u);`,
+    );
     return [
       `for (var q = ${alone ? "0u" : "lid"}; q < ${n} / ${each}u; q += ${step}) {`,
       ...packed.map(({ k }) => `var word${k} = 0u;`),

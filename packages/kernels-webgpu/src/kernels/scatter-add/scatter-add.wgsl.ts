@@ -16,7 +16,11 @@ export const scatterAdd: Kernel = ({ inputs, outputs, attrs }, context) => {
   const picks = sizeOf(index.shape);
 
   const copy = new Shader("scatterAdd copy", context);
-  const whole = mapBody(copy, [y], sizeOf(y.shape), (i) => ({ text: "", values: [copy.input(base).loadBits(`${copy.u32(base.offset)} + ${i}`)], bits: true }));
+  const whole = mapBody(copy, [y], sizeOf(y.shape), (i) => ({
+    text: "",
+    values: [copy.input(base).loadBits(`${copy.u32(base.offset)} + ${i}`)],
+    bits: true,
+  }));
   const first = copy.dispatch(whole.body, whole.groups);
   if (picks === 0) return [first];
 
