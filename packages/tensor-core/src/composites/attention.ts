@@ -32,7 +32,8 @@ const ATTENTION: Composite = {
     const seen = causal && mask ? logicalAnd(causal, mask) : (causal ?? mask);
     if (seen) scores = where(seen, scores, MASKED);
     const weights = softmax(scores);
-    const kept = mask ? where(seen!, weights, 0) : weights;
+    // With a mask, or with more queries than keys under `causal`, a row may see nothing: its equal weights become zeros.
+    const kept = mask || (causal && queries > keys) ? where(seen!, weights, 0) : weights;
     return [
       reshape(matmul(reshape(cast(kept, v!.dtype), [batch, groups, each * queries, keys]), v!), [batch, heads, queries, v!.shape[3]!]),
     ];

@@ -56,7 +56,7 @@ var total = 0.0;
 var acc0 = vec4<f32>();
 let last_row = min(row0 + 31u, P.p0 - 1u);
 let last_t = select(P.p2 - 1u, last_row % P.p2, last_row / P.p2 == row0 / P.p2);
-let end = min(P.p1, last_t + P.p1 - P.p2 + 1u);
+let end = min(P.p1, max(last_t + P.p1 + 1u, P.p2) - P.p2);
 for (var k0 = 0u; k0 < end; k0 += 16u) {
 for (var s = lid; s < 32u; s += 256u) {
 let j = s / 2u; let c = s % 2u;
@@ -69,13 +69,15 @@ let j0 = lane + 0u;
 var d0 = 0.0;
 for (var c = 0u; c < 2u; c++) { d0 += dot(tile_q[mine * 3u + c], tile_kv[j0 * 3u + c]); }
 var s0 = d0 * P.p6;
-if (k0 + j0 + P.p2 > t + P.p1) { s0 = P.p7; }
+let seen0 = !(k0 + j0 + P.p2 > t + P.p1);
+if (!seen0) { s0 = P.p7; }
 scores[mine * 17u + j0] = s0;
 let j1 = lane + 8u;
 var d1 = 0.0;
 for (var c = 0u; c < 2u; c++) { d1 += dot(tile_q[mine * 3u + c], tile_kv[j1 * 3u + c]); }
 var s1 = d1 * P.p6;
-if (k0 + j1 + P.p2 > t + P.p1) { s1 = P.p7; }
+let seen1 = !(k0 + j1 + P.p2 > t + P.p1);
+if (!seen1) { s1 = P.p7; }
 scores[mine * 17u + j1] = s1;
 workgroupBarrier();
 var high = top;

@@ -58,6 +58,8 @@ export const attention: CompositeKernel = {
     const total = (heads / groups) * queries;
     const tiles = Math.ceil(total / rows);
     const count = tiles * batch * groups;
+    /** Some row may see no key; it gives zeros. */
+    const blind = mask !== undefined || (attrs.causal === true && queries > keys);
     [
       ["q", q, width],
       ["k", k, width],
@@ -117,7 +119,7 @@ for (var j = 0u; j < ${KEYS}u; j++) { if (k0 + j < ${S}) { high = w_max(high, sc
 let fade = exp(top - high);
 top = high;
 workgroupBarrier();
-${Array.from({ length: KEYS / LANES }, (_, i) => `scores[mine * ${tile}u + lane + ${i * LANES}u] = select(0.0, exp(s${i} - high), ${mask ? `seen${i} && ` : ""}k0 + lane + ${i * LANES}u < ${S});`).join("\n")}
+${Array.from({ length: KEYS / LANES }, (_, i) => `scores[mine * ${tile}u + lane + ${i * LANES}u] = select(0.0, exp(s${i} - high), ${blind ? `seen${i} && ` : ""}k0 + lane + ${i * LANES}u < ${S});`).join("\n")}
 ${fill("v", v, S, DV, v4)}
 workgroupBarrier();
 total *= fade;
@@ -133,12 +135,12 @@ if (row >= ${R}) { return; }
 ${each.map((i) => store(i)).join("\n")}`;
     return [shader.dispatch(body, count)];
 
-    /** Where the keys end that any row of the workgroup may see. With fewer keys than queries some rows see none; all their scores are equal then. */
+    /** Where the keys end that any row of the workgroup may see. */
     function keyEnd(): string {
-      if (!attrs.causal || keys < queries) return `let end = ${S};`;
+      if (!attrs.causal) return `let end = ${S};`;
       return `let last_row = min(row0 + ${rows - 1}u, ${R} - 1u);
 let last_t = select(${T} - 1u, last_row % ${T}, last_row / ${T} == row0 / ${T});
-let end = min(${S}, last_t + ${S} - ${T} + 1u);`;
+let end = min(${S}, max(last_t + ${S} + 1u, ${T}) - ${T});`;
     }
 
     function score(i: number): string {
@@ -155,8 +157,8 @@ let end = min(${S}, last_t + ${S} - ${T} + 1u);`;
         const [mb, mt, ms] = maskStrides(mask);
         const at = `${shader.u32(mask.offset)} + (slab / ${shader.u32(groups)}) * ${shader.u32(mb)} + t * ${shader.u32(mt)} + (k0 + j${i}) * ${shader.u32(ms)}`;
         hidden.push(`${shader.input(mask).load(at)} == 0`);
-        lines.push(`let seen${i} = !(${hidden.join(" || ")});`, `if (!seen${i}) { s${i} = ${lowest}; }`);
-      } else if (attrs.causal) lines.push(`if (${hidden[0]}) { s${i} = ${lowest}; }`);
+      }
+      if (hidden.length > 0) lines.push(`let seen${i} = !(${hidden.join(" || ")});`, `if (!seen${i}) { s${i} = ${lowest}; }`);
       return [...lines, `scores[mine * ${tile}u + j${i}] = s${i};`].join("\n");
     }
 
@@ -168,7 +170,7 @@ let end = min(${S}, last_t + ${S} - ${T} + 1u);`;
         valueWidth,
         "at",
         (e) => `col + ${e}u < ${DV}`,
-        (e) => (mask ? `select(acc${i}[${e}] / total, 0.0, total == 0.0)` : `(acc${i}[${e}] / total)`),
+        (e) => (blind ? `select(acc${i}[${e}] / total, 0.0, total == 0.0)` : `(acc${i}[${e}] / total)`),
       );
       return `{ let col = ${column};\nlet at = ${shader.u32(y.offset)} + (slab * ${R} + row) * ${DV} + col;\n${stores}\n}`;
     }
