@@ -1,10 +1,10 @@
 import { fromCoreDType } from "@weft/io-safetensors";
-import { type Attached, CapabilityError, ConfigError, type LayerSpec, type Params, type Tensor } from "@weft/tensor-core";
+import { type Attached, CapabilityError, ConfigError, type LayerSpec, type Params, tensor, type Tensor } from "@weft/tensor-core";
 import { type MethodTable, PEFT_METHODS } from "./methods.js";
 import type { OpenedAdapter } from "./open-adapter.js";
 import { readTensor } from "./read-tensor.js";
 import { assertMatch } from "./report/describe-report.js";
-import { matchAdapter } from "./report/match-adapter.js";
+import { matchAdapter, type SharedParameter } from "./report/match-adapter.js";
 
 /** A model that an adapter is attached to. */
 export interface AdapterHost {
@@ -40,8 +40,9 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
     const { shape, dtype } = host.tensor(name)!;
     return { shape, dtype: fromCoreDType(dtype) };
   };
-  const report = matchAdapter(adapter, { names: () => host.names(), info }, { methods });
+  const report = matchAdapter(adapter, { names: () => host.names(), info }, { methods, layer: (path) => host.layer?.(path) });
   assertMatch(report, adapter);
+  const shared = await readAll(adapter, report.shared);
   const layers = new Map<string, Attached>();
   for (const { path, weight, layer, config, tensors } of report.matched) {
     if (!layer)
@@ -49,16 +50,21 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
         kind: "unsupported-method",
         tensor: weight,
       });
-    const read = await Promise.all(
-      [...tensors].map(async ([name, { name: file }]) => [name, await readTensor(adapter.weights, file)] as const),
-    );
-    const params: Params = Object.fromEntries(read);
-    const context = { layer: (layer.kind === "parameter" ? undefined : host.layer?.(path)) ?? layer, config, scale };
+    const own = await readAll(adapter, new Map([...tensors].map(([name, tensor]) => [name, { tensor }])));
+    const params: Params = { ...shared, ...own };
+    const context = { layer, config, scale };
     layers.set(layer.kind === "parameter" ? weight : path, { method, params, context: context as never });
   }
   const replaced = new Map<string, Tensor>();
   for (const { name, tensor } of report.replaced) replaced.set(name, await readTensor(adapter.weights, tensor.name));
   return { layers, replaced };
+}
+
+async function readAll({ weights }: OpenedAdapter, parameters: ReadonlyMap<string, SharedParameter>): Promise<Params> {
+  const read = [...parameters].map(async ([name, p]) => {
+    return [name, "tensor" in p ? await readTensor(weights, p.tensor.name) : tensor(p.values, { shape: p.shape })] as const;
+  });
+  return Object.fromEntries(await Promise.all(read));
 }
 
 /** The rows that an adapter's trained tokens replace, by name of the embedding weight: indices and new rows. */

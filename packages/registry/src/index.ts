@@ -16,7 +16,7 @@ export {
   type TargetSelection,
 } from "./matching/targets.js";
 export { type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions, trainedTokens } from "./attach.js";
-export { type MethodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";
+export { type MethodEntry, methodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";
 export { readTensor } from "./read-tensor.js";
 export {
   type AdapterModule,
@@ -36,6 +36,7 @@ export {
   type Mismatch,
   type Missing,
   type Replacement,
+  type SharedParameter,
 } from "./report/match-adapter.js";
 export { editDistance, nearestNames } from "./report/nearest.js";
 export { applyRule, type PathRule } from "./report/path-rule.js";

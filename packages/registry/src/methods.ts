@@ -1,7 +1,7 @@
-import { LORA, LORA_FIELDS } from "@weft/adapters-lora";
+import { LORA } from "@weft/adapters-lora";
 import type { AdapterMethod, FieldTable } from "@weft/tensor-core";
 
-/** What the registry knows of one method. A method that becomes supported gets `fields` and `method` from its package here. */
+/** What the registry knows of one method: all of it once the method is defined, else how its keys begin. */
 export interface MethodEntry {
   /** How the names of the method's parameters begin in a file; `""` for prompt methods, whose file holds `prompt_embeddings`. */
   readonly prefix: string;
@@ -61,8 +61,16 @@ const PREFIXES: readonly (readonly [peftType: string, prefix: string])[] = [
   ["XLORA", "internal_xlora_"],
 ];
 
+/** The methods that are defined, one line each. */
+const DEFINED: readonly AdapterMethod<never>[] = [LORA as AdapterMethod<never>];
+
+/** The registry's entry of a method's definition. */
+export function methodEntry<C>(method: AdapterMethod<C>): MethodEntry {
+  return { prefix: method.prefix, fields: method.fields, method: method as AdapterMethod<never> };
+}
+
 /** Every `peft_type` of PEFT 0.21.2. @see peft `utils/peft_types.py` */
 export const PEFT_METHODS: MethodTable = new Map<string, MethodEntry>([
   ...PREFIXES.map(([peftType, prefix]) => [peftType, { prefix }] as const),
-  ["LORA", { prefix: "lora_", fields: LORA_FIELDS, method: LORA as AdapterMethod<never> }],
+  ...DEFINED.map((method) => [method.name, methodEntry(method)] as const),
 ]);

@@ -38,7 +38,7 @@ export {
   type LayerSpec,
   matrixShape,
 } from "./adapter/layer.js";
-export type { AdapterContext, AdapterMethod, Init, ParameterSpec, Params, Rounding } from "./adapter/method.js";
+export type { AdapterContext, AdapterMethod, Init, ParameterSpec, Params, Rounding, SharedParameters } from "./adapter/method.js";
 export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
 export { compile, type Compiled, type CompiledFunction } from "./compile.js";
 export { callComposite, type Composite } from "./composite.js";

@@ -26,7 +26,7 @@ import {
   type Tensor,
   transpose,
 } from "@weft/tensor-core";
-import { type LoraConfigFields, loraScaling } from "./config.js";
+import { LORA_FIELDS, type LoraConfigFields, loraScaling } from "./config.js";
 import { doraForward, doraTransform, magnitudeShape } from "./dora.js";
 
 type Context = AdapterContext<LoraConfigFields>;
@@ -115,6 +115,8 @@ function forward(x: Tensor, base: BaseLayer, params: Params, context: Context, d
  */
 export const LORA: AdapterMethod<LoraConfigFields> = {
   name: "LORA",
+  prefix: "lora_",
+  fields: LORA_FIELDS,
   parameters,
   keys: ({ kind }): { readonly [name: string]: readonly string[] } => ({
     A: kind === "embedding" ? ["lora_embedding_A"] : ["lora_A.weight"],

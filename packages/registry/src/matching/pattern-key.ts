@@ -1,4 +1,4 @@
-import { ConfigError } from "@weft/tensor-core";
+import { type AdapterMethod, ConfigError } from "@weft/tensor-core";
 import { type RegexEngine, safeRegex } from "./regex-engine.js";
 import { withValues } from "./with-values.js";
 
@@ -62,12 +62,28 @@ function plainTest(key: string): (name: string) => boolean {
 
 /**
  * A function that gives a config's values for one module: `rank_pattern` replaces r, `alpha_pattern` lora_alpha (or alpha),
- * `n_frequency_pattern` n_frequency. The result is the same object where no pattern fits.
+ * `n_frequency_pattern` n_frequency; then what the method itself makes of the path. The result is the same object where nothing fits.
  *
  * @param config a config in camelCase; patterns as objects or Maps
  * @throws ConfigError kinds `config-regex`, `unsafe-regex`; the returned function kind `limit`
  */
-export function createModuleConfig<C extends object>(config: C, engine: RegexEngine = safeRegex): (path: string) => C {
+export function createModuleConfig<C extends object>(
+  config: C,
+  engine: RegexEngine = safeRegex,
+  method?: AdapterMethod<never>,
+): (path: string) => C {
+  const byPattern = createPatternConfig(config, engine);
+  if (!method?.configAt) return byPattern;
+  const compiled = new Map<string, ReturnType<RegexEngine>>();
+  const matcher = (pattern: string): ReturnType<RegexEngine> => {
+    const known = compiled.get(pattern) ?? engine(pattern, "full", method.name);
+    compiled.set(pattern, known);
+    return known;
+  };
+  return (path) => method.configAt!(byPattern(path) as never, path, (pattern) => matcher(pattern)(path) !== undefined) as C;
+}
+
+function createPatternConfig<C extends object>(config: C, engine: RegexEngine): (path: string) => C {
   const values = config as { readonly [field: string]: unknown };
   const rules = Object.entries(PATTERN_FIELDS).flatMap(([field, targets]) => {
     const target = targets.find((name) => name in values);

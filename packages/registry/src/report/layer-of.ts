@@ -5,6 +5,8 @@ import type { MethodEntry } from "../methods.js";
 /** A layer that an adapter fits, and the adapter's tensors by the method's parameter names. */
 export interface FittedLayer {
   readonly layer: LayerSpec;
+  /** The config with what the shapes of the tensors say. */
+  readonly config: object;
   readonly tensors: ReadonlyMap<string, AdapterTensor>;
   /** Tensors of the module that the method does not use with this config. */
   readonly unused: readonly AdapterTensor[];
@@ -17,23 +19,30 @@ export interface Misfit {
 
 type Method = NonNullable<MethodEntry["method"]>;
 
+/** A weight of the base that an adapter's module is for. */
+export interface BaseWeight {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** Its module has a bias too. */
+  readonly bias: boolean;
+  /** It is a raw parameter, not a layer's weight. */
+  readonly parameter: boolean;
+  /** The layer, where the model knows it. */
+  readonly layer: LayerSpec | undefined;
+}
+
 /**
  * Describes the layer that a base weight belongs to, as far as its shape and the adapter's tensors tell, and checks the adapter's
  * shapes against it. A checkpoint does not say whether a matrix is stored [in, out]: `fan_in_fan_out` decides where both fit.
  */
-export function fitLayer(
-  method: Method,
-  config: object,
-  module: AdapterModule,
-  weight: { readonly shape: readonly number[]; readonly dtype: DType; readonly bias: boolean; readonly parameter: boolean },
-): FittedLayer | Misfit {
+export function fitLayer(method: Method, config: object, module: AdapterModule, weight: BaseWeight): FittedLayer | Misfit {
   const square = weight.parameter && weight.shape.length === 3 && weight.shape[1] === weight.shape[2];
   if (square && !isRecent(config))
     return {
       problem: `the experts are square ([${weight.shape.join(",")}]) and the adapter was not written by PEFT 0.20 or later: their orientation is unknown`,
     };
   let first: Misfit | undefined;
-  for (const layer of layersOf(config, module, weight)) {
+  for (const layer of weight.layer && !weight.parameter ? [weight.layer] : layersOf(config, module, weight)) {
     const result = fit(method, config, layer, module);
     if ("layer" in result) return result;
     first ??= result;
@@ -42,14 +51,15 @@ export function fitLayer(
 }
 
 /** Layers that the weight may be, the likeliest first. */
-function layersOf(config: object, module: AdapterModule, { shape, dtype, bias, parameter }: Parameters<typeof fitLayer>[3]): LayerSpec[] {
+function layersOf(config: object, module: AdapterModule, { shape, dtype, bias, parameter }: BaseWeight): LayerSpec[] {
   const keys = [...module.tensors.keys()];
   const spec = (kind: LayerKind, rest: Partial<LayerSpec> = {}): LayerSpec => ({ kind, shape, dtype, bias, ...rest });
   if (keys.some((key) => key.includes("embedding"))) return [spec("embedding")];
   if (parameter) return [false, true].map((transposed) => spec("parameter", { transposed }));
-  if (shape.length <= 2) {
+  if (shape.length === 1) return [spec("norm")];
+  if (shape.length === 2) {
     const stored = Boolean((config as { fanInFanOut?: boolean }).fanInFanOut);
-    return [spec("linear", { transposed: stored }), spec("linear", { transposed: !stored })];
+    return [spec("linear", { transposed: stored }), spec("linear", { transposed: !stored }), spec("embedding")];
   }
   const kind = ([undefined, undefined, undefined, "conv1d", "conv2d", "conv3d"] as const)[shape.length];
   if (!kind) return [];
@@ -57,7 +67,7 @@ function layersOf(config: object, module: AdapterModule, { shape, dtype, bias, p
   const groups = channels > shape[1]! && channels % shape[1]! === 0 ? channels / shape[1]! : 1;
   const each = shape.slice(2);
   const conv = { stride: each.map(() => 1), padding: each.map(() => 0), dilation: each.map(() => 1), groups };
-  return [groups > 1 ? spec(kind, { conv }) : spec(kind)];
+  return [spec(kind, { conv })];
 }
 
 /** PEFT before 0.20 took stacks of experts as [expert, in, out]; with equal sides nothing else tells the two readings apart. */
@@ -65,28 +75,40 @@ const isRecent = (config: object): boolean =>
   /^(?:0\.(?:[2-9]\d|\d{3,})|[1-9])/.test((config as { peftVersion?: string | null }).peftVersion ?? "");
 
 function fit(method: Method, config: object, layer: LayerSpec, { tensors }: AdapterModule): FittedLayer | Misfit {
+  const keys = method.keys(layer);
+  const found = new Map<string, AdapterTensor>();
+  const used = new Set<string>();
+  for (const [name, candidates] of Object.entries(keys)) {
+    const key = candidates.find((candidate) => tensors.has(candidate));
+    if (key === undefined) continue;
+    found.set(name, tensors.get(key)!);
+    used.add(key);
+  }
   let specs: { readonly [name: string]: ParameterSpec };
+  let fitted = config;
   try {
-    specs = method.parameters(config as never, layer);
+    const shapes = Object.fromEntries([...found].map(([name, { shape }]) => [name, shape]));
+    fitted = method.configFromShapes?.(config as never, layer, shapes) ?? config;
+    specs = method.parameters(fitted as never, layer);
   } catch (error) {
     if (error instanceof WeftError) return { problem: error.message };
     throw error;
   }
-  const keys = method.keys(layer);
-  const found = new Map<string, AdapterTensor>();
-  const used = new Set<string>();
   for (const [name, { shape }] of Object.entries(specs)) {
-    const key = keys[name]?.find((candidate) => tensors.has(candidate));
-    if (key === undefined) return { problem: `${label(keys[name]?.[0] ?? name)} is missing` };
-    const tensor = tensors.get(key)!;
+    const tensor = found.get(name);
+    const key = label(keys[name]!.find((candidate) => used.has(candidate)) ?? keys[name]![0]!);
+    if (!tensor) return { problem: `${key} is missing` };
     if (tensor.shape.join() !== shape.join())
-      return {
-        problem: `${label(key)} is [${tensor.shape.join(",")}], base weight is [${layer.shape.join(",")}] → needs [${shape.join(",")}]`,
-      };
-    found.set(name, tensor);
-    used.add(key);
+      return { problem: `${key} is [${tensor.shape.join(",")}], base weight is [${layer.shape.join(",")}] → needs [${shape.join(",")}]` };
   }
-  return { layer, tensors: found, unused: [...tensors].flatMap(([key, tensor]) => (used.has(key) ? [] : [tensor])) };
+  const extra = [...found].filter(([name]) => !specs[name]).map(([, tensor]) => tensor);
+  const wanted = new Map([...found].filter(([name]) => specs[name]));
+  return {
+    layer,
+    config: fitted,
+    tensors: wanted,
+    unused: [...[...tensors].flatMap(([key, tensor]) => (used.has(key) ? [] : [tensor])), ...extra],
+  };
 }
 
 const label = (key: string): string => key.replace(/\.weight$/, "");

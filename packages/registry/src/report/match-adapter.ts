@@ -1,9 +1,9 @@
-import type { LayerSpec } from "@weft/tensor-core";
+import type { LayerSpec, ParameterSpec } from "@weft/tensor-core";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
 import { createModuleConfig } from "../matching/pattern-key.js";
 import type { RegexEngine } from "../matching/regex-engine.js";
 import { selectParameters } from "../matching/target-parameters.js";
-import { type MethodTable, PEFT_METHODS } from "../methods.js";
+import { type MethodEntry, type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { type BaseIndex, type BaseTensors, indexBase } from "./base-index.js";
 import { fitLayer } from "./layer-of.js";
@@ -54,9 +54,14 @@ export interface Mismatch {
   readonly message: string;
 }
 
+/** A parameter of all modules: in the file, or rebuilt from the config's seed. */
+export type SharedParameter = { readonly tensor: AdapterTensor } | { readonly values: Float32Array; readonly shape: readonly number[] };
+
 /** What becomes of every tensor of an adapter on a base. */
 export interface MatchReport {
   readonly matched: readonly MatchedModule[];
+  /** Parameters that every matched module has beside its own, by the method's parameter names. */
+  readonly shared: ReadonlyMap<string, SharedParameter>;
   readonly replaced: readonly Replacement[];
   /** Embedding rows to replace, with the name of the embedding's weight. */
   readonly tokens: readonly { readonly weight: string; readonly tensor: AdapterTensor }[];
@@ -76,6 +81,8 @@ export interface MatchOptions {
   readonly rule?: PathRule;
   /** Runs the config's patterns; the safe one if not given. */
   readonly engine?: RegexEngine;
+  /** The layer at a module path of the base, where it is known; else it follows from the weight and the adapter's shapes. */
+  readonly layer?: (path: string) => LayerSpec | undefined;
 }
 
 /** Most hints per report: each is a search through all names. */
@@ -106,6 +113,7 @@ class Matcher {
   private readonly mismatched: Mismatch[] = [];
   private readonly unused: AdapterTensor[];
   private readonly resized = new Map<string, AdapterTensor>();
+  private readonly shared = new Map<string, SharedParameter>();
   private hints = 0;
 
   constructor(
@@ -124,8 +132,45 @@ class Matcher {
     for (const [name, tensor] of adapter.biases) this.replace(name, tensor, false);
     this.matchModules();
     for (const [path, tensor] of adapter.trainableTokens) this.matchTokens(path, tensor);
-    const { matched, replaced, tokens, missing, mismatched, unused } = this;
-    return { matched, replaced, tokens, missing, mismatched, unused, rule: this.rule, ambiguous };
+    this.matchShared();
+    const { matched, shared, replaced, tokens, missing, mismatched, unused } = this;
+    return { matched, shared, replaced, tokens, missing, mismatched, unused, rule: this.rule, ambiguous };
+  }
+
+  private get method(): MethodEntry["method"] {
+    return (this.options.methods ?? PEFT_METHODS).get(this.adapter.method)?.method;
+  }
+
+  private matchShared(): void {
+    const { method, adapter } = this;
+    const layers = this.matched.flatMap(({ layer }) => layer ?? []);
+    if (!method?.shared || layers.length < this.matched.length || layers.length === 0) {
+      if (method) this.unused.push(...adapter.shared.values());
+      return;
+    }
+    const { keys, parameters, rebuild } = method.shared;
+    const config = adapter.config.values as never;
+    const specs: { readonly [name: string]: ParameterSpec } = parameters(config, layers);
+    const used = new Set<string>();
+    for (const [name, { shape }] of Object.entries(specs)) {
+      const key = keys[name]!.find((candidate) => adapter.shared.has(candidate));
+      if (key === undefined) continue;
+      used.add(key);
+      const tensor = adapter.shared.get(key)!;
+      if (tensor.shape.join() === shape.join()) this.shared.set(name, { tensor });
+      else
+        this.mismatched.push({
+          path: tensor.name,
+          message: `${tensor.name} is [${tensor.shape.join(",")}], expected [${shape.join(",")}]`,
+        });
+    }
+    const absent = Object.keys(specs).filter((name) => !this.shared.has(name));
+    if (absent.length > 0 && used.size === 0 && rebuild) {
+      for (const [name, values] of Object.entries(rebuild(config, specs))) this.shared.set(name, { values, shape: specs[name]!.shape });
+    } else
+      for (const name of absent)
+        if (!used.has(name)) this.mismatched.push({ path: keys[name]![0]!, message: `${keys[name]![0]} is missing` });
+    this.unused.push(...[...adapter.shared].flatMap(([key, tensor]) => (used.has(key) ? [] : [tensor])));
   }
 
   private locate(path: string): string {
@@ -157,7 +202,7 @@ class Matcher {
   }
 
   private matchModules(): void {
-    const configOf = createModuleConfig(this.adapter.config.values as { [field: string]: unknown }, this.options.engine);
+    const configOf = createModuleConfig(this.adapter.config.values as { [field: string]: unknown }, this.options.engine, this.method);
     const byPath = new Map<string, [string, AdapterModule][]>();
     for (const entry of this.adapter.modules) {
       const group = byPath.get(entry[1].path) ?? [];
@@ -186,17 +231,23 @@ class Matcher {
     const entry = { id, path, weight, bias, config };
     const { shape, dtype } = this.shapeOf(weight);
     const core = toCoreDType(parseDType(dtype) ?? "F64");
-    const method = (this.options.methods ?? PEFT_METHODS).get(this.adapter.method)?.method;
+    const { method } = this;
     if (!method || !core || !/^(f|bf)/.test(core) || part === "qweight") {
       this.matched.push({ ...entry, layer: undefined, tensors: module.tensors });
       return;
     }
-    const fitted = fitLayer(method, config, module, { shape, dtype: core, bias: bias !== undefined, parameter });
+    const fitted = fitLayer(method, config, module, {
+      shape,
+      dtype: core,
+      bias: bias !== undefined,
+      parameter,
+      layer: this.options.layer?.(path),
+    });
     if ("problem" in fitted) {
       this.mismatched.push({ path: weight, message: `${parameter ? weight : path}: ${fitted.problem}` });
       return;
     }
-    this.matched.push({ ...entry, layer: fitted.layer, tensors: fitted.tensors });
+    this.matched.push({ ...entry, config: fitted.config as MatchedModule["config"], layer: fitted.layer, tensors: fitted.tensors });
     this.unused.push(...fitted.unused);
   }
 

@@ -1,7 +1,7 @@
 import { type DType, isFloat } from "../dtype.js";
 import { CapabilityError, DTypeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
-import { add, sub } from "../ops/elementwise.js";
+import { add, sub, where } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
 import { sizeOf } from "../shape.js";
 import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
@@ -63,6 +63,8 @@ export interface Attached {
   readonly method: AdapterMethod<never>;
   readonly params: Params;
   readonly context: AdapterContext<never>;
+  /** Where the adapter acts: bool, broadcast over the layer's result (aLoRA: […, length, 1]); everywhere if not given. */
+  readonly active?: Tensor;
 }
 
 /**
@@ -78,9 +80,12 @@ export function forwardAdapters(
 ): Tensor {
   if (adapters.length === 0) return forwardBase(layer, base, x);
   let stacked: BaseLayer = base;
-  for (const { method, params, context } of adapters) {
+  for (const { method, params, context, active } of adapters) {
     const below = stacked;
-    const run = (input: Tensor): Tensor => method.forward(input, below, params, context, dropout);
+    const run = (input: Tensor): Tensor => {
+      const y = method.forward(input, below, params, context, dropout);
+      return active ? where(active, y, forwardBase(layer, below, input)) : y;
+    };
     stacked = { weight: base.weight, bias: base.bias, forward: run };
   }
   return stacked.forward!(x);

@@ -1,23 +1,30 @@
+import { layerNorm, rmsNorm } from "../composites/norm.js";
 import type { DType } from "../dtype.js";
+import { ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
-import { add } from "../ops/elementwise.js";
+import { ones, zeros } from "../ops/create.js";
+import { add, mul } from "../ops/elementwise.js";
 import { conv, gather, linear, matmul } from "../ops/linear.js";
 import { reshape } from "../ops/movement.js";
 import { sizeOf } from "../shape.js";
 
-/** `parameter` is a weight that a module uses directly (raw expert parameters): it has no forward of its own. */
-export type LayerKind = "linear" | "conv1d" | "conv2d" | "conv3d" | "embedding" | "parameter";
+/**
+ * `norm` scales and shifts what it has normalised, by a weight and perhaps a bias [features]. `parameter` is a weight that a module uses
+ * directly (raw expert parameters): it has no forward of its own.
+ */
+export type LayerKind = "linear" | "conv1d" | "conv2d" | "conv3d" | "embedding" | "norm" | "parameter";
 
 /** A layer as adapters see it: described, not subclassed. */
 export interface LayerSpec {
   readonly kind: LayerKind;
-  /** Shape of the stored weight: linear [out, in] (or [in, out] if `transposed`), conv [out, in/groups, *kernel], embedding [vocabulary, dim]. */
+  /** Shape of the stored weight: linear [out, in] (or [in, out] if `transposed`), conv [out, in/groups, *kernel], embedding [vocabulary, dim], norm [features]. */
   readonly shape: readonly number[];
   readonly dtype: DType;
   readonly bias: boolean;
   /** The weight is stored [in, out]: transformers' Conv1D, PEFT's `fan_in_fan_out`; for a parameter: `is_transposed`. */
   readonly transposed?: boolean;
   readonly conv?: ConvSpec;
+  readonly norm?: NormSpec;
 }
 
 export interface ConvSpec {
@@ -26,6 +33,12 @@ export interface ConvSpec {
   readonly dilation: readonly number[];
   readonly groups: number;
 }
+
+/** `rms` and `layer` run over the last axis; `group` over groups of channels at axis 1 and everything behind them. */
+export type NormSpec =
+  | { readonly kind: "rms"; readonly eps: number }
+  | { readonly kind: "layer"; readonly eps: number }
+  | { readonly kind: "group"; readonly eps: number; readonly groups: number };
 
 /** The frozen layer below an adapter. The weight may be dense or the lazy expansion of any quantised format; methods do not know. */
 export interface BaseLayer {
@@ -39,6 +52,7 @@ export const isConv = (layer: LayerSpec): boolean => layer.kind === "conv1d" || 
 
 /** Features in and out: linear as named, conv channels (in over all groups), embedding vocabulary → dim. */
 export function featuresOf(layer: LayerSpec): { in: number; out: number } {
+  if (layer.kind === "norm") return { in: layer.shape[0]!, out: layer.shape[0]! };
   const [first, second] = layer.shape.slice(layer.kind === "parameter" ? -2 : 0) as [number, number];
   if (layer.kind === "embedding") return { in: first, out: second };
   if (isConv(layer)) return { in: second * (layer.conv?.groups ?? 1), out: first };
@@ -61,11 +75,25 @@ export function biasLike(layer: LayerSpec, bias: Tensor): Tensor {
   return isConv(layer) ? reshape(bias, [-1, ...layer.shape.slice(2).map(() => 1)]) : bias;
 }
 
+function normalise({ norm: spec, shape }: LayerSpec, x: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor {
+  if (!spec) throw new ShapeError(`a norm layer [${shape}] needs its kind and eps in \`norm\``);
+  if (spec.kind === "layer") return layerNorm(x, weight, bias ?? zeros(shape), spec.eps);
+  if (spec.kind === "rms") {
+    const y = rmsNorm(x, weight, spec.eps);
+    return bias ? add(y, bias) : y;
+  }
+  const groups = reshape(x, [x.shape[0]!, spec.groups, -1]);
+  const normed = reshape(layerNorm(groups, ones(groups.shape.slice(2)), zeros(groups.shape.slice(2)), spec.eps), x.shape);
+  const spread = (t: Tensor): Tensor => reshape(t, [-1, ...x.shape.slice(2).map(() => 1)]);
+  return bias ? add(mul(normed, spread(weight)), spread(bias)) : mul(normed, spread(weight));
+}
+
 /** The layer without an adapter, with `weight` in place of its own if given. */
 export function forwardBase(layer: LayerSpec, base: BaseLayer, x: Tensor, weight?: Tensor): Tensor {
   if (!weight && base.forward) return base.forward(x);
   const w = weight ?? base.weight;
   if (layer.kind === "embedding") return gather(w, x, 0);
+  if (layer.kind === "norm") return normalise(layer, x, w, base.bias);
   if (isConv(layer)) {
     const y = convLike(layer, x, w);
     return base.bias ? add(y, biasLike(layer, base.bias)) : y;

@@ -1,6 +1,7 @@
 import type { DType } from "../dtype.js";
 import type { Tensor } from "../graph.js";
 import type { Shape } from "../shape.js";
+import type { FieldTable } from "./config.js";
 import type { BaseLayer, LayerSpec } from "./layer.js";
 
 /** How a new parameter is filled. `kaimingUniform`: U(±√6/√((1+5)·fanIn)) = U(±1/√fanIn) over the last axes, torch's default for Linear and Conv. */
@@ -27,6 +28,15 @@ export interface AdapterContext<C> {
 /** How a merge rounds. `once`: W + Δ in f32, one rounding to the dtype of W (PEFT's default). `twice`: Δ is rounded to the dtype of W first (PEFT's `safe_merge`). */
 export type Rounding = "once" | "twice";
 
+/** Parameters that all layers of an adapter have in common (VeRA's projections); each layer finds them among its `params`. */
+export interface SharedParameters<C> {
+  parameters(config: C, layers: readonly LayerSpec[]): { readonly [name: string]: ParameterSpec };
+  /** Names on disk behind `base_model.`; the first is written, all are read. */
+  readonly keys: { readonly [name: string]: readonly string[] };
+  /** The values that follow from the config's seed, for files that do not hold them. @throws ConfigError if they do not follow */
+  rebuild?(config: C, specs: { readonly [name: string]: ParameterSpec }): { readonly [name: string]: Float32Array };
+}
+
 /**
  * An adapter method: one definition of pure functions, from which forward, training, merging (whole, in place or by rows
  * out of a file), saving and counting follow. A method gives `delta` (additive: W' = W + Δ), or `transform` (W' = f(W)),
@@ -35,10 +45,27 @@ export type Rounding = "once" | "twice";
 export interface AdapterMethod<C> {
   /** PEFT's `peft_type`. */
   readonly name: string;
+  /** How the names of its parameters begin on disk: `lora_`. */
+  readonly prefix: string;
+  /** The fields of its config with PEFT's names and defaults. */
+  readonly fields: FieldTable;
+  /**
+   * The config that holds at one module, for methods that tell modules apart by name (IA³'s feed-forward modules). `rank_pattern`,
+   * `alpha_pattern` and `n_frequency_pattern` hold for every method and have been applied before.
+   * @param matches PEFT's rule for a pattern: Python's `re.fullmatch(pattern, path)`
+   */
+  configAt?(config: C, path: string, matches: (pattern: string) => boolean): C;
+  /**
+   * The config that the shapes in a file imply: shapes win where the config may say otherwise (a rank after pruning, a block size that did
+   * not divide). `parameters` of the result must describe exactly the tensors that are there.
+   * @param shapes by parameter name, of the tensors that the file has
+   */
+  configFromShapes?(config: C, layer: LayerSpec, shapes: { readonly [name: string]: Shape }): C;
   /** The parameters that the layer gets. @throws ConfigError if the method does not take such a layer */
   parameters(config: C, layer: LayerSpec): { readonly [name: string]: ParameterSpec };
   /** Names on disk (PEFT) behind the module path, for each parameter; the first is written, all are read. */
   keys(layer: LayerSpec): { readonly [name: string]: readonly string[] };
+  readonly shared?: SharedParameters<C>;
   /** ΔW, in the shape of the stored weight and the dtype that PEFT gives it. */
   delta?(params: Params, context: AdapterContext<C>): Tensor;
   /** W', in the dtype that the arithmetic has; undefined where these parameters are additive. `unmerged` is the weight before any adapter was merged (W itself unless several are). */
