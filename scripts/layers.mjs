@@ -8,7 +8,19 @@ const ALLOWED = {
   "kernels-webgpu": ["tensor-core"],
   "io-safetensors": ["tensor-core"],
   "adapters-lora": ["tensor-core"],
-  registry: ["tensor-core", "io-safetensors", "adapters-lora"],
+  "adapters-lycoris": ["tensor-core"],
+  "adapters-orthogonal": ["tensor-core"],
+  "adapters-prompt": ["tensor-core"],
+  "adapters-variants": ["tensor-core"],
+  registry: [
+    "tensor-core",
+    "io-safetensors",
+    "adapters-lora",
+    "adapters-lycoris",
+    "adapters-orthogonal",
+    "adapters-prompt",
+    "adapters-variants",
+  ],
   models: ["tensor-core", "io-safetensors"],
 };
 

@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "./setup.mjs";
 
-const LIMITS = { "adapters-lora": 6_000, "io-safetensors": 6_000, "kernels-wasm": 25_000 };
+const LIMITS = {
+  "adapters-lora": 6_000,
+  "adapters-lycoris": 8_000,
+  "adapters-orthogonal": 8_000,
+  "adapters-prompt": 8_000,
+  "adapters-variants": 8_000,
+  "io-safetensors": 6_000,
+  "kernels-wasm": 25_000,
+};
 /** Entries measured instead of the whole: what inference alone imports. */
 const ENTRIES = {
   "adapters-lora": 'export { LORA, LoraConfig } from "./src/index.ts";',
