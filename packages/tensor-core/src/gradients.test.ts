@@ -5,10 +5,16 @@ import * as o from "./ops/index.js";
 import { PRIMITIVES } from "./primitives.js";
 import { gradients } from "./transforms/grad.js";
 import { checkpoint } from "./transforms/checkpoint.js";
-import { attention, rope } from "./composites/attention.js";
+import { attention } from "./composites/attention.js";
+import { blockRotate, butterfly } from "./composites/block-rotation.js";
+import { cayley, cayleyNeumann, inverse } from "./composites/cayley.js";
+import { weightNorm } from "./composites/dora-norm.js";
+import { kron, kronLinear } from "./composites/kron.js";
 import { loraLinear, mergeLowRank } from "./composites/lora-linear.js";
 import { adamwStep, softmaxCrossEntropy } from "./composites/loss.js";
+import { multiLora } from "./composites/multi-lora.js";
 import { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
+import { rope } from "./composites/rope.js";
 
 /** Values away from 0 and from one another, so that kinks and ties are not near. */
 const values = (n: number, seed: number): Float32Array =>
@@ -103,7 +109,11 @@ const COMPOSITES: Record<string, Case> = {
     inputs: [make([1, 4, 3, 2], 1), make([1, 2, 3, 2], 2), make([1, 2, 3, 2], 3)],
     f: (q, k, v) => attention(q, k, v, { causal: true }),
   },
-  rope: { inputs: [make([1, 2, 3, 4], 1)], f: (x) => rope(x, make([1, 3, 4], 2), make([1, 3, 4], 3)) },
+  "attention with mask and rows that see nothing": {
+    inputs: [make([1, 2, 5, 2], 1), make([1, 1, 3, 2], 2), make([1, 1, 3, 4], 3)],
+    f: (q, k, v) => attention(q, k!, v!, { causal: true, mask: o.greater(make([5, 3], 5), -0.9), scale: 0.7 }),
+  },
+  rope: { inputs: [make([2, 2, 3, 4], 1), make([2, 3, 4], 2), make([1, 3, 4], 3)], f: (x, cos, sin) => rope(x, cos!, sin!) },
   loraLinear: {
     inputs: [make([3, 4], 1), make([5, 4], 2), make([2, 4], 3), make([5, 2], 4), make([5], 5)],
     f: (x, w, a, b, bias) => loraLinear(x, w!, a!, b!, 0.5, bias),

@@ -1,5 +1,7 @@
 export {
   boolean,
+  type ConfigClass,
+  configClass,
   dropout,
   type Field,
   type FieldTable,
@@ -12,6 +14,8 @@ export {
   readFields,
   stringList,
   stringOrList,
+  type Targeting,
+  TARGETING,
   writeFields,
 } from "./adapter/config.js";
 export {
@@ -23,6 +27,8 @@ export {
   type MergeWeightOptions,
   unmergeWeight,
 } from "./adapter/derive.js";
+export { createAdapter, type CreateAdapterOptions, type LayerInput } from "./adapter/create-adapter.js";
+export { initLayer, initParameter, initParameters } from "./adapter/init.js";
 export { placeholder, type Tile, tileRows } from "./adapter/tile.js";
 export { AdaptedLayer } from "./adapter/adapted-layer.js";
 export { AdapterGroup, type AdapterSummary } from "./adapter/adapter-group.js";
@@ -38,14 +44,20 @@ export {
   type LayerSpec,
   matrixShape,
 } from "./adapter/layer.js";
-export type { AdapterContext, AdapterMethod, Init, ParameterSpec, Params, Rounding, SharedParameters } from "./adapter/method.js";
+export type { AdapterContext, AdapterMethod, Init, Initialised, ParameterSpec, Params, Rounding, SharedParameters } from "./adapter/method.js";
 export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
 export { compile, type Compiled, type CompiledFunction } from "./compile.js";
 export { callComposite, type Composite } from "./composite.js";
-export { attention, type AttentionOptions, rope } from "./composites/attention.js";
+export { attention, type AttentionOptions } from "./composites/attention.js";
+export { blockRotate, butterfly, type ButterflyOptions } from "./composites/block-rotation.js";
+export { cayley, cayleyNeumann, inverse } from "./composites/cayley.js";
+export { weightNorm } from "./composites/dora-norm.js";
+export { kron, kronLinear } from "./composites/kron.js";
 export { loraLinear, mergeLowRank, type MergeOptions } from "./composites/lora-linear.js";
 export { type AdamwAttrs, adamwStep, softmaxCrossEntropy } from "./composites/loss.js";
+export { type LoraBank, loraBank, multiLora } from "./composites/multi-lora.js";
 export { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
+export { rope } from "./composites/rope.js";
 export { fromBf16, fromF16, fromF8e4m3, fromF8e5m2, toBf16, toF16, toF8e4m3, toF8e5m2 } from "./convert/small-floats.js";
 export { decode, encode, roundTo } from "./convert/storage.js";
 export { Device, deviceOf, evaluate, referenceDevice } from "./device.js";

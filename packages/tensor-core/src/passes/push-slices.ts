@@ -35,6 +35,25 @@ function sameAxes(from: Shape, to: Shape): number[] | undefined {
   return from.map((_, axis) => (a.includes(axis) ? b[a.indexOf(axis)]! : -1));
 }
 
+/**
+ * Rows of a reshape that leaves the outermost axis alone, or makes it of several: the reshape of the entries of the outermost axis of
+ * `x` that hold them, cut to the rows. Undefined if those are all, or if there is no such axis.
+ */
+function reshapeRows(x: Tensor, shape: Shape, box: readonly Range[]): Tensor | undefined {
+  const merged = x.shape.findIndex((_, i) => sizeOf(x.shape.slice(0, i + 1)) === shape[0]) + 1;
+  const rest = box.slice(1).every(({ size }, i) => size === shape[i + 1]);
+  const { start, size, step } = box[0] ?? whole(0);
+  if (merged === 0 || !rest || size === 0) return undefined;
+  const each = sizeOf(x.shape.slice(1, merged));
+  const first = Math.floor(start / each);
+  const count = Math.floor((start + (size - 1) * step) / each) + 1 - first;
+  if (count === x.shape[0]) return undefined;
+  const rows = applyPrimitive("reshape", [cut(x, [{ start: first, size: count, step: 1 }, ...x.shape.slice(1).map(whole)])], {
+    shape: [count * each, ...shape.slice(1)],
+  });
+  return cut(rows, [{ start: start - first * each, size, step }, ...box.slice(1)]);
+}
+
 /** The slice `box` of a call's result as a call on slices of its inputs; undefined where it does not go through. */
 function push({ op, attrs, inputs, outputs, composite }: Node, box: readonly Range[]): Tensor | undefined {
   if (composite) return composite.definition.slice?.(inputs, attrs, box);
@@ -88,7 +107,7 @@ function push({ op, attrs, inputs, outputs, composite }: Node, box: readonly Ran
     }
     case "reshape": {
       const axes = sameAxes(x!.shape, shape);
-      if (!axes) return undefined;
+      if (!axes) return reshapeRows(x!, shape, box);
       return applyPrimitive(
         "reshape",
         [
