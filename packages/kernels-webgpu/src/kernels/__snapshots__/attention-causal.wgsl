@@ -1,12 +1,25 @@
 // attention 32x16
-struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: f32, p7: f32, p8: u32, p9: u32, p10: u32, p11: u32, p12: u32 }
+struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: f32, p7: f32, p8: f32, p9: u32, p10: u32, p11: u32, p12: u32, p13: u32, p14: u32, p15: u32 }
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<f32>;
 @group(0) @binding(3) var<storage, read> b2: array<f32>;
 @group(0) @binding(4) var<storage, read_write> b3: array<f32>;
+@group(0) @binding(5) var<storage, read_write> b4: array<f32>;
 fn w_max(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, w_isnan(b)), a, w_isnan(a)); }
 fn w_isnan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
+fn w_log(x: f32) -> f32 {
+  let b = bitcast<u32>(x);
+  if (b == 0x7f800000u || (b & 0x7fffffffu) > 0x7f800000u) { return x; }
+  if ((b & 0x7fffffffu) < 0x00800000u) { return bitcast<f32>(0xff800000u | (b & 0u)); }
+  if (b >= 0x80000000u) { return bitcast<f32>(0x7fc00000u | (b & 0u)); }
+  let e = bitcast<i32>(b - 0x3f3504f3u) >> 23u;
+  let f = bitcast<f32>(b - (bitcast<u32>(e) << 23u)) - 1.0;
+  let s = f / (2.0 + f);
+  let z = s * s;
+  let p = z * (0.666666667 + z * (0.4 + z * (0.285714286 + z * 0.222222222)));
+  return f32(e) * 0.693359375 + (2.0 * s + (s * p - f32(e) * 2.12194440e-4));
+}
 fn load_q(at: u32, left: u32) -> vec4<f32> {
 var v = vec4<f32>();
 v[0] = b0[at + 0u];
@@ -38,7 +51,7 @@ var<workgroup> scores: array<f32, 544>;
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
 let group = wid.x + wid.y * wn.x;
 let tid = group * 256u + lid;
-if (group >= P.p8) { return; }
+if (group >= P.p10) { return; }
 let slab = group / P.p5;
 let row0 = (group % P.p5) * 32u;
 let mine = lid / 8u;
@@ -48,7 +61,7 @@ let t = row % P.p2;
 for (var s = lid; s < 64u; s += 256u) {
 let r = s / 2u; let c = s % 2u;
 var x = vec4<f32>();
-if (row0 + r < P.p0) { x = load_q(P.p9 + (slab * P.p0 + row0 + r) * P.p3 + c * 4u, P.p3 - c * 4u); }
+if (row0 + r < P.p0) { x = load_q(P.p11 + (slab * P.p0 + row0 + r) * P.p3 + c * 4u, P.p3 - c * 4u); }
 tile_q[r * 3u + c] = x;
 }
 var top = P.p7;
@@ -56,12 +69,12 @@ var total = 0.0;
 var acc0 = vec4<f32>();
 let last_row = min(row0 + 31u, P.p0 - 1u);
 let last_t = select(P.p2 - 1u, last_row % P.p2, last_row / P.p2 == row0 / P.p2);
-let end = min(P.p1, max(last_t + P.p1 + 1u, P.p2) - P.p2);
+let end = min(P.p1, select(0u, last_t + P.p1 + 1u - P.p2, last_t + P.p1 + 1u > P.p2));
 for (var k0 = 0u; k0 < end; k0 += 16u) {
 for (var s = lid; s < 32u; s += 256u) {
 let j = s / 2u; let c = s % 2u;
 var x = vec4<f32>();
-if (k0 + j < P.p1) { x = load_k(P.p10 + (slab * P.p1 + k0 + j) * P.p3 + c * 4u, P.p3 - c * 4u); }
+if (k0 + j < P.p1) { x = load_k(P.p12 + (slab * P.p1 + k0 + j) * P.p3 + c * 4u, P.p3 - c * 4u); }
 tile_kv[j * 3u + c] = x;
 }
 workgroupBarrier();
@@ -90,7 +103,7 @@ scores[mine * 17u + lane + 8u] = select(0.0, exp(s1 - high), k0 + lane + 8u < P.
 for (var s = lid; s < 32u; s += 256u) {
 let j = s / 2u; let c = s % 2u;
 var x = vec4<f32>();
-if (k0 + j < P.p1) { x = load_v(P.p11 + (slab * P.p1 + k0 + j) * P.p4 + c * 4u, P.p4 - c * 4u); }
+if (k0 + j < P.p1) { x = load_v(P.p13 + (slab * P.p1 + k0 + j) * P.p4 + c * 4u, P.p4 - c * 4u); }
 tile_kv[j * 3u + c] = x;
 }
 workgroupBarrier();
@@ -104,8 +117,9 @@ acc0 += p * tile_kv[j * 3u + min(lane + 0u, 1u)];
 workgroupBarrier();
 }
 if (row >= P.p0) { return; }
+if (lane == 0u) { b4[P.p14 + slab * P.p0 + row] = top + w_log(total); }
 { let col = (lane + 0u) * 4u;
-let at = P.p12 + (slab * P.p0 + row) * P.p4 + col;
+let at = P.p15 + (slab * P.p0 + row) * P.p4 + col;
 if (col + 0u < P.p4) { b3[at + 0u] = (acc0[0] / total); }
 if (col + 1u < P.p4) { b3[at + 1u] = (acc0[1] / total); }
 if (col + 2u < P.p4) { b3[at + 2u] = (acc0[2] / total); }

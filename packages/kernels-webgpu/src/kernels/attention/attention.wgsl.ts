@@ -1,18 +1,13 @@
 import { isFloat, type Operand, promote } from "@weft/tensor-core";
-import { Shader, type TensorRef } from "../../wgsl/shader.js";
+import { Shader } from "../../wgsl/shader.js";
 import { roundTo } from "../../wgsl/storage.js";
 import { storeFour } from "../../wgsl/store-four.js";
 import type { CompositeKernel, KernelLimits } from "../kernel.js";
+import { declareLoad, hidden, keyEnd, MASKED, MAX_WIDTH, vectors } from "./rows.js";
 
 /** Keys that lie in workgroup memory at a time, and threads that share a query row. */
 const KEYS = 16;
 const LANES = 8;
-/** Widest head: a thread keeps a LANES-th of an output row in registers. */
-const MAX_WIDTH = 256;
-/** What the decomposition puts in place of scores that `causal` hides: the smallest f32. */
-const MASKED = -3.4028234663852886e38;
-
-const vectors = (width: number): number => Math.ceil(width / 4);
 
 /** Query rows per workgroup: as many as fit into workgroup memory with a tile of keys or values. */
 function queryRows(width: number, valueWidth: number, limits: KernelLimits): number | undefined {
@@ -21,18 +16,10 @@ function queryRows(width: number, valueWidth: number, limits: KernelLimits): num
   return [32, 16, 8].find((rows) => rows * LANES <= limits.maxInvocations && bytes(rows) <= limits.maxWorkgroupBytes);
 }
 
-/** `load_q` and its like: four neighbours of a row as f32, 0 from `left` on. */
-function declareLoad(shader: Shader, name: string, ref: TensorRef, width: number): void {
-  const parts = [0, 1, 2, 3].map((i) =>
-    width % 4 === 0 ? `v[${i}] = ${ref.load(`at + ${i}u`)};` : `if (left > ${i}u) { v[${i}] = ${ref.load(`at + ${i}u`)}; }`,
-  );
-  shader.declare(`fn load_${name}(at: u32, left: u32) -> vec4<f32> {\nvar v = vec4<f32>();\n${parts.join("\n")}\nreturn v;\n}`);
-}
-
 /**
  * `attention` in the form of FlashAttention: keys and values pass by in tiles, with a running maximum and sum per row, so that
  * scores never lie in memory. The query heads that share a key head are rows of one problem. Keys that `causal` hides
- * from all rows of a workgroup are not read.
+ * from all rows of a workgroup are not read. The second output is what `attentionBackward` makes the scores' exponentials again from.
  * @see Dao et al. 2022, algorithm 1
  */
 export const attention: CompositeKernel = {
@@ -46,7 +33,8 @@ export const attention: CompositeKernel = {
   },
   lower({ inputs, outputs, attrs }, context) {
     const [q, k, v, mask] = inputs as [Operand, Operand, Operand, Operand | undefined];
-    const y = outputs[0]!;
+    const [y, logs] = outputs as [Operand, Operand];
+    const causal = attrs.causal as boolean;
     const [batch, heads, queries, width] = q.shape as [number, number, number, number];
     const [, groups, keys, valueWidth] = v.shape as [number, number, number, number];
     const rows = queryRows(width, valueWidth, context.limits)!;
@@ -59,7 +47,7 @@ export const attention: CompositeKernel = {
     const tiles = Math.ceil(total / rows);
     const count = tiles * batch * groups;
     /** Some row may see no key; it gives zeros. */
-    const blind = mask !== undefined || (attrs.causal === true && queries > keys);
+    const blind = mask !== undefined || (causal && queries > keys);
     [
       ["q", q, width],
       ["k", k, width],
@@ -75,7 +63,10 @@ export const attention: CompositeKernel = {
       string,
     ];
     const scale = shader.f32(attrs.scale as number);
-    const lowest = shader.f32(MASKED);
+    const [lowest, infinity] = [shader.f32(MASKED), shader.f32(Infinity)];
+    const sight = { T, S, groups: shader.u32(groups) };
+    const unseen = hidden(shader, causal, mask, sight);
+    const outLogs = shader.output(logs);
     shader.declare(
       `var<workgroup> tile_q: array<vec4<f32>, ${rows * qPitch}>;\nvar<workgroup> tile_kv: array<vec4<f32>, ${KEYS * pitch}>;\nvar<workgroup> scores: array<f32, ${rows * tile}>;`,
     );
@@ -108,7 +99,7 @@ tile_q[r * ${qPitch}u + c] = x;
 var top = ${lowest};
 var total = 0.0;
 ${each.map((i) => `var acc${i} = vec4<f32>();`).join("\n")}
-${keyEnd()}
+${keyEnd(causal, rows, R, sight)}
 for (var k0 = 0u; k0 < end; k0 += ${KEYS}u) {
 ${fill("k", k, S, D, d4)}
 workgroupBarrier();
@@ -132,16 +123,9 @@ ${each.map((i) => `acc${i} += p * tile_kv[j * ${pitch}u + min(lane + ${i * LANES
 workgroupBarrier();
 }
 if (row >= ${R}) { return; }
+if (lane == 0u) { ${outLogs.store(`${shader.u32(logs.offset)} + slab * ${R} + row`, blind ? `select(top + w_log(total), ${infinity}, total == 0.0)` : "top + w_log(total)")} }
 ${each.map((i) => store(i)).join("\n")}`;
     return [shader.dispatch(body, count)];
-
-    /** Where the keys end that any row of the workgroup may see. */
-    function keyEnd(): string {
-      if (!attrs.causal) return `let end = ${S};`;
-      return `let last_row = min(row0 + ${rows - 1}u, ${R} - 1u);
-let last_t = select(${T} - 1u, last_row % ${T}, last_row / ${T} == row0 / ${T});
-let end = min(${S}, max(last_t + ${S} + 1u, ${T}) - ${T});`;
-    }
 
     function score(i: number): string {
       const dtype = promote(q.dtype, k.dtype);
@@ -152,13 +136,7 @@ let end = min(${S}, max(last_t + ${S} + 1u, ${T}) - ${T});`;
         // The decomposition stores the scores in the dtype of q and k.
         `var s${i} = ${roundTo(dtype, `d${i}`)} * ${scale};`,
       ];
-      const hidden = attrs.causal ? [`k0 + j${i} + ${T} > t + ${S}`] : [];
-      if (mask) {
-        const [mb, mt, ms] = maskStrides(mask);
-        const at = `${shader.u32(mask.offset)} + (slab / ${shader.u32(groups)}) * ${shader.u32(mb)} + t * ${shader.u32(mt)} + (k0 + j${i}) * ${shader.u32(ms)}`;
-        hidden.push(`${shader.input(mask).load(at)} == 0`);
-      }
-      if (hidden.length > 0) lines.push(`let seen${i} = !(${hidden.join(" || ")});`, `if (!seen${i}) { s${i} = ${lowest}; }`);
+      if (unseen) lines.push(`let seen${i} = !(${unseen("t", `k0 + j${i}`)});`, `if (!seen${i}) { s${i} = ${lowest}; }`);
       return [...lines, `scores[mine * ${tile}u + j${i}] = s${i};`].join("\n");
     }
 
@@ -176,12 +154,3 @@ let end = min(${S}, max(last_t + ${S} + 1u, ${T}) - ${T});`;
     }
   },
 };
-
-/** Strides of batch, query and key in a mask that broadcasts to [B, 1, T, S]. */
-function maskStrides({ shape, strides }: Operand): [number, number, number] {
-  const at = (fromEnd: number): number => {
-    const axis = shape.length - fromEnd;
-    return axis >= 0 && shape[axis] !== 1 ? strides[axis]! : 0;
-  };
-  return [at(4), at(2), at(1)];
-}
