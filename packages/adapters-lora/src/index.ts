@@ -1,4 +1,4 @@
-export { createLora, type CreateLoraOptions, type LayerInput } from "./create-lora.js";
-export { type Initialised, initLora, residualWeight } from "./init/init.js";
+export { createLora } from "./create-lora.js";
+export { initLora, residualWeight } from "./init/init.js";
 export { LORA_FIELDS, LoraConfig, type LoraConfigFields, loraScaling } from "./lora/config.js";
 export { LORA } from "./lora/lora.js";

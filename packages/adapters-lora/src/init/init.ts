@@ -3,7 +3,8 @@ import {
   CapabilityError,
   ConfigError,
   featuresOf,
-  type Init,
+  type Initialised,
+  initParameter,
   isConv,
   type LayerSpec,
   type ParameterSpec,
@@ -19,26 +20,10 @@ import {
 } from "@weft/tensor-core";
 import { type LoraConfigFields, loraScaling } from "../lora/config.js";
 import { magnitudeOf } from "../lora/dora.js";
-import { LORA } from "../lora/lora.js";
+import { loraDelta, loraParameters } from "../lora/factors.js";
 import { columns, matrix, type Matrix, product, qr, transposed, truncatedSvd } from "./linalg.js";
 
-/** A new adapter of one layer, and the base weight that it needs where the initialisation changes it (PiSSA, OLoRA). */
-export interface Initialised {
-  readonly params: Params;
-  readonly weight?: Tensor;
-}
-
 const toTensor = (m: Matrix): Tensor => tensor(Float32Array.from(m.data), { shape: [m.rows, m.cols] });
-
-function fill({ shape, init }: ParameterSpec, generator: TorchGenerator): Tensor {
-  const values: Record<Init["kind"], () => Float32Array> = {
-    zeros: () => new Float32Array(sizeOf(shape)),
-    ones: () => new Float32Array(sizeOf(shape)).fill(1),
-    kaimingUniform: () => torchKaimingUniform(generator, shape),
-    normal: () => torchNormal(generator, sizeOf(shape), 0, (init as { std: number }).std),
-  };
-  return tensor(values[init.kind](), { shape });
-}
 
 /** What torch's own layer constructors put into A, B and the bias. PEFT builds them first and initialises them afterwards, so the draws count for the seed either way. */
 function drawAsLayers(specs: { readonly [name: string]: ParameterSpec }, layer: LayerSpec, generator: TorchGenerator): Params {
@@ -133,7 +118,7 @@ export async function initLora(
   weight?: Tensor,
 ): Promise<Initialised> {
   const name = config.initLoraWeights;
-  const specs = LORA.parameters(config, layer);
+  const specs = loraParameters(config, layer);
   if (typeof name === "string" && NEEDS_DATA.has(name))
     throw new CapabilityError(`init_lora_weights "${name}" needs recorded activations or gradients, which weft does not collect`, {
       hint: "use true, gaussian, orthogonal, pissa or olora",
@@ -155,7 +140,7 @@ async function initialise(
   if (name === false) return { params: built };
   if (name === true || name === "gaussian" || name === "eva") {
     const { magnitude: _, ...own } = specs;
-    return { params: Object.fromEntries(Object.entries(own).map(([key, spec]) => [key, fill(spec, generator)])) };
+    return { params: Object.fromEntries(Object.entries(own).map(([key, spec]) => [key, initParameter(spec, generator)])) };
   }
   if (isConv(layer) || layer.kind === "embedding" || layer.kind === "parameter")
     throw new ConfigError(`init_lora_weights "${name}" is for linear layers, got ${layer.kind}`);
@@ -174,7 +159,7 @@ async function decompose(config: LoraConfigFields, layer: LayerSpec, weight: Ten
 
 /** W - s·B·A in the dtype of W. */
 function residual(weight: Tensor, params: Params, config: LoraConfigFields, layer: LayerSpec): Tensor {
-  return cast(sub(cast(weight, "f32"), LORA.delta!(params, { layer, config, scale: 1 })), weight.dtype);
+  return cast(sub(cast(weight, "f32"), loraDelta(params, { layer, config, scale: 1 })), weight.dtype);
 }
 
 /**
@@ -190,6 +175,6 @@ export async function residualWeight(config: LoraConfigFields, layer: LayerSpec,
 function withMagnitude(result: Initialised, config: LoraConfigFields, layer: LayerSpec, weight: Tensor | undefined): Initialised {
   const base = result.weight ?? weight;
   if (!base) throw new ConfigError("use_dora starts from the norms of the base weight, but none was given");
-  const magnitude = magnitudeOf(base, LORA.delta!(result.params, { layer, config, scale: 1 }), layer);
+  const magnitude = magnitudeOf(base, loraDelta(result.params, { layer, config, scale: 1 }), layer);
   return { ...result, params: { ...result.params, magnitude } };
 }

@@ -1,5 +1,7 @@
 import {
   boolean,
+  type ConfigClass,
+  configClass,
   dropout,
   type FieldTable,
   finite,
@@ -8,33 +10,25 @@ import {
   oneOf,
   opaque,
   pattern,
-  readFields,
   stringList,
-  stringOrList,
+  type Targeting,
+  TARGETING,
 } from "@weft/tensor-core";
 
 /** PEFT 0.21.2's `LoraConfig` fields and defaults. @see peft `tuners/lora/config.py` */
 export const LORA_FIELDS: FieldTable = {
+  ...TARGETING,
   r: integer(8, 1, MAX_RANK),
   lora_alpha: finite(8),
   lora_dropout: dropout(),
-  target_modules: stringOrList(),
-  exclude_modules: stringOrList(),
   fan_in_fan_out: boolean(false),
   bias: oneOf("none", ["none", "all", "lora_only"]),
   use_rslora: boolean(false),
-  modules_to_save: stringList(),
   init_lora_weights: {
     fallback: true,
     check: (v) => typeof v === "boolean" || (typeof v === "string" && INITS.test(v)),
     expected: "true, false or the name of an initialisation",
   },
-  layers_to_transform: {
-    fallback: null,
-    check: (v) => v === null || Number.isInteger(v) || (Array.isArray(v) && v.every(Number.isInteger)),
-    expected: "an integer or a list of integers",
-  },
-  layers_pattern: stringOrList(),
   rank_pattern: pattern(1, MAX_RANK, true),
   alpha_pattern: pattern(-Number.MAX_VALUE, Number.MAX_VALUE, false),
   use_dora: boolean(false),
@@ -62,22 +56,17 @@ export const LORA_FIELDS: FieldTable = {
 const INITS = /^(gaussian|orthogonal|olora|pissa(_niter_\d+)?|eva|loftq|corda|lora_ga|mica)$/;
 
 /** The config of a LoRA adapter. Every field has PEFT's default. */
-export interface LoraConfigFields {
+export interface LoraConfigFields extends Targeting {
   /** Rank of the update. */
   readonly r: number;
   /** The update is scaled by alpha / r (rsLoRA: alpha / √r). */
   readonly loraAlpha: number;
   readonly loraDropout: number;
-  readonly targetModules: string | readonly string[] | null;
-  readonly excludeModules: string | readonly string[] | null;
   /** Base weights are stored [in, out]. */
   readonly fanInFanOut: boolean;
   readonly bias: "none" | "all" | "lora_only";
   readonly useRslora: boolean;
-  readonly modulesToSave: readonly string[] | null;
   readonly initLoraWeights: boolean | string;
-  readonly layersToTransform: number | readonly number[] | null;
-  readonly layersPattern: string | readonly string[] | null;
   readonly rankPattern: { readonly [module: string]: number };
   readonly alphaPattern: { readonly [module: string]: number };
   /** Weight-decomposed LoRA: direction and magnitude apart. */
@@ -88,31 +77,10 @@ export interface LoraConfigFields {
   readonly trainableTokenIndices: readonly number[] | { readonly [embedding: string]: readonly number[] } | null;
 }
 
+const Base: ConfigClass<LoraConfigFields> = configClass("LORA", LORA_FIELDS);
+
 /** A checked LoRA config. Takes PEFT's JSON (snake_case) or camelCase; absent fields have PEFT's defaults. @throws ConfigError naming the field */
-export class LoraConfig implements LoraConfigFields {
-  declare readonly r: number;
-  declare readonly loraAlpha: number;
-  declare readonly loraDropout: number;
-  declare readonly targetModules: string | readonly string[] | null;
-  declare readonly excludeModules: string | readonly string[] | null;
-  declare readonly fanInFanOut: boolean;
-  declare readonly bias: "none" | "all" | "lora_only";
-  declare readonly useRslora: boolean;
-  declare readonly modulesToSave: readonly string[] | null;
-  declare readonly initLoraWeights: boolean | string;
-  declare readonly layersToTransform: number | readonly number[] | null;
-  declare readonly layersPattern: string | readonly string[] | null;
-  declare readonly rankPattern: { readonly [module: string]: number };
-  declare readonly alphaPattern: { readonly [module: string]: number };
-  declare readonly useDora: boolean;
-  declare readonly loraBias: boolean;
-  declare readonly targetParameters: readonly string[] | null;
-  declare readonly trainableTokenIndices: readonly number[] | { readonly [embedding: string]: readonly number[] } | null;
-
-  constructor(values: Partial<LoraConfigFields> | { readonly [name: string]: unknown } = {}) {
-    Object.assign(this, readFields(LORA_FIELDS, values as { readonly [name: string]: unknown }));
-  }
-
+export class LoraConfig extends Base {
   /** s = alpha / r, rsLoRA: alpha / √r. */
   get scaling(): number {
     return loraScaling(this);

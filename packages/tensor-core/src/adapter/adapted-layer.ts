@@ -13,12 +13,17 @@ export class AdaptedLayer<C> {
   readonly config: C;
   private readonly original: BaseLayer;
   private current: BaseLayer;
+  private readonly shared: Params;
   private tensors: Params;
   private on = true;
 
-  /** @throws ShapeError if a parameter does not have the shape that config and layer give it */
-  constructor(method: AdapterMethod<C>, config: C, layer: LayerSpec, base: BaseLayer, params: Params) {
+  /**
+   * @param shared parameters that the layer has in common with the adapter's other layers; counted by none of them
+   * @throws ShapeError if a parameter does not have the shape that config and layer give it
+   */
+  constructor(method: AdapterMethod<C>, config: C, layer: LayerSpec, base: BaseLayer, params: Params, shared: Params = {}) {
     this.method = method;
+    this.shared = shared;
     this.config = config;
     this.layer = layer;
     this.original = this.current = base;
@@ -70,7 +75,7 @@ export class AdaptedLayer<C> {
     return forwardAdapters(
       this.layer,
       this.original,
-      [{ method: this.method, params: this.tensors, context: this.context } as never],
+      [{ method: this.method, params: this.all, context: this.context } as never],
       x,
       dropout,
     );
@@ -90,8 +95,8 @@ export class AdaptedLayer<C> {
       throw new ConfigError(`${this.method.name}: the adapter is already merged`, {
         hint: "unmerge() first; merging twice would add it twice",
       });
-    const weight = mergeWeight(this.method, this.original.weight, this.tensors, this.context, options);
-    this.current = { weight, bias: mergeBias(this.method, this.original.bias, this.tensors, this.context) };
+    const weight = mergeWeight(this.method, this.original.weight, this.all, this.context, options);
+    this.current = { weight, bias: mergeBias(this.method, this.original.bias, this.all, this.context) };
   }
 
   /** Puts the base weight back, bit for bit: it was kept. @throws ConfigError if nothing is merged */
@@ -114,6 +119,10 @@ export class AdaptedLayer<C> {
       adapterBytes,
       savedBytes: base * bytesPerElement(this.layer.dtype) - adapterBytes,
     };
+  }
+
+  private get all(): Params {
+    return { ...this.shared, ...this.tensors };
   }
 
   private get context(): AdapterContext<C> {

@@ -56,6 +56,29 @@ export const pattern = (low: number, high: number, whole: boolean): Field => ({
 /** Anything; for fields that this method hands on without looking into them. */
 export const opaque = (fallback: unknown = null): Field => ({ fallback, check: () => true, expected: "anything" });
 
+/** The fields by which every method that adapts layers chooses its modules. */
+export const TARGETING: FieldTable = {
+  target_modules: stringOrList(),
+  exclude_modules: stringOrList(),
+  modules_to_save: stringList(),
+  layers_to_transform: {
+    fallback: null,
+    check: (v) => v === null || Number.isInteger(v) || (Array.isArray(v) && v.every(Number.isInteger)),
+    expected: "an integer or a list of integers",
+  },
+  layers_pattern: stringOrList(),
+};
+
+/** What `TARGETING` reads. */
+export interface Targeting {
+  readonly targetModules: string | readonly string[] | null;
+  readonly excludeModules: string | readonly string[] | null;
+  /** Modules that are trained whole and saved beside the adapter. */
+  readonly modulesToSave: readonly string[] | null;
+  readonly layersToTransform: number | readonly number[] | null;
+  readonly layersPattern: string | readonly string[] | null;
+}
+
 /** Largest rank that a config may ask for: far beyond any use, small enough to bound memory. */
 export const MAX_RANK = 65536;
 
@@ -85,4 +108,22 @@ export function readFields(table: FieldTable, values: { readonly [name: string]:
 /** The fields of a table that an object has, back in PEFT's spelling, defaults included. */
 export function writeFields(table: FieldTable, config: { readonly [name: string]: unknown }): Record<string, unknown> {
   return Object.fromEntries(Object.entries(table).map(([name, field]) => [name, config[camel(name)] ?? field.fallback]));
+}
+
+/** The class of a method's configs: checked values under camelCase names, with PEFT's defaults. */
+export type ConfigClass<C> = new (
+  values?: Partial<C> | { readonly [name: string]: unknown },
+) => Readonly<C> & { readonly peftType: string };
+
+/** Makes the class of a method's configs from its table. Its constructor takes PEFT's JSON or camelCase. @throws ConfigError naming the field */
+export function configClass<C>(peftType: string, table: FieldTable): ConfigClass<C> {
+  class Config {
+    constructor(values: { readonly [name: string]: unknown } = {}) {
+      Object.assign(this, readFields(table, values));
+    }
+    get peftType(): string {
+      return peftType;
+    }
+  }
+  return Config as unknown as ConfigClass<C>;
 }

@@ -42,6 +42,8 @@ export function mergeBias<C>(
   params: Params,
   context: AdapterContext<C>,
 ): Tensor | undefined {
+  const changed = bias && method.biasTransform?.(bias, params, context);
+  if (changed) return cast(changed, bias.dtype);
   const delta = method.biasDelta?.(params, context);
   if (!delta) return bias;
   if (!bias)

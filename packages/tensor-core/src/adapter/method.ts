@@ -1,11 +1,15 @@
 import type { DType } from "../dtype.js";
+import type { TorchGenerator } from "../random/index.js";
 import type { Tensor } from "../graph.js";
 import type { Shape } from "../shape.js";
 import type { FieldTable } from "./config.js";
 import type { BaseLayer, LayerSpec } from "./layer.js";
 
 /** How a new parameter is filled. `kaimingUniform`: U(±√6/√((1+5)·fanIn)) = U(±1/√fanIn) over the last axes, torch's default for Linear and Conv. */
-export type Init = { readonly kind: "zeros" | "ones" | "kaimingUniform" } | { readonly kind: "normal"; readonly std: number };
+export type Init =
+  | { readonly kind: "zeros" | "ones" | "kaimingUniform" }
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "normal"; readonly std: number };
 
 export interface ParameterSpec {
   readonly shape: Shape;
@@ -27,6 +31,12 @@ export interface AdapterContext<C> {
 
 /** How a merge rounds. `once`: W + Δ in f32, one rounding to the dtype of W (PEFT's default). `twice`: Δ is rounded to the dtype of W first (PEFT's `safe_merge`). */
 export type Rounding = "once" | "twice";
+
+/** A new adapter of one layer, and the base weight that it needs where the initialisation changes it (PiSSA, OLoRA). */
+export interface Initialised {
+  readonly params: Params;
+  readonly weight?: Tensor;
+}
 
 /** Parameters that all layers of an adapter have in common (VeRA's projections); each layer finds them among its `params`. */
 export interface SharedParameters<C> {
@@ -66,6 +76,13 @@ export interface AdapterMethod<C> {
   /** Names on disk (PEFT) behind the module path, for each parameter; the first is written, all are read. */
   keys(layer: LayerSpec): { readonly [name: string]: readonly string[] };
   readonly shared?: SharedParameters<C>;
+  /**
+   * The parameters of a new adapter, where they are more than each one's `init`; draws in PEFT's order.
+   * @param weight the base weight, for initialisations that look at it
+   */
+  init?(config: C, layer: LayerSpec, generator: TorchGenerator, weight: Tensor | undefined): Promise<Initialised>;
+  /** The base weight that an adapter which is loaded expects, where its initialisation had changed it; the weight itself if nothing did. */
+  expectedBase?(config: C, layer: LayerSpec, weight: Tensor): Promise<Tensor>;
   /** ΔW, in the shape of the stored weight and the dtype that PEFT gives it. */
   delta?(params: Params, context: AdapterContext<C>): Tensor;
   /** W', in the dtype that the arithmetic has; undefined where these parameters are additive. `unmerged` is the weight before any adapter was merged (W itself unless several are). */
@@ -79,6 +96,8 @@ export interface AdapterMethod<C> {
   ): Tensor | undefined;
   /** What merging adds to the layer's bias. */
   biasDelta?(params: Params, context: AdapterContext<C>): Tensor | undefined;
+  /** The bias after merging, for methods that do more than add to it; undefined where these parameters leave it to `biasDelta`. */
+  biasTransform?(bias: Tensor, params: Params, context: AdapterContext<C>): Tensor | undefined;
   /** The layer's result with the adapter. `dropout` is what is applied to the adapter's input in training. */
   forward(x: Tensor, base: BaseLayer, params: Params, context: AdapterContext<C>, dropout?: (x: Tensor) => Tensor): Tensor;
 }

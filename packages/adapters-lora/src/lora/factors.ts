@@ -1,0 +1,74 @@
+import {
+  type AdapterContext,
+  CapabilityError,
+  cast,
+  ConfigError,
+  featuresOf,
+  isConv,
+  type LayerSpec,
+  matmul,
+  mul,
+  type ParameterSpec,
+  type Params,
+  reshape,
+  swapLast,
+  type Tensor,
+  transpose,
+} from "@weft/tensor-core";
+import { type LoraConfigFields, loraScaling } from "./config.js";
+import { magnitudeShape } from "./dora.js";
+
+export type Context = AdapterContext<LoraConfigFields>;
+
+export const scaleOf = ({ config, scale }: Context): number => loraScaling(config) * scale;
+export const isExperts = (layer: LayerSpec): boolean => layer.kind === "parameter" && layer.shape.length === 3;
+/** A [r, in], B [out, r] of a stack of experts: A [r·E, in] expert-major, B [out, r·E] rank-major. */
+const expertsOf = (layer: LayerSpec): number => (isExperts(layer) ? layer.shape[0]! : 1);
+
+/** A and B, the bias of B, DoRA's magnitude. */
+export function loraParameters(config: LoraConfigFields, layer: LayerSpec): { readonly [name: string]: ParameterSpec } {
+  const { in: inputs, out } = featuresOf(layer);
+  const { r } = config;
+  const groups = layer.conv?.groups ?? 1;
+  if (r % groups !== 0)
+    throw new ConfigError(`LoRA on a convolution with ${groups} groups needs a rank that ${groups} divides, got r = ${r}`);
+  if (config.loraBias && (layer.kind === "embedding" || layer.kind === "parameter"))
+    throw new ConfigError(`lora_bias is not defined for a layer of kind ${layer.kind}`);
+  if (config.useDora && layer.kind === "parameter") throw new ConfigError("use_dora is not defined for target_parameters");
+  const spec = (shape: number[], kind: ParameterSpec["init"]): ParameterSpec => ({ shape, init: kind, trainable: true });
+  const kernel = isConv(layer) ? layer.shape.slice(2) : [];
+  const a = config.initLoraWeights === "gaussian" ? ({ kind: "normal", std: 1 / r } as const) : ({ kind: "kaimingUniform" } as const);
+  const rank = r * expertsOf(layer);
+  const isEmbedding = layer.kind === "embedding";
+  return {
+    A: spec([rank, inputs, ...kernel], isEmbedding ? { kind: "zeros" } : a),
+    B: spec([out, rank / groups, ...kernel.map(() => 1)], isEmbedding ? { kind: "normal", std: 1 } : { kind: "zeros" }),
+    ...(config.loraBias && { bias: spec([out], { kind: "zeros" }) }),
+    ...(config.useDora && { magnitude: spec(magnitudeShape(layer), { kind: "ones" }) }),
+  };
+}
+
+/** The dtype that PEFT computes ΔW in: f32 for adapters in f16 or bf16, rounded to the adapter's dtype afterwards. */
+export function loraDelta({ A, B }: Params, context: Context): Tensor {
+  const { layer } = context;
+  const [a, b] = [cast(A!, "f32"), cast(B!, "f32")];
+  const scaled = (product: Tensor): Tensor => cast(mul(product, scaleOf(context)), B!.dtype);
+  if (isExperts(layer)) {
+    const [experts] = layer.shape as [number];
+    const rank = a.shape[0]! / experts;
+    const aByExpert = reshape(a, [experts, rank, a.shape[1]!]);
+    const bByExpert = transpose(reshape(b, [b.shape[0]!, rank, experts]), [2, 0, 1]);
+    const product = matmul(bByExpert, aByExpert);
+    return scaled(layer.transposed ? swapLast(product) : product);
+  }
+  if (isConv(layer)) {
+    if ((layer.conv?.groups ?? 1) > 1)
+      throw new CapabilityError("LoRA on a grouped convolution has no ΔW of the weight's shape: A reads all channels", {
+        hint: "keep the adapter unmerged",
+      });
+    const [out, r] = [b.shape[0]!, a.shape[0]!];
+    return scaled(reshape(matmul(reshape(b, [out, r]), reshape(a, [r, -1])), layer.shape));
+  }
+  const product = matmul(b, a);
+  return scaled(layer.kind === "embedding" || layer.transposed ? swapLast(product) : product);
+}
