@@ -1,16 +1,20 @@
 import { FormatError } from "@weft/tensor-core";
-import { tensorBytes, type TensorEntry } from "./encode-header.js";
+import { compareCodePoints, tensorBytes, type TensorEntry } from "./encode-header.js";
+import { show } from "./format-error.js";
 
 /** Tensors by file. */
 export type ShardPlan = ReadonlyMap<string, readonly TensorEntry[]>;
 
-/** "5GB" (powers of ten, as huggingface_hub reads it) in bytes. @throws FormatError kind `config-value` */
+/** "5GB" or "1.5 GB" (powers of ten, as huggingface_hub reads it) in bytes. @throws FormatError kind `config-value` */
 export function parseShardSize(size: string | number): number {
-  if (typeof size === "number") return size;
-  const match = /^(\d+)([KMGT]?)B$/i.exec(size.trim());
-  if (!match)
-    throw new FormatError(`shard size ${JSON.stringify(size)}: expected a number with KB, MB, GB or TB`, { kind: "config-value" });
-  return Number(match[1]) * 1000 ** " KMGT".indexOf((match[2] || " ").toUpperCase());
+  const match = typeof size === "number" ? undefined : /^(\d+\.?\d*|\.\d+)\s*([KMGT]B)$/i.exec(size.trim());
+  const bytes = match ? Math.floor(Number(match[1]) * 1000 ** " KMGT".indexOf(match[2]![0]!.toUpperCase())) : Number(size);
+  // A number that is no size, or a text without a unit.
+  if (!(bytes > 0) || (typeof size === "string" && !match))
+    throw new FormatError(`shard size ${show(String(size))}: expected a positive number of bytes, or one with KB, MB, GB or TB`, {
+      kind: "config-value",
+    });
+  return bytes;
 }
 
 /**
@@ -44,12 +48,17 @@ export function planShards(tensors: Iterable<TensorEntry>, maxShardSize: string 
   return new Map(shards.map((shard, i) => [`${stem}-${digits(i + 1)}-of-${digits(shards.length)}.safetensors`, shard]));
 }
 
-/** The text of `model.safetensors.index.json`, as transformers writes it. */
+/** As Python's `json.dumps` spells a string: ASCII only. */
+function quoteAscii(text: string): string {
+  return JSON.stringify(text).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** The text of `model.safetensors.index.json`, as transformers writes it; without `total_parameters`, which is a number of the model, not of its tensors. */
 export function indexText(shards: ShardPlan): string {
   const map = [...shards]
     .flatMap(([file, tensors]) => tensors.map(({ name }) => [name, file] as const))
-    .sort(([a], [b]) => (a < b ? -1 : 1));
+    .sort(([a], [b]) => compareCodePoints(a, b));
   const total = [...shards.values()].flat().reduce((sum, t) => sum + tensorBytes(t), 0);
-  const lines = map.map(([name, file]) => `    ${JSON.stringify(name)}: ${JSON.stringify(file)}`);
+  const lines = map.map(([name, file]) => `    ${quoteAscii(name)}: ${quoteAscii(file)}`);
   return `{\n  "metadata": {\n    "total_size": ${total}\n  },\n  "weight_map": {\n${lines.join(",\n")}\n  }\n}\n`;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsync, fsyncSync, ftruncateSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsync, fsyncSync, ftruncateSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { ioError } from "./file-bytes.js";
@@ -64,8 +64,8 @@ export class AtomicFile {
   async commit(): Promise<void> {
     await this.sync();
     try {
-      closeSync(this.fd);
       this.open = false;
+      closeSync(this.fd);
       renameSync(this.temporary, this.path);
       syncFolder(dirname(this.path));
     } catch (error) {
@@ -104,7 +104,9 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether the process that made a temporary file may still write it. A process of the same number, as in every new container, must be older. */
+function isOwned(path: string, pid: number): boolean {
+  if (pid === process.pid) return (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= Date.now() - process.uptime() * 1000;
   try {
     process.kill(pid, 0);
     return true;
@@ -117,7 +119,7 @@ function isAlive(pid: number): boolean {
 export function removeStale(folder: string): string[] {
   const stale = readdirSync(folder).filter((name) => {
     const pid = TEMPORARY.exec(name)?.[2];
-    return pid !== undefined && Number(pid) !== process.pid && !isAlive(Number(pid));
+    return pid !== undefined && !isOwned(join(folder, name), Number(pid));
   });
   for (const name of stale) rmSync(join(folder, name), { force: true });
   return stale;

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { FormatError, IoError } from "@weft/tensor-core";
 import type { ByteSource } from "../weight-source.js";
 
@@ -37,7 +37,8 @@ export interface FileBytes extends ByteSource {
 export function openFileBytes(path: string): FileBytes {
   let fd: number;
   try {
-    fd = openSync(path, "r");
+    // A named pipe must not keep the process waiting for a writer; where the flag is unknown, so are they.
+    fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     throw ioError(error, path, "read");
   }

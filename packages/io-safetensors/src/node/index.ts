@@ -2,4 +2,4 @@ export { AtomicFile, removeStale, syncFolder, writeAll, writeFileAtomic } from "
 export { type FileBytes, ioError, openFileBytes } from "./file-bytes.js";
 export { hashFile, Journal, JOURNAL } from "./journal.js";
 export { fileOf, openWeights } from "./open-path.js";
-export { type TensorData, writeSafetensors, writeSafetensorsFile, type WriteOptions } from "./write-safetensors.js";
+export { type TensorData, writeSafetensors, writeSafetensorsFile, type WriteFileOptions, type WriteOptions } from "./write-safetensors.js";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "@weft/tensor-core";
-import { openFileBytes } from "./file-bytes.js";
+import { ioError, openFileBytes } from "./file-bytes.js";
 
 /** Beside the output while a job is not finished: what it is, and which files are complete. */
 export const JOURNAL = ".weft-journal";
@@ -33,47 +33,68 @@ export async function hashFile(path: string, offset = 0, length?: number): Promi
 
 /** The finished files of a job that writes several, so that the same job goes on where it was stopped. */
 export class Journal {
+  private readonly folder: string;
   private readonly path: string;
   private readonly lines = new Map<string, JournalLine>();
 
   /**
    * @param job a hash of everything that the output depends on: inputs, options, version
-   * @throws ConfigError kind `other-job` if the folder holds the journal of another job
+   * @throws ConfigError kind `other-job` if the folder holds the journal of another job; IoError
    */
   constructor(folder: string, job: string) {
+    this.folder = folder;
     this.path = join(folder, JOURNAL);
-    const text = existsSync(this.path) ? readFileSync(this.path, "utf8") : "";
-    const [first, ...rest] = text.split("\n");
-    if (first !== "" && first !== job) {
+    const [first, ...rest] = this.readLines();
+    if (first !== undefined && first !== job) {
       throw new ConfigError(`${folder} holds an unfinished job with other inputs or options`, {
         kind: "other-job",
         file: this.path,
-        hint: "choose another folder, or pass --force to begin anew",
+        hint: `choose another folder, or remove ${this.path} to begin anew`,
       });
     }
-    if (first === "") appendFileSync(this.path, `${job}\n`);
+    if (first === undefined) this.append(job);
     for (const line of rest) {
-      // The last line may have been cut by a crash; then its file is done again.
       const match = /^([0-9a-f]{64}) (\d+) (.+)$/.exec(line);
       if (match) this.lines.set(match[3]!, { file: match[3]!, size: Number(match[2]), sha256: match[1]! });
     }
   }
 
-  /** The hash of a file that is complete: it is listed, and its bytes still have that hash. */
-  async finished(folder: string, file: string): Promise<string | undefined> {
+  /** Whether a file is complete: it is listed, and its bytes still have that hash. */
+  async isFinished(file: string): Promise<boolean> {
     const line = this.lines.get(file);
-    const path = join(folder, file);
-    if (!line || !existsSync(path) || statSync(path).size !== line.size) return undefined;
-    return (await hashFile(path)) === line.sha256 ? line.sha256 : undefined;
+    const path = join(this.folder, file);
+    if (!line || !existsSync(path) || statSync(path).size !== line.size) return false;
+    return (await hashFile(path)) === line.sha256;
   }
 
   add(line: JournalLine): void {
+    this.append(`${line.sha256} ${line.size} ${line.file}`);
     this.lines.set(line.file, line);
-    appendFileSync(this.path, `${line.sha256} ${line.size} ${line.file}\n`);
   }
 
   /** The job is done. */
   remove(): void {
     rmSync(this.path, { force: true });
+  }
+
+  /** Whole lines; a last one that a crash has cut is taken off, or the next would be written into it. */
+  private readLines(): string[] {
+    try {
+      if (!existsSync(this.path)) return [];
+      const bytes = readFileSync(this.path);
+      const end = bytes.lastIndexOf("\n") + 1;
+      if (end < bytes.byteLength) truncateSync(this.path, end);
+      return end === 0 ? [] : bytes.toString("utf8", 0, end - 1).split("\n");
+    } catch (error) {
+      throw ioError(error, this.path, "read");
+    }
+  }
+
+  private append(line: string): void {
+    try {
+      appendFileSync(this.path, `${line}\n`);
+    } catch (error) {
+      throw ioError(error, this.path, "write");
+    }
   }
 }

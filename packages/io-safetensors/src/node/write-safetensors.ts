@@ -1,49 +1,62 @@
-import { layoutFile, type TensorEntry } from "../encode-header.js";
-import { indexText, planShards } from "../shards.js";
-import { FormatError } from "@weft/tensor-core";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { CancelledError, FormatError } from "@weft/tensor-core";
+import { byName, layoutFile, type TensorEntry } from "../encode-header.js";
+import { show } from "../format-error.js";
+import { indexText, planShards } from "../shards.js";
 import { AtomicFile, removeStale, writeFileAtomic } from "./atomic-file.js";
 import { ioError } from "./file-bytes.js";
+import { hashFile, Journal } from "./journal.js";
 
 /** A tensor with its data: at once, or in pieces as they come. */
 export interface TensorData extends TensorEntry {
   readonly data: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
-export interface WriteOptions {
+export interface WriteFileOptions {
+  /** `format: pt` if not given, which transformers asks for. */
   readonly metadata?: ReadonlyMap<string, string>;
-  /** "5GB" if not given. */
-  readonly maxShardSize?: string | number;
   readonly signal?: AbortSignal;
 }
 
-/** Writes one safetensors file, atomically. @throws FormatError if a tensor's data is not as long as its shape says */
-export async function writeSafetensorsFile(path: string, tensors: Iterable<TensorData>, options: WriteOptions = {}): Promise<void> {
-  const list = new Map([...tensors].map((t) => [t.name, t]));
-  const layout = layoutFile(list.values(), options.metadata ?? new Map([["format", "pt"]]));
+export interface WriteOptions extends WriteFileOptions {
+  /** "5GB" if not given. */
+  readonly maxShardSize?: string | number;
+  /**
+   * A hash of everything that the output depends on: inputs, options, version. With it, a call that was stopped goes on after the last
+   * complete file when it is made again; data of tensors in complete files is not asked for.
+   */
+  readonly job?: string;
+}
+
+/** Names under which a checkpoint is found, and of its parts. */
+const INDEX = "model.safetensors.index.json";
+const PART = /^model(-\d{5}-of-\d{5})?\.safetensors$/;
+
+/**
+ * Writes one safetensors file; it appears under its name only when it is complete.
+ * @throws FormatError as `layoutFile`, and kind `size-mismatch` if a tensor's data is not as long as its shape says; IoError; CancelledError
+ */
+export async function writeSafetensorsFile(path: string, tensors: Iterable<TensorData>, options: WriteFileOptions = {}): Promise<void> {
+  const given = byName(tensors);
+  const layout = layoutFile(given.values(), options.metadata ?? new Map([["format", "pt"]]));
   const file = new AtomicFile(path, layout.size);
   try {
     file.writeAt(layout.header, 0);
     for (const { name, bytes, offset } of layout.tensors) {
-      const { data } = list.get(name)!;
+      const { data } = given.get(name)!;
+      const mismatch = (got: string): FormatError =>
+        new FormatError(`tensor ${show(name)}: its data is ${got}, expected ${bytes} bytes`, { kind: "size-mismatch", tensor: name });
       let done = 0;
       for await (const piece of data instanceof Uint8Array ? [data] : data) {
-        options.signal?.throwIfAborted();
-        if (done + piece.byteLength > bytes)
-          throw new FormatError(`tensor ${JSON.stringify(name)}: its data is longer than ${bytes} bytes`, {
-            kind: "size-mismatch",
-            tensor: name,
-          });
+        if (options.signal?.aborted) throw new CancelledError();
+        if (done + piece.byteLength > bytes) throw mismatch("longer");
         file.writeAt(piece, offset + done);
         done += piece.byteLength;
       }
-      if (done !== bytes)
-        throw new FormatError(`tensor ${JSON.stringify(name)}: its data is ${done} bytes, expected ${bytes}`, {
-          kind: "size-mismatch",
-          tensor: name,
-        });
+      if (done !== bytes) throw mismatch(`${done} bytes`);
     }
+    if (options.signal?.aborted) throw new CancelledError();
     await file.commit();
   } catch (error) {
     file.abort();
@@ -51,21 +64,34 @@ export async function writeSafetensorsFile(path: string, tensors: Iterable<Tenso
   }
 }
 
-/** Writes a checkpoint folder: `model.safetensors`, or shards and their index, which comes last. */
+/**
+ * Writes a checkpoint folder: `model.safetensors`, or shards and then their index. A checkpoint that lies there is replaced; until the new one
+ * is complete, the folder cannot be opened as either.
+ * @throws as `writeSafetensorsFile`; ConfigError kind `other-job` if a job other than `options.job` was stopped here
+ */
 export async function writeSafetensors(folder: string, tensors: Iterable<TensorData>, options: WriteOptions = {}): Promise<void> {
-  const list = new Map([...tensors].map((t) => [t.name, t]));
-  const shards = planShards(list.values(), options.maxShardSize);
+  const given = byName(tensors);
+  const shards = planShards(given.values(), options.maxShardSize);
   try {
     mkdirSync(folder, { recursive: true });
+    removeStale(folder);
+    // First to go: with it, the old files would be read as a whole while they are replaced.
+    rmSync(join(folder, INDEX), { force: true });
   } catch (error) {
     throw ioError(error, folder, "write");
   }
-  removeStale(folder);
-  for (const [file, entries] of shards)
+  const journal = options.job === undefined ? undefined : new Journal(folder, options.job);
+  for (const [file, entries] of shards) {
+    if (await journal?.isFinished(file)) continue;
+    const path = join(folder, file);
     await writeSafetensorsFile(
-      join(folder, file),
-      entries.map(({ name }) => list.get(name)!),
+      path,
+      entries.map(({ name }) => given.get(name)!),
       options,
     );
-  if (shards.size > 1) await writeFileAtomic(join(folder, "model.safetensors.index.json"), indexText(shards));
+    journal?.add({ file, size: statSync(path).size, sha256: await hashFile(path) });
+  }
+  for (const name of readdirSync(folder)) if (PART.test(name) && !shards.has(name)) rmSync(join(folder, name));
+  if (shards.size > 1) await writeFileAtomic(join(folder, INDEX), indexText(shards));
+  journal?.remove();
 }
