@@ -1,6 +1,7 @@
 import { CapabilityError, type Step } from "@weft/tensor-core";
 import { argreduce } from "./argreduce/argreduce.wgsl.js";
 import { attention } from "./attention/attention.wgsl.js";
+import { attentionBackward } from "./attention-backward/attention-backward.wgsl.js";
 import { concat } from "./concat/concat.wgsl.js";
 import { conv } from "./conv/conv.wgsl.js";
 import { cumsum } from "./cumsum/cumsum.wgsl.js";
@@ -24,7 +25,7 @@ export interface KernelTable {
 
 export const KERNELS: KernelTable = {
   ops: { matmul, conv, argreduce, pad, concat, gather, scatterAdd, cumsum, random },
-  composites: { attention, loraLinear, mergeLowRank },
+  composites: { attention, attentionBackward, loraLinear, mergeLowRank },
 };
 
 /** The dispatches of one step of a plan. */
