@@ -4,17 +4,12 @@ import { FormatError } from "@weft/tensor-core";
 import type { HttpOptions } from "../bytes-of-url.js";
 import { openIndex, openSafetensors, type SafetensorsInput } from "../open.js";
 import { openFile } from "../safetensors-file.js";
+import { WEIGHT_FILES } from "../weight-files.js";
 import type { WeightSource } from "../weight-source.js";
 import { ioError, openFileBytes } from "./file-bytes.js";
 
-/** Files that a folder is opened by, in this order. */
-const CANDIDATES = [
-  "model.safetensors.index.json",
-  "model.safetensors",
-  "adapter_model.safetensors",
-  "diffusion_pytorch_model.safetensors.index.json",
-  "diffusion_pytorch_model.safetensors",
-];
+/** A part of a checkpoint, which is nothing without its index. */
+const PART = /-\d{5}-of-\d{5}\.safetensors$/;
 
 /**
  * Opens a checkpoint or adapter: a safetensors file, an index, a folder that holds one of them, or what `openSafetensors` takes.
@@ -42,13 +37,13 @@ function isFolder(path: string): boolean {
 
 /** The file in a folder that it is opened by. */
 export function fileOf(folder: string): string {
-  const named = CANDIDATES.map((name) => join(folder, name)).find((path) => existsSync(path));
+  const named = WEIGHT_FILES.map((name) => join(folder, name)).find((path) => existsSync(path));
   if (named) return named;
   const files = readdirSync(folder).filter((name) => name.endsWith(".safetensors") && !name.startsWith("."));
-  if (files.length === 1) return join(folder, files[0]!);
-  if (files.length > 1)
+  if (files.length === 1 && !PART.test(files[0]!)) return join(folder, files[0]!);
+  if (files.length > 0)
     throw new FormatError(
-      `${folder}: ${files.length} safetensors files, but no index (model.safetensors.index.json) that says what lies where`,
+      `${folder}: there is no index (model.safetensors.index.json) that says what lies in which of ${files.length} safetensors files`,
       {
         kind: "missing-index",
         file: join(folder, "model.safetensors.index.json"),

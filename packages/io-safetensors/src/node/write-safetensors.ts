@@ -65,8 +65,8 @@ export async function writeSafetensorsFile(path: string, tensors: Iterable<Tenso
 }
 
 /**
- * Writes a checkpoint folder: `model.safetensors`, or shards and then their index. A checkpoint that lies there is replaced; until the new one
- * is complete, the folder cannot be opened as either.
+ * Writes a checkpoint folder: `model.safetensors`, or shards and then their index. A checkpoint that lies there is replaced; no
+ * mixture of the two ever opens, and leftovers of it are removed.
  * @throws as `writeSafetensorsFile`; ConfigError kind `other-job` if a job other than `options.job` was stopped here
  */
 export async function writeSafetensors(folder: string, tensors: Iterable<TensorData>, options: WriteOptions = {}): Promise<void> {
