@@ -1,7 +1,7 @@
 import { type BaseLayer, forwardBase, type LayerSpec, type Tensor } from "@weft/tensor-core";
 
 /**
- * Called for every linear layer and embedding of a model, by module path: this is where adapters attach. A hook answers with the layer's
+ * Called for every linear layer, embedding and norm of a model, by module path: this is where adapters attach. A hook answers with the layer's
  * result, or with undefined to leave it to the base.
  * @param path module path, as in the Python model: `model.layers.0.self_attn.q_proj`
  * @param layer what the layer is: kind, shape and dtype of its weight

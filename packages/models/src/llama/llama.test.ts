@@ -36,6 +36,17 @@ describe("hooks", () => {
     const doubled: LayerHook = (path, layer, base, x) => (path === "lm_head" ? mul(forwardBase(layer, base, x), 2) : undefined);
     expect(await worstError(model.forward({ inputIds: ids }, doubled).logits, mul(plain, 2))).toBe(0);
   });
+
+  test("norms are layers of their own kind, with their eps", async () => {
+    const norms = model.layers().filter(({ layer }) => layer.kind === "norm");
+    expect(norms.map(({ path }) => path)).toEqual(
+      [0, 1].flatMap((i) => [`model.layers.${i}.input_layernorm`, `model.layers.${i}.post_attention_layernorm`]).concat("model.norm"),
+    );
+    for (const { layer } of norms) expect(layer.norm).toEqual({ kind: "rms", eps: model.config.normEps });
+    const doubled: LayerHook = (path, layer, base, x) => (path === "model.norm" ? mul(forwardBase(layer, base, x), 2) : undefined);
+    const plain = model.forward({ inputIds: ids }).logits;
+    expect(await worstError(model.forward({ inputIds: ids }, doubled).logits, mul(plain, 2))).toBe(0);
+  });
 });
 
 test("replaced weights make another model; the first one keeps its own", async () => {

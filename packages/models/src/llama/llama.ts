@@ -5,14 +5,12 @@ import {
   type BaseLayer,
   cast,
   type Device,
-  iota,
   type LayerSpec,
   logicalNot,
   logicalOr,
   max,
   mul,
   reshape,
-  rmsNorm,
   rope,
   ShapeError,
   silu,
@@ -24,26 +22,15 @@ import type { ConfigJson } from "../config-fields.js";
 import { type LayerHook, runLayer } from "../hooks.js";
 import { loadWeights, weightOf, type Weights } from "../weights.js";
 import { type LlamaConfig, readLlamaConfig } from "./config.js";
+import { type CausalInputs, defaultPositions, type KeyValues, withPast, withVirtualTokens } from "./inputs.js";
 import { causalMask } from "./mask.js";
 import { llamaModules, llamaParameters, type ModuleDescription } from "./modules.js";
 import { ropeFrequencies, ropeTables } from "./rope.js";
 
-/** Inputs of a pass over whole sequences. */
-export interface CausalInputs {
-  /** Token ids, i32 [batch, length]. */
-  readonly inputIds: Tensor;
-  /** 1 where a token counts, 0 where it is padding (either side); i32 [batch, length]. */
-  readonly attentionMask?: Tensor;
-  /** Positions, i32 [batch or 1, length]; 0, 1, 2 … if not given, also under left padding, as transformers' forward does. */
-  readonly positionIds?: Tensor;
-  /** Largest position + 1, for the rope types that depend on it; `length` if not given. */
-  readonly positions?: number;
-}
-
 export interface CausalOutput {
-  /** [batch, length, vocabulary]. */
+  /** [batch, virtual + length, vocabulary]. */
   readonly logits: Tensor;
-  /** The embeddings, then the result of each block; the last one after the final norm. [batch, length, hidden] */
+  /** The embeddings, then the result of each block; the last one after the final norm. [batch, virtual + length, hidden] */
   readonly hiddenStates: readonly Tensor[];
 }
 
@@ -67,7 +54,9 @@ export interface LlamaOptions {
 /** What all blocks of one pass share. */
 interface Pass {
   readonly batch: number;
+  /** Virtual tokens counted. */
   readonly length: number;
+  readonly past: readonly KeyValues[] | undefined;
   readonly cosine: Tensor;
   readonly sine: Tensor;
   readonly maskFor: (window: number | undefined) => Tensor | undefined;
@@ -128,9 +117,7 @@ export class LlamaForCausalLM {
 
   /** Every layer that an adapter can attach to, in the order of the Python model. */
   layers(): NamedLayer[] {
-    return [...this.modules]
-      .filter(([, { kind }]) => kind === "linear" || kind === "embedding")
-      .map(([path]) => ({ path, ...this.layer(path) }));
+    return [...this.modules].filter(([, { kind }]) => kind !== "other").map(([path]) => ({ path, ...this.layer(path) }));
   }
 
   /** Logits and hidden states, lazily. */
@@ -141,41 +128,46 @@ export class LlamaForCausalLM {
       const { layer, base } = this.layer(path);
       return runLayer(hook, path, layer, base, x);
     };
-    let h = run("model.embed_tokens", inputIds);
+    let h = withVirtualTokens(run("model.embed_tokens", inputIds), inputs.virtualTokens);
     const pass = this.begin(inputs, h, run);
     const hiddenStates = [h];
     for (let i = 0; i < this.config.layers; i++) hiddenStates.push((h = this.block(i, h, pass)));
-    const last = this.norm("model.norm", h);
+    const last = run("model.norm", h);
     hiddenStates[hiddenStates.length - 1] = last;
     return { logits: run("lm_head", last), hiddenStates };
   }
 
-  private begin({ inputIds, attentionMask, positionIds, positions }: CausalInputs, embedded: Tensor, run: Pass["run"]): Pass {
-    const [batch, length] = inputIds.shape as [number, number];
-    const tables = ropeTables(ropeFrequencies(this.config, positions ?? length), positionIds ?? iota([1, length], 1), embedded.dtype);
+  private begin(inputs: CausalInputs, embedded: Tensor, run: Pass["run"]): Pass {
+    const { attentionMask, positionIds, positions, pastKeyValues } = inputs;
+    const [batch, length] = embedded.shape as [number, number];
+    if (pastKeyValues && pastKeyValues.length !== this.config.layers)
+      throw new ShapeError(`forward: pastKeyValues has ${pastKeyValues.length} layers, the model has ${this.config.layers}`);
+    const past = pastKeyValues?.[0]?.key.shape[2] ?? 0;
+    const frequencies = ropeFrequencies(this.config, positions ?? past + length);
+    const tables = ropeTables(frequencies, positionIds ?? defaultPositions(length, past), embedded.dtype);
     const masks = new Map<number | undefined, Tensor | undefined>();
     const maskFor = (window: number | undefined): Tensor | undefined => {
-      if (!masks.has(window)) masks.set(window, causalMask({ batch, length, window, attentionMask }));
+      if (!masks.has(window)) masks.set(window, causalMask({ batch, length, past, window, attentionMask }));
       return masks.get(window);
     };
-    return { batch, length, ...tables, maskFor, run };
+    return { batch, length, past: pastKeyValues, ...tables, maskFor, run };
   }
 
   private block(i: number, h: Tensor, pass: Pass): Tensor {
     const { run } = pass;
     const path = `model.layers.${i}`;
-    const mixed = add(h, this.attend(i, this.norm(`${path}.input_layernorm`, h), pass));
-    const x = this.norm(`${path}.post_attention_layernorm`, mixed);
+    const mixed = add(h, this.attend(i, run(`${path}.input_layernorm`, h), pass));
+    const x = run(`${path}.post_attention_layernorm`, mixed);
     return add(mixed, run(`${path}.mlp.down_proj`, mul(silu(run(`${path}.mlp.gate_proj`, x)), run(`${path}.mlp.up_proj`, x))));
   }
 
-  private attend(i: number, x: Tensor, { batch, length, cosine, sine, maskFor, run }: Pass): Tensor {
+  private attend(i: number, x: Tensor, { batch, length, past, cosine, sine, maskFor, run }: Pass): Tensor {
     const { config } = this;
     const path = `model.layers.${i}.self_attn`;
     const split = (name: string, count: number): Tensor => reshape(run(`${path}.${name}_proj`, x), [batch, length, count, config.headDim]);
     const turn = (t: Tensor): Tensor => transpose(t, [0, 2, 1, 3]);
     const rotated = (name: string, count: number): Tensor =>
-      rope(turn(config.qkNorm ? this.norm(`${path}.${name}_norm`, split(name, count)) : split(name, count)), cosine, sine);
+      rope(turn(config.qkNorm ? run(`${path}.${name}_norm`, split(name, count)) : split(name, count)), cosine, sine);
     let q = rotated("q", config.heads);
     let mask = maskFor(config.windows[i]);
     if (mask && this.options.attention === "eager") {
@@ -185,22 +177,20 @@ export class LlamaForCausalLM {
     }
     const mixed = attention(
       q,
-      rotated("k", config.keyValueHeads),
-      turn(split("v", config.keyValueHeads)),
+      withPast(past?.[i]?.key, rotated("k", config.keyValueHeads)),
+      withPast(past?.[i]?.value, turn(split("v", config.keyValueHeads))),
       mask ? { mask } : { causal: true },
     );
     return run(`${path}.o_proj`, reshape(turn(mixed), [batch, length, config.heads * config.headDim]));
   }
 
-  private norm(path: string, x: Tensor): Tensor {
-    return rmsNorm(x, weightOf(this.weights, `${path}.weight`), this.config.normEps);
-  }
-
   private layer(path: string): { layer: LayerSpec; base: BaseLayer } {
     const weight = this.weights.get(`${path}.weight`) ?? weightOf(this.weights, this.tiedTo(path));
     const bias = this.weights.get(`${path}.bias`);
+    const kind = this.modules.get(path)!.kind as Exclude<ModuleDescription["kind"], "other">;
+    const layer: LayerSpec = { kind, shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined };
     return {
-      layer: { kind: this.modules.get(path)!.kind as "linear", shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined },
+      layer: kind === "norm" ? { ...layer, norm: { kind: "rms", eps: this.config.normEps } } : layer,
       base: { weight, bias },
     };
   }

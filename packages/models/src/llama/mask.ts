@@ -1,24 +1,32 @@
-import { add, cast, iota, less, lessEqual, logicalAnd, reshape, type Tensor } from "@weft/tensor-core";
+import { add, cast, iota, less, lessEqual, logicalAnd, reshape, ShapeError, type Tensor } from "@weft/tensor-core";
 
 export interface MaskOptions {
   readonly batch: number;
+  /** Queries. */
   readonly length: number;
+  /** Keys before the first query's own; 0 if not given. */
+  readonly past?: number;
   /** Keys further back than this are not seen. */
   readonly window?: number | undefined;
-  /** 1 where a token counts, 0 where it is padding; [batch, length]. */
+  /** 1 where a key counts, 0 where it is padding; [batch, past + length]. */
   readonly attentionMask?: Tensor | undefined;
 }
 
 /**
- * Which keys a position sees, bool [batch or 1, 1, length, length]: those up to itself, within the window, that are no padding.
+ * Which keys a position sees, bool [batch or 1, 1, length, past + length]: those up to itself, within the window, that are no padding.
  * Undefined where plain causality is all. Padding on the left leaves rows that see nothing.
  * @see transformers `masking_utils.py`
  */
-export function causalMask({ batch, length, window, attentionMask }: MaskOptions): Tensor | undefined {
-  if (!attentionMask && (window === undefined || window >= length)) return undefined;
-  const space = [1, 1, length, length];
-  const [row, column] = [iota(space, 2), iota(space, 3)];
+export function causalMask({ batch, length, past = 0, window, attentionMask }: MaskOptions): Tensor | undefined {
+  const keys = past + length;
+  if (attentionMask && attentionMask.shape.join() !== `${batch},${keys}`)
+    throw new ShapeError(`forward: attentionMask is [${attentionMask.shape}], expected [${batch},${keys}]`, {
+      hint: "it covers virtual tokens and past positions as well as the input",
+    });
+  if (!attentionMask && (window === undefined || window >= keys)) return undefined;
+  const space = [1, 1, length, keys];
+  const [row, column] = [add(iota(space, 2), past), iota(space, 3)];
   let visible = lessEqual(column, row);
   if (window !== undefined) visible = logicalAnd(visible, less(row, add(column, window)));
-  return attentionMask ? logicalAnd(visible, cast(reshape(attentionMask, [batch, 1, 1, length]), "bool")) : visible;
+  return attentionMask ? logicalAnd(visible, cast(reshape(attentionMask, [batch, 1, 1, keys]), "bool")) : visible;
 }

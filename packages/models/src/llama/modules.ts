@@ -1,6 +1,6 @@
 import type { LlamaConfig } from "./config.js";
 
-/** What a module of the model is. Adapters attach to `linear` and `embedding`; `norm` has a weight, `other` only contains or has none. */
+/** What a module of the model is. Adapters attach to all kinds but `other`, which only contains or has no weight. */
 export interface ModuleDescription {
   readonly kind: "linear" | "embedding" | "norm" | "other";
   /** Features in and out: embedding vocabulary → hidden; a norm keeps them; 0 for `other`. */

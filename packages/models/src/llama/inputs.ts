@@ -1,0 +1,48 @@
+import { add, cast, concat, broadcastTo, iota, ShapeError, type Tensor } from "@weft/tensor-core";
+
+/** Keys and values of one layer for positions before the input: [batch or 1, key-value heads, past, head dim]; keys as attention uses them, after rotary embedding. */
+export interface KeyValues {
+  readonly key: Tensor;
+  readonly value: Tensor;
+}
+
+/** Inputs of a pass over whole sequences. */
+export interface CausalInputs {
+  /** Token ids, i32 [batch, length]. */
+  readonly inputIds: Tensor;
+  /** 1 where a token counts, 0 where it is padding (either side); i32 [batch, all], where `all` counts virtual tokens and past positions too. */
+  readonly attentionMask?: Tensor | undefined;
+  /** Positions, i32 [batch or 1, virtual + length]; past, past + 1 … if not given, also under left padding, as transformers' forward does. */
+  readonly positionIds?: Tensor | undefined;
+  /** Largest position + 1, for the rope types that depend on it; `all` if not given. */
+  readonly positions?: number | undefined;
+  /** Embeddings in front of those of the tokens (prompt tuning): [batch or 1, virtual, hidden]. Results cover them too. */
+  readonly virtualTokens?: Tensor | undefined;
+  /** Keys and values in front, one entry per layer (prefix tuning). Results do not cover them. */
+  readonly pastKeyValues?: readonly KeyValues[] | undefined;
+}
+
+/** The embeddings that the blocks see: virtual tokens, then tokens [batch, length, hidden]. */
+export function withVirtualTokens(embedded: Tensor, virtualTokens: Tensor | undefined): Tensor {
+  if (!virtualTokens) return embedded;
+  const [batch, , hidden] = embedded.shape as [number, number, number];
+  const [rows, count, width] = virtualTokens.shape as [number, number, number];
+  if (virtualTokens.shape.length !== 3 || width !== hidden || (rows !== 1 && rows !== batch))
+    throw new ShapeError(`forward: virtualTokens is [${virtualTokens.shape}], expected [${batch} or 1, any, ${hidden}]`);
+  return concat([broadcastTo(cast(virtualTokens, embedded.dtype), [batch, count, hidden]), embedded], 1);
+}
+
+/** Keys or values [batch, heads, past + length, head dim] of a layer. */
+export function withPast(past: Tensor | undefined, own: Tensor): Tensor {
+  if (!past) return own;
+  const [batch, heads, , width] = own.shape as [number, number, number, number];
+  const fits = past.shape.length === 4 && (past.shape[0] === 1 || past.shape[0] === batch);
+  if (!fits || past.shape[1] !== heads || past.shape[3] !== width)
+    throw new ShapeError(`forward: keys or values of the past are [${past.shape}], expected [${batch} or 1, ${heads}, past, ${width}]`);
+  return concat([broadcastTo(cast(past, own.dtype), [batch, heads, past.shape[2]!, width]), own], 2);
+}
+
+/** Positions of `length` embeddings behind `past` others. */
+export function defaultPositions(length: number, past: number): Tensor {
+  return add(iota([1, length], 1), past);
+}
