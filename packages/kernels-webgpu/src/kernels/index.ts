@@ -7,6 +7,7 @@ import { conv } from "./conv/conv.wgsl.js";
 import { cumsum } from "./cumsum/cumsum.wgsl.js";
 import { lowerFused } from "./fused/fused.js";
 import { gather } from "./gather/gather.wgsl.js";
+import { loraFactorGradients, loraLinearBackward } from "./lora-backward/lora-backward.wgsl.js";
 import { loraLinear } from "./lora-linear/lora-linear.wgsl.js";
 import { matmul } from "./matmul/matmul.wgsl.js";
 import { mergeLowRank } from "./merge-low-rank/merge-low-rank.wgsl.js";
@@ -25,7 +26,7 @@ export interface KernelTable {
 
 export const KERNELS: KernelTable = {
   ops: { matmul, conv, argreduce, pad, concat, gather, scatterAdd, cumsum, random },
-  composites: { attention, attentionBackward, loraLinear, mergeLowRank },
+  composites: { attention, attentionBackward, loraFactorGradients, loraLinear, loraLinearBackward, mergeLowRank },
 };
 
 /** The dispatches of one step of a plan. */

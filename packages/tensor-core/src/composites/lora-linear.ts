@@ -6,6 +6,7 @@ import { cast } from "../ops/cast.js";
 import { cut, type Range, whole } from "../passes/push-slices.js";
 import { linear, matmul } from "../ops/linear.js";
 import { swapLast as swap } from "../ops/movement.js";
+import { loraLinearGradients } from "./lora-linear-backward.js";
 
 /**
  * `loraLinear`: y = x·Wᵀ (+ bias) + s·(x·Aᵀ)·Bᵀ, the sum in the promoted dtype, cast back to the dtype of the base result.
@@ -20,6 +21,7 @@ const LORA_LINEAR: Composite = {
     const low = linear(linear(cast(x!, a!.dtype), a!), b!);
     return [cast(add(base, mul(low, attrs.scale as number)), base.dtype)];
   },
+  vjp: (inputs, attrs, _outputs, [dy]) => loraLinearGradients(inputs, attrs, dy!),
 };
 
 /** @see LORA_LINEAR */

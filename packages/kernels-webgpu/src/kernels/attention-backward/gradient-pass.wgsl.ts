@@ -39,7 +39,7 @@ export function passTile(width: number, valueWidth: number, limits: KernelLimits
   return TILES.find((t) => t.rows * t.lanes <= limits.maxInvocations && bytes(t) <= limits.maxWorkgroupBytes);
 }
 
-/** A tensor of rows on one side: its name, element width and vec4s. */
+/** A tensor of rows on one side. */
 interface Rows {
   readonly name: string;
   readonly operand: Operand;
@@ -67,8 +67,7 @@ export function gradientPass(side: "query" | "key", call: PassCall, outputs: rea
     { name: "v", operand: v, width: valueWidth },
   ];
   const [own, passing] = side === "query" ? [ofQuery, ofKey] : [ofKey, ofQuery];
-  const [ownCount, passCount] = side === "query" ? [total, keys] : [keys, total];
-  const tiles = Math.ceil(ownCount / rows);
+  const tiles = Math.ceil((side === "query" ? total : keys) / rows);
   const count = tiles * batch * groups;
   const [T, S, R, blocks, heap] = [queries, keys, total, tiles, batch * groups * total].map((n) => shader.u32(n)) as [
     string,

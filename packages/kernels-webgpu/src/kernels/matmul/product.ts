@@ -30,6 +30,7 @@ const SHORTEST_CUT = 256;
 
 /** Chooses the kernel: a few rows or columns are vectors, few tiles with a long k are cut along k. */
 export function lowerProduct(p: Product, context: LowerContext): Dispatch[] {
+  if (sizeOf([...p.batch, p.m, p.n]) === 0) return [];
   if (p.m <= MAX_ROWS) return [gemv(p, context)];
   if (p.n <= MAX_ROWS) return [gemv(transposed(p), context)];
   const tile = tileFor(p, context.limits);
