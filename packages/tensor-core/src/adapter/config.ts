@@ -82,7 +82,7 @@ export interface Targeting {
 /** Largest rank that a config may ask for: far beyond any use, small enough to bound memory. */
 export const MAX_RANK = 65536;
 
-const camel = (name: string): string => name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
+const camel = (name: string): string => name.replace(/_([a-zA-Z])/g, (_, c: string) => c.toUpperCase());
 
 /**
  * A config object (camelCase, defaults filled in) from values in either spelling. Unknown fields are left out; the caller

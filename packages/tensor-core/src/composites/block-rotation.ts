@@ -55,6 +55,8 @@ export function butterfly(x: Tensor, { blockSize, stage, inverse = false }: Butt
     });
   }
   const half = blockSize / 2;
-  const pieces = inverse ? [-1, 2, pairs, half] : [-1, pairs, 2, half];
-  return reshape(transpose(reshape(x, pieces), [0, 2, 1, 3]), x.shape);
+  // Rows keep an axis of their own, so that a slice of them computes those rows alone.
+  const outer = [x.size / width, width / (blockSize * pairs)];
+  const pieces = inverse ? [...outer, 2, pairs, half] : [...outer, pairs, 2, half];
+  return reshape(transpose(reshape(x, pieces), [0, 1, 3, 2, 4]), x.shape);
 }
