@@ -119,6 +119,41 @@ const COMPOSITES: Record<string, Case> = {
     f: (x, w, a, b, bias) => loraLinear(x, w!, a!, b!, 0.5, bias),
   },
   mergeLowRank: { inputs: [make([5, 4], 2), make([2, 4], 3), make([5, 2], 4)], f: (w, a, b) => mergeLowRank(w, a, b, { scale: 0.5 }) },
+  kron: { inputs: [make([2, 3], 1), make([3, 2, 2], 2)], f: kron },
+  "kronLinear, b first": { inputs: [make([3, 6], 1), make([2, 3], 2), make([3, 2], 3)], f: kronLinear },
+  "kronLinear, a first": { inputs: [make([3, 6], 1), make([1, 3], 2), make([3, 2], 3)], f: kronLinear },
+  blockRotate: { inputs: [make([2, 6], 1), make([2, 3, 3], 2)], f: blockRotate },
+  "blockRotate, one block for all": { inputs: [make([2, 6], 1), make([1, 3, 3], 2)], f: blockRotate },
+  butterfly: { inputs: [make([2, 8], 1)], f: (x) => butterfly(x, { blockSize: 2, stage: 1 }) },
+  // Of a skew-symmetric matrix, made here of any.
+  cayley: { inputs: [make([2, 3, 3], 1)], f: (m) => cayley(o.mul(o.sub(m, o.swapLast(m)), 0.5)) },
+  "cayley of 9": { inputs: [make([1, 9, 9], 1)], f: (m) => cayley(o.mul(o.sub(m, o.swapLast(m)), 0.1)) },
+  inverse: {
+    inputs: [make([2, 3, 3], 1)],
+    f: (m) =>
+      inverse(
+        o.add(
+          o.mul(m, 0.1),
+          o.tensor([
+            [1, 0, 0],
+            [0, 1, 0],
+            [0, 0, 1],
+          ]),
+        ),
+      ),
+  },
+  cayleyNeumann: { inputs: [make([2, 3, 3], 1)], f: (m) => cayleyNeumann(o.mul(o.sub(m, o.swapLast(m)), 0.2), 5) },
+  weightNorm: { inputs: [make([3, 5], 1), make([2, 5], 2), make([3, 2], 3)], f: (w, a, b) => weightNorm(w, a, b, 0.5) },
+  multiLora: {
+    inputs: [make([3, 4], 1), make([5, 4], 2), make([5, 3], 3), make([2], 4)],
+    f: (x, a, b, scales) =>
+      multiLora(x, o.tensor(Int32Array.of(1, -1, 0)), { a, b, scales, starts: o.tensor(Int32Array.of(0, 2, 5)), rank: 3 }),
+  },
+  "multiLora, many tokens": {
+    inputs: [make([2, 50, 2], 1), make([5, 2], 2), make([5, 2], 3), make([3], 4)],
+    f: (x, a, b, scales) =>
+      multiLora(x, o.tensor(Int32Array.of(2, 0)), { a, b, scales, starts: o.tensor(Int32Array.of(0, 2, 4, 5)), rank: 2 }),
+  },
   softmaxCrossEntropy: { inputs: [make([3, 5])], f: (x) => softmaxCrossEntropy(x, o.tensor(Int32Array.of(1, -100, 4), { shape: [3] })) },
   adamwStep: {
     inputs: [make([4], 1), make([4], 2)],

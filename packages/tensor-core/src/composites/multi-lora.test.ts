@@ -61,7 +61,7 @@ describe("multiLora", () => {
     const x = make(shape, 9);
     const y = multiLora(x, indices(index), bankOf(adapters(ranks, 8, 6)));
     expect(y.shape).toEqual([...shape.slice(0, -1), 6]);
-    expect(usesGather(y) > 1).toBe(own);
+    expect(usesGather(y) > 3).toBe(own);
     const wanted = await byHand(x, index, adapters(ranks, 8, 6));
     (await y.data()).forEach((v, i) => expect(Math.abs(v - wanted[i]!)).toBeLessThan(1e-5 * Math.max(1, Math.abs(wanted[i]!))));
   });
@@ -90,7 +90,7 @@ describe("multiLora", () => {
   it("names what does not fit", () => {
     const bank = bankOf(adapters([2, 3], 8, 6));
     expect(() => multiLora(make([3, 8], 1), indices([0, 1]), bank)).toThrow(ShapeError);
-    expect(() => multiLora(make([2, 8], 1), indices([0, 1]), { ...bank, ranks: [2, 2] })).toThrow(/add up to 4/);
+    expect(() => multiLora(make([2, 8], 1), indices([0, 1]), { ...bank, scales: tensor([1]) })).toThrow(/one more entry/);
     expect(() => loraBank([make([2, 8], 1)], [make([6, 3], 1)], [1])).toThrow(/adapter 0/);
     expect(() => loraBank([], [], [])).toThrow(ShapeError);
   });

@@ -2,21 +2,24 @@ import { callComposite, type Composite } from "../composite.js";
 import { ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { iota, tensor } from "../ops/create.js";
-import { add, equal, greaterEqual, less, logicalAnd, maximum, minimum, mul, where } from "../ops/elementwise.js";
+import { add, less, lessEqual, logicalAnd, maximum, minimum, mul, where } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
 import { gather, linear, matmul } from "../ops/linear.js";
 import { concat, reshape, swapLast } from "../ops/movement.js";
 import { sizeOf } from "../shape.js";
 
-/** Low-rank adapters of one layer side by side, of any ranks: the ranks of adapter k are rows `ranks[0] + … + ranks[k-1]` and on. */
+/** Low-rank adapters of one layer below one another, of any ranks. All of it is data: adapters can be exchanged without a new plan. */
 export interface LoraBank {
-  /** A of all adapters below one another, [Σr, in]. */
+  /** A of all adapters, [Σr, in]. */
   readonly a: Tensor;
-  /** Bᵀ of all adapters below one another, [Σr, out]. */
+  /** Bᵀ of all adapters, [Σr, out]. */
   readonly b: Tensor;
   /** One scale per adapter, [K] f32. */
   readonly scales: Tensor;
-  readonly ranks: readonly number[];
+  /** First row of each adapter, and Σr, [K + 1] i32. */
+  readonly starts: Tensor;
+  /** A rank that none exceeds. */
+  readonly rank: number;
 }
 
 /**
@@ -35,68 +38,87 @@ export function loraBank(As: readonly Tensor[], Bs: readonly Tensor[], scales: r
       throw new ShapeError(`loraBank: A [${a.shape}] and B [${Bs[k]!.shape}] of adapter ${k} have different ranks`);
   });
   const ranks = As.map((a) => a.shape[0]!);
-  return { a: concat(As), b: concat(Bs.map(swapLast)), scales: tensor(Float32Array.from(scales)), ranks };
+  const starts = [0];
+  for (const r of ranks) starts.push(starts.at(-1)! + r);
+  return {
+    a: concat(As),
+    b: concat(Bs.map(swapLast)),
+    scales: tensor(Float32Array.from(scales)),
+    starts: tensor(Int32Array.from(starts)),
+    rank: Math.max(...ranks),
+  };
 }
 
-const constant = (values: readonly number[]): Tensor => tensor(Int32Array.from(values));
-
-/** Element-moves that a multiply-add costs as much as, when a factor is copied per row: below this all adapters are cheaper. */
+/** Multiply-adds that take as long as copying an element does. */
 const COPY = 20;
 
+interface Mixed {
+  /** [rows, tokens, in] */
+  readonly x: Tensor;
+  readonly a: Tensor;
+  readonly b: Tensor;
+  /** Per row [rows, 1, 1]: first rank of its adapter, the one behind its last (equal without an adapter), scale. */
+  readonly start: Tensor;
+  readonly end: Tensor;
+  readonly scale: Tensor;
+}
+
 /** x·A_kᵀ·B_k for all adapters at once, with all ranks but those of the row's own adapter set to 0 in between. */
-function throughAll(x: Tensor, index: Tensor, scale: Tensor, bank: Omit<LoraBank, "scales">): Tensor {
-  const own = equal(reshape(index, [-1, 1, 1]), reshape(constant(bank.ranks.flatMap((r, k) => Array<number>(r).fill(k))), [1, 1, -1]));
-  return matmul(where(own, mul(linear(x, bank.a), scale), 0), bank.b);
+function throughAll({ x, a, b, start, end, scale }: Mixed): Tensor {
+  const at = iota([1, 1, a.shape[0]!], 2);
+  const own = logicalAnd(lessEqual(start, at), less(at, end));
+  return matmul(where(own, mul(linear(x, a), scale), 0), b);
 }
 
 /** The factors of each row's adapter copied side by side, filled up to the largest rank, and one product per row. */
-function throughOwn(x: Tensor, index: Tensor, scale: Tensor, bank: Omit<LoraBank, "scales">): Tensor {
-  const { ranks } = bank;
-  const largest = Math.max(...ranks);
-  const starts = ranks.map((_, k) => ranks.slice(0, k).reduce((a, b) => a + b, 0));
-  const known = maximum(index, 0);
-  const [rank, start] = [gather(constant(ranks), known), gather(constant(starts), known)];
-  const column = (t: Tensor): Tensor => reshape(t, [-1, 1]);
-  const at = iota([x.shape[0]!, largest], 1);
+function throughOwn({ x, a, b, start, end, scale }: Mixed, rank: number): Tensor {
+  const at = add(start, iota([1, 1, rank], 2));
+  const own = less(at, end);
   // Places behind the adapter's rank read its first row again and are set to 0 in between.
-  const used = logicalAnd(less(at, column(rank)), greaterEqual(column(index), 0));
-  const pick = minimum(add(column(start), where(used, at, 0)), bank.a.shape[0]! - 1);
-  const low = mul(matmul(x, swapLast(gather(bank.a, pick))), scale);
-  return matmul(where(reshape(used, [-1, 1, largest]), low, 0), gather(bank.b, pick));
+  const pick = reshape(minimum(where(own, at, start), a.shape[0]! - 1), [x.shape[0]!, rank]);
+  return matmul(where(own, mul(matmul(x, swapLast(gather(a, pick))), scale), 0), gather(b, pick));
 }
 
 /**
  * `multiLora`: low-rank updates of a mixed batch, yᵢ = s_k·(xᵢ·A_kᵀ)·B_kᵀ with k = index[i], and 0 where index[i] is -1. To be added to the
  * output of the base layer. The index is data: other mixtures replay the same plan.
  *
- * Inputs x [rows, .., in], index [rows] i32, a [Σr, in], b [Σr, out], scales [K]; attribute `ranks` (K numbers); result [rows, .., out]
- * in the dtype of a·b. Values must be finite: 0·Infinity of one adapter would reach the rows of others.
+ * Inputs x [rows, .., in], index [rows] i32, a [Σr, in], b [Σr, out], scales [K], starts [K + 1] i32; attribute `rank`, the largest;
+ * result [rows, .., out] in the dtype of a·b. Values must be finite: 0·Infinity of one adapter would reach the rows of others.
  * @see Sheng et al. 2023 (S-LoRA); Chen et al. 2023 (Punica); peft `tuners/lora/layer.py` _mixed_batch_forward
  */
 const MULTI_LORA: Composite = {
   name: "multiLora",
-  decompose: ([x, index, a, b, scales], attrs) => {
-    const ranks = attrs.ranks as readonly number[];
+  decompose: ([x, index, a, b, scales, starts], attrs) => {
+    const rank = attrs.rank as number;
     const [count, tokens] = [x!.shape[0]!, sizeOf(x!.shape.slice(1, -1))];
-    const rows = reshape(cast(x!, a!.dtype), [count, tokens, x!.shape.at(-1)!]);
-    const scale = cast(reshape(gather(scales!, maximum(index!, 0)), [-1, 1, 1]), a!.dtype);
-    const through = tokens * a!.shape[0]! <= Math.max(...ranks) * (tokens + COPY) ? throughAll : throughOwn;
-    return [reshape(through(rows, index!, scale, { a: a!, b: b!, ranks }), [...x!.shape.slice(0, -1), b!.shape[1]!])];
+    const known = maximum(index!, 0);
+    const perRow = (t: Tensor): Tensor => reshape(t, [-1, 1, 1]);
+    const start = gather(starts!, known);
+    const mixed = {
+      x: reshape(cast(x!, a!.dtype), [count, tokens, x!.shape.at(-1)!]),
+      a: a!,
+      b: b!,
+      start: perRow(start),
+      end: perRow(where(less(index!, 0), start, gather(starts!, add(known, 1)))),
+      scale: cast(perRow(gather(scales!, known)), a!.dtype),
+    };
+    const y = tokens * a!.shape[0]! <= rank * (tokens + COPY) ? throughAll(mixed) : throughOwn(mixed, rank);
+    return [reshape(y, [...x!.shape.slice(0, -1), b!.shape[1]!])];
   },
 };
 
 /** @see MULTI_LORA @throws ShapeError if x, index and the bank do not fit */
 export function multiLora(x: Tensor, index: Tensor, bank: LoraBank): Tensor {
-  const { a, b, scales, ranks } = bank;
-  const total = ranks.reduce((p, q) => p + q, 0);
-  const fits = x.shape.length >= 2 && index.shape.length === 1 && index.shape[0] === x.shape[0] && x.shape.at(-1) === a.shape[1];
-  if (!fits)
+  const { a, b, scales, starts, rank } = bank;
+  const rows = x.shape.length >= 2 && index.shape.length === 1 && index.shape[0] === x.shape[0] && x.shape.at(-1) === a.shape[1];
+  if (!rows)
     throw new ShapeError(
       `multiLora: expected x [rows, .., in], index [rows] and A [Σr, in], got [${x.shape}], [${index.shape}] and [${a.shape}]`,
     );
-  if (a.shape[0] !== total || b.shape[0] !== total || scales.shape[0] !== ranks.length)
+  if (a.shape[0] !== b.shape[0] || starts.shape[0] !== scales.shape[0]! + 1)
     throw new ShapeError(
-      `multiLora: ranks [${ranks}] add up to ${total}, but A is [${a.shape}], B [${b.shape}] and scales [${scales.shape}]`,
+      `multiLora: A [${a.shape}] and B [${b.shape}] must have equal ranks, starts [${starts.shape}] one more entry than scales [${scales.shape}]`,
     );
-  return callComposite(MULTI_LORA, [x, index, a, b, scales], { ranks })[0]!;
+  return callComposite(MULTI_LORA, [x, index, a, b, scales, starts], { rank })[0]!;
 }
