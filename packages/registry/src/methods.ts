@@ -1,4 +1,5 @@
-import { LORA } from "@weft/adapters-lora";
+import { ADALORA, FOURIERFT, IA3, LORA, TRAINABLE_TOKENS, VERA } from "@weft/adapters-lora";
+import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
 import type { AdapterMethod, FieldTable } from "@weft/tensor-core";
 
 /** What the registry knows of one method: all of it once the method is defined, else how its keys begin. */
@@ -62,7 +63,17 @@ const PREFIXES: readonly (readonly [peftType: string, prefix: string])[] = [
 ];
 
 /** The methods that are defined, one line each. */
-const DEFINED: readonly AdapterMethod<never>[] = [LORA as AdapterMethod<never>];
+const DEFINED: readonly MethodEntry[] = [
+  methodEntry(ADALORA),
+  methodEntry(BOFT),
+  methodEntry(FOURIERFT),
+  methodEntry(HRA),
+  methodEntry(IA3),
+  methodEntry(LORA),
+  methodEntry(OFT),
+  methodEntry(TRAINABLE_TOKENS),
+  methodEntry(VERA),
+];
 
 /** The registry's entry of a method's definition. */
 export function methodEntry<C>(method: AdapterMethod<C>): MethodEntry {
@@ -72,5 +83,5 @@ export function methodEntry<C>(method: AdapterMethod<C>): MethodEntry {
 /** Every `peft_type` of PEFT 0.21.2. @see peft `utils/peft_types.py` */
 export const PEFT_METHODS: MethodTable = new Map<string, MethodEntry>([
   ...PREFIXES.map(([peftType, prefix]) => [peftType, { prefix }] as const),
-  ...DEFINED.map((method) => [method.name, methodEntry(method)] as const),
+  ...DEFINED.map((entry) => [entry.method!.name, entry] as const),
 ]);

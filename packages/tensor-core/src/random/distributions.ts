@@ -52,18 +52,20 @@ export function torchNormal(generator: TorchGenerator, count: number, mean = 0, 
 }
 
 /**
- * `torch.randperm(count)`: for i = 0 … count − 2 swap entry i with entry i + (u32 mod (count − i)).
- * FourierFT takes the positions of its coefficients from it.
+ * The first `take` entries of `torch.randperm(count)`: for i = 0 … count − 2 swap entry i with entry i + (u32 mod (count − i)).
+ * FourierFT takes the positions of its coefficients from it. Memory is that of the entries taken.
  */
-export function torchRandperm(generator: TorchGenerator, count: number): Uint32Array {
-  const out = Uint32Array.from({ length: count }, (_, i) => i);
-  for (let i = 0; i < count - 1; i++) {
+export function torchRandperm(generator: TorchGenerator, count: number, take: number = count): Float64Array {
+  const moved = new Map<number, number>();
+  const at = (i: number): number => moved.get(i) ?? i;
+  return Float64Array.from({ length: Math.min(take, count) }, (_, i) => {
+    if (i === count - 1) return at(i);
     const j = i + (generator.nextUint32() % (count - i));
-    const swapped = out[i]!;
-    out[i] = out[j]!;
-    out[j] = swapped;
-  }
-  return out;
+    const chosen = at(j);
+    moved.set(j, at(i));
+    moved.delete(i);
+    return chosen;
+  });
 }
 
 function nextNormal(generator: TorchGenerator): number {

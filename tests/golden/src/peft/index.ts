@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { PEFT_METHODS } from "@weft/registry";
 import type { GoldenCase, Outcome } from "../case.js";
+import { runAdaLoraTrace } from "./adalora-trace.js";
 import { readJson } from "./files.js";
 import { runLlamaCase } from "./llama-case.js";
 import { runMatchingCase } from "./matching-case.js";
@@ -30,6 +31,7 @@ export function peftCases(root: string): GoldenCase[] {
         const { peft_type: type, alora_invocation_tokens: alora } = readJson<{ peft_type: string; alora_invocation_tokens?: unknown }>(
           config,
         );
+        if (name === "adalora_trace") return runAdaLoraTrace(folder, device);
         if (meta.method === "add_weighted_adapter") return unsupported("combining adapters");
         if (!PEFT_METHODS.get(type)?.method || alora) return unsupported(alora ? "aLoRA" : type);
         return meta.base === "llama_base" ? runLlamaCase(folder, join(root, "llama_base"), meta, device) : runNetCase(folder, meta, device);
