@@ -1,0 +1,86 @@
+import {
+  add,
+  type AdapterMethod,
+  cast,
+  ConfigError,
+  featuresOf,
+  forwardBase,
+  initParameters,
+  isConv,
+  type LayerSpec,
+  mul,
+  type ParameterSpec,
+  reshape,
+  sizeOf,
+  sub,
+  tensor,
+  torchNormal,
+} from "@weft/tensor-core";
+import { checkLayer, forwardWeight, rotatedWidth, transformRows } from "../rotate.js";
+import { butterflyRotation } from "./butterfly-rotation.js";
+import { BOFT_FIELDS, type BoftConfigFields } from "./config.js";
+
+/** Blocks of `width` features. @throws ConfigError if they cannot be so divided */
+function blocksOf(
+  { boftBlockSize: size, boftBlockNum: num, boftNButterflyFactor: m }: BoftConfigFields,
+  width: number,
+): [D: number, b: number] {
+  if ((size === 0) === (num === 0))
+    throw new ConfigError(`BOFT needs either boft_block_size or boft_block_num to be non-zero, got ${size} and ${num}`, {
+      hint: "boft_block_size is 4 if not given: set it to 0 where boft_block_num is given",
+    });
+  const given = size === 0 ? num : size;
+  const [D, b] = size === 0 ? [num, width / num] : [width / size, size];
+  if (width % given !== 0) throw new ConfigError(`BOFT: ${width} features are not divisible by ${given}`);
+  if (m > 1 && (b % 2 !== 0 || width % (b * 2 ** (m - 1)) !== 0))
+    throw new ConfigError(`BOFT: ${D} blocks of ${b} cannot have ${m} butterfly factors: b must be even and D divisible by 2^(m-1)`);
+  return [D, b];
+}
+
+function parameters(config: BoftConfigFields, layer: LayerSpec): { readonly [name: string]: ParameterSpec } {
+  checkLayer("BOFT", layer, ["linear", "conv2d"]);
+  const [D, b] = blocksOf(config, rotatedWidth(layer));
+  const { out } = featuresOf(layer);
+  return {
+    R: {
+      shape: [config.boftNButterflyFactor, D, b, b],
+      init: config.initWeights ? { kind: "zeros" } : { kind: "normal", std: 0.1 },
+      trainable: true,
+    },
+    s: { shape: isConv(layer) ? [1, out] : [out, 1], init: { kind: "ones" }, trainable: true },
+  };
+}
+
+/**
+ * BOFT (Liu et al. 2024): W' = s ⊙ (W·Mᵀ), y = s ⊙ W·(x·M) + bias, with M a product of m butterfly factors of block rotations and a scale
+ * s per output, for Linear, Conv1D (fan_in_fan_out) and Conv2d (on in·k·k). PEFT itself runs m > 1 with its CUDA extension only.
+ * @see peft `tuners/boft/layer.py`
+ */
+export const BOFT: AdapterMethod<BoftConfigFields> = {
+  name: "BOFT",
+  prefix: "boft_",
+  fields: BOFT_FIELDS,
+  configFromShapes(config, _, { R }) {
+    return R?.length === 4 ? { ...config, boftNButterflyFactor: R[0]!, boftBlockSize: R[2]!, boftBlockNum: 0 } : config;
+  },
+  parameters,
+  keys: () => ({ R: ["boft_R"], s: ["boft_s"] }),
+  init(config, layer, generator) {
+    const specs = parameters(config, layer);
+    const params = initParameters(specs, generator);
+    if (config.initWeights) return Promise.resolve({ params });
+    const { shape } = specs.s!;
+    return Promise.resolve({ params: { ...params, s: tensor(torchNormal(generator, sizeOf(shape), 1, 0.1), { shape }) } });
+  },
+  transform(weight, { R, s }, context) {
+    const { weight: turn } = butterflyRotation(R!);
+    return transformRows(weight, context, (rows) => mul(turn(rows), reshape(s!, [-1, 1])));
+  },
+  forward(x, base, params, context) {
+    const { layer, scale } = context;
+    if (isConv(layer) || scale !== 1) return forwardWeight(x, base, layer, BOFT.transform!(base.weight, params, context, base.weight)!);
+    const y = forwardBase(layer, base, cast(butterflyRotation(params.R!).input(x), x.dtype));
+    const s = reshape(params.s!, [-1]);
+    return cast(base.bias ? add(mul(sub(y, base.bias), s), base.bias) : mul(y, s), y.dtype);
+  },
+};
