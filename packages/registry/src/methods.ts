@@ -1,6 +1,5 @@
 import { ADALORA, FOURIERFT, IA3, LORA, TRAINABLE_TOKENS, VERA } from "@weft/adapters-lora";
 import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
-import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
 import type { AdapterMethod, FieldTable } from "@weft/tensor-core";
 
 /** What the registry knows of one method: all of it once the method is defined, else how its keys begin. */
