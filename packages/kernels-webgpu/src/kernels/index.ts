@@ -2,15 +2,20 @@ import { CapabilityError, type Step } from "@weft/tensor-core";
 import { argreduce } from "./argreduce/argreduce.wgsl.js";
 import { attention } from "./attention/attention.wgsl.js";
 import { attentionBackward } from "./attention-backward/attention-backward.wgsl.js";
+import { blockRotate } from "./block-rotation/block-rotation.wgsl.js";
+import { cayley, inverse } from "./cayley/cayley.wgsl.js";
 import { concat } from "./concat/concat.wgsl.js";
 import { conv } from "./conv/conv.wgsl.js";
 import { cumsum } from "./cumsum/cumsum.wgsl.js";
+import { weightNorm } from "./dora-norm/dora-norm.wgsl.js";
 import { lowerFused } from "./fused/fused.js";
 import { gather } from "./gather/gather.wgsl.js";
 import { loraFactorGradients, loraLinearBackward } from "./lora-backward/lora-backward.wgsl.js";
 import { loraLinear } from "./lora-linear/lora-linear.wgsl.js";
 import { matmul } from "./matmul/matmul.wgsl.js";
 import { mergeLowRank } from "./merge-low-rank/merge-low-rank.wgsl.js";
+import { normWeightGradient } from "./norm-weight-gradient/norm-weight-gradient.wgsl.js";
+import { multiLora } from "./multi-lora/multi-lora.wgsl.js";
 import { pad } from "./pad/pad.wgsl.js";
 import { random } from "./random/random.wgsl.js";
 import { scatterAdd } from "./scatter-add/scatter-add.wgsl.js";
@@ -26,7 +31,20 @@ export interface KernelTable {
 
 export const KERNELS: KernelTable = {
   ops: { matmul, conv, argreduce, pad, concat, gather, scatterAdd, cumsum, random },
-  composites: { attention, attentionBackward, loraFactorGradients, loraLinear, loraLinearBackward, mergeLowRank },
+  composites: {
+    attention,
+    attentionBackward,
+    blockRotate,
+    cayley,
+    inverse,
+    loraFactorGradients,
+    loraLinear,
+    loraLinearBackward,
+    mergeLowRank,
+    multiLora,
+    normWeightGradient,
+    weightNorm,
+  },
 };
 
 /** The dispatches of one step of a plan. */

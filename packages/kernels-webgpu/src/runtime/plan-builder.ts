@@ -34,7 +34,11 @@ export class PlanBuilder implements LowerContext {
     this.plan = plan;
     this.limits = limits;
     this.bound = [...plan.inputs, ...outputBuffers(plan)];
-    this.arenaBytes = words(plan.scratchBytes);
+    // A binding has 4 bytes or more, also that of an empty buffer at the arena's end.
+    this.arenaBytes = plan.buffers.reduce(
+      (end, b) => (b.role === "scratch" ? Math.max(end, b.offset + Math.max(4, words(b.bytes))) : end),
+      words(plan.scratchBytes),
+    );
   }
 
   /** Writes one step; its temporaries are free for the next. */

@@ -3,6 +3,7 @@ import type { Tensor } from "../graph.js";
 import { add, exp, mul, rsqrt, square, stopGradient, sub, div } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
 import { max, mean, sum } from "../ops/reduce.js";
+import { layerNormGradients, rmsNormGradients } from "./norm-backward.js";
 
 const last = { axes: [-1], keepDims: true };
 
@@ -14,6 +15,7 @@ const RMS_NORM: Composite = {
     const normed = mul(wide, rsqrt(add(mean(square(wide), last), attrs.eps as number)));
     return [mul(weight!, cast(normed, x!.dtype))];
   },
+  vjp: (inputs, attrs, _outputs, [dy]) => rmsNormGradients(inputs, attrs, dy!),
 };
 
 export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
@@ -29,6 +31,7 @@ const LAYER_NORM: Composite = {
     const normed = mul(centred, rsqrt(add(mean(square(centred), last), attrs.eps as number)));
     return [cast(add(mul(normed, weight!), bias!), x!.dtype)];
   },
+  vjp: (inputs, attrs, _outputs, [dy]) => layerNormGradients(inputs, attrs, dy!),
 };
 
 export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
