@@ -2,7 +2,7 @@ import { isFloat } from "../dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { applyPrimitive } from "../primitives.js";
-import { broadcastShapes, normalizeAxis } from "../shape.js";
+import { broadcastShapes, normalizeAxis, sizeOf } from "../shape.js";
 import { add } from "./elementwise.js";
 import { broadcastTo, reshape, swapLast } from "./movement.js";
 
@@ -17,7 +17,9 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     throw new ShapeError(`matmul: shapes [${a.shape}] and [${b.shape}]; scalars have no matrix product`);
   // One weight for a batch of rows: fold the batch into the rows, so that it is one large product.
   if (b.shape.length === 2 && a.shape.length > 2) {
-    return reshape(applyPrimitive("matmul", [reshape(a, [-1, a.shape[a.shape.length - 1]!]), b]), [...a.shape.slice(0, -1), b.shape[1]!]);
+    // The rows are counted, as -1 is not determined where a factor is empty.
+    const flat = reshape(a, [sizeOf(a.shape.slice(0, -1)), a.shape.at(-1)!]);
+    return reshape(applyPrimitive("matmul", [flat, b]), [...a.shape.slice(0, -1), b.shape[1]!]);
   }
   const batch = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
   return applyPrimitive("matmul", [broadcastTo(a, [...batch, ...a.shape.slice(-2)]), broadcastTo(b, [...batch, ...b.shape.slice(-2)])]);

@@ -1,0 +1,5 @@
+export { type ConformanceCase, CHAIN, EXACT, FUNCTION, numbers, positive, products, rounded, sample, type Tolerance, ulp } from "./case.js";
+export { CASES, COMPOSITE_CASES, PRIMITIVE_CASES } from "./cases/index.js";
+export { type Check, conformance, type Conformance } from "./conformance.js";
+export { firstDifference, valuesOf } from "./evaluate.js";
+export { type MethodCase, methodChecks } from "./method-checks.js";
