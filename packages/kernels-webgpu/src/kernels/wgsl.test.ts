@@ -23,6 +23,8 @@ function dispatchesOf(t: w.Tensor): Dispatch[] {
   return plan.steps.flatMap((step) => lowerStep(step, context, KERNELS));
 }
 
+const BANK = w.loraBank([x([3, 8]), x([6, 8])], [x([10, 3]), x([10, 6])], [1, 2]);
+
 const VARIANTS: Record<string, () => w.Tensor> = {
   "elementwise-f32": () => w.add(w.exp(x([5, 7])), x([7])),
   "elementwise-bf16": () => w.mul(w.transpose(x([5, 7], "bf16"), [1, 0]), 2),
@@ -35,6 +37,10 @@ const VARIANTS: Record<string, () => w.Tensor> = {
   "lora-linear": () => w.loraLinear(x([9, 8]), x([10, 8]), x([5, 8]), x([10, 5]), 2),
   "merge-low-rank-bf16": () => w.mergeLowRank(x([16, 8], "bf16"), x([2, 8]), x([16, 2]), { scale: 2 }),
   "attention-causal": () => w.attention(x([1, 2, 4, 8]), x([1, 1, 4, 8]), x([1, 1, 4, 8]), { causal: true }),
+  "multi-lora": () => w.multiLora(x([5, 8]), w.tensor(Int32Array.of(1, -1, 0, 1, 1)), BANK),
+  "block-rotation": () => w.blockRotate(x([40, 24]), x([3, 8, 8])),
+  cayley: () => w.cayley(x([3, 20, 20])),
+  "weight-norm-bf16": () => w.weightNorm(x([9, 8], "bf16"), x([2, 8]), x([9, 2]), 2),
 };
 
 describe("generated WGSL", () => {

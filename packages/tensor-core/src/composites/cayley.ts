@@ -36,7 +36,10 @@ function eliminate(m: Tensor): Tensor {
   return x;
 }
 
-/** [[A, B], [C, D]]⁻¹ by the Schur complement S = D - C·A⁻¹·B, which has a positive definite symmetric part if the whole has. */
+/**
+ * [[A, B], [C, D]]⁻¹ by the Schur complement S = D - C·A⁻¹·B, which has a positive definite symmetric part if the whole has. The halves are
+ * calls of `inverse` again, so that a backend takes over where they are small enough for its kernel.
+ */
 function invert(m: Tensor): Tensor {
   const b = m.shape[1]!;
   if (b <= SMALL) return eliminate(m);
@@ -46,9 +49,9 @@ function invert(m: Tensor): Tensor {
     [h, b],
   ] as const;
   const [A, B, C, D] = [part(m, low, low), part(m, low, high), part(m, high, low), part(m, high, high)];
-  const a = invert(A);
+  const a = inverse(A);
   const [CA, AB] = [matmul(C, a), matmul(a, B)];
-  const s = invert(sub(D, matmul(CA, B)));
+  const s = inverse(sub(D, matmul(CA, B)));
   const upper = matmul(AB, s);
   const top = concat([add(a, matmul(upper, CA)), neg(upper)], 2);
   return concat([top, concat([neg(matmul(s, CA)), s], 2)], 1);

@@ -50,7 +50,8 @@ export function declareSources(shader: Shader, p: Product): { text: string; load
     shader.declare(
       `fn ${name}(base: u32, r: u32, k: u32, end: u32) -> f32 {\nif (r >= ${rows} || k >= end) { return 0.0; }\n${s.element(shader, ref)}\n}`,
     );
-    lines.push(`let base_${name} = ${sumOf(shader.u32(s.operand.offset), strided(shader, at.names, space.strides[index]!))};`);
+    const base = s.base?.(shader, "batch") ?? sumOf(shader.u32(s.operand.offset), strided(shader, at.names, space.strides[index]!));
+    lines.push(`let base_${name} = ${base};`);
     return name;
   };
   const loaders = p.terms.map(({ a, b, k }, t) => ({
@@ -127,6 +128,11 @@ export function gemm(p: Product, t: Tile, context: LowerContext, cuts = 1): Disp
   }
 }
 
+/** WGSL for the element number, within the output, of the first element of a stored row. */
+export function rowStart(shader: Shader, { batchPitch }: Product, batch: string, row: string, rows: string, pitch: string): string {
+  return batchPitch === undefined ? `(${batch} * ${rows} + ${row}) * ${pitch}` : `${batch} * ${shader.u32(batchPitch)} + ${row} * ${pitch}`;
+}
+
 /** `store4`: four neighbours of a row of the result. */
 function declareStore(shader: Shader, p: Product): void {
   const out = shader.output(p.output);
@@ -135,6 +141,6 @@ function declareStore(shader: Shader, p: Product): void {
   const value = (i: number): string => (finish ? finish(`v[${i}]`, "batch", "row", `(col + ${i}u)`) : `v[${i}]`);
   const stores = storeFour(out, p.output, p.n % 4 === 0 ? (p.pitch ?? p.n) : p.n, "at", (i) => `col + ${i}u < ${n}`, value);
   shader.declare(
-    `fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {\nif (row >= ${m}) { return; }\nlet at = ${offset} + (batch * ${m} + row) * ${pitch} + col;\n${stores}\n}`,
+    `fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {\nif (row >= ${m}) { return; }\nlet at = ${offset} + ${rowStart(shader, p, "batch", "row", m, pitch)} + col;\n${stores}\n}`,
   );
 }

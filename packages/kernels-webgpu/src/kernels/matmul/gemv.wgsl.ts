@@ -1,7 +1,7 @@
 import { sizeOf } from "@weft/tensor-core";
 import { Shader } from "../../wgsl/shader.js";
 import type { Dispatch, LowerContext } from "../kernel.js";
-import { declareSources } from "./gemm.wgsl.js";
+import { declareSources, rowStart } from "./gemm.wgsl.js";
 import type { Product } from "./source.js";
 
 /** Rows of A that one thread keeps sums for. */
@@ -55,7 +55,9 @@ export function gemv(p: Product, context: LowerContext): Dispatch {
     "let v = sums[lid];",
     ...[...Array(m).keys()].map((r) => {
       const value = m === 1 ? "v" : `v[${r}]`;
-      const at = p.swapped ? `(batch * ${cols} + col) * ${pitch} + ${r}u` : `(batch * ${rows} + ${r}u) * ${pitch} + col`;
+      const at = p.swapped
+        ? `${rowStart(shader, p, "batch", "col", cols, pitch)} + ${r}u`
+        : `${rowStart(shader, p, "batch", `${r}u`, rows, pitch)} + col`;
       return out.store(`${offset} + ${at}`, finish ? finish(value, "batch", `${r}u`, "col") : value);
     }),
     "}",

@@ -7,6 +7,8 @@ export interface Source {
   readonly batchStrides: readonly number[];
   /** The index that neighbours in memory differ in; neighbouring threads walk along it. */
   readonly along: "r" | "k";
+  /** The u32 that `element` sees as `base`, given the u32 batch number; the element number of the batch entry if not given. */
+  readonly base?: (shader: Shader, batch: string) => string;
   /** Statements that return element (r, k) as f32; `base` is the element number of the batch entry. */
   readonly element: (shader: Shader, ref: TensorRef) => string;
 }
@@ -20,8 +22,10 @@ export interface Product {
   readonly terms: readonly { readonly a: Source; readonly b: Source; readonly k: number }[];
   /** Contiguous, but for `pitch`. */
   readonly output: Operand;
-  /** Elements from one stored row to the next, if it is not their length (only without a batch). */
+  /** Elements from one stored row to the next, if it is not their length (with a batch only together with `batchPitch`). */
   readonly pitch?: number;
+  /** Elements from one stored batch entry to the next, if it is not rows times pitch. */
+  readonly batchPitch?: number;
   /** What becomes of a finished sum: WGSL for the value to store, given the value and its u32 batch, row and column. */
   readonly epilogue?: (shader: Shader) => (value: string, batch: string, row: string, column: string) => string;
   /** The output is stored [batch…, n, m]. */
