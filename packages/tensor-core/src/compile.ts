@@ -1,6 +1,7 @@
 import type { Executable } from "./backend.js";
 import { type Device, deviceOf } from "./device.js";
 import { ShapeError } from "./errors.js";
+import { exactJson } from "./exact-json.js";
 import { makeNode, type Node, Tensor, topologicalOrder } from "./graph.js";
 import { planGraph } from "./schedule/plan-graph.js";
 import { graphInputs, isLeaf } from "./transforms/rewrite.js";
@@ -64,7 +65,7 @@ export function compile<A extends readonly Tree[], R extends Tree>(
   }
 
   function prepare(leaves: readonly Tensor[], structure: TreeStructure): Promise<Compiled & { device: Device }> {
-    const signature = JSON.stringify([leaves.map((t) => [t.shape, t.dtype]), structure]);
+    const signature = exactJson([leaves.map((t) => [t.shape, t.dtype]), structure]);
     let entry = cache.get(signature);
     if (!entry) {
       entry = build(leaves, structure);

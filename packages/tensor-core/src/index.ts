@@ -76,6 +76,7 @@ export {
   type WeftErrorCode,
   type WeftErrorOptions,
 } from "./errors.js";
+export { exactJson } from "./exact-json.js";
 export { explain, explainPlan, stepCost, type StepCost } from "./explain.js";
 export { type Node, Tensor, type TensorSpec } from "./graph.js";
 export * from "./ops/index.js";

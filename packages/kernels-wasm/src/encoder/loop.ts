@@ -1,4 +1,4 @@
-import { bytesPerElement, contiguousStrides, type DType, type Program } from "@weft/tensor-core";
+import { bytesPerElement, contiguousStrides, type DType, exactJson, type Program } from "@weft/tensor-core";
 import { analyse, type Analysis } from "./analysis.js";
 
 /** Strides of one operand over the space of a program, in elements. */
@@ -121,7 +121,7 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
   if (analysis.kept.length * slotBytes(last.size) > SCRATCH_BYTES) analysis = analysed(false);
 
   const form = operands.map((o) => [o.dtype, o.inner, o.uniform]);
-  const key = JSON.stringify([program.instructions, program.outputs, form, rowAxes.length, sweep.length, block > 0, analysis.kept]);
+  const key = exactJson([program.instructions, program.outputs, form, rowAxes.length, sweep.length, block > 0, analysis.kept]);
   return {
     program,
     analysis,

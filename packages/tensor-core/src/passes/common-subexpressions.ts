@@ -1,4 +1,5 @@
 import { rebuildNode } from "../composite.js";
+import { exactJson } from "../exact-json.js";
 import { type Node, Tensor } from "../graph.js";
 import { isLeaf, rewriteGraph } from "../transforms/rewrite.js";
 
@@ -9,7 +10,7 @@ export function mergeCommonSubexpressions(outputs: readonly Tensor[]): Tensor[] 
     if (isLeaf(node) || node.op === "barrier") return undefined;
     // Definitions made per call (checkpoint) share a name, so such composites are told apart by node.
     const identity = node.composite && node.op === "checkpoint" ? node.id : "";
-    const key = `${node.op}|${identity}|${JSON.stringify(node.attrs, exactNumbers)}|${inputs.map((t) => `${t.node.id}.${t.index}`).join()}`;
+    const key = `${node.op}|${identity}|${exactJson(node.attrs)}|${inputs.map((t) => `${t.node.id}.${t.index}`).join()}`;
     const same = known.get(key);
     if (same) return same;
     const changed = inputs.some((t, i) => t.node !== node.inputs[i]!.node || t.index !== node.inputs[i]!.index);
@@ -17,9 +18,4 @@ export function mergeCommonSubexpressions(outputs: readonly Tensor[]): Tensor[] 
     known.set(key, results ?? node.outputs.map((_, index) => new Tensor(node, index)));
     return results;
   });
-}
-
-/** JSON drops what distinguishes NaN, ±Infinity and -0. */
-function exactNumbers(_: string, value: unknown): unknown {
-  return typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? `#${Object.is(value, -0) ? "-0" : value}` : value;
 }
