@@ -57,7 +57,7 @@ export function scatterAdd(args: usize, start: i32, end: i32): void {
   }
 }
 
-/** Index of the first largest (sign 1) or smallest (-1) element, f32; NaN is never chosen unless it is the first. args: 0 result (i32), 1 X, 2 n, 3 inner, 4 sign. */
+/** Index of the first largest (sign 1) or smallest (-1) element, f32; the first NaN if there is one. args: 0 result (i32), 1 X, 2 n, 3 inner, 4 sign. */
 export function argReduce(args: usize, start: i32, end: i32): void {
   const n = word(args, 2);
   const inner = word(args, 3);
@@ -69,7 +69,7 @@ export function argReduce(args: usize, start: i32, end: i32): void {
     let top = sign * load<f32>(x);
     for (let i = 1; i < n; i++) {
       const v = sign * load<f32>(x + (<usize>i * inner << 2));
-      if (v > top) {
+      if (v > top || (v != v && top == top)) {
         top = v;
         best = i;
       }

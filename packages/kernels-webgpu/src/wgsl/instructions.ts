@@ -20,6 +20,9 @@ const FLOAT_UNARY: Record<UnaryOp, (a: string) => string> = {
   not: (a) => `i32(${a} == 0.0)`,
 };
 
+/** Not `!=`, which Tint makes an ordered comparison: false for NaN. */
+const differ = (a: string, b: string): string => `!(${a} == ${b})`;
+
 const FLOAT_BINARY: Record<BinaryOp, (a: string, b: string) => string> = {
   add: (a, b) => `${a} + ${b}`,
   sub: (a, b) => `${a} - ${b}`,
@@ -30,11 +33,11 @@ const FLOAT_BINARY: Record<BinaryOp, (a: string, b: string) => string> = {
   max: (a, b) => `w_max(${a}, ${b})`,
   min: (a, b) => `w_min(${a}, ${b})`,
   eq: (a, b) => `i32(${a} == ${b})`,
-  ne: (a, b) => `i32(${a} != ${b})`,
+  ne: (a, b) => `i32(${differ(a, b)})`,
   lt: (a, b) => `i32(${a} < ${b})`,
   le: (a, b) => `i32(${a} <= ${b})`,
-  and: (a, b) => `i32(${a} != 0.0 && ${b} != 0.0)`,
-  or: (a, b) => `i32(${a} != 0.0 || ${b} != 0.0)`,
+  and: (a, b) => `i32(${differ(a, "0.0")} && ${differ(b, "0.0")})`,
+  or: (a, b) => `i32(${differ(a, "0.0")} || ${differ(b, "0.0")})`,
 };
 
 const INTEGER_BINARY: Record<BinaryOp, (a: string, b: string) => string> = {
@@ -57,7 +60,7 @@ function integerUnary(op: UnaryOp, a: string): string {
 }
 
 function castExpression(from: DType, to: DType, a: string): string {
-  if (to === "bool") return isFloat(from) ? `i32(${a} != 0.0)` : `i32(${a} != 0)`;
+  if (to === "bool") return isFloat(from) ? `i32(${differ(a, "0.0")})` : `i32(${a} != 0)`;
   if (isFloat(to)) return roundTo(to, isFloat(from) ? a : `f32(${a})`);
   return roundTo(to, isFloat(from) ? `i32(${a})` : a);
 }

@@ -44,8 +44,10 @@ const argreduce: ReferenceKernel = ([x], attrs, out) => {
   const sign = attrs.how === "max" ? 1 : -1;
   return Float64Array.from({ length: product(out.shape) }, (_, at) => {
     const base = Math.floor(at / inner) * n * inner + (at % inner);
+    const score = (i: number): number => sign * x!.values[base + i * inner]!;
     let best = 0;
-    for (let i = 1; i < n; i++) if (sign * x!.values[base + i * inner]! > sign * x!.values[base + best * inner]!) best = i;
+    // NaN wins, as in max and min.
+    for (let i = 1; i < n; i++) if (score(i) > score(best) || (Number.isNaN(score(i)) && !Number.isNaN(score(best)))) best = i;
     return best;
   });
 };

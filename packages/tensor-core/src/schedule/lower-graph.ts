@@ -1,16 +1,18 @@
 import { isFloat } from "../dtype.js";
 import type { Node, Tensor } from "../graph.js";
-import { ones } from "../ops/create.js";
+import { full, ones } from "../ops/create.js";
 import { cast } from "../ops/cast.js";
 import { reshape, transpose } from "../ops/movement.js";
+import type { ReduceOp } from "../plan.js";
 import { applyPrimitive } from "../primitives.js";
+import { REDUCTIONS } from "../reference/scalar.js";
 import { sizeOf } from "../shape.js";
 import { rewriteGraph } from "../transforms/rewrite.js";
 
 /**
  * Brings every reduction into the one form that fused programs have: over trailing axes.
  * A float sum over leading axes becomes a product with a row of ones, which reads memory in order; any other
- * reduction moves its axes to the end.
+ * reduction moves its axes to the end. A reduction of no elements is its neutral element.
  */
 export function normalizeReductions(outputs: readonly Tensor[]): Tensor[] {
   return rewriteGraph(outputs, (node: Node, inputs) => {
@@ -18,12 +20,13 @@ export function normalizeReductions(outputs: readonly Tensor[]): Tensor[] {
     const [x] = inputs as [Tensor];
     const axes = node.attrs.axes as readonly number[];
     const rank = x.shape.length;
-    if (axes.every((a, i) => a === rank - axes.length + i)) return undefined;
     const { shape, dtype } = node.outputs[0]!;
+    if (axes.some((a) => x.shape[a] === 0)) return [full(shape, REDUCTIONS[node.attrs.how as ReduceOp].start, dtype)];
+    if (axes.every((a, i) => a === rank - axes.length + i)) return undefined;
     const leading = axes.every((a, i) => a === i);
     if (leading && node.attrs.how === "sum" && isFloat(x.dtype)) {
       const count = sizeOf(x.shape.slice(0, axes.length));
-      const flat = reshape(x, [count, x.size / Math.max(1, count)]);
+      const flat = reshape(x, [count, x.size / count]);
       return [cast(reshape(applyPrimitive("matmul", [ones([1, count], x.dtype), flat]), shape), dtype)];
     }
     const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
