@@ -1,0 +1,8 @@
+import type { ConformanceCase } from "../case.js";
+import { COMPOSITE_CASES } from "./composites/index.js";
+import { PRIMITIVE_CASES } from "./primitives/index.js";
+
+export { COMPOSITE_CASES, PRIMITIVE_CASES };
+
+/** One table for all backends. */
+export const CASES: readonly ConformanceCase[] = [...PRIMITIVE_CASES, ...COMPOSITE_CASES];

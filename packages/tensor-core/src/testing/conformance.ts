@@ -1,0 +1,79 @@
+import type { Backend } from "../backend.js";
+import { Device, referenceDevice } from "../device.js";
+import type { DType } from "../dtype.js";
+import type { Tensor } from "../graph.js";
+import { planGraph } from "../schedule/plan-graph.js";
+import { type ConformanceCase, type Tolerance, ulp } from "./case.js";
+import { CASES } from "./cases/index.js";
+import { firstDifference, gradientsOf, outputsOf, valuesOf } from "./evaluate.js";
+
+/** One test, for any framework: `run` rejects with what differs. */
+export interface Check {
+  readonly name: string;
+  readonly run: () => Promise<void>;
+}
+
+export interface Conformance {
+  readonly checks: readonly Check[];
+  /** Disposes of the backend, if a check has opened it. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * The checks that a backend passes if it computes what the reference does: one per case, of results (with the composites that
+ * it claims, and again with their decompositions) and of gradients.
+ * @param open makes the backend; called once, at the first check
+ * @param cases those of every primitive and composite of this package if not given
+ */
+export function conformance(open: () => Backend | Promise<Backend>, cases: readonly ConformanceCase[] = CASES): Conformance {
+  let device: Promise<Device> | undefined;
+  const opened = async (): Promise<Device> => new Device(await open());
+  return {
+    checks: cases.map((c) => ({ name: c.name, run: async () => checkCase(await (device ??= opened()), c) })),
+    close: async () => (await device)?.dispose(),
+  };
+}
+
+async function checkCase(device: Device, c: ConformanceCase): Promise<void> {
+  const [wanted, got] = [outputsOf(c, referenceDevice()), outputsOf(c, device)];
+  const expected = c.expected ?? (await valuesOf(referenceDevice(), wanted));
+  demand(c, "output", got, await valuesOf(device, got), expected);
+  if (claimsAny(device, got)) demand(c, "output of the decomposition", got, await valuesOf(device, got, false), expected);
+  if (c.noGradient) return;
+  const [slopes, ours] = [gradientsOf(wanted, referenceDevice()), gradientsOf(got, device)];
+  if (slopes.length === 0) return;
+  demand(c, "gradient", ours, await valuesOf(device, ours), await valuesOf(referenceDevice(), slopes), gradientTolerance);
+}
+
+/**
+ * Of a gradient: a few times that of the result, one rounding to its dtype, and twenty f32 roundings, all in parts of its largest element, since
+ * small elements are sums of large terms.
+ */
+function gradientTolerance({ relative, absolute }: Tolerance, expected: ArrayLike<number>, dtype: DType): Omit<Tolerance, "reason"> {
+  const largest = Array.from(expected).reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 1);
+  const share = 4 * (relative + absolute) + 20 * ulp("f32") + (dtype === "f32" ? 0 : 2 * ulp(dtype));
+  return { relative: 0, absolute: share * largest };
+}
+
+function claimsAny({ backend }: Device, outputs: readonly Tensor[]): boolean {
+  return planGraph(outputs, [], (call) => backend.claims(call)).plan.steps.some((step) => step.kind === "composite");
+}
+
+/** @throws Error that names the case and the first element that differs by more than the tolerance */
+function demand(
+  { name, tolerance }: ConformanceCase,
+  part: string,
+  tensors: readonly Tensor[],
+  got: readonly Float64Array[],
+  expected: readonly ArrayLike<number>[],
+  toleranceOf: (t: Tolerance, expected: ArrayLike<number>, dtype: DType) => Omit<Tolerance, "reason"> = (t) => t,
+): void {
+  tensors.forEach((t, k) => {
+    const allowed = toleranceOf(tolerance, expected[k]!, t.dtype);
+    const difference = firstDifference(got[k]!, expected[k]!, allowed);
+    if (!difference) return;
+    throw new Error(
+      `${name}: ${part} ${k} (${t.dtype}[${t.shape}]): ${difference}; allowed are ${allowed.absolute} + ${allowed.relative} of it: ${tolerance.reason}`,
+    );
+  });
+}

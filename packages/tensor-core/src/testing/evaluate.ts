@@ -1,0 +1,68 @@
+import { decode } from "../convert/storage.js";
+import type { Device } from "../device.js";
+import { isFloat } from "../dtype.js";
+import { Tensor, topologicalOrder } from "../graph.js";
+import { cast } from "../ops/cast.js";
+import { add, mul } from "../ops/elementwise.js";
+import { sum } from "../ops/reduce.js";
+import { planGraph } from "../schedule/plan-graph.js";
+import { gradients } from "../transforms/grad.js";
+import { type ConformanceCase, sample, type Tolerance } from "./case.js";
+
+export function outputsOf(c: ConformanceCase, device: Device): readonly Tensor[] {
+  const result = c.build(device);
+  return result instanceof Tensor ? [result] : result;
+}
+
+/** The float constants of a graph: what its gradients are taken of. */
+export function floatInputs(outputs: readonly Tensor[]): Tensor[] {
+  return topologicalOrder(outputs)
+    .filter((node) => node.op === "constant" && isFloat(node.outputs[0]!.dtype))
+    .map((node) => new Tensor(node));
+}
+
+/** Weights of the elements of output `k` in the scalar that gradients are taken of: uneven, so that no element stands for another. */
+export const weightsOf = (device: Device, output: Tensor, k: number): Tensor => sample(device, output.shape, "f32", 90 + k);
+
+/** The gradients of Σ outputs · weights with respect to the float constants; none where no constant has one. */
+export function gradientsOf(outputs: readonly Tensor[], device: Device): Tensor[] {
+  const terms = outputs.flatMap((y, k) => (isFloat(y.dtype) ? [sum(mul(cast(y, "f32"), weightsOf(device, y, k)))] : []));
+  if (terms.length === 0) return [];
+  return gradients(
+    terms.reduce((a, b) => add(a, b)),
+    floatInputs(outputs),
+  ).filter((dx) => dx.node.op !== "full");
+}
+
+/**
+ * The values of tensors computed by one plan.
+ * @param claims false to run claimed composites as their decompositions
+ */
+export async function valuesOf(device: Device, outputs: readonly Tensor[], claims = true): Promise<Float64Array[]> {
+  const { plan, leaves } = planGraph(outputs, [], (call) => claims && device.backend.claims(call));
+  const executable = await device.backend.lower(plan);
+  try {
+    const results = await device.execute(executable, leaves);
+    const values = [];
+    for (const t of results) values.push(decode(await device.bytes(t), t.dtype));
+    for (const t of [...results, ...leaves]) device.release(t);
+    return values;
+  } finally {
+    executable.dispose();
+  }
+}
+
+/** The first element that lies too far from what is expected, in words; NaN equals NaN. */
+export function firstDifference(
+  got: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  { relative, absolute }: Omit<Tolerance, "reason">,
+): string | undefined {
+  if (got.length !== expected.length) return `${got.length} elements, expected ${expected.length}`;
+  for (let i = 0; i < expected.length; i++) {
+    const [a, b] = [got[i]!, expected[i]!];
+    if (a === b || (a !== a && b !== b) || Math.abs(a - b) <= absolute + relative * Math.abs(b)) continue;
+    return `element ${i} is ${a}, expected ${b}`;
+  }
+  return undefined;
+}
