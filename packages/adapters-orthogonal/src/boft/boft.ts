@@ -18,11 +18,11 @@ import {
 } from "@weft/tensor-core";
 import { checkLayer, forwardWeight, rotatedWidth, transformRows } from "../rotate.js";
 import { butterflyRotation } from "./butterfly-rotation.js";
-import { BOFT_FIELDS, type BoftConfigFields } from "./config.js";
+import { BOFT_FIELDS, type BOFTConfigFields } from "./config.js";
 
 /** Blocks of `width` features. @throws ConfigError if they cannot be so divided */
 function blocksOf(
-  { boftBlockSize: size, boftBlockNum: num, boftNButterflyFactor: m }: BoftConfigFields,
+  { boftBlockSize: size, boftBlockNum: num, boftNButterflyFactor: m }: BOFTConfigFields,
   width: number,
 ): [D: number, b: number] {
   if ((size === 0) === (num === 0))
@@ -37,7 +37,7 @@ function blocksOf(
   return [D, b];
 }
 
-function parameters(config: BoftConfigFields, layer: LayerSpec): { readonly [name: string]: ParameterSpec } {
+function parameters(config: BOFTConfigFields, layer: LayerSpec): { readonly [name: string]: ParameterSpec } {
   checkLayer("BOFT", layer, ["linear", "conv2d"]);
   const [D, b] = blocksOf(config, rotatedWidth(layer));
   const { out } = featuresOf(layer);
@@ -56,7 +56,7 @@ function parameters(config: BoftConfigFields, layer: LayerSpec): { readonly [nam
  * s per output, for Linear, Conv1D (fan_in_fan_out) and Conv2d (on in·k·k). PEFT itself runs m > 1 with its CUDA extension only.
  * @see peft `tuners/boft/layer.py`
  */
-export const BOFT: AdapterMethod<BoftConfigFields> = {
+export const BOFT: AdapterMethod<BOFTConfigFields> = {
   name: "BOFT",
   prefix: "boft_",
   fields: BOFT_FIELDS,

@@ -25,7 +25,7 @@ export const BOFT_FIELDS: FieldTable = {
 };
 
 /** The config of a BOFT adapter. Every field has PEFT's default. */
-export interface BoftConfigFields extends Targeting {
+export interface BOFTConfigFields extends Targeting {
   /** Size of the blocks; 0 if `boftBlockNum` says it. */
   readonly boftBlockSize: number;
   /** Number of blocks; 0 if `boftBlockSize` says it. */
@@ -41,7 +41,7 @@ export interface BoftConfigFields extends Targeting {
   readonly initWeights: boolean;
 }
 
-const Base: ConfigClass<BoftConfigFields> = configClass("BOFT", BOFT_FIELDS);
+const Base: ConfigClass<BOFTConfigFields> = configClass("BOFT", BOFT_FIELDS);
 
 /** A checked BOFT config. Takes PEFT's JSON (snake_case) or camelCase; absent fields have PEFT's defaults. @throws ConfigError naming the field */
-export class BoftConfig extends Base {}
+export class BOFTConfig extends Base {}

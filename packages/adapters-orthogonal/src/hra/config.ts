@@ -20,7 +20,7 @@ export const HRA_FIELDS: FieldTable = {
 };
 
 /** The config of an HRA adapter. Every field has PEFT's default. */
-export interface HraConfigFields extends Targeting {
+export interface HRAConfigFields extends Targeting {
   /** Number of reflections. */
   readonly r: number;
   /** Orthogonalise the vectors by Gram–Schmidt. */
@@ -30,7 +30,7 @@ export interface HraConfigFields extends Targeting {
   readonly initWeights: boolean;
 }
 
-const Base: ConfigClass<HraConfigFields> = configClass("HRA", HRA_FIELDS);
+const Base: ConfigClass<HRAConfigFields> = configClass("HRA", HRA_FIELDS);
 
 /** A checked HRA config. Takes PEFT's JSON (snake_case) or camelCase; absent fields have PEFT's defaults. @throws ConfigError naming the field */
-export class HraConfig extends Base {}
+export class HRAConfig extends Base {}

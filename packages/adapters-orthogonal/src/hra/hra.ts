@@ -8,16 +8,16 @@ import {
   type TorchGenerator,
 } from "@weft/tensor-core";
 import { checkLayer, forwardRotatedInput, forwardWeight, rotatedWidth, transformRows } from "../rotate.js";
-import { HRA_FIELDS, type HraConfigFields } from "./config.js";
+import { HRA_FIELDS, type HRAConfigFields } from "./config.js";
 import { reflections } from "./reflections.js";
 
-function parameters({ r }: HraConfigFields, layer: LayerSpec): { readonly [name: string]: ParameterSpec } {
+function parameters({ r }: HRAConfigFields, layer: LayerSpec): { readonly [name: string]: ParameterSpec } {
   checkLayer("HRA", layer, ["linear", "conv2d"]);
   return { u: { shape: [rotatedWidth(layer), r], init: { kind: "kaimingUniform" }, trainable: true } };
 }
 
 /** Pairs of equal columns, whose reflections undo each other; columns at random where r is odd. */
-function initial({ r, initWeights }: HraConfigFields, width: number, generator: TorchGenerator): Float32Array {
+function initial({ r, initWeights }: HRAConfigFields, width: number, generator: TorchGenerator): Float32Array {
   if (!initWeights || r % 2 !== 0) return torchKaimingUniform(generator, [width, r]);
   const half = torchKaimingUniform(generator, [width, r / 2]);
   return Float32Array.from({ length: width * r }, (_, i) => half[i >> 1]!);
@@ -28,7 +28,7 @@ function initial({ r, initWeights }: HraConfigFields, width: number, generator: 
  * for Linear and Conv2d (on in·k·k).
  * @see peft `tuners/hra/layer.py`
  */
-export const HRA: AdapterMethod<HraConfigFields> = {
+export const HRA: AdapterMethod<HRAConfigFields> = {
   name: "HRA",
   prefix: "hra_",
   fields: HRA_FIELDS,

@@ -30,7 +30,7 @@ export const OFT_FIELDS: FieldTable = {
 };
 
 /** The config of an OFT adapter. Every field has PEFT's default. */
-export interface OftConfigFields extends Targeting {
+export interface OFTConfigFields extends Targeting {
   /** Number of blocks; 0 if `oftBlockSize` says it. */
   readonly r: number;
   /** Size of the blocks; 0 if `r` says it. Sizes that do not divide the features become the nearest that does. */
@@ -52,7 +52,7 @@ export interface OftConfigFields extends Targeting {
   readonly numCayleyNeumannTerms: number;
 }
 
-const Base: ConfigClass<OftConfigFields> = configClass("OFT", OFT_FIELDS);
+const Base: ConfigClass<OFTConfigFields> = configClass("OFT", OFT_FIELDS);
 
 /** A checked OFT config. Takes PEFT's JSON (snake_case) or camelCase; absent fields have PEFT's defaults. @throws ConfigError naming the field */
-export class OftConfig extends Base {}
+export class OFTConfig extends Base {}

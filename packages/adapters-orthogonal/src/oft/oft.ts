@@ -13,10 +13,10 @@ import {
 } from "@weft/tensor-core";
 import { blend, checkLayer, forwardRotatedInput, forwardWeight, rotatedWidth, transformRows } from "../rotate.js";
 import { blockSize, blockSizeOf } from "./block-size.js";
-import { OFT_FIELDS, type OftConfigFields } from "./config.js";
+import { OFT_FIELDS, type OFTConfigFields } from "./config.js";
 import { rotationBlocks } from "./rotation-blocks.js";
 
-function parameters(config: OftConfigFields, layer: LayerSpec): { readonly [name: string]: ParameterSpec } {
+function parameters(config: OFTConfigFields, layer: LayerSpec): { readonly [name: string]: ParameterSpec } {
   checkLayer("OFT", layer, ["linear", "conv2d", "embedding"]);
   const width = rotatedWidth(layer);
   const b = blockSize(config, width);
@@ -48,7 +48,7 @@ function turns(R: Tensor): { input(x: Tensor): Tensor; weight(rows: Tensor): Ten
  * A convolution follows its merged weight; PEFT's unmerged one overlaps patches and differs for k > 1, even with a zero adapter.
  * @see peft `tuners/oft/layer.py`
  */
-export const OFT: AdapterMethod<OftConfigFields> = {
+export const OFT: AdapterMethod<OFTConfigFields> = {
   name: "OFT",
   prefix: "oft_",
   fields: OFT_FIELDS,

@@ -16,7 +16,7 @@ import {
   where,
 } from "@weft/tensor-core";
 import { blockSizeOf } from "./block-size.js";
-import type { OftConfigFields } from "./config.js";
+import type { OFTConfigFields } from "./config.js";
 
 /**
  * Skew-symmetric blocks Q [n, b, b] from the entries above their diagonals, row by row: v [n, b·(b-1)/2], Q[i, j] = v and Q[j, i] = -v
@@ -55,7 +55,7 @@ function project(v: Tensor, eps: number): Tensor {
  * @param v the parameter `oft_R` [n, b·(b-1)/2]; n = 1 for shared blocks
  * @see peft `tuners/oft/layer.py` OFTRotationModule
  */
-export function rotationBlocks(v: Tensor, config: OftConfigFields): Tensor {
+export function rotationBlocks(v: Tensor, config: OFTConfigFields): Tensor {
   const wide = cast(v, "f32");
   const Q = skew(config.coft ? project(wide, config.eps) : wide);
   return cast(config.useCayleyNeumann ? cayleyNeumann(Q, config.numCayleyNeumannTerms) : cayley(Q), v.dtype);
