@@ -11,7 +11,8 @@ import { cayley, cayleyNeumann, inverse } from "./composites/cayley.js";
 import { weightNorm } from "./composites/dora-norm.js";
 import { kron, kronLinear } from "./composites/kron.js";
 import { loraLinear, mergeLowRank } from "./composites/lora-linear.js";
-import { adamwStep, softmaxCrossEntropy } from "./composites/loss.js";
+import { softmaxCrossEntropy } from "./composites/loss.js";
+import { adamwStep, clipByGlobalNorm, sgdStep } from "./composites/optimizer.js";
 import { multiLora } from "./composites/multi-lora.js";
 import { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
 import { rope } from "./composites/rope.js";
@@ -163,6 +164,20 @@ const COMPOSITES: Record<string, Case> = {
         { beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 },
       );
       return o.concat([next.p, next.m, next.v]);
+    },
+  },
+  sgdStep: {
+    inputs: [make([4], 1), make([4], 2), make([4], 3)],
+    f: (p, g, b) => {
+      const next = sgdStep({ p, g: g!, buffer: b, lr: o.full([], 0.1) }, { momentum: 0.9, nesterov: true, weightDecay: 0.1 });
+      return o.concat([next.p, next.buffer!]);
+    },
+  },
+  clipByGlobalNorm: {
+    inputs: [make([4], 1), make([2, 3], 2)],
+    f: (a, b) => {
+      const { tensors, norm } = clipByGlobalNorm([a, b!], 0.5);
+      return o.concat([...tensors.map((t) => o.reshape(t, [-1])), o.reshape(norm, [1])]);
     },
   },
   checkpoint: { inputs: [make([3, 4], 1), make([4, 2], 2)], f: (x, w) => checkpoint((a: Tensor) => o.tanh(o.matmul(a, w)))(x) },

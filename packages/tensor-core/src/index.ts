@@ -44,7 +44,16 @@ export {
   type LayerSpec,
   matrixShape,
 } from "./adapter/layer.js";
-export type { AdapterContext, AdapterMethod, Init, Initialised, ParameterSpec, Params, Rounding, SharedParameters } from "./adapter/method.js";
+export type {
+  AdapterContext,
+  AdapterMethod,
+  Init,
+  Initialised,
+  ParameterSpec,
+  Params,
+  Rounding,
+  SharedParameters,
+} from "./adapter/method.js";
 export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
 export { compile, type Compiled, type CompiledFunction } from "./compile.js";
 export { callComposite, type Composite } from "./composite.js";
@@ -54,9 +63,10 @@ export { cayley, cayleyNeumann, inverse } from "./composites/cayley.js";
 export { weightNorm } from "./composites/dora-norm.js";
 export { kron, kronLinear } from "./composites/kron.js";
 export { loraLinear, mergeLowRank, type MergeOptions } from "./composites/lora-linear.js";
-export { type AdamwAttrs, adamwStep, softmaxCrossEntropy } from "./composites/loss.js";
+export { softmaxCrossEntropy } from "./composites/loss.js";
 export { type LoraBank, loraBank, multiLora } from "./composites/multi-lora.js";
 export { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
+export { type AdamwAttrs, adamwStep, clipByGlobalNorm, globalNorm, type SgdAttrs, sgdStep } from "./composites/optimizer.js";
 export { rope } from "./composites/rope.js";
 export { fromBf16, fromF16, fromF8e4m3, fromF8e5m2, toBf16, toF16, toF8e4m3, toF8e5m2 } from "./convert/small-floats.js";
 export { decode, encode, roundTo } from "./convert/storage.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { adamwStep } from "../composites/loss.js";
+import { adamwStep } from "../composites/optimizer.js";
 import { rmsNorm, softmax } from "../composites/norm.js";
 import { Device } from "../device.js";
 import { makeNode, type Node, Tensor, topologicalOrder } from "../graph.js";

@@ -1,4 +1,4 @@
-import { adamwStep as call } from "../../../composites/loss.js";
+import { adamwStep as call } from "../../../composites/optimizer.js";
 import type { Tensor } from "../../../graph.js";
 import { type ConformanceCase, positive, sample } from "../../case.js";
 
