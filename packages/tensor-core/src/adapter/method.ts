@@ -27,6 +27,8 @@ export interface AdapterContext<C> {
   readonly config: C;
   /** The user's factor on the adapter's effect (`merge -a lora:0.8`); 1 is the adapter as trained. */
   readonly scale: number;
+  /** In training: zeros with probability `rate`, else ones, drawn anew for each call and step (rank and module dropout); nothing is left out if not given. */
+  readonly mask?: (shape: Shape, rate: number) => Tensor;
 }
 
 /** How a merge rounds. `once`: W + Δ in f32, one rounding to the dtype of W (PEFT's default). `twice`: Δ is rounded to the dtype of W first (PEFT's `safe_merge`). */
