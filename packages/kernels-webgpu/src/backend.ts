@@ -41,6 +41,12 @@ export interface WebGpuBackend extends Backend {
   readonly device: GPUDevice;
   readonly limits: KernelLimits;
   statistics(): WebGpuStatistics;
+  /**
+   * Runs a lowered plan `repeats` times in one pass and measures it by the GPU's clock: seconds per run. GPUs may measure in coarse steps:
+   * let the pass take 10 ms or more.
+   * @throws CapabilityError kind `no-timestamps` if the device has no such clock
+   */
+  time(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[], repeats: number): Promise<number>;
   /** Waits until all runs so far are done. @throws DeviceError for what failed in them. */
   finish(): Promise<void>;
 }
@@ -110,6 +116,12 @@ export async function createWebGpuBackend(source: GpuSource, options: WebGpuOpti
       (executable as WebGpuExecutable).run(inputs.map(live), outputs.map(live));
     },
     statistics: () => ({ totalBytes: pool.totalBytes, idleBytes: pool.idleBytes, arenaBytes: arena.bytes, pipelines: pipelines.size }),
+    async time(executable, inputs, outputs, repeats) {
+      faults.check();
+      const seconds = await (executable as WebGpuExecutable).time(inputs.map(live), outputs.map(live), repeats);
+      await faults.settle();
+      return seconds;
+    },
     async finish() {
       await device.queue.onSubmittedWorkDone();
       await faults.settle();

@@ -2,3 +2,4 @@ export { createWebGpuBackend, createWebGpuDevice, type WebGpuBackend, type WebGp
 export { KERNELS, type KernelTable } from "./kernels/index.js";
 export type { Binding, CompositeKernel, Dispatch, Kernel, KernelCall, KernelLimits, LowerContext } from "./kernels/kernel.js";
 export type { GpuSource, OpenOptions } from "./open-device.js";
+export { type RecoveryOptions, withRecovery } from "./runtime/recovery.js";

@@ -8,6 +8,9 @@ const WANTED = [
   "maxComputeWorkgroupStorageSize",
 ] as const;
 
+/** Features that are used where the adapter has them: timestamps measure kernels. */
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query"];
+
 /** What a backend can be made from: the `navigator.gpu` of a browser (or Dawn's), an adapter, or a device that is shared with others. */
 export type GpuSource = GPU | GPUAdapter | GPUDevice;
 
@@ -18,7 +21,7 @@ export interface OpenOptions {
 }
 
 /**
- * A device with the limits that the adapter offers.
+ * A device with the limits and features that the adapter offers.
  * @throws DeviceError kind `no-adapter` if there is no GPU that can be used
  */
 export async function openDevice(source: GpuSource, options: OpenOptions = {}): Promise<{ device: GPUDevice; owned: boolean }> {
@@ -34,8 +37,9 @@ export async function openDevice(source: GpuSource, options: OpenOptions = {}): 
     });
   const requiredLimits: Record<string, number> = {};
   if (!options.defaultLimits) for (const name of WANTED) requiredLimits[name] = adapter.limits[name];
+  const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
   try {
-    return { device: await adapter.requestDevice({ label: "weft", requiredLimits }), owned: true };
+    return { device: await adapter.requestDevice({ label: "weft", requiredLimits, requiredFeatures }), owned: true };
   } catch (cause) {
     throw new CapabilityError(`the adapter gave no device: ${(cause as Error).message}`, { kind: "no-device", cause });
   }

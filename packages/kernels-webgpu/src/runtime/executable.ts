@@ -5,6 +5,7 @@ import type { Arena } from "./arena.js";
 import type { BufferPool, GpuBuffer } from "./buffers.js";
 import type { Faults } from "./faults.js";
 import type { PipelineCache } from "./pipelines.js";
+import { PassClock } from "./pass-clock.js";
 import { type Place, PlanBuilder } from "./plan-builder.js";
 import { align, USAGE } from "./usage.js";
 
@@ -69,7 +70,10 @@ export class WebGpuExecutable implements Executable {
     const parameters = runtime.pool.reserve(Math.max(size, step), USAGE.uniform | USAGE.copyTarget, "parameters");
     const packed = new Uint8Array(size);
     dispatches.forEach((d, i) => packed.set(d.params, offsets[i]!));
-    if (size > 0) runtime.device.queue.writeBuffer(parameters.gpu, 0, packed);
+    runtime.faults.guard(
+      () => "writing the parameters of a plan",
+      () => runtime.device.queue.writeBuffer(parameters.gpu, 0, packed),
+    );
     const calls = dispatches.map((dispatch, i): Call => ({
       dispatch,
       pipeline: pipelines[i]!,
@@ -83,9 +87,31 @@ export class WebGpuExecutable implements Executable {
 
   /** Encodes all dispatches into one command buffer and submits it; returns before the GPU is done. */
   run(inputs: readonly GpuBuffer[], outputs: readonly GpuBuffer[]): void {
-    if (this.calls.length === 0) return;
+    if (this.calls.length > 0) this.submit([...inputs, ...outputs], 1, {});
+  }
+
+  /**
+   * Runs the plan `repeats` times in one pass and measures it by the GPU's own clock.
+   * @returns seconds per run
+   * @throws CapabilityError kind `no-timestamps` if the device has none
+   */
+  async time(inputs: readonly GpuBuffer[], outputs: readonly GpuBuffer[], repeats: number): Promise<number> {
+    const clock = new PassClock(this.runtime.device);
+    try {
+      this.submit([...inputs, ...outputs], repeats, { timestampWrites: clock.writes }, (encoder) => clock.resolve(encoder));
+      return (await clock.seconds()) / repeats;
+    } finally {
+      clock.dispose();
+    }
+  }
+
+  private submit(
+    bound: readonly GpuBuffer[],
+    repeats: number,
+    descriptor: GPUComputePassDescriptor,
+    finish: (encoder: GPUCommandEncoder) => void = () => undefined,
+  ): void {
     const { device, arena, faults } = this.runtime;
-    const bound = [...inputs, ...outputs];
     const used = bound.find((b) => b.freed);
     if (used) throw new DeviceError(`buffer ${used.id} is used after it was freed`);
     const scratch = this.arenaBytes > 0 ? arena.atLeast(this.arenaBytes) : undefined;
@@ -93,14 +119,17 @@ export class WebGpuExecutable implements Executable {
       () => `running a plan of ${this.calls.length} kernels`,
       () => {
         const encoder = device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
+        const pass = encoder.beginComputePass(descriptor);
         let last: GPUComputePipeline | undefined;
-        for (const call of this.calls) {
-          if (call.pipeline !== last) pass.setPipeline((last = call.pipeline));
-          pass.setBindGroup(0, this.bindGroup(call, bound, scratch));
-          pass.dispatchWorkgroups(...call.dispatch.groups);
+        for (let i = 0; i < repeats; i++) {
+          for (const call of this.calls) {
+            if (call.pipeline !== last) pass.setPipeline((last = call.pipeline));
+            pass.setBindGroup(0, this.bindGroup(call, bound, scratch));
+            pass.dispatchWorkgroups(...call.dispatch.groups);
+          }
         }
         pass.end();
+        finish(encoder);
         device.queue.submit([encoder.finish()]);
       },
     );

@@ -38,22 +38,10 @@ export class Transfer {
   upload(buffer: GpuBuffer, data: Uint8Array, offset: number): void {
     if (offset < 0 || offset + data.byteLength > buffer.bytes)
       throw new DeviceError(`upload of ${data.byteLength} bytes at ${offset} leaves a buffer of ${buffer.bytes} bytes`);
-    const end = offset + data.byteLength;
-    const first = words(offset);
-    // The last word of the buffer has no owner behind the end: it may be written whole.
-    const last = end === buffer.bytes ? end : Math.max(first, end - (end % 4));
-    if (first > offset) this.patchWord(buffer, first - 4, data, offset);
-    if (last > first) {
-      const part = data.subarray(first - offset, last - offset);
-      const whole = part.byteLength - (part.byteLength % 4);
-      if (whole > 0) this.device.queue.writeBuffer(buffer.gpu, first, plain(part.subarray(0, whole)));
-      if (whole < part.byteLength) {
-        const tail = new Uint8Array(4);
-        tail.set(part.subarray(whole));
-        this.device.queue.writeBuffer(buffer.gpu, first + whole, tail);
-      }
-    }
-    if (last < end && last >= first) this.patchWord(buffer, last, data, offset);
+    this.faults.guard(
+      () => `uploading ${data.byteLength} bytes`,
+      () => this.write(buffer, data, offset),
+    );
   }
 
   async download(buffer: GpuBuffer, offset: number, bytes: number): Promise<Uint8Array> {
@@ -63,9 +51,14 @@ export class Transfer {
     const length = words(offset + bytes) - start;
     if (bytes === 0) return new Uint8Array(0);
     const staging = this.takeStaging(length);
-    const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer.gpu, start, staging, 0, length);
-    this.device.queue.submit([encoder.finish()]);
+    this.faults.guard(
+      () => `reading ${bytes} bytes back`,
+      () => {
+        const encoder = this.device.createCommandEncoder();
+        encoder.copyBufferToBuffer(buffer.gpu, start, staging, 0, length);
+        this.device.queue.submit([encoder.finish()]);
+      },
+    );
     try {
       await staging.mapAsync(MAP_READ, 0, length);
     } catch (cause) {
@@ -98,6 +91,26 @@ export class Transfer {
       () => `allocating ${size} bytes to read back`,
       () => this.device.createBuffer({ size, usage: USAGE.mapRead | USAGE.copyTarget }),
     );
+  }
+
+  /** Whole words are written by the queue, parts of words by a kernel. */
+  private write(buffer: GpuBuffer, data: Uint8Array, offset: number): void {
+    const end = offset + data.byteLength;
+    const first = words(offset);
+    // The last word of the buffer has no owner behind the end: it may be written whole.
+    const last = end === buffer.bytes ? end : Math.max(first, end - (end % 4));
+    if (first > offset) this.patchWord(buffer, first - 4, data, offset);
+    if (last > first) {
+      const part = data.subarray(first - offset, last - offset);
+      const whole = part.byteLength - (part.byteLength % 4);
+      if (whole > 0) this.device.queue.writeBuffer(buffer.gpu, first, plain(part.subarray(0, whole)));
+      if (whole < part.byteLength) {
+        const tail = new Uint8Array(4);
+        tail.set(part.subarray(whole));
+        this.device.queue.writeBuffer(buffer.gpu, first + whole, tail);
+      }
+    }
+    if (last < end && last >= first) this.patchWord(buffer, last, data, offset);
   }
 
   /** Writes the bytes of `data` (which starts at `offset`) that lie in the word at byte `at`. */
