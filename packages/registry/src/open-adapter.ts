@@ -1,6 +1,12 @@
 import { ConfigError, WeftError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
+import { parseConfigJson } from "./config/json.js";
 import { type AdapterConfig, readAdapterConfig } from "./config/read-config.js";
+import type { Algorithm } from "./dialects/algorithms.js";
+import type { Detection } from "./dialects/detect-dialect.js";
+import type { Component, DialectName } from "./dialects/dialect.js";
+import { isMlxConfig, mlxScale } from "./dialects/mlx-config.js";
+import { openDialect } from "./dialects/open-dialect.js";
 import { checkRanks } from "./keys/ranks.js";
 import { parseKey } from "./keys/parse-key.js";
 import { type RegexEngine, safeRegex } from "./matching/regex-engine.js";
@@ -12,23 +18,41 @@ export interface AdapterTensor {
   /** Its name in the file; read it with `adapter.weights.read(name)`. */
   readonly name: string;
   readonly dtype: string;
+  /** After `rows` and `transposed`; the same elements as in the file, where the file has other axes ([out] for [out, 1]). */
   readonly shape: readonly number[];
+  /** The rows that are meant, where it is not all: parts of a fused projection. */
+  readonly rows?: readonly [start: number, stop: number];
+  /** The file holds the matrix [columns, rows]. */
+  readonly transposed?: boolean;
 }
 
 /** What an adapter holds for one module. */
 export interface AdapterModule {
-  /** Path in the base model. */
+  /** Path in the base model; with `flat` it has `_` where the model has dots. */
   readonly path: string;
   /** Wrappers between the module and these parameters: greater than 0 only for further `target_parameters` of the same module. */
   readonly depth: number;
   /** By the name behind the module that the method lists in `keys`: `lora_A.weight`. */
   readonly tensors: ReadonlyMap<string, AdapterTensor>;
+  /** The module's name in the file, where that is not its path. */
+  readonly name?: string;
+  /** The part of a pipeline that it belongs to; not set in PEFT's files, which are for one model. */
+  readonly component?: Component;
+  readonly flat?: boolean;
+  /** LyCORIS's name of what the tensors are; not set in PEFT's files. */
+  readonly algorithm?: Algorithm;
+  /** The module's own method, where the file does not have one for all. */
+  readonly method?: string;
+  /** Values of the config that hold for this module. */
+  readonly config?: { readonly [field: string]: unknown };
 }
 
 /** An opened adapter: config and where every tensor belongs; no weights have been read. */
 export interface OpenedAdapter {
-  readonly dialect: "peft";
-  /** `peft_type`. */
+  readonly dialect: DialectName;
+  /** How the dialect was found out; not set where it was known. */
+  readonly detection?: Detection;
+  /** `peft_type`; where modules have methods of their own, that of most. */
   readonly method: string;
   readonly config: AdapterConfig;
   readonly weights: WeightSource;
@@ -51,13 +75,15 @@ export interface OpenedAdapter {
 }
 
 export interface AdapterSource {
-  /** Bytes or text of `adapter_config.json`, or its fields as an object. */
-  readonly config: string | Uint8Array | { readonly [field: string]: unknown };
+  /** Bytes or text of `adapter_config.json`, or its fields as an object; not given for dialects whose files stand alone. */
+  readonly config?: string | Uint8Array | { readonly [field: string]: unknown };
   readonly weights: WeightSource;
 }
 
 export interface OpenAdapterOptions {
   readonly methods?: MethodTable;
+  /** The dialect of a file that stands alone; found out if not given. */
+  readonly dialect?: DialectName;
   /** The adapter's name, where a file still has it in its keys; `default` if not given. */
   readonly adapterName?: string;
   /** Name of the config file for messages. */
@@ -67,15 +93,29 @@ export interface OpenAdapterOptions {
 }
 
 /**
- * Opens a PEFT adapter: checks the config, sorts every tensor by module and parameter, and checks ranks against the tensors' shapes.
+ * Opens an adapter of any dialect; only headers and scalars are read. With PEFT's config: PEFT's. With mlx-lm's config: its. Without a config the
+ * keys decide: kohya, LyCORIS, diffusers, ComfyUI and so on.
+ *
+ * @throws ConfigError and FormatError of `openPeft` and `openDialect`
+ */
+export async function openAdapter(source: AdapterSource, options: OpenAdapterOptions = {}): Promise<OpenedAdapter> {
+  const { weights, config } = source;
+  if (config === undefined) return openDialect(weights, options);
+  const fields = typeof config === "string" || config instanceof Uint8Array ? parseConfigJson(config, options.file) : config;
+  if (isMlxConfig(fields)) return openDialect(weights, { ...options, dialect: "mlx", scale: mlxScale(fields, options.file) });
+  return openPeft({ config: fields, weights }, options);
+}
+
+/**
+ * A PEFT adapter: checks the config, sorts every tensor by module and parameter, and checks ranks against the tensors' shapes.
  * Which modules are adapted follows from the tensors, so a target pattern that cannot be run safely is a warning only.
  *
  * @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit`; `config-mismatch` if ranks differ from the tensors;
  *   `config-regex` for an invalid pattern, `unsafe-regex` for one in `rank_pattern` or `alpha_pattern` that cannot be run safely
  */
-export function openAdapter(source: AdapterSource, options: OpenAdapterOptions = {}): OpenedAdapter {
+function openPeft(source: { readonly config: object; readonly weights: WeightSource }, options: OpenAdapterOptions): OpenedAdapter {
   const { methods = PEFT_METHODS, adapterName } = options;
-  const config = readAdapterConfig(source.config, options);
+  const config = readAdapterConfig(source.config as { readonly [field: string]: unknown }, options);
   const method = methods.get(config.peftType)!;
   const { bias, modulesToSave: saved } = config.values as { bias?: string; modulesToSave?: readonly string[] | null };
   const context = {

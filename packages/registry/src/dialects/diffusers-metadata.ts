@@ -1,0 +1,55 @@
+import { ConfigError } from "@weft/tensor-core";
+import type { WeightSource } from "@weft/io-safetensors";
+import { parseConfigJson } from "../config/json.js";
+import { readAdapterConfig } from "../config/read-config.js";
+import { createModuleConfig } from "../matching/pattern-key.js";
+import { ADAPTER_METADATA } from "./diffusers.js";
+
+/** What a header says of one module. */
+export interface HeaderConfig {
+  readonly loraAlpha: number;
+}
+
+interface LoraValues {
+  readonly r: number;
+  readonly loraAlpha: number;
+  readonly useRslora: boolean;
+}
+
+/**
+ * The configs that diffusers keeps in a file's header: a JSON object of PEFT's fields with the component in front (`unet.lora_alpha`).
+ * @returns alpha by a module's name with its component; rsLoRA's √r is worked in. Undefined if the header has none
+ * @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit`
+ */
+export function headerConfigs(weights: WeightSource): ((module: string) => HeaderConfig | undefined) | undefined {
+  const text = weights.metadata.get(ADAPTER_METADATA);
+  if (text === undefined) return undefined;
+  const fields = new Map<string, Record<string, unknown>>();
+  for (const [key, value] of Object.entries(parseConfigJson(text, weights.location))) {
+    const dot = key.indexOf(".");
+    const component = dot < 0 ? "" : key.slice(0, dot);
+    const config = fields.get(component) ?? (Object.create(null) as Record<string, unknown>);
+    fields.set(component, config);
+    config[key.slice(dot + 1)] = value;
+  }
+  const configs = new Map(
+    [...fields].map(([component, config]) => {
+      if ((config.peft_type ?? "LORA") !== "LORA")
+        throw new ConfigError(`${weights.location}: ${ADAPTER_METADATA} is of ${String(config.peft_type)}, expected LORA`, {
+          kind: "config-schema",
+          file: weights.location,
+        });
+      const { values } = readAdapterConfig({ ...config, peft_type: "LORA" }, { file: weights.location });
+      return [component, createModuleConfig(values as unknown as LoraValues)] as const;
+    }),
+  );
+  return (module) => {
+    const dot = module.indexOf(".");
+    const [component, path] = [module.slice(0, dot), module.slice(dot + 1)];
+    const own = configs.get(component);
+    const values = own ? own(path) : configs.get("")?.(module);
+    if (!values) return undefined;
+    const { r, loraAlpha, useRslora } = values;
+    return { loraAlpha: useRslora ? loraAlpha * Math.sqrt(r) : loraAlpha };
+  };
+}

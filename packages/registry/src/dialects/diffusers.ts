@@ -1,0 +1,83 @@
+import type { Dialect } from "./dialect.js";
+import { dottedDialect } from "./dotted-dialect.js";
+import type { PrefixTable } from "./prefixes.js";
+import { PEFT_LORA_SUFFIXES, splitSuffix, type SuffixTable } from "./suffixes.js";
+
+/** Attributes of a diffusers pipeline. */
+export const DIFFUSERS_PREFIXES: PrefixTable = [
+  ["unet.", "denoiser"],
+  ["transformer.", "denoiser"],
+  ["text_encoder.", "te1"],
+  ["text_encoder.", "te"],
+  ["text_encoder_2.", "te2"],
+  ["text_encoder_3.", "te3"],
+  ["prior.", "prior"],
+];
+
+/** Where adapters without alpha keep PEFT's configs, one field per key: `unet.lora_alpha`. @see diffusers `loaders/lora_base.py` */
+export const ADAPTER_METADATA = "lora_adapter_metadata";
+
+/** diffusers since 0.22: PEFT's names under the pipeline's attributes; alpha is in the header, if anywhere. */
+const NEW: Dialect = dottedDialect("diffusers", DIFFUSERS_PREFIXES, PEFT_LORA_SUFFIXES, PEFT_LORA_SUFFIXES, {
+  example: "unet.down_blocks.0.attentions.0.proj_in.lora_A.weight",
+  includes: [],
+});
+
+/** Models whose root modules say that they are transformers, not UNets: `transformer.` stands in front of them. */
+const TRANSFORMER =
+  /^(transformer_blocks|single_transformer_blocks|x_embedder|context_embedder|time_text_embed|norm_out|proj_out|pos_embed)\b/;
+
+export const DIFFUSERS: Dialect = {
+  ...NEW,
+  writeKey(component, path, parameter) {
+    const key = NEW.writeKey!(component, path, parameter);
+    return component === "denoiser" && TRANSFORMER.test(path) ? key?.replace(/^unet\./, "transformer.") : key;
+  },
+};
+
+const MIDDLE_SUFFIXES: SuffixTable = new Map([
+  ...PEFT_LORA_SUFFIXES,
+  ["lora.down.weight", "lora_down.weight"],
+  ["lora.up.weight", "lora_up.weight"],
+  ["lora_linear_layer.down.weight", "lora_down.weight"],
+  ["lora_linear_layer.up.weight", "lora_up.weight"],
+  ["lora.alpha", "alpha"],
+  ["alpha", "alpha"],
+]);
+
+/** diffusers 0.18 to 0.21, and what its converters still give. */
+export const DIFFUSERS_MIDDLE: Dialect = dottedDialect("diffusers-middle", DIFFUSERS_PREFIXES, MIDDLE_SUFFIXES, undefined, {
+  example: "unet.down_blocks.0.attentions.0.proj_in.lora.down.weight",
+  includes: ["diffusers"],
+});
+
+/** `to_out_lora` belongs to the first module of `to_out`. */
+const PROCESSOR = /^(.*)\.processor\.(to_(?:q|k|v|out)|add_[qkv]_proj|to_add_out)_lora$/;
+const OLD_SUFFIXES: SuffixTable = new Map([
+  ["down.weight", "lora_down.weight"],
+  ["up.weight", "lora_up.weight"],
+  ["alpha", "alpha"],
+]);
+
+/** diffusers before 0.18: parameters of attention processors. Files of one UNet have no component in front. */
+export const DIFFUSERS_OLD: Dialect = {
+  name: "diffusers-old",
+  example: "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.down.weight",
+  includes: ["diffusers", "diffusers-middle"],
+  readKey(key) {
+    const suffix = splitSuffix(key, OLD_SUFFIXES);
+    const [, attention, projection] = (suffix && PROCESSOR.exec(suffix.module)) ?? [];
+    if (!suffix || attention === undefined) return DIFFUSERS_MIDDLE.readKey(key);
+    const module = `${attention}.${projection === "to_out" ? "to_out.0" : projection}`;
+    const [, prefix, component] = /^((?:unet|transformer|text_encoder(?:_[23])?)\.)?/.exec(module)![1]
+      ? [0, ...DIFFUSERS_PREFIXES.find(([p]) => module.startsWith(p))!]
+      : [0, "", "denoiser" as const];
+    return {
+      module,
+      component: component as "denoiser",
+      path: module.slice((prefix as string).length),
+      flat: false,
+      parameter: suffix.parameter,
+    };
+  },
+};

@@ -1,0 +1,114 @@
+import { MatchError } from "@weft/tensor-core";
+import type { Component } from "../dialect.js";
+import { flatten } from "../flat-dialect.js";
+import { NAME_MAPS } from "./families.js";
+import type { Part, Renamed } from "./name-map.js";
+
+/** A module of a base that a name of an adapter may mean. */
+export interface BaseTarget {
+  /** Its path in the base. */
+  readonly path: string;
+  /** The base keeps as a module of its own what is a part of the adapter's fused one. */
+  readonly part?: Part;
+  /** The adapter's module is a part of this fused one of the base. */
+  readonly within?: Part;
+  readonly swapped?: boolean;
+}
+
+/** Where a component's modules begin in checkpoints that hold several. */
+const ROOTS: readonly (readonly [prefix: string, component: Component])[] = [
+  ["model.diffusion_model.", "denoiser"],
+  ["diffusion_model.", "denoiser"],
+  ["unet.", "denoiser"],
+  ["transformer.", "denoiser"],
+  ["cond_stage_model.transformer.", "te1"],
+  ["conditioner.embedders.0.transformer.", "te1"],
+  ["text_encoders.clip_l.transformer.", "te1"],
+  ["text_encoders.clip_g.transformer.", "te2"],
+  ["text_encoders.t5xxl.transformer.", "te3"],
+  ["text_encoder.", "te1"],
+  ["text_encoder_2.", "te2"],
+  ["text_encoder_3.", "te3"],
+];
+
+interface Entry extends BaseTarget {
+  /** The component that the base's path says it belongs to. */
+  readonly component: Component | undefined;
+}
+
+/** Module paths of a base by every name that an adapter may have for them. */
+export class BaseNames {
+  private readonly byFlat = new Map<string, Entry[]>();
+  private readonly paths: ReadonlySet<string>;
+
+  constructor(paths: Iterable<string>) {
+    this.paths = new Set(paths);
+    for (const path of this.paths) this.addPath(path);
+  }
+
+  /**
+   * The modules that a name may mean: one, or the parts of a fused one together, per entry of the result.
+   * @param path dotted, or flat
+   */
+  lookUp(path: string, component: Component): readonly (readonly BaseTarget[])[] {
+    const entries = this.byFlat.get(flatten(path)) ?? [];
+    const fitting = entries.filter(
+      (entry) => entry.component === undefined || component === "model" || sameComponent(entry.component, component),
+    );
+    const exact = fitting.filter((entry) => entry.path === path && !entry.part && !entry.within);
+    if (exact.length > 0) return exact.map((entry) => [entry]);
+    const whole = fitting.filter(({ part }) => !part).map((entry) => [entry]);
+    const parts = fitting.filter(({ part }) => part);
+    return parts.length > 0 ? [...whole, parts.sort((a, b) => a.part!.index - b.part!.index)] : whole;
+  }
+
+  private addPath(path: string): void {
+    this.add(path, { path, component: undefined });
+    const root = ROOTS.find(([prefix]) => path.startsWith(prefix));
+    const inner = root ? path.slice(root[0].length) : path;
+    const component = root?.[1];
+    const views: (Renamed & { within?: Part })[] = [{ path: inner }];
+    for (const map of Object.values(NAME_MAPS)) {
+      // Under the original's name it may be one part of a fused module; under diffusers' it may hold several.
+      const original = map.toOriginal(inner);
+      if (original) views.push(original);
+      for (const { part, ...renamed } of map.toDiffusers(inner) ?? []) views.push({ ...renamed, ...(part && { within: part }) });
+    }
+    for (const view of views.slice()) for (const alias of aliases(view.path)) views.push({ ...view, path: alias });
+    for (const { path: name, part, within, swapped } of views)
+      this.add(name, { path, component, ...(part && { part }), ...(within && { within }), ...(swapped && { swapped }) });
+  }
+
+  private add(name: string, entry: Entry): void {
+    const key = flatten(name);
+    const list = this.byFlat.get(key) ?? [];
+    if (
+      !list.some(
+        (other) => other.path === entry.path && other.part?.index === entry.part?.index && other.within?.index === entry.within?.index,
+      )
+    )
+      list.push(entry);
+    this.byFlat.set(key, list);
+  }
+}
+
+const sameComponent = (a: Component, b: Component): boolean => a === b || (a === "te1" && b === "te") || (a === "te" && b === "te1");
+
+/** Names that differ between versions of one library: transformers 5.6 dropped `text_model`; `to_out` holds its projection at 0. */
+function aliases(path: string): string[] {
+  const names: string[] = [];
+  if (path.startsWith("text_model.")) names.push(path.slice("text_model.".length));
+  else if (path.startsWith("encoder.layers.")) names.push(`text_model.${path}`);
+  if (path.endsWith(".to_out.0")) names.push(path.slice(0, -2));
+  return names;
+}
+
+/** An error that lists what a name may mean. */
+export function ambiguousName(name: string, candidates: readonly (readonly BaseTarget[])[]): MatchError {
+  const listed = candidates.map((group) => group.map(({ path }) => path).join(" + "));
+  return new MatchError(`${name} may be ${listed.join(", or ")}`, {
+    kind: "ambiguous-name",
+    tensor: name,
+    hint: "the names differ only in dots and underscores, and the shapes fit all; convert the adapter to a dialect that keeps the dots",
+  });
+}

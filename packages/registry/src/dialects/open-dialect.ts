@@ -1,0 +1,192 @@
+import { ConfigError, FormatError } from "@weft/tensor-core";
+import type { WeightSource } from "@weft/io-safetensors";
+import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js";
+import { MAX_KEY_LENGTH } from "../keys/parse-key.js";
+import { type MethodTable, PEFT_METHODS } from "../methods.js";
+import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
+import { detectAlgorithm } from "./algorithms.js";
+import { CONTROL_LORA_MARK } from "./control-lora.js";
+import { type Detection, detectDialect } from "./detect-dialect.js";
+import type { DialectKey, DialectName } from "./dialect.js";
+import { DIALECTS } from "./dialects.js";
+import { headerConfigs } from "./diffusers-metadata.js";
+import { MLX_TRANSPOSED } from "./mlx.js";
+import { moduleOf, type RawModule } from "./module-of.js";
+import { readScalar } from "./read-scalar.js";
+
+export interface OpenDialectOptions {
+  /** The file's dialect, where it is known. */
+  readonly dialect?: DialectName;
+  readonly methods?: MethodTable;
+  /** A factor on B·A for all modules, in place of alpha: what mlx-lm's config has. */
+  readonly scale?: number;
+}
+
+/** Scalars that are read at a time. */
+const READS = 64;
+
+/**
+ * Opens an adapter of any dialect but PEFT's: sorts every key by module and parameter, tells each module's algorithm, and reads the alphas. What
+ * belongs to no module is in `unknown`.
+ * @throws FormatError kinds `unknown-dialect`, `ambiguous-dialect`, `missing-config`; ConfigError kinds `duplicate-key`, `config-schema`
+ */
+export async function openDialect(weights: WeightSource, options: OpenDialectOptions = {}): Promise<OpenedAdapter> {
+  const { methods = PEFT_METHODS } = options;
+  const detection = options.dialect ? undefined : detectDialect(weights);
+  const name = options.dialect ?? detection?.dialect;
+  if (name === undefined) throw unknownDialect(weights);
+  if (name === "peft")
+    throw new FormatError(
+      `${weights.location}: these are PEFT's keys, but the adapter_config.json that says rank and alpha is not beside it`,
+      {
+        kind: "missing-config",
+        file: weights.location,
+        hint: "put the adapter_config.json into the same folder",
+      },
+    );
+  const { raw, unknown, replaced } = groupKeys(weights, name);
+  const modules = await buildModules(weights, raw, unknown, options.scale);
+  applyHeader(weights, modules);
+  const warnings = [...weights.warnings, ...remarks([...modules.values()], unknown)];
+  return {
+    dialect: name,
+    ...(detection && { detection }),
+    method: commonest([...modules.values()].map(({ method }) => method!)) ?? "LORA",
+    config: configOf([...modules.values()], methods),
+    weights,
+    modules,
+    shared: new Map(),
+    modulesToSave: replaced,
+    biases: new Map(),
+    embeddings: new Map(),
+    trainableTokens: new Map(),
+    unknown,
+    warnings,
+  };
+}
+
+interface Groups {
+  readonly raw: ReadonlyMap<string, RawModule>;
+  readonly unknown: AdapterTensor[];
+  /** Tensors of a control-LoRA that stand for whole tensors of the base. */
+  readonly replaced: ReadonlyMap<string, AdapterTensor>;
+}
+
+function groupKeys(weights: WeightSource, name: DialectName): Groups {
+  const dialect = DIALECTS.get(name)!;
+  const raw = new Map<string, { key: DialectKey; parameters: Map<string, AdapterTensor> }>();
+  const unknown: AdapterTensor[] = [];
+  const replaced = new Map<string, AdapterTensor>();
+  for (const key of weights.names()) {
+    const { dtype, shape } = weights.info(key);
+    const read = key.length <= MAX_KEY_LENGTH ? dialect.readKey(key) : undefined;
+    if (!read) {
+      if (name === "control-lora" && /\.(weight|bias)$/.test(key)) replaced.set(key, { name: key, dtype, shape });
+      else if (name !== "control-lora" || key !== CONTROL_LORA_MARK) unknown.push({ name: key, dtype, shape });
+      continue;
+    }
+    const module = raw.get(read.module) ?? { key: read, parameters: new Map<string, AdapterTensor>() };
+    raw.set(read.module, module);
+    const before = module.parameters.get(read.parameter);
+    if (before)
+      throw new ConfigError(`${before.name} and ${key} are the same parameter`, {
+        kind: "duplicate-key",
+        tensor: key,
+        file: weights.location,
+        hint: "the file holds more than one adapter; keep one",
+      });
+    module.parameters.set(read.parameter, tensorOf(name, key, read.parameter, dtype, shape));
+  }
+  return { raw, unknown, replaced };
+}
+
+/** A tensor in LyCORIS's layout: mlx-lm's factors lie transposed, and magnitudes under other names are those of output rows. */
+function tensorOf(dialect: DialectName, name: string, parameter: string, dtype: string, shape: readonly number[]): AdapterTensor {
+  if (dialect === "mlx" && MLX_TRANSPOSED.has(parameter) && shape.length === 2)
+    return { name, dtype, shape: [...shape].reverse(), transposed: true };
+  if (parameter !== "dora_scale" || name.endsWith(".dora_scale")) return { name, dtype, shape };
+  return { name, dtype, shape: [shape.reduce((a, b) => a * b, 1), 1] };
+}
+
+async function buildModules(
+  weights: WeightSource,
+  raw: ReadonlyMap<string, RawModule>,
+  unknown: AdapterTensor[],
+  scale: number | undefined,
+): Promise<Map<string, AdapterModule>> {
+  const modules = new Map<string, AdapterModule>();
+  const entries = [...raw];
+  for (let at = 0; at < entries.length; at += READS) {
+    const part = entries.slice(at, at + READS);
+    const alphas = await Promise.all(
+      part.map(([, { parameters }]) => {
+        const alpha = parameters.get("alpha");
+        return alpha && readScalar(weights, alpha.name);
+      }),
+    );
+    part.forEach(([id, module], i) => {
+      const algorithm = detectAlgorithm(module.parameters);
+      if (!algorithm) return void unknown.push(...module.parameters.values());
+      const rank = module.parameters.get("lora_down.weight")?.shape[0];
+      const alpha = scale !== undefined && rank !== undefined ? scale * rank : alphas[i];
+      return void modules.set(id, moduleOf(module, algorithm, alpha));
+    });
+  }
+  return modules;
+}
+
+/** Alphas that diffusers keeps in the header. */
+function applyHeader(weights: WeightSource, modules: Map<string, AdapterModule>): void {
+  const configOf = headerConfigs(weights);
+  if (!configOf) return;
+  for (const [id, module] of modules) {
+    const found = module.method === "LORA" ? configOf(id) : undefined;
+    if (found) modules.set(id, { ...module, config: { ...module.config, ...found } });
+  }
+}
+
+/** The values that most modules have: what a summary shows. Each module has its own over them. */
+function configOf(modules: readonly AdapterModule[], methods: MethodTable): AdapterConfig {
+  const method = commonest(modules.map((module) => module.method!)) ?? "LORA";
+  const of = (field: string): unknown => {
+    const text = commonest(modules.flatMap(({ config }) => (config?.[field] === undefined ? [] : [JSON.stringify(config[field])])));
+    return text === undefined ? undefined : (JSON.parse(text) as unknown);
+  };
+  if (method === "LORA")
+    return readAdapterConfig(
+      { peft_type: method, r: of("r") || 8, lora_alpha: of("loraAlpha") ?? 8, use_dora: modules.some(({ config }) => config?.useDora) },
+      { methods },
+    );
+  return { peftType: method, values: { r: of("r"), alpha: of("alpha") }, unknown: new Map() };
+}
+
+function commonest(values: readonly string[]): string | undefined {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
+}
+
+function remarks(modules: readonly AdapterModule[], unknown: readonly AdapterTensor[]): string[] {
+  const silent = modules.filter(({ config }) => (config?.alpha ?? config?.loraAlpha) === 0 || config?.r === 0).map(({ name }) => name!);
+  return [
+    ...(silent.length > 0 ? [`${silent.length} modules have alpha or rank 0 and do nothing: ${list(silent)}`] : []),
+    ...(unknown.length > 0
+      ? [`${unknown.length} of the adapter's tensors belong to no module and are not used: ${list(unknown.map(({ name }) => name))}`]
+      : []),
+  ];
+}
+
+function unknownDialect(weights: WeightSource): FormatError {
+  const names = [...weights.names()];
+  return new FormatError(`${weights.location}: its keys are of no dialect that is known: ${list(names)}`, {
+    kind: "unknown-dialect",
+    file: weights.location,
+    hint: `known are ${[...DIALECTS.values()].map(({ name, example }) => `${name} (${example})`).join(", ")}`,
+  });
+}
+
+/** The first five, then a count; long names are cut. */
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 5).map((name) => (name.length > 120 ? `${name.slice(0, 119)}…` : name));
+  return shown.join(", ") + (names.length > 5 ? `, and ${names.length - 5} more` : "");
+}
