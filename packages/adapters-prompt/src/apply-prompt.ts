@@ -1,0 +1,77 @@
+import { add, cast, concat, full, ones, reshape, ShapeError, slice, type Params, type Tensor } from "@weft/tensor-core";
+import type { PromptConfigFields } from "./config.js";
+import { type KeyValues, keyValuesOf } from "./key-values.js";
+import { PROMPT, type PromptMethod, totalTokens } from "./prompt-method.js";
+
+/** What stands in front of a model's input: one of the two. */
+export interface Prompt {
+  /** How many positions. */
+  readonly count: number;
+  /** Embeddings in front of those of the tokens, [1 or batch, count, token dim]. */
+  readonly virtualTokens?: Tensor;
+  /** Keys and values in front, per layer. */
+  readonly pastKeyValues?: readonly KeyValues[];
+}
+
+export interface PromptOptions {
+  /** The task of each row, i32 [batch]; only multitask prompts take it, and they need it. */
+  readonly tasks?: Tensor;
+  /** Of an encoder-decoder's virtual tokens: those of the encoder (0, as if not given) or of the decoder (1). */
+  readonly submodule?: 0 | 1;
+}
+
+/**
+ * What an adapter's tensors put in front of the input.
+ * @param saved the tensors of the file, or what `method.encode` makes of parameters in training
+ * @throws ShapeError naming the tensor that is missing or does not have the shape that the config gives it
+ */
+export function promptOf<C extends PromptConfigFields>(
+  method: PromptMethod<C>,
+  config: C,
+  saved: Params,
+  { tasks, submodule = 0 }: PromptOptions = {},
+): Prompt {
+  for (const [name, shape] of Object.entries(method.saved(config))) {
+    const found = saved[name];
+    if (found?.shape.join() !== shape.join())
+      throw new ShapeError(`${method.name}: ${name} is ${found ? `[${found.shape}]` : "missing"}, expected [${shape}]`, { tensor: name });
+  }
+  const flat = method.prompt?.(saved, config, tasks) ?? saved[PROMPT]!;
+  const count = config.numVirtualTokens;
+  if (method.kind === "keyValues") return { count, pastKeyValues: keyValuesOf(flat, config) };
+  const rows = reshape(flat, [-1, totalTokens(config), config.tokenDim]);
+  return { count, virtualTokens: slice(rows, [undefined, [submodule * count, (submodule + 1) * count]]) };
+}
+
+/** Inputs of a model that a prompt changes. */
+export interface PromptInputs {
+  /** Token ids, i32 [batch, length]. */
+  readonly inputIds: Tensor;
+  /** 1 where a token counts, 0 where it is padding; [batch, length]. */
+  readonly attentionMask?: Tensor | undefined;
+  /** [batch or 1, length]. */
+  readonly positionIds?: Tensor | undefined;
+}
+
+/**
+ * A model's inputs with a prompt in front, by PEFT's rules: the attention mask gets ones in front (also before padding on the left);
+ * positions are shifted by keys and values in front, and dropped where virtual tokens are, so that the model numbers all from 0.
+ */
+export function withPrompt<I extends PromptInputs>(
+  { count, virtualTokens, pastKeyValues }: Prompt,
+  inputs: I,
+): Omit<I, keyof PromptInputs> & PromptInputs & Omit<Prompt, "count"> {
+  const { attentionMask: mask, positionIds: positions } = inputs;
+  return {
+    ...inputs,
+    attentionMask: mask && concat([ones([mask.shape[0]!, count], mask.dtype), mask], 1),
+    positionIds: pastKeyValues && positions && add(positions, count),
+    ...(virtualTokens && { virtualTokens }),
+    ...(pastKeyValues && { pastKeyValues }),
+  };
+}
+
+/** Labels [batch, length] as they belong to the logits: -100, which the loss leaves out, at virtual tokens. */
+export function promptLabels({ count, virtualTokens }: Prompt, labels: Tensor): Tensor {
+  return virtualTokens ? concat([full([labels.shape[0]!, count], -100, "i32"), cast(labels, "i32")], 1) : labels;
+}
