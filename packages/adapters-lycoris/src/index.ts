@@ -1,2 +1,16 @@
-// The package's public names.
-export {};
+export { LYCORIS_FIELDS, type LycorisConfig, lycorisConfig, PEFT_FIELDS, type RankConfig, rankScale } from "./config.js";
+export { detectLycoris, type DetectedLycoris } from "./detect.js";
+export { type LycorisMethod } from "./method.js";
+export { LYCORIS_BOFT, type LycorisBoftConfig } from "./methods/boft.js";
+export { DIAG_OFT, type DiagOftConfig } from "./methods/diag-oft.js";
+export { DYLORA, type DyloraConfig } from "./methods/dylora.js";
+export { FULL, type FullConfig } from "./methods/full.js";
+export { LYCORIS_GLORA } from "./methods/glora.js";
+export { LYCORIS_IA3, type LycorisIa3Config } from "./methods/ia3.js";
+export { LOCON, type LoconConfig } from "./methods/locon.js";
+export { LOHA, type LohaConfig } from "./methods/loha.js";
+export { LOKR, type LokrConfig, type LokrForm } from "./methods/lokr.js";
+export { NORM } from "./methods/norm.js";
+export { TLORA, type TloraConfig } from "./methods/tlora.js";
+export { factorize } from "./parts/factorize.js";
+export { tuckerRebuild } from "./parts/tucker.js";

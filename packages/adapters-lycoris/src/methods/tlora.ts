@@ -1,0 +1,59 @@
+import { CapabilityError, concat, ConfigError, mul, neg, type Params, reshape } from "@weft/tensor-core";
+import { LYCORIS_FIELDS, type RankConfig, rankScale } from "../config.js";
+import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
+import { type Factors, hasKernel, lowRankDelta, lowRankEffect, trained } from "../parts/low-rank.js";
+
+export interface TloraConfig extends RankConfig {
+  /** The factors that training began with are among the parameters. LyCORIS does not save them; see `initialFactors`. */
+  readonly hasInitial?: boolean;
+}
+
+/** [P·diag(λ), -P₀·diag(λ₀)] · [Q; Q₀], one product of rank 2r. */
+function factors({ q, p, lambda, p0, q0, lambda0 }: Params): Factors {
+  if (!p0 || !q0 || !lambda0)
+    throw new CapabilityError("TLORA: a file holds the factors after training alone, and the change is measured from those before it", {
+      hint: "add `await initialFactors(config, layer, weight)` with the original base weight to the parameters",
+    });
+  const rows = (t: typeof p): NonNullable<typeof p> => reshape(t!, [t!.shape[0]!, -1]);
+  return { up: concat([mul(rows(p), lambda!), neg(mul(rows(p0), lambda0))], 1), down: concat([rows(q), rows(q0)]) };
+}
+
+/**
+ * T-LoRA: ΔW = s·(P·diag(λ)·Q - P₀·diag(λ₀)·Q₀), with all ranks in use, as at inference; s = alpha / r. P₀, λ₀, Q₀ are what training began with: by default the singular
+ * vectors and values of W.
+ * @see Soboleva et al. 2025; lycoris `modules/tlora.py`
+ */
+export const TLORA: LycorisMethod<TloraConfig> = lycorisMethod<TloraConfig>({
+  name: "TLORA",
+  prefix: "",
+  fields: LYCORIS_FIELDS,
+  suffixes: {
+    q: "q_layer.weight",
+    p: "p_layer.weight",
+    lambda: "lambda_layer",
+    q0: "base_q",
+    p0: "base_p",
+    lambda0: "base_lambda",
+  },
+  scalars: ["alpha"],
+  parameters({ r, hasInitial }, layer) {
+    if (hasKernel(layer) || (layer.conv?.groups ?? 1) > 1)
+      throw new ConfigError("TLORA is defined for linear layers and convolutions with a kernel of 1 and no groups");
+    const [out, inputs, ...ones] = layer.shape as [number, number, ...number[]];
+    const start = (shape: readonly number[]) => ({ ...trained(shape, "zeros"), trainable: false });
+    const [q, p, lambda] = [
+      [r, inputs, ...ones],
+      [out, r, ...ones],
+      [1, r],
+    ];
+    return {
+      q: trained(q, "zeros"),
+      p: trained(p, "zeros"),
+      lambda: trained(lambda, "zeros"),
+      ...(hasInitial && { q0: start(q), p0: start(p), lambda0: start(lambda) }),
+    };
+  },
+  configFromShapes: (config, _, { q, p0 }) => withValues(config, { r: q?.[0] ?? config.r, hasInitial: p0 !== undefined }),
+  delta: (params, { layer, config }) => mul(lowRankDelta(factors(params), layer), rankScale(config)),
+  effect: (x, params, { layer, config }) => mul(lowRankEffect(x, factors(params), layer)!, rankScale(config)),
+});
