@@ -51,7 +51,7 @@ const SHARD = "model-00002-of-00003.safetensors";
 describe("weft merge fails in words, and cleanly", () => {
   it("on a shard that was cut", () => {
     const from = broken(base, (copy) => truncateSync(join(copy, SHARD), 40_000));
-    expectFailure(merge(from, lora), { code: 2, kind: "data-truncated", names: [SHARD, "cut"] });
+    expectFailure(merge(from, lora), { code: 2, kind: "data-truncated", names: [SHARD, "the file has"] });
   });
 
   it("on a shard that is not there", () => {

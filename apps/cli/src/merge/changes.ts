@@ -2,6 +2,7 @@ import { CapabilityError, ConfigError, type Rounding, ShapeError } from "@weft/t
 import type { WeightSource } from "@weft/io-safetensors";
 import { type AdapterTensor, assertMatch, matchAdapter, type MatchedModule, type MatchReport, type OpenedAdapter } from "@weft/registry";
 import type { RowPatch, Step, Stored } from "./item.js";
+import { probeStep } from "./tile-graph.js";
 
 /** What the adapters do to one tensor of the base. */
 export interface Change {
@@ -118,22 +119,21 @@ function addChanges(changes: Map<string, Change>, scaled: ScaledAdapter, report:
       patches: [],
     });
   for (const module of report.matched) {
-    const step = stepOf(scaled, module, options);
+    const tokens = replacedRows(scaled, module);
+    if (tokens && !options.unmerge) {
+      of(module.weight).patches.push(tokens);
+      continue;
+    }
+    const step = stepOf(scaled, module, report, options);
     of(module.weight).steps.push({ ...step, kind: options.unmerge ? "unmerge" : "weight" });
-    if (!("bias" in step.params)) continue;
+    if (!changesBias(scaled, module, step)) continue;
     if (options.unmerge)
-      throw new CapabilityError(`${module.path}: lora_bias is not taken out of a merged bias`, {
+      throw new CapabilityError(`${module.path}: what ${adapter.method} added to the bias is not taken out of it`, {
         kind: "not-unmergeable",
         tensor: module.path,
         hint: "keep the base checkpoint",
       });
-    if (module.bias === undefined)
-      throw new CapabilityError(`${module.path}: the adapter has a bias (lora_bias), but the base layer has none to merge it into`, {
-        kind: "no-bias",
-        tensor: module.path,
-        file: scaled.path,
-      });
-    of(module.bias).steps.push({ ...step, kind: "bias" });
+    of(module.bias!).steps.push({ ...step, kind: "bias" });
   }
   for (const { weight, tensor } of report.tokens)
     of(weight).patches.push({ indices: tokenIndices(adapter, weight, tensor), rows: stored(adapter, tensor) });
@@ -141,23 +141,61 @@ function addChanges(changes: Map<string, Change>, scaled: ScaledAdapter, report:
 
 const isSavedEmbedding = (adapter: OpenedAdapter, tensor: AdapterTensor): boolean => [...adapter.embeddings.values()].includes(tensor);
 
-function stepOf({ path, adapter, scale }: ScaledAdapter, module: MatchedModule, { rounding }: ChangeOptions): Omit<Step, "kind"> {
+/** Trained tokens as trained replace rows as they are, in tiles of any size; at another strength they are a step like any other. */
+function replacedRows({ adapter, scale }: ScaledAdapter, { config, tensors }: MatchedModule): RowPatch | undefined {
+  const rows = tensors.get("rows");
+  if (adapter.method !== "TRAINABLE_TOKENS" || scale !== 1 || !rows) return undefined;
+  return { indices: config.tokenIndices as readonly number[], rows: stored(adapter, rows) };
+}
+
+function stepOf(
+  { path, adapter, scale }: ScaledAdapter,
+  module: MatchedModule,
+  { shared }: MatchReport,
+  { rounding }: ChangeOptions,
+): Omit<Step, "kind"> {
   const { layer } = module;
   if (!layer)
     throw new CapabilityError(
       `${module.weight}: ${adapter.method} cannot be merged into this weight; the method is not supported, or the base is quantised`,
       { kind: "unsupported-method", tensor: module.weight, file: path },
     );
-  if (layer.conv && layer.conv.groups > 1)
-    throw new CapabilityError(`${module.weight}: LoRA on a grouped convolution has no ΔW`, {
-      kind: "not-mergeable",
+  const common = [...shared].map(([name, p]) => [name, "tensor" in p ? stored(adapter, p.tensor) : held(p)] as const);
+  const own = [...module.tensors].map(([name, tensor]) => [name, stored(adapter, tensor)] as const);
+  return {
+    method: adapter.method,
+    config: { ...module.config },
+    layer,
+    scale,
+    rounding,
+    params: Object.fromEntries([...common, ...own]),
+  };
+}
+
+/** Whether the step changes the module's bias as well; what cannot be merged at all is refused here, before anything is written. */
+function changesBias({ path }: ScaledAdapter, module: MatchedModule, step: Omit<Step, "kind">): boolean {
+  try {
+    return probeStep(step, module.bias !== undefined).changesBias;
+  } catch (error) {
+    if (!(error instanceof CapabilityError)) throw error;
+    throw new CapabilityError(`${module.weight}: ${error.message}`, {
+      kind: error.kind ?? "not-mergeable",
       tensor: module.weight,
       file: path,
-      hint: "keep the adapter unmerged",
+      hint: error.hint ?? "keep the adapter unmerged",
     });
-  const params = Object.fromEntries([...module.tensors].map(([name, tensor]) => [name, stored(adapter, tensor)]));
-  return { method: adapter.method, config: { ...module.config }, layer, scale, rounding, params };
+  }
 }
+
+/** Values that no file holds. */
+const held = ({ values, shape }: { readonly values: Float32Array; readonly shape: readonly number[] }): Stored => ({
+  values,
+  file: "",
+  offset: 0,
+  bytes: values.byteLength,
+  dtype: "F32",
+  shape,
+});
 
 function stored(adapter: OpenedAdapter, { name }: AdapterTensor): Stored {
   const { file, offset, bytes, dtype, shape } = adapter.weights.info(name);
@@ -166,7 +204,7 @@ function stored(adapter: OpenedAdapter, { name }: AdapterTensor): Stored {
 
 /** The rows that trained tokens replace, as the config lists them. */
 function tokenIndices(adapter: OpenedAdapter, weight: string, tensor: AdapterTensor): number[] {
-  const field = (adapter.config.values as Values).trainableTokenIndices ?? adapter.config.unknown.get("token_indices");
+  const field = (adapter.config.values as Values).trainableTokenIndices;
   const path = weight.replace(/\.weight$/, "");
   const listed = Array.isArray(field)
     ? (field as unknown[])

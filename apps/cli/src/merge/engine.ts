@@ -32,6 +32,8 @@ export interface TileRunner {
 
 interface Lowered extends TilePlan {
   readonly executable: Executable;
+  /** The plan's constants in memory. */
+  readonly held: readonly BackendBuffer[];
   readonly inPlace: boolean;
 }
 
@@ -55,6 +57,16 @@ function at(buffer: BackendBuffer, shift: number): BackendBuffer {
     : ({ bytes: buffer.bytes - shift, address: (buffer as BackendBuffer & { address: number }).address + shift } as BackendBuffer);
 }
 
+/**
+ * Rows of a tile near `aim`, so that no tile has a few rows unless the tensor has: products of up to 4 rows run on another kernel, whose sums
+ * round differently, and the result must not depend on the tiles.
+ */
+function tileRowsOf(total: number, aim: number): number {
+  for (let rows = Math.max(8, aim - (aim % 4)); rows >= 8 && rows < total; rows -= 4)
+    if (total % rows === 0 || total % rows > 4) return rows;
+  return total;
+}
+
 /** Plans and runs tiles of items on one backend. */
 export class TileEngine {
   private readonly plans = new Map<string, Lowered | undefined>();
@@ -75,7 +87,7 @@ export class TileEngine {
     const total = item.shape[0] ?? 1;
     const elements = item.source.shape.slice(1).reduce((a, b) => a * b, 1);
     const perRow = elements * Math.max(bytesPerElement(coreDType(item.source.dtype)), bytesPerElement(coreDType(item.dtype)));
-    let rows = Math.min(total, Math.max(1, Math.floor(tileBytes / perRow / 4) * 4));
+    let rows = tileRowsOf(total, Math.floor(tileBytes / perRow));
     let full = this.lowered(item, rows);
     if (!full && rows < total) full = this.lowered(item, (rows = total));
     if (!full) throw new CapabilityError(`${item.name}: this change has no plan`, { kind: "internal", tensor: item.name });
@@ -86,8 +98,9 @@ export class TileEngine {
       rows,
       inPlace,
       run: (start, count, from, to) => {
-        const { executable, shifts } = this.lowered(item, count)!;
-        const inputs = executable.plan.inputs.map((_, i) => (i === 0 || i > params.length ? from : at(params[i - 1]!, shifts[i]! * start)));
+        const { executable, shifts, held } = this.lowered(item, count)!;
+        const bindings = [from, ...params, ...(this.stats ? [from] : []), ...held];
+        const inputs = executable.plan.inputs.map((_, i) => (bindings[i] === from ? from : at(bindings[i]!, shifts[i]! * start)));
         const bound = [to, ...this.scalars];
         const outputs = outputBuffers(executable.plan).map((id) => bound[executable.plan.outputs.findIndex((o) => o.buffer === id)]!);
         this.backend.run(executable, inputs, outputs);
@@ -100,8 +113,16 @@ export class TileEngine {
   }
 
   private load(stored: Stored, files: FileSet): BackendBuffer {
+    const { values } = stored;
+    if (values) return this.hold(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     const buffer = this.backend.allocate(Math.max(1, stored.bytes));
     files.readInto(stored.file, this.backend.view(buffer).subarray(0, stored.bytes), stored.offset);
+    return buffer;
+  }
+
+  private hold(bytes: Uint8Array): BackendBuffer {
+    const buffer = this.backend.allocate(Math.max(1, bytes.byteLength));
+    this.backend.view(buffer).set(bytes);
     return buffer;
   }
 
@@ -112,10 +133,16 @@ export class TileEngine {
     const known = this.plans.delete(key);
     if (!known) {
       const tile = planTile(item, rows, this.stats, (call: CompositeCall) => this.backend.claims(call));
-      found = tile && { ...tile, executable: this.backend.lower(tile.plan), inPlace: worksInPlace(tile.plan, item) };
+      found = tile && {
+        ...tile,
+        executable: this.backend.lower(tile.plan),
+        held: tile.constants.map((bytes) => this.hold(bytes)),
+        inPlace: worksInPlace(tile.plan, item),
+      };
       if (this.plans.size >= MAX_PLANS) {
         const [oldest, value] = this.plans.entries().next().value!;
         value?.executable.dispose();
+        value?.held.forEach((b) => this.backend.free(b));
         this.plans.delete(oldest);
       }
     }

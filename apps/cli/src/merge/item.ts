@@ -3,6 +3,8 @@ import type { LayerSpec, Rounding } from "@weft/tensor-core";
 
 /** Data of a tensor in a file. */
 export interface Stored {
+  /** The data itself, where no file holds it (what follows from a seed). */
+  readonly values?: Float32Array;
   readonly file: string;
   /** From the beginning of the file. */
   readonly offset: number;

@@ -151,7 +151,7 @@ function patchedRow(item: Item, { rows }: RowPatch, i: number, files: FileSet): 
 }
 
 function nonFinite(item: Item, index: number): FormatError {
-  const file = item.steps.flatMap(({ params }) => Object.values(params).map((p) => p.file))[0] ?? item.source.file;
+  const file = item.steps.flatMap(({ params }) => Object.values(params).flatMap((p) => (p.values ? [] : [p.file])))[0] ?? item.source.file;
   return new FormatError(`${item.name}: the merged value at index ${index} is NaN or infinite`, {
     kind: "non-finite",
     tensor: item.name,

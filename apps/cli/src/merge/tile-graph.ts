@@ -5,6 +5,7 @@ import {
   cast,
   type CompositeCall,
   type DType,
+  featuresOf,
   max,
   mergeBias,
   mergeWeight,
@@ -55,9 +56,28 @@ function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unm
   return mergeWeight(method, weight, params, context, { rounding: step.rounding, dtype, unmerged });
 }
 
+/** What a step would do to a layer, found by building its graph over nothing: the bias changes too. @throws CapabilityError if it cannot be merged */
+export function probeStep(step: Omit<Step, "kind">, bias: boolean): { readonly changesBias: boolean } {
+  const method = PEFT_METHODS.get(step.method)?.method;
+  if (!method) throw new CapabilityError(`${step.method} adapters cannot be merged yet`, { kind: "unsupported-method" });
+  const context = { layer: step.layer, config: step.config, scale: step.scale } as unknown as AdapterContext<never>;
+  const params: Params = Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))]));
+  const weight = placeholder({ shape: step.layer.shape, dtype: step.layer.dtype });
+  mergeWeight(method, weight, params, context, { rounding: step.rounding });
+  const before = bias ? placeholder({ shape: [featuresOf(step.layer).out], dtype: step.layer.dtype }) : undefined;
+  return { changesBias: mergeBias(method, before, params, context) !== before };
+}
+
+/** A plan over rows, and the data of those of its inputs that are constants of the graph (positions that follow from a seed). */
+export interface RowPlan {
+  readonly plan: Plan;
+  /** Behind the inputs that are bound by the caller. */
+  readonly constants: readonly Uint8Array[];
+}
+
 /**
  * The plan that computes rows `start … stop-1` of an item. Inputs: those rows of the tensor, then the parameters of all steps in their full
- * shapes, then, with `stats`, the same rows once more. Outputs: the rows, then with `stats` max|Δ|, ΣΔ² and the largest rounding error.
+ * shapes, then, with `stats`, the same rows once more, then constants. Outputs: the rows, then with `stats` max|Δ|, ΣΔ² and the largest rounding error.
  * @returns undefined if these rows of the result need other rows of the tensor
  */
 export function planRows(
@@ -66,7 +86,7 @@ export function planRows(
   stop: number,
   stats: boolean,
   claims: (call: CompositeCall) => boolean,
-): Plan | undefined {
+): RowPlan | undefined {
   const params = item.steps.map((step): Params =>
     Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))])),
   );
@@ -80,7 +100,9 @@ export function planRows(
   const exact = stats ? tile("f32") : undefined;
   if (!result || (stats && !exact)) return undefined;
   const inputs = [result.input, ...params.flatMap((p) => Object.values(p)), ...(exact ? [exact.input] : [])];
-  return planGraph([result.output, ...(exact ? statistics(exact.input, result.output, exact.output) : [])], inputs, claims).plan;
+  const outputs = [result.output, ...(exact ? statistics(exact.input, result.output, exact.output) : [])];
+  const { plan, leaves } = planGraph(outputs, inputs, claims);
+  return { plan, constants: leaves.slice(inputs.length).map((leaf) => leaf.node.bytes!) };
 }
 
 function statistics(before: Tensor, stored: Tensor, exact: Tensor): Tensor[] {

@@ -1,10 +1,9 @@
 import { bytesPerElement, type CompositeCall, type Operand, type Plan, type Step } from "@weft/tensor-core";
 import type { Item } from "./item.js";
-import { planRows } from "./tile-graph.js";
+import { planRows, type RowPlan } from "./tile-graph.js";
 
 /** The plan of a tile of some number of rows, which serves wherever the tile begins. */
-export interface TilePlan {
-  readonly plan: Plan;
+export interface TilePlan extends RowPlan {
   /** Bytes to add to the address of each input per row that the tile begins at: the part of a parameter that the rows need moves with them. */
   readonly shifts: readonly number[];
 }
@@ -39,14 +38,17 @@ export function planTile(item: Item, rows: number, stats: boolean, claims: (call
   const total = item.shape[0] ?? 1;
   const first = planRows(item, 0, rows, stats, claims);
   if (!first) return undefined;
-  if (rows >= total) return { plan: first, shifts: first.inputs.map(() => 0) };
+  if (rows >= total) return { ...first, shifts: first.plan.inputs.map(() => 0) };
   const step = Math.min(rows, total - rows);
   const next = planRows(item, step, step + rows, stats, claims);
-  if (!next) return undefined;
-  const [low, moved] = [first, next].map((plan) => plan.inputs.map((buffer) => lowest(plan, buffer))) as [number[], number[]];
-  if (low.some((l) => l !== 0) || JSON.stringify(rebase(next, moved)) !== JSON.stringify(first)) return undefined;
-  return { plan: first, shifts: moved.map((l, i) => (l / step) * elementBytes(first, first.inputs[i]!)) };
+  if (!next || !sameBytes(first.constants, next.constants)) return undefined;
+  const [low, moved] = [first, next].map(({ plan }) => plan.inputs.map((buffer) => lowest(plan, buffer))) as [number[], number[]];
+  if (low.some((l) => l !== 0) || JSON.stringify(rebase(next.plan, moved)) !== JSON.stringify(first.plan)) return undefined;
+  return { ...first, shifts: moved.map((l, i) => (l / step) * elementBytes(first.plan, first.plan.inputs[i]!)) };
 }
+
+const sameBytes = (a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean =>
+  a.length === b.length && a.every((bytes, i) => Buffer.compare(bytes, b[i]!) === 0);
 
 function elementBytes(plan: Plan, buffer: number): number {
   const operand = operandsOf(plan).find((o) => o.buffer === buffer);

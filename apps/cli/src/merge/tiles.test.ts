@@ -1,0 +1,71 @@
+import { createWasmBackend, type WasmBackend } from "@weft/kernels-wasm";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FileSet } from "../files/file-set.js";
+import { temporaryFolder } from "../testing/cli.js";
+import { MERGED_CASES, mergedCase } from "../testing/peft-cases.js";
+import { TileEngine } from "./engine.js";
+import { isCopy, type Item } from "./item.js";
+import { prepareMerge } from "./prepare.js";
+import { processItem, TileMemory } from "./process-item.js";
+
+const folder = temporaryFolder();
+const files = new FileSet();
+let backend: WasmBackend;
+beforeAll(async () => {
+  backend = await createWasmBackend({ threads: 1 });
+});
+afterAll(() => files.close());
+
+/** The bytes of an item, computed in tiles of about a size. */
+async function compute(item: Item, tileBytes: number): Promise<{ bytes: Buffer; tiles: number }> {
+  const bytes = Buffer.alloc(item.bytes);
+  let tiles = 0;
+  const sink = {
+    async write(_: Item, memory: Uint8Array, start: number, length: number, at: number): Promise<void> {
+      tiles++;
+      bytes.set(memory.subarray(start, start + length), at);
+    },
+  };
+  const engine = new TileEngine(backend, true);
+  const job = { backend, engine, files, sink, tileBytes, allowNonFinite: false, stats: true, stopped: () => false, progress: () => {} };
+  await processItem(item, job, new TileMemory(backend));
+  return { bytes, tiles };
+}
+
+describe("a tensor comes out the same in any tiles", () => {
+  it.each(MERGED_CASES)("%s", async (name) => {
+    const { adapter, base } = await mergedCase(name, folder);
+    const settings = {
+      base,
+      adapters: [adapter],
+      dtype: undefined,
+      rounding: "once",
+      unmerge: false,
+      untie: true,
+      maxShardSize: undefined,
+    } as const;
+    const prepared = await prepareMerge(settings);
+    for (const item of prepared.plan.items.filter((i) => !isCopy(i))) {
+      const [whole, small] = [await compute(item, 1 << 20), await compute(item, 400)];
+      expect(whole.tiles).toBe(1);
+      expect(small.bytes.equals(whole.bytes), `${item.name} in ${small.tiles} tiles`).toBe(true);
+    }
+    await prepared.close();
+  });
+
+  it("rotations of the input are computed in many tiles, not whole", async () => {
+    const { adapter, base } = await mergedCase("oft_linear", temporaryFolder());
+    const prepared = await prepareMerge({
+      base,
+      adapters: [adapter],
+      dtype: undefined,
+      rounding: "once",
+      unmerge: false,
+      untie: true,
+      maxShardSize: undefined,
+    });
+    const [item] = prepared.plan.items.filter((i) => i.steps.length > 0);
+    expect((await compute(item!, 400)).tiles).toBeGreaterThan(3);
+    await prepared.close();
+  });
+});
