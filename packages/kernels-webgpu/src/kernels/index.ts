@@ -10,6 +10,7 @@ import { cumsum } from "./cumsum/cumsum.wgsl.js";
 import { weightNorm } from "./dora-norm/dora-norm.wgsl.js";
 import { lowerFused } from "./fused/fused.js";
 import { gather } from "./gather/gather.wgsl.js";
+import { globalNorm } from "./global-norm/global-norm.wgsl.js";
 import { loraFactorGradients, loraLinearBackward } from "./lora-backward/lora-backward.wgsl.js";
 import { loraLinear } from "./lora-linear/lora-linear.wgsl.js";
 import { matmul } from "./matmul/matmul.wgsl.js";
@@ -19,6 +20,7 @@ import { multiLora } from "./multi-lora/multi-lora.wgsl.js";
 import { pad } from "./pad/pad.wgsl.js";
 import { random } from "./random/random.wgsl.js";
 import { scatterAdd } from "./scatter-add/scatter-add.wgsl.js";
+import { topK } from "./top-k/top-k.wgsl.js";
 import { splitStep } from "./split.js";
 import type { CompositeKernel, Dispatch, Kernel, LowerContext } from "./kernel.js";
 
@@ -36,6 +38,7 @@ export const KERNELS: KernelTable = {
     attentionBackward,
     blockRotate,
     cayley,
+    globalNorm,
     inverse,
     loraFactorGradients,
     loraLinear,
@@ -43,6 +46,7 @@ export const KERNELS: KernelTable = {
     mergeLowRank,
     multiLora,
     normWeightGradient,
+    topK,
     weightNorm,
   },
 };

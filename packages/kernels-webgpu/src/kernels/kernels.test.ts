@@ -1,40 +1,42 @@
-import * as w from "@weft/tensor-core";
+import { Device, planGraph, referenceDevice, type Tensor } from "@weft/tensor-core";
+import { COMPOSITE_CASES, type ConformanceCase, firstDifference, valuesOf } from "@weft/tensor-core/testing";
 import { describe, expect, it } from "vitest";
-import { expectSame, kernelsOf, sample as x, useTestDevice } from "../testing/gpu.js";
+import { createWebGpuBackend } from "../backend.js";
+import { useTestDevice } from "../testing/gpu.js";
 import { KERNELS } from "./index.js";
 
-const without = useTestDevice({ kernels: { ...KERNELS, composites: {} } });
-const withKernels = useTestDevice();
+const gpu = useTestDevice();
 
-describe("the table of kernels", () => {
-  it("has only optimisations under composites: without its row each runs as its decomposition, with the same result", async () => {
-    const calls: Record<string, () => w.Tensor> = {
-      blockRotate: () => w.blockRotate(x([5, 6]), x([2, 3, 3])),
-      cayley: () => w.cayley(w.mul(w.sub(x([2, 5, 5]), w.swapLast(x([2, 5, 5]))), 0.3)),
-      inverse: () =>
-        w.inverse(
-          w.add(
-            w.mul(x([1, 3, 3]), 0.1),
-            w.tensor([
-              [1, 0, 0],
-              [0, 1, 0],
-              [0, 0, 1],
-            ]),
-          ),
-        ),
-      multiLora: () =>
-        w.multiLora(x([3, 8]), w.tensor(Int32Array.of(1, -1, 0)), w.loraBank([x([2, 8]), x([3, 8])], [x([6, 2]), x([6, 3])], [1, 2])),
-      weightNorm: () => w.weightNorm(x([5, 8]), x([2, 8]), x([5, 2]), 0.5),
-      attention: () => w.attention(x([1, 2, 5, 8]), x([1, 1, 7, 8]), x([1, 1, 7, 8])),
-      loraLinear: () => w.loraLinear(x([5, 8]), x([6, 8]), x([2, 8]), x([6, 2]), 0.5),
-      mergeLowRank: () => w.mergeLowRank(x([6, 8]), x([2, 8]), x([6, 2]), { scale: 0.5 }),
-    };
-    expect(Object.keys(calls).sort()).toEqual(Object.keys(KERNELS.composites).sort());
-    for (const [name, call] of Object.entries(calls)) {
-      expect((await kernelsOf(withKernels, call())).some((k) => k.startsWith(name))).toBe(true);
-      expect((await kernelsOf(without, call())).some((k) => k.startsWith(name))).toBe(false);
-      await expectSame(without.device, call, { relative: 1e-5, absolute: 1e-5 });
-      await expectSame(withKernels.device, call, { relative: 1e-5, absolute: 1e-5 });
+const outputsOf = (c: ConformanceCase, device: Device): readonly Tensor[] => [c.build(device)].flat() as Tensor[];
+
+/** The composites that a plan for `device` calls as kernels. */
+function kernelsIn(c: ConformanceCase, device: Device): string[] {
+  const { plan } = planGraph(outputsOf(c, device), [], (call) => device.backend.claims(call));
+  return plan.steps.flatMap((step) => (step.kind === "composite" ? [step.op] : []));
+}
+
+/** The table of kernels without one composite, on the GPU of this file. */
+async function deviceWithout(name: string): Promise<Device> {
+  const composites = Object.fromEntries(Object.entries(KERNELS.composites).filter(([other]) => other !== name));
+  return new Device(await createWebGpuBackend(gpu.backend.device, { kernels: { ...KERNELS, composites } }));
+}
+
+/** Cases per kernel; all of them run in the conformance test. */
+const CASES_EACH = 2;
+
+describe("a composite's row in the table of kernels is only an optimisation", () => {
+  it.each(Object.keys(KERNELS.composites))("%s: without it the decomposition runs, with the same result", async (name) => {
+    const cases = COMPOSITE_CASES.filter((c) => kernelsIn(c, gpu.device).includes(name)).slice(0, CASES_EACH);
+    expect(cases, "cases of the conformance table that call the kernel").not.toEqual([]);
+    const without = await deviceWithout(name);
+    for (const c of cases) {
+      expect(kernelsIn(c, without)).not.toContain(name);
+      const wanted = await valuesOf(referenceDevice(), outputsOf(c, referenceDevice()));
+      for (const device of [gpu.device, without]) {
+        const got = await valuesOf(device, outputsOf(c, device));
+        got.forEach((values, k) => expect(firstDifference(values, wanted[k]!, c.tolerance), `${c.name}, output ${k}`).toBeUndefined());
+      }
     }
+    without.dispose();
   });
 });

@@ -25,6 +25,13 @@ function dispatchesOf(t: w.Tensor): Dispatch[] {
 
 const BANK = w.loraBank([x([3, 8]), x([6, 8])], [x([10, 3]), x([10, 6])], [1, 2]);
 
+/** The gradient of f with respect to v, for some gradient of f(v). */
+function slopeOf(f: (v: w.Tensor) => w.Tensor, shape: number[]): w.Tensor {
+  const v = x(shape, "f32", 3);
+  const y = f(v);
+  return w.vjp([y], [x([...y.shape], "f32", 7)], [v])[0]!;
+}
+
 const VARIANTS: Record<string, () => w.Tensor> = {
   "elementwise-f32": () => w.add(w.exp(x([5, 7])), x([7])),
   "elementwise-bf16": () => w.mul(w.transpose(x([5, 7], "bf16"), [1, 0]), 2),
@@ -37,6 +44,14 @@ const VARIANTS: Record<string, () => w.Tensor> = {
   "lora-linear": () => w.loraLinear(x([9, 8]), x([10, 8]), x([5, 8]), x([10, 5]), 2),
   "merge-low-rank-bf16": () => w.mergeLowRank(x([16, 8], "bf16"), x([2, 8]), x([16, 2]), { scale: 2 }),
   "attention-causal": () => w.attention(x([1, 2, 4, 8]), x([1, 1, 4, 8]), x([1, 1, 4, 8]), { causal: true }),
+  "attention-backward-causal": () => slopeOf((v) => w.attention(x([1, 2, 4, 8]), x([1, 1, 4, 8]), v, { causal: true }), [1, 1, 4, 8]),
+  "lora-linear-backward": () => slopeOf((v) => w.loraLinear(v, x([10, 8]), x([5, 8]), x([10, 5]), 2), [9, 8]),
+  "norm-weight-gradient": () => slopeOf((weight) => w.layerNorm(x([9, 8]), weight, x([8]), 1e-5), [8]),
+  "cross-entropy-and-gradient": () =>
+    slopeOf((v) => w.softmaxCrossEntropy(v, w.tensor(Int32Array.from({ length: 9 }, (_, i) => i))), [9, 40]),
+  "rope-gradient": () => slopeOf((v) => w.rope(v, x([1, 5, 8]), x([1, 5, 8], "f32", 2)), [2, 3, 5, 8]),
+  "global-norm": () => w.globalNorm([x([5]), x([3, 4])]),
+  "top-k": () => w.topK(x([3, 40]), 5).values,
   "multi-lora": () => w.multiLora(x([5, 8]), w.tensor(Int32Array.of(1, -1, 0, 1, 1)), BANK),
   "block-rotation": () => w.blockRotate(x([40, 24]), x([3, 8, 8])),
   cayley: () => w.cayley(x([3, 20, 20])),
