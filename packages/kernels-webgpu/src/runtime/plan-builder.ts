@@ -29,21 +29,22 @@ export class PlanBuilder implements LowerContext {
   /** Buffers that the plan does not know; their ids go on behind its own. */
   private readonly more: Place[] = [];
   private top = 0;
+  /** Where the temporaries begin. */
+  private readonly behind: number;
 
   constructor(plan: Plan, limits: KernelLimits) {
     this.plan = plan;
     this.limits = limits;
     this.bound = [...plan.inputs, ...outputBuffers(plan)];
-    // A binding has 4 bytes or more, also that of an empty buffer at the arena's end.
-    this.arenaBytes = plan.buffers.reduce(
-      (end, b) => (b.role === "scratch" ? Math.max(end, b.offset + Math.max(4, words(b.bytes))) : end),
-      words(plan.scratchBytes),
-    );
+    const end = align(plan.scratchBytes, BINDING_ALIGNMENT);
+    const empties = plan.buffers.some((b) => b.role === "scratch" && b.bytes === 0);
+    this.behind = empties ? end + BINDING_ALIGNMENT : end;
+    this.arenaBytes = empties ? this.behind : words(plan.scratchBytes);
   }
 
   /** Writes one step; its temporaries are free for the next. */
   step(write: () => Dispatch[]): Dispatch[] {
-    this.top = align(this.plan.scratchBytes, BINDING_ALIGNMENT);
+    this.top = this.behind;
     return write();
   }
 
@@ -95,6 +96,8 @@ export class PlanBuilder implements LowerContext {
     const spec = this.plan.buffers[buffer];
     if (!spec) return this.more[buffer - this.plan.buffers.length]!;
     const bytes = Math.max(4, words(spec.bytes));
+    // A binding has 4 bytes or more. Empty buffers share some of their own: where the plan puts them another buffer begins.
+    if (spec.role === "scratch" && spec.bytes === 0) return { offset: this.behind - BINDING_ALIGNMENT, bytes };
     return spec.role === "scratch" ? { offset: spec.offset, bytes } : { bound: this.bound.indexOf(buffer), begin: 0, bytes };
   }
 }
