@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { LoraConfig } from "../lora/config.js";
 import { LORA } from "../lora/lora.js";
 import { initLora } from "./init.js";
-import { columns, jacobiSvd, matrix, type Matrix, product, qr, transposed, truncatedSvd } from "./linalg.js";
+import { columns, jacobiSvd, matrix, type Matrix, product, qr, transposed, truncatedSvd } from "@weft/tensor-core/linalg";
 
 interface Fixture {
   seed: number;

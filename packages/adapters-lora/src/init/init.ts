@@ -21,7 +21,7 @@ import {
 import { type LoraConfigFields, loraScaling } from "../lora/config.js";
 import { magnitudeOf } from "../lora/dora.js";
 import { loraDelta, loraParameters } from "../lora/factors.js";
-import { columns, matrix, type Matrix, product, qr, transposed, truncatedSvd } from "./linalg.js";
+import { columns, matrix, type Matrix, product, qr, transposed, truncatedSvd } from "@weft/tensor-core/linalg";
 
 const toTensor = (m: Matrix): Tensor => tensor(Float32Array.from(m.data), { shape: [m.rows, m.cols] });
 

@@ -1,3 +1,4 @@
+// Dense linear algebra on the host, in f64: for what happens once per layer, not in a graph.
 /** Dense row-major matrix in f64. */
 export interface Matrix {
   readonly rows: number;
