@@ -1,4 +1,4 @@
-import { CancelledError, FormatError, IoError } from "@weft/tensor-core";
+import { CancelledError, IoError } from "@weft/tensor-core";
 import type { ByteSource } from "./weight-source.js";
 
 export interface HttpOptions {
@@ -18,14 +18,14 @@ const PAUSE_MS = 250;
 
 /**
  * A file behind a URL, read by range requests: only what is asked for is transferred. A read whose connection breaks goes on where it broke.
- * @throws IoError kind `http` if it cannot be reached, has no ranges, or answers with other bytes than asked for; CancelledError
+ * @throws IoError kind `not-found`; kind `http` if it cannot be reached, has no ranges, or answers with other bytes than asked for; CancelledError
  */
 export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): Promise<ByteSource> {
   const location = String(url);
   const { signal, headers = {}, attempts = 3 } = options;
   const get = options.fetch ?? fetch;
-  const fail = (message: string, cause?: unknown): IoError =>
-    new IoError(`${location}: ${message}`, { kind: "http", file: location, cause });
+  const fail = (message: string, kind = "http", cause?: unknown): IoError =>
+    new IoError(`${location}: ${message}`, { kind, file: location, cause });
   let size: number | undefined;
   let etag: string | null | undefined;
 
@@ -35,8 +35,7 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
     if (total === undefined) throw fail("the answer has no usable Content-Range");
     if (begin !== from || end !== Math.min(to, total - 1)) throw fail(`asked for bytes ${from}–${to}, got ${begin}–${end}`);
     const tag = response.headers.get("etag");
-    if ((size ?? total) !== total || (etag !== undefined && etag !== tag))
-      throw new FormatError(`${location}: the file changed while it was read`, { kind: "http", file: location });
+    if ((size ?? total) !== total || (etag !== undefined && etag !== tag)) throw fail("the file changed while it was read");
     etag = tag;
     return total;
   };
@@ -69,13 +68,17 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
         } else {
           await response.body?.cancel();
           if (response.status === 416 && size === undefined) return (size = 0);
-          failure = fail(response.status === 200 ? "the server ignores ranges" : `the server answered ${response.status}`);
-          if (!TRANSIENT.has(response.status)) attempt = attempts;
+          const { status } = response;
+          failure = fail(
+            status === 200 ? "the server ignores ranges" : `the server answered ${status}`,
+            status === 404 ? "not-found" : "http",
+          );
+          if (!TRANSIENT.has(status)) attempt = attempts;
         }
       } catch (error) {
         if (signal?.aborted) throw new CancelledError();
-        if (error instanceof IoError || error instanceof FormatError) throw error;
-        failure = fail("no connection", error);
+        if (error instanceof IoError) throw error;
+        failure = fail("no connection", "http", error);
       }
       if (attempt >= attempts) throw failure;
       await pause(PAUSE_MS * 2 ** attempt, signal);
@@ -88,7 +91,7 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
     location,
     size: size!,
     async read(offset, length) {
-      if (offset + length <= head.byteLength) return head.slice(offset, offset + length);
+      if (length === 0 || offset + length <= head.byteLength) return head.slice(offset, offset + length);
       const bytes = new Uint8Array(length);
       if ((await fill(bytes, offset)) !== length) throw fail("the file is shorter");
       return bytes;

@@ -4,8 +4,11 @@ import { JsonScanner } from "./json-scanner.js";
 
 /** Longest header that the reference reads. */
 export const MAX_HEADER_BYTES = 100_000_000;
-/** Most tensors in one file, and most entries of its metadata: the largest header holds about 1.4 million of the shortest; real files hold a few thousand. */
-export const MAX_TENSORS = 1_000_000;
+/**
+ * Most tensors in one file, and most entries of its metadata: real files hold a few thousand, the largest index known some 100,000. More would
+ * take longer than a second and more than 256 MiB to check.
+ */
+export const MAX_TENSORS = 250_000;
 
 /** A tensor of a file, nothing read yet. */
 export interface TensorInfo {
@@ -68,73 +71,71 @@ export function parseHeader(json: Uint8Array, fileSize: number, file: string): H
   return { tensors: checkLayout(entries, fileSize - dataStart, dataStart, file), metadata, dataStart };
 }
 
+/** Throws unless the next value is of a kind, named by its first character. If it is no JSON at all, that comes first. */
+type Demand = (kind: keyof typeof VALUES, what: string, tensor?: string) => void;
+const VALUES = { "{": "an object", "[": "an array", '"': "a string" } as const;
+
 function scanEntries(scanner: JsonScanner, file: string): { entries: Map<string, RawEntry>; metadata: Map<string, string> } {
-  const limit = (many: { readonly size: number }, what: string): void => {
-    if (many.size >= MAX_TENSORS) throw formatError("limit", file, `more than ${MAX_TENSORS} ${what}`);
+  const demand: Demand = (kind, what, tensor) => {
+    if (scanner.peek() === kind) return;
+    scanner.value(3, false);
+    throw formatError("header-schema", file, `${what} must be ${VALUES[kind]}`, tensor);
   };
-  if (scanner.peek() !== "{") {
-    scanner.value(1, false);
-    scanner.end();
-    throw formatError("header-schema", file, "the header must be a JSON object");
-  }
+  const limit = (many: { readonly size: number }): void => {
+    if (many.size >= MAX_TENSORS) throw formatError("limit", file, `more than ${MAX_TENSORS} entries`);
+  };
+  demand("{", "the header");
   const entries = new Map<string, RawEntry>();
-  const metadata = new Map<string, string>();
-  let hasMetadata = false;
+  let metadata: Map<string, string> | undefined;
   const scanMetadata = (): void => {
-    hasMetadata = true;
-    if (scanner.peek() !== "{") throw formatError("header-schema", file, "__metadata__ must be an object of strings");
+    const map = (metadata = new Map<string, string>());
+    demand("{", "__metadata__");
     scanner.object(
       (key) => {
-        limit(metadata, "metadata entries");
-        if (scanner.peek() !== '"') throw formatError("header-schema", file, `__metadata__ ${show(key)} must be a string`);
-        metadata.set(key, scanner.string());
+        limit(map);
+        demand('"', `__metadata__ ${show(key)}`);
+        map.set(key, scanner.string());
       },
-      (key) => metadata.has(key),
+      (key) => map.has(key),
     );
   };
   scanner.object(
     (name) => {
       if (name === "__metadata__") return scanMetadata();
-      limit(entries, "tensors");
-      entries.set(name, scanEntry(scanner, name, file));
+      limit(entries);
+      entries.set(name, scanEntry(scanner, name, file, demand));
     },
-    (name) => (name === "__metadata__" ? hasMetadata : entries.has(name)),
+    (name) => (name === "__metadata__" ? metadata !== undefined : entries.has(name)),
   );
   scanner.end();
-  return { entries, metadata };
+  return { entries, metadata: metadata ?? new Map() };
 }
 
-function scanEntry(scanner: JsonScanner, name: string, file: string): RawEntry {
+function scanEntry(scanner: JsonScanner, name: string, file: string, demand: Demand): RawEntry {
   const schema = (message: string): Error => formatError("header-schema", file, message, name);
-  /** A value of the wrong kind; if it is no JSON at all, that comes first. */
-  const wrong = (message: string): Error => {
-    scanner.value(3, false);
-    return schema(message);
-  };
-  if (scanner.peek() !== "{") throw wrong("its entry must be an object");
+  demand("{", "its entry", name);
   const integers = (what: string): Exact[] => {
-    if (scanner.peek() !== "[") throw wrong(`${what} must be an array`);
+    demand("[", what, name);
     const list: Exact[] = [];
     scanner.array(() => {
-      const c = scanner.peek();
-      if (c !== "-" && (c < "0" || c > "9")) throw wrong(`${what} must hold integers`);
       const value = scanner.unsigned();
       if (value === undefined) throw schema(`${what} must hold integers from 0 to 2^64-1`);
       list.push(value);
     });
-    return list;
+    // No longer than needed: an array that grew holds room for 17.
+    return list.slice();
   };
   let dtype: SafetensorsDType | undefined;
   let shape: Exact[] | undefined;
   let offsets: Exact[] | undefined;
   scanner.object((field) => {
     if (field === "dtype") {
-      if (scanner.peek() !== '"') throw wrong("dtype must be a string");
+      demand('"', field, name);
       const text = scanner.string();
       dtype = parseDType(text);
       if (!dtype) throw schema(`dtype ${show(text)} is unknown`);
-    } else if (field === "shape") shape = integers("shape");
-    else if (field === "data_offsets") offsets = integers("data_offsets");
+    } else if (field === "shape") shape = integers(field);
+    else if (field === "data_offsets") offsets = integers(field);
     else scanner.value(3, false);
   });
   if (!dtype || !shape || !offsets) throw schema(`${!dtype ? "dtype" : !shape ? "shape" : "data_offsets"} is missing`);

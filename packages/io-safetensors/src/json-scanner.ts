@@ -21,148 +21,130 @@ export class JsonNumber {
   get value(): number {
     return Number(this.text);
   }
-
-  /** The exact value of plain digits without sign, point or exponent, below 2^64; else undefined. */
-  get unsigned(): number | bigint | undefined {
-    return parseUnsigned(this.text);
-  }
 }
 
 const U64_END = 2n ** 64n;
 
-/** Plain digits as an exact integer below 2^64: a number where it is safe, else a bigint. */
-function parseUnsigned(text: string): number | bigint | undefined {
-  // 2^64 has 20 digits; converting more takes time that grows with their square.
-  if (text.length > 20 || !/^\d+$/.test(text)) return undefined;
-  if (text.length < 16) return Number(text);
-  const big = BigInt(text);
-  if (big >= U64_END) return undefined;
-  return big <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(big) : big;
-}
-
 export type JsonValue = null | boolean | string | JsonNumber | JsonValue[] | Map<string, JsonValue>;
 
-const WORDS = { t: ["true", true], f: ["false", false], n: ["null", null] } as const;
+const WORDS: { readonly [first: string]: string } = { t: "true", f: "false", n: "null" };
 
-/** Tells the keys of one object apart: an array while there are few, as in the million entries of a large header. */
+/** Tells the keys of one object apart. */
 function seenKeys(): (key: string) => boolean {
-  const few: string[] = [];
-  let many: Set<string> | undefined;
-  return (key) => {
-    if (many ? many.has(key) : few.includes(key)) return true;
-    if (many) many.add(key);
-    else if (few.push(key) === 8) many = new Set(few);
-    return false;
-  };
+  const keys = new Set<string>();
+  return (key) => keys.size === keys.add(key).size;
 }
+
+/** Decodes what is valid, byte order marks included. */
+const utf8 = (): TextDecoder => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Bytes that are checked for UTF-8 at a time. */
+const PIECE = 1 << 16;
 
 /**
  * Strict JSON out of bytes: strict UTF-8, no byte order mark, no repeated keys, no lone surrogates, bounded depth.
  * Objects are Maps in the order of the file. `JSON.parse` merges repeated keys, rounds large integers,
- * takes lone surrogates and any depth, and loses a key `__proto__`.
+ * takes lone surrogates and any depth, and loses a key `__proto__`. Scans bytes, as the text of a header of 100 MB would take as much again.
  */
 export class JsonScanner {
-  private readonly text: string;
-  private at = 0;
-  private readonly file: string | undefined;
-  private readonly kinds: JsonKinds;
-  private readonly start: number;
+  readonly #bytes: Uint8Array;
+  readonly #kinds: JsonKinds;
+  readonly #file: string | undefined;
+  readonly #start: number;
+  readonly #decoder = utf8();
+  /** The last short strings, by their ends: the fields and dtypes that every entry repeats are decoded once. */
+  readonly #recent: (string | undefined)[] = new Array(64);
+  #at = 0;
 
   /** @param start position of `bytes` in the file, for messages */
   constructor(bytes: Uint8Array, kinds: JsonKinds, file?: string, start = 0) {
-    this.kinds = kinds;
-    this.file = file;
-    this.start = start;
-    this.text = "";
+    this.#bytes = bytes;
+    this.#kinds = kinds;
+    this.#file = file;
+    this.#start = start;
+    const check = utf8();
     try {
-      this.text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+      for (let at = 0; at < bytes.byteLength; at += PIECE) check.decode(bytes.subarray(at, at + PIECE), { stream: true });
+      check.decode();
     } catch (cause) {
       throw this.error("the text is not valid UTF-8", kinds.utf8, cause);
     }
   }
 
-  /** The next character that is not white space; empty at the end. */
+  /** The next byte that is not white space, as a character; empty at the end. */
   peek(): string {
-    this.skipSpace();
-    return this.text.charAt(this.at);
+    this.#skipSpace();
+    return this.#at < this.#bytes.byteLength ? String.fromCharCode(this.#bytes[this.#at]!) : "";
   }
 
   /** Nothing but white space may follow. */
   end(): void {
-    if (this.peek() !== "") throw this.unexpected("the end");
+    if (this.peek() !== "") throw this.#unexpected("the end");
   }
 
   /** Members of an object, whose brace is next; calls `member` at each value. @throws FormatError kind `duplicate-key` */
   object(member: (key: string) => void, seen: (key: string) => boolean = seenKeys()): void {
-    this.list("{", "}", () => {
-      if (this.peek() !== '"') throw this.unexpected("a key");
+    this.#list("{", "}", () => {
+      if (this.peek() !== '"') throw this.#unexpected("a key");
       const key = this.string();
       if (seen(key)) throw this.error(`key ${show(key)} occurs twice`, "duplicate-key");
-      this.expect(":");
+      this.#expect(":");
       member(key);
     });
   }
 
   /** Elements of an array, whose bracket is next; calls `element` at each. */
   array(element: () => void): void {
-    this.list("[", "]", element);
+    this.#list("[", "]", element);
   }
 
   string(): string {
-    this.expect('"');
-    const { text } = this;
-    const begin = this.at;
+    this.#expect('"');
+    const bytes = this.#bytes;
+    const begin = this.#at;
     let escaped = false;
-    for (let c = 0; (c = text.charCodeAt(this.at)) !== 34; this.at++) {
+    for (let c: number | undefined; (c = bytes[this.#at]) !== 34; this.#at++) {
       if (c === 92) {
         escaped = true;
-        this.at++;
-      } else if (!(c >= 32)) throw this.unexpected("the end of a string");
+        this.#at++;
+      } else if (!(c! >= 32)) throw this.#unexpected("the end of a string");
     }
-    const raw = text.slice(begin, this.at++);
+    const raw = this.#decode(begin, this.#at++);
     if (!escaped) return raw;
     let result: string;
     try {
       // Only the escapes are left to check, and those it reads by the letter.
       result = JSON.parse(`"${raw}"`) as string;
     } catch (cause) {
-      throw this.error(`string ${show(raw)} has an unknown escape`, this.kinds.json, cause);
+      throw this.error(`string ${show(raw)} has an unknown escape`, this.#kinds.json, cause);
     }
-    if (/\p{Surrogate}/u.test(result)) throw this.error("a surrogate stands alone", this.kinds.json);
+    if (/\p{Surrogate}/u.test(result)) throw this.error("a surrogate stands alone", this.#kinds.json);
     return result;
   }
 
-  number(): JsonNumber {
-    this.skipSpace();
-    const begin = this.at;
-    this.optional("-");
-    if (!this.optional("0")) this.digits();
-    if (this.optional(".")) this.digits();
-    if (this.optional("eE")) {
-      this.optional("+-");
-      this.digits();
-    }
-    return new JsonNumber(this.text.slice(begin, this.at));
-  }
-
-  /** A number, as `JsonNumber.unsigned` gives it; plain digits, which headers are full of, without making an object. */
+  /** Any value; the exact one of plain digits below 2^64, a number where that is safe, else a bigint; undefined of all others. */
   unsigned(): number | bigint | undefined {
-    this.skipSpace();
-    const { text } = this;
+    this.#skipSpace();
+    const bytes = this.#bytes;
     let value = 0;
-    let i = this.at;
-    for (let c = 0; (c = text.charCodeAt(i) - 48) >= 0 && c <= 9; i++) value = value * 10 + c;
-    const length = i - this.at;
-    const next = text.charAt(i);
-    if (length === 0 || length > 15 || (length > 1 && text.charAt(this.at) === "0") || (next !== "," && next !== "]"))
-      return this.number().unsigned;
-    this.at = i;
+    let i = this.#at;
+    for (let c = 0; (c = bytes[i]! - 48) >= 0 && c <= 9; i++) value = value * 10 + c;
+    const length = i - this.#at;
+    // 44 and 93 are the comma and the bracket that end it, 48 is a zero that leads.
+    if (length === 0 || length > 15 || (length > 1 && bytes[this.#at] === 48) || (bytes[i] !== 44 && bytes[i] !== 93)) {
+      const other = this.value(4, false);
+      const text = other instanceof JsonNumber ? other.text : "";
+      // 2^64 has 20 digits; converting more takes time that grows with their square.
+      const exact = /^\d{1,20}$/.test(text) ? BigInt(text) : U64_END;
+      if (exact >= U64_END) return undefined;
+      return exact <= Number.MAX_SAFE_INTEGER ? Number(exact) : exact;
+    }
+    this.#at = i;
     return value;
   }
 
   /** Any value. With `keep` false it is checked and forgotten, so that nothing large is built of what nobody reads. */
   value(depth = 1, keep = true): JsonValue {
-    if (depth > MAX_JSON_DEPTH) throw this.error(`values are nested more than ${MAX_JSON_DEPTH} deep`, this.kinds.json);
+    if (depth > MAX_JSON_DEPTH) throw this.error(`values are nested more than ${MAX_JSON_DEPTH} deep`, this.#kinds.json);
     const c = this.peek();
     if (c === "{") {
       const map = new Map<string, JsonValue>();
@@ -181,64 +163,76 @@ export class JsonScanner {
       return list;
     }
     if (c === '"') return this.string();
-    if (c === "t" || c === "f" || c === "n") {
-      const [word, value] = WORDS[c];
-      if (!this.text.startsWith(word, this.at)) throw this.unexpected("a value");
-      this.at += word.length;
-      return value;
-    }
-    return this.number();
+    const word = WORDS[c];
+    if (word === undefined) return this.#number();
+    if (this.#decode(this.#at, this.#at + word.length) !== word) throw this.#unexpected("a value");
+    this.#at += word.length;
+    return JSON.parse(word) as JsonValue;
   }
 
   error(message: string, kind: string, cause?: unknown): FormatError {
-    const byte = this.start + new TextEncoder().encode(this.text.slice(0, this.at)).byteLength;
-    return new FormatError(`${this.file ?? "JSON"}: ${message} (byte ${byte})`, {
+    const byte = this.#start + this.#at;
+    return new FormatError(`${this.#file ?? "JSON"}: ${message} (byte ${byte})`, {
       kind,
       byte,
       cause,
-      ...(this.file !== undefined && { file: this.file }),
+      ...(this.#file !== undefined && { file: this.#file }),
     });
   }
 
-  private list(open: string, close: string, item: () => void): void {
-    this.expect(open);
-    if (this.take(close)) return;
+  #list(open: string, close: string, item: () => void): void {
+    this.#expect(open);
+    if (this.#take(close)) return;
     do item();
-    while (this.take(","));
-    this.expect(close);
+    while (this.#take(","));
+    this.#expect(close);
   }
 
-  private take(c: string): boolean {
-    this.skipSpace();
-    if (this.text.charAt(this.at) !== c) return false;
-    this.at++;
+  #take(c: string): boolean {
+    this.#skipSpace();
+    if (this.#bytes[this.#at] !== c.charCodeAt(0)) return false;
+    this.#at++;
     return true;
   }
 
-  private expect(c: string): void {
-    if (!this.take(c)) throw this.unexpected(`"${c}"`);
+  #expect(c: string): void {
+    if (!this.#take(c)) throw this.#unexpected(`"${c}"`);
   }
 
-  private unexpected(expected: string): FormatError {
-    const got = this.text.charAt(this.at);
-    return this.error(`expected ${expected}, got ${got === "" ? "the end" : show(got)}`, this.kinds.json);
+  #unexpected(expected: string): FormatError {
+    // Up to four bytes are one character; what is cut off after it is of no interest.
+    const [got] = new TextDecoder().decode(this.#bytes.subarray(this.#at, this.#at + 4));
+    return this.error(`expected ${expected}, got ${got === undefined ? "the end" : show(got)}`, this.#kinds.json);
   }
 
-  private skipSpace(): void {
-    for (let c = 0; (c = this.text.charCodeAt(this.at)) === 32 || c === 10 || c === 13 || c === 9;) this.at++;
+  #decode(begin: number, end: number): string {
+    const bytes = this.#bytes;
+    const length = end - begin;
+    const slot = (length * 5 + bytes[begin]!) & 63;
+    const recent = this.#recent[slot];
+    if (recent?.length === length) {
+      let i = 0;
+      while (i < length && recent.charCodeAt(i) === bytes[begin + i]) i++;
+      if (i === length) return recent;
+    }
+    const text = this.#decoder.decode(bytes.subarray(begin, end));
+    // As many characters as bytes: plain ASCII, which alone compares as above.
+    if (length < 16 && text.length === length) this.#recent[slot] = text;
+    return text;
   }
 
-  /** Takes the next character if it is one of these. */
-  private optional(of: string): boolean {
-    const found = this.at < this.text.length && of.includes(this.text.charAt(this.at));
-    if (found) this.at++;
-    return found;
+  #skipSpace(): void {
+    for (let c: number | undefined; (c = this.#bytes[this.#at]) === 32 || c === 10 || c === 13 || c === 9;) this.#at++;
   }
 
-  private digits(): void {
-    const begin = this.at;
-    for (let c = 0; (c = this.text.charCodeAt(this.at)) >= 48 && c <= 57;) this.at++;
-    if (this.at === begin) throw this.unexpected("a digit");
+  #number(): JsonNumber {
+    let end = this.#at;
+    // Digits, signs, the point and the letter E.
+    for (let c = 0; (c = this.#bytes[end]!) > 42 && c < 58 ? c !== 44 && c !== 47 : (c | 32) === 101;) end++;
+    const text = this.#decode(this.#at, end);
+    if (!/^-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?$/i.test(text)) throw this.#unexpected("a value");
+    this.#at = end;
+    return new JsonNumber(text);
   }
 }
 

@@ -73,7 +73,7 @@ export function joinShards(index: ShardIndex, shards: ReadonlyMap<string, Weight
     names: () => index.weightMap.keys(),
     has: (name) => index.weightMap.has(name),
     info: (name): LocatedTensor => owner(name).info(name),
-    read: (name, rows) => owner(name).read(name, rows),
+    read: async (name, rows) => owner(name).read(name, rows),
     close: async () => void (await Promise.all([...shards.values()].map((s) => s.close()))),
   };
 }

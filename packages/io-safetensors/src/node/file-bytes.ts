@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { FormatError, IoError } from "@weft/tensor-core";
+import { CapabilityError, FormatError, IoError } from "@weft/tensor-core";
 import type { ByteSource } from "../weight-source.js";
 
 /** Bytes per system call: large enough to run at the speed of the page cache, far below the 2 GiB at which Node's reads fail. */
@@ -70,7 +70,7 @@ export function openFileBytes(path: string): FileBytes {
     size: stat.size,
     readInto,
     async read(offset, length) {
-      const bytes = new Uint8Array(length);
+      const bytes = allocate(length, path);
       readInto(bytes, offset);
       return bytes;
     },
@@ -79,4 +79,18 @@ export function openFileBytes(path: string): FileBytes {
       open = false;
     },
   };
+}
+
+/** Memory for a read. Node 20 makes arrays of 4 GiB at most. */
+function allocate(length: number, file: string): Uint8Array {
+  try {
+    return new Uint8Array(length);
+  } catch (cause) {
+    throw new CapabilityError(`${file}: ${length} bytes are more than can be read at once`, {
+      kind: "too-large",
+      file,
+      cause,
+      hint: "read the tensor by rows",
+    });
+  }
 }
