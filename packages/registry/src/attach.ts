@@ -1,8 +1,8 @@
 import { fromCoreDType } from "@weft/io-safetensors";
 import { type Attached, CapabilityError, ConfigError, type LayerSpec, type Params, tensor, type Tensor } from "@weft/tensor-core";
-import { type MethodTable, PEFT_METHODS } from "./methods.js";
+import { type MethodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";
 import type { OpenedAdapter } from "./open-adapter.js";
-import { readTensor } from "./read-tensor.js";
+import { readAdapterTensor, readTensor } from "./read-tensor.js";
 import { assertMatch } from "./report/describe-report.js";
 import { matchAdapter, type SharedParameter } from "./report/match-adapter.js";
 
@@ -33,9 +33,12 @@ export interface AttachedAdapter {
  */
 export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, options: AttachOptions = {}): Promise<AttachedAdapter> {
   const { methods = PEFT_METHODS, scale = 1 } = options;
-  const method = methods.get(adapter.method)?.method;
-  if (!method)
-    throw new CapabilityError(`${adapter.method} adapters are recognised, but not supported yet`, { kind: "unsupported-method" });
+  const methodOf = (name: string): NonNullable<MethodEntry["method"]> => {
+    const found = methods.get(name)?.method;
+    if (!found) throw new CapabilityError(`${name} adapters are recognised, but not supported yet`, { kind: "unsupported-method" });
+    return found;
+  };
+  methodOf(adapter.method);
   const info = (name: string): { dtype: string; shape: readonly number[] } => {
     const { shape, dtype } = host.tensor(name)!;
     return { shape, dtype: fromCoreDType(dtype) };
@@ -44,16 +47,16 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
   assertMatch(report, adapter);
   const shared = await readAll(adapter, report.shared);
   const layers = new Map<string, Attached>();
-  for (const { path, weight, layer, config, tensors } of report.matched) {
+  for (const { path, weight, layer, method, config, tensors } of report.matched) {
     if (!layer)
-      throw new CapabilityError(`${weight}: ${adapter.method} on a quantised weight is not supported yet`, {
+      throw new CapabilityError(`${weight}: ${method} on a quantised weight is not supported yet`, {
         kind: "unsupported-method",
         tensor: weight,
       });
     const own = await readAll(adapter, new Map([...tensors].map(([name, tensor]) => [name, { tensor }])));
     const params: Params = { ...shared, ...own };
     const context = { layer, config, scale };
-    layers.set(layer.kind === "parameter" ? weight : path, { method, params, context: context as never });
+    layers.set(layer.kind === "parameter" ? weight : path, { method: methodOf(method), params, context: context as never });
   }
   const replaced = new Map<string, Tensor>();
   for (const { name, tensor } of report.replaced) replaced.set(name, await readTensor(adapter.weights, tensor.name));
@@ -62,7 +65,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
 
 async function readAll({ weights }: OpenedAdapter, parameters: ReadonlyMap<string, SharedParameter>): Promise<Params> {
   const read = [...parameters].map(async ([name, p]) => {
-    return [name, "tensor" in p ? await readTensor(weights, p.tensor.name) : tensor(p.values, { shape: p.shape })] as const;
+    return [name, "tensor" in p ? await readAdapterTensor(weights, p.tensor) : tensor(p.values, { shape: p.shape })] as const;
   });
   return Object.fromEntries(await Promise.all(read));
 }

@@ -2,7 +2,6 @@ import { ConfigError, WeftError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { parseConfigJson } from "./config/json.js";
 import { type AdapterConfig, readAdapterConfig } from "./config/read-config.js";
-import type { Algorithm } from "./dialects/algorithms.js";
 import type { Detection } from "./dialects/detect-dialect.js";
 import type { Component, DialectName } from "./dialects/dialect.js";
 import { isMlxConfig, mlxScale } from "./dialects/mlx-config.js";
@@ -39,8 +38,6 @@ export interface AdapterModule {
   /** The part of a pipeline that it belongs to; not set in PEFT's files, which are for one model. */
   readonly component?: Component;
   readonly flat?: boolean;
-  /** LyCORIS's name of what the tensors are; not set in PEFT's files. */
-  readonly algorithm?: Algorithm;
   /** The module's own method, where the file does not have one for all. */
   readonly method?: string;
   /** Values of the config that hold for this module. */

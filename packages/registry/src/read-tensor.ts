@@ -1,5 +1,6 @@
-import { type Device, DTypeError, fromBytes, tensor, type Tensor } from "@weft/tensor-core";
+import { type Device, DTypeError, fromBytes, reshape, swapLast, tensor, type Tensor } from "@weft/tensor-core";
 import { type RowRange, toCoreDType, type WeightSource } from "@weft/io-safetensors";
+import type { AdapterTensor } from "./open-adapter.js";
 
 /**
  * A tensor of a file as a constant; 64-bit integers become i32.
@@ -24,4 +25,12 @@ export async function readTensor(
     return Number(x);
   });
   return tensor(values, { shape, ...(options.device ? { device: options.device } : {}) });
+}
+
+/** A tensor of an adapter as its method wants it: the rows that are meant, in the axes that it says, turned where the file has it the other way round. */
+export async function readAdapterTensor(weights: WeightSource, entry: AdapterTensor, device?: Device): Promise<Tensor> {
+  const { name, rows, transposed, shape } = entry;
+  const stored = await readTensor(weights, name, { ...(rows && { rows }), ...(device && { device }) });
+  if (transposed) return swapLast(stored);
+  return stored.shape.join() === shape.join() ? stored : reshape(stored, shape);
 }

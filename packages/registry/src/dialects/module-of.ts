@@ -1,6 +1,6 @@
+import { detectLycoris } from "@weft/adapters-lycoris";
 import { ConfigError, sizeOf } from "@weft/tensor-core";
 import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
-import { type Algorithm, rankOf } from "./algorithms.js";
 import type { DialectKey } from "./dialect.js";
 
 /** What a file holds for one module, before it is known what that means. */
@@ -11,67 +11,88 @@ export interface RawModule {
 }
 
 /** PEFT's names of a plain LoRA's parameters. */
-export const LORA_KEYS: ReadonlyMap<string, string> = new Map([
+const LORA_KEYS: ReadonlyMap<string, string> = new Map([
   ["lora_down.weight", "lora_A.weight"],
   ["lora_up.weight", "lora_B.weight"],
   ["lora_up.bias", "lora_B.bias"],
   ["dora_scale", "lora_magnitude_vector"],
 ]);
 
-/** The registry's methods of LyCORIS's algorithms. */
-export const METHOD_OF: { readonly [A in Algorithm]: string } = {
-  locon: "LOCON",
-  loha: "LOHA",
-  lokr: "LOKR",
-  ia3: "LYCORIS_IA3",
-  full: "FULL",
-  norm: "NORM",
-  "diag-oft": "DIAG_OFT",
-  boft: "LYCORIS_BOFT",
-  glora: "LYCORIS_GLORA",
-  tlora: "TLORA",
-};
+/** Names of the one-element tensors that belong to a module's config. */
+export const SCALARS: ReadonlySet<string> = new Set(["alpha", "on_input"]);
+
+/** A module, and those of its tensors that its method has no use for. */
+export interface BuiltModule {
+  readonly module: AdapterModule;
+  readonly unused: readonly AdapterTensor[];
+}
 
 /**
  * A module with the method that its parameters are for, and the numbers that hold for it alone. LoCon without a Tucker core, with magnitudes of
  * output rows if any, is PEFT's LoRA: its tensors get PEFT's names and shapes.
- * @param alpha as the file has it; undefined: the scale is 1
- * @throws ConfigError kind `config-schema` for an alpha that is no number
+ * @param scalars the values of `alpha` and `on_input`, where the file has them; without alpha the scale is 1
+ * @returns undefined if the parameters are of no method
+ * @throws ConfigError kind `config-schema` for a scalar out of range
  */
-export function moduleOf({ key, parameters }: RawModule, algorithm: Algorithm, alpha: number | undefined): AdapterModule {
-  if (alpha !== undefined && !Number.isFinite(alpha))
-    throw new ConfigError(`${key.module}: alpha is ${alpha}, expected a finite number`, {
-      kind: "config-schema",
-      tensor: `${key.module}.alpha`,
-    });
-  const { component, path, flat, module: name } = key;
-  const place = { path, depth: 0, component, flat, name, algorithm };
-  const tensors = new Map([...parameters].filter(([parameter]) => parameter !== "alpha"));
-  const rank = rankOf(algorithm, parameters);
-  if (algorithm !== "locon" || !isPlainLora(tensors))
-    return {
-      ...place,
-      method: METHOD_OF[algorithm],
-      config: { dialect: "lycoris", ...(rank !== undefined && { r: rank }), alpha: alpha ?? null },
-      tensors,
-    };
-  const r = rank!;
-  const useDora = tensors.has("dora_scale");
-  const named = new Map([...tensors].map(([parameter, tensor]) => [LORA_KEYS.get(parameter)!, loraTensor(parameter, tensor, tensors)]));
-  return { ...place, method: "LORA", config: { r, loraAlpha: alpha ?? r, useDora, loraBias: tensors.has("lora_up.bias") }, tensors: named };
+export function moduleOf({ key, parameters }: RawModule, scalars: { readonly [name: string]: number }): BuiltModule | undefined {
+  for (const [name, value] of Object.entries(scalars))
+    if (!Number.isFinite(value))
+      throw new ConfigError(`${key.module}: ${name} is ${value}, expected a finite number`, {
+        kind: "config-schema",
+        tensor: `${key.module}.${name}`,
+      });
+  const detected = detectLycoris(parameters);
+  const down = parameters.get("lora_down.weight");
+  if (!detected || (detected.method.name === "LOCON" && !down)) return undefined;
+  const place = { path: key.path, depth: 0, component: key.component, flat: key.flat, name: key.module };
+  if (isPlainLora(parameters)) {
+    const r = down!.shape[0]!;
+    const loraBias = parameters.has("lora_up.bias");
+    const config = { r, loraAlpha: r === 0 ? 0 : (scalars.alpha ?? r), useDora: parameters.has("dora_scale"), loraBias };
+    return { module: { ...place, method: "LORA", config, tensors: loraTensors(parameters) }, unused: [] };
+  }
+  const tensors = new Map([...parameters].filter(([name]) => Object.values(detected.params).includes(name)));
+  const used = new Map(Object.entries(scalars).filter(([name]) => detected.scalars.includes(name)));
+  const config = { ...(detected.config(Object.fromEntries(used)) as object), ...rankIn(tensors) };
+  return {
+    module: { ...place, method: detected.method.name, config, tensors },
+    unused: detected.unused.map((name) => parameters.get(name)!),
+  };
 }
 
-function isPlainLora(tensors: ReadonlyMap<string, AdapterTensor>): boolean {
-  const [up, magnitude] = [tensors.get("lora_up.weight")!, tensors.get("dora_scale")];
-  if (![...tensors.keys()].every((parameter) => LORA_KEYS.has(parameter))) return false;
+/** LoCon's parameters and no others, and magnitudes, if any, of output rows. */
+function isPlainLora(parameters: ReadonlyMap<string, AdapterTensor>): boolean {
+  const [up, magnitude] = [parameters.get("lora_up.weight"), parameters.get("dora_scale")];
+  if (!up || ![...parameters.keys()].every((name) => LORA_KEYS.has(name) || name === "alpha")) return false;
   return !magnitude || (magnitude.shape[0] === up.shape[0] && sizeOf(magnitude.shape) === up.shape[0]);
 }
 
-/** The same elements in PEFT's shape: an up factor [out, r] of a convolution is [out, r, 1, 1], a magnitude [out, 1] is [out]. */
-function loraTensor(parameter: string, tensor: AdapterTensor, tensors: ReadonlyMap<string, AdapterTensor>): AdapterTensor {
-  const kernel = tensors.get("lora_down.weight")!.shape.slice(2);
-  if (parameter === "lora_up.weight") return { ...tensor, shape: [...tensor.shape.slice(0, 2), ...kernel.map(() => 1)] };
-  if (parameter !== "dora_scale") return tensor;
-  const out = sizeOf(tensor.shape);
-  return { ...tensor, shape: kernel.length > 0 ? [1, out, ...kernel.map(() => 1)] : [out] };
+/** PEFT's names and shapes over the same elements: an up factor [out, r] of a convolution is [out, r, 1, 1], a magnitude [out, 1] is [out]. */
+function loraTensors(parameters: ReadonlyMap<string, AdapterTensor>): Map<string, AdapterTensor> {
+  const ones = parameters
+    .get("lora_down.weight")!
+    .shape.slice(2)
+    .map(() => 1);
+  const shaped = (name: string, tensor: AdapterTensor): AdapterTensor => {
+    if (name === "lora_up.weight") return { ...tensor, shape: [...tensor.shape.slice(0, 2), ...ones] };
+    if (name !== "dora_scale") return tensor;
+    return { ...tensor, shape: ones.length > 0 ? [1, sizeOf(tensor.shape), ...ones] : [sizeOf(tensor.shape)] };
+  };
+  return new Map([...parameters].flatMap(([name, tensor]) => (LORA_KEYS.has(name) ? [[LORA_KEYS.get(name)!, shaped(name, tensor)]] : [])));
+}
+
+/** The rank that alpha is divided by. */
+function rankIn(tensors: ReadonlyMap<string, AdapterTensor>): { readonly r?: number } {
+  const found = RANKS.find((name) => tensors.has(name));
+  return found === undefined ? {} : { r: tensors.get(found)!.shape[0]! };
+}
+
+/** Whose first axis is the rank. LoKr: the second half's, else the first's. */
+const RANKS = ["lora_down.weight", "hada_w1_b", "lokr_w2_b", "lokr_w1_b", "a2.weight", "q_layer.weight"];
+
+/** A module's tensors under LyCORIS's names, whatever its method calls them. */
+export function parametersOf({ tensors }: Pick<AdapterModule, "tensors">): Map<string, AdapterTensor> {
+  const names = new Map([...LORA_KEYS].map(([lycoris, peft]) => [peft, lycoris]));
+  names.set("lora_magnitude_vector.weight", "dora_scale");
+  return new Map([...tensors].map(([key, tensor]) => [names.get(key) ?? key, tensor]));
 }

@@ -4,14 +4,13 @@ import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js"
 import { MAX_KEY_LENGTH } from "../keys/parse-key.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
-import { detectAlgorithm } from "./algorithms.js";
 import { CONTROL_LORA_MARK } from "./control-lora.js";
 import { type Detection, detectDialect } from "./detect-dialect.js";
 import type { DialectKey, DialectName } from "./dialect.js";
 import { DIALECTS } from "./dialects.js";
 import { headerConfigs } from "./diffusers-metadata.js";
 import { MLX_TRANSPOSED } from "./mlx.js";
-import { moduleOf, type RawModule } from "./module-of.js";
+import { moduleOf, type RawModule, SCALARS } from "./module-of.js";
 import { readScalar } from "./read-scalar.js";
 
 export interface OpenDialectOptions {
@@ -118,21 +117,23 @@ async function buildModules(
   const entries = [...raw];
   for (let at = 0; at < entries.length; at += READS) {
     const part = entries.slice(at, at + READS);
-    const alphas = await Promise.all(
-      part.map(([, { parameters }]) => {
-        const alpha = parameters.get("alpha");
-        return alpha && readScalar(weights, alpha.name);
-      }),
-    );
+    const scalars = await Promise.all(part.map(([, { parameters }]) => readScalars(weights, parameters)));
     part.forEach(([id, module], i) => {
-      const algorithm = detectAlgorithm(module.parameters);
-      if (!algorithm) return void unknown.push(...module.parameters.values());
       const rank = module.parameters.get("lora_down.weight")?.shape[0];
-      const alpha = scale !== undefined && rank !== undefined ? scale * rank : alphas[i];
-      return void modules.set(id, moduleOf(module, algorithm, alpha));
+      const alpha = scale !== undefined && rank !== undefined ? { alpha: scale * rank } : {};
+      const built = moduleOf(module, { ...scalars[i], ...alpha });
+      if (built) modules.set(id, built.module);
+      unknown.push(...(built?.unused ?? module.parameters.values()));
     });
   }
   return modules;
+}
+
+async function readScalars(weights: WeightSource, parameters: RawModule["parameters"]): Promise<Record<string, number>> {
+  const found = [...parameters].filter(([name]) => SCALARS.has(name));
+  return Object.fromEntries(
+    await Promise.all(found.map(async ([name, tensor]) => [name, await readScalar(weights, tensor.name)] as const)),
+  );
 }
 
 /** Alphas that diffusers keeps in the header. */

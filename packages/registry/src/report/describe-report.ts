@@ -7,13 +7,15 @@ const SHOWN = 5;
 
 /** A report in lines for people: one summary, then what does not fit, then what is not used. */
 export function describeReport(report: MatchReport): string[] {
-  const { matched, replaced, tokens, missing, mismatched, unused, rule, ambiguous } = report;
+  const { matched, replaced, tokens, missing, mismatched, unused, elsewhere, rule, ambiguous } = report;
   const parts = [`${matched.length} ${plural(matched.length, "module")} matched`];
   for (const change of ["replaced", "resized", "added"] as const) {
     const count = replaced.filter((entry) => entry.change === change).length;
     if (count > 0) parts.push(`${count} ${plural(count, "tensor")} ${change}`);
   }
   if (tokens.length > 0) parts.push(`token rows of ${tokens.map(({ weight }) => weight).join(", ")} replaced`);
+  for (const [component, count] of elsewhere)
+    parts.push(`${count} ${plural(count, "module")} of ${component} left out: the base does not hold it`);
   if (rule.strip !== "" || rule.add !== "")
     parts.push(
       `paths: ${rule.strip === "" ? "" : `"${rule.strip}" removed`}${rule.strip && rule.add ? ", " : ""}${rule.add === "" ? "" : `"${rule.add}" added`}`,

@@ -4,12 +4,14 @@ import { createModuleConfig } from "../matching/pattern-key.js";
 import type { RegexEngine } from "../matching/regex-engine.js";
 import { selectParameters } from "../matching/target-parameters.js";
 import { type MethodEntry, type MethodTable, PEFT_METHODS } from "../methods.js";
+import type { Component } from "../dialects/dialect.js";
+import { hasForeignNames, resolveNames } from "../dialects/resolve-names.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { type BaseIndex, type BaseTensors, indexBase } from "./base-index.js";
 import { fitLayer } from "./layer-of.js";
 import { nearestNames } from "./nearest.js";
 import { assignParameters } from "./parameters.js";
-import { applyRule, findPathRule, type PathRule } from "./path-rule.js";
+import { applyRule, findPathRule, type PathRule, SAME_PATHS } from "./path-rule.js";
 
 /** A module of the base that the adapter changes. */
 export interface MatchedModule {
@@ -21,6 +23,8 @@ export interface MatchedModule {
   readonly weight: string;
   /** Name of the module's bias, if it has one. */
   readonly bias: string | undefined;
+  /** The method of its tensors: the adapter's, or the module's own. */
+  readonly method: string;
   /** The layer as the method sees it; undefined if the weight is quantised or the method has no definition here, so that nothing was checked. */
   readonly layer: LayerSpec | undefined;
   /** The config with the module's own rank and alpha. */
@@ -69,6 +73,8 @@ export interface MatchReport {
   readonly mismatched: readonly Mismatch[];
   /** Tensors of the adapter that nothing uses. */
   readonly unused: readonly AdapterTensor[];
+  /** Parts of a pipeline that the adapter has modules for and the base does not hold, with the number of modules. */
+  readonly elsewhere: ReadonlyMap<Component, number>;
   /** How the adapter's paths were turned into the base's. */
   readonly rule: PathRule;
   /** Rules that fit equally well, so that none was taken; give one in the options. */
@@ -94,6 +100,11 @@ const MAX_HINTS = 5;
  */
 export function matchAdapter(adapter: OpenedAdapter, base: BaseTensors, options: MatchOptions = {}): MatchReport {
   const index = indexBase(base.names());
+  if (hasForeignNames(adapter)) {
+    const { adapter: resolved, unplaced, elsewhere } = resolveNames(adapter, base);
+    const report = new Matcher(resolved, base, index, options.rule ?? SAME_PATHS, options).run([]);
+    return { ...report, mismatched: [...unplaced, ...report.mismatched], elsewhere };
+  }
   const found = options.rule ? { rule: options.rule, ambiguous: [] } : findPathRule(pathsOf(adapter), index);
   return new Matcher(adapter, base, index, found.rule, options).run(found.ambiguous);
 }
@@ -134,11 +145,15 @@ class Matcher {
     for (const [path, tensor] of adapter.trainableTokens) this.matchTokens(path, tensor);
     this.matchShared();
     const { matched, shared, replaced, tokens, missing, mismatched, unused } = this;
-    return { matched, shared, replaced, tokens, missing, mismatched, unused, rule: this.rule, ambiguous };
+    return { matched, shared, replaced, tokens, missing, mismatched, unused, elsewhere: new Map(), rule: this.rule, ambiguous };
   }
 
   private get method(): MethodEntry["method"] {
-    return (this.options.methods ?? PEFT_METHODS).get(this.adapter.method)?.method;
+    return this.methodNamed(this.adapter.method);
+  }
+
+  private methodNamed(name: string): MethodEntry["method"] {
+    return (this.options.methods ?? PEFT_METHODS).get(name)?.method;
   }
 
   private matchShared(): void {
@@ -226,17 +241,19 @@ class Matcher {
     parameter = false,
   ): void {
     const weight = `${path}.${part}`;
+    const name = module.method ?? this.adapter.method;
+    const method = this.methodNamed(name);
     const biasPart = part === "in_proj_weight" ? "in_proj_bias" : "bias";
     const bias = !parameter && this.has(path, biasPart) ? `${path}.${biasPart}` : undefined;
-    const entry = { id, path, weight, bias, config };
+    const own = { ...config, ...module.config };
+    const entry = { id, path, weight, bias, method: name, config: own };
     const { shape, dtype } = this.shapeOf(weight);
     const core = toCoreDType(parseDType(dtype) ?? "F64");
-    const { method } = this;
     if (!method || !core || !/^(f|bf)/.test(core) || part === "qweight") {
       this.matched.push({ ...entry, layer: undefined, tensors: module.tensors });
       return;
     }
-    const fitted = fitLayer(method, config, module, {
+    const fitted = fitLayer(method, own, module, {
       shape,
       dtype: core,
       bias: bias !== undefined,

@@ -6,7 +6,8 @@ export interface PathRule {
   readonly add: string;
 }
 
-const SAME_PATHS: PathRule = { strip: "", add: "" };
+/** Paths stay as they are. */
+export const SAME_PATHS: PathRule = { strip: "", add: "" };
 
 /** transformers 4.52 moved the parts of vision-language models; adapters and checkpoints exist in both orders. */
 const MOVED: readonly (readonly [string, string])[] = [

@@ -1,4 +1,3 @@
-import { MatchError } from "@weft/tensor-core";
 import type { Component } from "../dialect.js";
 import { flatten } from "../flat-dialect.js";
 import { NAME_MAPS } from "./families.js";
@@ -101,14 +100,4 @@ function aliases(path: string): string[] {
   else if (path.startsWith("encoder.layers.")) names.push(`text_model.${path}`);
   if (path.endsWith(".to_out.0")) names.push(path.slice(0, -2));
   return names;
-}
-
-/** An error that lists what a name may mean. */
-export function ambiguousName(name: string, candidates: readonly (readonly BaseTarget[])[]): MatchError {
-  const listed = candidates.map((group) => group.map(({ path }) => path).join(" + "));
-  return new MatchError(`${name} may be ${listed.join(", or ")}`, {
-    kind: "ambiguous-name",
-    tensor: name,
-    hint: "the names differ only in dots and underscores, and the shapes fit all; convert the adapter to a dialect that keeps the dots",
-  });
 }
