@@ -55,7 +55,7 @@ export async function createAdapter<C>(
   const shared = method.shared ? newShared(method.shared, config, layerSpecs, generator) : {};
   const adapted = new Map<string, AdaptedLayer<C>>();
   for (const { path, layer, base } of specs) {
-    const { params, weight } = await initLayer(method, config, layer, generator, base.weight);
+    const { params, weight } = await initLayer(method, config, layer, generator, base.weight, base.bias);
     adapted.set(path, new AdaptedLayer(method, config, layer, weight ? { ...base, weight } : base, params, shared));
   }
   return new AdapterGroup(adapted);

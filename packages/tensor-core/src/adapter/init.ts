@@ -1,6 +1,6 @@
 import type { Tensor } from "../graph.js";
 import { tensor } from "../ops/create.js";
-import { torchKaimingUniform, torchNormal, type TorchGenerator } from "../random/index.js";
+import { torchKaimingUniform, torchNormal, torchUniform, type TorchGenerator } from "../random/index.js";
 import { sizeOf } from "../shape.js";
 import type { LayerSpec } from "./layer.js";
 import type { AdapterMethod, Initialised, ParameterSpec, Params } from "./method.js";
@@ -11,6 +11,7 @@ export function initParameter({ shape, init }: ParameterSpec, generator: TorchGe
   const values = (): Float32Array => {
     if (init.kind === "kaimingUniform") return torchKaimingUniform(generator, shape);
     if (init.kind === "normal") return torchNormal(generator, sizeOf(shape), 0, init.std);
+    if (init.kind === "uniform") return torchUniform(generator, sizeOf(shape), -init.bound, init.bound);
     return constant(init.kind === "constant" ? init.value : init.kind === "ones" ? 1 : 0);
   };
   return tensor(values(), { shape });
@@ -28,6 +29,9 @@ export async function initLayer<C>(
   layer: LayerSpec,
   generator: TorchGenerator,
   weight?: Tensor,
+  bias?: Tensor,
 ): Promise<Initialised> {
-  return (await method.init?.(config, layer, generator, weight)) ?? { params: initParameters(method.parameters(config, layer), generator) };
+  return (
+    (await method.init?.(config, layer, generator, weight, bias)) ?? { params: initParameters(method.parameters(config, layer), generator) }
+  );
 }

@@ -5,10 +5,11 @@ import type { Shape } from "../shape.js";
 import type { FieldTable } from "./config.js";
 import type { BaseLayer, LayerSpec } from "./layer.js";
 
-/** How a new parameter is filled. `kaimingUniform`: U(±√6/√((1+5)·fanIn)) = U(±1/√fanIn) over the last axes, torch's default for Linear and Conv. */
+/** How a new parameter is filled. `kaimingUniform`: U(±√6/√((1+5)·fanIn)) = U(±1/√fanIn) over the last axes, torch's default for Linear and Conv; `uniform`: U(±bound). */
 export type Init =
   | { readonly kind: "zeros" | "ones" | "kaimingUniform" }
   | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "uniform"; readonly bound: number }
   | { readonly kind: "normal"; readonly std: number };
 
 export interface ParameterSpec {
@@ -80,9 +81,9 @@ export interface AdapterMethod<C> {
   readonly shared?: SharedParameters<C>;
   /**
    * The parameters of a new adapter, where they are more than each one's `init`; draws in PEFT's order.
-   * @param weight the base weight, for initialisations that look at it
+   * @param weight and `bias`: of the base, for initialisations that look at them
    */
-  init?(config: C, layer: LayerSpec, generator: TorchGenerator, weight: Tensor | undefined): Promise<Initialised>;
+  init?(config: C, layer: LayerSpec, generator: TorchGenerator, weight: Tensor | undefined, bias?: Tensor): Promise<Initialised>;
   /** The base weight that an adapter which is loaded expects, where its initialisation had changed it; the weight itself if nothing did. */
   expectedBase?(config: C, layer: LayerSpec, weight: Tensor): Promise<Tensor>;
   /** ΔW, in the shape of the stored weight and the dtype that PEFT gives it. */
