@@ -14,3 +14,4 @@ export { NORM } from "./methods/norm.js";
 export { TLORA, type TloraConfig } from "./methods/tlora.js";
 export { factorize } from "./parts/factorize.js";
 export { tuckerRebuild } from "./parts/tucker.js";
+export { initialFactors } from "./parts/initial-factors.js";

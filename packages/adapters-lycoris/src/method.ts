@@ -9,6 +9,7 @@ import {
   div,
   type FieldTable,
   forwardBase,
+  initParameters,
   isConv,
   type LayerSpec,
   maximum,
@@ -25,7 +26,7 @@ import {
   zeros,
 } from "@weft/tensor-core";
 import type { LycorisConfig, RankConfig } from "./config.js";
-import { doraShape, doraWeight, isOutputAxis } from "./parts/dora.js";
+import { doraNorm, doraShape, doraWeight, isOutputAxis } from "./parts/dora.js";
 
 export type Specs = { readonly [name: string]: ParameterSpec };
 export type Shapes = { readonly [name: string]: Shape };
@@ -53,6 +54,8 @@ export interface LycorisDefinition<C extends LycorisConfig> {
   parameters(config: C, layer: LayerSpec): Specs;
   /** What the shapes say where the config does not; `shapes` has at least one entry. */
   configFromShapes?(config: C, layer: LayerSpec, shapes: Shapes): C;
+  /** New parameters, where they follow from the weight. */
+  init?(config: C, layer: LayerSpec, weight: Tensor): Promise<Params>;
   delta?(params: Params, context: AdapterContext<C>): Tensor;
   biasDelta?(params: Params): Tensor | undefined;
   /** ΔW·x without ΔW; undefined where that is not cheaper or not possible. */
@@ -144,6 +147,14 @@ export function lycorisMethod<C extends LycorisConfig>(definition: LycorisDefini
         return given && given.join() !== shape.join() && isSameData(given, shape) ? [[key, given] as const] : [];
       });
       return stored.length > 0 ? withValues(fitted, { stored: Object.fromEntries(stored) }) : fitted;
+    },
+    async init(config, layer, generator, weight) {
+      const { doraScale, ...specs } = this.parameters(config, layer);
+      if ((doraScale || definition.init) && !weight) throw new ConfigError(`${name} starts from the base weight, but none was given`);
+      const params = await (definition.init?.(config, layer, weight!) ?? initParameters(specs, generator));
+      const all = doraScale ? { ...params, doraScale: doraNorm(cast(weight!, "f32"), doraScale.shape, layer) } : params;
+      const stored = Object.entries(all).map(([key, t]) => [key, config.storage ? cast(t, config.storage) : t] as const);
+      return { params: Object.fromEntries(stored) };
     },
     ...(definition.delta && {
       delta: (params: Params, context: Context) => mul(change(view(params, context), context), context.scale),

@@ -12,27 +12,35 @@ export interface GoldenCase {
   run(device: Device): Promise<Outcome>;
 }
 
+/** What a comparison allows: a share of max(1, largest expected element), or atol + rtol·|expected| for each element. */
+export type Tolerance = number | { readonly atol: number; readonly rtol: number };
+
 /** Collects comparisons of one case; the worst one is the result. */
 export class Comparison {
   private worst = 0;
   private where = "nothing compared";
   private readonly tolerance: number;
+  private readonly relative: number | undefined;
   private count = 0;
 
-  constructor(tolerance: number) {
-    this.tolerance = tolerance;
+  constructor(tolerance: Tolerance) {
+    this.tolerance = typeof tolerance === "number" ? tolerance : tolerance.atol;
+    this.relative = typeof tolerance === "number" ? undefined : tolerance.rtol / tolerance.atol;
   }
 
-  /** max |got - want| / max(1, max |want|): the measure that the generators' tolerances are stated in. */
+  /**
+   * max |got - want| / max(1, max |want|), the measure that make_peft.py states its tolerances in; for atol and rtol the largest
+   * |got - want| / (1 + rtol/atol·|want|), which is allowed to be atol.
+   */
   async tensors(what: string, got: Tensor, want: Tensor): Promise<void> {
     if (got.shape.join() !== want.shape.join()) return this.note(what, Infinity, `shape [${got.shape}], expected [${want.shape}]`);
     const [a, b] = [await got.data(), await want.data()];
     let gap = 0;
     let size = 1;
     for (let i = 0; i < b.length; i++) {
-      const d = Math.abs(a[i]! - b[i]!);
+      const d = Math.abs(a[i]! - b[i]!) / (this.relative === undefined ? 1 : 1 + this.relative * Math.abs(b[i]!));
       gap = d === d ? Math.max(gap, d) : Infinity;
-      size = Math.max(size, Math.abs(b[i]!));
+      if (this.relative === undefined) size = Math.max(size, Math.abs(b[i]!));
     }
     this.note(what, gap / size);
   }

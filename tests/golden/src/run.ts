@@ -3,15 +3,15 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { GoldenCase, Outcome } from "./case.js";
 import { goldenDevice } from "./device.js";
+import { lycorisCases } from "./lycoris/index.js";
 import { modelCases } from "./models/index.js";
 import { peftCases } from "./peft/index.js";
-import { unsupportedCases } from "./unsupported.js";
 
 /** Suites by the folder that holds their cases. */
 const SUITES: Readonly<Record<string, (root: string) => GoldenCase[]>> = {
   peft: peftCases,
   models: modelCases,
-  lycoris: (root) => unsupportedCases(root, "lycoris", "LyCORIS methods"),
+  lycoris: lycorisCases,
 };
 
 const args = process.argv.slice(2);

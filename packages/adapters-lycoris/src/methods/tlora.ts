@@ -1,10 +1,11 @@
 import { CapabilityError, concat, ConfigError, mul, neg, type Params, reshape } from "@weft/tensor-core";
 import { LYCORIS_FIELDS, type RankConfig, rankScale } from "../config.js";
 import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
+import { initialFactors } from "../parts/initial-factors.js";
 import { type Factors, hasKernel, lowRankDelta, lowRankEffect, trained } from "../parts/low-rank.js";
 
 export interface TloraConfig extends RankConfig {
-  /** The factors that training began with are among the parameters. LyCORIS does not save them; see `initialFactors`. */
+  /** The factors that training began with are among the parameters, unless false: LyCORIS does not save them; see `initialFactors`. */
   readonly hasInitial?: boolean;
 }
 
@@ -15,7 +16,7 @@ function factors({ q, p, lambda, p0, q0, lambda0 }: Params): Factors {
       hint: "add `await initialFactors(config, layer, weight)` with the original base weight to the parameters",
     });
   const rows = (t: typeof p): NonNullable<typeof p> => reshape(t!, [t!.shape[0]!, -1]);
-  return { up: concat([mul(rows(p), lambda!), neg(mul(rows(p0), lambda0))], 1), down: concat([rows(q), rows(q0)]) };
+  return { up: concat([mul(rows(p), lambda!), neg(mul(rows(p0), lambda0))], 1), down: concat([q!, q0]) };
 }
 
 /**
@@ -50,10 +51,14 @@ export const TLORA: LycorisMethod<TloraConfig> = lycorisMethod<TloraConfig>({
       q: trained(q, "zeros"),
       p: trained(p, "zeros"),
       lambda: trained(lambda, "zeros"),
-      ...(hasInitial && { q0: start(q), p0: start(p), lambda0: start(lambda) }),
+      ...(hasInitial !== false && { q0: start(q), p0: start(p), lambda0: start(lambda) }),
     };
   },
   configFromShapes: (config, _, { q, p0 }) => withValues(config, { r: q?.[0] ?? config.r, hasInitial: p0 !== undefined }),
+  async init(config, layer, weight) {
+    const { q0, p0, lambda0 } = await initialFactors(config, layer, weight);
+    return { q: q0!, p: p0!, lambda: lambda0!, q0: q0!, p0: p0!, lambda0: lambda0! };
+  },
   delta: (params, { layer, config }) => mul(lowRankDelta(factors(params), layer), rankScale(config)),
   effect: (x, params, { layer, config }) => mul(lowRankEffect(x, factors(params), layer)!, rankScale(config)),
 });

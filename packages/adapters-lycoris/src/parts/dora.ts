@@ -28,6 +28,15 @@ export function safeNorm(t: Tensor, axes?: readonly number[]): Tensor {
   return sqrt(add(sum(square(t), axes ? { axes, keepDims: true } : {}), 1e-30));
 }
 
+/** The norms of a weight in the shape of its `dora_scale`. */
+export function doraNorm(weight: Tensor, shape: Shape, layer: LayerSpec): Tensor {
+  const axis = isOutputAxis(layer, shape) ? 0 : 1;
+  return safeNorm(
+    weight,
+    layer.shape.map((_, i) => i).filter((i) => i !== axis),
+  );
+}
+
 /**
  * DoRA as LyCORIS has it: with V = W + ΔW and n its norms along the axis of m, W' = V ⊙ (c·(m/(n + ε) - 1) + 1). ΔW enters in full; the strength c
  * fades the rescaling alone. n is that of the weight before any adapter was merged; it is differentiated, unlike PEFT's.
@@ -41,8 +50,6 @@ export function doraWeight(
   { scale, layer }: Pick<AdapterContext<unknown>, "scale" | "layer">,
   unmerged: Tensor,
 ): Tensor {
-  const axis = isOutputAxis(layer, magnitude.shape) ? 0 : 1;
-  const axes = layer.shape.map((_, i) => i).filter((i) => i !== axis);
-  const norms = add(safeNorm(add(unmerged, delta), axes), 2 ** -23);
+  const norms = add(doraNorm(add(unmerged, delta), magnitude.shape, layer), 2 ** -23);
   return mul(add(weight, delta), add(mul(sub(div(magnitude, norms), 1), scale), 1));
 }

@@ -1,0 +1,28 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Device } from "@weft/tensor-core";
+import type { GoldenCase, Outcome } from "../case.js";
+import { unsupportedCases } from "../unsupported.js";
+import { runModuleCase } from "./modules.js";
+
+/** How the cases of a group are run, by the group's folder. */
+const GROUPS: Readonly<Record<string, (folder: string, device: Device) => Promise<Outcome>>> = {
+  modules: runModuleCase,
+};
+
+/** The cases of a folder that make_lycoris.py wrote. */
+export function lycorisCases(root: string): GoldenCase[] {
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort()
+    .flatMap((group) => {
+      const run = GROUPS[group];
+      const home = join(root, group);
+      if (!run) return unsupportedCases(home, `lycoris/${group}`, group);
+      return readdirSync(home)
+        .filter((name) => existsSync(join(home, name, "case.json")))
+        .sort()
+        .map((name) => ({ name: `lycoris/${group}/${name}`, run: (device: Device) => run(join(home, name), device) }));
+    });
+}
