@@ -1,4 +1,5 @@
 import { ADALORA, FOURIERFT, IA3, LORA, TRAINABLE_TOKENS, VERA } from "@weft/adapters-lora";
+import { LOHA, LOKR } from "@weft/adapters-lycoris";
 import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
 import type { AdapterMethod, FieldTable } from "@weft/tensor-core";
 
@@ -69,6 +70,8 @@ const DEFINED: readonly MethodEntry[] = [
   methodEntry(FOURIERFT),
   methodEntry(HRA),
   methodEntry(IA3),
+  methodEntry(LOHA),
+  methodEntry(LOKR),
   methodEntry(LORA),
   methodEntry(OFT),
   methodEntry(TRAINABLE_TOKENS),
