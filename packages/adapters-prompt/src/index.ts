@@ -8,5 +8,5 @@ export { type KeyValues, prefixFromKeyValues } from "./key-values.js";
 export { MULTITASK_PROMPT_TUNING, type MultitaskPromptTuningConfigFields } from "./multitask-prompt-tuning/multitask-prompt-tuning.js";
 export { P_TUNING, type PTuningConfigFields } from "./p-tuning/p-tuning.js";
 export { PREFIX_TUNING, type PrefixTuningConfigFields } from "./prefix-tuning/prefix-tuning.js";
-export type { PromptMethod, PromptParameter, PromptSource } from "./prompt-method.js";
+export type { PromptMethod, PromptSource } from "./prompt-method.js";
 export { PROMPT_TUNING, type PromptTuningConfigFields } from "./prompt-tuning/prompt-tuning.js";

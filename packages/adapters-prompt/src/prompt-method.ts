@@ -1,12 +1,5 @@
-import type { FieldTable, Init, Params, Shape, Tensor, TorchGenerator } from "@weft/tensor-core";
+import type { FieldTable, ParameterSpec, Params, Shape, Tensor, TorchGenerator } from "@weft/tensor-core";
 import type { PromptConfigFields } from "./config.js";
-
-/** A parameter of a prompt encoder. `uniform`: U(-bound, bound). */
-export interface PromptParameter {
-  readonly shape: Shape;
-  readonly init: Init | { readonly kind: "uniform"; readonly bound: number };
-  readonly trainable: boolean;
-}
 
 /** What a prompt may be started from besides random numbers. */
 export interface PromptSource {
@@ -35,7 +28,7 @@ export interface PromptMethod<C extends PromptConfigFields> {
   /** Values of the config that follow from others, and the checks that take more than one. @throws ConfigError */
   resolve?(values: { readonly [field: string]: unknown }): { readonly [field: string]: unknown };
   /** What is trained, under the names of PEFT's prompt encoder, in the order in which torch draws them. */
-  parameters(config: C): { readonly [name: string]: PromptParameter };
+  parameters(config: C): { readonly [name: string]: ParameterSpec };
   /** Starting values where random ones are not meant, after `drawn` were. @throws ConfigError if the source lacks something */
   start?(drawn: Params, config: C, generator: TorchGenerator, source: PromptSource): Promise<Params>;
   /** The tensors of the file; `dropout` is what an encoder applies to its hidden states in training. */

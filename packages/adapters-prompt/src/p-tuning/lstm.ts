@@ -1,5 +1,17 @@
-import { add, concat, linear, mul, type Params, rows, sigmoid, split, tanh, type Tensor, zeros } from "@weft/tensor-core";
-import type { PromptParameter } from "../prompt-method.js";
+import {
+  add,
+  concat,
+  linear,
+  mul,
+  type ParameterSpec,
+  type Params,
+  rows,
+  sigmoid,
+  split,
+  tanh,
+  type Tensor,
+  zeros,
+} from "@weft/tensor-core";
 
 export interface LstmShape {
   /** How its parameters' names begin, with a dot: `lstm_head.`. */
@@ -12,8 +24,8 @@ export interface LstmShape {
 const DIRECTIONS = ["", "_reverse"] as const;
 
 /** Parameters of a bidirectional `nn.LSTM` under torch's names and in its order; all U(±1/√hidden). */
-export function lstmParameters({ prefix, inputs, hidden, layers }: LstmShape): { readonly [name: string]: PromptParameter } {
-  const parameters: { [name: string]: PromptParameter } = {};
+export function lstmParameters({ prefix, inputs, hidden, layers }: LstmShape): { readonly [name: string]: ParameterSpec } {
+  const parameters: { [name: string]: ParameterSpec } = {};
   for (let layer = 0; layer < layers; layer++)
     for (const suffix of DIRECTIONS)
       for (const [name, shape] of [
