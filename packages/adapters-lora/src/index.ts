@@ -1,9 +1,11 @@
 export { ADALORA, AdaLoraConfig, type AdaLoraConfigFields } from "./adalora/adalora.js";
 export { type AdaLoraParams, orthogonalRegularizer, pruneTriplets, RankAllocator } from "./adalora/rank-allocator.js";
+export { invocationMask, invocationStart, invocationTokens } from "./alora/alora.js";
 export { createLora } from "./create-lora.js";
 export { FOURIERFT, FourierFTConfig, type FourierFTConfigFields } from "./fourierft/fourierft.js";
 export { IA3, IA3Config, type IA3ConfigFields } from "./ia3/ia3.js";
 export { initLora, residualWeight } from "./init/init.js";
+export { LN_TUNING, LNTuningConfig, type LNTuningConfigFields } from "./ln-tuning/ln-tuning.js";
 export { LORA_FIELDS, LoraConfig, type LoraConfigFields, loraScaling } from "./lora/config.js";
 export { LORA } from "./lora/lora.js";
 export { TRAINABLE_TOKENS, TrainableTokensConfig, type TrainableTokensConfigFields } from "./trainable-tokens/trainable-tokens.js";

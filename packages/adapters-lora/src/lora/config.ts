@@ -14,6 +14,7 @@ import {
   type Targeting,
   TARGETING,
 } from "@weft/tensor-core";
+import { INVOCATION_FIELD } from "../alora/alora.js";
 
 /** PEFT 0.21.2's `LoraConfig` fields and defaults. @see peft `tuners/lora/config.py` */
 export const LORA_FIELDS: FieldTable = {
@@ -37,7 +38,7 @@ export const LORA_FIELDS: FieldTable = {
   trainable_token_indices: opaque(),
   layer_replication: opaque(),
   ensure_weight_tying: boolean(false),
-  alora_invocation_tokens: opaque(),
+  alora_invocation_tokens: INVOCATION_FIELD,
   use_qalora: boolean(false),
   qalora_group_size: integer(16, 1, 2 ** 31 - 1),
   use_bdlora: opaque(),
@@ -74,6 +75,8 @@ export interface LoraConfigFields extends Targeting {
   /** B has a bias. */
   readonly loraBias: boolean;
   readonly targetParameters: readonly string[] | null;
+  /** An activated LoRA acts from the last occurrence of these tokens on. */
+  readonly aloraInvocationTokens: readonly number[] | null;
   readonly trainableTokenIndices: readonly number[] | { readonly [embedding: string]: readonly number[] } | null;
 }
 

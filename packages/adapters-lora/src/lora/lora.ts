@@ -18,6 +18,7 @@ import {
   swapLast,
   type Tensor,
 } from "@weft/tensor-core";
+import { refuseActivated } from "../alora/alora.js";
 import { initLora, residualWeight } from "../init/init.js";
 import { LORA_FIELDS, type LoraConfigFields } from "./config.js";
 import { doraForward, doraTransform } from "./dora.js";
@@ -72,6 +73,7 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
   },
   merge(weight, params, context, { rounding, dtype }) {
     const { layer } = context;
+    refuseActivated(context.config);
     if (params.magnitude || isConv(layer) || isExperts(layer)) return undefined;
     const rounded = rounding === "twice" ? weight.dtype : params.B!.dtype;
     if (rounding === "twice" && params.B!.dtype !== "f32" && params.B!.dtype !== weight.dtype) return undefined;
