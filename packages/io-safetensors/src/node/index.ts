@@ -1,5 +1,6 @@
 export { AtomicFile, removeStale, syncFolder, writeAll, writeFileAtomic } from "./atomic-file.js";
 export { type FileBytes, ioError, openFileBytes } from "./file-bytes.js";
+export { cachedSnapshot, hubCacheFolder } from "./hub-cache.js";
 export { hashFile, Journal, JOURNAL } from "./journal.js";
 export { fileOf, openWeights } from "./open-path.js";
 export { type TensorData, writeSafetensors, writeSafetensorsFile, type WriteFileOptions, type WriteOptions } from "./write-safetensors.js";

@@ -1,22 +1,25 @@
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { FormatError } from "@weft/tensor-core";
-import type { HttpOptions } from "../bytes-of-url.js";
+import type { HubOptions } from "../hub.js";
 import { openIndex, openSafetensors, type SafetensorsInput } from "../open.js";
 import { openFile } from "../safetensors-file.js";
 import { WEIGHT_FILES } from "../weight-files.js";
 import type { WeightSource } from "../weight-source.js";
 import { ioError, openFileBytes } from "./file-bytes.js";
+import { openHubId } from "./hub-cache.js";
 
 /** A part of a checkpoint, which is nothing without its index. */
 const PART = /-\d{5}-of-\d{5}\.safetensors$/;
 
 /**
- * Opens a checkpoint or adapter: a safetensors file, an index, a folder that holds one of them, or what `openSafetensors` takes.
+ * Opens a checkpoint or adapter: a safetensors file, an index, a folder that holds one of them, a repository `hf:user/repo[@revision]` (from the
+ * local cache or over the network), or what `openSafetensors` takes.
  * @throws FormatError with the kinds of the format's checks, and `missing-index`, `missing-shard`, `unsafe-path`, `not-found`
  */
-export async function openWeights(input: SafetensorsInput, options: HttpOptions = {}): Promise<WeightSource> {
+export async function openWeights(input: SafetensorsInput, options: HubOptions = {}): Promise<WeightSource> {
   if (typeof input !== "string" || /^https?:\/\//.test(input)) return openSafetensors(input, options);
+  if (input.startsWith("hf:")) return openHubId(input, options, openWeights);
   const path = isFolder(input) ? fileOf(input) : input;
   if (!path.endsWith(".index.json")) return openFile(openFileBytes(path));
   const index = openFileBytes(path);
