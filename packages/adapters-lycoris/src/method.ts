@@ -11,6 +11,7 @@ import {
   forwardBase,
   initParameters,
   isConv,
+  isFloat,
   type LayerSpec,
   maximum,
   mean,
@@ -176,7 +177,7 @@ export function lycorisMethod<C extends LycorisConfig>(definition: LycorisDefini
     forward(x, base, params, context, dropout) {
       const { layer, scale, config } = context;
       const p = view(params, context);
-      const dtype = promote(x.dtype, base.weight.dtype);
+      const dtype = isFloat(x.dtype) ? promote(x.dtype, base.weight.dtype) : base.weight.dtype;
       if (ranked(config).r === 0) return forwardBase(layer, base, x);
       if (definition.forward) return cast(definition.forward(x, base, p, context), dtype);
       if (!p.doraScale) {

@@ -11,7 +11,7 @@ export interface FullConfig extends LycorisConfig {
 const FIELDS: FieldTable = {};
 
 /**
- * Full: W' = W + c·diff, b' = b + c·diff_b.
+ * Full: W' = W + c·diff, b' = b + c·diff_b, for layers of any kind.
  * @see lycoris `modules/full.py`
  */
 export const FULL: LycorisMethod<FullConfig> = lycorisMethod<FullConfig>({
@@ -19,6 +19,7 @@ export const FULL: LycorisMethod<FullConfig> = lycorisMethod<FullConfig>({
   prefix: "diff",
   fields: FIELDS,
   suffixes: { diff: "diff", diffB: "diff_b" },
+  takes: () => true,
   parameters({ parts = ["diff", "diffB"] }, { shape, bias }) {
     const specs = { diff: trained(shape, "zeros"), ...((bias || parts.length === 1) && { diffB: trained([shape[0]!], "zeros") }) };
     return Object.fromEntries(Object.entries(specs).filter(([name]) => parts.includes(name)));

@@ -1,5 +1,7 @@
 import {
   boolean,
+  type ConfigClass,
+  configClass,
   ConfigError,
   convLike,
   type FieldTable,
@@ -22,7 +24,7 @@ import { factorize } from "../parts/factorize.js";
 import { hasKernel, trained } from "../parts/low-rank.js";
 import { tuckerRebuild } from "../parts/tucker.js";
 
-export interface LokrConfig extends RankConfig {
+export interface LokrConfigFields extends RankConfig {
   readonly useEffectiveConv2d: boolean;
   readonly decomposeBoth: boolean;
   readonly decomposeFactor: number;
@@ -53,7 +55,10 @@ const FIELDS: FieldTable = {
   init_weights: oneOf<boolean | string>(true, [true, false, "lycoris"]),
 };
 
-function formOf(config: LokrConfig, { shape: [out, inputs] }: LayerSpec): LokrForm {
+/** A checked config under PEFT's rules, of PEFT's JSON or camelCase; `lycorisConfig(LOKR, …)` makes one under LyCORIS'. @throws ConfigError naming the field */
+export const LokrConfig: ConfigClass<LokrConfigFields> = configClass("LOKR", FIELDS);
+
+function formOf(config: LokrConfigFields, { shape: [out, inputs] }: LayerSpec): LokrForm {
   if (config.form) return config.form;
   const { r, decomposeBoth, decomposeFactor, dialect, fullMatrix, unbalancedFactorization } = config;
   const outs = factorize(out!, decomposeFactor, dialect === "lycoris");
@@ -77,7 +82,7 @@ function formFromShapes({ w1, w1a, w1b, w2, w2b, t2 }: Shapes, { shape: [out, in
 }
 
 /** LyCORIS' loaders and its constructor take both halves whole for trained without a scale. */
-function scaleOf(config: LokrConfig, { rank1, rank2 }: LokrForm): number {
+function scaleOf(config: LokrConfigFields, { rank1, rank2 }: LokrForm): number {
   return config.dialect === "lycoris" && rank1 === null && rank2 === null ? 1 : rankScale(config);
 }
 
@@ -94,7 +99,7 @@ function right({ w2, w2a, w2b, t2 }: Params, layer: LayerSpec, { out1, in1 }: Lo
  * PEFT's layout where w2 is whole and the layer a Conv1d: `torch.kron` lines [out1, in1] up with the last two axes of [out2, in2, kernel], which
  * makes [out2, out1·in2, in1·kernel], and the result is read as [out, in, kernel].
  */
-const isScrambled = (config: LokrConfig, layer: LayerSpec, { w2 }: Params): boolean =>
+const isScrambled = (config: LokrConfigFields, layer: LayerSpec, { w2 }: Params): boolean =>
   layer.kind === "conv1d" && w2 !== undefined && config.dialect !== "lycoris";
 
 function scrambled(w1: Tensor, w2: Tensor, layer: LayerSpec): Tensor {
@@ -109,7 +114,7 @@ function scrambled(w1: Tensor, w2: Tensor, layer: LayerSpec): Tensor {
  * One definition for PEFT's and LyCORIS' files, whose keys are the same; shapes decide how a file is factored.
  * @see Yeh et al. 2023 (LyCORIS); peft `tuners/lokr/layer.py`; lycoris `modules/lokr.py`
  */
-export const LOKR: LycorisMethod<LokrConfig> = lycorisMethod<LokrConfig>({
+export const LOKR: LycorisMethod<LokrConfigFields> = lycorisMethod<LokrConfigFields>({
   name: "LOKR",
   prefix: "lokr_",
   fields: FIELDS,
