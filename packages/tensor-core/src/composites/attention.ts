@@ -5,6 +5,7 @@ import { equal, where } from "../ops/elementwise.js";
 import { matmul } from "../ops/linear.js";
 import { reshape } from "../ops/movement.js";
 import { logSumExp, max } from "../ops/reduce.js";
+import { vjp } from "../transforms/grad.js";
 import { ATTENTION_BACKWARD } from "./attention-backward.js";
 import { attentionScores, MASKED } from "./attention-scores.js";
 import { softmax } from "./norm.js";
@@ -32,8 +33,12 @@ const ATTENTION: Composite = {
     const total = logSumExp(masked, { axes: [-1] });
     return [y, blind ? where(equal(max(masked, { axes: [-1] }), MASKED), Infinity, total) : total];
   },
-  vjp: ([q, k, v, mask], attrs, [y, total], [dy]) =>
-    dy ? callComposite(ATTENTION_BACKWARD, [q!, k!, v!, y!, total!, dy, ...(mask ? [mask] : [])], attrs) : [],
+  vjp: (inputs, attrs, [y, total], [dy, dTotal]) => {
+    // Only a gradient of the gradient comes by way of the second output.
+    if (dTotal) return vjp(ATTENTION.decompose(inputs, attrs), [dy, dTotal], inputs);
+    const [q, k, v, mask] = inputs as [Tensor, Tensor, Tensor, Tensor | undefined];
+    return dy ? callComposite(ATTENTION_BACKWARD, [q, k, v, y!, total!, dy, ...(mask ? [mask] : [])], attrs) : [];
+  },
 };
 
 export interface AttentionOptions {

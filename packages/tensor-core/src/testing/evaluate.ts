@@ -24,22 +24,19 @@ export function floatInputs(outputs: readonly Tensor[]): Tensor[] {
 /** Weights of the elements of output `k` in the scalar that gradients are taken of: uneven, so that no element stands for another. */
 export const weightsOf = (device: Device, output: Tensor, k: number): Tensor => sample(device, output.shape, "f32", 90 + k);
 
-/** The gradients of Σ outputs · weights with respect to the float constants; none where no constant has one. */
-export function gradientsOf(outputs: readonly Tensor[], device: Device): Tensor[] {
+/** The gradients of Σ outputs · weights with respect to the float constants. */
+export function gradientsOf(outputs: readonly Tensor[], device: Device, inputs: readonly Tensor[] = floatInputs(outputs)): Tensor[] {
   const terms = outputs.flatMap((y, k) => (isFloat(y.dtype) ? [sum(mul(cast(y, "f32"), weightsOf(device, y, k)))] : []));
   if (terms.length === 0) return [];
   return gradients(
     terms.reduce((a, b) => add(a, b)),
-    floatInputs(outputs),
-  ).filter((dx) => dx.node.op !== "full");
+    inputs,
+  );
 }
 
-/**
- * The values of tensors computed by one plan.
- * @param claims false to run claimed composites as their decompositions
- */
-export async function valuesOf(device: Device, outputs: readonly Tensor[], claims = true): Promise<Float64Array[]> {
-  const { plan, leaves } = planGraph(outputs, [], (call) => claims && device.backend.claims(call));
+/** The values of tensors, computed by one plan. */
+export async function valuesOf(device: Device, outputs: readonly Tensor[]): Promise<Float64Array[]> {
+  const { plan, leaves } = planGraph(outputs, [], (call) => device.backend.claims(call));
   const executable = await device.backend.lower(plan);
   try {
     const results = await device.execute(executable, leaves);
