@@ -1,2 +1,9 @@
-// The package's public names.
-export {};
+export { BEFT, BeftConfig, type BeftConfigFields } from "./beft.js";
+export { C3A, C3AConfig, type C3AConfigFields } from "./c3a.js";
+export { DELORA, DeloraConfig, type DeloraConfigFields } from "./delora.js";
+export { GRALORA, GraloraConfig, type GraloraConfigFields } from "./gralora.js";
+export { HIRA, HiraConfig, type HiraConfigFields } from "./hira.js";
+export { MISS, MissConfig, type MissConfigFields } from "./miss.js";
+export { ROAD, RoadConfig, type RoadConfigFields } from "./road.js";
+export { SHIRA, ShiraConfig, type ShiraConfigFields } from "./shira.js";
+export { SUPERTUNING, SupertuningConfig, type SupertuningConfigFields } from "./supertuning.js";

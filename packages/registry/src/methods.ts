@@ -1,7 +1,10 @@
-import { ADALORA, FOURIERFT, IA3, LORA, TRAINABLE_TOKENS, VERA } from "@weft/adapters-lora";
+import { ADALORA, FOURIERFT, IA3, LN_TUNING, LORA, TRAINABLE_TOKENS, VERA } from "@weft/adapters-lora";
 import { LOHA, LOKR } from "@weft/adapters-lycoris";
 import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
+import { BEFT, C3A, DELORA, GRALORA, HIRA, MISS, ROAD, SHIRA, SUPERTUNING } from "@weft/adapters-variants";
+import type { PromptConfigFields, PromptMethod } from "@weft/adapters-prompt";
 import type { AdapterMethod, FieldTable } from "@weft/tensor-core";
+import { PROMPT_ENTRIES } from "./prompt/prompt-entries.js";
 
 /** What the registry knows of one method: all of it once the method is defined, else how its keys begin. */
 export interface MethodEntry {
@@ -11,6 +14,8 @@ export interface MethodEntry {
   readonly fields?: FieldTable;
   /** The definition itself; without it keys are read, but shapes are not checked. */
   readonly method?: AdapterMethod<never>;
+  /** The definition of a prompt method, which changes no layer but what stands in front of the input. */
+  readonly prompt?: PromptMethod<PromptConfigFields>;
 }
 
 /** Methods by `peft_type`. A Map, as the type comes from a file. */
@@ -66,14 +71,24 @@ const PREFIXES: readonly (readonly [peftType: string, prefix: string])[] = [
 /** The methods that are defined, one line each. */
 const DEFINED: readonly MethodEntry[] = [
   methodEntry(ADALORA),
+  methodEntry(BEFT),
   methodEntry(BOFT),
+  methodEntry(C3A),
+  methodEntry(DELORA),
   methodEntry(FOURIERFT),
+  methodEntry(GRALORA),
+  methodEntry(HIRA),
   methodEntry(HRA),
   methodEntry(IA3),
+  methodEntry(LN_TUNING),
   methodEntry(LOHA),
   methodEntry(LOKR),
   methodEntry(LORA),
+  methodEntry(MISS),
   methodEntry(OFT),
+  methodEntry(ROAD),
+  methodEntry(SHIRA),
+  methodEntry(SUPERTUNING),
   methodEntry(TRAINABLE_TOKENS),
   methodEntry(VERA),
 ];
@@ -87,4 +102,5 @@ export function methodEntry<C>(method: AdapterMethod<C>): MethodEntry {
 export const PEFT_METHODS: MethodTable = new Map<string, MethodEntry>([
   ...PREFIXES.map(([peftType, prefix]) => [peftType, { prefix }] as const),
   ...DEFINED.map((entry) => [entry.method!.name, entry] as const),
+  ...PROMPT_ENTRIES,
 ]);

@@ -12,6 +12,7 @@ const SUITES: Readonly<Record<string, (root: string) => GoldenCase[]>> = {
   peft: peftCases,
   models: modelCases,
   lycoris: lycorisCases,
+  variants: (root) => peftCases(root, "variants"),
 };
 
 const args = process.argv.slice(2);

@@ -15,15 +15,15 @@ interface Meta extends NetMeta {
 
 const unsupported = (detail: string): Promise<Outcome> => Promise.resolve({ status: "unsupported", detail });
 
-/** The cases of a folder that make_peft.py wrote. */
-export function peftCases(root: string): GoldenCase[] {
+/** The cases of a folder that make_peft.py or make_variants.py wrote. */
+export function peftCases(root: string, suite = "peft"): GoldenCase[] {
   const cases: GoldenCase[] = [];
   for (const name of readdirSync(root).sort()) {
     const folder = join(root, name);
     if (name === "target_matching.json") cases.push({ name: "peft/target_matching", run: () => runMatchingCase(folder) });
     if (!existsSync(join(folder, "case.json"))) continue;
     cases.push({
-      name: `peft/${name}`,
+      name: `${suite}/${name}`,
       run(device) {
         const meta = readJson<Meta>(folder, "case.json");
         const config = join(folder, "adapter_config.json");

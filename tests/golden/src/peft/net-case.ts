@@ -15,6 +15,7 @@ import {
   ones,
   reshape,
   type Rounding,
+  sizeOf,
   slice,
   swapLast,
   type Tensor,
@@ -87,7 +88,11 @@ function trainableCount(adapter: OpenedAdapter, attached: AttachedAdapter): numb
   for (const { method, context } of attached.layers.values())
     count += countParameters(method, (context as { config: never }).config, context.layer).trainable;
   for (const group of [adapter.modulesToSave, adapter.biases, adapter.trainableTokens])
-    for (const { shape } of group.values()) count += shape.reduce((a, b) => a * b, 1);
+    for (const { shape } of group.values()) count += sizeOf(shape);
+  const [first] = attached.layers.values();
+  const layers = [...attached.layers.values()].map(({ context }) => (context as AdapterContext<unknown>).layer);
+  const shared = first?.method.shared?.parameters((first.context as { config: never }).config, layers) ?? {};
+  for (const { trainable, shape } of Object.values(shared)) count += trainable ? sizeOf(shape) : 0;
   return count;
 }
 
