@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { FormatError, WeftError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
-import { ioError, openWeights } from "@weft/io-safetensors/node";
+import { cachedSnapshot, ioError, openWeights } from "@weft/io-safetensors/node";
 import type { OpenedAdapter } from "@weft/registry";
 
 /** What a path turned out to be. */
@@ -15,9 +15,15 @@ export interface Input {
 
 /**
  * Opens what a path names, by content: a safetensors file, an index with its shards, an adapter (its folder, its config or
- * its tensor file with the config beside), or a checkpoint folder. Only headers are read.
+ * its tensor file with the config beside), a checkpoint folder, a URL, or a repository of the hub, whose adapters are read out of its cache only.
+ * Only headers are read.
  */
 export async function openInput(path: string): Promise<Input> {
+  if (/^(hf|https?):/.test(path)) {
+    const snapshot = path.startsWith("hf:") ? cachedSnapshot(path) : undefined;
+    if (snapshot !== undefined && adapterFolder(snapshot) !== undefined) return openInput(snapshot);
+    return { path, weights: await openWeights(path) };
+  }
   const folder = adapterFolder(path);
   if (folder !== undefined) {
     const adapter = await openAdapterAt(folder);
