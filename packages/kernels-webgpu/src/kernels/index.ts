@@ -1,4 +1,5 @@
 import { CapabilityError, type Step } from "@weft/tensor-core";
+import { adamwStep } from "./adamw-step/adamw-step.wgsl.js";
 import { argreduce } from "./argreduce/argreduce.wgsl.js";
 import { attention } from "./attention/attention.wgsl.js";
 import { attentionBackward } from "./attention-backward/attention-backward.wgsl.js";
@@ -34,6 +35,7 @@ export interface KernelTable {
 export const KERNELS: KernelTable = {
   ops: { matmul, conv, argreduce, pad, concat, gather, scatterAdd, cumsum, random },
   composites: {
+    adamwStep,
     attention,
     attentionBackward,
     blockRotate,
