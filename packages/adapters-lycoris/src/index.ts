@@ -1,8 +1,8 @@
 export { LYCORIS_FIELDS, type LycorisConfig, lycorisConfig, PEFT_FIELDS, type RankConfig, rankScale } from "./config.js";
 export { detectLycoris, type DetectedLycoris } from "./detect.js";
 export { type LycorisMethod } from "./method.js";
-export { LYCORIS_BOFT, type LycorisBoftConfig } from "./methods/boft.js";
-export { DIAG_OFT, type DiagOftConfig } from "./methods/diag-oft.js";
+export { LYCORIS_BOFT } from "./methods/boft.js";
+export { DIAG_OFT } from "./methods/diag-oft.js";
 export { DYLORA, type DyloraConfig } from "./methods/dylora.js";
 export { FULL, type FullConfig } from "./methods/full.js";
 export { LYCORIS_GLORA } from "./methods/glora.js";
@@ -15,3 +15,5 @@ export { TLORA, type TloraConfig } from "./methods/tlora.js";
 export { factorize } from "./parts/factorize.js";
 export { tuckerRebuild } from "./parts/tucker.js";
 export { initialFactors } from "./parts/initial-factors.js";
+export { fromHwio, fromNhwc, toHwio, toNhwc } from "./parts/layout.js";
+export type { OftConfig } from "./parts/rotate.js";

@@ -10,7 +10,6 @@ import {
   type FieldTable,
   forwardBase,
   initParameters,
-  isConv,
   isFloat,
   type LayerSpec,
   maximum,
@@ -28,6 +27,7 @@ import {
 } from "@weft/tensor-core";
 import type { LycorisConfig, RankConfig } from "./config.js";
 import { doraNorm, doraShape, doraWeight, isOutputAxis } from "./parts/dora.js";
+import { isLinearOrConv } from "./parts/low-rank.js";
 
 export type Specs = { readonly [name: string]: ParameterSpec };
 export type Shapes = { readonly [name: string]: Shape };
@@ -67,8 +67,6 @@ export interface LycorisDefinition<C extends LycorisConfig> {
   forward?(x: Tensor, base: BaseLayer, params: Params, context: AdapterContext<C>): Tensor;
 }
 
-const isLinearOrConv = (layer: LayerSpec): boolean => (layer.kind === "linear" && !layer.transposed) || isConv(layer);
-
 /** Shapes that say the same: equal but for the axes behind the first. */
 const isSameData = (a: Shape, b: Shape): boolean => a.length > 0 && a[0] === b[0] && sizeOf(a) === sizeOf(b);
 
@@ -80,10 +78,7 @@ export function lycorisMethod<C extends LycorisConfig>(definition: LycorisDefini
   const ranked = (config: C): RankConfig => config as unknown as RankConfig;
 
   function own(config: C, layer: LayerSpec): Specs {
-    if (!takes(layer)) {
-      const what = layer.transposed ? `${layer.kind} stored [in, out]` : layer.kind;
-      throw new ConfigError(`${name} does not take a layer of kind ${what}`);
-    }
+    if (!takes(layer)) throw new ConfigError(`${name} does not take such a layer: ${JSON.stringify(layer)}`);
     const specs = definition.parameters(config, layer);
     const { weightDecompose, wdOnOut = true } = ranked(config);
     if (!weightDecompose || !suffixes.doraScale) return specs;

@@ -1,9 +1,7 @@
-import { add, cast, ConfigError, conv, forwardBase, isConv, linear, matmul, mul, reshape, swapLast, type Tensor } from "@weft/tensor-core";
+import { add, cast, conv, forwardBase, isConv, linear, matmul, mul, reshape, swapLast, type Tensor } from "@weft/tensor-core";
 import { LYCORIS_FIELDS, type RankConfig, rankScale } from "../config.js";
 import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
-import { lowRankDelta, lowRankEffect, trained } from "../parts/low-rank.js";
-
-const matrix = (t: Tensor): Tensor => reshape(t, [t.shape[0]!, -1]);
+import { isDense, lowRankDelta, lowRankEffect, matrix, trained } from "../parts/low-rank.js";
 
 /**
  * GLoRA as LyCORIS has it: ΔW = s·(W·(a1·a2) + b1·b2), for a convolution ΔW[o, j, κ] = s·(Σᵢ W[o, i, κ]·(a1·a2)[i, j] + (b1·b2)[o, j, κ]); s = alpha / r. It is computed
@@ -16,8 +14,8 @@ export const LYCORIS_GLORA: LycorisMethod<RankConfig> = lycorisMethod<RankConfig
   fields: LYCORIS_FIELDS,
   suffixes: { a1: "a1.weight", a2: "a2.weight", b1: "b1.weight", b2: "b2.weight" },
   scalars: ["alpha"],
+  takes: isDense,
   parameters({ r }, layer) {
-    if ((layer.conv?.groups ?? 1) > 1) throw new ConfigError("LYCORIS_GLORA is not defined for a convolution with groups");
     const [out, inputs, ...kernel] = layer.shape as [number, number, ...number[]];
     const ones = kernel.map(() => 1);
     return {

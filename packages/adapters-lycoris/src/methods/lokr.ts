@@ -21,7 +21,7 @@ import {
 import { PEFT_FIELDS, type RankConfig, rankScale } from "../config.js";
 import { type LycorisMethod, lycorisMethod, type Shapes, withValues } from "../method.js";
 import { factorize } from "../parts/factorize.js";
-import { hasKernel, trained } from "../parts/low-rank.js";
+import { hasKernel, isDense, trained } from "../parts/low-rank.js";
 import { tuckerRebuild } from "../parts/tucker.js";
 
 export interface LokrConfigFields extends RankConfig {
@@ -168,7 +168,7 @@ export const LOKR: LycorisMethod<LokrConfigFields> = lycorisMethod<LokrConfigFie
     const form = formOf(config, layer);
     const w1 = mul(left(params), scaleOf(config, form));
     if (!isConv(layer)) return kronLinear(x, w1, right(params, layer, form));
-    if ((layer.conv?.groups ?? 1) > 1 || isScrambled(config, layer, params)) return undefined;
+    if (!isDense(layer) || isScrambled(config, layer, params)) return undefined;
     const [batch, channels, ...spatial] = x.shape as [number, number, ...number[]];
     const parts = reshape(x, [batch * form.in1, channels / form.in1, ...spatial]);
     const y = convLike(layer, parts, right(params, layer, form));

@@ -1,8 +1,8 @@
-import { CapabilityError, concat, ConfigError, mul, neg, type Params, reshape } from "@weft/tensor-core";
+import { CapabilityError, concat, mul, neg, type ParameterSpec, type Params } from "@weft/tensor-core";
 import { LYCORIS_FIELDS, type RankConfig, rankScale } from "../config.js";
 import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
 import { initialFactors } from "../parts/initial-factors.js";
-import { type Factors, hasKernel, lowRankDelta, lowRankEffect, trained } from "../parts/low-rank.js";
+import { type Factors, hasKernel, isDense, lowRankDelta, lowRankEffect, matrix, trained } from "../parts/low-rank.js";
 
 export interface TloraConfig extends RankConfig {
   /** The factors that training began with are among the parameters, unless false: LyCORIS does not save them; see `initialFactors`. */
@@ -15,9 +15,10 @@ function factors({ q, p, lambda, p0, q0, lambda0 }: Params): Factors {
     throw new CapabilityError("TLORA: a file holds the factors after training alone, and the change is measured from those before it", {
       hint: "add `await initialFactors(config, layer, weight)` with the original base weight to the parameters",
     });
-  const rows = (t: typeof p): NonNullable<typeof p> => reshape(t!, [t!.shape[0]!, -1]);
-  return { up: concat([mul(rows(p), lambda!), neg(mul(rows(p0), lambda0))], 1), down: concat([q!, q0]) };
+  return { up: concat([mul(matrix(p!), lambda!), neg(mul(matrix(p0), lambda0))], 1), down: concat([q!, q0]) };
 }
+
+const frozen = (shape: readonly number[]): ParameterSpec => ({ ...trained(shape, "zeros"), trainable: false });
 
 /**
  * T-LoRA: ΔW = s·(P·diag(λ)·Q - P₀·diag(λ₀)·Q₀), with all ranks in use, as at inference; s = alpha / r. P₀, λ₀, Q₀ are what training began with: by default the singular
@@ -37,11 +38,9 @@ export const TLORA: LycorisMethod<TloraConfig> = lycorisMethod<TloraConfig>({
     lambda0: "base_lambda",
   },
   scalars: ["alpha"],
+  takes: (layer) => isDense(layer) && !hasKernel(layer),
   parameters({ r, hasInitial }, layer) {
-    if (hasKernel(layer) || (layer.conv?.groups ?? 1) > 1)
-      throw new ConfigError("TLORA is defined for linear layers and convolutions with a kernel of 1 and no groups");
     const [out, inputs, ...ones] = layer.shape as [number, number, ...number[]];
-    const start = (shape: readonly number[]) => ({ ...trained(shape, "zeros"), trainable: false });
     const [q, p, lambda] = [
       [r, inputs, ...ones],
       [out, r, ...ones],
@@ -51,7 +50,7 @@ export const TLORA: LycorisMethod<TloraConfig> = lycorisMethod<TloraConfig>({
       q: trained(q, "zeros"),
       p: trained(p, "zeros"),
       lambda: trained(lambda, "zeros"),
-      ...(hasInitial !== false && { q0: start(q), p0: start(p), lambda0: start(lambda) }),
+      ...(hasInitial !== false && { q0: frozen(q), p0: frozen(p), lambda0: frozen(lambda) }),
     };
   },
   configFromShapes: (config, _, { q, p0 }) => withValues(config, { r: q?.[0] ?? config.r, hasInitial: p0 !== undefined }),

@@ -8,7 +8,8 @@ export interface Factors {
   readonly mid?: Tensor | undefined;
 }
 
-const matrix = (t: Tensor): Tensor => reshape(t, [t.shape[0]!, -1]);
+/** A factor as a matrix, without the axes of a convolution. */
+export const matrix = (t: Tensor): Tensor => reshape(t, [t.shape[0]!, -1]);
 
 /** up · down, or up · mid · down with a Tucker core, in the shape of the layer's weight. */
 export function lowRankDelta({ up, down, mid }: Factors, layer: LayerSpec): Tensor {
@@ -19,11 +20,17 @@ export function lowRankDelta({ up, down, mid }: Factors, layer: LayerSpec): Tens
 /** (up · down)·x by two or three small layers; the one with the kernel has the layer's geometry. Undefined with groups: down reads one group's channels only. */
 export function lowRankEffect(x: Tensor, { up, down, mid }: Factors, layer: LayerSpec): Tensor | undefined {
   if (!isConv(layer)) return linear(linear(x, down), up);
-  if ((layer.conv?.groups ?? 1) > 1) return undefined;
+  if (!isDense(layer)) return undefined;
   const each = layer.shape.slice(2).map(() => 1);
   const pointwise = (input: Tensor, t: Tensor): Tensor => conv(input, reshape(t, [...matrix(t).shape, ...each]));
   return pointwise(mid ? convLike(layer, pointwise(x, down), mid) : convLike(layer, x, down), up);
 }
+
+/** A linear layer or a convolution without groups. */
+export const isDense = (layer: LayerSpec): boolean => isLinearOrConv(layer) && (layer.conv?.groups ?? 1) === 1;
+
+/** What has a weight [out, in, …], as LyCORIS knows it. */
+export const isLinearOrConv = (layer: LayerSpec): boolean => (layer.kind === "linear" && !layer.transposed) || isConv(layer);
 
 /** Whether the layer is a convolution with a kernel larger than 1, which alone has a Tucker form. */
 export const hasKernel = (layer: LayerSpec): boolean => isConv(layer) && layer.shape.slice(2).some((k) => k !== 1);
