@@ -1,4 +1,4 @@
-import { add, cast, concat, full, ones, reshape, ShapeError, slice, type Params, type Tensor } from "@weft/tensor-core";
+import { add, cast, concat, full, ones, type Params, reshape, type Shape, ShapeError, slice, type Tensor } from "@weft/tensor-core";
 import type { PromptConfigFields } from "./config.js";
 import { type KeyValues, keyValuesOf } from "./key-values.js";
 import { PROMPT, type PromptMethod, totalTokens } from "./prompt-method.js";
@@ -20,6 +20,19 @@ export interface PromptOptions {
   readonly submodule?: 0 | 1;
 }
 
+/** Checks the shapes of a file's tensors. @throws ShapeError naming the one that is missing or does not have the shape that the config gives it */
+export function assertSaved<C extends PromptConfigFields>(
+  method: PromptMethod<C>,
+  config: C,
+  shapeOf: (name: string) => Shape | undefined,
+): void {
+  for (const [name, shape] of Object.entries(method.saved(config))) {
+    const found = shapeOf(name);
+    if (found?.join() !== shape.join())
+      throw new ShapeError(`${method.name}: ${name} is ${found ? `[${found}]` : "missing"}, expected [${shape}]`, { tensor: name });
+  }
+}
+
 /**
  * What an adapter's tensors put in front of the input.
  * @param saved the tensors of the file, or what `method.encode` makes of parameters in training
@@ -31,11 +44,7 @@ export function promptOf<C extends PromptConfigFields>(
   saved: Params,
   { tasks, submodule = 0 }: PromptOptions = {},
 ): Prompt {
-  for (const [name, shape] of Object.entries(method.saved(config))) {
-    const found = saved[name];
-    if (found?.shape.join() !== shape.join())
-      throw new ShapeError(`${method.name}: ${name} is ${found ? `[${found.shape}]` : "missing"}, expected [${shape}]`, { tensor: name });
-  }
+  assertSaved(method, config, (name) => saved[name]?.shape);
   const flat = method.prompt?.(saved, config, tasks) ?? saved[PROMPT]!;
   const count = config.numVirtualTokens;
   if (method.kind === "keyValues") return { count, pastKeyValues: keyValuesOf(flat, config) };

@@ -92,6 +92,13 @@ export function promptConfig<C extends PromptConfigFields>(
         absent === "numVirtualTokens" ? "say how many virtual tokens the prompt has" : "give it in the config, or give the model's sizes",
     });
   }
+  const [field, own, theirs] =
+    method.kind === "embeddings" ? ["token_dim", config.tokenDim, model?.hiddenSize] : ["num_layers", config.numLayers, model?.layers];
+  if (model && own !== theirs)
+    throw new ConfigError(`${method.name}: ${field} is ${own}, the model's is ${theirs}`, {
+      kind: "config-mismatch",
+      hint: "was the prompt made for another model?",
+    });
   if (method.kind === "keyValues" && config.tokenDim % config.numAttentionHeads! !== 0)
     throw new ConfigError(`${method.name}: token_dim ${config.tokenDim} does not split into ${config.numAttentionHeads} heads`, {
       kind: "config-schema",

@@ -1,4 +1,4 @@
-export { type Prompt, type PromptInputs, promptLabels, promptOf, type PromptOptions, withPrompt } from "./apply-prompt.js";
+export { assertSaved, type Prompt, type PromptInputs, promptLabels, promptOf, type PromptOptions, withPrompt } from "./apply-prompt.js";
 export { CARTRIDGE, type CartridgeConfigFields } from "./cartridge/cartridge.js";
 export { promptConfig, type PromptConfigFields, type PromptModel } from "./config.js";
 export { CPT, type CptConfigFields } from "./cpt/cpt.js";

@@ -34,9 +34,13 @@ export interface AttachedAdapter {
 export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, options: AttachOptions = {}): Promise<AttachedAdapter> {
   const { methods = PEFT_METHODS, scale = 1 } = options;
   const methodOf = (name: string): NonNullable<MethodEntry["method"]> => {
-    const found = methods.get(name)?.method;
-    if (!found) throw new CapabilityError(`${name} adapters are recognised, but not supported yet`, { kind: "unsupported-method" });
-    return found;
+    const entry = methods.get(name);
+    if (entry?.method) return entry.method;
+    const message = entry?.prompt ? "change no layer: they stand in front of the input" : "are recognised, but not supported yet";
+    throw new CapabilityError(`${name} adapters ${message}`, {
+      kind: "unsupported-method",
+      ...(entry?.prompt && { hint: "attach them with attachPrompt" }),
+    });
   };
   methodOf(adapter.method);
   const info = (name: string): { dtype: string; shape: readonly number[] } => {

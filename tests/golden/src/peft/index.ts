@@ -6,7 +6,9 @@ import { runAdaLoraTrace } from "./adalora-trace.js";
 import { readJson } from "./files.js";
 import { runLlamaCase } from "./llama-case.js";
 import { runMatchingCase } from "./matching-case.js";
+import { runSeveralAdapters, runWeightedCase } from "./several-adapters.js";
 import { type NetMeta, runNetCase } from "./net-case.js";
+import { runPromptCase } from "./prompt-case.js";
 
 interface Meta extends NetMeta {
   readonly case: string;
@@ -27,14 +29,14 @@ export function peftCases(root: string, suite = "peft"): GoldenCase[] {
       run(device) {
         const meta = readJson<Meta>(folder, "case.json");
         const config = join(folder, "adapter_config.json");
-        if (!existsSync(config)) return unsupported(`several adapters (${meta.method})`);
-        const { peft_type: type, alora_invocation_tokens: alora } = readJson<{ peft_type: string; alora_invocation_tokens?: unknown }>(
-          config,
-        );
+        if (!existsSync(config)) return runSeveralAdapters(folder, device);
+        const { peft_type: type } = readJson<{ peft_type: string }>(config);
         if (name === "adalora_trace") return runAdaLoraTrace(folder, device);
-        if (meta.method === "add_weighted_adapter") return unsupported("combining adapters");
-        if (!PEFT_METHODS.get(type)?.method || alora) return unsupported(alora ? "aLoRA" : type);
-        return meta.base === "llama_base" ? runLlamaCase(folder, join(root, "llama_base"), meta, device) : runNetCase(folder, meta, device);
+        if (meta.method === "add_weighted_adapter") return runWeightedCase(folder, device);
+        const { method, prompt } = PEFT_METHODS.get(type) ?? {};
+        if (!method && !prompt) return unsupported(type);
+        if (meta.base !== "llama_base") return runNetCase(folder, meta, device);
+        return (prompt ? runPromptCase : runLlamaCase)(folder, join(root, "llama_base"), meta, device);
       },
     });
   }

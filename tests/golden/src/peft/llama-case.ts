@@ -1,13 +1,23 @@
 import { join } from "node:path";
 import { openWeights } from "@weft/io-safetensors/node";
 import { type LayerHook, LlamaForCausalLM } from "@weft/models";
-import { attachAdapter } from "@weft/registry";
+import { attachAdapter, layersFor } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
-import { compile, type Device, forwardAdapters, mergeBias, mergeWeight, type Tensor } from "@weft/tensor-core";
+import { CapabilityError, compile, type Device, forwardAdapters, mergeBias, mergeWeight, type Tensor } from "@weft/tensor-core";
 import { Comparison, type Outcome } from "../case.js";
 import { readJson, readTensors, withPrefix } from "./files.js";
 
-/** Runs a case of make_peft.py over the tiny Llama: logits with and without mask, merged weights and their logits. */
+/** Whether something is beyond what a method can do. */
+function refuses(run: () => unknown): boolean {
+  try {
+    run();
+    return false;
+  } catch (error) {
+    return error instanceof CapabilityError;
+  }
+}
+
+/** Runs a case of make_peft.py over the tiny Llama: logits with and without mask; unless the adapter cannot be merged, merged weights and their logits. */
 export async function runLlamaCase(folder: string, home: string, meta: { readonly tolerance: number }, device: Device): Promise<Outcome> {
   const check = new Comparison(meta.tolerance);
   const tensors = await readTensors(join(folder, "case.safetensors"), device);
@@ -27,14 +37,26 @@ export async function runLlamaCase(folder: string, home: string, meta: { readonl
       names: () => model.weights.keys(),
     });
     const base = model.withWeights(attached.replaced);
-    const hook: LayerHook = (path, layer, below, x) => {
-      const a = attached.layers.get(path);
-      return a && forwardAdapters(layer, below, [a], x);
+    const hookFor = (inputIds: Tensor): LayerHook => {
+      const active = layersFor(attached.layers, inputIds);
+      return (path, layer, below, x) => {
+        const a = active.get(path);
+        return a && forwardAdapters(layer, below, [a], x);
+      };
     };
-    await check.tensors("y_adapter", logits(base, hook), tensors.get("y_adapter")!);
-    const compiled = compile((inputIds: Tensor) => base.forward({ inputIds }, hook).logits, { device });
+    await check.tensors("y_adapter", logits(base, hookFor(ids)), tensors.get("y_adapter")!);
+    const compiled = compile((inputIds: Tensor) => base.forward({ inputIds }, hookFor(inputIds)).logits, { device });
     await check.tensors("y_adapter_nomask, compiled", await compiled(ids), tensors.get("y_adapter_nomask")!);
     compiled.dispose();
+    if (!tensors.has("y_merged")) {
+      for (const [path, { method, params, context }] of attached.layers)
+        check.exact(
+          `merging ${path} is refused`,
+          refuses(() => mergeWeight(method, base.weights.get(`${path}.weight`)!, params, context)),
+          true,
+        );
+      return check.outcome();
+    }
 
     const merged = new Map<string, Tensor>(attached.replaced);
     for (const [path, { method, params, context }] of attached.layers) {

@@ -1,0 +1,67 @@
+import {
+  assertSaved,
+  promptConfig,
+  type PromptConfigFields,
+  type PromptMethod,
+  type PromptModel,
+  promptOf,
+  type Prompt,
+  type PromptOptions,
+} from "@weft/adapters-prompt";
+import { fromCoreDType } from "@weft/io-safetensors";
+import { CapabilityError, type Params, type Tensor } from "@weft/tensor-core";
+import type { AdapterHost } from "../attach.js";
+import { type MethodTable, PEFT_METHODS } from "../methods.js";
+import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
+import { readAdapterTensor } from "../read-tensor.js";
+import { assertMatch } from "../report/describe-report.js";
+import { matchAdapter } from "../report/match-adapter.js";
+
+/** A prompt on a model. */
+export interface AttachedPrompt {
+  readonly method: PromptMethod<PromptConfigFields>;
+  /** Completed from the model. */
+  readonly config: PromptConfigFields;
+  /** The tensors of the file. */
+  readonly saved: Params;
+  /** Parameters of the model that the adapter brings its own version of (`modules_to_save`). */
+  readonly replaced: ReadonlyMap<string, Tensor>;
+  /** What stands in front of the input; `withPrompt(prompt, inputs)` puts it there. */
+  prompt(options?: PromptOptions): Prompt;
+}
+
+/** A model that a prompt is attached to: its parameters and its sizes. */
+export interface PromptHost extends Pick<AdapterHost, "tensor" | "names"> {
+  readonly sizes: PromptModel;
+}
+
+/**
+ * Reads an adapter of a prompt method whole, and checks it against a model.
+ * @throws CapabilityError if it is no prompt; ConfigError, ShapeError, MatchError if it does not fit the model
+ */
+export async function attachPrompt(
+  adapter: OpenedAdapter,
+  host: PromptHost,
+  { methods = PEFT_METHODS }: { readonly methods?: MethodTable } = {},
+): Promise<AttachedPrompt> {
+  const method = methods.get(adapter.method)?.prompt;
+  if (!method)
+    throw new CapabilityError(`${adapter.method} is not a prompt method`, {
+      kind: "unsupported-method",
+      hint: "it changes layers; attach it with attachAdapter",
+    });
+  const config = promptConfig(method, adapter.config.values, host.sizes);
+  assertSaved(method, config, (name) => adapter.shared.get(name)?.shape);
+  const info = (name: string): { dtype: string; shape: readonly number[] } => {
+    const { shape, dtype } = host.tensor(name)!;
+    return { shape, dtype: fromCoreDType(dtype) };
+  };
+  const report = matchAdapter(adapter, { names: () => host.names(), info }, { methods });
+  assertMatch(report, adapter);
+  const read = (tensor: AdapterTensor): Promise<Tensor> => readAdapterTensor(adapter.weights, tensor);
+  const saved: { [name: string]: Tensor } = {};
+  for (const name of Object.keys(method.saved(config))) saved[name] = await read(adapter.shared.get(name)!);
+  const replaced = new Map<string, Tensor>();
+  for (const { name, tensor } of report.replaced) replaced.set(name, await read(tensor));
+  return { method, config, saved, replaced, prompt: (options) => promptOf(method, config, saved, options) };
+}
