@@ -17,12 +17,15 @@ import { WebGpuExecutable, type Runtime } from "./runtime/executable.js";
 import { Faults } from "./runtime/faults.js";
 import { PipelineCache } from "./runtime/pipelines.js";
 import { Transfer } from "./runtime/transfer.js";
+import type { Tuning } from "./tuning/tuning.js";
 
 export interface WebGpuOptions extends OpenOptions {
   /** Bytes that the backend may hold on the GPU, idle buffers included; beyond it `allocate` throws. No limit if not given. */
   readonly memoryBudget?: number;
   /** The kernels to use; a composite without a row runs as its decomposition. */
   readonly kernels?: KernelTable;
+  /** Sizes of tiles and workgroups for the device that was opened; `DEFAULT_TUNING` if not given or undefined. @see tune */
+  readonly tuning?: (device: GPUDevice, limits: KernelLimits) => Tuning | undefined;
 }
 
 /** What a backend holds on the GPU now. */
@@ -79,7 +82,8 @@ export async function createWebGpuBackend(source: GpuSource, options: WebGpuOpti
   const pipelines = new PipelineCache(device);
   const transfer = new Transfer(device, faults, pipelines);
   await transfer.prepare();
-  const limits = kernelLimits(device);
+  const tuning = options.tuning?.(device, kernelLimits(device));
+  const limits: KernelLimits = { ...kernelLimits(device), ...(tuning && { tuning }) };
   const kernels = options.kernels ?? KERNELS;
   const runtime: Runtime = { device, pool, arena, pipelines, faults, limits, kernels };
   const live = (buffer: BackendBuffer): GpuBuffer => {

@@ -1,4 +1,5 @@
 import type { Attrs, CompositeCall, DType, Operand } from "@weft/tensor-core";
+import type { Tuning } from "../tuning/tuning.js";
 
 /** A buffer as one dispatch binds it. `key` is equal for plan buffers that lie at the same place (in-place steps). */
 export interface Binding {
@@ -31,6 +32,8 @@ export interface KernelLimits {
   readonly maxWorkgroupBytes: number;
   /** Bytes of a buffer that one kernel can see. */
   readonly maxBinding: number;
+  /** Sizes of tiles and workgroups; those of `DEFAULT_TUNING` if not given. */
+  readonly tuning?: Tuning;
 }
 
 /** What a kernel may ask while a plan is lowered. */

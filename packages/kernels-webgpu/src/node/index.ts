@@ -1,9 +1,16 @@
 import { type Backend, CapabilityError, Device } from "@weft/tensor-core";
 import { createWebGpuBackend, type WebGpuBackend, type WebGpuOptions } from "../backend.js";
+import { readTuning, tuningFile } from "./tuning-file.js";
+
+export { readTuning, tuningFile, writeTuning } from "./tuning-file.js";
 
 export interface NodeWebGpuOptions extends WebGpuOptions {
   /** Flags for Dawn, as `create` of the package `webgpu` takes them (for instance `backend=vulkan`). */
   readonly dawnFlags?: readonly string[];
+  /** File with tunings, as `weft bench --tune` writes it; the user's own (`tuningFile()`) if not given, none if false. */
+  readonly tuningFile?: string | false;
+  /** Told why a file with tunings is not used; `console.warn` if not given. */
+  readonly warn?: (text: string) => void;
 }
 
 /**
@@ -27,7 +34,11 @@ export async function openGpu(dawnFlags: readonly string[] = []): Promise<GPU> {
 /** A backend on a GPU of this machine. @throws DeviceError kind `no-adapter` if there is none */
 export async function createNodeWebGpuBackend(options: NodeWebGpuOptions = {}): Promise<WebGpuBackend> {
   let gpu: GPU | undefined = await openGpu(options.dawnFlags);
-  const backend = await createWebGpuBackend(gpu, options);
+  const path = options.tuningFile ?? tuningFile();
+  const tuning: WebGpuOptions["tuning"] = path
+    ? (device, limits) => readTuning(path, device.adapterInfo, limits, options.warn ?? console.warn)
+    : undefined;
+  const backend = await createWebGpuBackend(gpu, { ...(tuning && { tuning }), ...options });
   const dispose: Backend["dispose"] = () => {
     backend.dispose();
     gpu = undefined; // the last reference: Node may exit now

@@ -8,7 +8,7 @@ const FLAGS = ["enable-dawn-features=disable_workgroup_init"];
 
 /** The GPU of this machine, or the software one that the set-up of the tests provides. One per file: pipelines are cached in it. */
 export async function openTestDevice(options: WebGpuOptions = {}): Promise<{ device: Device; backend: WebGpuBackend }> {
-  const backend = await createNodeWebGpuBackend({ ...options, dawnFlags: FLAGS });
+  const backend = await createNodeWebGpuBackend({ tuningFile: false, ...options, dawnFlags: FLAGS });
   return { device: new Device(backend), backend };
 }
 

@@ -1,38 +1,25 @@
 import { sizeOf } from "@weft/tensor-core";
+import { DEFAULT_TUNING, type TileSize } from "../../tuning/tuning.js";
 import { Shader } from "../../wgsl/shader.js";
 import { storeFour } from "../../wgsl/store-four.js";
 import { collapse, coordinates, strided, sumOf } from "../fused/space.js";
 import type { Dispatch, KernelLimits, LowerContext } from "../kernel.js";
 import type { Product, Source } from "./source.js";
 
-/** A tile of the output per workgroup: `threads`² threads, each with `blocks`² blocks of 4×4 in registers. */
-export interface Tile {
-  readonly threads: number;
-  readonly blocks: number;
-  /** Steps of k that lie in workgroup memory at a time. */
-  readonly depth: number;
+/** A tile of the output per workgroup. Larger ones read less memory per multiplication, smaller ones keep more workgroups busy. */
+export interface Tile extends TileSize {
   readonly rows: number;
   readonly columns: number;
 }
 
-const tile = (threads: number, blocks: number, depth: number): Tile => ({
-  threads,
-  blocks,
-  depth,
-  rows: 4 * threads * blocks,
-  columns: 4 * threads * blocks,
-});
-
-/** Larger tiles read less memory per multiplication, smaller ones keep more workgroups busy. All fit into 16 KiB and 256 threads. */
-const TILES: readonly Tile[] = [tile(16, 2, 8), tile(16, 1, 16), tile(8, 1, 16)];
-
-/** Workgroups that a tile size must leave. */
-const ENOUGH = 96;
+const sized = (t: TileSize): Tile => ({ ...t, rows: 4 * t.threads * t.blocks, columns: 4 * t.threads * t.blocks });
 
 /** The largest tile that still gives enough workgroups, else the smallest. */
 export function tileFor({ m, n, batch }: Product, limits: KernelLimits): Tile {
+  const { tiles, enoughGroups } = (limits.tuning ?? DEFAULT_TUNING).gemm;
+  const fitting = tiles.filter((t) => t.threads ** 2 <= limits.maxInvocations).map(sized);
   const groups = (t: Tile): number => Math.ceil(m / t.rows) * Math.ceil(n / t.columns) * sizeOf(batch);
-  return TILES.find((t) => t.threads ** 2 <= limits.maxInvocations && groups(t) >= ENOUGH) ?? TILES[TILES.length - 1]!;
+  return fitting.find((t) => groups(t) >= enoughGroups) ?? fitting[fitting.length - 1]!;
 }
 
 /** Names of loaders and of the batch offsets of all sources of a product, declared in `shader`. */

@@ -1,4 +1,5 @@
 import { sizeOf } from "@weft/tensor-core";
+import { DEFAULT_TUNING } from "../../tuning/tuning.js";
 import { Shader } from "../../wgsl/shader.js";
 import type { Dispatch, LowerContext } from "../kernel.js";
 import { declareSources, rowStart } from "./gemm.wgsl.js";
@@ -7,15 +8,17 @@ import type { Product } from "./source.js";
 /** Rows of A that one thread keeps sums for. */
 export const MAX_ROWS = 4;
 
-const THREADS = 256;
-
 /**
  * A product with few rows: it takes as long as reading B does, so all threads read neighbouring elements of B, whichever way
  * it lies, each uses what it reads for all rows of A, and the sums over k are joined in workgroup memory.
  */
 export function gemv(p: Product, context: LowerContext): Dispatch {
   const { m, n } = p;
-  const shader = new Shader(`${p.name} vector`, context, Math.min(THREADS, context.limits.maxInvocations));
+  const shader = new Shader(
+    `${p.name} vector`,
+    context,
+    Math.min((context.limits.tuning ?? DEFAULT_TUNING).gemv.threads, context.limits.maxInvocations),
+  );
   const { text, loaders } = declareSources(shader, p);
   const along = p.terms[0]!.b.along;
   // Threads along k and columns per workgroup; neighbours in memory are neighbouring threads.

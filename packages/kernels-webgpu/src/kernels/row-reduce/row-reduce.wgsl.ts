@@ -1,4 +1,5 @@
 import type { DType, Operand, Program, ReduceOp } from "@weft/tensor-core";
+import { DEFAULT_TUNING } from "../../tuning/tuning.js";
 import { reduceStart, reduceStep } from "../../wgsl/instructions.js";
 import type { OutputRef } from "../../wgsl/shader.js";
 import { Shader } from "../../wgsl/shader.js";
@@ -9,7 +10,6 @@ import type { Dispatch, LowerContext } from "../kernel.js";
 
 /** Rows up to this length are reduced by one thread each; longer ones by a workgroup each. */
 const SHORT_ROW = 32;
-const WIDE = 256;
 
 /** A reduction over all threads of a workgroup, by halves in workgroup memory. */
 function declareWorkgroupReduce(shader: Shader, how: ReduceOp, dtype: DType): string {
@@ -51,7 +51,7 @@ export function rowReduce(
   const shader = new Shader(
     programName(alone ? "rows" : "row", program),
     context,
-    alone ? 64 : Math.min(WIDE, context.limits.maxInvocations),
+    alone ? 64 : Math.min((context.limits.tuning ?? DEFAULT_TUNING).rows.threads, context.limits.maxInvocations),
   );
   const { scalar, level } = analyseRows(program, inputs);
   const targets = program.outputs.map((o) => o.value);
