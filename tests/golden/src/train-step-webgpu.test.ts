@@ -43,17 +43,17 @@ async function observe(
     backend.run.bind(backend),
   ];
   const spies = [
-    vi.spyOn(device.queue, "submit").mockImplementation((buffers) => {
+    vi.spyOn(device.queue, "submit").mockImplementation((buffers: unknown) => {
       seen.submits++;
       return submit(buffers);
     }),
-    vi.spyOn(device, "createCommandEncoder").mockImplementation((descriptor) => {
+    vi.spyOn(device, "createCommandEncoder").mockImplementation((descriptor: unknown) => {
       const encoder = encode(descriptor);
       const begin = encoder.beginComputePass.bind(encoder);
-      encoder.beginComputePass = (passDescriptor) => {
+      encoder.beginComputePass = (passDescriptor: unknown) => {
         const pass = begin(passDescriptor);
         const dispatch = pass.dispatchWorkgroups.bind(pass);
-        pass.dispatchWorkgroups = (...groups) => {
+        pass.dispatchWorkgroups = (...groups: unknown[]) => {
           seen.dispatches++;
           return dispatch(...groups);
         };
