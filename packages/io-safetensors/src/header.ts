@@ -9,6 +9,8 @@ export const MAX_HEADER_BYTES = 100_000_000;
  * take longer than a second and more than 256 MiB to check.
  */
 export const MAX_TENSORS = 250_000;
+/** Most dimensions and offsets in one file, six to each of the most tensors and then some; the format has no limit on ranks. */
+const MAX_INTEGERS = 8 * MAX_TENSORS;
 
 /** A tensor of a file, nothing read yet. */
 export interface TensorInfo {
@@ -81,9 +83,11 @@ function scanEntries(scanner: JsonScanner, file: string): { entries: Map<string,
     scanner.value(3, false);
     throw formatError("header-schema", file, `${what} must be ${VALUES[kind]}`, tensor);
   };
-  const limit = (many: { readonly size: number }): void => {
-    if (many.size >= MAX_TENSORS) throw formatError("limit", file, `more than ${MAX_TENSORS} entries`);
+  const limit = (count: number, most: number): void => {
+    if (count >= most) throw formatError("limit", file, `more than ${most} entries`);
   };
+  let integers = 0;
+  const countInteger = (): void => limit(integers++, MAX_INTEGERS);
   demand("{", "the header");
   const entries = new Map<string, RawEntry>();
   let metadata: Map<string, string> | undefined;
@@ -92,7 +96,7 @@ function scanEntries(scanner: JsonScanner, file: string): { entries: Map<string,
     demand("{", "__metadata__");
     scanner.object(
       (key) => {
-        limit(map);
+        limit(map.size, MAX_TENSORS);
         demand('"', `__metadata__ ${show(key)}`);
         map.set(key, scanner.string());
       },
@@ -102,8 +106,8 @@ function scanEntries(scanner: JsonScanner, file: string): { entries: Map<string,
   scanner.object(
     (name) => {
       if (name === "__metadata__") return scanMetadata();
-      limit(entries);
-      entries.set(name, scanEntry(scanner, name, file, demand));
+      limit(entries.size, MAX_TENSORS);
+      entries.set(name, scanEntry(scanner, name, file, demand, countInteger));
     },
     (name) => (name === "__metadata__" ? metadata !== undefined : entries.has(name)),
   );
@@ -111,13 +115,14 @@ function scanEntries(scanner: JsonScanner, file: string): { entries: Map<string,
   return { entries, metadata: metadata ?? new Map() };
 }
 
-function scanEntry(scanner: JsonScanner, name: string, file: string, demand: Demand): RawEntry {
+function scanEntry(scanner: JsonScanner, name: string, file: string, demand: Demand, countInteger: () => void): RawEntry {
   const schema = (message: string): Error => formatError("header-schema", file, message, name);
   demand("{", "its entry", name);
   const integers = (what: string): Exact[] => {
     demand("[", what, name);
     const list: Exact[] = [];
     scanner.array(() => {
+      countInteger();
       const value = scanner.unsigned();
       if (value === undefined) throw schema(`${what} must hold integers from 0 to 2^64-1`);
       list.push(value);
@@ -138,8 +143,8 @@ function scanEntry(scanner: JsonScanner, name: string, file: string, demand: Dem
     else if (field === "data_offsets") offsets = integers(field);
     else scanner.value(3, false);
   });
-  if (!dtype || !shape || !offsets) throw schema(`${!dtype ? "dtype" : !shape ? "shape" : "data_offsets"} is missing`);
-  if (offsets.length !== 2) throw schema(`data_offsets has ${offsets.length} entries, expected 2`);
+  if (!dtype || !shape || offsets?.length !== 2)
+    throw schema(`${!dtype ? "dtype" : !shape ? "shape" : "a pair of data_offsets"} is missing`);
   return { name, dtype, shape, bytes: offsets[1]!, offset: offsets[0]! };
 }
 

@@ -66,14 +66,15 @@ export class JsonScanner {
       for (let at = 0; at < bytes.byteLength; at += PIECE) check.decode(bytes.subarray(at, at + PIECE), { stream: true });
       check.decode();
     } catch (cause) {
-      throw this.error("the text is not valid UTF-8", kinds.utf8, cause);
+      throw this.#error("the text is not valid UTF-8", kinds.utf8, cause);
     }
   }
 
   /** The next byte that is not white space, as a character; empty at the end. */
   peek(): string {
     this.#skipSpace();
-    return this.#at < this.#bytes.byteLength ? String.fromCharCode(this.#bytes[this.#at]!) : "";
+    const c = this.#bytes[this.#at];
+    return c === undefined ? "" : String.fromCharCode(c);
   }
 
   /** Nothing but white space may follow. */
@@ -86,7 +87,7 @@ export class JsonScanner {
     this.#list("{", "}", () => {
       if (this.peek() !== '"') throw this.#unexpected("a key");
       const key = this.string();
-      if (seen(key)) throw this.error(`key ${show(key)} occurs twice`, "duplicate-key");
+      if (seen(key)) throw this.#error(`key ${show(key)} occurs twice`, "duplicate-key");
       this.#expect(":");
       member(key);
     });
@@ -115,9 +116,9 @@ export class JsonScanner {
       // Only the escapes are left to check, and those it reads by the letter.
       result = JSON.parse(`"${raw}"`) as string;
     } catch (cause) {
-      throw this.error(`string ${show(raw)} has an unknown escape`, this.#kinds.json, cause);
+      throw this.#error(`string ${show(raw)} has an unknown escape`, this.#kinds.json, cause);
     }
-    if (/\p{Surrogate}/u.test(result)) throw this.error("a surrogate stands alone", this.#kinds.json);
+    if (/\p{Surrogate}/u.test(result)) throw this.#error("a surrogate stands alone", this.#kinds.json);
     return result;
   }
 
@@ -144,7 +145,7 @@ export class JsonScanner {
 
   /** Any value. With `keep` false it is checked and forgotten, so that nothing large is built of what nobody reads. */
   value(depth = 1, keep = true): JsonValue {
-    if (depth > MAX_JSON_DEPTH) throw this.error(`values are nested more than ${MAX_JSON_DEPTH} deep`, this.#kinds.json);
+    if (depth > MAX_JSON_DEPTH) throw this.#error(`values are nested more than ${MAX_JSON_DEPTH} deep`, this.#kinds.json);
     const c = this.peek();
     if (c === "{") {
       const map = new Map<string, JsonValue>();
@@ -170,14 +171,10 @@ export class JsonScanner {
     return JSON.parse(word) as JsonValue;
   }
 
-  error(message: string, kind: string, cause?: unknown): FormatError {
+  #error(message: string, kind: string, cause?: unknown): FormatError {
     const byte = this.#start + this.#at;
-    return new FormatError(`${this.#file ?? "JSON"}: ${message} (byte ${byte})`, {
-      kind,
-      byte,
-      cause,
-      ...(this.#file !== undefined && { file: this.#file }),
-    });
+    const file = this.#file;
+    return new FormatError(`${file ?? "JSON"}: ${message} (byte ${byte})`, { kind, byte, cause, ...(file !== undefined && { file }) });
   }
 
   #list(open: string, close: string, item: () => void): void {
@@ -202,7 +199,7 @@ export class JsonScanner {
   #unexpected(expected: string): FormatError {
     // Up to four bytes are one character; what is cut off after it is of no interest.
     const [got] = new TextDecoder().decode(this.#bytes.subarray(this.#at, this.#at + 4));
-    return this.error(`expected ${expected}, got ${got === undefined ? "the end" : show(got)}`, this.#kinds.json);
+    return this.#error(`expected ${expected}, got ${got === undefined ? "the end" : show(got)}`, this.#kinds.json);
   }
 
   #decode(begin: number, end: number): string {
