@@ -1,6 +1,6 @@
 import type { Dialect } from "./dialect.js";
 import { dottedDialect } from "./dotted-dialect.js";
-import type { PrefixTable } from "./prefixes.js";
+import { type PrefixTable, splitPrefix } from "./prefixes.js";
 import { PEFT_LORA_SUFFIXES, splitSuffix, type SuffixTable } from "./suffixes.js";
 
 /** Attributes of a diffusers pipeline. */
@@ -51,8 +51,16 @@ export const DIFFUSERS_MIDDLE: Dialect = dottedDialect("diffusers-middle", DIFFU
   includes: ["diffusers"],
 });
 
-/** `to_out_lora` belongs to the first module of `to_out`. */
 const PROCESSOR = /^(.*)\.processor\.(to_(?:q|k|v|out)|add_[qkv]_proj|to_add_out)_lora$/;
+const TEXT = /^(.*\.self_attn)\.to_(q|k|v|out)_lora$/;
+
+/** The projection that a processor's parameter is for: `to_out_lora` belongs to the first module of `to_out`, a text encoder's `to_q_lora` to `q_proj`. */
+function projected(module: string): string | undefined {
+  const [, attention, projection] = PROCESSOR.exec(module) ?? [];
+  if (attention !== undefined) return `${attention}.${projection === "to_out" ? "to_out.0" : projection}`;
+  const [, text, letter] = TEXT.exec(module) ?? [];
+  return text === undefined ? undefined : `${text}.${letter}_proj`;
+}
 const OLD_SUFFIXES: SuffixTable = new Map([
   ["down.weight", "lora_down.weight"],
   ["up.weight", "lora_up.weight"],
@@ -66,18 +74,9 @@ export const DIFFUSERS_OLD: Dialect = {
   includes: ["diffusers", "diffusers-middle"],
   readKey(key) {
     const suffix = splitSuffix(key, OLD_SUFFIXES);
-    const [, attention, projection] = (suffix && PROCESSOR.exec(suffix.module)) ?? [];
-    if (!suffix || attention === undefined) return DIFFUSERS_MIDDLE.readKey(key);
-    const module = `${attention}.${projection === "to_out" ? "to_out.0" : projection}`;
-    const [, prefix, component] = /^((?:unet|transformer|text_encoder(?:_[23])?)\.)?/.exec(module)![1]
-      ? [0, ...DIFFUSERS_PREFIXES.find(([p]) => module.startsWith(p))!]
-      : [0, "", "denoiser" as const];
-    return {
-      module,
-      component: component as "denoiser",
-      path: module.slice((prefix as string).length),
-      flat: false,
-      parameter: suffix.parameter,
-    };
+    const module = suffix && projected(suffix.module);
+    if (module === undefined) return DIFFUSERS_MIDDLE.readKey(key);
+    const { component, path } = splitPrefix(module, DIFFUSERS_PREFIXES) ?? { component: "denoiser", path: module };
+    return { module, component, path, flat: false, parameter: suffix!.parameter };
   },
 };

@@ -11,6 +11,8 @@ import { weightMatrix } from "./weight-matrix.js";
 export interface Unplaced {
   readonly path: string;
   readonly message: string;
+  /** It may be any of several. */
+  readonly ambiguous?: boolean;
 }
 
 /** An adapter whose modules have the base's paths. */
@@ -55,7 +57,7 @@ export function resolveNames(adapter: OpenedAdapter, base: BaseTensors): Resolve
       continue;
     }
     found.add(module.component ?? "model");
-    if (more.length > 0) unplaced.push({ path: module.path, message: ambiguity(module, fitting) });
+    if (more.length > 0) unplaced.push({ path: module.path, message: ambiguity(module, fitting), ambiguous: true });
     else
       for (const target of group) {
         const placed = place(module, target, shapeOf);

@@ -1,0 +1,97 @@
+import { CapabilityError, MatchError } from "@weft/tensor-core";
+import type { OpenedAdapter } from "../../open-adapter.js";
+import type { BaseTensors } from "../../report/base-index.js";
+import type { ConvertedFile, TargetName } from "../targets/target.js";
+import { TARGETS } from "../targets/targets.js";
+import { type ConvertModule, convertModules, type Loss } from "./convert-module.js";
+import { withDots } from "./dotted-paths.js";
+import { withFoldedScale } from "./fold-scale.js";
+import { renameModules } from "./rename.js";
+
+export interface ConvertOptions {
+  readonly to: TargetName;
+  /** Names and shapes of the base: they tell what names with underscores mean. */
+  readonly base?: BaseTensors;
+  /** Leave out or round what the target cannot hold, instead of refusing. */
+  readonly allowLoss?: boolean;
+  /** Work alpha into the factors. */
+  readonly foldAlpha?: boolean;
+}
+
+/** An adapter in another dialect, before it is written. */
+export interface Conversion {
+  readonly files: readonly ConvertedFile[];
+  /** What the target cannot hold. */
+  readonly losses: readonly Loss[];
+  /** What a user should know: names that were guessed, the model that the names are of. */
+  readonly notes: readonly string[];
+}
+
+/** Losses that a message lists. */
+const SHOWN = 5;
+
+/**
+ * Converts an adapter to another dialect. Tensors that only change their name are copied as they are; alpha stays alpha. Nothing is read but scalars
+ * and what cuts of fused weights depend on; the data follows when the files are written.
+ * @throws CapabilityError kind `lossy-conversion` with every loss and its reason, unless `allowLoss`; kinds `not-convertible`, `nothing-left`;
+ *   MatchError kinds `ambiguous-name`, `unknown-model`
+ */
+export async function convertAdapter(adapter: OpenedAdapter, options: ConvertOptions): Promise<Conversion> {
+  const { to, base, allowLoss = false, foldAlpha = false } = options;
+  const target = TARGETS.get(to)!;
+  const { modules, losses } = convertModules(adapter);
+  const dotted = withDots(modules, adapter, base);
+  const fitted = fitModules(foldAlpha ? dotted.map(withFoldedScale) : dotted, target.fit.bind(target), losses);
+  const renamed = await renameModules(fitted, target.style, base);
+  losses.push(...renamed.losses);
+  const baseModel = (adapter.config.values as { baseModelNameOrPath?: string | null }).baseModelNameOrPath ?? null;
+  if (renamed.modules.length === 0) throw nothingLeft(losses, to);
+  const written = target.write(renamed.modules, { source: adapter.weights, naming: renamed.naming, baseModel });
+  losses.push(...written.losses);
+  if (written.files.every((file) => file.modules.size === 0)) throw nothingLeft(losses, to);
+  if (losses.length > 0 && !allowLoss) throw lossy(losses, to);
+  return { files: written.files, losses, notes: notesOf(dotted) };
+}
+
+function fitModules(
+  modules: readonly ConvertModule[],
+  fit: (module: ConvertModule) => ConvertModule | string,
+  losses: Loss[],
+): ConvertModule[] {
+  return modules.flatMap((module) => {
+    const fitted = fit(module);
+    if (typeof fitted === "string") {
+      losses.push({ module: module.label, message: `${module.label}: ${fitted}` });
+      return [];
+    }
+    if (fitted.rounded !== undefined) losses.push({ module: module.label, message: `${module.label}: ${fitted.rounded}`, keeps: true });
+    return [fitted];
+  });
+}
+
+function notesOf(modules: readonly ConvertModule[]): string[] {
+  const guessed = modules.filter((module) => module.guessed);
+  if (guessed.length === 0) return [];
+  const [first] = guessed as [ConvertModule];
+  return [`${guessed.length} names have underscores for dots and were guessed (${first.label} as ${first.path}); --base makes sure`];
+}
+
+const listed = (losses: readonly Loss[]): string =>
+  [...losses.slice(0, SHOWN).map(({ message }) => message), ...(losses.length > SHOWN ? [`… and ${losses.length - SHOWN} more`] : [])].join(
+    "\n  ",
+  );
+
+const lossy = (losses: readonly Loss[], to: TargetName): CapabilityError =>
+  new CapabilityError(`${to} cannot hold all of this adapter:\n  ${listed(losses)}`, {
+    kind: "lossy-conversion",
+    tensor: losses[0]!.module,
+    hint: losses.every(({ keeps }) => keeps) ? "--allow-loss writes it rounded" : "--allow-loss writes the rest without it",
+  });
+
+const nothingLeft = (losses: readonly Loss[], to: TargetName): CapabilityError | MatchError =>
+  losses.length === 0
+    ? new MatchError("the adapter has no modules", { kind: "nothing-left" })
+    : new CapabilityError(`${to} can hold nothing of this adapter:\n  ${listed(losses)}`, {
+        kind: "nothing-left",
+        tensor: losses[0]!.module,
+      });

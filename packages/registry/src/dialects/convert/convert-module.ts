@@ -1,0 +1,158 @@
+import { CapabilityError } from "@weft/tensor-core";
+import { createModuleConfig } from "../../matching/pattern-key.js";
+import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../../open-adapter.js";
+import type { Component } from "../dialect.js";
+import { parametersOf } from "../module-of.js";
+import { isDenoiserPath } from "../names/families.js";
+import { integerTensor, type LazyTensor, lazyTensor, scalarTensor } from "./lazy-tensor.js";
+
+/** Rows of a module before and after conversion that hold the same change. */
+export interface Piece {
+  /** Key of the module in the adapter that is converted. */
+  readonly source: string;
+  /** Its rows that this is; all if not given. */
+  readonly sourceRows?: readonly [start: number, stop: number];
+  /** The rows of the new module that this is; all if not given. */
+  readonly targetRows?: readonly [start: number, stop: number];
+  /** The halves of the rows are exchanged. */
+  readonly swapped?: boolean;
+}
+
+/** A module on its way from one dialect to another. */
+export interface ConvertModule {
+  /** Its name in the file, for messages. */
+  readonly label: string;
+  readonly component: Component;
+  /** With dots. */
+  readonly path: string;
+  /** The path was guessed from a name with underscores. */
+  readonly guessed: boolean;
+  /** LyCORIS's name of the method: LOCON for every LoRA. */
+  readonly method: string;
+  /** Under LyCORIS's names, without scalars. */
+  readonly parameters: ReadonlyMap<string, LazyTensor>;
+  /** What the scale is divided by; undefined for methods that have none. */
+  readonly rank: number | undefined;
+  /** Factor on what the parameters give. */
+  readonly scale: number;
+  /** One-element tensors that are not a scale: OFT's constraint, `on_input`. */
+  readonly scalars: ReadonlyMap<string, LazyTensor>;
+  readonly pieces: readonly Piece[];
+  /** What was rounded to fit the target. */
+  readonly rounded?: string;
+  /** Shape of the weight in the base, where one was given. */
+  readonly weightShape?: readonly number[];
+}
+
+/** Something that the target has no form for. */
+export interface Loss {
+  readonly module: string;
+  /** What is lost, and why. */
+  readonly message: string;
+  /** The module is written all the same, less exactly; otherwise it is left out. */
+  readonly keeps?: boolean;
+}
+
+/** Low-rank methods: their parameters are scaled by alpha / r. */
+const RANKED: ReadonlySet<string> = new Set(["LORA", "LOCON", "LOHA", "LOKR", "LYCORIS_GLORA", "TLORA"]);
+
+interface Values {
+  readonly r?: number;
+  readonly loraAlpha?: number;
+  readonly alpha?: number | null;
+  readonly useRslora?: boolean;
+  readonly onInput?: number;
+  readonly fanInFanOut?: boolean;
+}
+
+/**
+ * The modules of an adapter in one form, and what of it no other dialect can hold.
+ * @throws CapabilityError kind `not-convertible` for methods that only PEFT has
+ */
+export function convertModules(adapter: OpenedAdapter): { readonly modules: ConvertModule[]; readonly losses: Loss[] } {
+  const configOf = createModuleConfig(adapter.config.values as Values);
+  const losses: Loss[] = [];
+  const modules: ConvertModule[] = [];
+  for (const [id, module] of adapter.modules) {
+    const method = module.method ?? adapter.method;
+    const values: Values = { ...configOf(module.path), ...module.config };
+    if (adapter.dialect === "peft" && !["LORA", "LOHA", "LOKR"].includes(method))
+      throw new CapabilityError(`${method} adapters of PEFT have no form in other dialects`, {
+        kind: "not-convertible",
+        hint: "only LoRA, LoHa and LoKr have one",
+      });
+    const refused = refusal(module, values);
+    if (refused === undefined) modules.push(convertModule(adapter, id, module, method, values));
+    else losses.push({ module: module.name ?? module.path, message: refused });
+  }
+  for (const [what, tensors] of otherTensors(adapter))
+    for (const name of tensors) losses.push({ module: name, message: `${name}: ${what} have no form in other dialects` });
+  for (const { name } of adapter.unknown) losses.push({ module: name, message: `${name}: belongs to no module` });
+  return { modules, losses };
+}
+
+/** What no dialect but PEFT's can say of a module. */
+function refusal({ path, tensors, depth }: AdapterModule, { fanInFanOut }: Values): string | undefined {
+  if ([...tensors.keys()].some((key) => key.startsWith("lora_embedding")))
+    return `${path}: LoRA on an embedding has no form in other dialects`;
+  if (depth > 0) return `${path}: target_parameters have no form in other dialects`;
+  return fanInFanOut ? `${path}: weights stored [in, out] (fan_in_fan_out) have no form in other dialects` : undefined;
+}
+
+function* otherTensors({ modulesToSave, biases, embeddings, trainableTokens, shared }: OpenedAdapter): Iterable<[string, string[]]> {
+  const names = (map: ReadonlyMap<string, AdapterTensor>): string[] => [...map.values()].map(({ name }) => name);
+  yield ["whole tensors of the base", [...names(modulesToSave), ...names(embeddings)]];
+  yield ["trained biases", names(biases)];
+  yield ["trained tokens", names(trainableTokens)];
+  yield ["parameters of all modules", names(shared)];
+}
+
+function convertModule(adapter: OpenedAdapter, id: string, module: AdapterModule, method: string, values: Values): ConvertModule {
+  const parameters = new Map([...parametersOf(module)].map(([name, tensor]) => [name, lazyTensor(adapter.weights, tensor)] as const));
+  const lycoris = method === "LORA" ? "LOCON" : method;
+  const rank = RANKED.has(method) ? (rankOf(parameters) ?? values.r) : undefined;
+  const alpha = values.loraAlpha ?? values.alpha ?? undefined;
+  const scalars = new Map<string, LazyTensor>();
+  if (rank === undefined && alpha !== undefined) scalars.set("alpha", scalarTensor(alpha));
+  if (values.onInput !== undefined) scalars.set("on_input", integerTensor(values.onInput));
+  return {
+    label: module.name ?? module.path,
+    component: module.component && module.component !== "model" ? module.component : componentOf(module),
+    path: module.path,
+    guessed: false,
+    method: lycoris,
+    parameters,
+    rank,
+    scale: scaleOf(adapter, parameters, rank, alpha, values),
+    scalars,
+    pieces: [{ source: id }],
+  };
+}
+
+/** A file for one model may be for a part of a pipeline: its paths tell. */
+function componentOf({ path }: AdapterModule): Component {
+  if (isDenoiserPath(path)) return "denoiser";
+  return /^text_model[._]encoder[._]layers[._]/.test(path) ? "te1" : "model";
+}
+
+const RANKS = ["lora_down.weight", "hada_w1_b", "lokr_w2_b", "lokr_w1_b", "a2.weight", "q_layer.weight"];
+
+export function rankOf(parameters: ReadonlyMap<string, LazyTensor>): number | undefined {
+  return RANKS.map((name) => parameters.get(name)?.shape[0]).find((rank) => rank !== undefined);
+}
+
+/** True for a LoKr neither of whose halves is factored: LyCORIS's files have no scale then. */
+export const isWholeLokr = (parameters: ReadonlyMap<string, unknown>): boolean => parameters.has("lokr_w1") && parameters.has("lokr_w2");
+
+function scaleOf(
+  { dialect }: OpenedAdapter,
+  parameters: ReadonlyMap<string, LazyTensor>,
+  rank: number | undefined,
+  alpha: number | undefined,
+  { useRslora }: Values,
+): number {
+  if (rank === undefined || (alpha === undefined && rank > 0)) return 1;
+  if (rank === 0) return 0;
+  if (dialect !== "peft" && isWholeLokr(parameters)) return 1;
+  return alpha! / (useRslora ? Math.sqrt(rank) : rank);
+}

@@ -1,0 +1,17 @@
+import { withoutWholeScale } from "../convert/fold-scale.js";
+import { KOHYA } from "../kohya.js";
+import { kohyaMetadata } from "./kohya-metadata.js";
+import { namedTensors } from "./named-tensors.js";
+import type { ConvertTarget } from "./target.js";
+
+/** kohya's files: all of LyCORIS's parameters, alphas as tensors, hashes and training metadata in the header. */
+export const TO_KOHYA: ConvertTarget = {
+  name: "kohya",
+  style: "kohya",
+  fit: withoutWholeScale,
+  write(modules, { source, naming }) {
+    const { tensors, modules: named, losses } = namedTensors(modules, KOHYA, true);
+    const metadata = kohyaMetadata(source.metadata, modules, naming);
+    return { files: [{ path: "lora.safetensors", tensors, metadata, modules: named, hashed: true }], losses };
+  },
+};

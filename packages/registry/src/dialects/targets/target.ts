@@ -1,0 +1,41 @@
+import type { WeightSource } from "@weft/io-safetensors";
+import type { ConvertModule, Loss } from "../convert/convert-module.js";
+import type { LazyTensor } from "../convert/lazy-tensor.js";
+import type { NameStyle } from "../convert/rename.js";
+import type { Naming } from "../names/families.js";
+
+export type TargetName = "peft" | "kohya" | "diffusers" | "lycoris" | "comfyui" | "mlx";
+
+/** A file of tensors to be written. */
+export interface ConvertedFile {
+  /** Path below the output folder. */
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, LazyTensor>;
+  readonly metadata: ReadonlyMap<string, string>;
+  /** The adapter_config.json beside it, where the dialect has one. */
+  readonly config?: string;
+  /** The modules in it, by the keys that they have when the file is opened. */
+  readonly modules: ReadonlyMap<string, ConvertModule>;
+  /** kohya's hashes of the tensors belong into the metadata. */
+  readonly hashed: boolean;
+}
+
+export interface WriteContext {
+  readonly source: WeightSource;
+  readonly naming: Naming;
+  /** The config of a PEFT adapter that is converted. */
+  readonly baseModel: string | null;
+}
+
+/** A dialect that adapters are converted to. */
+export interface ConvertTarget {
+  readonly name: TargetName;
+  readonly style: NameStyle;
+  /** The module as the dialect can hold it, or why it cannot. */
+  fit(module: ConvertModule): ConvertModule | string;
+  /** Files of modules that fit; modules that only all together show to be impossible are losses. */
+  write(
+    modules: readonly ConvertModule[],
+    context: WriteContext,
+  ): { readonly files: readonly ConvertedFile[]; readonly losses: readonly Loss[] };
+}
