@@ -1,4 +1,4 @@
-import { type AdapterMethod, createAdapter, type LayerSpec, sizeOf, tensor, type Tensor } from "@weft/tensor-core";
+import { type AdapterMethod, createAdapter, forwardAdapters, type LayerSpec, sizeOf, tensor, type Tensor } from "@weft/tensor-core";
 import { methodChecks } from "@weft/tensor-core/testing";
 import { describe, expect, it, test } from "vitest";
 import {
@@ -111,6 +111,31 @@ const CHECKS = [
 
 describe("every method", () => {
   test.each(CHECKS)("$name", async ({ run }) => run());
+});
+
+it("adapters on one layer add up, DoRA and changed biases too", async () => {
+  const weight = values(conv2d.shape, 0.3);
+  const base = { weight, bias: values([12], 0.9) };
+  const x = values([1, 4, 7, 6], 0.1, 1);
+  const methods: readonly (readonly [AdapterMethod<never>, never])[] = [
+    [LOCON as never, locon()],
+    [LOHA as never, loha({ weight_decompose: true })],
+    [LOKR as never, lokr()],
+    [FULL as never, lycorisConfig<never>(FULL)],
+  ];
+  const attached = methods.map(([method, config]) => {
+    const specs = Object.entries(method.parameters(config, conv2d));
+    const params = Object.fromEntries(specs.map(([name, { shape }], i) => [name, values(shape, i)]));
+    return { method, params, context: { layer: conv2d, config, scale: 0.5 } };
+  });
+  const run = async (adapters: typeof attached): Promise<ArrayLike<number>> => forwardAdapters(conv2d, base, adapters, x).data();
+  const alone = await run([]);
+  const each = await Promise.all(attached.map((a) => run([a])));
+  const all = await run(attached);
+  for (let i = 0; i < all.length; i++) {
+    const want = each.reduce((sum, y) => sum + y[i]! - alone[i]!, alone[i]!);
+    expect(Math.abs(all[i]! - want)).toBeLessThan(1e-5 * Math.max(1, Math.abs(want)) * 10);
+  }
 });
 
 describe("a new adapter", () => {
