@@ -5,16 +5,12 @@ import {
   ConfigError,
   featuresOf,
   forwardBase,
-  initParameters,
   isConv,
   type LayerSpec,
   mul,
   type ParameterSpec,
   reshape,
-  sizeOf,
   sub,
-  tensor,
-  torchNormal,
 } from "@weft/tensor-core";
 import { checkLayer, forwardWeight, rotatedWidth, transformRows } from "../rotate.js";
 import { butterflyRotation } from "./butterfly-rotation.js";
@@ -47,7 +43,11 @@ function parameters(config: BOFTConfigFields, layer: LayerSpec): { readonly [nam
       init: config.initWeights ? { kind: "zeros" } : { kind: "normal", std: 0.1 },
       trainable: true,
     },
-    s: { shape: isConv(layer) ? [1, out] : [out, 1], init: { kind: "ones" }, trainable: true },
+    s: {
+      shape: isConv(layer) ? [1, out] : [out, 1],
+      init: config.initWeights ? { kind: "ones" } : { kind: "normal", mean: 1, std: 0.1 },
+      trainable: true,
+    },
   };
 }
 
@@ -65,13 +65,6 @@ export const BOFT: AdapterMethod<BOFTConfigFields> = {
   },
   parameters,
   keys: () => ({ R: ["boft_R"], s: ["boft_s"] }),
-  init(config, layer, generator) {
-    const specs = parameters(config, layer);
-    const params = initParameters(specs, generator);
-    if (config.initWeights) return Promise.resolve({ params });
-    const { shape } = specs.s!;
-    return Promise.resolve({ params: { ...params, s: tensor(torchNormal(generator, sizeOf(shape), 1, 0.1), { shape }) } });
-  },
   transform(weight, { R, s }, context) {
     const { weight: turn } = butterflyRotation(R!);
     return transformRows(weight, context, (rows) => mul(turn(rows), reshape(s!, [-1, 1])));

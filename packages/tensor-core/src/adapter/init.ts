@@ -10,7 +10,8 @@ export function initParameter({ shape, init }: ParameterSpec, generator: TorchGe
   const constant = (value: number): Float32Array => new Float32Array(sizeOf(shape)).fill(value);
   const values = (): Float32Array => {
     if (init.kind === "kaimingUniform") return torchKaimingUniform(generator, shape);
-    if (init.kind === "normal") return torchNormal(generator, sizeOf(shape), 0, init.std);
+    if (init.kind === "normal") return torchNormal(generator, sizeOf(shape), init.mean ?? 0, init.std);
+    if (init.kind === "uniform") return torchUniform(generator, sizeOf(shape), -init.bound, init.bound);
     if (init.kind === "uniform") return torchUniform(generator, sizeOf(shape), -init.bound, init.bound);
     return constant(init.kind === "constant" ? init.value : init.kind === "ones" ? 1 : 0);
   };
