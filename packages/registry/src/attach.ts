@@ -1,6 +1,7 @@
 import { fromCoreDType } from "@weft/io-safetensors";
+import { ADAPTER_METHODS } from "./dialects/all-methods.js";
 import { type Attached, CapabilityError, ConfigError, type LayerSpec, type Params, tensor, type Tensor } from "@weft/tensor-core";
-import { type MethodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";
+import { type MethodEntry, type MethodTable } from "./methods.js";
 import type { OpenedAdapter } from "./open-adapter.js";
 import { readAdapterTensor, readTensor } from "./read-tensor.js";
 import { assertMatch } from "./report/describe-report.js";
@@ -32,7 +33,7 @@ export interface AttachedAdapter {
  * @throws MatchError, ShapeError if it does not wholly fit; CapabilityError if its method is not supported
  */
 export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, options: AttachOptions = {}): Promise<AttachedAdapter> {
-  const { methods = PEFT_METHODS, scale = 1 } = options;
+  const { methods = ADAPTER_METHODS, scale = 1 } = options;
   const methodOf = (name: string): NonNullable<MethodEntry["method"]> => {
     const entry = methods.get(name);
     if (entry?.method) return entry.method;

@@ -15,12 +15,13 @@ export {
   type TargetOptions,
   type TargetSelection,
 } from "./matching/targets.js";
+export * from "./dialects/index.js";
 export { type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions, trainedTokens } from "./attach.js";
 export { layersFor } from "./layers-for.js";
 export { type MethodEntry, methodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";
 export { type AttachedPrompt, attachPrompt, type PromptHost } from "./prompt/attach-prompt.js";
 export { promptEntry } from "./prompt/prompt-entries.js";
-export { readTensor } from "./read-tensor.js";
+export { readAdapterTensor, readTensor } from "./read-tensor.js";
 export {
   type AdapterModule,
   type AdapterSource,

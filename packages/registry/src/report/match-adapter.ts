@@ -1,9 +1,10 @@
 import type { LayerSpec, ParameterSpec } from "@weft/tensor-core";
+import { ADAPTER_METHODS } from "../dialects/all-methods.js";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
 import { createModuleConfig } from "../matching/pattern-key.js";
 import type { RegexEngine } from "../matching/regex-engine.js";
 import { selectParameters } from "../matching/target-parameters.js";
-import { type MethodEntry, type MethodTable, PEFT_METHODS } from "../methods.js";
+import { type MethodEntry, type MethodTable } from "../methods.js";
 import type { Component } from "../dialects/dialect.js";
 import { hasForeignNames, resolveNames } from "../dialects/resolve-names.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
@@ -153,7 +154,7 @@ class Matcher {
   }
 
   private methodNamed(name: string): MethodEntry["method"] {
-    return (this.options.methods ?? PEFT_METHODS).get(name)?.method;
+    return (this.options.methods ?? ADAPTER_METHODS).get(name)?.method;
   }
 
   private matchShared(): void {

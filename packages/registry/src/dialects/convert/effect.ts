@@ -1,6 +1,7 @@
 import { cast, type Device, reshape, type Tensor } from "@weft/tensor-core";
+import { ADAPTER_METHODS } from "../all-methods.js";
 import { createModuleConfig } from "../../matching/pattern-key.js";
-import { type MethodTable, PEFT_METHODS } from "../../methods.js";
+import { type MethodTable } from "../../methods.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../../open-adapter.js";
 import { readAdapterTensor } from "../../read-tensor.js";
 import { fitLayer } from "../../report/layer-of.js";
@@ -27,7 +28,7 @@ export async function moduleEffect(
   adapter: OpenedAdapter,
   module: AdapterModule,
   device?: Device,
-  methods: MethodTable = PEFT_METHODS,
+  methods: MethodTable = ADAPTER_METHODS,
 ): Promise<ModuleEffect> {
   const read: Tensor[] = [];
   const reader: Reader = async (tensor) => {

@@ -1,0 +1,15 @@
+export { ADAPTER_METHODS } from "./all-methods.js";
+export { type Conversion, convertAdapter, type ConvertOptions } from "./convert/convert-adapter.js";
+export type { ConvertModule, Loss, Piece } from "./convert/convert-module.js";
+export type { LazyTensor } from "./convert/lazy-tensor.js";
+export { type Verification, verifyConversion, type VerifyOptions } from "./convert/verify.js";
+export { type Detection, detectDialect, type KeySource } from "./detect-dialect.js";
+export type { Component, Dialect, DialectHints, DialectKey, DialectName } from "./dialect.js";
+export { DIALECTS } from "./dialects.js";
+export { BaseNames, type BaseTarget } from "./names/base-names.js";
+export { NAME_MAPS, type Naming, namingOf } from "./names/families.js";
+export { type Family, type NameMap, type Part, partRows, type Renamed } from "./names/name-map.js";
+export { guessPath } from "./names/tokenize.js";
+export { type ResolvedAdapter, resolveNames, type Unplaced } from "./resolve-names.js";
+export type { ConvertedFile, ConvertTarget, TargetName, WriteContext } from "./targets/target.js";
+export { TARGETS } from "./targets/targets.js";
