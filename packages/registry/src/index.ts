@@ -2,7 +2,8 @@ export { COMMON_FIELDS, FLOAT_FIELDS, TARGET_FIELDS } from "./config/common-fiel
 export { type AdapterConfig, readAdapterConfig, type ReadConfigOptions } from "./config/read-config.js";
 export { writeAdapterConfig } from "./config/write-config.js";
 export { type AdapterKey, type KeyContext, MAX_KEY_LENGTH, parseKey } from "./keys/parse-key.js";
-export { LORA_DEFAULT_TARGETS, resolveTargets } from "./matching/default-targets.js";
+export { LORA_DEFAULT_TARGETS } from "./matching/default-targets.js";
+export { withDefaultTargets } from "./matching/method-targets.js";
 export { createModuleConfig, createPatternPicker, MAX_PATTERN_WORK } from "./matching/pattern-key.js";
 export { MAX_REGEX_NESTING, MAX_REGEX_REPEAT, type RegexDialect, translatePythonRegex } from "./matching/python-regex.js";
 export { type Anchoring, MAX_PATTERN_LENGTH, type RegexEngine, type RegexMatch, safeRegex } from "./matching/regex-engine.js";
@@ -44,3 +45,10 @@ export {
 } from "./report/match-adapter.js";
 export { editDistance, nearestNames } from "./report/nearest.js";
 export { applyRule, type PathRule } from "./report/path-rule.js";
+export type { AdapterParameters, AdapterState, PromptState } from "./model/adapter-state.js";
+export { combineAdapters, type CombinationType, type CombineOptions } from "./model/combine.js";
+export type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./model/hooked-model.js";
+export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/new-state.js";
+export { getPeftModel } from "./model/get-peft-model.js";
+export { configText, stateDict } from "./model/state-dict.js";
+export { type ForwardOptions, type MergeOptions, PeftModel } from "./model/peft-model.js";

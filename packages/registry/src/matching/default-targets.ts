@@ -1,6 +1,3 @@
-import type { TargetConfig } from "./targets.js";
-import { withValues } from "./with-values.js";
-
 /**
  * Modules that PEFT 0.21.2 adapts by default, by `model_type`, for LoRA and the methods that share its table.
  * @see peft `utils/constants.py` (`TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING`)
@@ -47,16 +44,3 @@ export const LORA_DEFAULT_TARGETS: ReadonlyMap<string, string | readonly string[
   ["rwkv", ["key", "value", "receptance", "output"]],
   ["rwkv7", ["r_proj", "k_proj", "v_proj", "o_proj", "key", "value"]],
 ]);
-
-/** The targets of a config, or those of its model type where it names none. */
-export function resolveTargets<C extends TargetConfig>(
-  config: C,
-  modelType: string | undefined,
-  defaults: ReadonlyMap<string, string | readonly string[]> = LORA_DEFAULT_TARGETS,
-): C {
-  if (hasValue(config.targetModules) || hasValue(config.targetParameters) || modelType === undefined) return config;
-  const targets = defaults.get(modelType);
-  return targets === undefined ? config : withValues(config, { targetModules: targets });
-}
-
-const hasValue = (value: unknown): boolean => value !== null && value !== undefined;

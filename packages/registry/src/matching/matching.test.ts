@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { WeftError } from "@weft/tensor-core";
 import { describe, expect, test } from "vitest";
-import { resolveTargets } from "./default-targets.js";
+import { withDefaultTargets } from "./method-targets.js";
 import { createModuleConfig, createPatternPicker } from "./pattern-key.js";
 import { safeRegex } from "./regex-engine.js";
 import { selectParameters } from "./target-parameters.js";
@@ -130,8 +130,8 @@ describe("choosing modules", () => {
 
   test("without targets the model type decides, and without both there is an error", () => {
     const none: TargetConfig = { targetModules: null };
-    expect(selectTargets(resolveTargets(none, "gpt2"), ["h.0.c_attn", "h.0.c_proj"]).matched).toEqual(["h.0.c_attn"]);
-    expect(kindOf(() => selectTargets(resolveTargets(none, "constructor"), ["a"]))).toBe("config-schema");
+    expect(selectTargets(withDefaultTargets("LORA", none, "gpt2"), ["h.0.c_attn", "h.0.c_proj"]).matched).toEqual(["h.0.c_attn"]);
+    expect(kindOf(() => selectTargets(withDefaultTargets("LORA", none, "constructor"), ["a"]))).toBe("config-schema");
     expect(selectTargets({ targetParameters: ["experts.w"] }, ["experts"]).matched).toEqual([]);
   });
 

@@ -1,0 +1,80 @@
+import type { PromptConfigFields, PromptMethod } from "@weft/adapters-prompt";
+import type { Attached, Params, Tensor } from "@weft/tensor-core";
+import type { AdapterConfig } from "../config/read-config.js";
+
+/** One adapter on a model: everything that training changes and a file holds. Values are never changed in place. */
+export interface AdapterState {
+  readonly config: AdapterConfig;
+  /** By module path (a raw parameter: by its name). A layer may have two: its method and trained tokens. */
+  readonly layers: ReadonlyMap<string, readonly Attached[]>;
+  /** Parameters that all layers have in common, and find among their own. */
+  readonly shared: Params;
+  /** Parameters of the base that the adapter brings its own version of: `modules_to_save`, trained biases, resized embeddings. */
+  readonly replaced: ReadonlyMap<string, Tensor>;
+  /** Weights of the base as the adapter expects them, where its initialisation changed them (PiSSA, OLoRA); neither trained nor saved. */
+  readonly expected: ReadonlyMap<string, Tensor>;
+  /** For methods that put something in front of the input instead of changing layers. */
+  readonly prompt?: PromptState;
+}
+
+/** A prompt adapter. */
+export interface PromptState {
+  readonly method: PromptMethod<PromptConfigFields>;
+  readonly config: PromptConfigFields;
+  /** The tensors of its file. */
+  readonly saved: Params;
+  /** What is trained, from which `saved` follows; absent where a file does not tell (P-tuning keeps its encoder to itself). */
+  readonly trained?: Params;
+}
+
+/** The tensors that training changes, as a tree for `grad` and `compile`. */
+// A type, not an interface: only types may stand for a `Tree` without saying so.
+export type AdapterParameters = {
+  /** Module path → parameter name → tensor. Trained tokens are `rows`. */
+  readonly layers: { readonly [path: string]: Params };
+  /** Parameters of the base by name. */
+  readonly replaced: Params;
+  /** Of a prompt and its encoder; empty for other methods. */
+  readonly prompt: Params;
+};
+
+/** The names of the parameters that a layer has of its own. */
+export function ownNames({ method, context }: Attached): string[] {
+  const { config, layer } = context;
+  return Object.keys(method.parameters(config, layer));
+}
+
+/** The trained tensors of an adapter. */
+export function parametersOf(state: AdapterState): AdapterParameters {
+  const layers: { [path: string]: Params } = {};
+  for (const [path, attached] of state.layers) {
+    const trained = attached.flatMap((a) => {
+      const { config, layer } = a.context;
+      const specs = a.method.parameters(config, layer);
+      return Object.keys(specs).flatMap((name) => (specs[name]!.trainable ? [[name, a.params[name]!] as const] : []));
+    });
+    layers[path] = Object.fromEntries(trained);
+  }
+  return { layers, replaced: Object.fromEntries(state.replaced), prompt: state.prompt?.trained ?? {} };
+}
+
+/** The adapter with other values of its trained tensors. */
+export function withParameters(state: AdapterState, parameters: AdapterParameters): AdapterState {
+  const layers = new Map(
+    [...state.layers].map(([path, attached]) => {
+      const given = parameters.layers[path] ?? {};
+      return [path, attached.map((a) => ({ ...a, params: { ...a.params, ...pick(given, ownNames(a)) } }))] as const;
+    }),
+  );
+  const { prompt } = state;
+  const trained = { ...prompt?.trained, ...parameters.prompt };
+  return {
+    ...state,
+    layers,
+    replaced: new Map([...state.replaced, ...Object.entries(parameters.replaced)]),
+    ...(prompt?.trained && { prompt: { ...prompt, trained, saved: prompt.method.encode(trained, prompt.config) } }),
+  };
+}
+
+const pick = (params: Params, names: readonly string[]): Params =>
+  Object.fromEntries(names.flatMap((name) => (params[name] ? [[name, params[name]]] : [])));

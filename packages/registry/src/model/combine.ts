@@ -1,0 +1,305 @@
+import { LORA, LORA_FIELDS, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
+import {
+  add,
+  type Attached,
+  CapabilityError,
+  concat,
+  ConfigError,
+  isConv,
+  type LayerSpec,
+  mul,
+  type Params,
+  readFields,
+  reshape,
+  swapLast,
+  type Tensor,
+  tensor,
+  type TorchGenerator,
+  torchGenerator,
+  torchUniform,
+} from "@weft/tensor-core";
+import { lowRankSvd, type Matrix, matrix, truncatedSvd } from "@weft/tensor-core/linalg";
+import type { AdapterState } from "./adapter-state.js";
+import { combineTasks, type TaskOptions, type TaskRule } from "./task-arithmetic.js";
+
+/**
+ * How adapters become one. `exact`: A and B side by side, scales folded in, so that ΔW = Σ w_t·ΔW_t to the last bit of rounding, also with rsLoRA;
+ * with `rank` compressed to it. The others are PEFT's, cross terms and rsLoRA's over-scaling included.
+ */
+export type CombinationType =
+  | "exact"
+  | "linear"
+  | "cat"
+  | "svd"
+  | "ties"
+  | "ties_svd"
+  | "dare_linear"
+  | "dare_linear_svd"
+  | "dare_ties"
+  | "dare_ties_svd"
+  | "magnitude_prune"
+  | "magnitude_prune_svd";
+
+export interface CombineOptions {
+  /** `exact` if not given. */
+  readonly combinationType?: CombinationType;
+  /** Rank of the result for `exact` and the `svd` types; the sum of ranks, or the largest. */
+  readonly rank?: number;
+  /** Share of the entries that pruning keeps, for `ties`, `dare_*` and `magnitude_prune`. */
+  readonly density?: number;
+  /** How `ties` elects signs: by the sum of values, or of signs. */
+  readonly majoritySignMethod?: "total" | "frequency";
+  /** Clamps both factors of an `svd` type to ± this quantile of their values. */
+  readonly svdClamp?: number;
+  /** Seed of DARE's random masks. */
+  readonly seed?: number;
+  /** DARE's masks instead of random ones, in the order of layers, A before B, adapters: 1 keeps. */
+  readonly masks?: readonly Tensor[];
+}
+
+interface Source {
+  readonly A: Tensor;
+  readonly B: Tensor;
+  /** alpha/r, or alpha/√r. */
+  readonly scale: number;
+  readonly weight: number;
+  readonly layer: LayerSpec;
+  readonly delta: () => Tensor;
+}
+
+const RULES: { readonly [type: string]: TaskRule } = {
+  linear: "linear",
+  svd: "linear",
+  ties: "ties",
+  dare_linear: "dare_linear",
+  dare_ties: "dare_ties",
+  magnitude_prune: "magnitude_prune",
+};
+
+/**
+ * One LoRA made of several, layer by layer; a layer that some lack is made of those that have it.
+ * @throws ConfigError if ranks or options do not fit; CapabilityError for adapters that are no plain LoRA
+ * @see peft `tuners/lora/model.py` add_weighted_adapter, `utils/merge_utils.py`
+ */
+export async function combineAdapters(
+  states: readonly AdapterState[],
+  weights: readonly number[],
+  options: CombineOptions = {},
+): Promise<AdapterState> {
+  const [first] = states;
+  if (!first || states.length !== weights.length)
+    throw new ConfigError(`${states.length} adapters and ${weights.length} weights: expected equally many, at least one`);
+  states.forEach(assertPlain);
+  const { combinationType = "exact", density } = options;
+  // PEFT: one adapter alone is always scaled linearly.
+  const type = states.length === 1 && combinationType !== "exact" ? "linear" : combinationType;
+  if (/ties|dare|magnitude/.test(type) && (density === undefined || !(density >= 0)))
+    throw new ConfigError(`${type} needs a density of at least 0, got ${density}`);
+  const paths = [...new Set(states.flatMap(({ layers }) => [...layers.keys()]))];
+  const perLayer = new Map(paths.map((path) => [path, sourcesAt(path, states, weights)]));
+  const ranks = states.map(({ config }) => (config.values as unknown as LoraConfigFields).r);
+  const rank = rankOf(type, ranks, options);
+  const masks = maskSource(options);
+  const made = new Map<string, Params>();
+  for (const [path, sources] of perLayer) made.set(path, await combineLayer(type, sources, rank, options, masks));
+  return stateOf(first, made, perLayer, type, rank);
+}
+
+function assertPlain({ config, layers, replaced, expected }: AdapterState): void {
+  const values = config.values as unknown as LoraConfigFields;
+  const special = values.useDora
+    ? "DoRA"
+    : values.loraBias
+      ? "lora_bias"
+      : values.targetParameters
+        ? "target_parameters"
+        : replaced.size > 0
+          ? "modules_to_save or trained biases"
+          : undefined;
+  if (config.peftType !== "LORA")
+    throw new CapabilityError(`${config.peftType} adapters are not combined by their factors`, {
+      hint: "merge them into the weights one after the other",
+    });
+  if (special || expected.size > 0 || [...layers.values()].some((list) => list.length > 1 || (list[0]!.method as unknown) !== LORA))
+    throw new CapabilityError(`a LoRA with ${special ?? "trained tokens or a base of its own"} cannot be combined with others`);
+}
+
+function sourcesAt(path: string, states: readonly AdapterState[], weights: readonly number[]): Source[] {
+  return states.flatMap(({ layers }, i) => {
+    const found = layers.get(path)?.[0];
+    return found ? [sourceOf(found, weights[i]!)] : [];
+  });
+}
+
+function sourceOf({ params, context }: Attached, weight: number): Source {
+  const { layer, config } = context as { layer: LayerSpec; config: LoraConfigFields };
+  const { A, B } = params as { A: Tensor; B: Tensor };
+  return { A, B, scale: loraScaling(config), weight, layer, delta: () => LORA.delta!(params, { layer, config, scale: 1 }) };
+}
+
+function rankOf(type: CombinationType, ranks: readonly number[], { rank }: CombineOptions): number {
+  const sum = ranks.reduce((a, b) => a + b, 0);
+  if (type === "exact") return rank ?? sum;
+  if (type === "cat") return sum;
+  if (type.endsWith("svd")) return rank ?? Math.max(...ranks);
+  if (new Set(ranks).size > 1)
+    throw new ConfigError(`${type} adds the factors, which needs equal ranks, got ${ranks.join(", ")}`, {
+      hint: "use exact, cat or an svd type",
+    });
+  return ranks[0]!;
+}
+
+function maskSource({ masks, seed = 0 }: CombineOptions): (shape: readonly number[], density: number) => Tensor {
+  if (masks) {
+    let next = 0;
+    return () => masks[next++]!;
+  }
+  const generator: TorchGenerator = torchGenerator(seed);
+  return (shape, density) => {
+    const draws = torchUniform(
+      generator,
+      shape.reduce((a, b) => a * b, 1),
+    );
+    return tensor(
+      draws.map((u) => (u < density ? 1 : 0)),
+      { shape },
+    );
+  };
+}
+
+async function combineLayer(
+  type: CombinationType,
+  sources: readonly Source[],
+  rank: number,
+  options: CombineOptions,
+  mask: TaskOptions["mask"],
+): Promise<Params> {
+  const { density = 1, majoritySignMethod = "total" } = options;
+  const rule = RULES[type.replace(/_svd$/, "")]!;
+  const task = { density, majoritySignMethod, mask };
+  if (type === "exact" || type === "cat") {
+    const A = concat(sources.map((s) => mul(s.A, s.weight * s.scale)));
+    const B = concat(
+      sources.map((s) => s.B),
+      1,
+    );
+    return type === "exact" && rank < A.shape[0]! ? compress(A, B, rank) : { A, B };
+  }
+  if (type.endsWith("svd")) {
+    const deltas = sources.map((s) => s.delta());
+    const total = await combineTasks(
+      rule,
+      deltas,
+      sources.map((s) => s.weight),
+      task,
+    );
+    return decompose(total, sources[0]!.layer, rank, options.svdClamp);
+  }
+  // The root of weight and scale on either side, the sign on A's.
+  const roots = sources.map((s) => Math.sqrt(Math.abs(s.weight * s.scale)));
+  const signed = sources.map((s, i) => (s.weight * s.scale < 0 ? -roots[i]! : roots[i]!));
+  return {
+    A: await combineTasks(
+      rule,
+      sources.map((s) => s.A),
+      signed,
+      task,
+    ),
+    B: await combineTasks(
+      rule,
+      sources.map((s) => s.B),
+      roots,
+      task,
+    ),
+  };
+}
+
+/** B·A at a lower rank: the best there is. Factors of a convolution keep their kernels. */
+async function compress(A: Tensor, B: Tensor, rank: number): Promise<Params> {
+  const [a, b] = [await hostMatrix(A), await hostMatrix(B)];
+  const { u, s, vt } = lowRankSvd(b, a);
+  const scaled = u.data.map((v, i) => v * s[i % u.cols]!);
+  return {
+    A: first(vt.data, rank * vt.cols, [rank, ...A.shape.slice(1)]),
+    B: tensor(
+      Float32Array.from({ length: u.rows * rank }, (_, i) => scaled[Math.floor(i / rank) * u.cols + (i % rank)]!),
+      { shape: [u.rows, rank, ...B.shape.slice(2)] },
+    ),
+  };
+}
+
+const first = (data: Float64Array, count: number, shape: readonly number[]): Tensor =>
+  tensor(Float32Array.from(data.subarray(0, count)), { shape });
+
+async function hostMatrix(t: Tensor): Promise<Matrix> {
+  return matrix(t.shape[0]!, t.size / t.shape[0]!, await t.data());
+}
+
+/** A and B of a ΔW: B = U·S, A = Vᵀ. @see kohya-ss `networks/svd_merge_lora.py` */
+async function decompose(delta: Tensor, layer: LayerSpec, rank: number, clamp: number | undefined): Promise<Params> {
+  const turned = layer.kind === "embedding" || layer.transposed;
+  if (isConv(layer) && layer.kind !== "conv2d")
+    throw new CapabilityError(`${layer.kind}: combining by svd is defined for linear, embedding and conv2d layers`);
+  const flat = isConv(layer) ? reshape(delta, [layer.shape[0]!, -1]) : turned ? swapLast(delta) : delta;
+  const { u, s, vt } = truncatedSvd(await hostMatrix(flat), rank);
+  const k = s.length;
+  const B = new Float32Array(u.rows * rank);
+  const A = new Float32Array(rank * vt.cols);
+  for (let i = 0; i < u.rows; i++) for (let j = 0; j < k; j++) B[i * rank + j] = u.data[i * u.cols + j]! * s[j]!;
+  A.set(vt.data.subarray(0, k * vt.cols));
+  if (clamp !== undefined) clampTo(quantile([...B, ...A], clamp), B, A);
+  const kernel = isConv(layer) ? layer.shape.slice(1) : [vt.cols];
+  return { A: tensor(A, { shape: [rank, ...kernel] }), B: tensor(B, { shape: [u.rows, rank, ...kernel.slice(1).map(() => 1)] }) };
+}
+
+function clampTo(limit: number, ...parts: readonly Float32Array[]): void {
+  for (const part of parts) part.forEach((v, i) => (part[i] = Math.min(Math.max(v, -limit), limit)));
+}
+
+/** `torch.quantile` with linear interpolation. */
+function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = q * (sorted.length - 1);
+  const [low, high] = [sorted[Math.floor(at)]!, sorted[Math.ceil(at)]!];
+  return low + (high - low) * (at - Math.floor(at));
+}
+
+function stateOf(
+  source: AdapterState,
+  made: ReadonlyMap<string, Params>,
+  perLayer: ReadonlyMap<string, readonly Source[]>,
+  type: CombinationType,
+  rank: number,
+): AdapterState {
+  const old = source.config.values as unknown as LoraConfigFields;
+  const useRslora = type === "exact" ? false : old.useRslora;
+  const ranks = new Map([...made].map(([path, { A }]) => [path, A!.shape[0]!]));
+  // PEFT clears the patterns though layers may differ in rank, and cannot read the result again; here each rank is the true one.
+  const rankPattern = Object.fromEntries(
+    [...ranks].filter(([, r]) => r !== rank).map(([path, r]) => [`^${path.replaceAll(".", "\\.")}`, r]),
+  );
+  const values = {
+    ...source.config.values,
+    ...readFields(LORA_FIELDS, {
+      ...old,
+      r: rank,
+      loraAlpha: rank,
+      useRslora,
+      alphaPattern: rankPattern,
+      rankPattern,
+      initLoraWeights: true,
+      targetModules: [...made.keys()],
+    }),
+  };
+  const layers = new Map(
+    [...made].map(([path, params]) => {
+      const r = ranks.get(path)!;
+      const config = { ...values, r, loraAlpha: r };
+      return [
+        path,
+        [{ method: LORA, params, context: { layer: perLayer.get(path)![0]!.layer, config, scale: 1 } } as unknown as Attached],
+      ] as const;
+    }),
+  );
+  return { config: { ...source.config, values }, layers, shared: {}, replaced: new Map(), expected: new Map() };
+}

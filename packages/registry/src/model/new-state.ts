@@ -1,0 +1,176 @@
+import {
+  type AdapterMethod,
+  type Attached,
+  ConfigError,
+  initLayer,
+  initParameters,
+  type LayerSpec,
+  type Params,
+  type ParameterSpec,
+  tensor,
+  type Tensor,
+  type TorchGenerator,
+  torchGenerator,
+} from "@weft/tensor-core";
+import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
+import type { PromptSource } from "@weft/adapters-prompt";
+import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js";
+import { withDefaultTargets } from "../matching/method-targets.js";
+import { createModuleConfig } from "../matching/pattern-key.js";
+import { selectTargets, type TargetConfig } from "../matching/targets.js";
+import { selectParameters } from "../matching/target-parameters.js";
+import { type MethodTable, PEFT_METHODS } from "../methods.js";
+import type { AdapterState } from "./adapter-state.js";
+import { type HookedLayer, type HookedModel, weightName } from "./hooked-model.js";
+import { newPrompt } from "./prompt-state.js";
+
+/** A config: of one of the config classes, or PEFT's JSON or camelCase with `peft_type`. */
+export type ConfigInput = { readonly peftType: string } | { readonly peft_type: string };
+
+export interface NewAdapterOptions extends PromptSource {
+  /** Parameters get the numbers that torch would draw after `torch.manual_seed(seed)`. */
+  readonly seed?: number;
+  readonly methods?: MethodTable;
+}
+
+interface Values extends TargetConfig {
+  readonly bias?: string;
+  readonly trainableTokenIndices?: readonly number[] | { readonly [name: string]: readonly number[] } | null;
+}
+
+/**
+ * A new adapter on the modules of a model that its config names, initialised as PEFT does.
+ * @throws ConfigError if the method is not defined, nothing matches, or a module is not of a kind that the method takes
+ */
+export async function newAdapter(
+  model: HookedModel<never, unknown>,
+  input: ConfigInput,
+  { seed = 0, methods = PEFT_METHODS, ...source }: NewAdapterOptions = {},
+): Promise<AdapterState> {
+  const config = resolved(readAdapterConfig(asObject(input), { methods }), model);
+  const { method, prompt } = methods.get(config.peftType) ?? {};
+  if (prompt) return newPrompt(prompt, config, model, { seed, ...source });
+  if (!method)
+    throw new ConfigError(`${config.peftType} cannot be created here: the method is not defined`, { kind: "unsupported-method" });
+  const values = config.values as unknown as Values;
+  const all = [...model.layers()];
+  const targets = chosen(model, values, all);
+  const generator = torchGenerator(seed);
+  const moduleConfig = createModuleConfig(config.values, undefined, method);
+  const configs = targets.map(({ path }) => moduleConfig(path) as never);
+  const shared = method.shared
+    ? sharedOf(
+        method,
+        config,
+        targets.map(({ layer }) => layer),
+        generator,
+      )
+    : {};
+  const layers = new Map<string, readonly Attached[]>();
+  const expected = new Map<string, Tensor>();
+  for (const [i, { path, layer, base: below }] of targets.entries()) {
+    const { params, weight } = await initLayer(method, configs[i]!, layer, generator, below.weight);
+    layers.set(path, [{ method, params: { ...shared, ...params }, context: { layer, config: configs[i]!, scale: 1 } as never }]);
+    if (weight) expected.set(weightName({ path, layer }), weight);
+  }
+  await addTokens(layers, values, all, generator);
+  return { config, layers, shared, replaced: replacedOf(model, values, layers), expected };
+}
+
+const asObject = (input: ConfigInput): { readonly [field: string]: unknown } =>
+  "peftType" in input ? { ...input, peftType: input.peftType } : { ...input };
+
+function resolved(config: AdapterConfig, model: HookedModel<never, unknown>): AdapterConfig {
+  return {
+    ...config,
+    values: withDefaultTargets(config.peftType, config.values as TargetConfig, model.config?.modelType) as AdapterConfig["values"],
+  };
+}
+
+/** The layers that a config names, in the model's order. */
+function chosen(model: HookedModel<never, unknown>, values: Values, all: readonly HookedLayer[]): HookedLayer[] {
+  const byPath = new Map(all.map((layer) => [layer.path, layer]));
+  const modules = [...model.namedModules()].map(([path, { kind, outputEmbedding }]) => ({
+    path,
+    linear: kind === "linear",
+    outputEmbedding: outputEmbedding ?? false,
+  }));
+  const raw = all.filter(({ layer }) => layer.kind === "parameter").map(({ path }) => path);
+  const parameters = new Set(selectParameters(values.targetParameters ?? [], raw));
+  const { matched } = selectTargets(values, modules);
+  const unknown = matched.find((path) => !byPath.has(path));
+  if (unknown !== undefined)
+    throw new ConfigError(`target module ${unknown} is not a layer that adapters attach to`, {
+      kind: "unsupported-target",
+      tensor: unknown,
+      hint: "name linear, convolution, embedding or norm layers",
+    });
+  const names = new Set(matched);
+  const targets = all.filter(({ path, layer }) => (layer.kind === "parameter" ? parameters.has(path) : names.has(path)));
+  if (targets.length === 0)
+    throw new ConfigError(`no module of the model matches target_modules ${JSON.stringify(values.targetModules)}`, {
+      kind: "no-match",
+      hint: `modules are named like ${all
+        .slice(0, 3)
+        .map(({ path }) => path)
+        .join(", ")}`,
+    });
+  return targets;
+}
+
+function sharedOf(method: AdapterMethod<never>, config: AdapterConfig, layers: readonly LayerSpec[], generator: TorchGenerator): Params {
+  const specs: { readonly [name: string]: ParameterSpec } = method.shared!.parameters(config.values as never, layers);
+  const values = method.shared!.rebuild?.(config.values as never, specs);
+  if (!values) return initParameters(specs, generator);
+  return Object.fromEntries(Object.entries(specs).map(([name, { shape }]) => [name, tensor(values[name]!, { shape })]));
+}
+
+/** `trainable_token_indices`: rows of embeddings that are trained beside the method's own parameters. A list is for the input embedding. */
+async function addTokens(
+  layers: Map<string, readonly Attached[]>,
+  { trainableTokenIndices: field }: Values,
+  all: readonly HookedLayer[],
+  generator: TorchGenerator,
+): Promise<void> {
+  if (!field) return;
+  const embeddings = all.filter(({ layer }) => layer.kind === "embedding");
+  const wanted = Array.isArray(field)
+    ? embeddings.slice(0, 1).map((layer) => [layer, field as readonly number[]] as const)
+    : Object.entries(field as { readonly [name: string]: readonly number[] }).map(([name, indices]) => {
+        const found = embeddings.find(({ path }) => path === name || path.endsWith(`.${name}`));
+        if (!found) throw new ConfigError(`trainable_token_indices names ${name}, which is no embedding of the model`, { tensor: name });
+        return [found, indices] as const;
+      });
+  for (const [{ path, layer, base }, tokenIndices] of wanted) {
+    const config = { tokenIndices, targetModules: null, initWeights: true };
+    const { params } = await initLayer(TRAINABLE_TOKENS, config, layer, generator, base.weight);
+    const tokens = { method: TRAINABLE_TOKENS, params, context: { layer, config, scale: 1 } } as unknown as Attached;
+    layers.set(path, [...(layers.get(path) ?? []), tokens]);
+  }
+}
+
+/** Parameters of the base that are trained whole: of `modules_to_save`, and biases. */
+function replacedOf(
+  model: HookedModel<never, unknown>,
+  { modulesToSave, bias }: Values,
+  layers: ReadonlyMap<string, unknown>,
+): Map<string, Tensor> {
+  const inSaved = (name: string): boolean =>
+    (modulesToSave ?? []).some((entry) =>
+      name
+        .split(".")
+        .slice(0, -1)
+        .some((_, i, parts) =>
+          parts
+            .slice(0, i + 1)
+            .join(".")
+            .endsWith(entry),
+        ),
+    );
+  const trains = (name: string): boolean => {
+    if (inSaved(name)) return true;
+    if (!name.endsWith(".bias") || !bias || bias === "none") return false;
+    return bias === "all" || layers.has(name.slice(0, -5));
+  };
+  return new Map([...model.weights].filter(([name]) => trains(name)));
+}

@@ -1,0 +1,57 @@
+import {
+  initPrompt,
+  promptConfig,
+  type PromptConfigFields,
+  type PromptMethod,
+  type PromptModel,
+  type PromptSource,
+} from "@weft/adapters-prompt";
+import { ConfigError, type Params, type Tensor } from "@weft/tensor-core";
+import type { AdapterConfig } from "../config/read-config.js";
+import type { AttachedPrompt } from "../prompt/attach-prompt.js";
+import type { AdapterState, PromptState } from "./adapter-state.js";
+import type { HookedModel } from "./hooked-model.js";
+
+/** The sizes of a model that prompts need. @throws ConfigError if it does not tell them */
+export function promptSizes({ config }: HookedModel<never, unknown>): PromptModel {
+  const { hiddenSize, layers, heads } = config ?? {};
+  if (hiddenSize === undefined || layers === undefined || heads === undefined)
+    throw new ConfigError("a prompt needs the model's hiddenSize, layers and heads in its `config`", { kind: "no-model-config" });
+  return config as PromptModel;
+}
+
+const stateOf = (config: AdapterConfig, prompt: PromptState, replaced: ReadonlyMap<string, Tensor>): AdapterState => ({
+  config: { ...config, values: { ...config.values, ...prompt.config } },
+  layers: new Map(),
+  shared: {},
+  replaced,
+  expected: new Map(),
+  prompt,
+});
+
+/** A prompt that was read from a file. */
+export function stateOfPrompt(config: AdapterConfig, { method, config: sizes, saved, replaced }: AttachedPrompt): AdapterState {
+  return stateOf(config, { method, config: sizes, saved, ...trainedOf(method, sizes, saved) }, replaced);
+}
+
+function trainedOf(method: PromptMethod<PromptConfigFields>, config: PromptConfigFields, saved: Params): { readonly trained?: Params } {
+  try {
+    return { trained: method.restore(saved, config) };
+  } catch (error) {
+    if (error instanceof ConfigError) return {};
+    throw error;
+  }
+}
+
+/** A new prompt, with the numbers that PEFT draws. */
+export async function newPrompt(
+  method: PromptMethod<PromptConfigFields>,
+  config: AdapterConfig,
+  model: HookedModel<never, unknown>,
+  options: { readonly seed?: number } & PromptSource,
+): Promise<AdapterState> {
+  const sizes = promptConfig(method, config.values, promptSizes(model));
+  const embedding = [...model.layers()].find(({ layer }) => layer.kind === "embedding");
+  const trained = await initPrompt(method, sizes, { ...(embedding && { wordEmbeddings: embedding.base.weight }), ...options });
+  return stateOf(config, { method, config: sizes, trained, saved: method.encode(trained, sizes) }, new Map());
+}

@@ -1,0 +1,64 @@
+import type { Attached, Tensor } from "@weft/tensor-core";
+import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
+import { type MethodTable, PEFT_METHODS } from "../methods.js";
+import { writeAdapterConfig } from "../config/write-config.js";
+import { type AdapterState, ownNames } from "./adapter-state.js";
+
+const TUNER = "base_model.model.";
+
+/** The tensors of an adapter under the names that PEFT gives them in a file. @see peft `utils/save_and_load.py` get_peft_model_state_dict */
+export function stateDict(state: AdapterState): Map<string, Tensor> {
+  if (state.prompt)
+    return new Map([...Object.entries(state.prompt.saved), ...[...state.replaced].map(([name, t]) => [`${TUNER}${name}`, t] as const)]);
+  const result = new Map<string, Tensor>();
+  const raw = rawOrder(state);
+  for (const [path, attached] of state.layers) {
+    for (const one of attached) {
+      const { layer } = one.context;
+      const isOwn = one === attached[0] && (one.method as unknown) !== TRAINABLE_TOKENS;
+      const owner = layer.kind === "parameter" ? moduleOf(path, raw) : path;
+      const inside = isOwn || state.config.peftType === TRAINABLE_TOKENS.name ? "" : "token_adapter.";
+      for (const name of ownNames(one)) result.set(`${TUNER}${owner}.${inside}${one.method.keys(layer)[name]![0]}`, one.params[name]!);
+    }
+  }
+  for (const [name, tensor] of sharedOf(state)) result.set(`base_model.${name}`, tensor);
+  for (const [name, tensor] of state.replaced) result.set(`${TUNER}${replacedName(name, state)}`, tensor);
+  return result;
+}
+
+/** Raw parameters by module, in the order in which the module registers them. */
+function rawOrder({ layers }: AdapterState): Map<string, string[]> {
+  const result = new Map<string, string[]>();
+  for (const [path, [first]] of layers) {
+    if ((first as Attached).context.layer.kind !== "parameter") continue;
+    const module = path.slice(0, path.lastIndexOf("."));
+    result.set(module, [...(result.get(module) ?? []), path]);
+  }
+  return result;
+}
+
+/** PEFT wraps a module once per parameter; the first one is innermost. */
+function moduleOf(path: string, raw: ReadonlyMap<string, readonly string[]>): string {
+  const module = path.slice(0, path.lastIndexOf("."));
+  const order = raw.get(module)!;
+  return module + ".base_layer".repeat(order.length - 1 - order.indexOf(path));
+}
+
+function sharedOf({ shared, layers, config }: AdapterState): [string, Tensor][] {
+  const keys = [...layers.values()][0]?.[0]?.method.shared?.keys;
+  if (!keys || (config.values as { readonly saveProjection?: boolean }).saveProjection === false) return [];
+  return Object.entries(shared).map(([name, tensor]) => [keys[name]![0]!, tensor]);
+}
+
+/** A trained bias of an adapted module stays with the layer that the adapter wraps; so does an embedding that was saved along. */
+function replacedName(name: string, { layers, config }: AdapterState): string {
+  const dot = name.lastIndexOf(".");
+  const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
+  const saved = (config.values as { readonly modulesToSave?: readonly string[] | null }).modulesToSave ?? [];
+  return layers.has(path) && !saved.some((entry) => path.endsWith(entry)) ? `${path}.base_layer.${part}` : name;
+}
+
+/** What `adapter_config.json` says. */
+export function configText(state: AdapterState, methods: MethodTable = PEFT_METHODS): string {
+  return writeAdapterConfig({ ...state.config, values: { ...state.config.values, inferenceMode: true } }, methods);
+}

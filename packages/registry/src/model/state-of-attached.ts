@@ -1,0 +1,39 @@
+import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
+import type { Attached, Params, Tensor } from "@weft/tensor-core";
+import { type AttachedAdapter, trainedTokens } from "../attach.js";
+import type { OpenedAdapter } from "../open-adapter.js";
+import type { AdapterState } from "./adapter-state.js";
+import { type HookedModel, weightName } from "./hooked-model.js";
+
+/** An adapter that was read from a file, as a model keeps it; with the base weights that its initialisation had changed. */
+export async function stateOfAttached(
+  adapter: OpenedAdapter,
+  { layers: attached, replaced: given }: AttachedAdapter,
+  model: HookedModel<never, unknown>,
+): Promise<AdapterState> {
+  const layers = new Map<string, readonly Attached[]>([...attached].map(([path, one]) => [path, [one]]));
+  const expected = new Map<string, Tensor>();
+  const known = new Map([...model.layers()].map((found) => [weightName(found), found]));
+  for (const [name, { indices, rows }] of await trainedTokens(adapter)) {
+    const found = known.get(name);
+    if (!found) continue;
+    const context = { layer: found.layer, config: { tokenIndices: indices, targetModules: null, initWeights: true }, scale: 1 };
+    layers.set(found.path, [
+      ...(layers.get(found.path) ?? []),
+      { method: TRAINABLE_TOKENS, params: { rows }, context } as unknown as Attached,
+    ]);
+  }
+  for (const [path, { method, context }] of attached) {
+    if (!method.expectedBase) continue;
+    const { layer, config } = context;
+    const name = weightName({ path, layer });
+    const before = given.get(name) ?? known.get(name)?.base.weight;
+    if (!before) continue;
+    const changed = await method.expectedBase(config, layer, before);
+    if (changed !== before) expected.set(name, changed);
+  }
+  const [first] = attached.values();
+  const names = Object.keys(first?.method.shared?.keys ?? {});
+  const shared: Params = Object.fromEntries(names.flatMap((name) => (first!.params[name] ? [[name, first!.params[name]]] : [])));
+  return { config: adapter.config, layers, shared, replaced: given, expected };
+}
