@@ -32,11 +32,15 @@ const dtypes = (
   ] as const
 ).map(([one, other]): ConformanceCase => ({
   name: `matmul: ${one} with ${other}`,
-  build: (d) =>
-    [8, 9].flatMap((n) => {
-      const [a, b] = [sample(d, [9, 33], one), sample(d, [33, n], other, 2)];
-      return [o.matmul(a, b), o.matmul(o.rows(a, 0, 2), b), o.matmul(a, o.swapLast(sample(d, [n, 33], other, 3)))];
-    }),
+  build: (d) => {
+    const a = sample(d, [9, 33], one);
+    // Rows of even and odd length are stored differently; few rows are a kernel of their own.
+    return [
+      o.matmul(a, sample(d, [33, 8], other, 2)),
+      o.matmul(o.rows(a, 0, 2), sample(d, [33, 9], other, 3)),
+      o.matmul(a, o.swapLast(sample(d, [9, 33], other, 4))),
+    ];
+  },
   tolerance: products(33, one === other ? one : "f32"),
 }));
 
