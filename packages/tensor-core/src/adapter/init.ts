@@ -12,7 +12,6 @@ export function initParameter({ shape, init }: ParameterSpec, generator: TorchGe
     if (init.kind === "kaimingUniform") return torchKaimingUniform(generator, shape);
     if (init.kind === "normal") return torchNormal(generator, sizeOf(shape), init.mean ?? 0, init.std);
     if (init.kind === "uniform") return torchUniform(generator, sizeOf(shape), -init.bound, init.bound);
-    if (init.kind === "uniform") return torchUniform(generator, sizeOf(shape), -init.bound, init.bound);
     return constant(init.kind === "constant" ? init.value : init.kind === "ones" ? 1 : 0);
   };
   return tensor(values(), { shape });

@@ -10,7 +10,7 @@ export type Init =
   | { readonly kind: "zeros" | "ones" | "kaimingUniform" }
   | { readonly kind: "constant"; readonly value: number }
   | { readonly kind: "uniform"; readonly bound: number }
-  | { readonly kind: "normal"; readonly std: number };
+  | { readonly kind: "normal"; readonly std: number; readonly mean?: number };
 
 export interface ParameterSpec {
   readonly shape: Shape;
