@@ -16,6 +16,7 @@ import { BufferPool, type GpuBuffer } from "./runtime/buffers.js";
 import { WebGpuExecutable, type Runtime } from "./runtime/executable.js";
 import { Faults } from "./runtime/faults.js";
 import { PipelineCache } from "./runtime/pipelines.js";
+import { hasSubgroups } from "./runtime/subgroups.js";
 import { Transfer } from "./runtime/transfer.js";
 import type { Tuning } from "./tuning/tuning.js";
 
@@ -83,7 +84,7 @@ export async function createWebGpuBackend(source: GpuSource, options: WebGpuOpti
   const transfer = new Transfer(device, faults, pipelines);
   await transfer.prepare();
   const tuning = options.tuning?.(device, kernelLimits(device));
-  const limits: KernelLimits = { ...kernelLimits(device), ...(tuning && { tuning }) };
+  const limits: KernelLimits = { ...kernelLimits(device), subgroups: await hasSubgroups(device), ...(tuning && { tuning }) };
   const kernels = options.kernels ?? KERNELS;
   const runtime: Runtime = { device, pool, arena, pipelines, faults, limits, kernels };
   const live = (buffer: BackendBuffer): GpuBuffer => {

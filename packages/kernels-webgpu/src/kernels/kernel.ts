@@ -32,6 +32,8 @@ export interface KernelLimits {
   readonly maxWorkgroupBytes: number;
   /** Bytes of a buffer that one kernel can see. */
   readonly maxBinding: number;
+  /** Kernels may use subgroups, of any size. */
+  readonly subgroups?: boolean;
   /** Sizes of tiles and workgroups; those of `DEFAULT_TUNING` if not given. */
   readonly tuning?: Tuning;
 }

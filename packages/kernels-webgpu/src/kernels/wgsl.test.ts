@@ -5,8 +5,8 @@ import type { Dispatch, LowerContext } from "./kernel.js";
 import { sample as x } from "../testing/gpu.js";
 
 /** The dispatches of a graph under the limits that every device has; no GPU is needed to write WGSL. */
-function dispatchesOf(t: w.Tensor): Dispatch[] {
-  const limits = { maxStorageBuffers: 8, maxGroups: 65535, maxInvocations: 256, maxWorkgroupBytes: 16384, maxBinding: 2 ** 27 };
+function dispatchesOf(t: w.Tensor, subgroups = false): Dispatch[] {
+  const limits = { maxStorageBuffers: 8, maxGroups: 65535, maxInvocations: 256, maxWorkgroupBytes: 16384, maxBinding: 2 ** 27, subgroups };
   const { plan } = w.planGraph([t], [], (call) => KERNELS.composites[call.name]?.claims(call, limits) ?? false);
   let next = plan.buffers.length;
   const context: LowerContext = {
@@ -37,6 +37,7 @@ const VARIANTS: Record<string, () => w.Tensor> = {
   "elementwise-bf16": () => w.mul(w.transpose(x([5, 7], "bf16"), [1, 0]), 2),
   "rows-short": () => w.softmax(x([5, 7])),
   "row-workgroup": () => w.rmsNorm(x([3, 100], "bf16"), x([100], "bf16"), 1e-5),
+  "row-subgroups": () => w.softmax(x([3, 100])),
   "matmul-tiles": () => w.matmul(x([640, 8]), w.swapLast(x([650, 8], "bf16"))),
   "matmul-vector": () => w.matmul(x([1, 8]), x([8, 9], "f16")),
   conv: () => w.conv(x([1, 2, 5, 6]), x([8, 2, 3, 3])),
@@ -60,7 +61,7 @@ const VARIANTS: Record<string, () => w.Tensor> = {
 
 describe("generated WGSL", () => {
   it.each(Object.entries(VARIANTS))("of %s is as reviewed", async (name, build) => {
-    const last = dispatchesOf(build()).at(-1)!;
+    const last = dispatchesOf(build(), name.endsWith("subgroups")).at(-1)!;
     await expect(`// ${last.name}\n${last.source}\n`).toMatchFileSnapshot(`./__snapshots__/${name}.wgsl`);
   });
   it("does not depend on sizes", () => {

@@ -1,5 +1,5 @@
 import { CapabilityError, type DType, type Operand } from "@weft/tensor-core";
-import type { Binding, Dispatch, LowerContext } from "../kernels/kernel.js";
+import type { Binding, Dispatch, KernelLimits, LowerContext } from "../kernels/kernel.js";
 import { MATH_FUNCTIONS } from "./math.js";
 import { decodeBits, encodeValue, lanes, registerType, STORAGE_FUNCTIONS, storageType } from "./storage.js";
 
@@ -11,6 +11,10 @@ interface Slot {
   readonly binding: Omit<Binding, "writable">;
   access: Access;
 }
+
+/** The place of a thread in its subgroup, and of that in the workgroup: there only where functions take it. */
+const SUBGROUP_BUILTINS =
+  ", @builtin(subgroup_invocation_id) sg_lane: u32, @builtin(subgroup_size) sg_size: u32, @builtin(subgroup_id) sg_id: u32, @builtin(num_subgroups) sg_count: u32";
 
 const LIBRARY: Readonly<Record<string, string>> = { ...STORAGE_FUNCTIONS, ...MATH_FUNCTIONS };
 
@@ -88,6 +92,10 @@ export class Shader {
   /** Module-level text: workgroup variables, functions. */
   declare(text: string): void {
     if (!this.declarations.includes(text)) this.declarations.push(text);
+  }
+
+  get limits(): KernelLimits {
+    return this.context.limits;
   }
 
   /** Number of storage buffers so far. */
@@ -179,14 +187,22 @@ export class Shader {
       this.params.length > 0
         ? [`struct Params { ${this.params.map((p, i) => `p${i}: ${p.type}`).join(", ")} }`, "@group(0) @binding(0) var<uniform> P: Params;"]
         : [];
+    const subgroups = own.includes("sg_lane");
     const main = `@compute @workgroup_size(${this.workgroup})
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3<u32>, @builtin(local_invocation_index) lid: u32${subgroups ? SUBGROUP_BUILTINS : ""}) {
 let group = wid.x + wid.y * wn.x;
 let tid = group * ${this.workgroup}u + lid;
 ${body}
 }`;
     const buffers = this.slots.map((s, i) => this.slotText(s, i, own));
-    return [...head, ...buffers, ...libraryFor([...buffers, own].join("\n")), ...this.declarations, main]
+    return [
+      ...(subgroups ? ["enable subgroups;"] : []),
+      ...head,
+      ...buffers,
+      ...libraryFor([...buffers, own].join("\n")),
+      ...this.declarations,
+      main,
+    ]
       .join("\n")
       .replace(/\n{2,}/g, "\n");
   }

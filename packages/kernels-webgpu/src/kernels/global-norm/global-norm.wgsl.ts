@@ -1,5 +1,6 @@
 import { isFloat, type Operand, type Program, sizeOf } from "@weft/tensor-core";
 import { Shader } from "../../wgsl/shader.js";
+import { workgroupReduce } from "../../wgsl/workgroup-reduce.js";
 import type { CompositeKernel, Dispatch, LowerContext } from "../kernel.js";
 import { rowReduce } from "../row-reduce/row-reduce.wgsl.js";
 
@@ -64,15 +65,9 @@ function squares(shares: readonly Share[], partial: Operand, first: number, cont
       `piece -= ${mine};`,
     );
   }
-  shader.declare(`var<workgroup> sums: array<f32, ${shader.workgroup}>;`);
   lines.push(
-    "sums[lid] = sum;",
-    "workgroupBarrier();",
-    `for (var s = ${shader.workgroup / 2}u; s > 0u; s >>= 1u) {`,
-    "if (lid < s) { sums[lid] += sums[lid + s]; }",
-    "workgroupBarrier();",
-    "}",
-    `if (lid == 0u) { ${shader.output(partial).store(`${shader.u32(first)} + group`, "sums[0]")} }`,
+    `let total = ${workgroupReduce(shader, "sum", "f32")("sum")};`,
+    `if (lid == 0u) { ${shader.output(partial).store(`${shader.u32(first)} + group`, "total")} }`,
   );
   return shader.dispatch(lines.join("\n"), count);
 }

@@ -1,6 +1,6 @@
 import * as w from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
-import { expectSame, kernelsOf, numbers, sample, ulp, useTestDevice } from "../../testing/gpu.js";
+import { expectSame, kernelsOf, numbers, openTestDevice, sample, ulp, useTestDevice } from "../../testing/gpu.js";
 
 const gpu = useTestDevice();
 
@@ -75,6 +75,27 @@ describe("programs with row reductions", () => {
       [4, 5, 6],
     ]);
     await expectSame(gpu.device, () => [w.max(v, { axes: [1] }), w.min(v, { axes: [1] })]);
+  });
+  it("reduces over subgroups of any size where the GPU has them, else in workgroup memory", async () => {
+    const small = await openTestDevice({ defaultLimits: true });
+    expect(gpu.backend.limits.subgroups).toBe(gpu.backend.device.features.has("subgroups"));
+    expect(small.backend.limits.subgroups).toBe(false);
+    const v = x([3, 1000]);
+    const results = (): w.Tensor[] => [
+      w.softmax(v),
+      w.layerNorm(v, x([1000], "f32", 2), x([1000], "f32", 3), 1e-5),
+      w.max(v, { axes: [1] }),
+      w.sum(x([3, 999], "i32"), { axes: [1] }),
+      w.max(
+        w.tensor(
+          Float32Array.from({ length: 600 }, (_, i) => (i === 333 ? NaN : i)),
+          { shape: [2, 300] },
+        ),
+        { axes: [1] },
+      ),
+    ];
+    for (const { device } of [gpu, small]) await expectSame(device, results, close);
+    small.device.dispose();
   });
   it("reduces one long row by many workgroups", async () => {
     const v = x([2, 70001]);

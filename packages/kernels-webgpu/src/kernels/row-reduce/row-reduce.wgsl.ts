@@ -3,30 +3,14 @@ import { DEFAULT_TUNING } from "../../tuning/tuning.js";
 import { reduceStart, reduceStep } from "../../wgsl/instructions.js";
 import type { OutputRef } from "../../wgsl/shader.js";
 import { Shader } from "../../wgsl/shader.js";
-import { encodeValue, lanes, registerType, roundTo } from "../../wgsl/storage.js";
+import { encodeValue, lanes, roundTo } from "../../wgsl/storage.js";
+import { workgroupReduce } from "../../wgsl/workgroup-reduce.js";
 import { analyseRows, closure, letValues, programName, rowsOf, viewsOf } from "../fused/analysis.js";
 import { collapse, coordinates, strided, sumOf } from "../fused/space.js";
 import type { Dispatch, LowerContext } from "../kernel.js";
 
 /** Rows up to this length are reduced by one thread each; longer ones by a workgroup each. */
 const SHORT_ROW = 32;
-
-/** A reduction over all threads of a workgroup, by halves in workgroup memory. */
-function declareWorkgroupReduce(shader: Shader, how: ReduceOp, dtype: DType): string {
-  const type = registerType(dtype);
-  shader.declare(`var<workgroup> tree_${type}: array<${type}, ${shader.workgroup}>;`);
-  shader.declare(`fn reduce_${how}_${type}(x: ${type}, lid: u32) -> ${type} {
-  workgroupBarrier();
-  tree_${type}[lid] = x;
-  workgroupBarrier();
-  for (var s = ${shader.workgroup / 2}u; s > 0u; s >>= 1u) {
-    if (lid < s) { tree_${type}[lid] = ${reduceStep(how, dtype, `tree_${type}[lid]`, `tree_${type}[lid + s]`)}; }
-    workgroupBarrier();
-  }
-  return tree_${type}[0];
-}`);
-  return `reduce_${how}_${type}`;
-}
 
 /** What `segment` rows are cut into when one workgroup per row would leave the GPU idle. */
 export interface Segments {
@@ -114,9 +98,7 @@ export function rowReduce(
       loop([inRow(needed), ...reduces.map((v) => `s${v} = ${reduceStep(of(v).how, of(v).dtype, `s${v}`, `v${of(v).a}`)};`)].join("\n")),
     );
     for (const v of reduces)
-      lines.push(
-        `let v${v} = ${roundTo(of(v).dtype, alone ? `s${v}` : `${declareWorkgroupReduce(shader, of(v).how, of(v).dtype)}(s${v}, lid)`)};`,
-      );
+      lines.push(`let v${v} = ${roundTo(of(v).dtype, alone ? `s${v}` : workgroupReduce(shader, of(v).how, of(v).dtype)(`s${v}`))};`);
   }
   lines.push(...stores());
   return shader.dispatch(lines.join("\n"), alone ? Math.ceil(units / shader.workgroup) : units);
