@@ -56,15 +56,17 @@ describe("dropout of a step", () => {
   });
 });
 
+/** The ranks at which a gradient is not zero. */
+const touched = async (t: Tensor, rank: (i: number) => number): Promise<number[]> => [
+  ...new Set(Array.from(await t.data()).flatMap((v, i) => (v === 0 ? [] : [rank(i)]))),
+];
+
 it("DyLoRA trains one block of ranks: those before it are frozen, those behind it are not in use", async () => {
   const config = { ...lycorisConfig<{ r: number }>(DYLORA, { r: 6, alpha: 3, block_size: 2 }), activeBlock: 1 };
   const params: Params = { down: values([6, 3], 1), up: values([4, 6], 2) };
   const y = (DYLORA as AdapterMethod<unknown>).forward(x, { weight }, params, { layer, config, scale: 1 });
   const [down, up] = gradients(sum(mul(y, values(y.shape, 5))), [params.down!, params.up!]);
-  const touched = async (t: Tensor, rank: (i: number) => number): Promise<number[]> => [
-    ...new Set(Array.from(await t.data()).flatMap((v, i) => (v === 0 ? [] : [rank(i)]))),
-  ];
-  expect((await touched(down!, (i) => Math.floor(i / 3))).sort()).toEqual([2, 3]);
-  expect((await touched(up!, (i) => i % 6)).sort()).toEqual([2, 3]);
+  expect((await touched(down!, (i) => Math.floor(i / 3))).toSorted()).toEqual([2, 3]);
+  expect((await touched(up!, (i) => i % 6)).toSorted()).toEqual([2, 3]);
   expect(() => DYLORA.delta!(params, { layer, config: { ...config, activeBlock: 3 } as never, scale: 1 })).toThrow("block 3");
 });

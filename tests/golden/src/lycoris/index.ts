@@ -15,14 +15,14 @@ export function lycorisCases(root: string): GoldenCase[] {
   return readdirSync(root, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)
-    .sort()
+    .toSorted()
     .flatMap((group) => {
       const run = GROUPS[group];
       const home = join(root, group);
       if (!run) return unsupportedCases(home, `lycoris/${group}`, group);
       return readdirSync(home)
         .filter((name) => existsSync(join(home, name, "case.json")))
-        .sort()
+        .toSorted()
         .map((name) => ({ name: `lycoris/${group}/${name}`, run: (device: Device) => run(join(home, name), device) }));
     });
 }

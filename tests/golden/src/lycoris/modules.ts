@@ -90,6 +90,9 @@ function change({ method, params }: Module, weight: Tensor, context: AdapterCont
   return moved ? sub(moved, weight) : method.delta!(params, context);
 }
 
+/** P·diag(λ)·Q. */
+const product = (p: Tensor, l: Tensor, q: Tensor): Tensor => matmul(mul(reshape(p, [p.shape[0]!, -1]), l), reshape(q, [q.shape[0]!, -1]));
+
 /** T-LoRA's files lack the factors that training began with: found again from the base, and compared with the library's. */
 async function withInitial(
   module: Module,
@@ -100,7 +103,6 @@ async function withInitial(
 ): Promise<Module> {
   const config = module.config as Parameters<typeof initialFactors>[0];
   const initial = await initialFactors(config, layer, weight);
-  const product = (p: Tensor, l: Tensor, q: Tensor): Tensor => matmul(mul(reshape(p, [p.shape[0]!, -1]), l), reshape(q, [q.shape[0]!, -1]));
   await check.tensors(
     "the initial factors",
     product(initial.p0!, initial.lambda0!, initial.q0!),
