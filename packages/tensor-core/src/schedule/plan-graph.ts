@@ -10,6 +10,7 @@ import { contiguousStrides, sizeOf } from "../shape.js";
 import { isLeaf } from "../transforms/rewrite.js";
 import { normalizeReductions } from "./lower-graph.js";
 import { planMemory } from "./memory.js";
+import { freeEarly } from "./order.js";
 import { Partition } from "./partition.js";
 import { buildProgram } from "./program-builder.js";
 import { Unit } from "./units.js";
@@ -67,11 +68,12 @@ class Planner {
 
   finish(): Planned {
     const results = this.outputs.map((t) => this.output(t));
-    const { buffers, scratchBytes } = planMemory(this.steps, this.buffers);
+    const steps = freeEarly(this.steps, this.buffers);
+    const { buffers, scratchBytes } = planMemory(steps, this.buffers);
     const bound = buffers.reduce((sum, b) => sum + (b.role === "scratch" ? 0 : b.bytes), 0);
     const plan: Plan = {
       buffers,
-      steps: this.steps,
+      steps,
       inputs: this.leaves.map((t) => this.bufferOf.get(key(t))!),
       outputs: results,
       scratchBytes,

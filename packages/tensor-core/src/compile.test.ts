@@ -1,0 +1,102 @@
+import { describe, expect, it, vi } from "vitest";
+import type { Backend, Executable } from "./backend.js";
+import { compile } from "./compile.js";
+import { Device } from "./device.js";
+import * as graph from "./graph.js";
+import { Tensor } from "./graph.js";
+import { add, mul } from "./ops/elementwise.js";
+import { matmul } from "./ops/linear.js";
+import { tensor } from "./ops/create.js";
+import { createReferenceBackend } from "./reference/backend.js";
+
+/** The reference backend, and what has been made and freed on it. */
+function watchedDevice(): { device: Device; lowered: Executable[]; disposed: Executable[] } {
+  const inner = createReferenceBackend();
+  const [lowered, disposed]: [Executable[], Executable[]] = [[], []];
+  const backend: Backend = {
+    ...inner,
+    async lower(plan) {
+      const made = await inner.lower(plan);
+      const executable: Executable = { ...made, dispose: () => void disposed.push(executable) };
+      lowered.push(executable);
+      return executable;
+    },
+  };
+  return { device: new Device(backend), lowered, disposed };
+}
+
+const values = async (t: Tensor): Promise<number[]> => [...(await t.data())];
+
+describe("compile", () => {
+  it("traces once per signature: shapes, dtypes, and the values of what is no tensor", async () => {
+    const { device, lowered } = watchedDevice();
+    const f = vi.fn((x: Tensor, options: { readonly factor: number }) => mul(x, options.factor));
+    const run = compile(f, { device });
+    expect(await values(await run(tensor([1, 2]), { factor: 2 }))).toEqual([2, 4]);
+    expect(await values(await run(tensor([3, 4]), { factor: 2 }))).toEqual([6, 8]);
+    expect(f).toHaveBeenCalledTimes(1);
+    expect(await values(await run(tensor([1, 2, 3]), { factor: 2 }))).toEqual([2, 4, 6]);
+    expect(await values(await run(tensor([1, 2], { dtype: "bf16" }), { factor: 2 }))).toEqual([2, 4]);
+    expect(await values(await run(tensor([1, 2]), { factor: 3 }))).toEqual([3, 6]);
+    expect(f).toHaveBeenCalledTimes(4);
+    expect(lowered).toHaveLength(4);
+  });
+  it("tells infinities, NaN, zeros and null apart", async () => {
+    const f = vi.fn((x: Tensor, by: number | null) => add(x, by ?? 7));
+    const run = compile(f, watchedDevice());
+    for (const by of [Infinity, -Infinity, NaN, null, 0]) await run(tensor([1]), by);
+    expect(f).toHaveBeenCalledTimes(5);
+    expect(await values(await run(tensor([1]), -Infinity))).toEqual([-Infinity]);
+    expect(await values(await run(tensor([1]), null))).toEqual([8]);
+    expect(f).toHaveBeenCalledTimes(5);
+  });
+  it("traces once for calls that start together", async () => {
+    const f = vi.fn((x: Tensor) => mul(x, x));
+    const run = compile(f, watchedDevice());
+    const results = await Promise.all([1, 2, 3].map((v) => run(tensor([v]))));
+    expect(await Promise.all(results.map((t) => t.item()))).toEqual([1, 4, 9]);
+    expect(f).toHaveBeenCalledTimes(1);
+  });
+  it("replays without building any graph but the handles of its results", async () => {
+    const { device } = watchedDevice();
+    const w = device.tensor([
+      [1, 2],
+      [3, 4],
+    ]);
+    const run = compile((x: Tensor) => ({ y: matmul(x, w), z: mul(matmul(x, w), 2) }), { device });
+    const x = device.tensor([[1, 1]]);
+    await run(x);
+    const before = graph.makeNode("mark", [], {}, []).id;
+    const { y, z } = await run(x);
+    const after = graph.makeNode("mark", [], {}, []).id;
+    expect(after - before - 1).toBe(2);
+    expect([...(await values(y)), ...(await values(z))]).toEqual([4, 6, 8, 12]);
+  });
+  it("dispose frees every plan, and a later call makes a new one", async () => {
+    const { device, lowered, disposed } = watchedDevice();
+    const f = vi.fn((x: Tensor) => mul(x, 2));
+    const run = compile(f, { device });
+    await run(tensor([1]));
+    await run(tensor([1, 2]));
+    run.dispose();
+    await Promise.resolve();
+    expect(disposed).toEqual(lowered);
+    expect(await values(await run(tensor([5])))).toEqual([10]);
+    expect(f).toHaveBeenCalledTimes(3);
+  });
+  it("forgets a trace that failed", async () => {
+    const { device, lowered } = watchedDevice();
+    let broken = true;
+    const run = compile(
+      (x: Tensor) => {
+        if (broken) throw new Error("not yet");
+        return x;
+      },
+      { device },
+    );
+    await expect(run(tensor([1]))).rejects.toThrow("not yet");
+    broken = false;
+    expect(await values(await run(tensor([1])))).toEqual([1]);
+    expect(lowered).toHaveLength(1);
+  });
+});
