@@ -12,7 +12,7 @@ export function bytesOfMemory(bytes: Uint8Array, location = "memory"): ByteSourc
 }
 
 /** A Blob or File of the browser, read piece by piece. */
-export function bytesOfBlob(blob: Blob, location: string = "name" in blob ? String((blob as { name: unknown }).name) : "blob"): ByteSource {
+export function bytesOfBlob(blob: Blob, location: string = (blob as Partial<File>).name ?? "blob"): ByteSource {
   return {
     location,
     size: blob.size,

@@ -47,7 +47,20 @@ describe("a server", () => {
   };
   const http = (kind = "http"): object => ({ kind, file: expect.stringMatching(/^http:.*\/long$/) as string });
 
-  it("without ranges is refused, and its answer not read", async () => {
+  it.each([200, 206, 403])("that sends what is refused (%i) without end is hung up on", async (status) => {
+    let closed: Promise<void> | undefined;
+    const url = await serve((_, response) => {
+      closed = new Promise((resolve) => response.on("close", resolve));
+      response.writeHead(status, { "Content-Range": "bytes 7-9/100" });
+      const more = (): void => void (response.destroyed || response.write(LONG, more));
+      more();
+      return true;
+    });
+    await expect(bytesOfUrl(url)).rejects.toMatchObject(http());
+    await closed;
+  });
+
+  it("without ranges is refused", async () => {
     const url = await serve((_, response) => (response.writeHead(200).end(LONG), true));
     await expect(bytesOfUrl(url)).rejects.toMatchObject({ ...http(), message: expect.stringContaining("ignores ranges") as string });
     expect(server!.log).toHaveLength(1);

@@ -10,7 +10,7 @@ export interface HttpOptions {
 }
 
 /** Failures that pass: the server is busy. */
-const TRANSIENT = new Set([408, 425, 429, 500, 502, 503, 504]);
+const TRANSIENT = [408, 425, 429, 500, 502, 503, 504];
 /** Fetched first, kept: holds the header of most files, which then costs one request. */
 const HEAD_BYTES = 1 << 16;
 /** First pause before a request is repeated, in ms; each next one is twice as long. */
@@ -46,19 +46,18 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
     for (let attempt = 1; ; attempt++) {
       if (signal?.aborted) throw new CancelledError();
       let failure: IoError;
+      let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
       try {
         const to = offset + target.byteLength - 1;
         const response = await get(url, { headers: { ...headers, Range: `bytes=${offset + done}-${to}` }, ...(signal && { signal }) });
+        reader = response.body?.getReader();
         if (response.status === 206) {
           size = check(response, offset + done, to);
           const wanted = Math.min(target.byteLength, size - offset);
-          for (const reader = response.body!.getReader(); ;) {
-            const piece = await reader.read();
+          for (;;) {
+            const piece = await reader!.read();
             if (piece.done) break;
-            if (done + piece.value.byteLength > wanted) {
-              await reader.cancel();
-              throw fail("the answer is too long");
-            }
+            if (done + piece.value.byteLength > wanted) throw fail("the answer is too long");
             target.set(piece.value, done);
             done += piece.value.byteLength;
             attempt = 0;
@@ -66,19 +65,21 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
           if (done === wanted) return done;
           failure = fail(`got ${done} of ${wanted} bytes`);
         } else {
-          await response.body?.cancel();
           if (response.status === 416 && size === undefined) return (size = 0);
           const { status } = response;
           failure = fail(
             status === 200 ? "the server ignores ranges" : `the server answered ${status}`,
             status === 404 ? "not-found" : "http",
           );
-          if (!TRANSIENT.has(status)) attempt = attempts;
+          if (!TRANSIENT.includes(status)) attempt = attempts;
         }
       } catch (error) {
         if (signal?.aborted) throw new CancelledError();
         if (error instanceof IoError) throw error;
         failure = fail("no connection", "http", error);
+      } finally {
+        // What was refused must not keep its connection; one that broke has nothing to be cancelled.
+        await reader?.cancel().catch(() => {});
       }
       if (attempt >= attempts) throw failure;
       await pause(PAUSE_MS * 2 ** attempt, signal);

@@ -35,8 +35,6 @@ const BOMBS: readonly Bomb[] = [
   { what: "50 million brackets", header: () => "[".repeat(5e7) + "]".repeat(5e7), outcome: "header-json" },
   { what: "deep objects in a field that nobody reads", header: () => `{"a":{"x":${'{"a":'.repeat(1e7)}`, outcome: "header-json" },
   { what: "a name of 100 MB", header: () => `{"${"a".repeat(99_999_900)}":${entry(0, 0)}}`, outcome: "1 tensors" },
-  { what: "a name of 100 MB that is not closed", header: () => `{"${"a".repeat(99_999_900)}`, outcome: "header-json" },
-  { what: "a dtype of 100 MB", header: () => `{"a":{"dtype":"${"a".repeat(99_999_900)}"}}`, outcome: "header-schema" },
   { what: "a number of 100 million digits", header: () => `{"a":{"shape":[${"9".repeat(99_999_900)}]}}`, outcome: "header-schema" },
   { what: "100 MB of spaces", header: () => " ".repeat(1e8), outcome: "header-json" },
   {
@@ -99,7 +97,6 @@ describe("a header that is a bomb", () => {
     const { stdout, stderr } = await runExample(OPEN, [file]);
     expect(stderr).toBe("");
     const result = JSON.parse(stdout) as { outcome: string; ms: number; cpu: number; rss: number };
-    if (process.env.WEFT_VERBOSE) process.stderr.write(`${outcome} ${JSON.stringify(result)}\n`);
     expect(result.outcome).toBe(outcome);
     // On a busy machine the clock runs on while others work; what counts is the work.
     expect(Math.min(result.ms, result.cpu)).toBeLessThan(1000);

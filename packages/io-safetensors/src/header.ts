@@ -49,14 +49,13 @@ const KINDS = { utf8: "header-utf8", json: "header-json" } as const;
 const LENGTH_BYTES = 8;
 
 /**
- * The length of the JSON text, from the first 8 bytes of a file.
+ * The length of the JSON text, from the first 8 bytes of a file, or all of a shorter one.
  * @throws FormatError kinds `header-too-small`, `header-too-large`, `header-truncated`
  */
 export function headerLength(first: Uint8Array, fileSize: number, file: string): number {
   const fail = (kind: string, message: string): Error =>
     formatError(kind, file, message, undefined, "not a safetensors file, or its download was cut");
-  if (fileSize < LENGTH_BYTES || first.byteLength < LENGTH_BYTES)
-    throw fail("header-too-small", `${fileSize} bytes are too few for a safetensors file`);
+  if (fileSize < LENGTH_BYTES) throw fail("header-too-small", `${fileSize} bytes are too few for a safetensors file`);
   const length = new DataView(first.buffer, first.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES))
     throw fail("header-too-large", `the header claims ${length} bytes, at most ${MAX_HEADER_BYTES} are allowed`);

@@ -35,7 +35,7 @@ function seenKeys(): (key: string) => boolean {
   return (key) => keys.size === keys.add(key).size;
 }
 
-/** Decodes what is valid, byte order marks included. */
+/** Refuses what is not valid, keeps byte order marks. */
 const utf8 = (): TextDecoder => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Bytes that are checked for UTF-8 at a time. */
 const PIECE = 1 << 16;
@@ -50,9 +50,10 @@ export class JsonScanner {
   readonly #kinds: JsonKinds;
   readonly #file: string | undefined;
   readonly #start: number;
+  /** Not the one that checked: in Node a decoder that has seen a stream takes another way, which needs far more memory. */
   readonly #decoder = utf8();
   /** The last short strings, by their ends: the fields and dtypes that every entry repeats are decoded once. */
-  readonly #recent: (string | undefined)[] = new Array(64);
+  readonly #recent: (string | undefined)[] = [];
   #at = 0;
 
   /** @param start position of `bytes` in the file, for messages */
@@ -166,7 +167,7 @@ export class JsonScanner {
     if (c === '"') return this.string();
     const word = WORDS[c];
     if (word === undefined) return this.#number();
-    if (this.#decode(this.#at, this.#at + word.length) !== word) throw this.#unexpected("a value");
+    for (let i = 0; i < word.length; i++) if (this.#bytes[this.#at + i] !== word.charCodeAt(i)) throw this.#unexpected("a value");
     this.#at += word.length;
     return JSON.parse(word) as JsonValue;
   }
