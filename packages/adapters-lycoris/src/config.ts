@@ -77,9 +77,9 @@ const MORE_FIELDS: FieldTable = {
 const orNull = (field: Field): Field => ({ ...field, check: (v) => v === null || field.check(v), expected: `${field.expected}, or null` });
 
 /**
- * A checked config under LyCORIS' rules, of LyCORIS' names or camelCase: the method's own fields, and for all methods of a kind `weight_decompose`, `wd_on_out` (DoRA),
- * `rank_dropout_scale`, `rs_lora` (which makes alpha what files hold, alpha·√r), `full_matrix` and `unbalanced_factorization` (LoKr) and `storage`.
- * alpha null: ΔW is not scaled.
+ * A checked config under LyCORIS' rules, of LyCORIS' names or camelCase: the method's own fields, and for all methods of a kind
+ * `weight_decompose`, `wd_on_out` (DoRA), `rank_dropout_scale`, `rs_lora` (which makes alpha what files hold, alpha·√r), `full_matrix`
+ * and `unbalanced_factorization` (LoKr) and `storage`. alpha null: ΔW is not scaled.
  * @throws ConfigError naming the field
  */
 export function lycorisConfig<C>(
@@ -95,7 +95,8 @@ export function lycorisConfig<C>(
 }
 
 /**
- * s = alpha / r, the same for every file: with rsLoRA LyCORIS stores alpha·√r. 1 without alpha, 0 at rank 0, where the original divides by zero.
+ * s = alpha / r, the same for every file: with rsLoRA LyCORIS stores alpha·√r. 1 without alpha, 0 at rank 0, where the original divides
+ * by zero.
  * @see lycoris `modules/locon.py`
  */
 export function rankScale({ r, alpha }: Pick<RankConfig, "r" | "alpha">): number {

@@ -32,7 +32,10 @@ import { isLinearOrConv } from "./parts/low-rank.js";
 export type Specs = { readonly [name: string]: ParameterSpec };
 export type Shapes = { readonly [name: string]: Shape };
 
-/** A method whose files are LyCORIS': tensors `<module>.<suffix>`, and beside the parameters some of one element that belong to the config. */
+/**
+ * A method whose files are LyCORIS': tensors `<module>.<suffix>`, and beside the parameters some of one element that belong to the
+ * config.
+ */
 export interface LycorisMethod<C> extends AdapterMethod<C> {
   keys(layer?: LayerSpec): { readonly [name: string]: readonly [string] };
   /** Suffixes of tensors of one element that hold a number of the config, under the field's own name: `alpha`, `on_input`. */

@@ -19,8 +19,9 @@ function interleave(t: Tensor, half: number, back: boolean): Tensor {
 }
 
 /**
- * BOFT as LyCORIS has it: stages i = 0 … m-1 that bring rows half a chunk of b·2ⁱ apart together, turn blocks of b by R = (I + Q)(I - Q)⁻¹, Q = B - Bᵀ, and put the rows
- * back; strength c: every stage c·R + (1 - c)·I. The bias is not turned. (PEFT's BOFT permutes otherwise.)
+ * BOFT as LyCORIS has it: stages i = 0 … m-1 that bring rows half a chunk of b·2ⁱ apart together, turn blocks of b by R = (I + Q)(I -
+ * Q)⁻¹, Q = B - Bᵀ, and put the rows back; strength c: every stage c·R + (1 - c)·I. The bias is not turned. (PEFT's BOFT permutes
+ * otherwise.)
  * @see Liu et al. 2024; lycoris `modules/boft.py`
  */
 export const LYCORIS_BOFT: LycorisMethod<OftConfig> = oftMethod({

@@ -27,8 +27,8 @@ function active({ up, down }: Params, config: DyloraConfig): Factors & { readonl
 }
 
 /**
- * DyLoRA: a LoRA of which every prefix of the ranks is of use. Its files are LoCon's but for `lora_up` [out, r], also for convolutions; detection
- * therefore gives LOCON, and this is the method to train with.
+ * DyLoRA: a LoRA of which every prefix of the ranks is of use. Its files are LoCon's but for `lora_up` [out, r], also for convolutions;
+ * detection therefore gives LOCON, and this is the method to train with.
  * @see Valipour et al. 2022; lycoris `modules/dylora.py`
  */
 export const DYLORA: LycorisMethod<DyloraConfig> = lycorisMethod<DyloraConfig>({

@@ -1,10 +1,10 @@
-import { type FieldTable, zeros } from "@weft/tensor-core";
+import { featuresOf, type FieldTable, zeros } from "@weft/tensor-core";
 import type { LycorisConfig } from "../config.js";
 import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
 import { trained } from "../parts/low-rank.js";
 
 export interface FullConfig extends LycorisConfig {
-  /** A file may hold `diff`, `diff_b` or both; set by `configFromShapes`. */
+  /** A file may hold `diff`, `diffB` or both. Set by `configFromShapes`; without it those that the layer has. */
   readonly parts?: readonly string[];
 }
 
@@ -20,9 +20,9 @@ export const FULL: LycorisMethod<FullConfig> = lycorisMethod<FullConfig>({
   fields: FIELDS,
   suffixes: { diff: "diff", diffB: "diff_b" },
   takes: () => true,
-  parameters({ parts = ["diff", "diffB"] }, { shape, bias }) {
-    const specs = { diff: trained(shape, "zeros"), ...((bias || parts.length === 1) && { diffB: trained([shape[0]!], "zeros") }) };
-    return Object.fromEntries(Object.entries(specs).filter(([name]) => parts.includes(name)));
+  parameters({ parts }, layer) {
+    const specs = { diff: trained(layer.shape, "zeros"), diffB: trained([featuresOf(layer).out], "zeros") };
+    return Object.fromEntries(Object.entries(specs).filter(([name]) => (parts ? parts.includes(name) : name === "diff" || layer.bias)));
   },
   configFromShapes: (config, _, shapes) => withValues(config, { parts: Object.keys(shapes) }),
   delta: ({ diff }, { layer }) => diff ?? zeros(layer.shape),

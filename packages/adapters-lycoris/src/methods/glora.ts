@@ -4,8 +4,8 @@ import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
 import { isDense, lowRankDelta, lowRankEffect, matrix, trained } from "../parts/low-rank.js";
 
 /**
- * GLoRA as LyCORIS has it: ΔW = s·(W·(a1·a2) + b1·b2), for a convolution ΔW[o, j, κ] = s·(Σᵢ W[o, i, κ]·(a1·a2)[i, j] + (b1·b2)[o, j, κ]); s = alpha / r. It is computed
- * as base(x + s·a1(a2(x))) + s·b1(b2(x)). No groups.
+ * GLoRA as LyCORIS has it: ΔW = s·(W·(a1·a2) + b1·b2), for a convolution ΔW[o, j, κ] = s·(Σᵢ W[o, i, κ]·(a1·a2)[i, j] + (b1·b2)[o, j,
+ * κ]); s = alpha / r. It is computed as base(x + s·a1(a2(x))) + s·b1(b2(x)). No groups.
  * @see Chavan et al. 2023; lycoris `modules/glora.py`
  */
 export const LYCORIS_GLORA: LycorisMethod<RankConfig> = lycorisMethod<RankConfig>({

@@ -34,8 +34,8 @@ function overWeight(w: Tensor, { shape, conv }: LayerSpec, onInput: boolean): Te
 }
 
 /**
- * (IA)³ as LyCORIS has it: W' = W ⊙ (1 + c·w) along the input or the output axis, with w starting at 0 (PEFT's multiplies by w itself). The bias is
- * never scaled: LyCORIS' own forward scales it where its merge does not.
+ * (IA)³ as LyCORIS has it: W' = W ⊙ (1 + c·w) along the input or the output axis, with w starting at 0 (PEFT's multiplies by w itself).
+ * The bias is never scaled: LyCORIS' own forward scales it where its merge does not.
  * @see Liu et al. 2022; lycoris `modules/ia3.py`
  */
 export const LYCORIS_IA3: LycorisMethod<LycorisIa3Config> = lycorisMethod<LycorisIa3Config>({

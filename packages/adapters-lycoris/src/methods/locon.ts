@@ -11,8 +11,9 @@ export interface LoconConfig extends RankConfig {
 const FIELDS: FieldTable = { ...LYCORIS_FIELDS, use_tucker: boolean(false) };
 
 /**
- * LoCon, and LoRA in kohya's and LyCORIS' files: ΔW = s·up·down, for a convolution with a Tucker core ΔW[o, i, κ] = s·Σ_pq up[o, p]·mid[p, q, κ]·down[q, i];
- * s = alpha / r. Optionally DoRA. Linear and convolutions of any kernel, dilation and groups (`down` reads in/groups channels).
+ * LoCon, and LoRA in kohya's and LyCORIS' files: ΔW = s·up·down, for a convolution with a Tucker core ΔW[o, i, κ] = s·Σ_pq up[o,
+ * p]·mid[p, q, κ]·down[q, i]; s = alpha / r. Optionally DoRA. Linear and convolutions of any kernel, dilation and groups (`down` reads
+ * in/groups channels).
  * @see Hu et al. 2021; lycoris `modules/locon.py`
  */
 export const LOCON: LycorisMethod<LoconConfig> = lycorisMethod<LoconConfig>({

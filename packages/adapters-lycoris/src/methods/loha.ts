@@ -10,12 +10,15 @@ export interface LohaConfigFields extends RankConfig {
   readonly initWeights: boolean;
 }
 
-/** A checked config under PEFT's rules, of PEFT's JSON or camelCase; `lycorisConfig(LOHA, …)` makes one under LyCORIS'. @throws ConfigError naming the field */
+/**
+ * A checked config under PEFT's rules, of PEFT's JSON or camelCase; `lycorisConfig(LOHA, …)` makes one under LyCORIS'.
+ * @throws ConfigError naming the field
+ */
 export const LohaConfig: ConfigClass<LohaConfigFields> = configClass("LOHA", PEFT_FIELDS);
 
 /**
- * LoHa: ΔW = s·(w1_a·w1_b) ⊙ (w2_a·w2_b), of rank up to r²; with Tucker cores each factor is H[o, i, κ] = Σ_pq a[p, o]·t[p, q, κ]·b[q, i]; s = alpha / r.
- * One definition for PEFT's and LyCORIS' files, whose keys are the same. There is no path cheaper than ΔW.
+ * LoHa: ΔW = s·(w1_a·w1_b) ⊙ (w2_a·w2_b), of rank up to r²; with Tucker cores each factor is H[o, i, κ] = Σ_pq a[p, o]·t[p, q, κ]·b[q,
+ * i]; s = alpha / r. One definition for PEFT's and LyCORIS' files, whose keys are the same. There is no path cheaper than ΔW.
  * @see Hyeon-Woo et al. 2021 (FedPara); peft `tuners/loha/layer.py`; lycoris `modules/loha.py`
  */
 export const LOHA: LycorisMethod<LohaConfigFields> = lycorisMethod<LohaConfigFields>({

@@ -55,7 +55,10 @@ const FIELDS: FieldTable = {
   init_weights: oneOf<boolean | string>(true, [true, false, "lycoris"]),
 };
 
-/** A checked config under PEFT's rules, of PEFT's JSON or camelCase; `lycorisConfig(LOKR, …)` makes one under LyCORIS'. @throws ConfigError naming the field */
+/**
+ * A checked config under PEFT's rules, of PEFT's JSON or camelCase; `lycorisConfig(LOKR, …)` makes one under LyCORIS'.
+ * @throws ConfigError naming the field
+ */
 export const LokrConfig: ConfigClass<LokrConfigFields> = configClass("LOKR", FIELDS);
 
 function formOf(config: LokrConfigFields, { shape: [out, inputs] }: LayerSpec): LokrForm {
@@ -96,8 +99,8 @@ function right({ w2, w2a, w2b, t2 }: Params, layer: LayerSpec, { out1, in1 }: Lo
 }
 
 /**
- * PEFT's layout where w2 is whole and the layer a Conv1d: `torch.kron` lines [out1, in1] up with the last two axes of [out2, in2, kernel], which
- * makes [out2, out1·in2, in1·kernel], and the result is read as [out, in, kernel].
+ * PEFT's layout where w2 is whole and the layer a Conv1d: `torch.kron` lines [out1, in1] up with the last two axes of [out2, in2,
+ * kernel], which makes [out2, out1·in2, in1·kernel], and the result is read as [out, in, kernel].
  */
 const isScrambled = (config: LokrConfigFields, layer: LayerSpec, { w2 }: Params): boolean =>
   layer.kind === "conv1d" && w2 !== undefined && config.dialect !== "lycoris";
@@ -109,9 +112,10 @@ function scrambled(w1: Tensor, w2: Tensor, layer: LayerSpec): Tensor {
 }
 
 /**
- * LoKr: ΔW = s·(w1 ⊗ w2), ΔW[oa·O₂ + ob, ia·I₂ + ib, κ] = s·w1[oa, ia]·w2[ob, ib, κ]; w1 and w2 are whole, products of rank r, or w2 a Tucker form. The scale is
- * applied once; s = alpha / r, but 1 in LyCORIS' files where both are whole. ΔW·x is computed from the two factors, without ΔW, unless the layer has groups.
- * One definition for PEFT's and LyCORIS' files, whose keys are the same; shapes decide how a file is factored.
+ * LoKr: ΔW = s·(w1 ⊗ w2), ΔW[oa·O₂ + ob, ia·I₂ + ib, κ] = s·w1[oa, ia]·w2[ob, ib, κ]; w1 and w2 are whole, products of rank r, or w2 a
+ * Tucker form. The scale is applied once; s = alpha / r, but 1 in LyCORIS' files where both are whole. ΔW·x is computed from the two
+ * factors, without ΔW, unless the layer has groups. One definition for PEFT's and LyCORIS' files, whose keys are the same; shapes decide
+ * how a file is factored.
  * @see Yeh et al. 2023 (LyCORIS); peft `tuners/lokr/layer.py`; lycoris `modules/lokr.py`
  */
 export const LOKR: LycorisMethod<LokrConfigFields> = lycorisMethod<LokrConfigFields>({

@@ -21,8 +21,8 @@ function factors({ q, p, lambda, p0, q0, lambda0 }: Params): Factors {
 const frozen = (shape: readonly number[]): ParameterSpec => ({ ...trained(shape, "zeros"), trainable: false });
 
 /**
- * T-LoRA: ΔW = s·(P·diag(λ)·Q - P₀·diag(λ₀)·Q₀), with all ranks in use, as at inference; s = alpha / r. P₀, λ₀, Q₀ are what training began with: by default the singular
- * vectors and values of W.
+ * T-LoRA: ΔW = s·(P·diag(λ)·Q - P₀·diag(λ₀)·Q₀), with all ranks in use, as at inference; s = alpha / r. P₀, λ₀, Q₀ are what training
+ * began with: by default the singular vectors and values of W.
  * @see Soboleva et al. 2025; lycoris `modules/tlora.py`
  */
 export const TLORA: LycorisMethod<TloraConfig> = lycorisMethod<TloraConfig>({

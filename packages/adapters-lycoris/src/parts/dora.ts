@@ -38,8 +38,8 @@ export function doraNorm(weight: Tensor, shape: Shape, layer: LayerSpec): Tensor
 }
 
 /**
- * DoRA as LyCORIS has it: with V = W + ΔW and n its norms along the axis of m, W' = V ⊙ (c·(m/(n + ε) - 1) + 1). ΔW enters in full; the strength c
- * fades the rescaling alone. n is that of the weight before any adapter was merged; it is differentiated, unlike PEFT's.
+ * DoRA as LyCORIS has it: with V = W + ΔW and n its norms along the axis of m, W' = V ⊙ (c·(m/(n + ε) - 1) + 1). ΔW enters in full; the
+ * strength c fades the rescaling alone. n is that of the weight before any adapter was merged; it is differentiated, unlike PEFT's.
  * @param unmerged the weight before any adapter was merged
  * @see lycoris `modules/locon.py` apply_weight_decompose
  */

@@ -2,8 +2,9 @@ import { cast, ConfigError, type LayerSpec, type Params, sizeOf, tensor, type Te
 import { matrix, type Matrix, truncatedSvd } from "@weft/tensor-core/linalg";
 
 /**
- * What T-LoRA's training begins with, and its files do not hold: the r largest singular values of W and their vectors, P₀·diag(λ₀)·Q₀ the best approximation of W of
- * rank r. Right for files that were trained with LyCORIS' default options (`use_data_init`, `sig_type` principal) on this very weight.
+ * What T-LoRA's training begins with, and its files do not hold: the r largest singular values of W and their vectors, P₀·diag(λ₀)·Q₀ the
+ * best approximation of W of rank r. Right for files that were trained with LyCORIS' default options (`use_data_init`, `sig_type`
+ * principal) on this very weight.
  * @returns parameters `p0` [out, r], `lambda0` [1, r], `q0` [r, in] (with the axes of a convolution)
  * @throws ConfigError if the rank is larger than W has
  */

@@ -1,7 +1,10 @@
 import { conv, convLike, isConv, type LayerSpec, linear, matmul, type ParameterSpec, reshape, type Tensor } from "@weft/tensor-core";
 import { tuckerRebuild } from "./tucker.js";
 
-/** Factors of ΔW: down [r, in, *kernel] and up [out, r]; with a core mid [r, r, *kernel] down is [r, in]. Axes of length 1 behind do not matter. */
+/**
+ * Factors of ΔW: down [r, in, *kernel] and up [out, r]; with a core mid [r, r, *kernel] down is [r, in]. Axes of length 1 behind do not
+ * matter.
+ */
 export interface Factors {
   readonly up: Tensor;
   readonly down: Tensor;
@@ -17,7 +20,10 @@ export function lowRankDelta({ up, down, mid }: Factors, layer: LayerSpec): Tens
   return reshape(matmul(matrix(up), matrix(down)), layer.shape);
 }
 
-/** (up · down)·x by two or three small layers; the one with the kernel has the layer's geometry. Undefined with groups: down reads one group's channels only. */
+/**
+ * (up · down)·x by two or three small layers; the one with the kernel has the layer's geometry. Undefined with groups: down reads one
+ * group's channels only.
+ */
 export function lowRankEffect(x: Tensor, { up, down, mid }: Factors, layer: LayerSpec): Tensor | undefined {
   if (!isConv(layer)) return linear(linear(x, down), up);
   if (!isDense(layer)) return undefined;

@@ -35,7 +35,10 @@ import { trained } from "./low-rank.js";
 export interface OftConfig extends LycorisConfig {
   /** LyCORIS' `dim`: the wished block size (diag-OFT), or the largest (BOFT). */
   readonly r: number;
-  /** The norm of all Q together stays at most alpha·out; 0 or null: any norm. LyCORIS' option is called `constraint`, its files say `alpha`. */
+  /**
+   * The norm of all Q together stays at most alpha·out; 0 or null: any norm. LyCORIS' option is called `constraint`, its files say
+   * `alpha`.
+   */
   readonly alpha: number | null;
   /** A trained factor per row, which the strength does not fade. */
   readonly rescaled: boolean;

@@ -127,7 +127,10 @@ async function checkBlocks(
   }
 }
 
-/** Runs a case of the modules: from the file and the base weight alone the change, the layer's result at strength 1 and at the multiplier, merged and unmerged. */
+/**
+ * Runs a case of the modules: from the file and the base weight alone the change, the layer's result at strength 1 and at the multiplier,
+ * merged and unmerged.
+ */
 export async function runModuleCase(folder: string, device: Device): Promise<Outcome> {
   const meta = readJson<Meta>(folder, "case.json");
   const check = new Comparison(meta.tolerance);
