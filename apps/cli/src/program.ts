@@ -93,6 +93,35 @@ export function declareCommands(program: Command, lazy: Lazy): void {
     .option("--report <file>")
     .action(lazy(async () => (await import("./commands/unmerge.js")).unmerge));
   program
+    .command("convert")
+    .description("write an adapter in another program's key scheme, and prove that it changes the same weights by the same amounts")
+    .argument("<in>", "adapter: folder or file, in any dialect")
+    .addOption(
+      new Option("--to <dialect>", "dialect to write")
+        .choices(["peft", "kohya", "diffusers", "lycoris", "comfyui", "mlx"])
+        .makeOptionMandatory(),
+    )
+    .addOption(new Option("-o, --out <path>", "folder, or a .safetensors file where the dialect has no config").makeOptionMandatory())
+    .option("--base <path>", "checkpoint that the adapter is for: its names and shapes settle what names with underscores mean")
+    .addOption(
+      new Option("--from <dialect>", "dialect of the input, where its keys do not tell").choices([
+        "kohya",
+        "lycoris",
+        "diffusers",
+        "diffusers-middle",
+        "diffusers-old",
+        "comfyui",
+        "control-lora",
+        "ai-toolkit",
+        "onetrainer",
+        "mlx",
+      ]),
+    )
+    .option("--allow-loss", "leave out what the dialect cannot hold, instead of refusing")
+    .option("--fold-alpha", "work alpha into the factors")
+    .option("--no-verify", "do not rebuild the weight changes on both sides")
+    .action(lazy(async () => (await import("./commands/convert.js")).convert));
+  program
     .command("doctor")
     .description("check what this machine offers")
     .action(lazy(async () => (await import("./commands/doctor.js")).doctor));

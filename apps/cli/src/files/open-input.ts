@@ -3,13 +3,13 @@ import { basename, dirname, join } from "node:path";
 import { FormatError, WeftError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { cachedSnapshot, ioError, openWeights } from "@weft/io-safetensors/node";
-import type { OpenedAdapter } from "@weft/registry";
+import type { DialectName, OpenedAdapter } from "@weft/registry";
 
 /** What a path turned out to be. */
 export interface Input {
   readonly path: string;
   readonly weights: WeightSource;
-  /** With an `adapter_config.json`: the adapter. */
+  /** The adapter, where the path is one: by its `adapter_config.json`, or by its keys. */
   readonly adapter?: OpenedAdapter;
 }
 
@@ -22,7 +22,7 @@ export async function openInput(path: string): Promise<Input> {
   if (/^(hf|https?):/.test(path)) {
     const snapshot = path.startsWith("hf:") ? cachedSnapshot(path) : undefined;
     if (snapshot !== undefined && adapterFolder(snapshot) !== undefined) return openInput(snapshot);
-    return { path, weights: await openWeights(path) };
+    return byKeys(path, await openWeights(path));
   }
   const folder = adapterFolder(path);
   if (folder !== undefined) {
@@ -36,20 +36,35 @@ export async function openInput(path: string): Promise<Input> {
       hint: "name a .safetensors file, an .index.json, or a folder that holds one",
     });
   }
-  return { path, weights: await openWeights(path) };
+  return byKeys(path, await openWeights(path));
 }
 
-/** Opens an adapter folder; every error names a file. */
-export async function openAdapterAt(folder: string): Promise<OpenedAdapter> {
-  const { openAdapterFolder } = await import("@weft/registry/node");
+/** Tensors whose names are those of an adapter that needs no config (kohya, LyCORIS, diffusers …) are one. */
+async function byKeys(path: string, weights: WeightSource): Promise<Input> {
   try {
-    return await openAdapterFolder(folder);
+    const { detectDialect, openAdapter } = await import("@weft/registry");
+    const detection = detectDialect(weights);
+    // PEFT's names without PEFT's config are tensors like any other.
+    if (!detection || detection.dialect === "peft") return { path, weights };
+    return { path, weights, adapter: await openAdapter({ weights }) };
+  } catch (error) {
+    await weights.close();
+    throw error;
+  }
+}
+
+/** Opens an adapter: its folder, its config or its file, in any dialect; every error names a file. */
+export async function openAdapterAt(path: string, dialect?: DialectName): Promise<OpenedAdapter> {
+  const { openAdapterFolder } = await import("@weft/registry/node");
+  const folder = basename(path) === "adapter_config.json" ? dirname(path) : path;
+  try {
+    return await openAdapterFolder(folder, dialect && { dialect });
   } catch (error) {
     if (!(error instanceof WeftError) || error.file !== undefined) throw error;
     const { code, message, kind, hint, tensor, cause } = error;
     throw new WeftError(code, message, {
       kind,
-      file: join(folder, "adapter_config.json"),
+      file: folder.endsWith(".safetensors") ? folder : join(folder, "adapter_config.json"),
       ...(hint !== undefined && { hint }),
       ...(tensor !== undefined && { tensor }),
       cause,

@@ -1,6 +1,14 @@
 import { CapabilityError, ConfigError, type Rounding, ShapeError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
-import { type AdapterTensor, assertMatch, matchAdapter, type MatchedModule, type MatchReport, type OpenedAdapter } from "@weft/registry";
+import {
+  type AdapterTensor,
+  assertMatch,
+  matchAdapter,
+  type MatchedModule,
+  type MatchReport,
+  type OpenedAdapter,
+  readAdapterTensor,
+} from "@weft/registry";
 import type { RowPatch, Step, Stored } from "./item.js";
 import { probeStep } from "./tile-graph.js";
 
@@ -28,6 +36,9 @@ export interface ChangeOptions {
   /** Take the effect out instead. */
   readonly unmerge: boolean;
 }
+
+/** Values of tensors that a file holds the other way round (mlx-lm's factors), by name. */
+type Turned = ReadonlyMap<string, Float32Array>;
 
 type Values = { readonly [field: string]: unknown };
 
@@ -88,12 +99,17 @@ export async function collectChanges(
     const report = matchAdapter(scaled.adapter, base);
     assertMatch(report, scaled.adapter);
     reports.push(report);
-    addChanges(changes, scaled, report, options);
+    addChanges(changes, scaled, report, { ...options, turned: await turnedValues(scaled.adapter, report) });
   }
   return { changes, reports };
 }
 
-function addChanges(changes: Map<string, Change>, scaled: ScaledAdapter, report: MatchReport, options: ChangeOptions): void {
+function addChanges(
+  changes: Map<string, Change>,
+  scaled: ScaledAdapter,
+  report: MatchReport,
+  options: ChangeOptions & { readonly turned: Turned },
+): void {
   const { adapter } = scaled;
   const of = (name: string): Change => {
     const change = changes.get(name) ?? { added: false, resized: false, steps: [], patches: [] };
@@ -152,18 +168,21 @@ function stepOf(
   { path, adapter, scale }: ScaledAdapter,
   module: MatchedModule,
   { shared }: MatchReport,
-  { rounding }: ChangeOptions,
+  { rounding, turned }: ChangeOptions & { readonly turned: Turned },
 ): Omit<Step, "kind"> {
   const { layer } = module;
   if (!layer)
     throw new CapabilityError(
-      `${module.weight}: ${adapter.method} cannot be merged into this weight; the method is not supported, or the base is quantised`,
+      `${module.weight}: ${module.method} cannot be merged into this weight; the method is not supported, or the base is quantised`,
       { kind: "unsupported-method", tensor: module.weight, file: path },
     );
   const common = [...shared].map(([name, p]) => [name, "tensor" in p ? stored(adapter, p.tensor) : held(p)] as const);
-  const own = [...module.tensors].map(([name, tensor]) => [name, stored(adapter, tensor)] as const);
+  const own = [...module.tensors].map(([name, tensor]) => {
+    const values = tensor.transposed ? turned.get(tensor.name) : undefined;
+    return [name, values ? held({ values, shape: tensor.shape }) : stored(adapter, tensor)] as const;
+  });
   return {
-    method: adapter.method,
+    method: module.method,
     config: { ...module.config },
     layer,
     scale,
@@ -197,9 +216,26 @@ const held = ({ values, shape }: { readonly values: Float32Array; readonly shape
   shape,
 });
 
-function stored(adapter: OpenedAdapter, { name }: AdapterTensor): Stored {
-  const { file, offset, bytes, dtype, shape } = adapter.weights.info(name);
-  return { file, offset, bytes, dtype, shape };
+async function turnedValues(adapter: OpenedAdapter, { matched }: MatchReport): Promise<Turned> {
+  const tensors = matched.flatMap((module) => [...module.tensors.values()].filter(({ transposed }) => transposed));
+  const read = tensors.map(
+    async (tensor) => [tensor.name, (await (await readAdapterTensor(adapter.weights, tensor)).data()) as Float32Array] as const,
+  );
+  return new Map(await Promise.all(read));
+}
+
+/** Where a tensor lies, or those of its rows that are meant, in the axes that the method wants. */
+function stored(adapter: OpenedAdapter, { name, shape, rows }: AdapterTensor): Stored {
+  const info = adapter.weights.info(name);
+  const row = info.bytes / (info.shape[0] ?? 1);
+  const [start, stop] = rows ?? [0, info.shape[0] ?? 1];
+  return {
+    file: info.file,
+    offset: info.offset + (rows ? start * row : 0),
+    bytes: rows ? (stop - start) * row : info.bytes,
+    dtype: info.dtype,
+    shape,
+  };
 }
 
 /** The rows that trained tokens replace, as the config lists them. */

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { dirname } from "node:path";
 import type { Rounding } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { openWeights } from "@weft/io-safetensors/node";
@@ -60,7 +59,7 @@ export async function prepareMerge(settings: MergeSettings): Promise<Prepared> {
     const adapters: ScaledAdapter[] = [];
     for (const text of settings.adapters) {
       const { path, scale } = parseAdapter(text);
-      const adapter = await openAdapterAt(statSync(path, { throwIfNoEntry: false })?.isFile() ? dirname(path) : path);
+      const adapter = await openAdapterAt(path);
       opened.push(adapter.weights);
       adapters.push({ path, adapter, scale });
     }

@@ -22,7 +22,7 @@ import {
   unmergeWeight,
 } from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
-import { PEFT_METHODS } from "@weft/registry";
+import { ADAPTER_METHODS } from "@weft/registry";
 import type { Item, Step, Stored } from "./item.js";
 
 /** The dtype that a stored one computes as. @throws CapabilityError for those that nothing computes with */
@@ -48,7 +48,7 @@ function mergedTensor({ source, steps }: Item, weight: Tensor, params: readonly 
 }
 
 function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unmerged: Tensor): Tensor {
-  const method = PEFT_METHODS.get(step.method)?.method;
+  const method = ADAPTER_METHODS.get(step.method)?.method;
   if (!method) throw new CapabilityError(`${step.method} adapters cannot be merged yet`, { kind: "unsupported-method" });
   const context = { layer: step.layer, config: step.config, scale: step.scale } as unknown as AdapterContext<never>;
   if (step.kind === "bias") return cast(mergeBias(method, weight, params, context)!, dtype);
@@ -58,7 +58,7 @@ function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unm
 
 /** What a step would do to a layer, found by building its graph over nothing: the bias changes too. @throws CapabilityError if it cannot be merged */
 export function probeStep(step: Omit<Step, "kind">, bias: boolean): { readonly changesBias: boolean } {
-  const method = PEFT_METHODS.get(step.method)?.method;
+  const method = ADAPTER_METHODS.get(step.method)?.method;
   if (!method) throw new CapabilityError(`${step.method} adapters cannot be merged yet`, { kind: "unsupported-method" });
   const context = { layer: step.layer, config: step.config, scale: step.scale } as unknown as AdapterContext<never>;
   const params: Params = Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))]));

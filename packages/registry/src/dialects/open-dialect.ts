@@ -5,7 +5,7 @@ import { MAX_KEY_LENGTH } from "../keys/parse-key.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { CONTROL_LORA_MARK } from "./control-lora.js";
-import { type Detection, detectDialect } from "./detect-dialect.js";
+import { detectDialect } from "./detect-dialect.js";
 import type { DialectKey, DialectName } from "./dialect.js";
 import { DIALECTS } from "./dialects.js";
 import { headerConfigs } from "./diffusers-metadata.js";

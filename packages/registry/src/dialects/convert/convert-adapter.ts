@@ -43,7 +43,7 @@ export async function convertAdapter(adapter: OpenedAdapter, options: ConvertOpt
   const dotted = withDots(modules, adapter, base);
   const fitted = fitModules(foldAlpha ? dotted.map(withFoldedScale) : dotted, target.fit.bind(target), losses);
   const renamed = await renameModules(fitted, target.style, base);
-  losses.push(...renamed.losses);
+  losses.push(...renamed.losses, ...roundings(renamed.modules));
   const baseModel = (adapter.config.values as { baseModelNameOrPath?: string | null }).baseModelNameOrPath ?? null;
   if (renamed.modules.length === 0) throw nothingLeft(losses, to);
   const written = target.write(renamed.modules, { source: adapter.weights, naming: renamed.naming, baseModel });
@@ -64,9 +64,14 @@ function fitModules(
       losses.push({ module: module.label, message: `${module.label}: ${fitted}` });
       return [];
     }
-    if (fitted.rounded !== undefined) losses.push({ module: module.label, message: `${module.label}: ${fitted.rounded}`, keeps: true });
     return [fitted];
   });
+}
+
+/** One per module of the source, however many it became. */
+function roundings(modules: readonly ConvertModule[]): Loss[] {
+  const rounded = new Map(modules.flatMap(({ label, rounded: why }) => (why === undefined ? [] : [[label, why] as const])));
+  return [...rounded].map(([label, why]) => ({ module: label, message: `${label}: ${why}`, keeps: true }));
 }
 
 function notesOf(modules: readonly ConvertModule[]): string[] {

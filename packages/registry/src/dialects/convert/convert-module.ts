@@ -4,7 +4,7 @@ import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../../open-ada
 import type { Component } from "../dialect.js";
 import { parametersOf } from "../module-of.js";
 import { isDenoiserPath } from "../names/families.js";
-import { integerTensor, type LazyTensor, lazyTensor, scalarTensor } from "./lazy-tensor.js";
+import { integerTensor, type LazyTensor, lazyTensor, reshaped, scalarTensor } from "./lazy-tensor.js";
 
 /** Rows of a module before and after conversion that hold the same change. */
 export interface Piece {
@@ -109,6 +109,8 @@ function* otherTensors({ modulesToSave, biases, embeddings, trainableTokens, sha
 
 function convertModule(adapter: OpenedAdapter, id: string, module: AdapterModule, method: string, values: Values): ConvertModule {
   const parameters = new Map([...parametersOf(module)].map(([name, tensor]) => [name, lazyTensor(adapter.weights, tensor)] as const));
+  const magnitude = parameters.get("dora_scale");
+  if (method === "LORA" && magnitude) parameters.set("dora_scale", reshaped(magnitude, rowShape(parameters)));
   const lycoris = method === "LORA" ? "LOCON" : method;
   const rank = RANKED.has(method) ? (rankOf(parameters) ?? values.r) : undefined;
   const alpha = values.loraAlpha ?? values.alpha ?? undefined;
@@ -127,6 +129,17 @@ function convertModule(adapter: OpenedAdapter, id: string, module: AdapterModule
     scalars,
     pieces: [{ source: id }],
   };
+}
+
+/** LyCORIS's shape of magnitudes of output rows: [out, 1] with more ones for a convolution. */
+function rowShape(parameters: ReadonlyMap<string, LazyTensor>): number[] {
+  return [
+    parameters.get("lora_up.weight")!.shape[0]!,
+    ...parameters
+      .get("lora_down.weight")!
+      .shape.slice(1)
+      .map(() => 1),
+  ];
 }
 
 /** A file for one model may be for a part of a pipeline: its paths tell. */

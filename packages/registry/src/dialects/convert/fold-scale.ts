@@ -4,7 +4,8 @@ import { scaled } from "./lazy-tensor.js";
 /** Factors of two do not round, short of the ends of a dtype's range. */
 const isPowerOfTwo = (x: number): boolean => x > 0 && Number.isInteger(Math.log2(x));
 
-const roundingOf = (scale: number): { readonly rounded?: string } =>
+/** What working a scale into a factor rounds, if anything. */
+export const roundingOf = (scale: number): { readonly rounded?: string } =>
   scale === 0 || isPowerOfTwo(Math.abs(scale)) ? {} : { rounded: `its scale ${scale} is worked into a factor, which rounds` };
 
 /** Parameters that the scale may be worked into, of each method. */

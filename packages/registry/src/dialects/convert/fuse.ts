@@ -1,5 +1,6 @@
 import type { Part } from "../names/name-map.js";
 import type { ConvertModule } from "./convert-module.js";
+import { roundingOf } from "./fold-scale.js";
 import { computed, type LazyTensor, scaled, stacked, valuesOf } from "./lazy-tensor.js";
 
 /** A module that the original keeps as a part of a fused weight. */
@@ -33,6 +34,9 @@ export async function fuseModules(path: string, given: readonly FusePart[]): Pro
   const scale = parts.find(({ module }) => module.scale !== 0)?.module.scale ?? 0;
   const downs = parts.map(({ module }) => module.parameters.get("lora_down.weight")!);
   const ups = parts.map(({ module }) => scaled(module.parameters.get("lora_up.weight")!, scale === 0 ? 1 : module.scale / scale));
+  const roundings = parts
+    .map(({ module }) => roundingOf(scale === 0 ? 1 : module.scale / scale))
+    .filter(({ rounded }) => rounded !== undefined);
   const shared = await isShared(downs);
   const ranks = downs.map(({ shape }) => shape[0]!);
   const rank = shared ? ranks[0]! : ranks.reduce((a, b) => a + b, 0);
@@ -61,6 +65,7 @@ export async function fuseModules(path: string, given: readonly FusePart[]): Pro
     ]),
     rank,
     scale,
+    ...roundings[0],
     pieces: parts.flatMap(({ module, part: { index, sizes } }) =>
       module.pieces.map((piece) => ({ ...piece, targetRows: [starts[index]!, starts[index]! + sizes[index]! * unit] as const })),
     ),

@@ -56,7 +56,7 @@ function namingIn(denoiser: readonly ConvertModule[], all: readonly ConvertModul
 
 function withTextModel(module: ConvertModule): ConvertModule {
   const clip = module.component === "te" || module.component === "te1" || module.component === "te2";
-  return clip && /^encoder\.layers\./.test(module.path) ? { ...module, path: `text_model.${module.path}` } : module;
+  return clip && module.path.startsWith("encoder.layers.") ? { ...module, path: `text_model.${module.path}` } : module;
 }
 
 const noName = ({ label, path }: ConvertModule, where: string): Loss => ({

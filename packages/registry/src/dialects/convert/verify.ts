@@ -1,5 +1,5 @@
 import { abs, concat, type Device, evaluate, max, rows as takeRows, sub, type Tensor } from "@weft/tensor-core";
-import type { AdapterModule, OpenedAdapter } from "../../open-adapter.js";
+import type { OpenedAdapter } from "../../open-adapter.js";
 import type { ConvertedFile } from "../targets/target.js";
 import type { Piece } from "./convert-module.js";
 import { type ModuleEffect, moduleEffect } from "./effect.js";

@@ -1,5 +1,6 @@
 import type { ConvertModule, Loss } from "../convert/convert-module.js";
 import { computed, type LazyTensor, reshaped, scaled, transpose, valuesOf } from "../convert/lazy-tensor.js";
+import { roundingOf } from "../convert/fold-scale.js";
 import { MLX } from "../mlx.js";
 import { asPeftLora } from "./lora-module.js";
 import { namedTensors } from "./named-tensors.js";
@@ -47,16 +48,14 @@ export const TO_MLX: ConvertTarget = {
   },
 };
 
-/** A scale that is worked into a factor rounds, unless it is a power of two off. */
-function unevenScales(modules: readonly ConvertModule[], scale: number): Loss[] {
-  return modules
-    .filter((module) => module.scale !== 0 && !Number.isInteger(Math.log2(Math.abs(module.scale / scale))))
-    .map(({ label, scale: own }) => ({
-      module: label,
-      message: `${label}: its scale ${own} is not the adapter's ${scale}; worked into lora_b it rounds`,
-      keeps: true,
-    }));
-}
+/** Modules whose scale is not that of all, and does not differ by a power of two. */
+const unevenScales = (modules: readonly ConvertModule[], scale: number): Loss[] =>
+  modules.flatMap(({ label, scale: own }) => {
+    const { rounded } = roundingOf(own / scale);
+    return rounded === undefined
+      ? []
+      : [{ module: label, message: `${label}: its scale is ${own}, mlx-lm has ${scale} for all modules; ${rounded}`, keeps: true }];
+  });
 
 const someDora = (modules: readonly ConvertModule[]): Loss => ({
   module: modules.find(({ parameters }) => !parameters.has("dora_scale"))!.label,
