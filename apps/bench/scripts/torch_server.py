@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Times torch on request: one JSON command per line on stdin, one JSON answer per line on stdout.
 
-load  {name, file, shape, dtype}      a tensor from raw little-endian bytes
-time  {op, args, threads, seconds}    seconds per call of an operation, called for about so many seconds
+cuda  {}                              whether torch has a GPU
+load  {name, file, shape, dtype, device?}    a tensor from raw little-endian bytes
+time  {op, args, threads, seconds, device?}  seconds per call of an operation, called for about so many seconds
 save  {op, args, file}                raw bytes of the operation's result (f32 unless `keep`)
 """
 import importlib.metadata, json, sys, time
@@ -25,10 +26,12 @@ def operation(command):
     return lambda: op(*args)
 
 
-def seconds_per_call(run, seconds):
+def seconds_per_call(run, seconds, finish=lambda: None):
+    finish()
     start, calls, batch = time.perf_counter(), 0, 1
     while True:
         for _ in range(batch): run()
+        finish()
         calls += batch
         elapsed = time.perf_counter() - start
         if elapsed >= seconds: return elapsed / calls
@@ -43,15 +46,18 @@ def answer(command):
             try: found[name] = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError: pass
         return dict(versions=found)
+    if kind == "cuda":
+        return dict(available=torch.cuda.is_available())
     if kind == "load":
         data = torch.frombuffer(bytearray(open(command["file"], "rb").read()), dtype=DTYPES[command["dtype"]])
-        tensors[command["name"]] = data.reshape(command["shape"])
+        tensors[command["name"]] = data.reshape(command["shape"]).to(command.get("device", "cpu"))
         return {}
     if kind == "time":
         torch.set_num_threads(command.get("threads", 1))
-        return dict(seconds=seconds_per_call(operation(command), command["seconds"]))
+        finish = torch.cuda.synchronize if command.get("device") == "cuda" else lambda: None
+        return dict(seconds=seconds_per_call(operation(command), command["seconds"], finish))
     if kind == "save":
-        result = operation(command)().contiguous()
+        result = operation(command)().contiguous().cpu()
         if not command.get("keep"): result = result.float()
         open(command["file"], "wb").write(bytes(result.view(torch.uint8).numpy().tobytes()))
         return {}

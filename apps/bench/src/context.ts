@@ -11,6 +11,8 @@ export interface BenchContext {
   readonly rounds: number;
   /** Small sizes and few rounds: to see that everything runs. Its values mean little. */
   readonly quick: boolean;
+  /** Find out the best sizes of tiles for this GPU first, and keep them. */
+  readonly tune: boolean;
   /** Other JavaScript engines, installed on first use; undefined with `--no-peers`. */
   peers(): Promise<Peers | undefined>;
   /** Python with torch, if there is one. */

@@ -10,6 +10,7 @@ test("suites and options", () => {
     rounds: 7,
     peers: false,
     quick: false,
+    tune: false,
   });
   expect(parseOptions(["merge", "--report"], "bench").report).toBe("bench/report.md");
   expect(parseOptions(["--report", "--quick", "merge"], "bench")).toMatchObject({

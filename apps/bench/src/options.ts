@@ -8,6 +8,7 @@ export interface BenchOptions {
   readonly report: string | undefined;
   readonly rounds: number;
   readonly quick: boolean;
+  readonly tune: boolean;
   readonly peers: boolean;
   readonly python: string | undefined;
   readonly folder: string;
@@ -19,6 +20,7 @@ export const USAGE = `usage: npm run bench -- <suite…|all> [options]
   --report [FILE]  write a Markdown report (apps/bench/report.md if no file is given)
   --rounds N       rounds of turns (5)
   --quick          small sizes and short turns: to see that everything runs
+  --tune           webgpu: find out the best tiles for this GPU first, and keep them for all programs that use weft
   --no-peers       do not install and run other JavaScript engines
   --python PATH    a Python with torch (default: WEFT_PYTHON, .venv, .cache/venv, python3)
   --dir FOLDER     where large files go (a folder of the system's temporary one)
@@ -38,6 +40,7 @@ export function parseOptions(args: readonly string[], bench: string): BenchOptio
       report: { type: "string" },
       rounds: { type: "string", default: "5" },
       quick: { type: "boolean", default: false },
+      tune: { type: "boolean", default: false },
       peers: { type: "boolean", default: true },
       python: { type: "string" },
       dir: { type: "string" },
@@ -51,6 +54,7 @@ export function parseOptions(args: readonly string[], bench: string): BenchOptio
     report: values.report,
     rounds: values.quick ? Math.min(rounds, 2) : rounds,
     quick: values.quick,
+    tune: values.tune,
     peers: values.peers,
     python: values.python,
     folder: values.dir ?? join(tmpdir(), "weft-bench"),

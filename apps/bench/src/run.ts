@@ -12,9 +12,10 @@ import { convertSuite } from "./suites/convert-dtype/convert-dtype.js";
 import { loraSuite } from "./suites/lora/lora.js";
 import { matmulSuite } from "./suites/matmul/matmul.js";
 import { mergeSuite } from "./suites/merge/merge.js";
+import { webgpuSuite } from "./suites/webgpu/webgpu.js";
 import { startupSuite } from "./suites/startup/startup.js";
 
-const SUITES: readonly Suite[] = [matmulSuite, loraSuite, mergeSuite, convertSuite, startupSuite];
+const SUITES: readonly Suite[] = [matmulSuite, loraSuite, mergeSuite, convertSuite, startupSuite, webgpuSuite];
 const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const root = resolve(bench, "../..");
 
@@ -47,6 +48,7 @@ export async function run(args: readonly string[]): Promise<number> {
     folder: options.folder,
     rounds: options.rounds,
     quick: options.quick,
+    tune: options.tune,
     peers: () => (peers ??= options.peers ? installPeers(bench, note) : Promise.resolve(undefined)),
     python: () => (python ??= start(options, versions, note)),
     emit({ goal, met, ...finding }) {

@@ -13,8 +13,8 @@ const PACKAGES = {
 } as const;
 
 export interface Peers {
-  /** Imports a package of the folder. */
-  load(name: keyof typeof PACKAGES): Promise<unknown>;
+  /** Imports a package of the folder, or an entry of one. */
+  load(name: keyof typeof PACKAGES | `${keyof typeof PACKAGES}/${string}`): Promise<unknown>;
   /** Folder of a package. */
   folder(name: keyof typeof PACKAGES): string;
   version(name: keyof typeof PACKAGES): string;
