@@ -11,6 +11,8 @@ const TEMPORARY = /^\.(.+)\.(\d+)\.[0-9a-f]{12}\.tmp$/;
 
 /** Makes what lies in a folder permanent: names, too, survive a power loss. */
 export function syncFolder(folder: string): void {
+  // Windows cannot, and keeps names by itself.
+  if (process.platform === "win32") return;
   const fd = openSync(folder, "r");
   try {
     fsyncSync(fd);
