@@ -69,6 +69,7 @@ export { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
 export { type AdamwAttrs, adamwStep, clipByGlobalNorm, globalNorm, type SgdAttrs, sgdStep } from "./composites/optimizer.js";
 export { rope } from "./composites/rope.js";
 export { topK } from "./composites/top-k.js";
+export { createDevice, type OpenBackend } from "./create-device.js";
 export { fromBf16, fromF16, fromF8e4m3, fromF8e5m2, toBf16, toF16, toF8e4m3, toF8e5m2 } from "./convert/small-floats.js";
 export { decode, encode, roundTo } from "./convert/storage.js";
 export { Device, deviceOf, evaluate, referenceDevice } from "./device.js";

@@ -1,13 +1,11 @@
 import { createWasmBackend } from "@weft/kernels-wasm";
-import { Device, referenceDevice } from "@weft/tensor-core";
+import { createDevice, createReferenceBackend, type Device } from "@weft/tensor-core";
 
 /** The device that `WEFT_BACKEND` names: `reference`, `cpu` (default) or `webgpu`. */
-export async function goldenDevice(name: string = process.env["WEFT_BACKEND"] ?? "cpu"): Promise<Device> {
-  if (name === "reference") return referenceDevice();
-  if (name === "cpu") return new Device(await createWasmBackend({ threads: 1 }));
-  if (name === "webgpu") {
-    const { createNodeWebGpuBackend } = await import("@weft/kernels-webgpu/node");
-    return new Device(await createNodeWebGpuBackend());
-  }
-  throw new Error(`WEFT_BACKEND is "${name}", expected reference, cpu or webgpu`);
+export function goldenDevice(name: string = process.env["WEFT_BACKEND"] ?? "cpu"): Promise<Device> {
+  return createDevice(name, {
+    cpu: () => createWasmBackend({ threads: 1 }),
+    webgpu: async () => (await import("@weft/kernels-webgpu/node")).createNodeWebGpuBackend(),
+    reference: createReferenceBackend,
+  });
 }

@@ -1,0 +1,46 @@
+import { describe, expect, it, vi } from "vitest";
+import { createDevice, type OpenBackend } from "./create-device.js";
+import { CapabilityError, DeviceError } from "./errors.js";
+import { createReferenceBackend } from "./reference/backend.js";
+
+const named = (name: string): OpenBackend => vi.fn(() => ({ ...createReferenceBackend(), name }));
+const absent: OpenBackend = () => Promise.reject(new DeviceError("no WebGPU adapter was found", { kind: "no-adapter" }));
+
+describe("createDevice", () => {
+  it("opens the named backend and no other", async () => {
+    const [webgpu, cpu] = [named("webgpu"), named("cpu")];
+    expect((await createDevice("cpu", { webgpu, cpu })).name).toBe("cpu");
+    expect(webgpu).not.toHaveBeenCalled();
+  });
+  it("auto takes the first that is there", async () => {
+    const cpu = named("cpu");
+    expect((await createDevice("auto", { webgpu: named("webgpu"), cpu })).name).toBe("webgpu");
+    expect(cpu).not.toHaveBeenCalled();
+    expect((await createDevice("auto", { webgpu: absent, cpu })).name).toBe("cpu");
+    const unsupported: OpenBackend = () => {
+      throw new CapabilityError('the package "webgpu" cannot be loaded', { kind: "no-webgpu" });
+    };
+    expect((await createDevice("auto", { webgpu: unsupported, cpu })).name).toBe("cpu");
+  });
+  it("does not fall back from a device that was asked for", async () => {
+    await expect(createDevice("webgpu", { webgpu: absent, cpu: named("cpu") })).rejects.toMatchObject({
+      code: "device",
+      kind: "no-device",
+      message: "no device could be opened; webgpu: no WebGPU adapter was found",
+      hint: 'use cpu, or "auto"',
+      cause: { kind: "no-adapter" },
+    });
+  });
+  it("says which names there are", async () => {
+    await expect(createDevice("gpu", { webgpu: absent, cpu: named("cpu") })).rejects.toMatchObject({
+      kind: "no-device",
+      hint: "use one of auto, webgpu, cpu",
+    });
+  });
+  it("does not hide what is no absence", async () => {
+    const broken: OpenBackend = () => {
+      throw new TypeError("a defect");
+    };
+    await expect(createDevice("auto", { webgpu: broken, cpu: named("cpu") })).rejects.toThrow(TypeError);
+  });
+});
