@@ -122,6 +122,11 @@ export function declareCommands(program: Command, lazy: Lazy): void {
     .option("--no-verify", "do not rebuild the weight changes on both sides")
     .action(lazy(async () => (await import("./commands/convert.js")).convert));
   program
+    .command("bench")
+    .description("measure products on this machine's GPU")
+    .option("--tune", "find the best tiles for it first, and keep them for every program that uses weft")
+    .action(lazy(async () => (await import("./commands/bench.js")).bench));
+  program
     .command("doctor")
     .description("check what this machine offers")
     .action(lazy(async () => (await import("./commands/doctor.js")).doctor));
