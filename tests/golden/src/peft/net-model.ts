@@ -27,6 +27,10 @@ export class NetModel implements HookedModel<Tensor, Tensor> {
   }
 
   forward(x: Tensor, hook?: LayerHook): Tensor {
-    return this.net.forward(x, (path, layer, base, input) => hook?.(path, layer, base, input) ?? forwardBase(layer, base, input));
+    return this.net.forward(x, (path, layer, base, input) => {
+      // A raw parameter has no forward: the net asks for the parameter itself.
+      if (layer.kind === "parameter") return base.weight;
+      return hook?.(path, layer, base, input) ?? forwardBase(layer, base, input);
+    });
   }
 }
