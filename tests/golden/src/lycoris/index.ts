@@ -3,10 +3,12 @@ import { join } from "node:path";
 import type { Device } from "@weft/tensor-core";
 import type { GoldenCase, Outcome } from "../case.js";
 import { unsupportedCases } from "../unsupported.js";
+import { runConvertCase } from "./convert.js";
 import { runModuleCase } from "./modules.js";
 
 /** How the cases of a group are run, by the group's folder. */
 const GROUPS: Readonly<Record<string, (folder: string, device: Device) => Promise<Outcome>>> = {
+  convert: runConvertCase,
   modules: runModuleCase,
 };
 
