@@ -14,7 +14,7 @@ interface SmallFloat {
 
 const SMALL: Partial<Record<DType, SmallFloat>> = {
   f16: { shift: 13, bias: 15, maxFinite: 0x7bff, overflow: 0x7c00, nan: 0x7e00, sign: 15 },
-  f8e4m3: { shift: 20, bias: 7, maxFinite: 0x7e, overflow: 0x7f, nan: 0x7f, sign: 7 },
+  f8e4m3: { shift: 20, bias: 7, maxFinite: 0x7e, overflow: 0x7e, nan: 0x7f, sign: 7 },
   f8e5m2: { shift: 21, bias: 15, maxFinite: 0x7b, overflow: 0x7c, nan: 0x7f, sign: 7 },
 };
 
@@ -30,7 +30,7 @@ export function decodeLanes<V, D>(l: Lanes<V, D>, raw: V, dtype: DType): V {
   const special = l.binary(
     "and",
     l.binary("igt", magnitude, l.i32(small.maxFinite)),
-    l.i32(small.overflow === small.nan ? 0x7fc00000 : 0x7f800000),
+    l.i32(small.overflow > small.maxFinite ? 0x7f800000 : 0x7fc00000),
   );
   const sign = l.shift("shl", l.shift("shrU", raw, small.sign), 31);
   return l.binary("or", l.binary("or", scaled, special), sign);

@@ -78,7 +78,8 @@ export const STORAGE_FUNCTIONS: Readonly<Record<string, string>> = {
   let b = bitcast<u32>(x);
   let s = (b >> 24u) & 0x80u;
   let a = b & 0x7fffffffu;
-  if (a >= 0x43e80000u) { return select(s | 0x7fu, s | 0x7eu, a == 0x43e80000u); }
+  if (a > 0x7f800000u) { return s | 0x7fu; }
+  if (a >= 0x43e80000u) { return s | 0x7eu; }
   if (a < 0x3c800000u) { return s | u32(round(bitcast<f32>(a) * 512.0)); }
   return s | ((a + 0x7ffffu + ((a >> 20u) & 1u) - 0x3c000000u) >> 20u);
 }`,

@@ -5,7 +5,7 @@
  * |---|---|---|---|
  * | f16 | 1, 5, 10 | ±Inf | IEEE 754 binary16 |
  * | bf16 | 1, 8, 7 | ±Inf | torch `c10/util/BFloat16.h` |
- * | f8e4m3 | 1, 4, 3; no Inf, NaN = 0x7f | NaN (as torch `float8_e4m3fn`) | OCP 8-bit floating point, FN variant |
+ * | f8e4m3 | 1, 4, 3; no Inf, NaN = 0x7f | ±448, also of ±Inf | torch `headeronly/util/Float8_e4m3fn.h` (2.13; older versions gave NaN) |
  * | f8e5m2 | 1, 5, 2 | ±Inf | OCP 8-bit floating point |
  */
 const f32 = new Float32Array(1);
@@ -47,7 +47,7 @@ interface Format {
 }
 
 const F16: Format = { mantissa: 10, bias: 15, maxExponent: 30, maxFinite: 0x7bff, overflow: 0x7c00, nan: 0x7e00, signShift: 15 };
-const E4M3: Format = { mantissa: 3, bias: 7, maxExponent: 15, maxFinite: 0x7e, overflow: 0x7f, nan: 0x7f, signShift: 7 };
+const E4M3: Format = { mantissa: 3, bias: 7, maxExponent: 15, maxFinite: 0x7e, overflow: 0x7e, nan: 0x7f, signShift: 7 };
 const E5M2: Format = { mantissa: 2, bias: 15, maxExponent: 30, maxFinite: 0x7b, overflow: 0x7c, nan: 0x7f, signShift: 7 };
 
 function toSmall(x: number, f: Format): number {
@@ -69,7 +69,7 @@ function toSmall(x: number, f: Format): number {
 function fromSmall(bits: number, f: Format): number {
   const sign = (bits >>> f.signShift) & 1 ? -1 : 1;
   const magnitude = bits & ((1 << f.signShift) - 1);
-  if (magnitude > f.maxFinite) return magnitude === f.overflow && f.overflow !== f.nan ? sign * Infinity : NaN;
+  if (magnitude > f.maxFinite) return magnitude === f.overflow ? sign * Infinity : NaN;
   const exponent = magnitude >>> f.mantissa;
   const fraction = magnitude & ((1 << f.mantissa) - 1);
   const units = exponent === 0 ? fraction : fraction + (1 << f.mantissa);
@@ -85,7 +85,7 @@ export function fromF16(bits: number): number {
   return fromSmall(bits, F16);
 }
 
-/** @returns the 8 bits of `x` as f8 e4m3 (FN: ±448 is the largest; beyond it NaN). */
+/** @returns the 8 bits of `x` as f8 e4m3 (FN: what is larger than ±448 becomes that). */
 export function toF8e4m3(x: number): number {
   return toSmall(x, E4M3);
 }
