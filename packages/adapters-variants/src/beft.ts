@@ -1,42 +1,30 @@
-import {
-  add,
-  type AdapterMethod,
-  boolean,
-  cast,
-  type ConfigClass,
-  configClass,
-  featuresOf,
-  type FieldTable,
-  forwardBase,
-  reshape,
-  TARGETING,
-} from "@weft/tensor-core";
-import { requireKind, times, trained } from "./define.js";
-
-/** PEFT 0.21.2's `BeftConfig`. @see peft `tuners/beft/config.py` */
-const FIELDS: FieldTable = { ...TARGETING, init_weights: boolean(true) };
+import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
+import { add, cast, configClass, forwardBase, reshape } from "./core.js";
+import { basics, normal, times, trained } from "./define.js";
+import { fields } from "./fields.js";
 
 /** The config of a BEFT adapter. */
 export interface BeftConfigFields {
   readonly initWeights: boolean;
 }
 
+const FIELDS = fields("beft", ["init_weights"], {});
+
 export const BeftConfig: ConfigClass<BeftConfigFields> = configClass("BEFT", FIELDS);
 
 /** BEFT: y + b', a bias [1, out] beside the layer's own; merged into that. Linear. @see peft `tuners/beft/layer.py` */
 export const BEFT: AdapterMethod<BeftConfigFields> = {
-  name: "BEFT",
-  prefix: "beft_",
-  fields: FIELDS,
-  parameters({ initWeights }, layer) {
-    requireKind("BEFT", layer);
-    return { bias: trained([1, featuresOf(layer).out], initWeights ? { kind: "zeros" } : { kind: "normal", std: 1 }) };
-  },
-  keys: () => ({ bias: ["beft_bias"] }),
+  ...basics<BeftConfigFields>({
+    name: "BEFT",
+    prefix: "beft_",
+    fields: FIELDS,
+    parameters: ({ initWeights }, size) => ({ bias: trained([1, size.out], initWeights ? "zeros" : normal()) }),
+    names: ["bias"],
+  }),
   transform: (weight) => weight,
   biasDelta: ({ bias }, { scale }) => times(reshape(bias!, [-1]), scale),
-  forward(x, base, { bias }, { layer, scale }) {
-    const y = forwardBase(layer, base, x);
-    return cast(add(y, times(reshape(bias!, [-1]), scale)), y.dtype);
+  forward(x, base, params, context) {
+    const y = forwardBase(context.layer, base, x);
+    return cast(add(y, BEFT.biasDelta!(params, context)!), y.dtype);
   },
 };

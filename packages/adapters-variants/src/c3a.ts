@@ -1,42 +1,20 @@
-import {
-  type AdapterMethod,
-  type ConfigClass,
-  configClass,
-  ConfigError,
-  div,
-  featuresOf,
-  type FieldTable,
-  gather,
-  type Init,
-  initParameters,
-  integer,
-  oneOf,
-  pattern,
-  reshape,
-  sizeOf,
-  TARGETING,
-  tensor,
-  torchUniform,
-  transpose,
-} from "@weft/tensor-core";
-import { additive, requireKind, trained, wide } from "./define.js";
-
-const MAX_BLOCK = 2 ** 16;
-
-/** PEFT 0.21.2's `C3AConfig`. @see peft `tuners/c3a/config.py` */
-const FIELDS: FieldTable = {
-  ...TARGETING,
-  block_size: integer(256, 1, MAX_BLOCK),
-  bias: oneOf("none", ["none", "all", "c3a_only"]),
-  block_size_pattern: pattern(1, MAX_BLOCK, true),
-  init_weights: oneOf<boolean | string | null>("xavier_uniform", [true, false, null, "gaussian", "kaiming_uniform", "xavier_uniform"]),
-};
+import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
+import { configClass, div, gather, oneOf, pattern, reshape, tensor, transpose } from "./core.js";
+import { additive, normal, requireMultiples, trained } from "./define.js";
+import { count, fields } from "./fields.js";
 
 /** The config of a C³A adapter. */
 export interface C3AConfigFields {
   readonly blockSize: number;
+  /** `true` and null begin with zeros, false as `xavier_uniform`. */
   readonly initWeights: boolean | "gaussian" | "kaiming_uniform" | "xavier_uniform" | null;
 }
+
+const FIELDS = fields("c3a", ["bias"], {
+  block_size: count(256),
+  block_size_pattern: pattern(1, 2 ** 31 - 1, true),
+  init_weights: oneOf<boolean | string | null>("xavier_uniform", ["xavier_uniform", "kaiming_uniform", "gaussian", true, false, null]),
+});
 
 export const C3AConfig: ConfigClass<C3AConfigFields> = configClass("C3A", FIELDS);
 
@@ -50,27 +28,21 @@ export const C3A: AdapterMethod<C3AConfigFields> = additive({
   prefix: "c3a_",
   fields: FIELDS,
   configFromShapes: (config, _, { kernel }) => (kernel?.length === 3 ? { ...config, blockSize: kernel[2]! } : config),
-  parameters({ blockSize: b, initWeights }, layer) {
-    requireKind("C3A", layer);
-    const { in: inputs, out } = featuresOf(layer);
-    if (inputs % b !== 0 || out % b !== 0) throw new ConfigError(`C3A: block_size ${b} must divide ${inputs} inputs and ${out} outputs`);
-    const init: Init = initWeights === "gaussian" ? { kind: "normal", std: 1 } : { kind: "zeros" };
-    return { kernel: trained([out / b, inputs / b, b], init) };
+  parameters({ blockSize: b, initWeights }, size) {
+    requireMultiples("C3A", "block_size", b, [size.in, size.out]);
+    const uniform = (bound: number) => ({ kind: "uniform", bound }) as const;
+    const inits = {
+      gaussian: normal(),
+      kaiming_uniform: uniform(Math.sqrt(1 / size.in)),
+      xavier_uniform: uniform(Math.sqrt(6 / (size.in + size.out))),
+    };
+    const init = initWeights === true || initWeights === null ? "zeros" : inits[initWeights || "xavier_uniform"];
+    return { kernel: trained([size.out / b, size.in / b, b], init) };
   },
-  keys: () => ({ kernel: ["c3a_kernel"] }),
-  init(config, layer, generator) {
-    const specs = C3A.parameters(config, layer);
-    const { in: inputs, out } = featuresOf(layer);
-    const bounds = { xavier_uniform: Math.sqrt(6 / (inputs + out)), kaiming_uniform: Math.sqrt(1 / inputs) };
-    const name = config.initWeights === false ? "xavier_uniform" : config.initWeights;
-    if (name !== "xavier_uniform" && name !== "kaiming_uniform") return Promise.resolve({ params: initParameters(specs, generator) });
-    const { shape } = specs.kernel!;
-    return Promise.resolve({ params: { kernel: tensor(torchUniform(generator, sizeOf(shape), -bounds[name], bounds[name]), { shape }) } });
-  },
-  change({ kernel }, { blockSize: b }, layer) {
-    const { in: inputs, out } = featuresOf(layer);
+  names: ["kernel"],
+  change({ kernel }, { blockSize: b }, size) {
     const shift = Int32Array.from({ length: b * b }, (_, at) => ((at % b) - Math.floor(at / b) + b) % b);
-    const blocks = gather(wide(kernel!), tensor(shift, { shape: [b, b] }), 2);
-    return div(reshape(transpose(blocks, [0, 2, 1, 3]), [out, inputs]), inputs);
+    const blocks = gather(kernel!, tensor(shift, { shape: [b, b] }), 2);
+    return div(reshape(transpose(blocks, [0, 2, 1, 3]), [size.out, size.in]), size.in);
   },
 });

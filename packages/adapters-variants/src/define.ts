@@ -1,94 +1,149 @@
-import {
-  type AdapterContext,
-  type AdapterMethod,
-  add,
-  type BaseLayer,
-  cast,
-  ConfigError,
-  forwardBase,
-  isFloat,
-  type LayerKind,
-  type LayerSpec,
-  linear,
-  mul,
-  type Params,
-  type ParameterSpec,
-  swapLast,
-  type Tensor,
+import type {
+  AdapterContext,
+  AdapterMethod,
+  BaseLayer,
+  Init,
+  LayerKind,
+  LayerSpec,
+  Params,
+  ParameterSpec,
+  Shape,
+  Tensor,
 } from "@weft/tensor-core";
+import { add, cast, ConfigError, featuresOf, forwardBase, isFloat, linear, matmul, mul, swapLast } from "./core.js";
 
-type Definition<C> = Omit<AdapterMethod<C>, "delta" | "transform" | "merge" | "forward">;
-type Dropout = ((x: Tensor) => Tensor) | undefined;
+/** Features of a layer. */
+export type Size = ReturnType<typeof featuresOf>;
 
-/** A method that adds a ΔW of its parameters alone. */
+/** What every method of this package says of itself; the rest follows from its ΔW. */
+export interface Definition<C> extends Pick<AdapterMethod<C>, "name" | "prefix" | "fields" | "configFromShapes" | "shared" | "init"> {
+  /** Layers that the method takes; linear ones if not given. */
+  readonly kinds?: readonly LayerKind[];
+  parameters(config: C, size: Size, layer: LayerSpec): { readonly [name: string]: ParameterSpec };
+  /** Names of all parameters that a layer may have; on disk the method's prefix stands before them. */
+  readonly names: readonly string[] | ((layer: LayerSpec) => readonly string[]);
+}
+
+/** A method that adds a ΔW of its parameters alone. Parameters and inputs come in f32. */
 interface Additive<C> extends Definition<C> {
-  /** ΔW [out, in] in f32, at strength 1. */
-  change(params: Params, config: C, layer: LayerSpec): Tensor;
+  /** ΔW [out, in], at strength 1. */
+  change(params: Params, config: C, size: Size): Tensor;
   /** x·ΔWᵀ, where it is had without ΔW. */
-  added?(x: Tensor, params: Params, config: C, layer: LayerSpec): Tensor;
+  added?(x: Tensor, params: Params, config: C, size: Size): Tensor;
+}
+
+/** A method whose ΔW is a product B·A of low rank. */
+interface LowRank<C> extends Definition<C> {
+  /** A [r, in] and B [out, r], at strength 1. */
+  factors(params: Params, config: C, size: Size): readonly [A: Tensor, B: Tensor];
 }
 
 /** A method whose ΔW depends on the weight. */
 interface Rewriting<C> extends Definition<C> {
-  /** ΔW in f32 at strength 1, for a weight in f32: [out, in] of a linear layer, as stored of others. */
+  /** ΔW at strength 1: [out, in] of a linear layer, else as stored; so the weight. */
   change(weight: Tensor, params: Params, config: C, layer: LayerSpec): Tensor;
 }
 
-/** @throws ConfigError if the method does not take such a layer */
-export function requireKind(method: string, { kind, conv }: LayerSpec, kinds: readonly LayerKind[] = ["linear"]): void {
-  if (!kinds.includes(kind)) throw new ConfigError(`${method} is for layers of kind ${kinds.join(", ")}, got ${kind}`);
-  if ((conv?.groups ?? 1) !== 1) throw new ConfigError(`${method} on a convolution needs groups = 1, got ${conv!.groups}`);
-}
-
-export const trained = (shape: readonly number[], init: ParameterSpec["init"] = { kind: "zeros" }): ParameterSpec => ({
-  shape,
-  init,
-  trainable: true,
-});
-export const fixed = (shape: readonly number[], init: ParameterSpec["init"] = { kind: "zeros" }): ParameterSpec => ({
-  shape,
-  init,
-  trainable: false,
-});
+const spec =
+  (trainable: boolean) =>
+  (shape: Shape, init: Init | "zeros" | "ones" | "kaimingUniform" = "zeros"): ParameterSpec => ({
+    shape,
+    init: typeof init === "string" ? { kind: init } : init,
+    trainable,
+  });
+export const trained: ReturnType<typeof spec> = spec(true);
+export const fixed: ReturnType<typeof spec> = spec(false);
+/** The usual beginning of a last factor: zeros, or as the first if `init_weights` is off. */
+export const last = (initWeights: unknown): "zeros" | "kaimingUniform" => (initWeights ? "zeros" : "kaimingUniform");
+export const normal = (std = 1, mean = 0): Init => ({ kind: "normal", std, mean });
 
 export const wide = (t: Tensor): Tensor => cast(t, "f32");
+const widened = (params: Params): Params =>
+  Object.fromEntries(Object.entries(params).map(([name, t]) => [name, isFloat(t.dtype) ? wide(t) : t]));
 export const times = (t: Tensor, factor: number): Tensor => (factor === 1 ? t : mul(t, factor));
 /** A matrix [out, in] as the layer stores it, and back. */
 export const stored = (matrix: Tensor, { transposed }: LayerSpec): Tensor => (transposed ? swapLast(matrix) : matrix);
 
+/** @throws ConfigError unless each number is a multiple of `divisor` */
+export function requireMultiples(method: string, field: string, divisor: number, numbers: readonly number[]): void {
+  if (numbers.some((n) => n % divisor !== 0)) throw new ConfigError(`${method}: ${field} ${divisor} must divide ${numbers.join(" and ")}`);
+}
+
+/** The config with the rank that the first axis of a parameter's shape says. */
+export const rankFrom =
+  <C>(...names: readonly string[]) =>
+  (config: C, _: LayerSpec, shapes: { readonly [name: string]: Shape }): C => {
+    const found = names.find((name) => shapes[name]);
+    return found === undefined ? config : { ...config, r: shapes[found]![0]! };
+  };
+
+type Basics = "name" | "prefix" | "fields" | "parameters" | "keys" | "configFromShapes" | "shared" | "init";
+
+/** The part of a method that its definition gives by itself. */
+export function basics<C>({ kinds = ["linear"], parameters, names, ...rest }: Definition<C>): Pick<AdapterMethod<C>, Basics> {
+  return {
+    ...rest,
+    parameters(config, layer) {
+      if (!kinds.includes(layer.kind)) throw new ConfigError(`${rest.name} is for layers of kind ${kinds.join(", ")}, got ${layer.kind}`);
+      const groups = layer.conv?.groups ?? 1;
+      if (groups !== 1) throw new ConfigError(`${rest.name} on a convolution needs groups = 1, got ${groups}`);
+      return parameters(config, featuresOf(layer), layer);
+    },
+    keys: (layer) => Object.fromEntries((typeof names === "function" ? names(layer) : names).map((name) => [name, [rest.prefix + name]])),
+  };
+}
+
+type Forward<C> = AdapterMethod<C>["forward"];
+
 /** The layer with W + ΔW: in one product, unless dropout or another adapter stands between. */
-function forwardChanged(x: Tensor, base: BaseLayer, layer: LayerSpec, change: Tensor, dropout: Dropout): Tensor {
+function forwardChanged(x: Tensor, base: BaseLayer, layer: LayerSpec, change: Tensor, dropout: Parameters<Forward<never>>[4]): Tensor {
   const dtype = isFloat(x.dtype) ? x.dtype : base.weight.dtype;
   if (!dropout && !base.forward) return cast(forwardBase(layer, base, x, add(wide(base.weight), change)), dtype);
   return cast(add(forwardBase(layer, base, x), forwardBase(layer, { weight: change }, dropout ? dropout(x) : x)), dtype);
 }
 
 /** The method of a ΔW: its delta, and the layer's result with it. */
-export function additive<C>({ change, added, ...definition }: Additive<C>): AdapterMethod<C> {
+export function additive<C>({
+  change,
+  added,
+  ...definition
+}: Additive<C>): AdapterMethod<C> & { delta: NonNullable<AdapterMethod<C>["delta"]> } {
   const delta = (params: Params, { layer, config, scale }: AdapterContext<C>): Tensor =>
-    stored(times(change(params, config, layer), scale), layer);
+    stored(times(change(widened(params), config, featuresOf(layer)), scale), layer);
   return {
-    ...definition,
+    ...basics(definition),
     delta,
     forward(x, base, params, context, dropout) {
       const { layer, config, scale } = context;
       if (!added) return forwardChanged(x, base, layer, delta(params, context), dropout);
       const y = forwardBase(layer, base, x);
-      return cast(add(y, times(added(dropout ? dropout(x) : x, params, config, layer), scale)), y.dtype);
+      return cast(add(y, times(added(wide(dropout ? dropout(x) : x), widened(params), config, featuresOf(layer)), scale)), y.dtype);
     },
   };
+}
+
+/** The method of a ΔW = B·A. */
+export function lowRank<C>({ factors, ...definition }: LowRank<C>): AdapterMethod<C> {
+  return additive({
+    ...definition,
+    change(...given) {
+      const [A, B] = factors(...given);
+      return matmul(B, A);
+    },
+    added(x, ...given) {
+      const [A, B] = factors(...given);
+      return linear(linear(x, A), B);
+    },
+  });
 }
 
 /** The method of a ΔW that depends on the weight as it was before any adapter. */
 export function rewriting<C>({ change, ...definition }: Rewriting<C>): AdapterMethod<C> {
   const changeOf = (weight: Tensor, params: Params, { layer, config, scale }: AdapterContext<C>): Tensor =>
-    stored(times(change(stored(wide(weight), layer), params, config, layer), scale), layer);
+    stored(times(change(stored(wide(weight), layer), widened(params), config, layer), scale), layer);
   return {
-    ...definition,
+    ...basics(definition),
     transform: (weight, params, context, unmerged) => add(wide(weight), changeOf(unmerged, params, context)),
     forward: (x, base, params, context, dropout) => forwardChanged(x, base, context.layer, changeOf(base.weight, params, context), dropout),
   };
 }
-
-/** x·Aᵀ·Bᵀ for A [r, in], B [out, r]. */
-export const lowRank = (x: Tensor, A: Tensor, B: Tensor): Tensor => linear(linear(x, A), B);

@@ -1,42 +1,7 @@
-import {
-  type AdapterMethod,
-  cast,
-  type ConfigClass,
-  configClass,
-  div,
-  dropout,
-  boolean,
-  featuresOf,
-  type FieldTable,
-  finite,
-  initParameters,
-  integer,
-  linear,
-  matmul,
-  MAX_RANK,
-  maximum,
-  mul,
-  norm,
-  oneOf,
-  type Params,
-  pattern,
-  reshape,
-  TARGETING,
-  type Tensor,
-} from "@weft/tensor-core";
-import { additive, fixed, requireKind, stored, trained, wide } from "./define.js";
-
-/** PEFT 0.21.2's `DeloraConfig`. @see peft `tuners/delora/config.py` */
-const FIELDS: FieldTable = {
-  ...TARGETING,
-  r: integer(8, 1, MAX_RANK),
-  delora_lambda: finite(15),
-  module_dropout: dropout(),
-  bias: oneOf("none", ["none", "all", "delora_only"]),
-  init_weights: boolean(true),
-  rank_pattern: pattern(1, MAX_RANK, true),
-  lambda_pattern: pattern(-Number.MAX_VALUE, Number.MAX_VALUE, false),
-};
+import type { AdapterMethod, ConfigClass, Tensor } from "@weft/tensor-core";
+import { configClass, div, dropout, finite, initParameters, maximum, mul, norm, pattern, reshape } from "./core.js";
+import { fixed, last, lowRank, rankFrom, stored, trained } from "./define.js";
+import { fields, rank, ranks } from "./fields.js";
 
 /** The config of a DeLoRA adapter. */
 export interface DeloraConfigFields {
@@ -46,39 +11,41 @@ export interface DeloraConfigFields {
   readonly initWeights: boolean;
 }
 
+const FIELDS = fields("delora", ["bias", "init_weights"], {
+  r: rank(8),
+  delora_lambda: finite(15),
+  module_dropout: dropout(),
+  rank_pattern: ranks(),
+  lambda_pattern: pattern(-Number.MAX_VALUE, Number.MAX_VALUE, false),
+});
+
 export const DeloraConfig: ConfigClass<DeloraConfigFields> = configClass("DELORA", FIELDS);
 
-/** λ / (r·‖aᵢ‖·‖bᵢ‖) [r], norms no less than 1e-4. */
-function scales({ A, B, lambda }: Params): Tensor {
-  const [a, b] = [norm(A!, { axes: [1] }), norm(B!, { axes: [0] })].map((n) => maximum(n, 1e-4)) as [Tensor, Tensor];
-  return div(div(wide(lambda!), A!.shape[0]!), mul(a, b));
-}
+const bounded = (t: Tensor, axis: number): Tensor => maximum(norm(t, { axes: [axis] }), 1e-4);
 
 /**
  * DeLoRA (Bini et al. 2025): ΔW = B·diag(λ/(r·‖aᵢ‖·‖bᵢ‖))·A·diag(w), with directions and strength λ apart, and w [in] the norms of the weight's
- * columns when the adapter was made. Linear.
+ * columns when the adapter was made; norms are no less than 1e-4. Linear.
  * @see peft `tuners/delora/layer.py`
  */
-export const DELORA: AdapterMethod<DeloraConfigFields> = additive({
+export const DELORA: AdapterMethod<DeloraConfigFields> = lowRank({
   name: "DELORA",
   prefix: "delora_",
   fields: FIELDS,
-  configFromShapes: (config, _, { A }) => (A ? { ...config, r: A[0]! } : config),
-  parameters({ r, deloraLambda, initWeights }, layer) {
-    requireKind("DELORA", layer);
-    const { in: inputs, out } = featuresOf(layer);
-    return {
-      A: trained([r, inputs], { kind: "kaimingUniform" }),
-      B: trained([out, r], { kind: initWeights ? "zeros" : "kaimingUniform" }),
-      lambda: trained([1], { kind: "constant", value: deloraLambda }),
-      wNorm: fixed([inputs], { kind: "ones" }),
-    };
-  },
-  keys: () => ({ A: ["delora_A"], B: ["delora_B"], lambda: ["delora_lambda"], wNorm: ["delora_w_norm"] }),
+  configFromShapes: rankFrom("A"),
+  parameters: ({ r, deloraLambda, initWeights }, size) => ({
+    A: trained([r, size.in], "kaimingUniform"),
+    B: trained([size.out, r], last(initWeights)),
+    lambda: trained([1], { kind: "constant", value: deloraLambda }),
+    w_norm: fixed([size.in], "ones"),
+  }),
+  names: ["A", "B", "lambda", "w_norm"],
   init(config, layer, generator, weight) {
     const params = initParameters(DELORA.parameters(config, layer), generator);
-    return Promise.resolve({ params: weight ? { ...params, wNorm: norm(stored(weight, layer), { axes: [0] }) } : params });
+    return Promise.resolve({ params: weight ? { ...params, w_norm: norm(stored(weight, layer), { axes: [0] }) } : params });
   },
-  change: (params) => matmul(wide(params.B!), mul(mul(reshape(scales(params), [-1, 1]), wide(params.A!)), wide(params.wNorm!))),
-  added: (x, params) => linear(mul(linear(mul(cast(x, "f32"), params.wNorm!), params.A!), scales(params)), params.B!),
+  factors({ A, B, lambda, w_norm: norms }, { r }) {
+    const scales = div(div(lambda!, r), mul(bounded(A!, 1), bounded(B!, 0)));
+    return [mul(mul(reshape(scales, [r, 1]), A!), norms!), B!];
+  },
 });

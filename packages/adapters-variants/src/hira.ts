@@ -1,34 +1,7 @@
-import {
-  type AdapterMethod,
-  boolean,
-  type ConfigClass,
-  configClass,
-  dropout,
-  featuresOf,
-  type FieldTable,
-  type Init,
-  integer,
-  isConv,
-  matmul,
-  MAX_RANK,
-  mul,
-  oneOf,
-  pattern,
-  reshape,
-  swapLast,
-  TARGETING,
-} from "@weft/tensor-core";
-import { requireKind, rewriting, trained, wide } from "./define.js";
-
-/** PEFT 0.21.2's `HiraConfig`. @see peft `tuners/hira/config.py` */
-const FIELDS: FieldTable = {
-  ...TARGETING,
-  r: integer(32, 1, MAX_RANK),
-  hira_dropout: dropout(),
-  fan_in_fan_out: boolean(false),
-  init_weights: oneOf<boolean | string | null>(true, [true, false, null, "gaussian"]),
-  rank_pattern: pattern(1, MAX_RANK, true),
-};
+import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
+import { configClass, isConv, matmul, mul, oneOf, reshape, swapLast } from "./core.js";
+import { normal, rankFrom, rewriting, trained } from "./define.js";
+import { fields, rank, ranks } from "./fields.js";
 
 /** The config of a HiRA adapter. */
 export interface HiraConfigFields {
@@ -36,6 +9,12 @@ export interface HiraConfigFields {
   readonly fanInFanOut: boolean;
   readonly initWeights: boolean | "gaussian" | null;
 }
+
+const FIELDS = fields("hira", ["dropout", "fan_in_fan_out"], {
+  r: rank(32),
+  init_weights: oneOf<boolean | string | null>(true, [true, false, null, "gaussian"]),
+  rank_pattern: ranks(),
+});
 
 export const HiraConfig: ConfigClass<HiraConfigFields> = configClass("HIRA", FIELDS);
 
@@ -47,22 +26,19 @@ export const HIRA: AdapterMethod<HiraConfigFields> = rewriting({
   name: "HIRA",
   prefix: "hira_",
   fields: FIELDS,
-  configFromShapes: (config, _, { A }) => (A ? { ...config, r: A[0]! } : config),
-  parameters({ r, initWeights }, layer) {
-    requireKind("HIRA", layer, ["linear", "embedding", "conv1d", "conv2d", "conv3d"]);
-    const { in: inputs, out } = featuresOf(layer);
+  kinds: ["linear", "embedding", "conv1d", "conv2d", "conv3d"],
+  configFromShapes: rankFrom("A", "embedding_A"),
+  parameters({ r, initWeights }, size, layer) {
     const kernel = isConv(layer) ? layer.shape.slice(2) : [];
-    const a: Init = initWeights === true ? { kind: "kaimingUniform" } : { kind: "normal", std: initWeights === "gaussian" ? 1 / r : 1 };
-    const isEmbedding = layer.kind === "embedding";
-    const b: Init = isEmbedding || !initWeights ? { kind: "normal", std: 1 } : { kind: "zeros" };
+    if (layer.kind === "embedding") return { embedding_A: trained([r, size.in]), embedding_B: trained([size.out, r], normal()) };
     return {
-      A: trained([r, inputs, ...kernel], isEmbedding ? { kind: "zeros" } : a),
-      B: trained([out, r, ...kernel.map(() => 1)], b),
+      A: trained([r, size.in, ...kernel], initWeights === true ? "kaimingUniform" : normal(initWeights === "gaussian" ? 1 / r : 1)),
+      B: trained([size.out, r, ...kernel.map(() => 1)], initWeights ? "zeros" : normal()),
     };
   },
-  keys: ({ kind }) => (kind === "embedding" ? { A: ["hira_embedding_A"], B: ["hira_embedding_B"] } : { A: ["hira_A"], B: ["hira_B"] }),
-  change(weight, { A, B }, { r }, layer) {
-    const product = matmul(reshape(wide(B!), [-1, r]), reshape(wide(A!), [r, -1]));
-    return mul(weight, reshape(layer.kind === "embedding" ? swapLast(product) : product, weight.shape));
+  names: ({ kind }) => (kind === "embedding" ? ["embedding_A", "embedding_B"] : ["A", "B"]),
+  change(weight, { A, B, embedding_A: a, embedding_B: b }, { r }) {
+    const product = a ? swapLast(matmul(b!, a)) : matmul(reshape(B!, [-1, r]), reshape(A!, [r, -1]));
+    return mul(weight, reshape(product, weight.shape));
   },
 });

@@ -1,9 +1,15 @@
 export { BEFT, BeftConfig, type BeftConfigFields } from "./beft.js";
 export { C3A, C3AConfig, type C3AConfigFields } from "./c3a.js";
+export { DEFT, DeftConfig, type DeftConfigFields } from "./deft.js";
 export { DELORA, DeloraConfig, type DeloraConfigFields } from "./delora.js";
+export { GLORA, GloraConfig, type GloraConfigFields } from "./glora.js";
 export { GRALORA, GraloraConfig, type GraloraConfigFields } from "./gralora.js";
 export { HIRA, HiraConfig, type HiraConfigFields } from "./hira.js";
 export { MISS, MissConfig, type MissConfigFields } from "./miss.js";
+export { PEANUT, PeanutConfig, type PeanutConfigFields } from "./peanut.js";
+export { PVERA, PveraConfig, type PveraConfigFields } from "./pvera.js";
+export { RANDLORA, RandLoraConfig, type RandLoraConfigFields } from "./randlora.js";
 export { ROAD, RoadConfig, type RoadConfigFields } from "./road.js";
 export { SHIRA, ShiraConfig, type ShiraConfigFields } from "./shira.js";
-export { SUPERTUNING, SupertuningConfig, type SupertuningConfigFields } from "./supertuning.js";
+export { VBLORA, VBLoRAConfig, type VBLoRAConfigFields } from "./vblora.js";
+export { WAVEFT, WaveFTConfig, type WaveFTConfigFields } from "./waveft.js";

@@ -1,39 +1,7 @@
-import {
-  add,
-  type AdapterMethod,
-  type ConfigClass,
-  configClass,
-  ConfigError,
-  dropout,
-  featuresOf,
-  type FieldTable,
-  gather,
-  integer,
-  type LayerSpec,
-  matmul,
-  MAX_RANK,
-  oneOf,
-  pad,
-  reshape,
-  type Shape,
-  sum,
-  swapLast,
-  TARGETING,
-  tensor,
-  type Tensor,
-  transpose,
-} from "@weft/tensor-core";
-import { additive, requireKind, rewriting, trained, wide } from "./define.js";
-
-/** PEFT 0.21.2's `MissConfig`. @see peft `tuners/miss/config.py` */
-const FIELDS: FieldTable = {
-  ...TARGETING,
-  r: integer(64, 1, MAX_RANK),
-  miss_dropout: dropout(),
-  mini_r: integer(1, 1, MAX_RANK),
-  init_weights: oneOf<boolean | string>(true, [true, false, "bat", "mini"]),
-  bias: oneOf("none", ["none", "all", "MiSS_only"]),
-};
+import type { AdapterMethod, ConfigClass, Tensor } from "@weft/tensor-core";
+import { add, configClass, ConfigError, gather, matmul, oneOf, pad, reshape, sum, swapLast, tensor, transpose } from "./core.js";
+import { additive, type Definition, last, requireMultiples, rewriting, type Size, trained } from "./define.js";
+import { fields, rank } from "./fields.js";
 
 /** The config of a MiSS adapter. */
 export interface MissConfigFields {
@@ -42,6 +10,13 @@ export interface MissConfigFields {
   /** The variant: `bat` changes blocks of the weight by products with them, `mini` repeats a narrow block. */
   readonly initWeights: boolean | "bat" | "mini";
 }
+
+const FIELDS = fields("miss", ["dropout"], {
+  r: rank(64),
+  mini_r: rank(1),
+  init_weights: oneOf<boolean | string>(true, [true, false, "bat", "mini"]),
+  bias: oneOf("none", ["none", "all", "MiSS_only"]),
+});
 
 export const MissConfig: ConfigClass<MissConfigFields> = configClass("MISS", FIELDS);
 
@@ -53,56 +28,46 @@ const cycle = (n: number, length: number): Tensor =>
   );
 
 /** The block [r, out]; of `mini`, one [r, mini_r] repeated. */
-function wholeBlock(block: Tensor, { initWeights }: MissConfigFields, layer: LayerSpec): Tensor {
-  const width = block.shape[1]!;
-  return initWeights === "mini" ? gather(wide(block), cycle(width, featuresOf(layer).out), 1) : wide(block);
-}
+const wholeBlock = (block: Tensor, { initWeights }: MissConfigFields, { out }: Size): Tensor =>
+  initWeights === "mini" ? gather(block, cycle(block.shape[1]!, out), 1) : block;
 
-function shapeOf({ r, miniR, initWeights }: MissConfigFields, layer: LayerSpec): number[] {
-  const { in: inputs, out } = featuresOf(layer);
-  if (r > inputs) throw new ConfigError(`MISS: r = ${r} is more than the ${inputs} inputs`);
-  if (initWeights === "bat" && (inputs % r !== 0 || out % r !== 0))
-    throw new ConfigError(`MISS bat: r = ${r} must divide ${inputs} inputs and ${out} outputs`);
-  if (initWeights === "mini" && out % miniR !== 0) throw new ConfigError(`MISS mini: mini_r = ${miniR} must divide ${out} outputs`);
-  return initWeights === "bat" ? [out / r, r, r] : [r, initWeights === "mini" ? miniR : out];
-}
-
-const definition = {
+const definition: Definition<MissConfigFields> = {
   name: "MISS",
   prefix: "miss_",
   fields: FIELDS,
-  configFromShapes(config: MissConfigFields, _: LayerSpec, { block }: { readonly [name: string]: Shape }): MissConfigFields {
+  configFromShapes(config, _, { block }) {
     if (block?.length === 3) return { ...config, r: block[1]!, initWeights: "bat" };
     return block ? { ...config, r: block[0]!, ...(config.initWeights === "mini" && { miniR: block[1]! }) } : config;
   },
-  parameters(config: MissConfigFields, layer: LayerSpec) {
-    requireKind("MISS", layer);
-    return { block: trained(shapeOf(config, layer), { kind: config.initWeights === false ? "kaimingUniform" : "zeros" }) };
+  parameters({ r, miniR, initWeights }, size) {
+    if (r > size.in) throw new ConfigError(`MISS: r = ${r} is more than the ${size.in} inputs`);
+    if (initWeights === "bat") {
+      requireMultiples("MISS", "r", r, [size.in, size.out]);
+      return { block: trained([size.out / r, r, r]) };
+    }
+    const mini = initWeights === "mini";
+    if (mini) requireMultiples("MISS", "mini_r", miniR, [size.out]);
+    return { block: trained([r, mini ? miniR : size.out], last(initWeights)) };
   },
-  keys: () => ({ block: ["miss_block"] }),
+  names: ["block"],
 };
 
 const PLAIN = additive<MissConfigFields>({
   ...definition,
-  change({ block }, config, layer) {
-    const r = block!.shape[0]!;
-    return swapLast(gather(wholeBlock(block!, config, layer), cycle(r, featuresOf(layer).in)));
-  },
-  added(x, { block }, config, layer) {
-    const [r, inputs] = [block!.shape[0]!, x.shape.at(-1)!];
+  change: ({ block }, config, size) => swapLast(gather(wholeBlock(block!, config, size), cycle(config.r, size.in))),
+  added(x, { block }, config, size) {
     const none = x.shape.map(() => 0);
-    const padded = pad(wide(x), none, [...none.slice(1), (r - (inputs % r)) % r]);
-    const groups = reshape(padded, [...x.shape.slice(0, -1), -1, r]);
-    return matmul(sum(groups, { axes: [groups.shape.length - 2] }), wholeBlock(block!, config, layer));
+    const padded = pad(x, none, [...none.slice(1), (config.r - (size.in % config.r)) % config.r]);
+    const groups = reshape(padded, [...x.shape.slice(0, -1), -1, config.r]);
+    return matmul(sum(groups, { axes: [-2] }), wholeBlock(block!, config, size));
   },
 });
 
 const BAT = rewriting<MissConfigFields>({
   ...definition,
-  change(weight, { block }) {
-    const [n, r] = block!.shape as [number, number];
-    const M = reshape(wide(block!), [n, 1, r, r]);
-    const blocks = transpose(reshape(weight, [n, r, -1, r]), [0, 2, 1, 3]);
+  change(weight, { block }, { r }) {
+    const M = reshape(block!, [-1, 1, r, r]);
+    const blocks = transpose(reshape(weight, [-1, r, weight.shape[1]! / r, r]), [0, 2, 1, 3]);
     return reshape(transpose(add(matmul(blocks, M), M), [0, 2, 1, 3]), weight.shape);
   },
 });

@@ -1,40 +1,21 @@
+import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
 import {
   add,
-  type AdapterMethod,
-  boolean,
-  type ConfigClass,
   configClass,
   ConfigError,
   featuresOf,
-  type FieldTable,
-  initParameter,
-  integer,
-  MAX_RANK,
+  initParameters,
   mul,
   oneOf,
   reshape,
   slice,
-  TARGETING,
   tensor,
   torchGenerator,
   torchRandperm,
-} from "@weft/tensor-core";
-import { additive, fixed, requireKind, trained } from "./define.js";
+} from "./core.js";
+import { additive, fixed, normal, trained } from "./define.js";
+import { fields, optional, rank } from "./fields.js";
 import { sparse } from "./sparse.js";
-
-/** PEFT 0.21.2's `ShiraConfig`. @see peft `tuners/shira/config.py` */
-const FIELDS: FieldTable = {
-  ...TARGETING,
-  r: integer(32, 1, MAX_RANK),
-  mask_type: oneOf("random", ["random"]),
-  random_seed: {
-    fallback: null,
-    check: (v) => v === null || Number.isSafeInteger(v),
-    expected: "an integer",
-  },
-  fan_in_fan_out: boolean(false),
-  init_weights: boolean(true),
-};
 
 /** The config of a SHiRA adapter. */
 export interface ShiraConfigFields {
@@ -46,6 +27,12 @@ export interface ShiraConfigFields {
   readonly initWeights: boolean;
 }
 
+const FIELDS = fields("shira", ["fan_in_fan_out", "init_weights"], {
+  r: rank(32),
+  mask_type: oneOf("random", ["random"]),
+  random_seed: optional(Number.isSafeInteger, "an integer"),
+});
+
 export const ShiraConfig: ConfigClass<ShiraConfigFields> = configClass("SHIRA", FIELDS);
 
 /**
@@ -56,29 +43,23 @@ export const SHIRA: AdapterMethod<ShiraConfigFields> = additive({
   name: "SHIRA",
   prefix: "shira_",
   fields: FIELDS,
-  configFromShapes(config, layer, { weight }) {
-    const { in: inputs, out } = featuresOf(layer);
-    return weight?.length === 1 ? { ...config, r: weight[0]! / (inputs + out) } : config;
+  parameters({ r, initWeights }, size) {
+    const n = r * (size.in + size.out);
+    if (n > size.in * size.out) throw new ConfigError(`SHIRA: r = ${r} asks for ${n} of ${size.in * size.out} weights`);
+    return { weight: trained([n], initWeights ? "zeros" : normal()), indices: fixed([2, n]) };
   },
-  parameters({ r, initWeights }, layer) {
-    requireKind("SHIRA", layer);
-    const { in: inputs, out } = featuresOf(layer);
-    const n = r * (inputs + out);
-    if (n > inputs * out) throw new ConfigError(`SHIRA: r = ${r} asks for ${n} values, but the layer has ${inputs * out}`);
-    return { weight: trained([n], initWeights ? { kind: "zeros" } : { kind: "normal", std: 1 }), indices: fixed([2, n]) };
-  },
-  keys: () => ({ weight: ["shira_weight"], indices: ["shira_indices"] }),
+  names: ["weight", "indices"],
   init(config, layer, generator) {
-    const { weight, indices } = SHIRA.parameters(config, layer);
-    const { in: inputs, out } = featuresOf(layer);
-    const n = weight!.shape[0]!;
-    const places = torchRandperm(config.randomSeed === null ? generator : torchGenerator(config.randomSeed), inputs * out, n).toSorted();
-    const flat = Int32Array.from({ length: 2 * n }, (_, i) => (i < n ? Math.floor(places[i]! / inputs) : places[i - n]! % inputs));
-    return Promise.resolve({ params: { weight: initParameter(weight!, generator), indices: tensor(flat, { shape: indices!.shape }) } });
+    const params = initParameters(SHIRA.parameters(config, layer), generator);
+    const size = featuresOf(layer);
+    const n = params.weight!.size;
+    const random = config.randomSeed === null ? generator : torchGenerator(config.randomSeed);
+    const places = torchRandperm(random, size.in * size.out, n).toSorted();
+    const flat = Int32Array.from({ length: 2 * n }, (_, i) => (i < n ? Math.floor(places[i]! / size.in) : places[i - n]! % size.in));
+    return Promise.resolve({ params: { ...params, indices: tensor(flat, { shape: [2, n] }) } });
   },
-  change({ weight, indices }, _, layer) {
-    const { in: inputs, out } = featuresOf(layer);
-    const [rows, columns] = [slice(indices!, [[0, 1]]), slice(indices!, [[1, 2]])];
-    return sparse(weight!, reshape(add(mul(rows, inputs), columns), [-1]), out, inputs);
+  change({ weight, indices }, _, size) {
+    const places = add(mul(slice(indices!, [[0, 1]]), size.in), slice(indices!, [[1, 2]]));
+    return sparse(weight!, reshape(places, [-1]), size);
   },
 });

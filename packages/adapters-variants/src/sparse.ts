@@ -1,7 +1,7 @@
-import { reshape, scatterAdd, type Tensor, zeros } from "@weft/tensor-core";
-import { wide } from "./define.js";
+import type { Tensor } from "@weft/tensor-core";
+import { reshape, scatterAdd, zeros } from "./core.js";
+import type { Size } from "./define.js";
 
-/** A matrix of zeros but for `values` added at the flat places `index`. */
-export function sparse(values: Tensor, index: Tensor, rows: number, columns: number): Tensor {
-  return reshape(scatterAdd(zeros([rows * columns]), index, wide(values)), [rows, columns]);
-}
+/** A matrix [out, in] of zeros but for `values` added at the flat places `index`. */
+export const sparse = (values: Tensor, index: Tensor, size: Size): Tensor =>
+  reshape(scatterAdd(zeros([size.out * size.in]), index, values), [size.out, size.in]);

@@ -1,7 +1,23 @@
 import { ADALORA, FOURIERFT, IA3, LN_TUNING, LORA, TRAINABLE_TOKENS, VERA } from "@weft/adapters-lora";
 import { LOHA, LOKR } from "@weft/adapters-lycoris";
 import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
-import { BEFT, C3A, DELORA, GRALORA, HIRA, MISS, ROAD, SHIRA, SUPERTUNING } from "@weft/adapters-variants";
+import {
+  BEFT,
+  C3A,
+  DEFT,
+  DELORA,
+  GLORA,
+  GRALORA,
+  HIRA,
+  MISS,
+  PEANUT,
+  PVERA,
+  RANDLORA,
+  ROAD,
+  SHIRA,
+  VBLORA,
+  WAVEFT,
+} from "@weft/adapters-variants";
 import type { PromptConfigFields, PromptMethod } from "@weft/adapters-prompt";
 import type { AdapterMethod, FieldTable } from "@weft/tensor-core";
 import { PROMPT_ENTRIES } from "./prompt/prompt-entries.js";
@@ -74,8 +90,10 @@ const DEFINED: readonly MethodEntry[] = [
   methodEntry(BEFT),
   methodEntry(BOFT),
   methodEntry(C3A),
+  methodEntry(DEFT),
   methodEntry(DELORA),
   methodEntry(FOURIERFT),
+  methodEntry(GLORA),
   methodEntry(GRALORA),
   methodEntry(HIRA),
   methodEntry(HRA),
@@ -86,11 +104,15 @@ const DEFINED: readonly MethodEntry[] = [
   methodEntry(LORA),
   methodEntry(MISS),
   methodEntry(OFT),
+  methodEntry(PEANUT),
+  methodEntry(PVERA),
+  methodEntry(RANDLORA),
   methodEntry(ROAD),
   methodEntry(SHIRA),
-  methodEntry(SUPERTUNING),
   methodEntry(TRAINABLE_TOKENS),
+  methodEntry(VBLORA),
   methodEntry(VERA),
+  methodEntry(WAVEFT),
 ];
 
 /** The registry's entry of a method's definition. */

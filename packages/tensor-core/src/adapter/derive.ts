@@ -41,8 +41,9 @@ export function mergeBias<C>(
   bias: Tensor | undefined,
   params: Params,
   context: AdapterContext<C>,
+  weight?: Tensor,
 ): Tensor | undefined {
-  const changed = bias && method.biasTransform?.(bias, params, context);
+  const changed = bias && method.biasTransform?.(bias, params, context, weight);
   if (changed) return cast(changed, bias.dtype);
   const delta = method.biasDelta?.(params, context);
   if (!delta) return bias;

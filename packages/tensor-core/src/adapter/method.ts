@@ -99,8 +99,11 @@ export interface AdapterMethod<C> {
   ): Tensor | undefined;
   /** What merging adds to the layer's bias. */
   biasDelta?(params: Params, context: AdapterContext<C>): Tensor | undefined;
-  /** The bias after merging, for methods that do more than add to it; undefined where these parameters leave it to `biasDelta`. */
-  biasTransform?(bias: Tensor, params: Params, context: AdapterContext<C>): Tensor | undefined;
+  /**
+   * The bias after merging, for methods that do more than add to it; undefined where these parameters leave it to `biasDelta`.
+   * @param weight the layer's weight before any merge, where it is at hand
+   */
+  biasTransform?(bias: Tensor, params: Params, context: AdapterContext<C>, weight?: Tensor): Tensor | undefined;
   /** The layer's result with the adapter. `dropout` is what is applied to the adapter's input in training. */
   forward(x: Tensor, base: BaseLayer, params: Params, context: AdapterContext<C>, dropout?: (x: Tensor) => Tensor): Tensor;
 }

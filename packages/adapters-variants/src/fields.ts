@@ -1,0 +1,28 @@
+import type { Field, FieldTable } from "@weft/tensor-core";
+import { boolean, dropout, integer, MAX_RANK, oneOf, pattern, TARGETING } from "./core.js";
+
+/** Fields that several methods have, under the names that each gives them. */
+type Common = "dropout" | "fan_in_fan_out" | "bias" | "init_weights";
+
+/** The fields of a config: those of targeting, some common ones, and the method's own. */
+export function fields(prefix: string, common: readonly Common[], own: FieldTable): FieldTable {
+  const known: { readonly [name in Common]: readonly [string, Field] } = {
+    dropout: [`${prefix}_dropout`, dropout()],
+    fan_in_fan_out: ["fan_in_fan_out", boolean(false)],
+    bias: ["bias", oneOf("none", ["none", "all", `${prefix}_only`])],
+    init_weights: ["init_weights", boolean(true)],
+  };
+  return { ...TARGETING, ...Object.fromEntries(common.map((name) => known[name])), ...own };
+}
+
+export const rank = (fallback: number, low = 1): Field => integer(fallback, low, MAX_RANK);
+/** A number of elements. */
+export const count = (fallback: number): Field => integer(fallback, 1, 2 ** 31 - 1);
+export const seed = (fallback: number): Field => integer(fallback, 0, Number.MAX_SAFE_INTEGER);
+export const ranks = (): Field => pattern(1, MAX_RANK, true);
+/** Null, or a number that passes. */
+export const optional = (check: (n: number) => boolean, expected: string): Field => ({
+  fallback: null,
+  check: (v) => v === null || (typeof v === "number" && check(v)),
+  expected,
+});

@@ -1,0 +1,84 @@
+import type { AdapterContext, AdapterMethod, ConfigClass, Params, ParameterSpec, Tensor } from "@weft/tensor-core";
+import { add, CapabilityError, cast, configClass, matmul, mul, oneOf, reshape } from "./core.js";
+import { last, rankFrom, rewriting, stored, times, trained, wide } from "./define.js";
+import { fields, rank } from "./fields.js";
+
+type Path = "lora" | "vector" | "constant" | "none";
+
+/** The config of a GLoRA adapter: what each of its five supports is. */
+export interface GloraConfigFields {
+  readonly r: number;
+  readonly configAB: Path;
+  readonly configC: Path;
+  readonly configDE: Path;
+  readonly initWeights: boolean;
+}
+
+const oneOfPaths = (fallback: Path, others: readonly Path[]) => oneOf<Path>(fallback, [fallback, "none", "vector", ...others]);
+
+const FIELDS = fields("glora", ["bias", "init_weights"], {
+  r: rank(8),
+  config_A_B: oneOfPaths("lora", ["constant"]),
+  config_C: oneOfPaths("lora", []),
+  config_D_E: oneOfPaths("constant", []),
+});
+
+export const GloraConfig: ConfigClass<GloraConfigFields> = configClass("GLORA", FIELDS);
+
+/** A support: a product of low rank, or what is stored; none where there is none. */
+function support(params: Params, name: string): Tensor | undefined {
+  const [down, up, whole] = [params[`${name}.Xd`], params[`${name}.Xu`], params[`${name}.X`]];
+  return down ? matmul(wide(down), wide(up!)) : whole && wide(whole);
+}
+
+/** b⊙D + E + W·C [out], of a layer that has a bias b. */
+function biasChange(bias: Tensor, params: Params, { layer, scale }: AdapterContext<GloraConfigFields>, weight: Tensor | undefined): Tensor {
+  const [C, D, E] = ["C", "D", "E"].map((name) => support(params, name));
+  if (C && !weight)
+    throw new CapabilityError("GLORA: the merged bias depends on the layer's weight, which is not at hand", {
+      hint: "merge weight and bias together",
+    });
+  let change = D ? add(mul(wide(bias), D), E!) : mul(wide(bias), 0);
+  if (C) change = add(change, reshape(matmul(stored(wide(weight!), layer), C), [-1]));
+  return times(change, scale);
+}
+
+const WEIGHT = rewriting<GloraConfigFields>({
+  name: "GLORA",
+  prefix: "glora_",
+  fields: FIELDS,
+  configFromShapes: rankFrom("A.Xu", "C.Xu"),
+  parameters({ r, configAB, configC, configDE, initWeights }, size, { bias }) {
+    const result: { [name: string]: ParameterSpec } = {};
+    const path = (name: string, kind: Path, rows: number, columns: number[]): void => {
+      if (kind === "lora") {
+        result[`${name}.Xd`] = trained([rows, r], last(initWeights));
+        result[`${name}.Xu`] = trained([r, ...columns], "kaimingUniform");
+      } else if (kind !== "none") result[`${name}.X`] = trained(kind === "constant" ? [1] : [rows, ...columns.map(() => 1)]);
+    };
+    for (const name of ["A", "B"]) path(name, configAB, size.out, [size.in]);
+    if (!bias) return result;
+    path("C", configC, size.in, [1]);
+    for (const name of ["D", "E"]) path(name, configDE, size.out, []);
+    return result;
+  },
+  names: ["A", "B", "C", "D", "E"].flatMap((name) => ["Xd", "Xu", "X"].map((part) => `${name}.${part}`)),
+  change(weight, params) {
+    const A = support(params, "A");
+    return A ? add(mul(weight, A), support(params, "B")!) : mul(weight, 0);
+  },
+});
+
+/**
+ * GLoRA (Chavan et al. 2023), in PEFT's form: W' = W + W⊙A + B, b' = b + b⊙D + E + W·C; each of A … E a product of low rank, a vector per
+ * output (of C: input), one number, or nothing. Linear; C, D and E where the layer has a bias.
+ * @see peft `tuners/glora/layer.py`
+ */
+export const GLORA: AdapterMethod<GloraConfigFields> = {
+  ...WEIGHT,
+  biasTransform: (bias, params, context, weight) => add(wide(bias), biasChange(bias, params, context, weight)),
+  forward(x, base, params, context, dropout) {
+    const y = WEIGHT.forward(x, base, params, context, dropout);
+    return base.bias ? cast(add(y, biasChange(base.bias, params, context, base.weight)), y.dtype) : y;
+  },
+};
