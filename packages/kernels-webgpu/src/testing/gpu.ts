@@ -1,7 +1,10 @@
 import { decode, Device, type DType, isFloat, planGraph, referenceDevice, sizeOf, type Tensor, tensor } from "@weft/tensor-core";
-import { afterAll, beforeAll, expect } from "vitest";
+import { firstDifference, numbers, ulp } from "@weft/tensor-core/testing";
+import { afterAll, beforeAll } from "vitest";
 import type { WebGpuBackend, WebGpuOptions } from "../index.js";
 import { createNodeWebGpuBackend } from "../node/index.js";
+
+export { numbers, ulp };
 
 // SwiftShader zeroes workgroup memory by one store per element and compiles that for seconds. No kernel reads what it has not written.
 const FLAGS = ["enable-dawn-features=disable_workgroup_init"];
@@ -41,21 +44,6 @@ export function sample(shape: number[], dtype: DType = "f32", seed = 1): Tensor 
   );
 }
 
-/** Distance between neighbouring values of a dtype near 1: what one rounding the other way makes. */
-export function ulp(dtype: DType): number {
-  return { f32: 2 ** -23, f16: 2 ** -10, bf16: 2 ** -7, f8e4m3: 2 ** -3, f8e5m2: 2 ** -2, i32: 0, i8: 0, u8: 0, bool: 0 }[dtype];
-}
-
-/** Deterministic numbers, roughly normal, with exact zeros and both signs among them. */
-export function numbers(count: number, seed = 1): Float32Array {
-  let state = seed * 2654435761 + 12345;
-  const next = (): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state >>> 8) / 2 ** 24;
-  };
-  return Float32Array.from({ length: count }, (_, i) => (i % 17 === 3 ? 0 : Math.fround((next() + next() + next() - 1.5) * 2)));
-}
-
 export interface Tolerance {
   readonly relative?: number;
   readonly absolute?: number;
@@ -74,13 +62,8 @@ export async function expectSame(
   for (const [k, want] of expected.entries()) {
     const wanted = await values(referenceDevice(), want);
     const found = await values(device, got[k]!);
-    expect(found.length).toBe(wanted.length);
-    for (let i = 0; i < wanted.length; i++) {
-      const [a, b] = [found[i]!, wanted[i]!];
-      if (Object.is(a, b) || a === b || (a !== a && b !== b)) continue;
-      if (!(Math.abs(a - b) <= absolute + relative * Math.abs(b)))
-        throw new Error(`output ${k} (${want.dtype}[${want.shape}]), element ${i}: got ${a}, expected ${b}`);
-    }
+    const difference = firstDifference(found, wanted, { relative, absolute });
+    if (difference) throw new Error(`output ${k} (${want.dtype}[${want.shape}]): ${difference}`);
   }
 }
 
