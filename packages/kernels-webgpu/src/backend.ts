@@ -84,7 +84,12 @@ export async function createWebGpuBackend(source: GpuSource, options: WebGpuOpti
   const transfer = new Transfer(device, faults, pipelines);
   await transfer.prepare();
   const tuning = options.tuning?.(device, kernelLimits(device));
-  const limits: KernelLimits = { ...kernelLimits(device), subgroups: await hasSubgroups(device), ...(tuning && { tuning }) };
+  const limits: KernelLimits = {
+    ...kernelLimits(device),
+    subgroups: await hasSubgroups(device),
+    f16: device.features.has("shader-f16"),
+    ...(tuning && { tuning }),
+  };
   const kernels = options.kernels ?? KERNELS;
   const runtime: Runtime = { device, pool, arena, pipelines, faults, limits, kernels };
   const live = (buffer: BackendBuffer): GpuBuffer => {

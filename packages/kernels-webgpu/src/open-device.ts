@@ -8,15 +8,15 @@ const WANTED = [
   "maxComputeWorkgroupStorageSize",
 ] as const;
 
-/** Features that are used where the adapter has them: timestamps measure kernels, subgroups reduce rows. */
-const WANTED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "subgroups"];
+/** Features that are used where the adapter has them: timestamps measure kernels, subgroups reduce rows, f16 makes tiles smaller. */
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "subgroups", "shader-f16"];
 
 /** What a backend can be made from: the `navigator.gpu` of a browser (or Dawn's), an adapter, or a device that is shared with others. */
 export type GpuSource = GPU | GPUAdapter | GPUDevice;
 
 export interface OpenOptions {
   readonly powerPreference?: GPUPowerPreference;
-  /** Ask for the limits of the specification instead of the adapter's, and for no subgroups, to see what every device can run. */
+  /** Ask for the limits of the specification instead of the adapter's, and for no features, to see what every device can run. */
   readonly defaultLimits?: boolean;
 }
 
@@ -37,8 +37,7 @@ export async function openDevice(source: GpuSource, options: OpenOptions = {}): 
     });
   const requiredLimits: Record<string, number> = {};
   if (!options.defaultLimits) for (const name of WANTED) requiredLimits[name] = adapter.limits[name];
-  const wanted = WANTED_FEATURES.filter((feature) => !(options.defaultLimits && feature === "subgroups"));
-  const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature));
+  const requiredFeatures = options.defaultLimits ? [] : WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
   try {
     return { device: await adapter.requestDevice({ label: "weft", requiredLimits, requiredFeatures }), owned: true };
   } catch (cause) {

@@ -32,6 +32,8 @@ export interface KernelLimits {
   readonly maxWorkgroupBytes: number;
   /** Bytes of a buffer that one kernel can see. */
   readonly maxBinding: number;
+  /** Kernels may keep f16 in workgroup memory (`shader-f16`). */
+  readonly f16?: boolean;
   /** Kernels may use subgroups, of any size. */
   readonly subgroups?: boolean;
   /** Sizes of tiles and workgroups; those of `DEFAULT_TUNING` if not given. */

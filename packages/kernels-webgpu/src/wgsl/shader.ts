@@ -196,6 +196,7 @@ ${body}
 }`;
     const buffers = this.slots.map((s, i) => this.slotText(s, i, own));
     return [
+      ...(own.includes("<f16>") ? ["enable f16;"] : []),
       ...(subgroups ? ["enable subgroups;"] : []),
       ...head,
       ...buffers,

@@ -1,4 +1,5 @@
 import { isFloat, type Operand, type Program, sizeOf } from "@weft/tensor-core";
+import { tileType } from "../../wgsl/tile-type.js";
 import { MAX_WIDTH } from "../attention/rows.js";
 import type { CompositeKernel, Dispatch, LowerContext } from "../kernel.js";
 import { rowReduce } from "../row-reduce/row-reduce.wgsl.js";
@@ -16,7 +17,15 @@ export const attentionBackward: CompositeKernel = {
     return (
       inputs.every((i, at) => isFloat(i.dtype) || at === 6) &&
       Math.max(width, valueWidth) <= MAX_WIDTH &&
-      passTile(width, valueWidth, limits) !== undefined
+      passTile(
+        width,
+        valueWidth,
+        tileType(
+          [0, 1, 2, 5].map((i) => inputs[i]!.dtype),
+          limits,
+        ),
+        limits,
+      ) !== undefined
     );
   },
   lower({ inputs, outputs, attrs }, context) {

@@ -2,6 +2,7 @@ import { type Operand, promote } from "@weft/tensor-core";
 import { Shader } from "../../wgsl/shader.js";
 import { roundTo } from "../../wgsl/storage.js";
 import { storeFour } from "../../wgsl/store-four.js";
+import { type TileType, tileType } from "../../wgsl/tile-type.js";
 import { declareLoad, hidden, keyEnd, vectors } from "../attention/rows.js";
 import type { Dispatch, KernelLimits, LowerContext } from "../kernel.js";
 
@@ -33,9 +34,9 @@ const TILES: readonly PassTile[] = [
 ];
 
 /** The largest tile that fits into workgroup memory; undefined if none does. */
-export function passTile(width: number, valueWidth: number, limits: KernelLimits): PassTile | undefined {
+export function passTile(width: number, valueWidth: number, type: TileType, limits: KernelLimits): PassTile | undefined {
   const bytes = ({ rows, lanes }: PassTile): number =>
-    16 * (rows + lanes) * (vectors(width) + vectors(valueWidth) + 2) + 8 * rows * (lanes + 1);
+    type.bytes * (rows + lanes) * (vectors(width) + vectors(valueWidth) + 2) + 8 * rows * (lanes + 1);
   return TILES.find((t) => t.rows * t.lanes <= limits.maxInvocations && bytes(t) <= limits.maxWorkgroupBytes);
 }
 
@@ -56,7 +57,11 @@ export function gradientPass(side: "query" | "key", call: PassCall, outputs: rea
   const [batch, heads, queries, width] = q.shape as [number, number, number, number];
   const [, groups, keys, valueWidth] = v.shape as [number, number, number, number];
   const total = (heads / groups) * queries;
-  const { rows, lanes } = passTile(width, valueWidth, context.limits)!;
+  const type = tileType(
+    [q, k, v, dy].map((o) => o.dtype),
+    context.limits,
+  );
+  const { rows, lanes } = passTile(width, valueWidth, type, context.limits)!;
   const shader = new Shader(`attentionBackward ${side} ${rows}x${lanes}`, context, rows * lanes);
   const ofQuery: Rows[] = [
     { name: "q", operand: q, width },
@@ -86,8 +91,8 @@ export function gradientPass(side: "query" | "key", call: PassCall, outputs: rea
   const tile = lanes + 1;
   shader.declare(
     [
-      ...own.map((r) => `var<workgroup> own_${r.name}: array<vec4<f32>, ${rows * pitch(r)}>;`),
-      ...passing.map((r) => `var<workgroup> pass_${r.name}: array<vec4<f32>, ${lanes * pitch(r)}>;`),
+      ...own.map((r) => `var<workgroup> own_${r.name}: array<${type.vec4}, ${rows * pitch(r)}>;`),
+      ...passing.map((r) => `var<workgroup> pass_${r.name}: array<${type.vec4}, ${lanes * pitch(r)}>;`),
       `var<workgroup> slopes: array<f32, ${rows * tile}>;`,
       ...(side === "key" ? [`var<workgroup> weights: array<f32, ${rows * tile}>;`] : []),
     ].join("\n"),
@@ -99,11 +104,11 @@ export function gradientPass(side: "query" | "key", call: PassCall, outputs: rea
 let j = s / ${four}u; let c = s % ${four}u;
 var x = vec4<f32>();
 if (${first} + j < ${n}) { x = load_${r.name}(${shader.u32(r.operand.offset)} + (slab * ${n} + ${first} + j) * ${w} + c * 4u, ${w} - c * 4u); }
-${into}_${r.name}[j * ${pitch(r)}u + c] = x;
+${into}_${r.name}[j * ${pitch(r)}u + c] = ${type.narrow("x")};
 }`;
   };
   const dot = (into: string, i: number): string =>
-    `var ${into} = 0.0;\nfor (var c = 0u; c < ${vectors(own[i]!.width)}u; c++) { ${into} += dot(own_${own[i]!.name}[mine * ${pitch(own[i]!)}u + c], pass_${passing[i]!.name}[lane * ${pitch(passing[i]!)}u + c]); }`;
+    `var ${into} = 0.0;\nfor (var c = 0u; c < ${vectors(own[i]!.width)}u; c++) { ${into} += dot(${type.wide(`own_${own[i]!.name}[mine * ${pitch(own[i]!)}u + c]`)}, ${type.wide(`pass_${passing[i]!.name}[lane * ${pitch(passing[i]!)}u + c]`)}); }`;
   /** Results: what is summed up for each, and by which factor of a pair. */
   const results = outputs.map((output, i) => ({
     output,
@@ -139,7 +144,7 @@ ${side === "key" ? `weights[mine * ${tile}u + lane] = weight;` : ""}
 workgroupBarrier();
 for (var j = 0u; j < ${lanes}u; j++) {
 ${results.map(({ factor }) => `let ${factor}_j = ${factor}s[mine * ${tile}u + j];`).join("\n")}
-${results.flatMap(({ from, factor, parts }, i) => parts.map((part) => `acc${i}_${part} += ${factor}_j * pass_${from.name}[j * ${pitch(from)}u + min(lane + ${part * lanes}u, ${vectors(from.width) - 1}u)];`)).join("\n")}
+${results.flatMap(({ from, factor, parts }, i) => parts.map((part) => `acc${i}_${part} += ${factor}_j * ${type.wide(`pass_${from.name}[j * ${pitch(from)}u + min(lane + ${part * lanes}u, ${vectors(from.width) - 1}u)]`)};`)).join("\n")}
 }
 workgroupBarrier();
 }

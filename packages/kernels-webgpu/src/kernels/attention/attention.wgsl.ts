@@ -1,7 +1,8 @@
-import { isFloat, type Operand, promote } from "@weft/tensor-core";
+import { type DType, isFloat, type Operand, promote } from "@weft/tensor-core";
 import { Shader } from "../../wgsl/shader.js";
 import { roundTo } from "../../wgsl/storage.js";
 import { storeFour } from "../../wgsl/store-four.js";
+import { type TileType, tileType } from "../../wgsl/tile-type.js";
 import type { CompositeKernel, KernelLimits } from "../kernel.js";
 import { declareLoad, hidden, keyEnd, MASKED, MAX_WIDTH, vectors } from "./rows.js";
 
@@ -9,10 +10,17 @@ import { declareLoad, hidden, keyEnd, MASKED, MAX_WIDTH, vectors } from "./rows.
 const KEYS = 16;
 const LANES = 8;
 
+/** q, k and v share tiles. */
+const typeOf = (inputs: readonly { readonly dtype: DType }[], limits: KernelLimits): TileType =>
+  tileType(
+    inputs.slice(0, 3).map((i) => i.dtype),
+    limits,
+  );
+
 /** Query rows per workgroup: as many as fit into workgroup memory with a tile of keys or values. */
-function queryRows(width: number, valueWidth: number, limits: KernelLimits): number | undefined {
+function queryRows(width: number, valueWidth: number, type: TileType, limits: KernelLimits): number | undefined {
   const bytes = (rows: number): number =>
-    16 * (rows * (vectors(width) + 1) + KEYS * (Math.max(vectors(width), vectors(valueWidth)) + 1)) + 4 * rows * (KEYS + 1);
+    type.bytes * (rows * (vectors(width) + 1) + KEYS * (Math.max(vectors(width), vectors(valueWidth)) + 1)) + 4 * rows * (KEYS + 1);
   return [32, 16, 8].find((rows) => rows * LANES <= limits.maxInvocations && bytes(rows) <= limits.maxWorkgroupBytes);
 }
 
@@ -28,7 +36,7 @@ export const attention: CompositeKernel = {
     return (
       inputs.every((i, at) => isFloat(i.dtype) || at === 3) &&
       Math.max(width, valueWidth) <= MAX_WIDTH &&
-      queryRows(width, valueWidth, limits) !== undefined
+      queryRows(width, valueWidth, typeOf(inputs, limits), limits) !== undefined
     );
   },
   lower({ inputs, outputs, attrs }, context) {
@@ -37,7 +45,8 @@ export const attention: CompositeKernel = {
     const causal = attrs.causal as boolean;
     const [batch, heads, queries, width] = q.shape as [number, number, number, number];
     const [, groups, keys, valueWidth] = v.shape as [number, number, number, number];
-    const rows = queryRows(width, valueWidth, context.limits)!;
+    const type = typeOf(inputs, context.limits);
+    const rows = queryRows(width, valueWidth, type, context.limits)!;
     const shader = new Shader(`attention ${rows}x${KEYS}`, context, rows * LANES);
     const [d4, v4] = [vectors(width), vectors(valueWidth)];
     const [qPitch, pitch] = [d4 + 1, Math.max(d4, v4) + 1];
@@ -68,7 +77,7 @@ export const attention: CompositeKernel = {
     const unseen = hidden(shader, causal, mask, sight);
     const outLogs = shader.output(logs);
     shader.declare(
-      `var<workgroup> tile_q: array<vec4<f32>, ${rows * qPitch}>;\nvar<workgroup> tile_kv: array<vec4<f32>, ${KEYS * pitch}>;\nvar<workgroup> scores: array<f32, ${rows * tile}>;`,
+      `var<workgroup> tile_q: array<${type.vec4}, ${rows * qPitch}>;\nvar<workgroup> tile_kv: array<${type.vec4}, ${KEYS * pitch}>;\nvar<workgroup> scores: array<f32, ${rows * tile}>;`,
     );
     const each = Array.from({ length: own }, (_, i) => i);
     const fill = (
@@ -81,7 +90,7 @@ export const attention: CompositeKernel = {
 let j = s / ${count4}u; let c = s % ${count4}u;
 var x = vec4<f32>();
 if (k0 + j < ${S}) { x = load_${name}(${shader.u32(operand.offset)} + (slab * ${n} + k0 + j) * ${w} + c * 4u, ${w} - c * 4u); }
-tile_kv[j * ${pitch}u + c] = x;
+tile_kv[j * ${pitch}u + c] = ${type.narrow("x")};
 }`;
     const body = `if (group >= ${shader.u32(count)}) { return; }
 let slab = group / ${ends};
@@ -94,7 +103,7 @@ for (var s = lid; s < ${rows * d4}u; s += ${shader.workgroup}u) {
 let r = s / ${d4}u; let c = s % ${d4}u;
 var x = vec4<f32>();
 if (row0 + r < ${R}) { x = load_q(${shader.u32(q.offset)} + (slab * ${R} + row0 + r) * ${D} + c * 4u, ${D} - c * 4u); }
-tile_q[r * ${qPitch}u + c] = x;
+tile_q[r * ${qPitch}u + c] = ${type.narrow("x")};
 }
 var top = ${lowest};
 var total = 0.0;
@@ -118,7 +127,7 @@ ${each.map((i) => `acc${i} *= fade;`).join("\n")}
 for (var j = 0u; j < ${KEYS}u; j++) {
 let p = scores[mine * ${tile}u + j];
 total += p;
-${each.map((i) => `acc${i} += p * tile_kv[j * ${pitch}u + min(lane + ${i * LANES}u, ${v4 - 1}u)];`).join("\n")}
+${each.map((i) => `acc${i} += p * ${type.wide(`tile_kv[j * ${pitch}u + min(lane + ${i * LANES}u, ${v4 - 1}u)]`)};`).join("\n")}
 }
 workgroupBarrier();
 }
@@ -132,7 +141,7 @@ ${each.map((i) => store(i)).join("\n")}`;
       const lines = [
         `let j${i} = lane + ${i * LANES}u;`,
         `var d${i} = 0.0;`,
-        `for (var c = 0u; c < ${d4}u; c++) { d${i} += dot(tile_q[mine * ${qPitch}u + c], tile_kv[j${i} * ${pitch}u + c]); }`,
+        `for (var c = 0u; c < ${d4}u; c++) { d${i} += dot(${type.wide(`tile_q[mine * ${qPitch}u + c]`)}, ${type.wide(`tile_kv[j${i} * ${pitch}u + c]`)}); }`,
         // The decomposition stores the scores in the dtype of q and k.
         `var s${i} = ${roundTo(dtype, `d${i}`)} * ${scale};`,
       ];

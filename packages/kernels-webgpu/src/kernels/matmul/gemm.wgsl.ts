@@ -2,6 +2,7 @@ import { sizeOf } from "@weft/tensor-core";
 import { DEFAULT_TUNING, type TileSize } from "../../tuning/tuning.js";
 import { Shader } from "../../wgsl/shader.js";
 import { storeFour } from "../../wgsl/store-four.js";
+import { type TileType, tileType } from "../../wgsl/tile-type.js";
 import { collapse, coordinates, strided, sumOf } from "../fused/space.js";
 import type { Dispatch, KernelLimits, LowerContext } from "../kernel.js";
 import type { Product, Source } from "./source.js";
@@ -60,8 +61,14 @@ export function gemm(p: Product, t: Tile, context: LowerContext, cuts = 1): Disp
   const vectors = t.threads * t.blocks;
   // One more vec4 per line than needed: threads that write a column of the tile then hit different banks.
   const pitch = vectors + 1;
+  const typeOf = (side: "a" | "b"): TileType =>
+    tileType(
+      p.terms.map((term) => term[side].dtype),
+      shader.limits,
+    );
+  const [typeA, typeB] = [typeOf("a"), typeOf("b")];
   shader.declare(
-    `var<workgroup> tile_a: array<vec4<f32>, ${pitch * t.depth}>;\nvar<workgroup> tile_b: array<vec4<f32>, ${pitch * t.depth}>;`,
+    `var<workgroup> tile_a: array<${typeA.vec4}, ${pitch * t.depth}>;\nvar<workgroup> tile_b: array<${typeB.vec4}, ${pitch * t.depth}>;`,
   );
   const tiles = [Math.ceil(p.m / t.rows), Math.ceil(p.n / t.columns)] as const;
   const perBatch = shader.u32(tiles[0] * tiles[1]);
@@ -84,13 +91,13 @@ export function gemm(p: Product, t: Tile, context: LowerContext, cuts = 1): Disp
       `{ let begin = ${cuts > 1 ? `cut * ${cutLength}` : "0u"};`,
       `let end = ${cuts > 1 ? `min(begin + ${cutLength}, ${k})` : k};`,
       `for (var k0 = begin; k0 < end; k0 += ${t.depth}u) {`,
-      fill("tile_a", a, "row0", p.terms[term]!.a.along),
-      fill("tile_b", b, "col0", p.terms[term]!.b.along),
+      fill("tile_a", typeA, a, "row0", p.terms[term]!.a.along),
+      fill("tile_b", typeB, b, "col0", p.terms[term]!.b.along),
       "workgroupBarrier();",
       `for (var kk = 0u; kk < ${t.depth}u; kk++) {`,
       ...range.flatMap((i) => [
-        `let fa${i} = tile_a[kk * ${pitch}u + ty + ${i * t.threads}u];`,
-        `let fb${i} = tile_b[kk * ${pitch}u + tx + ${i * t.threads}u];`,
+        `let fa${i} = ${typeA.wide(`tile_a[kk * ${pitch}u + ty + ${i * t.threads}u]`)};`,
+        `let fb${i} = ${typeB.wide(`tile_b[kk * ${pitch}u + tx + ${i * t.threads}u]`)};`,
       ]),
       ...range.flatMap((i) => range.flatMap((j) => ["x", "y", "z", "w"].map((c, r) => `acc${i}${j}${r} += fa${i}.${c} * fb${j};`))),
       "}",
@@ -108,10 +115,10 @@ export function gemm(p: Product, t: Tile, context: LowerContext, cuts = 1): Disp
   declareStore(shader, p);
   return shader.dispatch(lines.join("\n"), groups);
 
-  function fill(into: string, load: string, origin: string, along: "r" | "k"): string {
+  function fill(into: string, type: TileType, load: string, origin: string, along: "r" | "k"): string {
     const split = along === "k" ? `let k = s % ${t.depth}u; let v = s / ${t.depth}u;` : `let v = s % ${vectors}u; let k = s / ${vectors}u;`;
     const element = (i: number): string => `${load}(base_${load}, ${origin} + v * 4u + ${i}u, k0 + k, end)`;
-    return `for (var s = lid; s < ${vectors * t.depth}u; s += ${shader.workgroup}u) {\n${split}\n${into}[k * ${pitch}u + v] = vec4<f32>(${[0, 1, 2, 3].map(element).join(", ")});\n}`;
+    return `for (var s = lid; s < ${vectors * t.depth}u; s += ${shader.workgroup}u) {\n${split}\n${into}[k * ${pitch}u + v] = ${type.narrow(`vec4<f32>(${[0, 1, 2, 3].map(element).join(", ")})`)};\n}`;
   }
 }
 

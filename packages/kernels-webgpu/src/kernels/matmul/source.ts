@@ -1,4 +1,4 @@
-import type { Operand } from "@weft/tensor-core";
+import type { DType, Operand } from "@weft/tensor-core";
 import type { Shader, TensorRef } from "../../wgsl/shader.js";
 
 /** One side of a product: a matrix [r, k] per batch entry, whose elements may come from anywhere in a tensor. */
@@ -9,6 +9,8 @@ export interface Source {
   readonly along: "r" | "k";
   /** The u32 that `element` sees as `base`, given the u32 batch number; the element number of the batch entry if not given. */
   readonly base?: (shader: Shader, batch: string) => string;
+  /** The dtype that elements have exactly, if they are read as they are. */
+  readonly dtype?: DType;
   /** Statements that return element (r, k) as f32; `base` is the element number of the batch entry. */
   readonly element: (shader: Shader, ref: TensorRef) => string;
 }
@@ -38,6 +40,7 @@ export function matrix(operand: Operand, r: number, k: number, scale?: number): 
   return {
     operand,
     batchStrides: operand.strides.filter((_, axis) => axis !== r && axis !== k),
+    ...(scale === undefined && { dtype: operand.dtype }),
     along: sk === 1 || (sr !== 1 && Math.abs(sk) <= Math.abs(sr)) ? "k" : "r",
     element: (shader, ref) =>
       `return ${scale === undefined ? "" : `${shader.f32(scale)} * `}${ref.load(`base + r * ${sr === 1 ? "1u" : shader.u32(sr)} + k * ${sk === 1 ? "1u" : shader.u32(sk)}`)};`,
