@@ -1,7 +1,7 @@
 import { detectLycoris } from "@weft/adapters-lycoris";
 import { ConfigError, sizeOf } from "@weft/tensor-core";
 import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
-import type { DialectKey } from "./dialect.js";
+import type { DialectKey, DialectName } from "./dialect.js";
 
 /** What a file holds for one module, before it is known what that means. */
 export interface RawModule {
@@ -27,14 +27,21 @@ export interface BuiltModule {
   readonly unused: readonly AdapterTensor[];
 }
 
+/** Dialects whose files PEFT runs: ΔW is rounded to the adapter's dtype, magnitudes are PEFT's. Elsewhere LyCORIS's rules hold, in f32. */
+const RUN_BY_PEFT: ReadonlySet<DialectName> = new Set(["diffusers", "diffusers-middle", "diffusers-old", "ai-toolkit", "mlx"]);
+
 /**
- * A module with the method that its parameters are for, and the numbers that hold for it alone. LoCon without a Tucker core, with magnitudes of
- * output rows if any, is PEFT's LoRA: its tensors get PEFT's names and shapes.
+ * A module with the method that its parameters are for, and the numbers that hold for it alone. Where PEFT runs a dialect's files, LoRA is PEFT's, with its
+ * names and shapes.
  * @param scalars the values of `alpha` and `on_input`, where the file has them; without alpha the scale is 1
  * @returns undefined if the parameters are of no method
  * @throws ConfigError kind `config-schema` for a scalar out of range
  */
-export function moduleOf({ key, parameters }: RawModule, scalars: { readonly [name: string]: number }): BuiltModule | undefined {
+export function moduleOf(
+  dialect: DialectName,
+  { key, parameters }: RawModule,
+  scalars: { readonly [name: string]: number },
+): BuiltModule | undefined {
   for (const [name, value] of Object.entries(scalars))
     if (!Number.isFinite(value))
       throw new ConfigError(`${key.module}: ${name} is ${value}, expected a finite number`, {
@@ -45,7 +52,7 @@ export function moduleOf({ key, parameters }: RawModule, scalars: { readonly [na
   const down = parameters.get("lora_down.weight");
   if (!detected || (detected.method.name === "LOCON" && !down)) return undefined;
   const place = { path: key.path, depth: 0, component: key.component, flat: key.flat, name: key.module };
-  if (isPlainLora(parameters)) {
+  if (RUN_BY_PEFT.has(dialect) && isPlainLora(parameters)) {
     const r = down!.shape[0]!;
     const loraBias = parameters.has("lora_up.bias");
     const config = { r, loraAlpha: r === 0 ? 0 : (scalars.alpha ?? r), useDora: parameters.has("dora_scale"), loraBias };

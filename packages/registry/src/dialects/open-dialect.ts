@@ -44,7 +44,7 @@ export async function openDialect(weights: WeightSource, options: OpenDialectOpt
       },
     );
   const { raw, unknown, replaced } = groupKeys(weights, name);
-  const modules = await buildModules(weights, raw, unknown, options.scale);
+  const modules = await buildModules(weights, name, raw, unknown, options.scale);
   applyHeader(weights, modules);
   const warnings = [...weights.warnings, ...remarks([...modules.values()], unknown)];
   return {
@@ -109,6 +109,7 @@ function tensorOf(dialect: DialectName, name: string, parameter: string, dtype: 
 
 async function buildModules(
   weights: WeightSource,
+  dialect: DialectName,
   raw: ReadonlyMap<string, RawModule>,
   unknown: AdapterTensor[],
   scale: number | undefined,
@@ -121,7 +122,7 @@ async function buildModules(
     part.forEach(([id, module], i) => {
       const rank = module.parameters.get("lora_down.weight")?.shape[0];
       const alpha = scale !== undefined && rank !== undefined ? { alpha: scale * rank } : {};
-      const built = moduleOf(module, { ...scalars[i], ...alpha });
+      const built = moduleOf(dialect, module, { ...scalars[i], ...alpha });
       if (built) modules.set(id, built.module);
       unknown.push(...(built?.unused ?? module.parameters.values()));
     });

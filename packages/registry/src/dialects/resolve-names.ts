@@ -112,13 +112,21 @@ function place(module: AdapterModule, target: BaseTarget, shapeOf: ShapeOf): Ada
   const { name: _, flat: __, ...rest } = module;
   const placed = { ...rest, path: target.path, name };
   if (!target.part) return module.method === "LORA" && shape ? { ...placed, tensors: withKernel(module.tensors, shape) } : placed;
-  const up = module.tensors.get("lora_B.weight");
+  const lora = module.method === "LORA" || (module.method === "LOCON" && !module.tensors.has("lora_mid.weight"));
+  const up = module.tensors.get("lora_B.weight") ?? module.tensors.get("lora_up.weight");
   const rows = up && partRows(target.part, up.shape[0]!);
-  if (module.method !== "LORA" || !rows)
+  if (!lora || !rows || !hasRows(module, up.shape[0]!))
     return `${name} is one weight for ${target.path} and others; ${module.method ?? "its method"} cannot be cut exactly`;
   const cut = (tensor: AdapterTensor): AdapterTensor => ({ ...tensor, shape: [rows[1] - rows[0], ...tensor.shape.slice(1)], rows });
-  return { ...placed, tensors: new Map([...module.tensors].map(([key, tensor]) => [key, key === "lora_A.weight" ? tensor : cut(tensor)])) };
+  return { ...placed, tensors: new Map([...module.tensors].map(([key, tensor]) => [key, DOWN.has(key) ? tensor : cut(tensor)])) };
 }
+
+/** The factor that parts of a fused weight share. */
+const DOWN: ReadonlySet<string> = new Set(["lora_A.weight", "lora_down.weight"]);
+
+/** All other tensors have the weight's rows: magnitudes of input columns do not. */
+const hasRows = ({ tensors }: AdapterModule, rows: number): boolean =>
+  [...tensors].every(([key, { shape }]) => DOWN.has(key) || shape[0] === rows);
 
 /** Factors of a 1×1 convolution that is a linear layer elsewhere, or the reverse: the same elements with other axes. */
 function withKernel(tensors: AdapterModule["tensors"], shape: readonly number[]): AdapterModule["tensors"] {

@@ -110,7 +110,7 @@ function* otherTensors({ modulesToSave, biases, embeddings, trainableTokens, sha
 function convertModule(adapter: OpenedAdapter, id: string, module: AdapterModule, method: string, values: Values): ConvertModule {
   const parameters = new Map([...parametersOf(module)].map(([name, tensor]) => [name, lazyTensor(adapter.weights, tensor)] as const));
   const magnitude = parameters.get("dora_scale");
-  if (method === "LORA" && magnitude) parameters.set("dora_scale", reshaped(magnitude, rowShape(parameters)));
+  if (magnitude && isOutputMagnitude(method, parameters)) parameters.set("dora_scale", reshaped(magnitude, rowShape(parameters)));
   const lycoris = method === "LORA" ? "LOCON" : method;
   const rank = RANKED.has(method) ? (rankOf(parameters) ?? values.r) : undefined;
   const alpha = values.loraAlpha ?? values.alpha ?? undefined;
@@ -129,6 +129,12 @@ function convertModule(adapter: OpenedAdapter, id: string, module: AdapterModule
     scalars,
     pieces: [{ source: id }],
   };
+}
+
+/** PEFT's [1, out, 1, 1] is one of rows; LyCORIS's [1, in, 1, 1] is not. */
+function isOutputMagnitude(method: string, parameters: ReadonlyMap<string, LazyTensor>): boolean {
+  const [out, { shape }] = [parameters.get("lora_up.weight")?.shape[0], parameters.get("dora_scale")!];
+  return method === "LORA" || (method === "LOCON" && shape[0] === out && shape.reduce((a, b) => a * b, 1) === out);
 }
 
 /** LyCORIS's shape of magnitudes of output rows: [out, 1] with more ones for a convolution. */

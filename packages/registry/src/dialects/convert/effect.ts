@@ -23,7 +23,7 @@ export interface ModuleEffect {
 /** Parameters that ΔW is made of. */
 const IN_DELTA = /^(lora_(down|up|mid)\.weight|hada_\w+|lokr_\w+|diff|w_norm)$/;
 
-/** Rebuilds a module's change by its method's own definition. */
+/** Rebuilds a module's change by its method's own definition, in f32 throughout: programs differ in where they round. */
 export async function moduleEffect(
   adapter: OpenedAdapter,
   module: AdapterModule,
@@ -59,7 +59,7 @@ async function deltaOf(adapter: OpenedAdapter, module: AdapterModule, methods: M
   const bias = ["diff_b", "b_norm"].some((name) => module.tensors.has(name));
   const fitted = fitLayer(method, config, module, { shape, dtype: "f32", bias, parameter: false, layer: undefined });
   if ("problem" in fitted) return undefined;
-  const parts = [...fitted.tensors].map(async ([name, tensor]) => [name, await read(tensor)] as const);
+  const parts = [...fitted.tensors].map(async ([name, tensor]) => [name, cast(await read(tensor), "f32")] as const);
   const params = Object.fromEntries(await Promise.all(parts));
   const delta = method.delta(params, { layer: fitted.layer, config: fitted.config, scale: 1 } as never);
   return reshape(cast(delta, "f32"), [shape[0]!, -1]);

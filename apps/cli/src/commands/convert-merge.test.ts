@@ -1,0 +1,136 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { toCoreDType } from "@weft/io-safetensors";
+import { decode } from "@weft/tensor-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
+import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
+
+const folder = temporaryFolder();
+const modules = join(FIXTURES, "lycoris/modules");
+const values = ({ bytes, dtype }: StoredTensor): ArrayLike<number> => decode(new Uint8Array(bytes), toCoreDType(dtype as "F32")!);
+
+beforeAll(buildProgram);
+
+/** Largest |got - want| / (1 + 5·|want|): below the fixtures' atol of 2e-5 it is within their atol and rtol. */
+function gap(got: ArrayLike<number>, want: readonly number[]): number {
+  expect(got.length).toBe(want.length);
+  return Math.max(...want.map((w, i) => Math.abs(got[i]! - w) / (1 + 5 * Math.abs(w))));
+}
+
+describe("weft merge takes files of other programs", () => {
+  // T-LoRA's files lack the factors that training began with.
+  const cases = readdirSync(modules).filter((name) => !name.includes("-tlora-"));
+
+  it("one LyCORIS file with a module of every method and layer, into a base of diffusers' names", async () => {
+    const [base, adapter, want] = [new Map<string, StoredTensor>(), new Map<string, StoredTensor>(), new Map<string, number[]>()];
+    cases.forEach((name, i) => {
+      const { key } = JSON.parse(readFileSync(join(modules, name, "case.json"), "utf8")) as { key: string };
+      const tensors = tensorsOf(join(modules, name, "tensors.safetensors"));
+      for (const part of ["weight", "bias"]) {
+        const before = tensors.get(part);
+        if (!before) continue;
+        const change = tensors.get(`file_delta_${part}`) ?? tensors.get(`delta_${part}`);
+        const delta = change && values(change);
+        base.set(`blocks.${i}.to_out.0.${part}`, before);
+        want.set(
+          `blocks.${i}.to_out.0.${part}`,
+          Array.from(values(before), (w, at) => w + (delta?.[at] ?? 0)),
+        );
+      }
+      for (const [suffix, tensor] of tensorsOf(join(modules, name, "adapter.safetensors")))
+        adapter.set(suffix.replace(key, `lora_unet_blocks_${i}_to_out_0`), tensor);
+    });
+    const [checkpoint, file, out] = [join(folder, "base"), join(folder, "every.safetensors"), join(folder, "every")];
+    await writeTensors(join(checkpoint, "model.safetensors"), base);
+    await writeTensors(file, adapter);
+    const ran = spawnWeft(["merge", checkpoint, "-a", file, "-o", out, "--jobs", "1"]);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(ran.stderr).toContain(`${cases.length} modules matched`);
+    const written = checkpointOf(out);
+    for (const [name, expected] of want) {
+      const label = `${cases[Number(/\d+/.exec(name)![0])]} ${name}`;
+      expect([label, gap(values(written.get(name)!), expected) < 2e-5]).toEqual([label, true]);
+    }
+  });
+
+  it("a Flux file of kohya's with fused projections, into a base that keeps them apart", async () => {
+    const flux = join(FIXTURES, "lycoris/convert/flux-kohya");
+    const expected = tensorsOf(join(flux, "diffusers.safetensors"));
+    const base = new Map<string, StoredTensor>();
+    for (const [name, { shape }] of expected)
+      if (name.endsWith("lora_B.weight")) {
+        const path = name.slice("transformer.".length, -".lora_B.weight".length);
+        const inputs = expected.get(name.replace("lora_B", "lora_A"))!.shape[1]!;
+        base.set(
+          `${path}.weight`,
+          f32([shape[0]!, inputs], (i) => Math.sin(i)),
+        );
+      }
+    const [checkpoint, out] = [join(folder, "flux"), join(folder, "flux-out")];
+    await writeTensors(join(checkpoint, "diffusion_pytorch_model.safetensors"), base);
+    const ran = spawnWeft(["merge", checkpoint, "-a", join(flux, "kohya.safetensors"), "-o", out, "--jobs", "1"]);
+    expect(ran.code, ran.stderr).toBe(0);
+    const written = checkpointOf(out);
+    for (const [name, before] of base) {
+      const path = `transformer.${name.slice(0, -".weight".length)}`;
+      const [a, b] = [expected.get(`${path}.lora_A.weight`)!, expected.get(`${path}.lora_B.weight`)!];
+      const [va, vb, vw] = [values(a), values(b), values(before)];
+      const [rank, inputs] = a.shape as [number, number];
+      const want = Array.from(vw, (w, at) => {
+        const [row, column] = [Math.floor(at / inputs), at % inputs];
+        return w + Array.from({ length: rank }, (_, k) => vb[row * rank + k]! * va[k * inputs + column]!).reduce((x, y) => x + y, 0);
+      });
+      expect([name, gap(values(written.get(name)!), want) < (a.dtype === "F16" ? 2e-3 : 2e-5)]).toEqual([name, true]);
+    }
+  });
+
+  it("mlx-lm's factors, which lie transposed", async () => {
+    const [home, checkpoint, out] = [join(folder, "mlx"), join(folder, "llama"), join(folder, "mlx-out")];
+    const [a, b] = [f32([3, 2], (i) => i + 1), f32([2, 4], (i) => 1 / (i + 1))];
+    const path = "model.layers.0.self_attn.q_proj";
+    await writeTensors(
+      join(home, "adapters.safetensors"),
+      new Map([
+        [`${path}.lora_a`, a],
+        [`${path}.lora_b`, b],
+      ]),
+    );
+    writeFileSync(
+      join(home, "adapter_config.json"),
+      JSON.stringify({ fine_tune_type: "lora", lora_parameters: { rank: 2, scale: 10, keys: ["self_attn.q_proj"] } }),
+    );
+    await writeTensors(join(checkpoint, "model.safetensors"), new Map([[`${path}.weight`, f32([4, 3], () => 1)]]));
+    const ran = spawnWeft(["merge", checkpoint, "-a", home, "-o", out, "--jobs", "1"]);
+    expect(ran.code, ran.stderr).toBe(0);
+    const [va, vb] = [values(a), values(b)];
+    const want = Array.from(
+      { length: 12 },
+      (_, at) => 1 + 10 * [0, 1].reduce((sum, k) => sum + va[(at % 3) * 2 + k]! * vb[k * 4 + Math.floor(at / 3)]!, 0),
+    );
+    expect(gap(values(checkpointOf(out).get(`${path}.weight`)!), want)).toBeLessThan(2e-5);
+  });
+
+  it("leaves out the parts of a pipeline that the base does not hold, and says so", async () => {
+    const unet = new Map(
+      [...tensorsOf(join(FIXTURES, "lycoris/convert/sd-lora/delta.safetensors"))]
+        .filter(([name]) => name.startsWith("unet."))
+        .map(([name, { shape }]) => [`${name.slice(5)}.weight`, f32(shape, () => 1)] as const),
+    );
+    const [checkpoint, out] = [join(folder, "unet"), join(folder, "unet-out")];
+    await writeTensors(join(checkpoint, "diffusion_pytorch_model.safetensors"), unet);
+    const ran = spawnWeft([
+      "merge",
+      checkpoint,
+      "-a",
+      join(FIXTURES, "lycoris/convert/sd-lora/kohya.safetensors"),
+      "-o",
+      out,
+      "--jobs",
+      "1",
+    ]);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(ran.stderr).toContain("61 modules matched · 6 modules of te1 left out");
+  });
+});
