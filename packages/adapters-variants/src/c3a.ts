@@ -1,4 +1,4 @@
-import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
+import type { AdapterMethod, ConfigClass, Init } from "@weft/tensor-core";
 import { configClass, div, gather, oneOf, pattern, reshape, tensor, transpose } from "./core.js";
 import { additive, normal, requireMultiples, trained } from "./define.js";
 import { count, fields } from "./fields.js";
@@ -18,6 +18,8 @@ const FIELDS = fields("c3a", ["bias"], {
 
 export const C3AConfig: ConfigClass<C3AConfigFields> = configClass("C3A", FIELDS);
 
+const uniform = (bound: number): Init => ({ kind: "uniform", bound });
+
 /**
  * C³A (Chen et al. 2024): ΔW of circulant blocks, ΔW[m·b + k, n·b + j] = w[m, n, (j - k) mod b] / in, for a kernel w [out/b, in/b, b]. Formed, where
  * PEFT convolves by FFT. Linear.
@@ -30,7 +32,6 @@ export const C3A: AdapterMethod<C3AConfigFields> = additive({
   configFromShapes: (config, _, { kernel }) => (kernel?.length === 3 ? { ...config, blockSize: kernel[2]! } : config),
   parameters({ blockSize: b, initWeights }, size) {
     requireMultiples("C3A", "block_size", b, [size.in, size.out]);
-    const uniform = (bound: number) => ({ kind: "uniform", bound }) as const;
     const inits = {
       gaussian: normal(),
       kaiming_uniform: uniform(Math.sqrt(1 / size.in)),

@@ -69,10 +69,11 @@ function mixture(logits: Tensor, k: number): Tensor {
   return div(e, sum(e, OVER_LAST));
 }
 
+const column = (t: Tensor): Tensor => reshape(t, [...t.shape, 1]);
+
 /** The weights of all vectors from k places [.., k] and the first k - 1 weights; the last makes up 1. */
 function placed(places: Tensor, weights: Tensor, vectors: number): Tensor {
   const all = concat([weights, sub(1, sum(weights, OVER_LAST))], -1);
-  const column = (t: Tensor): Tensor => reshape(t, [...t.shape, 1]);
   const chosen = equal(column(cast(places, "i32")), iota([...places.shape, vectors], places.shape.length));
   return sum(mul(cast(chosen, "f32"), column(all)), { axes: [-2] });
 }
