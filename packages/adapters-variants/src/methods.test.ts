@@ -13,6 +13,7 @@ import {
   sizeOf,
   tensor,
   type Tensor,
+  tileRows,
 } from "@weft/tensor-core";
 import { type Check, type MethodCase, methodChecks } from "@weft/tensor-core/testing";
 import { describe, expect, it, test } from "vitest";
@@ -95,6 +96,9 @@ const ENTRIES: readonly Entry[] = [
   entry(v.WAVEFT, [new v.WaveFTConfig({ nFrequency: 30 })], [{ ...linear, shape: [7, 9] }]),
 ];
 
+/** Methods whose merge needs the whole weight. */
+const WHOLE = new Set(["DEFT", "PEANUT", "ROAD"]);
+
 test.each(ENTRIES.flatMap(([method, cases]): Check[] => methodChecks(method, cases)))("$name", ({ run }) => run());
 
 describe.each(ENTRIES.flatMap(([method, cases]) => cases.map((at) => ({ name: `${method.name} on ${at.name}`, method, at }))))(
@@ -119,6 +123,12 @@ describe.each(ENTRIES.flatMap(([method, cases]) => cases.map((at) => ({ name: `$
       const half = { weight: mul(add(weight, whole.weight), 0.5), bias: base.bias && mul(add(base.bias, whole.bias!), 0.5) };
       await close(merged(0.5).weight, half.weight);
       await close(method.forward(x, base, params!, context(0.5)), forwardBase(layer, half, x));
+    });
+    // Rows of a weight [in, out] are no rows of ΔW.
+    it.skipIf(layer.transposed)("is merged by rows where rows do not depend on one another", () => {
+      const rowwise = !WHOLE.has(method.name) && !(config as { readonly initWeights?: unknown }).initWeights?.toString().startsWith("bat");
+      const tile = tileRows((w) => mergeWeight(method, w, params!, context(1)), weight, 1, 3);
+      expect(tile?.input.shape).toEqual(rowwise ? [2, ...layer.shape.slice(1)] : undefined);
     });
     it("stands on what is below it, and drops its own input alone", async () => {
       const below = { ...base, forward: (input: Tensor) => forwardBase(layer, base, input) };
