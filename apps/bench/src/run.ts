@@ -8,6 +8,7 @@ import { installPeers, type Peers } from "./peers/install.js";
 import { findPython, type Python, startPython } from "./peers/python.js";
 import { type BenchRecord, checkRecord } from "./record.js";
 import { markdownReport, recordLine } from "./report.js";
+import { adaptersSuite } from "./suites/adapters/adapters.js";
 import { convertSuite } from "./suites/convert-dtype/convert-dtype.js";
 import { loraSuite } from "./suites/lora/lora.js";
 import { matmulSuite } from "./suites/matmul/matmul.js";
@@ -15,7 +16,7 @@ import { mergeSuite } from "./suites/merge/merge.js";
 import { webgpuSuite } from "./suites/webgpu/webgpu.js";
 import { startupSuite } from "./suites/startup/startup.js";
 
-const SUITES: readonly Suite[] = [matmulSuite, loraSuite, mergeSuite, convertSuite, startupSuite, webgpuSuite];
+const SUITES: readonly Suite[] = [matmulSuite, loraSuite, adaptersSuite, mergeSuite, convertSuite, startupSuite, webgpuSuite];
 const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const root = resolve(bench, "../..");
 

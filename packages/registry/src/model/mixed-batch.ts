@@ -3,18 +3,23 @@ import {
   type AdapterContext,
   type Attached,
   type BaseLayer,
+  CapabilityError,
   cast,
   concat,
   ConfigError,
+  evaluate,
   forwardAdapters,
   forwardBase,
   gather,
   type LayerSpec,
+  less,
   type LoraBank,
   loraBank,
+  maximum,
   multiLora,
   tensor,
-  type Tensor,
+  Tensor,
+  where,
 } from "@weft/tensor-core";
 import { LORA, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
 import type { AdapterState } from "./adapter-state.js";
@@ -31,39 +36,72 @@ function isPlainLora(layer: LayerSpec, attached: readonly Attached[]): boolean {
   return more === undefined && (only!.method as unknown) === LORA && layer.kind === "linear" && Object.keys(only!.params).length === 2;
 }
 
+/** The LoRAs of a layer side by side, and whose they are. */
+interface LayerBank {
+  readonly names: readonly string[];
+  readonly bank: LoraBank;
+}
+
+/** Adapters made ready for batches that mix them. */
+export interface PreparedBatch {
+  /** Position in this list is what an adapter's number in a batch's index means. */
+  readonly names: readonly string[];
+  readonly banks: ReadonlyMap<string, LayerBank>;
+}
+
+/** Puts the plain LoRAs of all layers side by side, once, so that a pass need not. */
+export async function prepareBatch(states: ReadonlyMap<string, AdapterState>): Promise<PreparedBatch> {
+  const banks = new Map<string, LayerBank>();
+  for (const path of new Set([...states.values()].flatMap(({ layers }) => [...layers.keys()]))) {
+    const found = bankAt(path, states);
+    if (found) banks.set(path, found);
+  }
+  await evaluate(...[...banks.values()].flatMap(({ bank: { a, b } }) => [a, b]));
+  return { names: [...states.keys()], banks };
+}
+
+function bankAt(path: string, states: ReadonlyMap<string, AdapterState>): LayerBank | undefined {
+  const plain = [...states].flatMap(([name, { layers }]) => {
+    const attached = layers.get(path);
+    return attached && isPlainLora(attached[0]!.context.layer, attached) ? [[name, attached[0]!] as const] : [];
+  });
+  return plain.length === 0 ? undefined : { names: plain.map(([name]) => name), bank: bankOf(plain.map(([, one]) => one)) };
+}
+
+/** Which adapter each row of a batch has: names, `__base__` for none; or numbers in a prepared batch, i32 [rows], -1 for none. */
+export type RowAdapters = readonly string[] | Tensor;
+
 /**
  * A hook for a batch in which every row has its own adapter, or none. The base's product runs once for all rows; plain LoRAs of any ranks are one
- * product on top (`multiLora`); adapters of other kinds run on their rows alone.
- * @param names one per row
+ * product on top (`multiLora`); adapters of other kinds run on their rows alone, which must then be known by name.
  */
-export function mixedHook(states: ReadonlyMap<string, AdapterState>, names: readonly string[]): LayerHook {
-  const banks = new Map<string, { readonly bank: LoraBank; readonly index: Tensor }>();
+export function mixedHook(states: ReadonlyMap<string, AdapterState>, rows: RowAdapters, prepared?: PreparedBatch): LayerHook {
+  const banks = new Map<string, LayerBank | undefined>(prepared?.banks);
+  const count = rows instanceof Tensor ? rows.shape[0]! : rows.length;
   return (path, layer, base, x) => {
-    if (x.shape[0] !== names.length)
-      throw new ConfigError(`${path}: the batch has ${x.shape[0]} rows, but ${names.length} adapter names were given`);
+    if (x.shape[0] !== count) throw new ConfigError(`${path}: the batch has ${x.shape[0]} rows, but adapters of ${count} were given`);
     const at = new Map([...states].flatMap(([name, { layers }]) => (layers.has(path) ? [[name, layers.get(path)!] as const] : [])));
     if (at.size === 0) return undefined;
-    const plain = [...at.keys()].filter((name) => isPlainLora(layer, at.get(name)!));
-    let y = forwardBase(layer, base, x);
-    const below = y;
-    if (plain.length > 0) {
-      let found = banks.get(path);
-      if (!found)
-        banks.set(
-          path,
-          (found = { bank: bankOf(plain.map((name) => at.get(name)![0]!)), index: indexOf(names.map((name) => plain.indexOf(name))) }),
-        );
-      y = cast(add(y, multiLora(x, found.index, found.bank)), y.dtype);
-    }
-    const others = [...at.keys()].filter((name) => !plain.includes(name));
-    return others.length === 0
-      ? y
-      : replaceRows(
-          y,
-          others.map((name) => rowsOf(name, names, at.get(name)!, layer, base, x, below)),
-          names.length,
-        );
+    if (!banks.has(path)) banks.set(path, bankAt(path, states));
+    const found = banks.get(path);
+    const below = forwardBase(layer, base, x);
+    const y = found ? cast(add(below, multiLora(x, rowIndex(rows, found, prepared), found.bank)), below.dtype) : below;
+    const others = [...at.keys()].filter((name) => !found?.names.includes(name));
+    if (others.length === 0) return y;
+    if (rows instanceof Tensor)
+      throw new CapabilityError(`${path}: adapter "${others[0]}" is no plain LoRA: give its rows by name, not by number`);
+    const parts = others.map((name) => rowsOf(name, rows, at.get(name)!, layer, base, x, below));
+    return replaceRows(y, parts, count);
   };
+}
+
+/** Each row's place in a layer's bank, -1 for none. */
+function rowIndex(rows: RowAdapters, { names }: LayerBank, prepared: PreparedBatch | undefined): Tensor {
+  if (!(rows instanceof Tensor)) return indexOf(rows.map((name) => names.indexOf(name)));
+  // An adapter's number counts all adapters; its place only those that this layer has.
+  const places = prepared!.names.map((name) => names.indexOf(name));
+  const place = gather(indexOf(places), maximum(rows, 0), 0);
+  return places.every((p, i) => p === i) ? rows : where(less(rows, 0), rows, place);
 }
 
 function bankOf(attached: readonly Attached[]): LoraBank {

@@ -196,8 +196,32 @@ describe("several adapters", () => {
           `row ${i} of ${names}`,
         ).toBeLessThan(1e-5);
     }
-    expect(() => peft.forward(ids, { adapterNames: ["a"] })).toThrow(/3 rows, but 1 adapter name/);
+    expect(() => peft.forward(ids, { adapterNames: ["a"] })).toThrow(/3 rows, but adapters of 1/);
     expect(() => peft.forward(ids, { adapterNames: ["a", "nobody", "a"] })).toThrow(/no adapter "nobody"/);
+  });
+
+  it("a prepared batch by number gives the same, and takes any mixture in one plan", async () => {
+    const peft = await withAdapters(["a", lora(4)], ["b", lora(2, 6, { targetModules: ["up"] })]);
+    expect(() => peft.forward(ids, { adapterIndex: tensor(Int32Array.from([0, 1, -1])) })).toThrow(/prepared/);
+    await peft.prepareBatch(["b", "a"]);
+    let traces = 0;
+    const forward = compile((x: Tensor, adapterIndex: Tensor) => {
+      traces++;
+      return peft.forward(x, { adapterIndex });
+    });
+    for (const numbers of [
+      [0, 1, -1],
+      [1, 1, 0],
+      [-1, -1, -1],
+    ]) {
+      const names = numbers.map((n) => ["__base__", "b", "a"][n + 1]!);
+      const want = await values(peft.forward(ids, { adapterNames: names }));
+      expect(gap(await values((await forward(ids, tensor(Int32Array.from(numbers)))) as Tensor), want)).toBeLessThan(1e-6);
+    }
+    expect(traces).toBe(1);
+    await randomise(peft, "a", 21);
+    expect(() => peft.forward(ids, { adapterIndex: tensor(Int32Array.from([0, 1, -1])) })).toThrow(/prepared/);
+    forward.dispose();
   });
 
   it("a deleted active adapter makes room for the next; unknown and taken names are refused", async () => {

@@ -7,7 +7,7 @@ import {
   mergeBias,
   mergeWeight,
   sizeOf,
-  type Tensor,
+  Tensor,
 } from "@weft/tensor-core";
 import { invocationMask, invocationTokens } from "@weft/adapters-lora";
 import { type PromptInputs, promptOf, withPrompt } from "@weft/adapters-prompt";
@@ -17,7 +17,7 @@ import type { OpenedAdapter } from "../open-adapter.js";
 import { type AdapterParameters, type AdapterState, ownNames, parametersOf, withParameters } from "./adapter-state.js";
 import { combineAdapters, type CombineOptions } from "./combine.js";
 import { type HookedLayer, type HookedModel, type LayerHook, weightName } from "./hooked-model.js";
-import { BASE, mixedHook } from "./mixed-batch.js";
+import { BASE, mixedHook, type PreparedBatch, prepareBatch, type RowAdapters } from "./mixed-batch.js";
 import { type ConfigInput, newAdapter, type NewAdapterOptions } from "./new-state.js";
 import { attachPrompt } from "../prompt/attach-prompt.js";
 import { promptSizes, stateOfPrompt } from "./prompt-state.js";
@@ -26,6 +26,11 @@ import { stateOfAttached } from "./state-of-attached.js";
 export interface ForwardOptions {
   /** One adapter's name per row of the batch, `"__base__"` for none, instead of the active adapters. */
   readonly adapterNames?: readonly string[];
+  /**
+   * The same by number, i32 [batch]: place in the list that was given to `prepareBatch`, -1 for none. It is data: a compiled forward takes any
+   * mixture without a new plan. Plain LoRAs only.
+   */
+  readonly adapterIndex?: Tensor;
 }
 
 export interface MergeOptions {
@@ -46,6 +51,7 @@ export class PeftModel<Inputs, Outputs> {
   private readonly adapters: Map<string, AdapterState>;
   private active: readonly string[] = [];
   private disabled = false;
+  private prepared: PreparedBatch | undefined;
   private merged: { readonly names: readonly string[]; readonly weights: ReadonlyMap<string, Tensor> } | undefined;
 
   /** @param methods what `peft_type` may be; PEFT's methods if not given */
@@ -112,6 +118,7 @@ export class PeftModel<Inputs, Outputs> {
     this.state(name);
     if (this.mergedAdapters.includes(name)) throw new ConfigError(`adapter "${name}" is merged`, { hint: "unmergeAdapter() first" });
     this.adapters.delete(name);
+    this.forget(name);
     const rest = this.active.filter((other) => other !== name);
     this.active = rest.length > 0 ? rest : this.adapterNames.slice(0, 1);
   }
@@ -136,12 +143,21 @@ export class PeftModel<Inputs, Outputs> {
   }
 
   /** The model's outputs with the active adapters, or with one adapter per row of the batch. @throws ConfigError */
-  forward(inputs: Inputs, { adapterNames }: ForwardOptions = {}): Outputs {
+  forward(inputs: Inputs, { adapterNames, adapterIndex }: ForwardOptions = {}): Outputs {
     if (this.disabled) return this.baseModel.forward(inputs);
-    if (adapterNames) return this.forwardMixed(inputs, adapterNames);
+    const rows = adapterNames ?? adapterIndex;
+    if (rows) return this.forwardMixed(inputs, rows);
     if (this.merged) return this.baseModel.withWeights(this.merged.weights).forward(inputs);
     const states = this.active.map((name) => this.state(name));
     return this.adaptedBase(states).forward(withPrompts(states, inputs), hookOf(states, inputs));
+  }
+
+  /**
+   * Makes adapters ready for batches that mix them: their factors are put side by side once, instead of in every pass. Adapters that change
+   * afterwards have to be prepared again.
+   */
+  async prepareBatch(names: readonly string[]): Promise<void> {
+    this.prepared = await prepareBatch(this.rowStates(names));
   }
 
   /** The trained tensors of an adapter, to be changed and given to `withParameters`. */
@@ -153,12 +169,14 @@ export class PeftModel<Inputs, Outputs> {
   withParameters(parameters: AdapterParameters, name: string = this.only()): PeftModel<Inputs, Outputs> {
     const copy = this.copy();
     copy.adapters.set(name, withParameters(this.state(name), parameters));
+    copy.forget(name);
     return copy;
   }
 
   /** Puts new values into an adapter, for good. */
   setParameters(parameters: AdapterParameters, name: string = this.only()): void {
     this.assertUnmerged(name);
+    this.forget(name);
     this.adapters.set(name, withParameters(this.state(name), parameters));
   }
 
@@ -241,10 +259,24 @@ export class PeftModel<Inputs, Outputs> {
     return `trainable params: ${grouped(trainable)} || all params: ${grouped(all)} || trainable%: ${percent.toFixed(4)}`;
   }
 
-  private forwardMixed(inputs: Inputs, names: readonly string[]): Outputs {
+  private forwardMixed(inputs: Inputs, rows: RowAdapters): Outputs {
     if (this.merged)
       throw new ConfigError("a batch with an adapter per row needs the weights unmerged", { hint: "unmergeAdapter() first" });
-    const states = new Map([...new Set(names)].filter((name) => name !== BASE).map((name) => [name, this.state(name)]));
+    const byNumber = rows instanceof Tensor;
+    if (byNumber && !this.prepared)
+      throw new ConfigError("adapterIndex counts the adapters of a prepared batch", { hint: "await prepareBatch(names) first" });
+    const asked = byNumber ? this.prepared!.names : [...new Set(rows)].filter((name) => name !== BASE);
+    const { prepared } = this;
+    const covered = prepared !== undefined && asked.every((name) => prepared.names.includes(name));
+    return this.baseModel.forward(
+      inputs,
+      mixedHook(this.rowStates(covered ? prepared.names : asked), rows, covered ? prepared : undefined),
+    );
+  }
+
+  /** The adapters of a batch's rows. @throws CapabilityError for those that cannot act on some rows only */
+  private rowStates(names: readonly string[]): Map<string, AdapterState> {
+    const states = new Map(names.map((name) => [name, this.state(name)]));
     for (const [name, { replaced, expected, prompt, config }] of states) {
       if (prompt || aloraTokens(config))
         throw new CapabilityError(
@@ -255,7 +287,7 @@ export class PeftModel<Inputs, Outputs> {
           `adapter "${name}" replaces ${[...replaced.keys(), ...expected.keys()][0]} for all rows: it cannot be used for some rows of a batch`,
         );
     }
-    return this.baseModel.forward(inputs, mixedHook(states, names));
+    return states;
   }
 
   /** The base with what adapters replace in it, and their changes of raw parameters, which no hook sees. */
@@ -290,6 +322,11 @@ export class PeftModel<Inputs, Outputs> {
     return merged;
   }
 
+  /** Factors of an adapter that changed or went away are not those that were prepared. */
+  private forget(name: string): void {
+    if (this.prepared?.names.includes(name)) this.prepared = undefined;
+  }
+
   private put(name: string, state: AdapterState, activate = this.adapters.size === 0): void {
     this.adapters.set(name, state);
     if (activate) this.active = [name];
@@ -314,6 +351,7 @@ export class PeftModel<Inputs, Outputs> {
     const copy = new PeftModel(this.baseModel, this.methods);
     for (const [name, state] of this.adapters) copy.adapters.set(name, state);
     copy.active = this.active;
+    copy.prepared = this.prepared;
     copy.disabled = this.disabled;
     return copy;
   }
