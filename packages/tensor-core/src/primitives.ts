@@ -9,7 +9,7 @@ import { sameShape, type Shape, sizeOf } from "./shape.js";
  * tables of the same keys: its shape and dtype rule (here), its gradient (`gradients.ts`) and its plain
  * implementation (`reference/kernels.ts`). Public functions that check, promote and broadcast lie in `ops/`.
  *
- * To add one: a row here, a row in the two other tables, a public function in `ops/`, a case in `test/cases.ts`.
+ * To add one: a row here, a row in the two other tables, a public function in `ops/`, cases in `testing/cases/primitives/`.
  */
 export interface Primitive {
   readonly group:

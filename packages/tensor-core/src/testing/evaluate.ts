@@ -5,6 +5,7 @@ import { Tensor, topologicalOrder } from "../graph.js";
 import { cast } from "../ops/cast.js";
 import { add, mul } from "../ops/elementwise.js";
 import { sum } from "../ops/reduce.js";
+import { operandBytes, outputBuffers } from "../reference/backend.js";
 import { planGraph } from "../schedule/plan-graph.js";
 import { gradients } from "../transforms/grad.js";
 import { type ConformanceCase, sample, type Tolerance } from "./case.js";
@@ -34,18 +35,36 @@ export function gradientsOf(outputs: readonly Tensor[], device: Device, inputs: 
   );
 }
 
-/** The values of tensors, computed by one plan. */
+/** The values of tensors, computed by one plan over memory that is not clean. */
 export async function valuesOf(device: Device, outputs: readonly Tensor[]): Promise<Float64Array[]> {
-  const { plan, leaves } = planGraph(outputs, [], (call) => device.backend.claims(call));
-  const executable = await device.backend.lower(plan);
+  const { backend } = device;
+  const { plan, leaves } = planGraph(outputs, [], (call) => backend.claims(call));
+  const executable = await backend.lower(plan);
+  const ids = outputBuffers(plan);
+  const buffers = ids.map((id) => {
+    const { bytes } = plan.buffers[id]!;
+    const buffer = backend.allocate(bytes);
+    backend.upload(buffer, new Uint8Array(bytes).fill(0x5a));
+    return buffer;
+  });
   try {
-    const results = await device.execute(executable, leaves);
+    await backend.run(
+      executable,
+      leaves.map((t) => device.bufferOf(t)),
+      buffers,
+    );
     const values = [];
-    for (const t of results) values.push(decode(await device.bytes(t), t.dtype));
-    for (const t of [...results, ...leaves]) device.release(t);
+    for (const o of plan.outputs) {
+      const at = ids.indexOf(o.buffer);
+      const bytes =
+        at < 0 ? await device.bytes(leaves[plan.inputs.indexOf(o.buffer)]!) : await backend.download(buffers[at]!, 0, operandBytes(o));
+      values.push(decode(bytes, o.dtype));
+    }
     return values;
   } finally {
     executable.dispose();
+    for (const buffer of buffers) backend.free(buffer);
+    for (const leaf of leaves) device.release(leaf);
   }
 }
 
