@@ -4,8 +4,9 @@ import { compile } from "./compile.js";
 import { Device } from "./device.js";
 import * as graph from "./graph.js";
 import { Tensor } from "./graph.js";
-import { add, mul } from "./ops/elementwise.js";
-import { matmul } from "./ops/linear.js";
+import { add, exp, mul } from "./ops/elementwise.js";
+import { linear, matmul } from "./ops/linear.js";
+import { reshape, transpose } from "./ops/movement.js";
 import { tensor } from "./ops/create.js";
 import { createReferenceBackend } from "./reference/backend.js";
 
@@ -98,5 +99,29 @@ describe("compile", () => {
     broken = false;
     expect(await values(await run(tensor([1])))).toEqual([1]);
     expect(lowered).toHaveLength(1);
+  });
+});
+
+describe("what a compiled function closes over", () => {
+  const weight = tensor(
+    Float32Array.from({ length: 12 }, (_, i) => i),
+    { shape: [3, 4] },
+  );
+  const x = tensor([[1, 2, 3, 4]]);
+  const { device } = watchedDevice();
+
+  it("is read where it lies, transposed or not", async () => {
+    const f = compile((t: Tensor) => linear(t, weight), { device });
+    expect((await f.prepare(x)).captured.map((t) => t.node)).toEqual([weight.node]);
+    expect(await values(await f(x))).toEqual([20, 60, 100]);
+  });
+  it("is worked on once, when compiling", async () => {
+    const scaled = compile((t: Tensor) => add(matmul(t, transpose(exp(weight))), 1), { device });
+    const { captured, executable } = await scaled.prepare(x);
+    expect(captured.map((t) => t.node.op)).not.toContain("constant");
+    expect(executable.kernels.some((k) => k.includes("exp"))).toBe(false);
+    // A reshape behind a transpose needs a copy, which is made once.
+    const flat = compile((t: Tensor) => add(t, reshape(transpose(weight), [12])), { device });
+    expect((await flat.prepare(tensor(new Float32Array(12)))).executable.plan.steps).toHaveLength(1);
   });
 });

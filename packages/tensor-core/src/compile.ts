@@ -4,6 +4,7 @@ import { ShapeError } from "./errors.js";
 import { exactJson } from "./exact-json.js";
 import { makeNode, type Node, Tensor, topologicalOrder } from "./graph.js";
 import { planGraph } from "./schedule/plan-graph.js";
+import { isMovement, moveView, type View, wholeView } from "./schedule/views.js";
 import { graphInputs, isLeaf } from "./transforms/rewrite.js";
 import { flattenTree, type Tree, type TreeStructure, unflattenTree } from "./transforms/tree.js";
 
@@ -23,6 +24,17 @@ export interface CompiledFunction<A extends readonly Tree[], R extends Tree> {
   dispose(): void;
 }
 
+/** True for what lies in a leaf's memory as it is, seen with other strides: a copy would only cost memory. */
+function isViewOfLeaf(t: Tensor): boolean {
+  const chain: Node[] = [];
+  let base = t;
+  while (isMovement(base.node)) {
+    chain.unshift(base.node);
+    base = base.node.inputs[0]!;
+  }
+  return isLeaf(base.node) && chain.reduce<View | undefined>((view, node) => view && moveView(node, view), wholeView(base)) !== undefined;
+}
+
 /** Nodes of a trace that do not depend on its place-holders and are worth keeping: they are computed once, when compiling. */
 function constantParts(outputs: readonly Tensor[], inputs: ReadonlySet<Node>): Tensor[] {
   const varying = new Set<Node>(inputs);
@@ -36,7 +48,8 @@ function constantParts(outputs: readonly Tensor[], inputs: ReadonlySet<Node>): T
   const edge = [...outputs, ...order.filter((n) => varying.has(n)).flatMap((n) => n.inputs)];
   const seen = new Set<string>();
   return edge.filter(
-    (t) => fixed(t.node) && reads.has(t.node) && !seen.has(`${t.node.id}.${t.index}`) && seen.add(`${t.node.id}.${t.index}`),
+    (t) =>
+      fixed(t.node) && !isViewOfLeaf(t) && reads.has(t.node) && !seen.has(`${t.node.id}.${t.index}`) && seen.add(`${t.node.id}.${t.index}`),
   );
 }
 
