@@ -1,39 +1,24 @@
 import * as w from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
-import { expectSame, kernelsOf, sample as x, ulp, useTestDevice } from "../../testing/gpu.js";
+import { kernelsOf, sample as x, useTestDevice } from "../../testing/gpu.js";
 
 const gpu = useTestDevice();
-const close = { relative: 1e-5, absolute: 1e-4 };
-
-type Gradients = readonly w.Tensor[];
 
 /** dx, dw and, for layerNorm, db for some dy. */
-function gradients(kind: "rmsNorm" | "layerNorm", shape: number[], dtype: w.DType = "f32"): Gradients {
+function gradients(kind: "rmsNorm" | "layerNorm", shape: number[]): w.Tensor[] {
   const n = shape.at(-1)!;
-  const [input, weight, bias, dy] = [x(shape, dtype), x([n], dtype, 2), x([n], dtype, 3), x(shape, dtype, 4)];
+  const [input, weight, bias, dy] = [x(shape), x([n], "f32", 2), x([n], "f32", 3), x(shape, "f32", 4)];
   return kind === "rmsNorm"
     ? w.vjp([w.rmsNorm(input, weight, 1e-5)], [dy], [input, weight])
     : w.vjp([w.layerNorm(input, weight, bias, 1e-5)], [dy], [input, weight, bias]);
 }
 
 describe.each(["rmsNorm", "layerNorm"] as const)("the gradient of %s", (kind) => {
-  it.each([[[1, 1]], [[3, 7]], [[2, 5, 33]], [[9, 300]], [[200, 65]], [[700, 3]], [[0, 5]]])(
-    "equals that of the decomposition: %o",
-    async (shape) => {
-      await expectSame(gpu.device, () => gradients(kind, shape), close);
-    },
-  );
-  it.each(["bf16", "f16"] as const)("rounds once to %s", async (dtype) => {
-    await expectSame(gpu.device, () => [...gradients(kind, [150, 7], dtype), ...gradients(kind, [5, 130], dtype)], {
-      relative: 2 * ulp(dtype),
-      absolute: 2 * ulp(dtype),
-    });
-  });
   it("is one kernel for dx, and for dw one or two more without a product as large as x", async () => {
     const [rows, n] = [256, 128];
     expect(await kernelsOf(gpu, gradients(kind, [rows, n])[0]!)).toHaveLength(1);
     expect((await kernelsOf(gpu, gradients(kind, [32, n])[1]!)).map((k) => k.split("(")[0])).toEqual(["row", "normWeightGradient"]);
-    const all = (claims: boolean): w.Plan => w.planGraph([...gradients(kind, [rows, n])], [], (c) => claims && gpu.backend.claims(c)).plan;
+    const all = (claims: boolean): w.Plan => w.planGraph(gradients(kind, [rows, n]), [], (c) => claims && gpu.backend.claims(c)).plan;
     expect(all(false).scratchBytes).toBeGreaterThanOrEqual(4 * rows * n);
     expect(all(true).scratchBytes).toBeLessThan((4 * rows * n) / 8);
   });

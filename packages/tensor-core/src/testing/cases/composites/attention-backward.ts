@@ -13,14 +13,17 @@ interface Sizes {
   readonly T: number;
   readonly S: number;
   readonly d: number;
-  readonly masked?: boolean;
+  /** Width of v, if it is another. */
+  readonly dv?: number;
+  /** Shape of a mask, if there is one. */
+  readonly mask?: readonly number[];
 }
 
 /** dq, dk, dv for some dy. */
-function slopes(device: Device, { B = 1, H, G, T, S, d, masked }: Sizes, causal: boolean, dtype: DType = "f32"): Tensor[] {
-  const [q, k, v] = [sample(device, [B, H, T, d], dtype), sample(device, [B, G, S, d], dtype, 2), sample(device, [B, G, S, d], dtype, 3)];
-  const mask = masked ? { mask: less(sample(device, [B, 1, T, S], "f32", 7), -0.2) } : {};
-  return vjp([attention(q, k, v, { causal, ...mask })], [sample(device, q.shape, dtype, 4)], [q, k, v]);
+function slopes(device: Device, { B = 1, H, G, T, S, d, dv = d, mask }: Sizes, causal: boolean, dtype: DType = "f32"): Tensor[] {
+  const [q, k, v] = [sample(device, [B, H, T, d], dtype), sample(device, [B, G, S, d], dtype, 2), sample(device, [B, G, S, dv], dtype, 3)];
+  const seen = mask ? { mask: less(sample(device, mask, "f32", 7), -0.2) } : {};
+  return vjp([attention(q, k, v, { causal, ...seen })], [sample(device, [B, H, T, dv], dtype, 4)], [q, k, v]);
 }
 
 const sizes: readonly Sizes[] = [
@@ -28,7 +31,12 @@ const sizes: readonly Sizes[] = [
   { B: 2, H: 4, G: 2, T: 5, S: 33, d: 8 },
   { H: 2, G: 2, T: 40, S: 40, d: 8 },
   { H: 6, G: 2, T: 9, S: 3, d: 7 },
-  { B: 2, H: 2, G: 1, T: 9, S: 17, d: 8, masked: true },
+  { H: 2, G: 2, T: 35, S: 6, d: 7, dv: 9 },
+  { H: 2, G: 1, T: 0, S: 3, d: 8 },
+  { H: 2, G: 1, T: 3, S: 0, d: 8 },
+  { B: 2, H: 2, G: 1, T: 9, S: 17, d: 8, mask: [2, 1, 9, 17] },
+  { B: 2, H: 4, G: 2, T: 7, S: 19, d: 8, mask: [7, 19] },
+  { B: 2, H: 2, G: 2, T: 7, S: 5, d: 8, mask: [1, 1, 7, 1] },
 ];
 
 export const attentionBackward: readonly ConformanceCase[] = [

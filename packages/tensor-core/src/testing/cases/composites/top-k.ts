@@ -18,7 +18,7 @@ export const topK: readonly ConformanceCase[] = [
     build: (d) => both(sample(d, shape), k),
     tolerance: EXACT,
   })),
-  ...(["bf16", "f8e4m3", "i32", "u8", "bool"] as const).map((dtype): ConformanceCase => ({
+  ...(["bf16", "f16", "f8e4m3", "i32", "i8", "u8", "bool"] as const).map((dtype): ConformanceCase => ({
     name: `topK: ${dtype}, in which many are equal`,
     build: (d) => both(abs(sample(d, [3, 70], dtype)), 5),
     tolerance: EXACT,
