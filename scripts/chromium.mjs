@@ -7,6 +7,8 @@ export const CHROMIUM_FLAGS = [
   "--enable-unsafe-webgpu",
   "--enable-features=Vulkan",
   "--use-webgpu-adapter=swiftshader",
+  // SwiftShader zeroes workgroup memory by one store per element and compiles that for long; no kernel reads what it has not written.
+  "--enable-dawn-features=disable_workgroup_init",
   "--disable-background-networking",
   "--disable-component-update",
   "--no-first-run",
