@@ -7,6 +7,7 @@ import { type AdapterSummary, describeAdapter } from "../inspect/describe-adapte
 import type { DeltaNorm } from "../inspect/delta-norm.js";
 import { globMatcher, groupNames } from "../inspect/group-names.js";
 import { tensorDetails, type ValueStats } from "../inspect/tensor-details.js";
+import type { AdapterModule } from "@weft/registry";
 import { formatBytes, formatCount, printable, table } from "../output.js";
 
 export interface InspectOptions {
@@ -84,13 +85,19 @@ async function describeTensors(
   }
 }
 
+interface Scaling {
+  readonly loraAlpha: number;
+  readonly alpha: number | null;
+  readonly useRslora: boolean;
+}
+
 async function deltasOf({ adapter }: Input): Promise<DeltaNorm[]> {
-  if (adapter?.method !== "LORA") return [];
+  if (!adapter || !["LORA", "LOCON"].includes(adapter.method)) return [];
   const [{ deltaNorm }, { createModuleConfig }] = await Promise.all([import("../inspect/delta-norm.js"), import("@weft/registry")]);
-  const configOf = createModuleConfig(adapter.config.values as { loraAlpha: number; useRslora: boolean });
-  const scaleOf = (path: string, rank: number): number => {
-    const { loraAlpha, useRslora } = configOf(path);
-    return loraAlpha / (useRslora ? Math.sqrt(rank) : rank);
+  const configOf = createModuleConfig(adapter.config.values as Partial<Scaling>);
+  const scaleOf = ({ path, config }: AdapterModule, rank: number): number => {
+    const { loraAlpha, alpha, useRslora }: Partial<Scaling> = { ...configOf(path), ...config };
+    return (loraAlpha ?? alpha ?? rank) / (useRslora ? Math.sqrt(rank) : rank);
   };
   const result: DeltaNorm[] = [];
   for (const module of adapter.modules.values()) {
@@ -131,7 +138,8 @@ function adapterText(a: AdapterSummary): string[] {
     .map(({ name, count, layers }) => `${printable(name)} ×${count}${layers && count > 1 ? ` (layers ${layers})` : ""}`)
     .join(", ");
   const rows: [string, string | undefined][] = [
-    ["method", [`${a.method} (${a.dialect} keys)`, ...a.options].join(" · ")],
+    ["method", [`${methodText(a)} (${a.dialect} keys)`, ...a.options].join(" · ")],
+    ["dialect", a.detected === null ? undefined : `${a.dialect}: ${printable(a.detected, 300)}`],
     [
       "rank",
       a.rank === null
@@ -143,9 +151,28 @@ function adapterText(a: AdapterSummary): string[] {
     ["modules", `${a.modules}: ${targets}`],
     ["replaces", a.modulesToSave.length > 0 ? a.modulesToSave.map((n) => printable(n)).join(", ") : undefined],
     ["tokens", a.trainableTokens.length > 0 ? a.trainableTokens.map((n) => printable(n)).join(", ") : undefined],
+    ["parts", Object.keys(a.components).length > 0 ? countsText(a.components) : undefined],
+    ["unmatched", a.unmatched.length > 0 ? unmatchedText(a.unmatched) : undefined],
     ["biases", a.biases > 0 ? String(a.biases) : undefined],
   ];
   return rows.flatMap(([label, value]) => (value === undefined ? [] : [`${label.padEnd(9)}${value}`]));
+}
+
+const countsText = (counts: { readonly [name: string]: number }): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ×${count}`)
+    .join(", ");
+
+const methodText = (a: AdapterSummary): string => (Object.keys(a.methods).length > 0 ? countsText(a.methods) : a.method);
+
+/** Unmatched names shown to people; --json has all. */
+const UNMATCHED_SHOWN = 20;
+
+function unmatchedText(names: readonly string[]): string {
+  const shown = names.slice(0, UNMATCHED_SHOWN).map((name) => printable(name));
+  return [...shown, ...(names.length > UNMATCHED_SHOWN ? [`and ${names.length - UNMATCHED_SHOWN} more (--json lists all)`] : [])].join(
+    ", ",
+  );
 }
 
 const number = (x: number): string => (Number.isInteger(x) ? String(x) : x.toPrecision(6).replace(/\.?0+(e|$)/, "$1"));

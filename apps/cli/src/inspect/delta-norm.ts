@@ -1,4 +1,4 @@
-import { type AdapterModule, type OpenedAdapter, readTensor } from "@weft/registry";
+import { type AdapterModule, type AdapterTensor, type OpenedAdapter, readAdapterTensor } from "@weft/registry";
 
 /** Size of the weight change of one module. */
 export interface DeltaNorm {
@@ -38,8 +38,8 @@ function countNonFinite({ values }: Matrix): number {
   return count;
 }
 
-async function matrix(adapter: OpenedAdapter, name: string): Promise<Matrix> {
-  const t = await readTensor(adapter.weights, name);
+async function matrix(adapter: OpenedAdapter, tensor: AdapterTensor): Promise<Matrix> {
+  const t = await readAdapterTensor(adapter.weights, tensor);
   const rows = t.shape[0]!;
   return { rows, columns: t.size / rows, values: await t.data() };
 }
@@ -47,6 +47,7 @@ async function matrix(adapter: OpenedAdapter, name: string): Promise<Matrix> {
 const PAIRS = [
   ["lora_A.weight", "lora_B.weight"],
   ["lora_embedding_A", "lora_embedding_B"],
+  ["lora_down.weight", "lora_up.weight"],
 ] as const;
 
 /**
@@ -56,14 +57,14 @@ const PAIRS = [
 export async function deltaNorm(
   adapter: OpenedAdapter,
   module: AdapterModule,
-  scaleOf: (path: string, rank: number) => number,
+  scaleOf: (module: AdapterModule, rank: number) => number,
 ): Promise<DeltaNorm | undefined> {
   for (const [nameA, nameB] of PAIRS) {
     const [a, b] = [module.tensors.get(nameA), module.tensors.get(nameB)];
-    if (!a || !b) continue;
-    const [A, B] = [await matrix(adapter, a.name), await matrix(adapter, b.name)];
+    if (!a || !b || module.tensors.has("lora_mid.weight")) continue;
+    const [A, B] = [await matrix(adapter, a), await matrix(adapter, b)];
     if (A.rows !== B.columns) return undefined;
-    const scale = scaleOf(module.path, A.rows);
+    const scale = scaleOf(module, A.rows);
     const nonFinite = countNonFinite(A) + countNonFinite(B);
     const [ga, gb] = [gram(A, true), gram(B, false)];
     let squares = 0;

@@ -1,6 +1,8 @@
 export { ADAPTER_METHODS } from "./all-methods.js";
-export { type Conversion, convertAdapter, type ConvertOptions } from "./convert/convert-adapter.js";
-export type { ConvertModule, Loss, Piece } from "./convert/convert-module.js";
+export { type Conversion, convertAdapter, type ConvertOptions, notesOf, writeModules, type WriteModulesOptions } from "./convert/convert-adapter.js";
+export { type ConvertModule, convertModules, type Loss, type Piece } from "./convert/convert-module.js";
+export { withDots } from "./convert/dotted-paths.js";
+export { asPlainLora } from "./convert/expand.js";
 export type { LazyTensor } from "./convert/lazy-tensor.js";
 export { type Verification, verifyConversion, type VerifyOptions } from "./convert/verify.js";
 export { type Detection, detectDialect, type KeySource } from "./detect-dialect.js";

@@ -1,7 +1,7 @@
 import { CapabilityError, MatchError } from "@weft/tensor-core";
 import type { OpenedAdapter } from "../../open-adapter.js";
 import type { BaseTensors } from "../../report/base-index.js";
-import type { ConvertedFile, TargetName } from "../targets/target.js";
+import type { ConvertedFile, TargetName, WriteContext } from "../targets/target.js";
 import { TARGETS } from "../targets/targets.js";
 import { type ConvertModule, convertModules, type Loss } from "./convert-module.js";
 import { withDots } from "./dotted-paths.js";
@@ -38,19 +38,41 @@ const SHOWN = 5;
  */
 export async function convertAdapter(adapter: OpenedAdapter, options: ConvertOptions): Promise<Conversion> {
   const { to, base, allowLoss = false, foldAlpha = false } = options;
-  const target = TARGETS.get(to)!;
   const { modules, losses } = convertModules(adapter);
   const dotted = withDots(modules, adapter, base);
-  const fitted = fitModules(foldAlpha ? dotted.map(withFoldedScale) : dotted, target.fit.bind(target), losses);
+  const baseModel = (adapter.config.values as { baseModelNameOrPath?: string | null }).baseModelNameOrPath ?? null;
+  const folded = foldAlpha ? dotted.map(withFoldedScale) : dotted;
+  const written = await writeModules(folded, { to, base, allowLoss, source: adapter.weights, baseModel, losses });
+  return { ...written, notes: notesOf(dotted) };
+}
+
+export interface WriteModulesOptions extends Omit<WriteContext, "naming"> {
+  readonly to: TargetName;
+  readonly base: BaseTensors | undefined;
+  readonly allowLoss: boolean;
+  /** What was lost before. */
+  readonly losses?: readonly Loss[];
+}
+
+/**
+ * The files of a dialect that hold these modules, wherever they come from.
+ * @throws CapabilityError kind `lossy-conversion` with every loss and its reason, unless `allowLoss`; kind `nothing-left`; MatchError kind `unknown-model`
+ */
+export async function writeModules(
+  modules: readonly ConvertModule[],
+  { to, base, allowLoss, losses: before = [], source, baseModel }: WriteModulesOptions,
+): Promise<Omit<Conversion, "notes">> {
+  const target = TARGETS.get(to)!;
+  const losses = [...before];
+  const fitted = fitModules(modules, target.fit.bind(target), losses);
   const renamed = await renameModules(fitted, target.style, base);
   losses.push(...renamed.losses, ...roundings(renamed.modules));
-  const baseModel = (adapter.config.values as { baseModelNameOrPath?: string | null }).baseModelNameOrPath ?? null;
   if (renamed.modules.length === 0) throw nothingLeft(losses, to);
-  const written = target.write(renamed.modules, { source: adapter.weights, naming: renamed.naming, baseModel });
+  const written = target.write(renamed.modules, { source, naming: renamed.naming, baseModel });
   losses.push(...written.losses);
   if (written.files.every((file) => file.modules.size === 0)) throw nothingLeft(losses, to);
   if (losses.length > 0 && !allowLoss) throw lossy(losses, to);
-  return { files: written.files, losses, notes: notesOf(dotted) };
+  return { files: written.files, losses };
 }
 
 function fitModules(
@@ -74,7 +96,7 @@ function roundings(modules: readonly ConvertModule[]): Loss[] {
   return [...rounded].map(([label, why]) => ({ module: label, message: `${label}: ${why}`, keeps: true }));
 }
 
-function notesOf(modules: readonly ConvertModule[]): string[] {
+export function notesOf(modules: readonly ConvertModule[]): string[] {
   const guessed = modules.filter((module) => module.guessed);
   if (guessed.length === 0) return [];
   const [first] = guessed as [ConvertModule];

@@ -75,7 +75,7 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
   const modules: ConvertModule[] = [];
   for (const [id, module] of adapter.modules) {
     const method = module.method ?? adapter.method;
-    const values: Values = { ...configOf(module.path), ...module.config };
+    const values: Values = module.config ?? configOf(module.path);
     if (adapter.dialect === "peft" && !["LORA", "LOHA", "LOKR"].includes(method))
       throw new CapabilityError(`${method} adapters of PEFT have no form in other dialects`, {
         kind: "not-convertible",
@@ -149,7 +149,7 @@ function rowShape(parameters: ReadonlyMap<string, LazyTensor>): number[] {
 }
 
 /** A file for one model may be for a part of a pipeline: its paths tell. */
-function componentOf({ path }: AdapterModule): Component {
+export function componentOf({ path }: { readonly path: string }): Component {
   if (isDenoiserPath(path)) return "denoiser";
   return /^text_model[._]encoder[._]layers[._]/.test(path) ? "te1" : "model";
 }

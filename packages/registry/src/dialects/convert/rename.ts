@@ -32,12 +32,16 @@ export async function renameModules(
   const wanted = style === "kohya" ? (naming.family === "sd" ? "diffusers" : "original") : style;
   if (wanted === "as-is" || wanted === naming.style) return { modules: [...denoiser, ...texts], losses: [], naming };
   if (denoiser.length === 0) return { modules: texts, losses: [], naming };
+  if (!naming.family && naming.candidates.length === 0) return { modules: [...denoiser, ...texts], losses: [], naming };
   if (!naming.family)
-    throw new MatchError(`${denoiser[0]!.label}: which model this is for does not follow from the names; candidates are flux and sd3`, {
-      kind: "unknown-model",
-      tensor: denoiser[0]!.label,
-      hint: "give the base model with --base",
-    });
+    throw new MatchError(
+      `${denoiser[0]!.label}: which model this is for does not follow from the names; candidates are ${naming.candidates.join(" and ")}`,
+      {
+        kind: "unknown-model",
+        tensor: denoiser[0]!.label,
+        hint: "give the base model with --base",
+      },
+    );
   const map = NAME_MAPS[naming.family];
   const { modules: renamed, losses } = wanted === "diffusers" ? await toDiffusers(denoiser, map) : await toOriginal(denoiser, map);
   return { modules: [...renamed, ...texts], losses, naming };
@@ -50,8 +54,8 @@ function namingIn(denoiser: readonly ConvertModule[], all: readonly ConvertModul
     .map(({ parameters }) => parameters.get("lora_down.weight")?.shape[1] ?? 0);
   const secondEncoder = all.some(({ component }) => component === "te2");
   const own = namingOf(paths, { secondEncoder, widths });
-  const inBase = base ? namingOf([...base.names()].map((name) => name.replace(/^(model\.)?diffusion_model\./, ""))).family : undefined;
-  return { ...own, family: inBase ?? own.family };
+  const inBase = base && namingOf([...base.names()].map((name) => name.replace(/^(model\.)?diffusion_model\./, "")));
+  return inBase?.family ? { ...own, family: inBase.family, candidates: inBase.candidates } : own;
 }
 
 function withTextModel(module: ConvertModule): ConvertModule {

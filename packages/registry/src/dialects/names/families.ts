@@ -7,8 +7,9 @@ export const NAME_MAPS: { readonly [F in Family]: NameMap } = { sd: SD, sdxl: SD
 
 /** What module names say about the denoiser that they belong to. */
 export interface Naming {
-  /** Undefined for a model that has one kind of names only. */
+  /** Undefined for a model that has one kind of names only, or if there are several candidates. */
   readonly family: Family | undefined;
+  readonly candidates: readonly Family[];
   readonly style: "original" | "diffusers";
 }
 
@@ -31,16 +32,19 @@ export function namingOf(
   paths: readonly string[],
   options: { readonly secondEncoder?: boolean; readonly widths?: readonly number[] } = {},
 ): Naming {
-  for (const [pattern, family] of ORIGINAL) if (paths.some((path) => pattern.test(path))) return { family, style: "original" };
+  for (const [pattern, family] of ORIGINAL) if (paths.some((path) => pattern.test(path))) return of(family, "original");
   if (paths.some((path) => UNET.test(path)))
-    return { family: options.secondEncoder || paths.some((path) => SDXL_ONLY.test(path)) ? "sdxl" : "sd", style: "diffusers" };
-  if (paths.some((path) => /^single_transformer_blocks[._]/.test(path))) return { family: "flux", style: "diffusers" };
-  if (!paths.some((path) => TRANSFORMER.test(path))) return { family: undefined, style: "diffusers" };
-  if (paths.some((path) => /[._]attn2[._]/.test(path))) return { family: "sd3", style: "diffusers" };
+    return of(options.secondEncoder || paths.some((path) => SDXL_ONLY.test(path)) ? "sdxl" : "sd", "diffusers");
+  if (paths.some((path) => /^single_transformer_blocks[._]/.test(path))) return of("flux", "diffusers");
+  if (!paths.some((path) => TRANSFORMER.test(path))) return of(undefined, "diffusers");
+  if (paths.some((path) => /[._]attn2[._]/.test(path))) return of("sd3", "diffusers");
   const widths = new Set(options.widths);
-  const family = widths.has(3072) ? "flux" : widths.has(1536) || widths.has(2432) ? "sd3" : undefined;
-  return { family, style: "diffusers" };
+  if (widths.has(3072)) return of("flux", "diffusers");
+  if (widths.has(1536) || widths.has(2432)) return of("sd3", "diffusers");
+  return { family: undefined, candidates: ["flux", "sd3"], style: "diffusers" };
 }
+
+const of = (family: Family | undefined, style: Naming["style"]): Naming => ({ family, style, candidates: family ? [family] : [] });
 
 /** Path beginnings that belong to a denoiser, whatever the file says. */
 export const isDenoiserPath = (path: string): boolean =>

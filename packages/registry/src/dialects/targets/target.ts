@@ -21,7 +21,8 @@ export interface ConvertedFile {
 }
 
 export interface WriteContext {
-  readonly source: WeightSource;
+  /** Whose metadata is kept. */
+  readonly source: Pick<WeightSource, "metadata">;
   readonly naming: Naming;
   /** The config of a PEFT adapter that is converted. */
   readonly baseModel: string | null;
