@@ -9,6 +9,7 @@ import type { BenchContext, Suite } from "../../context.js";
 import type { Python } from "../../peers/python.js";
 import { type Contestant, takeTurns, timeCalls } from "../../turns.js";
 import { loraByHand } from "./by-hand.js";
+import { measureMixedBatch } from "./mixed-batch.js";
 import { type LoraCase, loraError, makeLoraCase } from "./case.js";
 
 const TOLERANCE = 1e-4;
@@ -17,7 +18,7 @@ const GOAL = 0.05;
 
 export const loraSuite: Suite = {
   name: "lora",
-  summary: "forward of a LoRA layer: compiled, eager, the same kernels called by hand, torch",
+  summary: "forward of a LoRA layer: compiled, eager, the same kernels called by hand, torch; eight adapters in one batch against one",
   async run(context) {
     enableRelaxedSimd();
     const cases = context.quick
@@ -30,8 +31,17 @@ export const loraSuite: Suite = {
         ];
     const threads = availableParallelism() > 1 ? [1, 2] : [1];
     for (const lora of cases) for (const count of threads) await measure(lora, count, context);
+    for (const count of threads) await mixed(count, context);
   },
 };
+
+async function mixed(threads: number, context: BenchContext): Promise<void> {
+  const device = new Device(await createWasmBackend({ threads, relaxed: true }));
+  const where = `weft ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  const width = context.quick ? 64 : 2048;
+  for (const tokens of [1, 16]) await measureMixedBatch(device, { suite: "lora", where, width, tokens, judged: true }, context);
+  device.dispose();
+}
 
 async function measure(lora: LoraCase, threads: number, context: BenchContext): Promise<void> {
   const { m, inputs, out, r, scale } = lora;

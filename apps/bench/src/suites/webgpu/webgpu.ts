@@ -1,6 +1,8 @@
 import { tune } from "@weft/kernels-webgpu";
 import { tuningFile, writeTuning } from "@weft/kernels-webgpu/node";
+import { Device } from "@weft/tensor-core";
 import type { BenchContext, Suite } from "../../context.js";
+import { measureMixedBatch } from "../lora/mixed-batch.js";
 import { againstOthers } from "./against-others.js";
 import { FULL, kernelCases, SMALL } from "./cases/index.js";
 import { caseError, measureCase } from "./measure.js";
@@ -27,6 +29,13 @@ export const webgpuSuite: Suite = {
       report(context, gpu, "multiply-adds in registers", "peak", peaks.flops / 1e9, "GFLOP/s");
       report(context, gpu, "copy", "peak", peaks.bandwidth / 1e9, "GB/s");
       await everyKernel(context, gpu, peaks);
+      const width = gpu.software || context.quick ? 64 : 4096;
+      for (const tokens of [1, 16])
+        await measureMixedBatch(
+          new Device(gpu.backend),
+          { suite: "webgpu", where: gpu.name, width, tokens, judged: !gpu.software },
+          context,
+        );
       await againstOthers(context, gpu);
     } finally {
       gpu.backend.dispose();
