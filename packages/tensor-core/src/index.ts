@@ -39,6 +39,7 @@ export {
   convLike,
   featuresOf,
   forwardBase,
+  forwardWithoutBias,
   isConv,
   type LayerKind,
   type LayerSpec,

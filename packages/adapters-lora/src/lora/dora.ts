@@ -7,6 +7,7 @@ import {
   div,
   featuresOf,
   forwardBase,
+  forwardWithoutBias,
   isConv,
   type LayerSpec,
   mul,
@@ -73,6 +74,6 @@ export function doraForward(
   const spread = isConv(layer) ? biasLike(layer, f) : f;
   const y = forwardBase(layer, base, x);
   if (layer.kind === "embedding") return cast(mul(spread, add(y, low)), y.dtype);
-  const plain = dropped === x ? (base.bias ? sub(y, biasLike(layer, base.bias)) : y) : forwardBase(layer, { weight: base.weight }, dropped);
+  const plain = dropped === x ? (base.bias ? sub(y, biasLike(layer, base.bias)) : y) : forwardWithoutBias(layer, base, dropped);
   return cast(add(y, add(mul(sub(spread, 1), plain), mul(spread, low))), y.dtype);
 }

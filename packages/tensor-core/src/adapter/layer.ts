@@ -3,7 +3,7 @@ import type { DType } from "../dtype.js";
 import { ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { ones, zeros } from "../ops/create.js";
-import { add, mul } from "../ops/elementwise.js";
+import { add, mul, sub } from "../ops/elementwise.js";
 import { conv, gather, linear, matmul } from "../ops/linear.js";
 import { reshape } from "../ops/movement.js";
 import { sizeOf } from "../shape.js";
@@ -101,4 +101,10 @@ export function forwardBase(layer: LayerSpec, base: BaseLayer, x: Tensor, weight
   if (!layer.transposed) return linear(x, w, base.bias);
   const y = matmul(x, w);
   return base.bias ? add(y, base.bias) : y;
+}
+
+/** The base's result without its bias; also for a base with a forward of its own, which adds the bias itself. */
+export function forwardWithoutBias(layer: LayerSpec, base: BaseLayer, x: Tensor): Tensor {
+  if (!base.bias || !base.forward) return forwardBase(layer, { ...base, bias: undefined }, x);
+  return sub(base.forward(x), biasLike(layer, base.bias));
 }
