@@ -56,7 +56,7 @@ export const attention: CompositeKernel = {
     const tiles = Math.ceil(total / rows);
     const count = tiles * batch * groups;
     /** Some row may see no key; it gives zeros. */
-    const blind = mask !== undefined || (causal && queries > keys);
+    const blind = mask !== undefined || keys === 0 || (causal && queries > keys);
     [
       ["q", q, width],
       ["k", k, width],
@@ -119,7 +119,7 @@ for (var j = 0u; j < ${KEYS}u; j++) { if (k0 + j < ${S}) { high = w_max(high, sc
 let fade = exp(top - high);
 top = high;
 workgroupBarrier();
-${Array.from({ length: KEYS / LANES }, (_, i) => `scores[mine * ${tile}u + lane + ${i * LANES}u] = select(0.0, exp(s${i} - high), ${blind ? `seen${i} && ` : ""}k0 + lane + ${i * LANES}u < ${S});`).join("\n")}
+${Array.from({ length: KEYS / LANES }, (_, i) => `scores[mine * ${tile}u + lane + ${i * LANES}u] = select(0.0, exp(s${i} - high), ${blind && unseen ? `seen${i} && ` : ""}k0 + lane + ${i * LANES}u < ${S});`).join("\n")}
 ${fill("v", v, S, DV, v4)}
 workgroupBarrier();
 total *= fade;
