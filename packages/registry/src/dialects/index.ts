@@ -1,5 +1,12 @@
 export { ADAPTER_METHODS } from "./all-methods.js";
-export { type Conversion, convertAdapter, type ConvertOptions, notesOf, writeModules, type WriteModulesOptions } from "./convert/convert-adapter.js";
+export {
+  type Conversion,
+  convertAdapter,
+  type ConvertOptions,
+  notesOf,
+  writeModules,
+  type WriteModulesOptions,
+} from "./convert/convert-adapter.js";
 export { type ConvertModule, convertModules, type Loss, type Piece } from "./convert/convert-module.js";
 export { withDots } from "./convert/dotted-paths.js";
 export { asPlainLora } from "./convert/expand.js";

@@ -98,8 +98,14 @@ function fits(module: AdapterModule, group: readonly BaseTarget[], shapeOf: Shap
   return wanted === matrix[0] && shapes.every((shape) => sizeOf(shape!.slice(1)) === matrix[1]);
 }
 
-const ambiguity = (module: AdapterModule, groups: readonly (readonly BaseTarget[])[]): string =>
-  `${module.name ?? module.path} may be ${groups.map((group) => group.map(({ path }) => path).join(" + ")).join(" or ")}; their shapes are alike`;
+/** Candidates that a message lists. */
+const SHOWN = 5;
+
+function ambiguity(module: AdapterModule, groups: readonly (readonly BaseTarget[])[]): string {
+  const names = groups.slice(0, SHOWN).map((group) => group.map(({ path }) => path).join(" + "));
+  const more = groups.length > SHOWN ? ` or ${groups.length - SHOWN} others` : "";
+  return `${module.name ?? module.path} may be ${names.join(" or ")}${more}; their shapes are alike`;
+}
 
 /** The module at its place, or why it cannot be put there. */
 function place(module: AdapterModule, target: BaseTarget, shapeOf: ShapeOf): AdapterModule | string {

@@ -37,7 +37,8 @@ interface Entry extends BaseTarget {
 
 /** Module paths of a base by every name that an adapter may have for them. */
 export class BaseNames {
-  private readonly byFlat = new Map<string, Entry[]>();
+  /** Flat name → entries, told apart by path and part. */
+  private readonly byFlat = new Map<string, Map<string, Entry>>();
   private readonly paths: ReadonlySet<string>;
 
   constructor(paths: Iterable<string>) {
@@ -50,11 +51,12 @@ export class BaseNames {
    * @param path dotted, or flat
    */
   lookUp(path: string, component: Component): readonly (readonly BaseTarget[])[] {
-    const entries = this.byFlat.get(flatten(path)) ?? [];
+    const entries = [...(this.byFlat.get(flatten(path))?.values() ?? [])];
     const fitting = entries.filter(
       (entry) => entry.component === undefined || component === "model" || sameComponent(entry.component, component),
     );
-    const exact = fitting.filter((entry) => entry.path === path && !entry.part && !entry.within);
+    // A name without dots is no path, even where a module is called so.
+    const exact = path.includes(".") ? fitting.filter((entry) => entry.path === path && !entry.part && !entry.within) : [];
     if (exact.length > 0) return exact.map((entry) => [entry]);
     const whole = fitting.filter(({ part }) => !part).map((entry) => [entry]);
     const parts = fitting.filter(({ part }) => part);
@@ -80,14 +82,10 @@ export class BaseNames {
 
   private add(name: string, entry: Entry): void {
     const key = flatten(name);
-    const list = this.byFlat.get(key) ?? [];
-    if (
-      !list.some(
-        (other) => other.path === entry.path && other.part?.index === entry.part?.index && other.within?.index === entry.within?.index,
-      )
-    )
-      list.push(entry);
-    this.byFlat.set(key, list);
+    const entries = this.byFlat.get(key) ?? new Map<string, Entry>();
+    this.byFlat.set(key, entries);
+    const id = `${entry.path}\n${entry.part?.index ?? ""}\n${entry.within?.index ?? ""}`;
+    if (!entries.has(id)) entries.set(id, entry);
   }
 }
 
