@@ -141,8 +141,9 @@ function addChanges(
       continue;
     }
     const step = stepOf(scaled, module, report, options);
-    of(module.weight).steps.push({ ...step, kind: options.unmerge ? "unmerge" : "weight" });
-    if (!changesBias(scaled, module, step)) continue;
+    const changed = probe(scaled, module, step);
+    if (changed.weight) of(module.weight).steps.push({ ...step, kind: options.unmerge ? "unmerge" : "weight" });
+    if (!changed.bias) continue;
     if (options.unmerge)
       throw new CapabilityError(`${module.path}: what ${adapter.method} added to the bias is not taken out of it`, {
         kind: "not-unmergeable",
@@ -191,10 +192,10 @@ function stepOf(
   };
 }
 
-/** Whether the step changes the module's bias as well; what cannot be merged at all is refused here, before anything is written. */
-function changesBias({ path }: ScaledAdapter, module: MatchedModule, step: Omit<Step, "kind">): boolean {
+/** Whether the step changes the module's weight, and its bias; what cannot be merged at all is refused here, before anything is written. */
+function probe({ path }: ScaledAdapter, module: MatchedModule, step: Omit<Step, "kind">): ReturnType<typeof probeStep> {
   try {
-    return probeStep(step, module.bias !== undefined).changesBias;
+    return probeStep(step, module.bias !== undefined);
   } catch (error) {
     if (!(error instanceof CapabilityError)) throw error;
     throw new CapabilityError(`${module.weight}: ${error.message}`, {

@@ -56,16 +56,16 @@ function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unm
   return mergeWeight(method, weight, params, context, { rounding: step.rounding, dtype, unmerged });
 }
 
-/** What a step would do to a layer, found by building its graph over nothing: the bias changes too. @throws CapabilityError if it cannot be merged */
-export function probeStep(step: Omit<Step, "kind">, bias: boolean): { readonly changesBias: boolean } {
+/** Which of a layer's tensors a step would change, found by building its graph over nothing. @throws CapabilityError if it cannot be merged */
+export function probeStep(step: Omit<Step, "kind">, bias: boolean): { readonly weight: boolean; readonly bias: boolean } {
   const method = ADAPTER_METHODS.get(step.method)?.method;
   if (!method) throw new CapabilityError(`${step.method} adapters cannot be merged yet`, { kind: "unsupported-method" });
   const context = { layer: step.layer, config: step.config, scale: step.scale } as unknown as AdapterContext<never>;
   const params: Params = Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))]));
   const weight = placeholder({ shape: step.layer.shape, dtype: step.layer.dtype });
-  mergeWeight(method, weight, params, context, { rounding: step.rounding });
+  const merged = mergeWeight(method, weight, params, context, { rounding: step.rounding });
   const before = bias ? placeholder({ shape: [featuresOf(step.layer).out], dtype: step.layer.dtype }) : undefined;
-  return { changesBias: mergeBias(method, before, params, context) !== before };
+  return { weight: merged !== weight, bias: mergeBias(method, before, params, context) !== before };
 }
 
 /** A plan over rows, and the data of those of its inputs that are constants of the graph (positions that follow from a seed). */
