@@ -16,6 +16,7 @@ export {
   type TargetOptions,
   type TargetSelection,
 } from "./matching/targets.js";
+export * from "./algebra/index.js";
 export * from "./dialects/index.js";
 export { type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions, trainedTokens } from "./attach.js";
 export { layersFor } from "./layers-for.js";

@@ -1,6 +1,5 @@
 import { LORA, LORA_FIELDS, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
 import {
-  add,
   type Attached,
   CapabilityError,
   concat,
@@ -19,6 +18,8 @@ import {
   torchUniform,
 } from "@weft/tensor-core";
 import { lowRankSvd, type Matrix, matrix, truncatedSvd } from "@weft/tensor-core/linalg";
+import { clampFactors } from "../algebra/clamp-factors.js";
+import { factorsOf } from "../algebra/factors.js";
 import type { AdapterState } from "./adapter-state.js";
 import { combineTasks, type TaskOptions, type TaskRule } from "./task-arithmetic.js";
 
@@ -185,6 +186,18 @@ async function combineLayer(
     );
     return type === "exact" && rank < A.shape[0]! ? compress(A, B, rank) : { A, B };
   }
+  // A plain sum has low rank: the same result as by forming it. PEFT's clamp depends on the signs of singular vectors, so on how they are found.
+  if (type === "svd" && options.svdClamp === undefined) {
+    const scaled = sources.map((s) => mul(s.A, s.weight * s.scale));
+    return compress(
+      concat(scaled),
+      concat(
+        sources.map((s) => s.B),
+        1,
+      ),
+      rank,
+    );
+  }
   if (type.endsWith("svd")) {
     const deltas = sources.map((s) => s.delta());
     const total = await combineTasks(
@@ -214,22 +227,11 @@ async function combineLayer(
   };
 }
 
-/** B·A at a lower rank: the best there is. Factors of a convolution keep their kernels. */
+/** B·A at another rank, the best there is. Factors of a convolution keep their kernels. */
 async function compress(A: Tensor, B: Tensor, rank: number): Promise<Params> {
-  const [a, b] = [await hostMatrix(A), await hostMatrix(B)];
-  const { u, s, vt } = lowRankSvd(b, a);
-  const scaled = u.data.map((v, i) => v * s[i % u.cols]!);
-  return {
-    A: first(vt.data, rank * vt.cols, [rank, ...A.shape.slice(1)]),
-    B: tensor(
-      Float32Array.from({ length: u.rows * rank }, (_, i) => scaled[Math.floor(i / rank) * u.cols + (i % rank)]!),
-      { shape: [u.rows, rank, ...B.shape.slice(2)] },
-    ),
-  };
+  const { up, down, out } = factorsOf(lowRankSvd(await hostMatrix(B), await hostMatrix(A)), rank);
+  return { A: tensor(down, { shape: [rank, ...A.shape.slice(1)] }), B: tensor(up, { shape: [out, rank, ...B.shape.slice(2)] }) };
 }
-
-const first = (data: Float64Array, count: number, shape: readonly number[]): Tensor =>
-  tensor(Float32Array.from(data.subarray(0, count)), { shape });
 
 async function hostMatrix(t: Tensor): Promise<Matrix> {
   return matrix(t.shape[0]!, t.size / t.shape[0]!, await t.data());
@@ -241,27 +243,10 @@ async function decompose(delta: Tensor, layer: LayerSpec, rank: number, clamp: n
   if (isConv(layer) && layer.kind !== "conv2d")
     throw new CapabilityError(`${layer.kind}: combining by svd is defined for linear, embedding and conv2d layers`);
   const flat = isConv(layer) ? reshape(delta, [layer.shape[0]!, -1]) : turned ? swapLast(delta) : delta;
-  const { u, s, vt } = truncatedSvd(await hostMatrix(flat), rank);
-  const k = s.length;
-  const B = new Float32Array(u.rows * rank);
-  const A = new Float32Array(rank * vt.cols);
-  for (let i = 0; i < u.rows; i++) for (let j = 0; j < k; j++) B[i * rank + j] = u.data[i * u.cols + j]! * s[j]!;
-  A.set(vt.data.subarray(0, k * vt.cols));
-  if (clamp !== undefined) clampTo(quantile([...B, ...A], clamp), B, A);
-  const kernel = isConv(layer) ? layer.shape.slice(1) : [vt.cols];
-  return { A: tensor(A, { shape: [rank, ...kernel] }), B: tensor(B, { shape: [u.rows, rank, ...kernel.slice(1).map(() => 1)] }) };
-}
-
-function clampTo(limit: number, ...parts: readonly Float32Array[]): void {
-  for (const part of parts) part.forEach((v, i) => (part[i] = Math.min(Math.max(v, -limit), limit)));
-}
-
-/** `torch.quantile` with linear interpolation. */
-function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = q * (sorted.length - 1);
-  const [low, high] = [sorted[Math.floor(at)]!, sorted[Math.ceil(at)]!];
-  return low + (high - low) * (at - Math.floor(at));
+  const { up: B, down: A, out, inputs } = factorsOf(truncatedSvd(await hostMatrix(flat), rank), rank);
+  if (clamp !== undefined) clampFactors(clamp, B, A);
+  const kernel = isConv(layer) ? layer.shape.slice(1) : [inputs];
+  return { A: tensor(A, { shape: [rank, ...kernel] }), B: tensor(B, { shape: [out, rank, ...kernel.slice(1).map(() => 1)] }) };
 }
 
 function stateOf(

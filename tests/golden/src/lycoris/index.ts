@@ -4,12 +4,16 @@ import type { Device } from "@weft/tensor-core";
 import type { GoldenCase, Outcome } from "../case.js";
 import { unsupportedCases } from "../unsupported.js";
 import { runConvertCase } from "./convert.js";
+import { runExtractCase } from "./extract.js";
 import { runModuleCase } from "./modules.js";
+import { runResizeCase } from "./resize.js";
 
 /** How the cases of a group are run, by the group's folder. */
 const GROUPS: Readonly<Record<string, (folder: string, device: Device) => Promise<Outcome>>> = {
   convert: runConvertCase,
+  extract: runExtractCase,
   modules: runModuleCase,
+  resize: runResizeCase,
 };
 
 /** The cases of a folder that make_lycoris.py wrote. */

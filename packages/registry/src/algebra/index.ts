@@ -1,0 +1,10 @@
+export { clampFactors } from "./clamp-factors.js";
+export { combineModules, type Summand } from "./combine-modules.js";
+export { type Decomposed, decompose, type DenseMatrix } from "./decompose.js";
+export { type Extracted, extractDelta, type ExtractOptions } from "./extract-delta.js";
+export { type Factors, factorsOf } from "./factors.js";
+export { extractedModule, type FactorDType, readFactors, storedTensor, wholeModule, withFactors } from "./lora-module.js";
+export { checkRankRule, countKept, type RankRule, type Spectrum } from "./rank-rule.js";
+export { type Resized, resizeFactors } from "./resize-factors.js";
+export { resizedRank, type ResizeRule } from "./resize-rule.js";
+export { splitKernel, type TuckerParts } from "./small-conv.js";
