@@ -12,6 +12,7 @@ import { weightNorm } from "./dora-norm/dora-norm.wgsl.js";
 import { lowerFused } from "./fused/fused.js";
 import { gather } from "./gather/gather.wgsl.js";
 import { globalNorm } from "./global-norm/global-norm.wgsl.js";
+import { kronLinear } from "./kron/kron-linear.wgsl.js";
 import { loraFactorGradients, loraLinearBackward } from "./lora-backward/lora-backward.wgsl.js";
 import { loraLinear } from "./lora-linear/lora-linear.wgsl.js";
 import { matmul } from "./matmul/matmul.wgsl.js";
@@ -42,6 +43,7 @@ export const KERNELS: KernelTable = {
     cayley,
     globalNorm,
     inverse,
+    kronLinear,
     loraFactorGradients,
     loraLinear,
     loraLinearBackward,

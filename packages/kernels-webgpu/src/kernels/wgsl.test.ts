@@ -55,6 +55,7 @@ const VARIANTS: Record<string, () => w.Tensor> = {
   "top-k": () => w.topK(x([3, 40]), 5).values,
   "multi-lora": () => w.multiLora(x([5, 8]), w.tensor(Int32Array.of(1, -1, 0, 1, 1)), BANK),
   "block-rotation": () => w.blockRotate(x([40, 24]), x([3, 8, 8])),
+  "kron-linear": () => w.kronLinear(x([2, 15]), x([4, 3]), x([7, 5])),
   cayley: () => w.cayley(x([3, 20, 20])),
   "weight-norm-bf16": () => w.weightNorm(x([9, 8], "bf16"), x([2, 8]), x([9, 2]), 2),
 };

@@ -49,6 +49,13 @@ export function adapterCases({ width: d, tokens, rank: r }: Sizes): KernelCase[]
     bytes: F32 * (2 * ADAPTERS * each * d + 2 * ranks * d),
     build: (x) => mixed(x, d, r, each),
   });
+  const lokr = (rows: number, kernels: readonly string[]): KernelCase => ({
+    name: `LoKr forward ${rows}×${d}, ${p}×${p} ⊗ ${s}×${s}`,
+    kernels,
+    flops: 2 * rows * p * s * (s + p),
+    bytes: F32 * (2 * rows * d + p * p + s * s),
+    build: (x) => kronLinear(x([rows, d]), x([p, p], "f32", 2), x([s, s], "f32", 3)),
+  });
   return [
     multi(1),
     multi(m),
@@ -82,12 +89,7 @@ export function adapterCases({ width: d, tokens, rank: r }: Sizes): KernelCase[]
       known: (x) => [add(skew(x([n, b, b])), cast(equal(iota([b, b], 0), iota([b, b], 1)), "f32"))],
       build: (_, [matrix]) => inverse(matrix!),
     },
-    {
-      name: `LoKr forward ${tokens}×${d}, ${p}×${p} ⊗ ${s}×${s}`,
-      kernels: ["matmul"],
-      flops: 2 * tokens * p * s * (s + p),
-      bytes: F32 * (2 * tokens * d + p * p + s * s),
-      build: (x) => kronLinear(x([tokens, d]), x([p, p], "f32", 2), x([s, s], "f32", 3)),
-    },
+    lokr(1, ["kronLinear"]),
+    lokr(tokens, ["matmul"]),
   ];
 }
