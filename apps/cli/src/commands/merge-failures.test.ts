@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, copyFolder, editJson, filesOf, poke } from "../testing/checkpoints.js";
-import { buildProgram, FIXTURES, type Ran, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { buildProgram, FIXTURES, PROGRAM, type Ran, spawnWeft, temporaryFolder } from "../testing/cli.js";
 import { makeLlama } from "../testing/make-llama.js";
 
 const folder = temporaryFolder();
@@ -119,23 +119,6 @@ describe("weft merge fails in words, and cleanly", () => {
     expectFailure(merge(base, lora), { code: 1, kind: "disk-full", names: ["model-0000"], shell: "ulimit -f 20" });
   });
 
-  it("on a full disk: exit code 1", (context) => {
-    const disk = fresh("disk");
-    mkdirSync(disk);
-    if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=100k", "tmpfs", disk]).status !== 0) return context.skip();
-    try {
-      expectFailure((out) => ["merge", base, "-a", lora, "-o", join(disk, out.slice(folder.length))], {
-        code: 1,
-        kind: "disk-full",
-        names: [disk],
-      });
-      expect(readdirSync(disk)).toEqual([]);
-    } finally {
-      spawnSync("umount", [disk]);
-    }
-    return undefined;
-  });
-
   it("where it must not or cannot write", (context) => {
     const file = fresh("file");
     writeFileSync(file, "");
@@ -180,6 +163,49 @@ describe("weft merge fails in words, and cleanly", () => {
       expect(ran.code, args.join(" ")).toBe(2);
       expect(JSON.parse(ran.stdout)).toMatchObject({ error: { kind: "usage" } });
     }
+  });
+});
+
+describe("a full disk", () => {
+  /** What a line of bash prints with a file system of `size` bytes at `$DISK`, in a namespace of its own. */
+  function onDisk(size: number, script: string): { readonly stdout: string; readonly stderr: string } {
+    const disk = fresh("disk");
+    mkdirSync(disk);
+    const env = { ...process.env, DISK: disk, WEFT: `${process.execPath} ${PROGRAM} merge ${base} -a ${lora}`, LARGE: "remount,size=8m" };
+    return spawnSync("unshare", ["-rm", "bash", "-c", `mount -t tmpfs -o size=${size} tmpfs "$DISK" && ${script}`], {
+      encoding: "utf8",
+      env,
+    });
+  }
+  const mountable = (): boolean => onDisk(4096, "echo yes").stdout === "yes\n";
+  const WHY_NOT = "this machine lets nobody mount a file system in a namespace of their own";
+  const total = (): number =>
+    readdirSync(base)
+      .filter((name) => name.endsWith(".safetensors"))
+      .reduce((sum, name) => sum + statSync(join(base, name)).size, 0);
+
+  it("is known before anything is written", (context) => {
+    if (!mountable()) return context.skip(WHY_NOT);
+    const { stdout, stderr } = onDisk(102_400, '$WEFT -o "$DISK/out"; echo "exit $?"; ls -A "$DISK"');
+    expect(stdout).toBe("exit 1\n");
+    expect(stderr).toMatch(/^error: .*disk-\d+\/out: the output takes .*, the disk has .* free\n {2}hint: /m);
+    return undefined;
+  });
+
+  it("in the middle of a write names the file and leaves nothing; with room the same command succeeds", (context) => {
+    if (!mountable()) return context.skip(WHY_NOT);
+    const whole = fresh("whole");
+    expect(spawnWeft([...merge(base, lora)(whole)]).code).toBe(0);
+    // Room for the weights by their size and for the journal, but not for the pages that they take, and the files beside them.
+    const { stdout, stderr } = onDisk(
+      (Math.ceil(total() / 4096) + 1) * 4096,
+      `$WEFT -o "$DISK/out"; echo "exit $?"; ls -A "$DISK"; mount -o "$LARGE" "$DISK"; $WEFT -o "$DISK/out" --quiet >&2; diff -r "$DISK/out" ${whole} && echo same`,
+    );
+    expect(stdout, stderr).toBe("exit 1\nsame\n");
+    expect(stderr.split("\n").filter((line) => line.startsWith("error: "))).toEqual([
+      expect.stringMatching(/out\/model-0000\d-of-00003\.safetensors/),
+    ]);
+    expect(stderr).not.toContain("    at ");
   });
 });
 

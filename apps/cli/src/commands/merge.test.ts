@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, editJson, filesOf, hashOf } from "../testing/checkpoints.js";
+import { checkpointOf, editJson, filesOf, hashOf, poke, tensorsOf } from "../testing/checkpoints.js";
 import { buildProgram, spawnWeft, startWeft, temporaryFolder } from "../testing/cli.js";
 import { makeLlama } from "../testing/make-llama.js";
 
@@ -12,6 +12,7 @@ let lora: string;
 /** Large enough that a run can be stopped in the middle. */
 let large: { readonly base: string; readonly lora: string };
 let made = 0;
+const SHARD = "model-00001-of-00003.safetensors";
 const fresh = (name: string): string => join(folder, `${name}-${made++}`);
 
 beforeAll(() => {
@@ -183,8 +184,7 @@ describe("a merge that is stopped", () => {
       if (existsSync(out) && !existsSync(join(out, ".weft-journal")) && readdirSync(out).length > 0) break;
     }
     const last = spawnWeft(run(out));
-    // Finished before it was killed: then there is nothing to go on with.
-    if (last.code !== 0) expect(last.stderr).toContain("exists already");
+    expect(last.code, last.stderr).toBe(0);
     expect(filesOf(out)).toEqual(expected);
   }, 120_000);
 
@@ -203,11 +203,40 @@ describe("a merge that is stopped", () => {
     expect(readdirSync(out).filter((name) => name.startsWith("."))).toEqual([]);
   });
 
-  it("refuses to replace output without --force", () => {
+  it("behind its last step is done already: the same command finds so, bit for bit, and writes nothing", () => {
     const out = merged([]);
+    const before = readdirSync(out).map((name) => statSync(join(out, name)).mtimeMs);
+    const report = join(folder, "again.json");
+    const again = spawnWeft(["merge", base, "-a", lora, "-o", out, "--report", report]);
+    expect(again.code, again.stderr).toBe(0);
+    expect(again.stdout).toContain("done already");
+    expect(readdirSync(out).map((name) => statSync(join(out, name)).mtimeMs)).toEqual(before);
+    const { tensors } = JSON.parse(readFileSync(report, "utf8")) as { tensors: { sha256: string }[] };
+    expect(tensors.every(({ sha256 }) => /^[0-9a-f]{64}$/.test(sha256))).toBe(true);
+  });
+
+  it.each([
+    ["other values", (out: string) => poke(join(out, SHARD), [...tensorsOf(join(out, SHARD)).keys()].at(-1)!, Uint8Array.of(1, 2, 3), 64)],
+    ["another config", (out: string) => editJson(join(out, "config.json"), { changed: true })],
+    ["a shard too few", (out: string) => rmSync(join(out, SHARD))],
+    ["another index", (out: string) => editJson(join(out, "model.safetensors.index.json"), { changed: true })],
+  ])("is not done where the folder holds %s: it is not replaced without --force", (_, change) => {
+    const out = merged([]);
+    change(out);
+    const before = filesOf(out);
     const again = spawnWeft(["merge", base, "-a", lora, "-o", out]);
     expect(again.code).toBe(2);
     expect(again.stderr).toMatch(/^error: .*exists already\n {2}hint: /m);
+    expect(filesOf(out)).toEqual(before);
+    const whole = merged([]);
     expect(spawnWeft(["merge", base, "-a", lora, "-o", out, "--force"]).code).toBe(0);
+    expect(filesOf(out)).toEqual(filesOf(whole));
+  });
+
+  it("refuses to replace another merge's output without --force", () => {
+    const out = merged([]);
+    const other = spawnWeft(["merge", base, "-a", `${lora}:0.5`, "-o", out]);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toMatch(/^error: .*exists already\n {2}hint: /m);
   });
 });

@@ -1,12 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { availableParallelism } from "node:os";
-import { CancelledError } from "@weft/tensor-core";
+import { CancelledError, ConfigError } from "@weft/tensor-core";
 import { ioError, writeFileAtomic } from "@weft/io-safetensors/node";
 import { describeReport } from "@weft/registry";
-import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import { type Command, type Context, EXIT } from "../context.js";
+import { doneAlready } from "../merge/done-already.js";
 import { isCopy, type ItemResult } from "../merge/item.js";
+import { shardDigest } from "../merge/layout.js";
 import { OutputFolder } from "../merge/output-folder.js";
 import { type MergeSettings, prepareMerge, type Prepared } from "../merge/prepare.js";
 import { planMemory, runWorkers } from "../merge/run-workers.js";
@@ -77,12 +78,13 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
       );
       return EXIT.done;
     }
-    const { results, digests, resumed } = await write(prepared, side, options, resources, context, verb);
+    const { results, digests, resumed, doneBefore } = await writeOrFind(prepared, side, options, resources, context, verb);
     const seconds = (performance.now() - started) / 1000;
     const peak = process.resourceUsage().maxRSS * 1024;
     if (options.report !== undefined) writeReport(options.report, prepared, results, digests);
-    context.out.result({ ...summary, resumed, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () => {
+    context.out.result({ ...summary, resumed, doneBefore, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () => {
       const files = plan.shards.map(({ file, layout }) => `✓ ${join(options.out, file)}  ${formatBytes(layout.size)}`);
+      if (doneBefore) return [...files, `done already: ${options.out} holds exactly this, bit for bit`].join("\n");
       return [
         ...files,
         `${summary.merged} of ${plan.items.length} tensors ${verb}d in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`,
@@ -113,6 +115,44 @@ function describe(
   );
 }
 
+interface Written {
+  readonly results: ReadonlyMap<string, ItemResult>;
+  readonly digests: ReadonlyMap<string, string>;
+  /** Files that an earlier run had finished. */
+  readonly resumed: number;
+  /** Nothing was written: all of it was there. */
+  readonly doneBefore: boolean;
+}
+
+/** Writes the output; where that may not be replaced because it is there, it may be just what would be written. */
+async function writeOrFind(
+  prepared: Prepared,
+  side: readonly SideFile[],
+  options: MergeOptions,
+  resources: { readonly jobs: number; readonly tileBytes: number },
+  context: Context,
+  verb: string,
+): Promise<Written> {
+  try {
+    return await write(prepared, side, options, resources, context, verb);
+  } catch (error) {
+    if (!(error instanceof ConfigError && error.kind === "exists")) throw error;
+    const { plan } = prepared;
+    const progress = new Progress(context.out, "compare", plan.bytes);
+    const results = await doneAlready(options.out, plan, side, {
+      ...resources,
+      allowNonFinite: options.allowNonfinite ?? false,
+      stats: options.report !== undefined,
+      signal: context.signal,
+      onProgress: (bytes) => progress.update(bytes),
+    }).finally(() => progress.end());
+    if (!results) throw error;
+    const hashes = new Map([...results].map(([name, { sha256 }]) => [name, sha256]));
+    const digests = new Map(plan.shards.map(({ file, layout }) => [file, shardDigest(layout.header, layout, hashes)]));
+    return { results, digests, resumed: 0, doneBefore: true };
+  }
+}
+
 async function write(
   prepared: Prepared,
   side: readonly SideFile[],
@@ -120,9 +160,9 @@ async function write(
   resources: { readonly jobs: number; readonly tileBytes: number },
   { options: { force }, out, signal }: Context,
   verb: string,
-): Promise<{ results: Map<string, ItemResult>; digests: Map<string, string>; resumed: number }> {
+): Promise<Written> {
   const { plan } = prepared;
-  const folder = new OutputFolder(
+  const folder = await OutputFolder.open(
     options.out,
     plan,
     side.map(({ name }) => name),
@@ -140,7 +180,6 @@ async function write(
     const open = new Map<number, number>();
     for (const { shard } of items) open.set(shard, (open.get(shard) ?? 0) + 1);
     const hashes = new Map<string, string>();
-    enableRelaxedSimd();
     await runWorkers({
       items,
       outputs,
@@ -166,7 +205,7 @@ async function write(
     }
     if (signal.aborted) throw new CancelledError("stopped");
     folder.finish();
-    return { results, digests, resumed };
+    return { results, digests, resumed, doneBefore: false };
   } catch (error) {
     // Stopped on request: finished files stay, so that the same command goes on from there.
     folder.abandon(!(error instanceof CancelledError));

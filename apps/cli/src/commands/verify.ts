@@ -1,5 +1,4 @@
 import { openWeights } from "@weft/io-safetensors/node";
-import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import { type Command, EXIT } from "../context.js";
 import { prepareMerge } from "../merge/prepare.js";
 import { runWorkers } from "../merge/run-workers.js";
@@ -40,7 +39,6 @@ export const verify: Command<MergeOptions & { readonly base: string }> = async (
       "verify",
       items.reduce((sum, { bytes }) => sum + bytes, 0),
     );
-    enableRelaxedSimd();
     await runWorkers({
       items,
       outputs: [],

@@ -1,13 +1,9 @@
-import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs";
+import { existsSync, mkdirSync, rmdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ConfigError, IoError } from "@weft/tensor-core";
-import { AtomicFile, ioError, openFileBytes, removeStale } from "@weft/io-safetensors/node";
+import { AtomicFile, ioError, Journal, JOURNAL, removeStale } from "@weft/io-safetensors/node";
 import { formatBytes } from "../output.js";
-import { type OutputPlan, shardDigest } from "./layout.js";
-
-/** Lies beside the output until the job is done: what the job is, and which files are complete. */
-const JOURNAL = ".weft-journal";
+import { fileDigest, type OutputPlan, shardDigest } from "./layout.js";
 
 export interface FolderOptions {
   readonly force: boolean;
@@ -21,27 +17,38 @@ export interface FolderOptions {
 export class OutputFolder {
   readonly path: string;
   /** Shards that are complete already, by index. */
-  readonly finished: Set<number> = new Set();
+  readonly finished: ReadonlySet<number>;
   private readonly plan: OutputPlan;
-  private readonly options: FolderOptions;
   private readonly created: string | undefined;
+  private readonly journal: Journal;
   private readonly open = new Map<number, AtomicFile>();
   private readonly written: string[] = [];
-  private resumed = false;
 
-  /** @throws ConfigError kinds `exists`, `other-job`, `output-is-input`; IoError kinds `disk-full`, `no-permission` */
-  constructor(path: string, plan: OutputPlan, sideFiles: readonly string[], options: FolderOptions) {
+  private constructor(path: string, plan: OutputPlan, created: string | undefined, journal: Journal, finished: ReadonlySet<number>) {
     this.path = path;
     this.plan = plan;
-    this.options = options;
-    this.refuseInputs();
-    this.created = makeFolder(path);
+    this.created = created;
+    this.journal = journal;
+    this.finished = finished;
+  }
+
+  /** @throws ConfigError kinds `exists`, `other-job`, `output-is-input`; IoError kinds `disk-full`, `no-permission` */
+  static async open(path: string, plan: OutputPlan, sideFiles: readonly string[], options: FolderOptions): Promise<OutputFolder> {
+    refuseInputs(path, plan, options.inputs);
+    const created = makeFolder(path);
+    let journal: Journal | undefined;
     try {
       removeStale(path);
-      this.readJournal(sideFiles);
-      this.checkSpace();
+      if (!options.force) refuseOutput(path, plan, sideFiles);
+      journal = openJournal(path, options);
+      const finished = new Set<number>();
+      for (const [i, { file, layout }] of plan.shards.entries())
+        if (await journal.isFinished(file, (shard) => fileDigest(shard, layout))) finished.add(i);
+      checkSpace(path, plan, finished);
+      return new OutputFolder(path, plan, created, journal, finished);
     } catch (error) {
-      this.removeFolder();
+      if (journal?.resumed === false) journal.remove();
+      removeFolder(path, created);
       throw error;
     }
   }
@@ -49,7 +56,6 @@ export class OutputFolder {
   /** Opens the temporary files of the shards that are to be written. @returns where each shard is written */
   begin(): { readonly path: string; readonly name: string }[] {
     const { shards } = this.plan;
-    if (!this.resumed) this.append(`${this.options.job}\n`);
     return shards.map(({ file, layout }, i) => {
       const name = join(this.path, file);
       if (this.finished.has(i)) return { path: name, name };
@@ -72,8 +78,8 @@ export class OutputFolder {
     await this.open.get(shard)!.commit();
     this.open.delete(shard);
     this.written.push(file);
-    const digest = shardDigest(layout, hashes);
-    this.append(`${digest} ${layout.size} ${file}\n`);
+    const digest = shardDigest(layout.header, layout, hashes);
+    this.journal.add({ file, size: layout.size, sha256: digest });
     return digest;
   }
 
@@ -84,7 +90,7 @@ export class OutputFolder {
 
   /** The job is done. */
   finish(): void {
-    rmSync(join(this.path, JOURNAL), { force: true });
+    this.journal.remove();
   }
 
   /** Removes temporary files; with `all`, everything that this run wrote. Finished shards of an earlier run stay. */
@@ -94,108 +100,72 @@ export class OutputFolder {
     if (!all) return;
     for (const file of this.written) rmSync(join(this.path, file), { force: true });
     for (const file of this.written) if (file.includes("/")) removeEmpty(dirname(join(this.path, file)));
-    if (!this.resumed) this.finish();
-    this.removeFolder();
+    if (!this.journal.resumed) this.journal.remove();
+    removeFolder(this.path, this.created);
   }
+}
 
-  private removeFolder(): void {
-    if (this.created === undefined) return;
-    for (let path = resolve(this.path); path.length >= resolve(this.created).length && removeEmpty(path); path = dirname(path));
-  }
-
-  private append(line: string): void {
-    try {
-      appendFileSync(join(this.path, JOURNAL), line);
-    } catch (error) {
-      throw ioError(error, join(this.path, JOURNAL), "write");
-    }
-  }
-
-  private refuseInputs(): void {
-    const identity = (path: string): string | undefined => {
-      const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
-      return stat && `${stat.dev}:${stat.ino}`;
-    };
-    const inputs = new Map(this.options.inputs.flatMap((path) => [path, dirname(path)].map((p) => [identity(p), p] as const)));
-    for (const path of [this.path, ...this.plan.shards.map(({ file }) => join(this.path, file))]) {
-      const same = inputs.get(identity(path) ?? "");
-      if (same !== undefined)
-        throw new ConfigError(`${path}: the output is an input (${same})`, {
-          kind: "output-is-input",
-          file: path,
-          hint: "choose another output folder; inputs are never overwritten",
-        });
-    }
-  }
-
-  private readJournal(sideFiles: readonly string[]): void {
-    const file = join(this.path, JOURNAL);
-    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-    const [first = "", ...lines] = text.split("\n");
-    const names = this.plan.shards.map((s) => s.file);
-    if (first === this.options.job) {
-      this.resumed = true;
-      for (const line of lines) {
-        // The last line may have been cut; then its file is done again.
-        const match = /^([0-9a-f]{64}) (\d+) (.+)$/.exec(line);
-        const shard = match ? names.indexOf(match[3]!) : -1;
-        if (shard >= 0 && this.isComplete(shard, match![1]!)) this.finished.add(shard);
-      }
-      return;
-    }
-    if (this.options.force) {
-      rmSync(file, { force: true });
-      return;
-    }
-    if (text !== "")
-      throw new ConfigError(`${this.path}: an unfinished job with other inputs or options lies here`, {
-        kind: "other-job",
-        file: this.path,
-        hint: "choose another folder, or pass --force to begin anew",
-      });
-    const present = [...names, ...(this.plan.index ? [this.plan.index.name] : []), ...sideFiles].find((name) =>
-      existsSync(join(this.path, name)),
-    );
-    if (present !== undefined)
-      throw new ConfigError(`${join(this.path, present)}: exists already`, {
-        kind: "exists",
-        file: join(this.path, present),
-        hint: "choose another output folder, or pass --force to replace it",
+/** @throws ConfigError kind `output-is-input` */
+function refuseInputs(path: string, { shards }: OutputPlan, inputs: readonly string[]): void {
+  const identity = (file: string): string | undefined => {
+    const stat = statSync(file, { throwIfNoEntry: false, bigint: true });
+    return stat && `${stat.dev}:${stat.ino}`;
+  };
+  const read = new Map(inputs.flatMap((file) => [file, dirname(file)].map((f) => [identity(f), f] as const)));
+  for (const written of [path, ...shards.map(({ file }) => join(path, file))]) {
+    const same = read.get(identity(written) ?? "");
+    if (same !== undefined)
+      throw new ConfigError(`${written}: the output is an input (${same})`, {
+        kind: "output-is-input",
+        file: written,
+        hint: "choose another output folder; inputs are never overwritten",
       });
   }
+}
 
-  /** A finished shard still has the header and the tensors that its journal line tells of. */
-  private isComplete(shard: number, digest: string): boolean {
-    const { file, layout } = this.plan.shards[shard]!;
-    const path = join(this.path, file);
-    if (statSync(path, { throwIfNoEntry: false })?.size !== layout.size) return false;
-    const bytes = openFileBytes(path);
-    const buffer = new Uint8Array(4 << 20);
-    const hashes = new Map<string, string>();
-    for (const tensor of layout.tensors) {
-      const hash = createHash("sha256");
-      for (let at = 0; at < tensor.bytes; at += buffer.byteLength) {
-        const piece = buffer.subarray(0, Math.min(buffer.byteLength, tensor.bytes - at));
-        bytes.readInto(piece, tensor.offset + at);
-        hash.update(piece);
-      }
-      hashes.set(tensor.name, hash.digest("hex"));
-    }
-    void bytes.close();
-    return shardDigest(layout, hashes) === digest;
-  }
+/** @throws ConfigError kind `exists` if something that no unfinished job wrote lies under a name of the output */
+function refuseOutput(path: string, { shards, index }: OutputPlan, sideFiles: readonly string[]): void {
+  if (existsSync(join(path, JOURNAL))) return;
+  const names = [...shards.map((s) => s.file), ...(index ? [index.name] : []), ...sideFiles];
+  const present = names.find((name) => existsSync(join(path, name)));
+  if (present !== undefined)
+    throw new ConfigError(`${join(path, present)}: exists already`, {
+      kind: "exists",
+      file: join(path, present),
+      hint: "choose another output folder, or pass --force to replace it",
+    });
+}
 
-  private checkSpace(): void {
-    const { bavail, bsize } = statfsSync(this.path);
-    const needed = this.plan.shards.reduce((sum, { layout }, i) => sum + (this.finished.has(i) ? 0 : layout.size), 0);
-    if (bavail * bsize < needed)
-      throw new IoError(`${this.path}: the output takes ${formatBytes(needed)}, the disk has ${formatBytes(bavail * bsize)} free`, {
-        kind: "disk-full",
-        file: this.path,
-        cause: Object.assign(new Error("ENOSPC"), { code: "ENOSPC" }),
-        hint: "free space, or choose an output on another disk",
-      });
+/** The journal of this job, a new one if there is none. @throws ConfigError kind `other-job` */
+function openJournal(path: string, { job, force }: FolderOptions): Journal {
+  try {
+    return new Journal(path, job);
+  } catch (error) {
+    if (!(error instanceof ConfigError && error.kind === "other-job")) throw error;
+    if (!force)
+      throw new ConfigError(error.message, { kind: error.kind, file: path, hint: "choose another folder, or pass --force to begin anew" });
+    rmSync(join(path, JOURNAL));
+    return new Journal(path, job);
   }
+}
+
+/** @throws IoError kind `disk-full` */
+function checkSpace(path: string, { shards }: OutputPlan, finished: ReadonlySet<number>): void {
+  const { bavail, bsize } = statfsSync(path);
+  const needed = shards.reduce((sum, { layout }, i) => sum + (finished.has(i) ? 0 : layout.size), 0);
+  if (bavail * bsize < needed)
+    throw new IoError(`${path}: the output takes ${formatBytes(needed)}, the disk has ${formatBytes(bavail * bsize)} free`, {
+      kind: "disk-full",
+      file: path,
+      cause: Object.assign(new Error("ENOSPC"), { code: "ENOSPC" }),
+      hint: "free space, or choose an output on another disk",
+    });
+}
+
+/** Removes a folder that was made, and those above it that were made for it, as far as nothing lies in them. */
+function removeFolder(folder: string, created: string | undefined): void {
+  if (created === undefined) return;
+  for (let path = resolve(folder); path.length >= resolve(created).length && removeEmpty(path); path = dirname(path));
 }
 
 /** Removes a folder if nothing is in it. */

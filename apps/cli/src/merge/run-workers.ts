@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { CancelledError } from "@weft/tensor-core";
+import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import type { ItemResult } from "./item.js";
 import { unpackError } from "./thread-errors.js";
 import type { WorkerInput } from "./worker.js";
@@ -31,6 +32,7 @@ const POLL_MS = 100;
  */
 export async function runWorkers(options: RunOptions): Promise<void> {
   const { jobs, signal, onItem, onProgress, ...input } = options;
+  enableRelaxedSimd();
   const control = new Int32Array(new SharedArrayBuffer(8));
   const done = new BigInt64Array(new SharedArrayBuffer(8));
   let failure: unknown;

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ConfigError } from "@weft/tensor-core";
-import { ioError, writeFileAtomic } from "@weft/io-safetensors/node";
+import { AtomicFile, ioError, writeFileAtomic } from "@weft/io-safetensors/node";
 
 /** Files that hold weights, or belong to them or to an adapter. */
 const WEIGHTS =
@@ -105,12 +105,29 @@ export async function writeSideFiles(files: readonly SideFile[], folder: string)
     const to = join(folder, name);
     mkdirSync(dirname(to), { recursive: true });
     if (text !== undefined) await writeFileAtomic(to, text);
-    else {
-      try {
-        copyFileSync(from, to);
-      } catch (error) {
-        throw ioError(error, to, "write");
-      }
-    }
+    else await copyFileAtomic(from, to);
   }
+}
+
+async function copyFileAtomic(from: string, to: string): Promise<void> {
+  const file = new AtomicFile(to);
+  try {
+    try {
+      copyFileSync(from, file.temporary);
+    } catch (error) {
+      throw ioError(error, to, "write");
+    }
+    await file.commit();
+  } catch (error) {
+    file.abort();
+    throw error;
+  }
+}
+
+/** The first file that is not in the folder as `writeSideFiles` writes it. */
+export function unlikeSideFile(files: readonly SideFile[], folder: string): SideFile | undefined {
+  return files.find(({ name, from, text }) => {
+    const to = join(folder, name);
+    return !existsSync(to) || !readFileSync(to).equals(text === undefined ? readFileSync(from) : Buffer.from(text));
+  });
 }

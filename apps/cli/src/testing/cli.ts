@@ -7,7 +7,7 @@ import { main } from "../main.js";
 
 const ROOT: string = join(import.meta.dirname, "../../../..");
 export const FIXTURES: string = join(ROOT, "fixtures");
-const PROGRAM: string = join(ROOT, "apps/cli/dist/weft.js");
+export const PROGRAM: string = join(ROOT, "apps/cli/dist/weft.js");
 
 export interface Ran {
   readonly code: number;

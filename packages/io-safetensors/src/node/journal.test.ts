@@ -27,6 +27,18 @@ describe("a journal", () => {
     expect(await new Journal(folder, "other job").isFinished("a")).toBe(false);
   });
 
+  it("tells a job that goes on from one that begins", () => {
+    expect(new Journal(folder, "job").resumed).toBe(false);
+    expect(new Journal(folder, "job").resumed).toBe(true);
+  });
+
+  it("compares files by the hash that the job has for them", async () => {
+    finish(new Journal(folder, "job"), "a", "content");
+    const hash = async (text: string): Promise<string> => sha256(text);
+    expect(await new Journal(folder, "job").isFinished("a", () => hash("content"))).toBe(true);
+    expect(await new Journal(folder, "job").isFinished("a", () => hash("other"))).toBe(false);
+  });
+
   it.each([
     ["is gone", () => rmSync(join(folder, "a"))],
     ["is shorter", () => truncateSync(join(folder, "a"), 3)],

@@ -10,6 +10,7 @@ export const JOURNAL = ".weft-journal";
 interface JournalLine {
   readonly file: string;
   readonly size: number;
+  /** Of the whole file, or what else the job identifies its files by. */
   readonly sha256: string;
 }
 
@@ -36,6 +37,8 @@ export class Journal {
   private readonly folder: string;
   private readonly path: string;
   private readonly lines = new Map<string, JournalLine>();
+  /** The same job was begun here before. */
+  readonly resumed: boolean;
 
   /**
    * @param job a hash of everything that the output depends on: inputs, options, version
@@ -52,19 +55,23 @@ export class Journal {
         hint: `choose another folder, or remove ${this.path} to begin anew`,
       });
     }
-    if (first === undefined) this.append(job);
+    this.resumed = first !== undefined;
+    if (!this.resumed) this.begin(job);
     for (const line of rest) {
       const match = /^([0-9a-f]{64}) (\d+) (.+)$/.exec(line);
       if (match) this.lines.set(match[3]!, { file: match[3]!, size: Number(match[2]), sha256: match[1]! });
     }
   }
 
-  /** Whether a file is complete: it is listed, and its bytes still have that hash. */
-  async isFinished(file: string): Promise<boolean> {
+  /**
+   * Whether a file is complete: it is listed, and its bytes still have that hash.
+   * @param hash what `sha256` was made with
+   */
+  async isFinished(file: string, hash: (path: string) => Promise<string> = hashFile): Promise<boolean> {
     const line = this.lines.get(file);
     const path = join(this.folder, file);
     if (!line || !existsSync(path) || statSync(path).size !== line.size) return false;
-    return (await hashFile(path)) === line.sha256;
+    return (await hash(path)) === line.sha256;
   }
 
   add(line: JournalLine): void {
@@ -75,6 +82,15 @@ export class Journal {
   /** The job is done. */
   remove(): void {
     rmSync(this.path, { force: true });
+  }
+
+  private begin(job: string): void {
+    try {
+      this.append(job);
+    } catch (error) {
+      this.remove();
+      throw error;
+    }
   }
 
   /** Whole lines; a last one that a crash has cut is taken off, or the next would be written into it. */
@@ -92,7 +108,8 @@ export class Journal {
 
   private append(line: string): void {
     try {
-      appendFileSync(this.path, `${line}\n`);
+      // On the disk at once: after a loss of power a finished file without its line would be taken for somebody else's.
+      appendFileSync(this.path, `${line}\n`, { flush: true });
     } catch (error) {
       throw ioError(error, this.path, "write");
     }
