@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, realpathSync, rmSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
-import { CancelledError, Device } from "@weft/tensor-core";
-import { tensorBytes, type WeightSource } from "@weft/io-safetensors";
-import { ioError, openWeights, removeStale, writeFileAtomic, writeSafetensorsFile } from "@weft/io-safetensors/node";
+import { rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { Device } from "@weft/tensor-core";
+import type { WeightSource } from "@weft/io-safetensors";
+import { openWeights } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import {
   type Conversion,
@@ -14,9 +14,9 @@ import {
   type Verification,
   verifyConversion,
 } from "@weft/registry";
-import { kohyaHashes, openAdapterFolder } from "@weft/registry/node";
+import { openAdapterFolder } from "@weft/registry/node";
 import { type Command, type Context, EXIT } from "../context.js";
-import { UsageError } from "../failure.js";
+import { bytesOf, configOf, type Place, placesOf, refuseOverwriting, writeConverted } from "../files/converted-files.js";
 import { openAdapterAt } from "../files/open-input.js";
 import { formatBytes, printable } from "../output.js";
 import { formatSeconds, Progress } from "../progress.js";
@@ -46,7 +46,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
     const { to, allowLoss = false, foldAlpha = false } = options;
     const conversion = await convertAdapter(adapter, { to, allowLoss, foldAlpha, ...(base && { base }) });
     describe(adapter, conversion, context);
-    const places = placesOf(conversion, options.out);
+    const places = placesOf(conversion.files, options.out);
     const summary = {
       from: adapter.dialect,
       to: options.to,
@@ -65,7 +65,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
     }
     const inputs = opened.flatMap((source) => [...new Set([...source.names()].map((name) => source.info(name).file))]);
     refuseOverwriting(places, inputs, context.options.force);
-    for (const { file, path: to } of places) await writeFile(file, to, context);
+    for (const { file, path: to } of places) await writeConverted(file, to, context);
     const verified = options.verify === false ? undefined : await verify(adapter, places, context);
     if (verified) requireProof(verified, conversion, places);
     const files = places.map(({ path: to }) => ({ name: to, bytes: statSync(to).size }));
@@ -96,70 +96,6 @@ function describe({ dialect, detection, method, unknown, warnings }: OpenedAdapt
         .map(({ name }) => printable(name))
         .join(", ")}${unknown.length > SHOWN ? " …" : ""}`,
     );
-}
-
-interface Place {
-  readonly file: ConvertedFile;
-  readonly path: string;
-}
-
-/** Files with a config go into a folder; one that stands alone may be named by `-o` itself. */
-function placesOf({ files }: Conversion, out: string): Place[] {
-  const alone = files.length === 1 && files[0]!.config === undefined;
-  if (out.endsWith(".safetensors")) {
-    if (!alone) throw new UsageError(`-o ${out}: this dialect needs a folder`, "name a folder: its config lies beside the tensors");
-    return [{ file: files[0]!, path: out }];
-  }
-  return files.map((file) => ({ file, path: join(out, file.path) }));
-}
-
-const configOf = ({ path }: Place): string => join(dirname(path), "adapter_config.json");
-
-function refuseOverwriting(places: readonly Place[], inputs: readonly string[], force: boolean): void {
-  const real = new Set(inputs.filter((file) => existsSync(file)).map((file) => realpathSync(file)));
-  for (const place of places)
-    for (const path of [place.path, ...(place.file.config === undefined ? [] : [configOf(place)])]) {
-      if (!existsSync(path)) continue;
-      if (real.has(realpathSync(path))) throw new UsageError(`-o ${path}: this is an input`, "choose another output");
-      if (!force) throw new UsageError(`${path} exists already`, "choose another output, or pass --force");
-    }
-}
-
-const bytesOf = ({ tensors }: ConvertedFile): number =>
-  [...tensors].reduce((sum, [name, { dtype, shape }]) => sum + tensorBytes({ name, dtype, shape }), 0);
-
-async function writeFile(file: ConvertedFile, path: string, { out, signal }: Context): Promise<void> {
-  const folder = dirname(resolve(path));
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw ioError(error, folder, "write");
-  }
-  removeStale(folder);
-  const entries = [...file.tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
-  const read = (name: string): Promise<Uint8Array> => {
-    if (signal.aborted) throw new CancelledError();
-    return file.tensors.get(name)!.read();
-  };
-  const metadata = new Map(file.metadata);
-  if (file.hashed) for (const [key, hash] of Object.entries(await kohyaHashes(entries, metadata, read))) metadata.set(key, hash as string);
-  const progress = new Progress(out, `write ${basename(path)}`, bytesOf(file));
-  let done = 0;
-  async function* data(name: string): AsyncIterable<Uint8Array> {
-    const bytes = await read(name);
-    progress.update((done += bytes.byteLength), name);
-    yield bytes;
-  }
-  try {
-    await writeSafetensorsFile(
-      path,
-      entries.map((entry) => ({ ...entry, data: data(entry.name) })),
-      { metadata, signal },
-    );
-    if (file.config !== undefined) await writeFileAtomic(join(folder, "adapter_config.json"), file.config);
-  } finally {
-    progress.end();
-  }
 }
 
 /** Opens what was written and compares every module's change with the one that it was made of. */

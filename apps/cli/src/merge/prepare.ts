@@ -41,7 +41,7 @@ export interface Prepared {
 }
 
 /** "lora:0.8" as path and factor; a colon that no number follows belongs to the path. */
-function parseAdapter(text: string): { readonly path: string; readonly scale: number } {
+export function parseAdapter(text: string): { readonly path: string; readonly scale: number } {
   const match = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i.exec(text);
   if (!match) return { path: text, scale: 1 };
   const scale = Number(match[2]);
