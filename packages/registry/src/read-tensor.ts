@@ -3,7 +3,7 @@ import { type RowRange, toCoreDType, type WeightSource } from "@weft/io-safetens
 import type { AdapterTensor } from "./open-adapter.js";
 
 /**
- * A tensor of a file as a constant; 64-bit integers become i32.
+ * A tensor of a file as a constant; 16- and 64-bit integers become i32.
  * @throws DTypeError for dtypes that nothing computes with (F64, F4 …) and integers beyond 32 bits
  */
 export async function readTensor(
@@ -14,6 +14,8 @@ export async function readTensor(
   const { dtype, shape, data } = await weights.read(name, options.rows);
   const core = toCoreDType(dtype);
   if (core) return fromBytes(data, shape, core, options.device);
+  const place = options.device ? { shape, device: options.device } : { shape };
+  if (dtype === "I16") return tensor(Int32Array.from(new Int16Array(data.slice().buffer)), place);
   if (dtype !== "I64")
     throw new DTypeError(`${weights.location}: tensor ${name} is ${dtype}, which is not computed with`, {
       tensor: name,
@@ -24,7 +26,7 @@ export async function readTensor(
       throw new DTypeError(`${weights.location}: tensor ${name} holds ${x}, which needs more than 32 bits`, { tensor: name });
     return Number(x);
   });
-  return tensor(values, { shape, ...(options.device ? { device: options.device } : {}) });
+  return tensor(values, place);
 }
 
 /** A tensor of an adapter as its method wants it: the rows that are meant, in the axes that it says, turned where the file has it the other way round. */
