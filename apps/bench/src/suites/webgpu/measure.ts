@@ -5,11 +5,12 @@ import type { KernelCase, Make } from "./cases/index.js";
 /** A constant of numbers in [-0.5, 0.5), the same on every device. */
 export function makeOn(device: Device): Make {
   return (shape: Shape, dtype: DType = "f32", seed = 1) => {
+    const values = new Float32Array(sizeOf(shape));
     let state = seed * 40503 + 1;
-    const values = Float32Array.from(
-      { length: sizeOf(shape) },
-      () => (state = (Math.imul(state, 48271) >>> 0) % 2147483647) / 2147483647 - 0.5,
-    );
+    for (let i = 0; i < values.length; i++) {
+      state = (Math.imul(state, 48271) >>> 0) % 2147483647;
+      values[i] = state / 2147483647 - 0.5;
+    }
     return device.tensor(values, { shape, dtype });
   };
 }

@@ -16,6 +16,8 @@ export interface BenchGpu {
 
 // A software driver zeroes workgroup memory by one store per element and compiles that for seconds.
 const SOFTWARE_FLAGS = ["enable-dawn-features=disable_workgroup_init"];
+/** Beyond this, memory of cases that are done is given back; the largest case takes half of it. */
+const MEMORY = 3 * 2 ** 30;
 /** RTLD_NODELETE: Node would unload the library again at once. */
 const NO_DELETE = 0x1000;
 
@@ -43,7 +45,7 @@ export async function openBenchGpu(root: string, note: (text: string) => void): 
   const { vendor, architecture, description } = adapter.info;
   const software = adapter.info.isFallbackAdapter || architecture === "swiftshader";
   const dawnFlags = software ? SOFTWARE_FLAGS : [];
-  const backend = await createNodeWebGpuBackend({ dawnFlags, powerPreference: "high-performance", warn: note });
+  const backend = await createNodeWebGpuBackend({ dawnFlags, memoryBudget: MEMORY, powerPreference: "high-performance", warn: note });
   const name = description || `${vendor} ${architecture}`;
   return { backend, gpu: await openGpu(dawnFlags), software, name: software ? `${name}, software` : name };
 }
