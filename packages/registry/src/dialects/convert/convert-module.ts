@@ -81,7 +81,7 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
         kind: "not-convertible",
         hint: "only LoRA, LoHa and LoKr have one",
       });
-    const refused = refusal(module, values);
+    const refused = refusal(module, values) ?? (adapter.dialect === "peft" ? scrambled(module) : undefined);
     if (refused === undefined) modules.push(convertModule(adapter, id, module, method, values));
     else losses.push({ module: module.name ?? module.path, message: refused });
   }
@@ -97,6 +97,11 @@ function refusal({ path, tensors, depth }: AdapterModule, { fanInFanOut }: Value
     return `${path}: LoRA on an embedding has no form in other dialects`;
   if (depth > 0) return `${path}: target_parameters have no form in other dialects`;
   return fanInFanOut ? `${path}: weights stored [in, out] (fan_in_fan_out) have no form in other dialects` : undefined;
+}
+
+/** PEFT lines a Conv1d's whole half up with the wrong axes (`torch.kron` of two and three axes); no other program reads it so. */
+function scrambled({ tensors, path }: AdapterModule): string | undefined {
+  return tensors.get("lokr_w2")?.shape.length === 3 ? `${path}: PEFT has the axes of a Conv1d's LoKr in an order of its own` : undefined;
 }
 
 function* otherTensors({ modulesToSave, biases, embeddings, trainableTokens, shared }: OpenedAdapter): Iterable<[string, string[]]> {

@@ -30,6 +30,7 @@ export const TO_PEFT: ConvertTarget = {
     if (module.method !== "LOHA" && module.method !== "LOKR") return asPeftLora(module);
     if (module.parameters.has("dora_scale")) return `${module.method} with magnitudes (DoRA) has no form in PEFT`;
     if (module.rank === 0) return "rank 0 has no form in PEFT";
+    if (module.parameters.get("lokr_w2")?.shape.length === 3) return "PEFT has the axes of a Conv1d's LoKr in an order of its own";
     return withConv1dCore(module);
   },
   write(modules, context) {
