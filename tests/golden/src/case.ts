@@ -1,8 +1,25 @@
 import type { Device, Tensor } from "@weft/tensor-core";
 
+/** What can be done with an adapter. */
+export type Aspect = "load" | "forward" | "train" | "merge" | "save";
+
+/** What a case that passes shows: these things can be done with the method on these kinds of layer. */
+export interface Evidence {
+  /** As the compatibility table calls it. */
+  readonly method: string;
+  readonly kinds: readonly string[];
+  readonly aspects: readonly Aspect[];
+}
+
 /** What running one case gave. `unsupported`: nothing was checked; never counted as passed. */
 export type Outcome =
-  | { readonly status: "passed" | "failed"; readonly error: number; readonly tolerance: number; readonly detail: string }
+  | {
+      readonly status: "passed" | "failed";
+      readonly error: number;
+      readonly tolerance: number;
+      readonly detail: string;
+      readonly evidence?: Evidence;
+    }
   | { readonly status: "unsupported"; readonly detail: string };
 
 /** One case of a golden folder. */
@@ -22,6 +39,8 @@ export class Comparison {
   private readonly tolerance: number;
   private readonly relative: number | undefined;
   private count = 0;
+  private subject: Omit<Evidence, "aspects"> | undefined;
+  private readonly aspects = new Set<Aspect>();
 
   constructor(tolerance: Tolerance) {
     this.tolerance = typeof tolerance === "number" ? tolerance : tolerance.atol;
@@ -51,9 +70,21 @@ export class Comparison {
     this.note(what, same ? 0 : Infinity, same ? "" : `${JSON.stringify(got)}, expected ${JSON.stringify(want)}`);
   }
 
+  /** Says what the case is about. */
+  about(method: string, kinds: readonly string[]): void {
+    this.subject = { method, kinds };
+  }
+
+  /** Says what has been compared. */
+  shows(...aspects: readonly Aspect[]): void {
+    for (const aspect of aspects) this.aspects.add(aspect);
+  }
+
   outcome(): Outcome {
     if (this.count === 0) return { status: "failed", error: Infinity, tolerance: this.tolerance, detail: this.where };
-    return { status: this.worst <= this.tolerance ? "passed" : "failed", error: this.worst, tolerance: this.tolerance, detail: this.where };
+    const status = this.worst <= this.tolerance ? "passed" : "failed";
+    const evidence = this.subject && { ...this.subject, aspects: [...this.aspects] };
+    return { status, error: this.worst, tolerance: this.tolerance, detail: this.where, ...(evidence && { evidence }) };
   }
 
   private note(what: string, error: number, detail = ""): void {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { GoldenCase, Outcome } from "./case.js";
@@ -16,11 +16,14 @@ const SUITES: Readonly<Record<string, (root: string) => GoldenCase[]>> = {
 };
 
 const args = process.argv.slice(2);
+/** `--json FILE`: the outcomes as a list, for the compatibility table. */
+const jsonAt = args.indexOf("--json");
+const json = jsonAt < 0 ? undefined : args.splice(jsonAt, 2)[1];
 const allowUnsupported = args.includes("--allow-unsupported");
 const filters = args.filter((a) => !a.startsWith("--"));
 const unknown = args.filter((a) => a.startsWith("--") && a !== "--allow-unsupported");
 if (unknown.length > 0) {
-  process.stderr.write(`unknown option ${unknown.join(", ")}; known: --allow-unsupported\n`);
+  process.stderr.write(`unknown option ${unknown.join(", ")}; known: --allow-unsupported, --json FILE\n`);
   process.exit(2);
 }
 
@@ -28,6 +31,7 @@ const root = resolve(process.env["WEFT_GOLDEN"] || join(fileURLToPath(import.met
 const device = await goldenDevice();
 process.stdout.write(`golden cases on ${device.name}\n`);
 
+const outcomes: object[] = [];
 const total = { passed: 0, failed: 0, unsupported: 0 };
 for (const [suite, discover] of Object.entries(SUITES)) {
   if (!existsSync(join(root, suite))) continue;
@@ -41,6 +45,7 @@ for (const [suite, discover] of Object.entries(SUITES)) {
       detail: error instanceof Error ? error.message : String(error),
     }));
     count[outcome.status]++;
+    outcomes.push({ name: golden.name, ...outcome });
     const figures =
       outcome.status === "unsupported" ? "" : `  error ${outcome.error.toExponential(1)}  tolerance ${outcome.tolerance.toExponential(0)}`;
     process.stdout.write(`${outcome.status.padEnd(11)} ${golden.name}${figures}  ${outcome.detail}\n`);
@@ -48,6 +53,7 @@ for (const [suite, discover] of Object.entries(SUITES)) {
   process.stdout.write(`${suite}: ${count.passed} passed, ${count.failed} failed, ${count.unsupported} unsupported\n`);
   for (const key of ["passed", "failed", "unsupported"] as const) total[key] += count[key];
 }
+if (json) writeFileSync(json, JSON.stringify(outcomes));
 process.stdout.write(`total: ${total.passed} passed, ${total.failed} failed, ${total.unsupported} unsupported\n`);
 if (total.passed + total.failed + total.unsupported === 0)
   process.stderr.write(`no case in ${root}${filters.length > 0 ? ` begins with ${filters.join(" or ")}` : ""}\n`);

@@ -50,9 +50,16 @@ async function subjectOf(folder: string, meta: Meta, home: string, device: Devic
 function withNoise(parameters: AdapterParameters, size: number): AdapterParameters {
   const generator = torchGenerator(7);
   const noisy = (params: Params): Params =>
-    Object.fromEntries(Object.entries(params).map(([name, t]) => [name, add(t, tensor(torchNormal(generator, t.size, 0, size), { shape: t.shape }))]));
-  const { layers, replaced, prompt } = parameters;
-  return { layers: Object.fromEntries(Object.entries(layers).map(([path, p]) => [path, noisy(p)])), replaced: noisy(replaced), prompt: noisy(prompt) };
+    Object.fromEntries(
+      Object.entries(params).map(([name, t]) => [name, add(t, tensor(torchNormal(generator, t.size, 0, size), { shape: t.shape }))]),
+    );
+  const { layers, shared, replaced, prompt } = parameters;
+  return {
+    layers: Object.fromEntries(Object.entries(layers).map(([path, p]) => [path, noisy(p)])),
+    shared: noisy(shared),
+    replaced: noisy(replaced),
+    prompt: noisy(prompt),
+  };
 }
 
 async function write(home: string, subject: Subject, peft: PeftModel<unknown, unknown>, useMerged: boolean): Promise<void> {

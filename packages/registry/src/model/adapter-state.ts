@@ -32,6 +32,8 @@ export interface PromptState {
 export type AdapterParameters = {
   /** Module path → parameter name → tensor. Trained tokens are `rows`. */
   readonly layers: { readonly [path: string]: Params };
+  /** Those that all layers have in common (a vector bank). */
+  readonly shared: Params;
   /** Parameters of the base by name. */
   readonly replaced: Params;
   /** Of a prompt and its encoder; empty for other methods. */
@@ -55,7 +57,16 @@ export function parametersOf(state: AdapterState): AdapterParameters {
     });
     layers[path] = Object.fromEntries(trained);
   }
-  return { layers, replaced: Object.fromEntries(state.replaced), prompt: state.prompt?.trained ?? {} };
+  return { layers, shared: trainedShared(state), replaced: Object.fromEntries(state.replaced), prompt: state.prompt?.trained ?? {} };
+}
+
+function trainedShared({ shared, layers, config }: AdapterState): Params {
+  const attached = [...layers.values()].flat();
+  const specs = attached[0]?.method.shared?.parameters(
+    config.values as never,
+    attached.map(({ context }) => context.layer),
+  );
+  return Object.fromEntries(Object.entries(shared).filter(([name]) => specs?.[name]?.trainable));
 }
 
 /** The adapter with other values of its trained tensors. */
@@ -63,7 +74,7 @@ export function withParameters(state: AdapterState, parameters: AdapterParameter
   const layers = new Map(
     [...state.layers].map(([path, attached]) => {
       const given = parameters.layers[path] ?? {};
-      return [path, attached.map((a) => ({ ...a, params: { ...a.params, ...pick(given, ownNames(a)) } }))] as const;
+      return [path, attached.map((a) => ({ ...a, params: { ...a.params, ...parameters.shared, ...pick(given, ownNames(a)) } }))] as const;
     }),
   );
   const { prompt } = state;
@@ -71,6 +82,7 @@ export function withParameters(state: AdapterState, parameters: AdapterParameter
   return {
     ...state,
     layers,
+    shared: { ...state.shared, ...parameters.shared },
     replaced: new Map([...state.replaced, ...Object.entries(parameters.replaced)]),
     ...(prompt?.trained && { prompt: { ...prompt, trained, saved: prompt.method.encode(trained, prompt.config) } }),
   };

@@ -77,10 +77,10 @@ const gap = (a: readonly number[], b: readonly number[]): number => a.reduce((to
 async function randomise(peft: PeftModel<Tensor, Tensor>, name: string, seed = 5): Promise<void> {
   const generator = torchGenerator(seed);
   const change = (t: Tensor): Tensor => tensor(torchNormal(generator, t.size, 0, 0.3), { shape: t.shape });
-  const { layers, replaced, prompt } = peft.parameters(name);
+  const { layers, replaced, ...rest } = peft.parameters(name);
   const all = (of: { readonly [n: string]: Tensor }) => Object.fromEntries(Object.entries(of).map(([n, t]) => [n, change(t)]));
   peft.setParameters(
-    { layers: Object.fromEntries(Object.entries(layers).map(([path, p]) => [path, all(p)])), replaced: all(replaced), prompt },
+    { layers: Object.fromEntries(Object.entries(layers).map(([path, p]) => [path, all(p)])), replaced: all(replaced), ...rest },
     name,
   );
 }

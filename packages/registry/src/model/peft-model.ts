@@ -241,8 +241,8 @@ export class PeftModel<Inputs, Outputs> {
     const count = (tensors: Iterable<Tensor>): number => [...tensors].reduce((sum, t) => sum + sizeOf(t.shape), 0);
     const states = this.active.map((name) => this.state(name));
     const trained = states.flatMap((state) => {
-      const { layers, replaced, prompt } = parametersOf(state);
-      return [...Object.values(layers).flatMap((p) => Object.values(p)), ...Object.values(replaced), ...Object.values(prompt)];
+      const { layers, ...rest } = parametersOf(state);
+      return [...Object.values(layers), ...Object.values(rest)].flatMap((params) => Object.values(params));
     });
     const own = states.flatMap((state) =>
       [...state.layers.values()].flatMap((list) => list.flatMap((a) => ownNames(a).map((n) => a.params[n]!))),

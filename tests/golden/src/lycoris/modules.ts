@@ -20,6 +20,7 @@ import {
   type Tensor,
 } from "@weft/tensor-core";
 import { Comparison, type Outcome, type Tolerance } from "../case.js";
+import { checkSlope, kindOf } from "../peft/evidence.js";
 import { readJson, readTensors, withPrefix } from "../peft/files.js";
 
 interface Meta {
@@ -159,5 +160,13 @@ export async function runModuleCase(folder: string, device: Device): Promise<Out
     await check.tensors(`${name} merged`, forwardBase(layer, merged, want("x")), want(name));
   }
   if (meta.algo === "dylora") await checkBlocks(module, meta, layer, tensors, check);
+  check.about(`LyCORIS ${meta.algo}${params.doraScale ? ", DoRA" : ""}`, [kindOf(layer)]);
+  check.shows("load", "forward", "merge");
+  // DoRA's norm is a constant in the backward pass, a constraint is at a kink where it holds, and the place of (IA)³ is a whole number.
+  const trained = Object.fromEntries(
+    Object.entries(method.parameters(config, layer)).flatMap(([name, spec]) => (spec.trainable ? [[name, params[name]!] as const] : [])),
+  );
+  const smooth = !params.doraScale && !(config as { readonly constraint?: number }).constraint;
+  if (smooth) await checkSlope(check, { module: trained }, (p) => method.forward(want("x"), base, { ...params, ...p.module }, at(1)));
   return check.outcome();
 }

@@ -5,7 +5,9 @@ import { attachAdapter, layersFor } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
 import { CapabilityError, compile, type Device, forwardAdapters, mergeBias, mergeWeight, type Tensor } from "@weft/tensor-core";
 import { Comparison, type Outcome } from "../case.js";
+import { checkSave, checkTraining, kindOf, peftOf } from "./evidence.js";
 import { readJson, readTensors, withPrefix } from "./files.js";
+import { methodLabel } from "./net-case.js";
 
 /** Whether something is beyond what a method can do. */
 function refuses(run: () => unknown): boolean {
@@ -48,6 +50,15 @@ export async function runLlamaCase(folder: string, home: string, meta: { readonl
     const compiled = compile((inputIds: Tensor) => base.forward({ inputIds }, hookFor(inputIds)).logits, { device });
     await check.tensors("y_adapter_nomask, compiled", await compiled(ids), tensors.get("y_adapter_nomask")!);
     compiled.dispose();
+    const label = (adapter.config.values as { aloraInvocationTokens?: unknown }).aloraInvocationTokens
+      ? `${adapter.method}, aLoRA`
+      : methodLabel(adapter);
+    check.about(label, [...new Set([...attached.layers.values()].map(({ context }) => kindOf(context.layer)))]);
+    check.shows("load", "forward");
+    const peft = await peftOf(model as never, adapter);
+    await checkSave(check, peft, adapter, folder);
+    if (!label.endsWith("DoRA"))
+      await checkTraining(check, peft, (p) => (p.forward({ inputIds: ids, attentionMask: mask } as never) as { logits: Tensor }).logits);
     if (!tensors.has("y_merged")) {
       for (const [path, { method, params, context }] of attached.layers)
         check.exact(
@@ -66,6 +77,7 @@ export async function runLlamaCase(folder: string, home: string, meta: { readonl
       if (bias) merged.set(`${path}.bias`, bias);
     }
     for (const [name, want] of withPrefix(tensors, "merged.")) await check.tensors(`merged ${name}`, merged.get(name)!, want);
+    check.shows("merge");
     await check.tensors("y_merged", logits(model.withWeights(merged)), tensors.get("y_merged")!);
   } finally {
     await adapter.weights.close();

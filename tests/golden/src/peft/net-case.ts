@@ -22,11 +22,14 @@ import {
 } from "@weft/tensor-core";
 import { Comparison, type Outcome } from "../case.js";
 import { readTensors, withPrefix } from "./files.js";
+import { checkSave, checkTraining, kindOf, peftOf } from "./evidence.js";
+import { NetModel } from "./net-model.js";
 import { buildNet, type LayerInfo, type Net } from "./nets.js";
 import { butterflyIndices, rotationMatrix } from "./rotations.js";
 
 /** `case.json` of a case over one of the little networks. */
 export interface NetMeta {
+  readonly dtype: string;
   readonly base: string;
   readonly tolerance: number;
   readonly trainable_params?: number;
@@ -96,6 +99,13 @@ function trainableCount(adapter: OpenedAdapter, attached: AttachedAdapter): numb
   return count;
 }
 
+/** `LORA`, or `LORA, DoRA`: variants that a table tells apart. */
+export const methodLabel = ({ method, config }: OpenedAdapter): string =>
+  (config.values as { useDora?: boolean }).useDora ? `${method}, DoRA` : method;
+
+const namedLayers = (infos: NetMeta["layers"]): NetMeta["layers"] =>
+  Object.fromEntries(Object.entries(infos).filter(([, { type }]) => type !== "Identity"));
+
 /** Runs a case of make_peft.py over a little network: base, adapter, deltas, both merges, counts. */
 export async function runNetCase(folder: string, meta: NetMeta, device: Device): Promise<Outcome> {
   const check = new Comparison(meta.tolerance);
@@ -149,11 +159,21 @@ export async function runNetCase(folder: string, meta: NetMeta, device: Device):
       const merged = merge(adapted, attached, rounding);
       for (const [name, value] of expected) await check.tensors(`${prefix}${name}`, merged.get(name)!, value);
       if (prefix !== "merged.") continue;
+      if (expected.size > 0) check.shows("merge");
       await check.tensors("y_merged", buildNet(meta.base, meta.layers, merged).forward(want("x")), want("y_merged"));
       // The fixture leaves out what the merge did not change.
       for (const [name, value] of merged)
         if (!expected.has(name)) check.exact(`${name} unchanged`, await sameValues(value, parameters.get(name)!), true);
     }
+    const peft = await peftOf(new NetModel(meta.base, namedLayers(meta.layers), parameters), adapter);
+    await checkSave(check, peft, adapter, folder);
+    // DoRA's norms and constrained OFT's projection are constants in the backward pass, and slopes in f16 and bf16 are those of their rounding.
+    // VB-LoRA's choice of the largest logits jumps. The methods' own tests have the slopes of these.
+    const { useDora, coft, topk } = adapter.config.values as { useDora?: boolean; coft?: boolean; topk?: number };
+    const smooth = meta.dtype === "f32" && !useDora && !coft && !topk;
+    if (smooth) await checkTraining(check, peft, (p) => p.forward(want("x") as never) as Tensor);
+    check.about(methodLabel(adapter), [...new Set([...attached.layers.values()].map(({ context }) => kindOf(context.layer)))]);
+    check.shows("load", "forward");
     if (meta.trainable_params !== undefined) check.exact("trainable parameters", trainableCount(adapter, attached), meta.trainable_params);
   } finally {
     await adapter.weights.close();

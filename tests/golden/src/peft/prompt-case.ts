@@ -6,6 +6,7 @@ import { type AttachedPrompt, attachPrompt } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
 import { compile, type Device, type Tensor } from "@weft/tensor-core";
 import { Comparison, type Outcome } from "../case.js";
+import { checkSave, checkTraining, peftOf } from "./evidence.js";
 import { readJson, readTensors, withPrefix } from "./files.js";
 
 /** The parameters that training has, other than those that are frozen. */
@@ -58,6 +59,12 @@ export async function runPromptCase(
       await check.tensors(`y_adapter_nomask, ${from}, compiled`, await plain(inputIds), tensors.get("y_adapter_nomask")!);
       plain.dispose();
     }
+    check.about(adapter.method, ["a whole model"]);
+    check.shows("load", "forward");
+    const peft = await peftOf(model as never, adapter);
+    await checkSave(check, peft, adapter, folder);
+    const run = (p: typeof peft): Tensor => (p.forward({ inputIds, attentionMask } as never) as { logits: Tensor }).logits;
+    if (peft.state("default").prompt!.trained) await checkTraining(check, peft, run);
     if (meta.trainable_params !== undefined) check.exact("trainable parameters", trainableCount(attached), meta.trainable_params);
   } finally {
     await adapter.weights.close();

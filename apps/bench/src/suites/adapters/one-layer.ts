@@ -37,7 +37,7 @@ export async function layerWithLoras(device: Device, size: number, ranks: readon
     const B = device.tensor(numbers(size * r, 50 + i), { shape: [size, r] });
     const proj: Params = { A, B };
     await evaluate(A, B);
-    peft.setParameters({ layers: { proj }, replaced: {}, prompt: {} }, `a${i}`);
+    peft.setParameters({ layers: { proj }, shared: {}, replaced: {}, prompt: {} }, `a${i}`);
   }
   return peft;
 }

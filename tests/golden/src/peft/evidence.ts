@@ -1,0 +1,115 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { configText, type HookedModel, type OpenedAdapter, PeftModel, readTensor, stateDict } from "@weft/registry";
+import {
+  add,
+  encode,
+  gradients,
+  type LayerSpec,
+  mul,
+  type Params,
+  sum,
+  type Tensor,
+  tensor,
+  torchGenerator,
+  torchNormal,
+} from "@weft/tensor-core";
+import type { Comparison } from "../case.js";
+
+/** Names of kinds of layer, as torch and the compatibility table have them. */
+export function kindOf({ kind, transposed }: LayerSpec): string {
+  if (kind === "linear") return transposed ? "Conv1D" : "Linear";
+  return kind === "parameter" ? kind : kind.charAt(0).toUpperCase() + kind.slice(1);
+}
+
+type Peft = PeftModel<never, unknown>;
+
+/** What PEFT saves without needing it: the frozen base embedding, zeros in the place of absent parts, copies of shared bases. */
+const REDUNDANT = /(embed_tokens|lm_head)(\.base_layer)?\.weight$|\.glora_[A-E]\.zeros$|^base_model\.model\..*\.randlora_[AB]$/;
+
+/** Writes a loaded adapter again: the same names, bytes and config as the file that PEFT wrote. */
+export async function checkSave(check: Comparison, peft: Peft, { weights }: OpenedAdapter, folder: string): Promise<void> {
+  const state = peft.state("default");
+  const written = stateDict(state);
+  const names = [...weights.names()].filter((name) => written.has(name) || !REDUNDANT.test(name));
+  check.exact("saved names", [...written.keys()].toSorted(), names.toSorted());
+  for (const name of names.filter((n) => written.has(n))) {
+    const [got, want] = [written.get(name)!, await readTensor(weights, name)];
+    const same =
+      got.dtype === want.dtype && Buffer.compare(encode(await got.data(), got.dtype), encode(await want.data(), want.dtype)) === 0;
+    check.exact(`saved ${name}`, same, true);
+  }
+  const [config, own] = [JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8")), JSON.parse(configText(state))] as {
+    [field: string]: unknown;
+  }[];
+  // PEFT leaves fields out that a method's config does not have; null says the same.
+  const said = Object.fromEntries(Object.entries(own!).filter(([field, value]) => value !== null || field in config!));
+  check.exact("saved config", said, Object.fromEntries(Object.entries(config!).toSorted(([a], [b]) => (a < b ? -1 : 1))));
+  check.shows("save");
+}
+
+/** Step of the difference quotient, small beside the distance to kinks and to other choices of the largest, and what it may be off by in f32. */
+const STEP = 2e-3;
+const SLOPE_TOLERANCE = 0.03;
+
+const [PROMPT, SHARED] = ["prompt", "shared"];
+
+/** The trained parameters of an adapter on a model, by gradients and by differences. */
+export function checkTraining(check: Comparison, peft: Peft, run: (peft: Peft) => Tensor): Promise<void> {
+  const { layers, prompt, shared, replaced } = peft.parameters();
+  // What is no layer's is trained like a layer of its own.
+  return checkSlope(check, { ...layers, [PROMPT]: prompt, [SHARED]: shared }, ({ [PROMPT]: p, [SHARED]: s, ...rest }) =>
+    run(peft.withParameters({ layers: rest, prompt: p!, shared: s!, replaced })),
+  );
+}
+
+/** The slope of a loss along one direction through all parameters at once, by gradients and by differences. */
+export async function checkSlope(
+  check: Comparison,
+  parameters: { readonly [path: string]: Params },
+  run: (parameters: { readonly [path: string]: Params }) => Tensor,
+): Promise<void> {
+  const generator = torchGenerator(3);
+  const along = mapAll(parameters, (t) => tensor(torchNormal(generator, t.size), { shape: t.shape }));
+  const loss = (y: Tensor): Tensor => mul(sum(mul(y, weights(y))), 1 / y.size);
+  const at = (step: number): Tensor => loss(run(mapAll(parameters, (t, path, name) => add(t, mul(along[path]![name]!, step)))));
+  const trained = Object.entries(parameters).flatMap(([path, p]) =>
+    Object.keys(p).map((name) => ({ t: p[name]!, d: along[path]![name]! })),
+  );
+  const slopes = gradients(
+    loss(run(parameters)),
+    trained.map(({ t }) => t),
+  );
+  let [slope, size] = [0, 0];
+  for (const [i, { d }] of trained.entries()) {
+    const [g, v] = [await slopes[i]!.data(), await d.data()];
+    g.forEach((x, j) => {
+      slope += x * v[j]!;
+      size += (x * v[j]!) ** 2;
+    });
+  }
+  const quotient = ((await at(STEP).item()) - (await at(-STEP).item())) / (2 * STEP);
+  const off = Math.abs(quotient - slope) / Math.max(Math.abs(slope), Math.sqrt(size), 1e-6);
+  check.exact("slope of a loss along the parameters", off <= SLOPE_TOLERANCE || `${slope}, difference quotient ${quotient}`, true);
+  check.shows("train");
+}
+
+const mapAll = (
+  all: { readonly [path: string]: Params },
+  f: (t: Tensor, path: string, name: string) => Tensor,
+): { readonly [path: string]: Params } =>
+  Object.fromEntries(
+    Object.entries(all).map(([path, p]) => [path, Object.fromEntries(Object.entries(p).map(([name, t]) => [name, f(t, path, name)]))]),
+  );
+
+/** Weights of a loss that every output takes part in. */
+const weights = ({ shape, size }: Tensor): Tensor =>
+  tensor(
+    Float32Array.from({ length: size }, (_, i) => Math.sin(i * 0.7)),
+    { shape },
+  );
+
+/** A model with the adapter on it. */
+export async function peftOf(model: HookedModel<never, unknown>, adapter: OpenedAdapter): Promise<Peft> {
+  return PeftModel.fromPretrained(model, adapter);
+}
