@@ -1,173 +1,163 @@
 // The compatibility tables of README.md and docs/compatibility.json, made of the golden cases: what passes works, nothing else does.
 // `node scripts/compatibility.mjs` writes them; with `--check` it fails if they are out of date. Needs a built golden runner.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "./setup.mjs";
 
+/** Rows: what the runner calls a method → what people do. Methods that are not here are an error. */
 const METHODS = {
   LORA: "LoRA",
+  "LORA, DoRA": "DoRA",
+  "LORA, aLoRA": "aLoRA",
   ADALORA: "AdaLoRA",
-  IA3: "IA³",
+  IA3: "(IA)³",
+  VERA: "VeRA",
+  FOURIERFT: "FourierFT",
+  LN_TUNING: "LN tuning",
+  TRAINABLE_TOKENS: "trainable tokens",
   LOHA: "LoHa",
   LOKR: "LoKr",
   OFT: "OFT",
   BOFT: "BOFT",
-  VERA: "VeRA",
   HRA: "HRA",
-  FOURIERFT: "FourierFT",
+  PROMPT_TUNING: "prompt tuning",
+  PREFIX_TUNING: "prefix tuning",
+  P_TUNING: "P-tuning",
+  ADAMSS: "AdaMSS",
+  BEFT: "BEFT",
+  C3A: "C3A",
+  DEFT: "DEFT",
+  DELORA: "DeLoRA",
+  FROD: "FRoD",
+  GLORA: "GLoRA",
+  GRALORA: "GraLoRA",
+  HIRA: "HiRA",
+  MISS: "MiSS",
+  OSF: "OSF",
+  PEANUT: "PEANUT",
+  PSOFT: "PSOFT",
+  PVERA: "PVeRA",
+  RANDLORA: "RandLoRA",
+  ROAD: "RoAd",
+  SHIRA: "SHiRA",
+  SUPERTUNING: "SuperTuning",
+  TINYLORA: "TinyLoRA",
+  UNILORA: "Uni-LoRA",
+  VBLORA: "VB-LoRA",
+  WAVEFT: "WaveFT",
+  "LyCORIS locon": "LyCORIS LoCon",
+  "LyCORIS locon, DoRA": "LyCORIS LoCon, DoRA",
+  "LyCORIS loha": "LyCORIS LoHa",
+  "LyCORIS loha, DoRA": "LyCORIS LoHa, DoRA",
+  "LyCORIS lokr": "LyCORIS LoKr",
+  "LyCORIS lokr, DoRA": "LyCORIS LoKr, DoRA",
+  "LyCORIS glora": "LyCORIS GLoRA",
+  "LyCORIS dylora": "LyCORIS DyLoRA",
+  "LyCORIS tlora": "LyCORIS T-LoRA",
+  "LyCORIS ia3": "LyCORIS (IA)³",
+  "LyCORIS diag-oft": "LyCORIS diag-OFT",
+  "LyCORIS boft": "LyCORIS BOFT",
+  "LyCORIS full": "LyCORIS full",
+  "LyCORIS norm": "LyCORIS norm",
 };
+
+/** Columns: kinds of layer by the runner's names. */
 const KINDS = {
-  Linear: "Linear",
-  Conv1D: "Conv1D (`fan_in_fan_out`)",
-  Embedding: "Embedding",
-  Conv1d: "Conv1d",
-  Conv2d: "Conv2d",
-  Conv3d: "Conv3d",
-  parameter: "`target_parameters`",
+  Linear: ["Linear"],
+  "Conv1D (`fan_in_fan_out`)": ["Conv1D"],
+  "Conv1d, 2d, 3d": ["Conv1d", "Conv2d", "Conv3d"],
+  Embedding: ["Embedding"],
+  other: ["Norm", "parameter", "a whole model"],
 };
 
-/** What a config of LoRA asks for besides the method itself; a case may show several. */
-const FEATURES = [
-  ["rsLoRA", (c) => c.use_rslora],
-  ['`bias: "all"`', (c) => c.bias === "all"],
-  ['`bias: "lora_only"`', (c) => c.bias === "lora_only"],
-  ["`lora_bias`", (c) => c.lora_bias],
-  ["`rank_pattern`, `alpha_pattern`", (c) => Object.keys(c.rank_pattern ?? {}).length > 0],
-  ["`modules_to_save`", (c) => c.modules_to_save?.length > 0],
-  ["`trainable_token_indices`", (c) => c.trainable_token_indices && c.peft_type === "LORA"],
-  ["PiSSA initialisation", (c) => String(c.init_lora_weights).startsWith("pissa")],
-  ["OLoRA initialisation", (c) => c.init_lora_weights === "olora"],
-  ["bf16 base, bf16 adapter", (c, meta) => meta.dtype === "bf16" && meta.case.endsWith("adapter_bf16")],
-  ["bf16 base, f32 adapter", (c, meta) => meta.dtype === "bf16" && meta.case.endsWith("adapter_f32")],
-  ["bf16 base, DoRA", (c, meta) => meta.dtype === "bf16" && c.use_dora],
-  ["f16 base, f32 adapter", (c, meta) => meta.dtype === "f16"],
-  ["a whole Llama", (c, meta) => meta.base === "llama_base"],
-];
+/** Letters of what was shown; loading and saving go with a dialect's files. */
+const ASPECTS = { forward: "run", train: "train", merge: "merge", save: "save" };
 
-/** Cases outside the grid of methods and layers. */
-const OTHERS = [
-  ["choice of modules (`target_modules`, `exclude_modules`, `layers_to_transform` …)", (name) => name === "target_matching"],
-  ["aLoRA", (name, c) => c.alora_invocation_tokens],
-  ["AdaLoRA's choice of ranks while it trains", (name) => name === "adalora_trace"],
-  ["trainable tokens alone", (name, c) => c.peft_type === "TRAINABLE_TOKENS"],
-  ["LN tuning", (name, c) => c.peft_type === "LN_TUNING"],
-  ["prompt tuning", (name, c) => c.peft_type === "PROMPT_TUNING"],
-  ["prefix tuning", (name, c) => c.peft_type === "PREFIX_TUNING"],
-  ["P-tuning", (name, c) => c.peft_type === "P_TUNING"],
-  ["combining adapters (`add_weighted_adapter`)", (name) => name.startsWith("weighted_")],
-  ["several adapters in one batch", (name) => name === "multi_adapter"],
-];
+/** PEFT's types that have no definition here, and why. */
+const LEFT_OUT = {
+  ADAPTION_PROMPT: "adds attention to learned prompts inside the model's attention",
+  LILY: "routes between experts by an input that the layer does not see",
+  POLY: "takes a task per row, and mixes skills by it",
+  SHADOW: "is a second model beside the first",
+  XLORA: "a classifier over the whole model mixes adapters per token",
+};
 
-const fixtures = join(root, "fixtures/peft");
-const json = (...path) => (existsSync(join(fixtures, ...path)) ? JSON.parse(readFileSync(join(fixtures, ...path), "utf8")) : {});
-
-/** The kinds of layer that an adapter of a case is on. */
-function kindsOf(config, meta) {
-  if (config.target_parameters) return ["parameter"];
-  const targets = config.target_modules;
-  const hit = (layer) =>
-    typeof targets === "string" ? new RegExp(`^(?:${targets})$`).test(layer) : targets?.some((t) => layer === t || layer.endsWith(`.${t}`));
-  if (meta.base === "llama_base")
-    return [...new Set((Array.isArray(targets) ? targets : []).map((t) => (t.endsWith("embed_tokens") ? "Embedding" : "Linear")))];
-  return [
-    ...new Set(
-      Object.entries(meta.layers ?? {})
-        .filter(([layer]) => hit(layer))
-        .map(([, { type }]) => type),
-    ),
-  ];
-}
-
-const ran = spawnSync(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported", "peft/"], {
+const folder = mkdtempSync(join(tmpdir(), "weft-compatibility-"));
+const file = join(folder, "outcomes.json");
+const ran = spawnSync(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported", "--json", file], {
   cwd: root,
   encoding: "utf8",
   env: { ...process.env, WEFT_GOLDEN: "", WEFT_BACKEND: "cpu" },
   maxBuffer: 1 << 26,
 });
-const cases = [...ran.stdout.matchAll(/^(passed|failed|unsupported)\s+peft\/(\S+)/gm)].map(([line, status, name]) => ({
-  line,
-  status,
-  name,
-  config: json(name, "adapter_config.json"),
-  meta: json(name, "case.json"),
-}));
+const cases = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
+rmSync(folder, { recursive: true });
 const failed = cases.filter((c) => c.status === "failed");
-if (cases.length === 0 || failed.length > 0 || ran.status !== 0) {
-  process.stderr.write(
-    `no table is made of golden cases that ${cases.length === 0 ? "did not run" : "fail"}:\n${failed.map((c) => c.line).join("\n")}\n${ran.stderr}`,
-  );
+if (cases.length === 0 || failed.length > 0) {
+  const what = failed.map((c) => `${c.name}: ${c.detail}`).join("\n");
+  process.stderr.write(`no table is made of golden cases that ${cases.length === 0 ? "did not run" : "fail"}:\n${what}\n${ran.stderr}`);
   process.exit(1);
 }
 
-const grid = {};
-const features = {};
-const others = {};
-const unplaced = [];
-const put = (table, row, { status, name }) =>
-  (table[row] ??= { works: [], "not yet": [] })[status === "passed" ? "works" : "not yet"].push(name);
-for (const c of cases) {
-  const { name, config, meta } = c;
-  const other = OTHERS.find(([, test]) => test(name, config));
-  if (other) put(others, other[0], c);
-  else if (!METHODS[config.peft_type] || kindsOf(config, meta).length === 0) unplaced.push(name);
-  else for (const kind of kindsOf(config, meta)) put((grid[config.use_dora ? "DoRA" : METHODS[config.peft_type]] ??= {}), kind, c);
-  if (config.peft_type === "LORA" && !other) for (const [feature, test] of FEATURES) if (test(config, meta)) put(features, feature, c);
+/** Method → kind → aspects that a case shows on it, and the cases. */
+const grid = new Map(Object.values(METHODS).map((method) => [method, new Map()]));
+for (const { name, status, evidence } of cases) {
+  if (status !== "passed" || !evidence) continue;
+  const row = grid.get(METHODS[evidence.method]);
+  if (!row) throw new Error(`no row of the compatibility table is for ${evidence.method} (${name})`);
+  for (const [column, kinds] of Object.entries(KINDS)) {
+    if (!evidence.kinds.some((kind) => kinds.includes(kind))) continue;
+    const cell = row.get(column) ?? { aspects: new Set(), cases: [] };
+    for (const aspect of evidence.aspects) cell.aspects.add(aspect);
+    cell.cases.push(name);
+    row.set(column, cell);
+  }
 }
-// A case that no row shows would make the table say less than the tests do, or hide what does not work.
-if (unplaced.length > 0) throw new Error(`no row of the compatibility table is for ${unplaced.join(", ")}`);
-
-/** What a cell says: it works only if every one of its cases passes. */
-const mark = (cell) =>
+const rows = [...grid].filter(([, row]) => row.size > 0);
+const cellText = (cell) =>
   !cell
-    ? "–"
-    : cell["not yet"].length === 0
+    ? ""
+    : Object.keys(ASPECTS).every((a) => cell.aspects.has(a))
       ? "✓"
-      : cell.works.length === 0
-        ? "not yet"
-        : `${cell.works.length} of ${cell.works.length + cell["not yet"].length}`;
-const order = (table, keys) => Object.fromEntries(keys.filter((key) => table[key]).map((key) => [key, table[key]]));
-const rows = order(grid, ["LoRA", "DoRA", ...Object.values(METHODS).slice(1)]);
-const lists = {
-  features: order(
-    features,
-    FEATURES.map(([f]) => f),
-  ),
-  others: order(
-    others,
-    OTHERS.map(([o]) => o),
-  ),
+      : Object.entries(ASPECTS)
+          .flatMap(([aspect, text]) => (cell.aspects.has(aspect) ? [text] : []))
+          .join(", ");
+
+const suites = ["peft", "variants", "lycoris", "models"].map((suite) => {
+  const own = cases.filter(({ name }) => name.startsWith(`${suite}/`));
+  return { suite, passed: own.filter((c) => c.status === "passed").length, cases: own.length };
+});
+const count = (wanted) => {
+  const { passed, cases: all } = suites.find(({ suite }) => suite === wanted);
+  return `${passed} of ${all}`;
 };
-const of = (list, works) => Object.entries(list).filter(([, cell]) => (cell["not yet"].length === 0) === works);
-const passed = cases.filter((c) => c.status === "passed").length;
-const { peft, torch } = cases.find((c) => c.meta.peft).meta;
+const unsupported = cases.filter((c) => c.status === "unsupported").map(({ name, detail }) => `${name} (${detail})`);
 const table = [
-  `${passed} of ${cases.length} golden cases that PEFT ${peft} made on torch ${torch} pass on the CPU backend; the others are not supported yet. ✓: every case passes; –: there is no case.`,
+  `Golden cases that pass on the CPU backend: ${count("peft")} and ${count("variants")} made by PEFT 0.21.2, ${count("lycoris")} by LyCORIS 4.1.3, diffusers and sd-scripts' rules, ${count("models")} by transformers${unsupported.length > 0 ? `; not supported yet: ${unsupported.join(", ")}` : ""}.`,
+  "A cell says what they show on such layers: ✓ is run, train, merge and save.",
   "",
-  `| | ${Object.values(KINDS).join(" | ")} |`,
+  `| | ${Object.keys(KINDS).join(" | ")} |`,
   `|---|${"---|".repeat(Object.keys(KINDS).length)}`,
-  ...Object.entries(rows).map(
-    ([method, cells]) =>
+  ...rows.map(
+    ([method, row]) =>
       `| ${method} | ${Object.keys(KINDS)
-        .map((kind) => mark(cells[kind]))
+        .map((kind) => cellText(row.get(kind)))
         .join(" | ")} |`,
   ),
   "",
-  "| | works | not yet |",
-  "|---|---|---|",
-  ...[
-    ["of LoRA", lists.features],
-    ["besides", lists.others],
-  ].map(
-    ([title, list]) =>
-      `| ${title} | ${of(list, true)
-        .map(([name]) => name)
-        .join(" · ")} | ${of(list, false)
-        .map(([name]) => name)
-        .join(" · ")} |`,
-  ),
+  `Left out, as no change of a layer stands for them: ${Object.entries(LEFT_OUT)
+    .map(([type, why]) => `${type} (${why})`)
+    .join("; ")}.`,
 ].join("\n");
-const data = `${JSON.stringify({ peft, torch, backend: "cpu", passed, cases: cases.length, layers: rows, ...lists }, null, 2)}\n`;
+const layers = Object.fromEntries(
+  rows.map(([method, row]) => [
+    method,
+    Object.fromEntries([...row].map(([kind, cell]) => [kind, { shown: [...cell.aspects].sort(), cases: cell.cases }])),
+  ]),
+);
+const data = `${JSON.stringify({ backend: "cpu", suites, layers, leftOut: LEFT_OUT }, null, 1)}\n`;
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const updated = readme.replace(
@@ -176,14 +166,14 @@ const updated = readme.replace(
 );
 if (!updated.includes(table))
   throw new Error("README.md has no place for the table: <!-- compatibility:begin --> … <!-- compatibility:end -->");
-const file = join(root, "docs/compatibility.json");
+const target = join(root, "docs/compatibility.json");
 if (process.argv.includes("--check")) {
-  if (updated !== readme || !existsSync(file) || readFileSync(file, "utf8") !== data) {
+  if (updated !== readme || !existsSync(target) || readFileSync(target, "utf8") !== data) {
     process.stdout.write("the compatibility table is out of date: node scripts/compatibility.mjs\n");
     process.exitCode = 1;
   }
 } else {
   mkdirSync(join(root, "docs"), { recursive: true });
-  writeFileSync(file, data);
+  writeFileSync(target, data);
   writeFileSync(join(root, "README.md"), updated);
 }
