@@ -39,8 +39,14 @@ export async function openInput(path: string): Promise<Input> {
   return byKeys(path, await openWeights(path));
 }
 
+/** What a name of every dialect's files has at least one of: plain checkpoints need not load what tells dialects apart. */
+const ADAPTER_LIKE = /lora|hada_|lokr_|oft_blocks|on_input|lambda_layer|\.diff(_b)?$|\.[wb]_norm$|\.a1\.weight$/;
+
 /** Tensors whose names are those of an adapter that needs no config (kohya, LyCORIS, diffusers …) are one. */
 async function byKeys(path: string, weights: WeightSource): Promise<Input> {
+  let likely = false;
+  for (const name of weights.names()) likely ||= ADAPTER_LIKE.test(name);
+  if (!likely) return { path, weights };
   try {
     const { detectDialect, openAdapter } = await import("@weft/registry");
     const detection = detectDialect(weights);

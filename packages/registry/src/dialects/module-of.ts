@@ -59,8 +59,9 @@ export function moduleOf(
     return { module: { ...place, method: "LORA", config, tensors: loraTensors(parameters) }, unused: [] };
   }
   const tensors = new Map([...parameters].filter(([name]) => Object.values(detected.params).includes(name)));
+  const rank = rankOf(tensors);
   const used = new Map(Object.entries(scalars).filter(([name]) => detected.scalars.includes(name)));
-  const config = { ...(detected.config(Object.fromEntries(used)) as object), ...rankIn(tensors) };
+  const config = { ...(detected.config(Object.fromEntries(used)) as object), ...(rank !== undefined && { r: rank }) };
   return {
     module: { ...place, method: detected.method.name, config, tensors },
     unused: detected.unused.map((name) => parameters.get(name)!),
@@ -88,14 +89,13 @@ function loraTensors(parameters: ReadonlyMap<string, AdapterTensor>): Map<string
   return new Map([...parameters].flatMap(([name, tensor]) => (LORA_KEYS.has(name) ? [[LORA_KEYS.get(name)!, shaped(name, tensor)]] : [])));
 }
 
-/** The rank that alpha is divided by. */
-function rankIn(tensors: ReadonlyMap<string, AdapterTensor>): { readonly r?: number } {
-  const found = RANKS.find((name) => tensors.has(name));
-  return found === undefined ? {} : { r: tensors.get(found)!.shape[0]! };
-}
-
-/** Whose first axis is the rank. LoKr: the second half's, else the first's. */
+/** Whose first axis is the rank that alpha is divided by. LoKr: the second half's, else the first's. */
 const RANKS = ["lora_down.weight", "hada_w1_b", "lokr_w2_b", "lokr_w1_b", "a2.weight", "q_layer.weight"];
+
+/** The rank of a module's parameters; undefined where none of them has one. */
+export function rankOf(parameters: ReadonlyMap<string, { readonly shape: readonly number[] }>): number | undefined {
+  return RANKS.map((name) => parameters.get(name)?.shape[0]).find((rank) => rank !== undefined);
+}
 
 /** A module's tensors under LyCORIS's names, whatever its method calls them. */
 export function parametersOf({ tensors }: Pick<AdapterModule, "tensors">): Map<string, AdapterTensor> {

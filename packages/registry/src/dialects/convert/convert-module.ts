@@ -2,7 +2,7 @@ import { CapabilityError } from "@weft/tensor-core";
 import { createModuleConfig } from "../../matching/pattern-key.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../../open-adapter.js";
 import type { Component } from "../dialect.js";
-import { parametersOf } from "../module-of.js";
+import { parametersOf, rankOf } from "../module-of.js";
 import { isDenoiserPath } from "../names/families.js";
 import { integerTensor, type LazyTensor, lazyTensor, reshaped, scalarTensor } from "./lazy-tensor.js";
 
@@ -157,12 +157,6 @@ function rowShape(parameters: ReadonlyMap<string, LazyTensor>): number[] {
 export function componentOf({ path }: { readonly path: string }): Component {
   if (isDenoiserPath(path)) return "denoiser";
   return /^text_model[._]encoder[._]layers[._]/.test(path) ? "te1" : "model";
-}
-
-const RANKS = ["lora_down.weight", "hada_w1_b", "lokr_w2_b", "lokr_w1_b", "a2.weight", "q_layer.weight"];
-
-export function rankOf(parameters: ReadonlyMap<string, LazyTensor>): number | undefined {
-  return RANKS.map((name) => parameters.get(name)?.shape[0]).find((rank) => rank !== undefined);
 }
 
 /** True for a LoKr neither of whose halves is factored: LyCORIS's files have no scale then. */
