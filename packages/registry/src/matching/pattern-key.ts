@@ -62,7 +62,7 @@ function plainTest(key: string): (name: string) => boolean {
 
 /**
  * A function that gives a config's values for one module: `rank_pattern` replaces r, `alpha_pattern` lora_alpha (or alpha),
- * `n_frequency_pattern` n_frequency; then what the method itself makes of the path. The result is the same object where nothing fits.
+ * `n_frequency_pattern` n_frequency, `block_size_pattern` block_size, `lambda_pattern` delora_lambda; then what the method itself makes of the path. The result is the same object where nothing fits.
  *
  * @param config a config in camelCase; patterns as objects or Maps
  * @throws ConfigError kinds `config-regex`, `unsafe-regex`; the returned function kind `limit`
@@ -107,6 +107,8 @@ const PATTERN_FIELDS: { readonly [field: string]: readonly string[] } = {
   rankPattern: ["r"],
   alphaPattern: ["loraAlpha", "alpha"],
   nFrequencyPattern: ["nFrequency"],
+  blockSizePattern: ["blockSize"],
+  lambdaPattern: ["deloraLambda"],
 };
 
 const entriesOf = (patterns: unknown): [string, unknown][] => {

@@ -316,7 +316,7 @@ export class PeftModel<Inputs, Outputs> {
       merged.set(name, mergeAll(attached, weight, safe, weight.dtype));
       const biasName = `${found.path}.bias`;
       const before = merged.get(biasName) ?? found.base.bias;
-      const bias = attached.reduce((b, { method, params, context }) => mergeBias(method, b, params, context), before);
+      const bias = attached.reduce((b, { method, params, context }) => mergeBias(method, b, params, context, weight), before);
       if (bias && bias !== before) merged.set(biasName, bias);
     }
     return merged;
