@@ -13,7 +13,13 @@ export async function stateOfAttached(
 ): Promise<AdapterState> {
   const layers = new Map<string, readonly Attached[]>([...attached].map(([path, one]) => [path, [one]]));
   const expected = new Map<string, Tensor>();
+  const replaced = new Map(given);
   const known = new Map([...model.layers()].map((found) => [weightName(found), found]));
+  // PEFT saves an embedding along with an adapter on it, also if it is the base's own; then nothing is replaced.
+  for (const name of adapter.embeddings.keys()) {
+    const [now, before] = [replaced.get(name), known.get(name)?.base.weight];
+    if (now && before && (await sameValues(now, before))) replaced.delete(name);
+  }
   for (const [name, { indices, rows }] of await trainedTokens(adapter)) {
     const found = known.get(name);
     if (!found) continue;
@@ -35,5 +41,11 @@ export async function stateOfAttached(
   const [first] = attached.values();
   const names = Object.keys(first?.method.shared?.keys ?? {});
   const shared: Params = Object.fromEntries(names.flatMap((name) => (first!.params[name] ? [[name, first!.params[name]]] : [])));
-  return { config: adapter.config, layers, shared, replaced: given, expected };
+  return { config: adapter.config, layers, shared, replaced, expected };
+}
+
+async function sameValues(a: Tensor, b: Tensor): Promise<boolean> {
+  if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
+  const [x, y] = [await a.data(), await b.data()];
+  return x.every((v, i) => v === y[i]);
 }
