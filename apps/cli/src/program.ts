@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Command as Run } from "./context.js";
+import { declareAdapterCommands } from "./program-adapters.js";
 
-type Lazy = (load: () => Promise<Run<never>>) => (...args: unknown[]) => Promise<void>;
+/** Wraps a command that is loaded when it is called. */
+export type Lazy = (load: () => Promise<Run<never>>) => (...args: unknown[]) => Promise<void>;
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
@@ -121,6 +123,7 @@ export function declareCommands(program: Command, lazy: Lazy): void {
     .option("--fold-alpha", "work alpha into the factors")
     .option("--no-verify", "do not rebuild the weight changes on both sides")
     .action(lazy(async () => (await import("./commands/convert.js")).convert));
+  declareAdapterCommands(program, lazy);
   program
     .command("bench")
     .description("measure products on this machine's GPU")

@@ -1,0 +1,66 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Lazy } from "./program.js";
+
+const DIALECTS = ["peft", "kohya", "diffusers", "lycoris", "comfyui", "mlx"] as const;
+
+/** A number within bounds. */
+const within =
+  (low: number, high: number, expected: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === "" || !(value >= low && value <= high)) throw new InvalidArgumentError(`expected ${expected}`);
+    return value;
+  };
+const share = within(0, 1, "a share from 0 to 1");
+const size = within(0, Number.MAX_VALUE, "a number from 0 up");
+
+function rank(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 65536) throw new InvalidArgumentError("expected a rank from 1 to 65536");
+  return value;
+}
+
+const list = (text: string): string[] =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+
+const dtype = (): Option =>
+  new Option("--dtype <dtype>", "store the factors as this").choices(["f32", "f16", "bf16"]).argParser((text) => {
+    if (!["f32", "f16", "bf16"].includes(text)) throw new InvalidArgumentError("Allowed choices are f32, f16, bf16.");
+    return text.toUpperCase();
+  });
+const out = (): Option =>
+  new Option("-o, --out <path>", "folder, or a .safetensors file where the dialect has no config").makeOptionMandatory();
+const to = (): Option => new Option("--to <dialect>", "dialect to write").choices(DIALECTS);
+const loss = (): Option => new Option("--allow-loss", "leave out what the dialect cannot hold, instead of refusing");
+
+/** The commands that make adapters out of weights or of other adapters, and those that look at adapters. */
+export function declareAdapterCommands(program: Command, lazy: Lazy): void {
+  program
+    .command("extract")
+    .description("write a fine-tuned checkpoint as an adapter: the SVD of how its weights differ from the base's")
+    .argument("<tuned>", "checkpoint: folder, index or file")
+    .addOption(new Option("--base <path>", "the checkpoint that was tuned").makeOptionMandatory())
+    .addOption(out())
+    .addOption(new Option("--rank <n>", "rank of every layer; with one of the rules below, the largest").argParser(rank))
+    .addOption(new Option("--conv-rank <n>", "rank of convolutions with kernels of more than one place").argParser(rank))
+    .addOption(new Option("--auto-rank <share>", "for each layer the least rank that keeps this share of ‖ΔW‖²").argParser(share))
+    .addOption(new Option("--threshold <value>", "for each layer as many as there are singular values above this").argParser(size))
+    .addOption(new Option("--ratio <share>", "… above this share of the largest").argParser(share))
+    .addOption(
+      new Option("--quantile <share>", "… whose sum stays below this share of the sum of all (slow: needs all of them)").argParser(share),
+    )
+    .addOption(new Option("--clamp <quantile>", "clamp the factors to ± this quantile of their values, as kohya does").argParser(share))
+    .option("--small-conv", "Tucker cores for kernels, as LyCORIS: small, and lossy")
+    .option("--whole", "write ΔW itself where the rank would reach half of the outputs, as LyCORIS (kohya, lycoris)")
+    .addOption(new Option("--min-change <value>", "leave out weights of which no element changed by more").argParser(size).default(0))
+    .addOption(new Option("--target <names>", "only these modules: last parts of their paths, with commas").argParser(list))
+    .addOption(to().default("peft"))
+    .addOption(dtype().default("F32", "f32"))
+    .option("--base-name <name>", "what adapter_config.json calls the base model")
+    .addOption(loss())
+    .option("--report <file>", "JSON with rank and residual of every module")
+    .action(lazy(async () => (await import("./commands/extract.js")).extract));
+}
