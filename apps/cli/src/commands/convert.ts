@@ -65,9 +65,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
     }
     const inputs = opened.flatMap((source) => [...new Set([...source.names()].map((name) => source.info(name).file))]);
     refuseOverwriting(places, inputs, context.options.force);
-    for (const { file, path: to } of places) await writeConverted(file, to, context);
-    const verified = options.verify === false ? undefined : await verify(adapter, places, context);
-    if (verified) requireProof(verified, conversion, places);
+    const verified = await writeAll(adapter, conversion, places, options.verify !== false, context);
     const files = places.map(({ path: to }) => ({ name: to, bytes: statSync(to).size }));
     const seconds = (performance.now() - started) / 1000;
     context.out.result({ ...summary, files, verified: verified ?? null, seconds: Number(seconds.toFixed(3)) }, () =>
@@ -98,6 +96,32 @@ function describe({ dialect, detection, method, unknown, warnings }: OpenedAdapt
     );
 }
 
+/** Writes and proves; what is cut short or changes weights otherwise than the adapter is worth nothing, and taken away again. */
+async function writeAll(
+  adapter: OpenedAdapter,
+  conversion: Conversion,
+  places: readonly Place[],
+  prove: boolean,
+  context: Context,
+): Promise<Verification | undefined> {
+  const written: Place[] = [];
+  try {
+    for (const place of places) {
+      await writeConverted(place.file, place.path, context);
+      written.push(place);
+    }
+    const verified = prove ? await verify(adapter, places, context) : undefined;
+    if (verified) requireProof(verified, conversion);
+    return verified;
+  } catch (error) {
+    for (const place of written) {
+      rmSync(place.path, { force: true });
+      if (place.file.config !== undefined) rmSync(configOf(place), { force: true });
+    }
+    throw error;
+  }
+}
+
 /** Opens what was written and compares every module's change with the one that it was made of. */
 async function verify(source: OpenedAdapter, places: readonly Place[], { out, signal }: Context): Promise<Verification> {
   const device = new Device(await createWasmBackend({ threads: 1 }));
@@ -123,13 +147,8 @@ async function verify(source: OpenedAdapter, places: readonly Place[], { out, si
 /** Arithmetic in f32; without any, changes are equal bit for bit. What was rounded to bf16, twice, and said so, may be so far off. */
 const TOLERANCE = { exact: 1e-5, rounded: 2 ** -6 };
 
-/** What changes otherwise than the adapter is worth nothing: it is taken away again. */
-function requireProof({ error, at }: Verification, { losses }: Conversion, places: readonly Place[]): void {
+function requireProof({ error, at }: Verification, { losses }: Conversion): void {
   if (error <= TOLERANCE[losses.some(({ keeps }) => keeps) ? "rounded" : "exact"]) return;
-  for (const place of places) {
-    rmSync(place.path, { force: true });
-    if (place.file.config !== undefined) rmSync(configOf(place), { force: true });
-  }
   throw new Error(
     `${at}: the converted module changes the weight otherwise than the original (relative difference ${error.toExponential(1)})`,
   );

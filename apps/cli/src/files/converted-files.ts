@@ -69,7 +69,7 @@ export async function writeConverted(file: ConvertedFile, path: string, { out, s
     await writeSafetensorsFile(
       path,
       entries.map((entry) => ({ ...entry, data: data(entry.name) })),
-      { metadata, signal },
+      { metadata },
     );
     if (file.config !== undefined) await writeFileAtomic(join(folder, "adapter_config.json"), file.config);
   } finally {

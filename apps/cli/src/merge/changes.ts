@@ -8,6 +8,7 @@ import {
   type MatchReport,
   type OpenedAdapter,
   readAdapterTensor,
+  specialLora,
 } from "@weft/registry";
 import type { RowPatch, Step, Stored } from "./item.js";
 import { probeStep } from "./tile-graph.js";
@@ -42,20 +43,6 @@ type Turned = ReadonlyMap<string, Float32Array>;
 
 type Values = { readonly [field: string]: unknown };
 
-/** Config fields that make an adapter something that no change of weights can stand for, and why. */
-const UNMERGEABLE: readonly (readonly [field: string, why: string])[] = [
-  ["aloraInvocationTokens", "aLoRA acts only behind its invocation tokens"],
-  ["useQalora", "QALoRA pools its input"],
-  ["useBdlora", "block-diagonal LoRA has factors of another layout"],
-  ["kasaConfig", "KaSA truncates the base weight first"],
-  ["arrowConfig", "Arrow routes between adapters token by token"],
-  ["montecloraConfig", "MonteCLoRA draws weights at random"],
-  ["layerReplication", "the adapter repeats layers of the base"],
-];
-
-/** Initialisations that also change the base weight; the adapter's file alone does not say how it was. */
-const CHANGES_BASE = /^(pissa|olora|corda|lora_ga|loftq)/;
-
 function refuseUnmergeable({ path, adapter }: ScaledAdapter): void {
   if (
     adapter.modules.size + adapter.modulesToSave.size + adapter.trainableTokens.size + adapter.biases.size === 0 &&
@@ -67,23 +54,20 @@ function refuseUnmergeable({ path, adapter }: ScaledAdapter): void {
       hint: "keep it unmerged",
     });
   }
-  const values = adapter.config.values as Values;
-  const found = UNMERGEABLE.find(([field]) => values[field] !== null && values[field] !== undefined && values[field] !== false);
+  const special = specialLora(adapter.config.values);
   const file = `${path}/adapter_config.json`;
-  if (found)
-    throw new CapabilityError(`${path}: this adapter cannot be merged: ${found[1]}`, {
+  if (special?.kind === "acts-otherwise")
+    throw new CapabilityError(`${path}: this adapter cannot be merged: ${special.why}`, {
       kind: "not-mergeable",
       file,
       hint: "keep it unmerged",
     });
-  const init = values.initLoraWeights;
-  if (typeof init === "string" && CHANGES_BASE.test(init)) {
-    throw new CapabilityError(`${path}: init_lora_weights is "${init}", which changed the base weight before training`, {
-      kind: "base-changed-by-init",
+  if (special)
+    throw new CapabilityError(`${path}: ${special.why}`, {
+      kind: special.kind,
       file,
       hint: "save it with PEFT's path_initial_model_for_weight_conversion, which gives an ordinary LoRA",
     });
-  }
 }
 
 /** Matches every adapter and collects what they do, by tensor name. @throws MatchError, ShapeError, ConfigError, CapabilityError */

@@ -3,6 +3,7 @@ import { createModuleConfig } from "../../matching/pattern-key.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../../open-adapter.js";
 import type { Component } from "../dialect.js";
 import { parametersOf, rankOf } from "../module-of.js";
+import { specialLora } from "../special-lora.js";
 import { isDenoiserPath } from "../names/families.js";
 import { integerTensor, type LazyTensor, lazyTensor, reshaped, scalarTensor } from "./lazy-tensor.js";
 
@@ -67,9 +68,18 @@ interface Values {
 
 /**
  * The modules of an adapter in one form, and what of it no other dialect can hold.
- * @throws CapabilityError kind `not-convertible` for methods that only PEFT has
+ * @throws CapabilityError kind `not-convertible` for methods that only PEFT has, and for LoRA that is more than its factors
  */
 export function convertModules(adapter: OpenedAdapter): { readonly modules: ConvertModule[]; readonly losses: Loss[] } {
+  const special = specialLora(adapter.config.values);
+  if (special)
+    throw new CapabilityError(`this adapter is more than its factors: ${special.why}`, {
+      kind: "not-convertible",
+      hint:
+        special.kind === "base-changed-by-init"
+          ? "save it with PEFT's path_initial_model_for_weight_conversion, which gives an ordinary LoRA"
+          : "keep it in PEFT's form",
+    });
   const configOf = createModuleConfig(adapter.config.values as Values);
   const losses: Loss[] = [];
   const modules: ConvertModule[] = [];

@@ -195,6 +195,30 @@ describe("PEFT's adapters", () => {
   });
 });
 
+describe("what is more than its factors", () => {
+  test("is refused: the base that it changed, the tokens behind which it acts", async () => {
+    const q = "base_model.model.model.layers.0.self_attn.q_proj";
+    const weights = await memoryFile({ [`${q}.lora_A.weight`]: numbers([2, 3]), [`${q}.lora_B.weight`]: numbers([4, 2]) });
+    for (const [field, why] of [
+      [{ init_lora_weights: "pissa" }, /"pissa", which changed the base/],
+      [{ alora_invocation_tokens: [1] }, /behind its invocation tokens/],
+    ] as const)
+      await expect(
+        convertAdapter(await openAdapter({ config: { peft_type: "LORA", r: 2, ...field }, weights }), { to: "lycoris" }),
+      ).rejects.toMatchObject({ kind: "not-convertible", message: expect.stringMatching(why) as unknown });
+  });
+
+  test("magnitudes of some modules only, where the program has them for all or none", async () => {
+    const [one, two] = ["lora_unet_mid_block_attentions_0_proj_in", "lora_unet_mid_block_attentions_0_proj_out"];
+    const adapter = await memoryAdapter({ ...lora(one, [2, 3, 4]), ...lora(two, [2, 3, 4]), [`${one}.dora_scale`]: numbers([4, 1]) });
+    for (const to of ["peft", "diffusers"] as const)
+      await expect(convertAdapter(adapter, { to })).rejects.toMatchObject({
+        message: expect.stringMatching(/proj_out has no magnitudes and others have/) as unknown,
+      });
+    expect((await through(adapter, "comfyui")).modules.size).toBe(2);
+  });
+});
+
 describe("the proof", () => {
   test("fails for one wrong value, a wrong alpha, a missing module", async () => {
     const tensors = lora("lora_unet_mid_block_attentions_0_proj_in", [2, 3, 4]);

@@ -1,4 +1,4 @@
-import { abs, concat, type Device, evaluate, max, rows as takeRows, sub, type Tensor } from "@weft/tensor-core";
+import { abs, CancelledError, concat, type Device, evaluate, max, rows as takeRows, sub, type Tensor } from "@weft/tensor-core";
 import type { OpenedAdapter } from "../../open-adapter.js";
 import type { ConvertedFile } from "../targets/target.js";
 import type { Piece } from "./convert-module.js";
@@ -36,7 +36,7 @@ export async function verifyConversion(
       const found = adapter.modules.get(id);
       const after = found && (await moduleEffect(adapter, found, device));
       for (const piece of pieces) {
-        signal?.throwIfAborted();
+        if (signal?.aborted) throw new CancelledError();
         const before = await moduleEffect(source, source.modules.get(piece.source)!, device);
         const gap = after ? await compare(before, after, piece) : Infinity;
         before.dispose();

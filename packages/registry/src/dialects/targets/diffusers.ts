@@ -1,7 +1,7 @@
 import type { ConvertModule } from "../convert/convert-module.js";
 import { ADAPTER_METADATA, DIFFUSERS } from "../diffusers.js";
 import { keptMetadata } from "./kohya-metadata.js";
-import { rankFields } from "./lora-config.js";
+import { partialDora, rankFields } from "./lora-config.js";
 import { asPeftLora } from "./lora-module.js";
 import { namedTensors } from "./named-tensors.js";
 import type { ConvertTarget } from "./target.js";
@@ -13,20 +13,26 @@ export const TO_DIFFUSERS: ConvertTarget = {
   fit: asPeftLora,
   write(modules, { source }) {
     const { tensors, modules: named, losses } = namedTensors(modules, DIFFUSERS, false);
+    losses.push(...partsOf(named).flatMap(([, own]) => partialDora(own, "diffusers")));
     const metadata = new Map([...keptMetadata(source.metadata), ["format", "pt"], [ADAPTER_METADATA, adapterMetadata(named)]]);
     return { files: [{ path: "pytorch_lora_weights.safetensors", tensors, metadata, modules: named, hashed: false }], losses };
   },
 };
 
-/** PEFT's config of each component, one field per key. */
-function adapterMetadata(named: ReadonlyMap<string, ConvertModule>): string {
-  const components = new Map<string, ConvertModule[]>();
+/** Modules by the component that stands in front of their names. */
+function partsOf(named: ReadonlyMap<string, ConvertModule>): [component: string, modules: ConvertModule[]][] {
+  const parts = new Map<string, ConvertModule[]>();
   for (const [id, module] of named) {
     const component = id.slice(0, id.indexOf("."));
-    components.set(component, [...(components.get(component) ?? []), module]);
+    parts.set(component, [...(parts.get(component) ?? []), module]);
   }
+  return [...parts];
+}
+
+/** PEFT's config of each component, one field per key. */
+function adapterMetadata(named: ReadonlyMap<string, ConvertModule>): string {
   const fields = new Map<string, unknown>();
-  for (const [component, modules] of components) {
+  for (const [component, modules] of partsOf(named)) {
     const { r, alpha, rankPattern, alphaPattern } = rankFields(modules);
     const values = {
       peft_type: "LORA",

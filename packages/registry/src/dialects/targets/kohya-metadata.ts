@@ -31,6 +31,7 @@ export function kohyaMetadata(
   const ranked = modules.filter(({ rank }) => rank !== undefined);
   const [rank, alpha] = [uniform(ranked.map((m) => m.rank!)), uniform(ranked.map((m) => m.scale * m.rank!))];
   const lycoris = modules.some(({ method, parameters }) => method !== "LOCON" || parameters.has("lora_mid.weight"));
+  const algorithms = new Set(modules.map(({ method }) => method.replace("LYCORIS_", "").replace("_", "-").toLowerCase()));
   const version = family && BASE_VERSION[family];
   const minimum = new Map<string, string>([
     ["ss_v2", "False"],
@@ -38,7 +39,7 @@ export function kohyaMetadata(
     ["ss_network_module", lycoris ? "lycoris.kohya" : family === "flux" ? "networks.lora_flux" : "networks.lora"],
     ["ss_network_dim", rank === undefined ? "Dynamic" : String(rank)],
     ["ss_network_alpha", alpha === undefined ? "Dynamic" : python(alpha)],
-    ["ss_network_args", "{}"],
+    ["ss_network_args", JSON.stringify(lycoris && algorithms.size === 1 ? { algo: [...algorithms][0] } : {})],
   ]);
   return new Map([...minimum, ...keptMetadata(source)]);
 }

@@ -1,4 +1,4 @@
-import type { ConvertModule } from "../convert/convert-module.js";
+import type { ConvertModule, Loss } from "../convert/convert-module.js";
 
 /** PEFT's fields that say which modules have which rank and alpha. */
 export interface RankFields {
@@ -24,4 +24,17 @@ export function rankFields(modules: readonly ConvertModule[]): RankFields {
   const pattern = (of: (e: (typeof entries)[number]) => number, base: number): { [path: string]: number } =>
     Object.fromEntries(entries.filter((e) => of(e) !== base).map((e) => [`^${e.path}`, of(e)]));
   return { r, alpha, rankPattern: pattern((e) => e.rank, r), alphaPattern: pattern((e) => e.alpha, alpha) };
+}
+
+/** Programs that have DoRA for all modules or for none would give magnitudes of their own to those that lack them. */
+export function partialDora(modules: readonly ConvertModule[], where: string): Loss[] {
+  const without = modules.find(({ parameters }) => !parameters.has("dora_scale"));
+  const some = modules.some(({ parameters }) => parameters.has("dora_scale"));
+  if (!without || !some) return [];
+  return [
+    {
+      module: without.label,
+      message: `${without.label} has no magnitudes and others have (DoRA); ${where} has them for all modules or for none`,
+    },
+  ];
 }

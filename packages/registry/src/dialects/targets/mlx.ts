@@ -2,6 +2,7 @@ import type { ConvertModule, Loss } from "../convert/convert-module.js";
 import { computed, type LazyTensor, reshaped, scaled, transpose, valuesOf } from "../convert/lazy-tensor.js";
 import { roundingOf } from "../convert/fold-scale.js";
 import { MLX } from "../mlx.js";
+import { partialDora } from "./lora-config.js";
 import { asPeftLora } from "./lora-module.js";
 import { namedTensors } from "./named-tensors.js";
 import type { ConvertTarget } from "./target.js";
@@ -21,7 +22,7 @@ export const TO_MLX: ConvertTarget = {
     const scale = modules.find((module) => module.scale !== 0)?.scale ?? 1;
     const rank = Math.max(...modules.map((module) => module.rank!));
     const dora = modules.filter(({ parameters }) => parameters.has("dora_scale"));
-    const losses = [...unevenScales(modules, scale), ...(dora.length > 0 && dora.length < modules.length ? [someDora(modules)] : [])];
+    const losses = [...unevenScales(modules, scale), ...partialDora(modules, "mlx-lm")];
     const {
       tensors,
       modules: named,
@@ -56,11 +57,6 @@ const unevenScales = (modules: readonly ConvertModule[], scale: number): Loss[] 
       ? []
       : [{ module: label, message: `${label}: its scale is ${own}, mlx-lm has ${scale} for all modules; ${rounded}`, keeps: true }];
   });
-
-const someDora = (modules: readonly ConvertModule[]): Loss => ({
-  module: modules.find(({ parameters }) => !parameters.has("dora_scale"))!.label,
-  message: "only some modules have magnitudes (DoRA), which mlx-lm has for all or for none",
-});
 
 function inMlx(module: ConvertModule, scale: number, rank: number): ConvertModule {
   const [down, up] = [module.parameters.get("lora_down.weight")!, module.parameters.get("lora_up.weight")!];

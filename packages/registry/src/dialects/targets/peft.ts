@@ -4,7 +4,7 @@ import { readAdapterConfig } from "../../config/read-config.js";
 import { writeAdapterConfig } from "../../config/write-config.js";
 import type { Component } from "../dialect.js";
 import { PEFT } from "../peft.js";
-import { rankFields } from "./lora-config.js";
+import { partialDora, rankFields } from "./lora-config.js";
 import { asPeftLora } from "./lora-module.js";
 import { lokrFactor } from "./lokr-factor.js";
 import { namedTensors } from "./named-tensors.js";
@@ -67,7 +67,7 @@ function writeModel(modules: readonly ConvertModule[], folder: string, { baseMod
   }
   const whole = modules.map((module) => (method === "LOKR" ? withRank(module) : module));
   const { tensors, modules: named, losses: unnamed } = namedTensors(whole, PEFT, false);
-  losses.push(...unnamed);
+  losses.push(...unnamed, ...partialDora(whole, "PEFT"));
   const { r, alpha, rankPattern, alphaPattern } = rankFields(whole);
   const lora = method === "LOCON";
   const config = {
