@@ -22,9 +22,16 @@ describe("openDevice", () => {
     const poor = adapter(LIMITS, []);
     await openDevice(poor.source);
     expect(poor.asked).toEqual([{ label: "weft", requiredLimits: LIMITS, requiredFeatures: [] }]);
-    const rich = adapter({ ...LIMITS, maxBufferSize: 2 ** 33, maxTextureDimension1D: 2 ** 14 }, ["timestamp-query", "shader-f16"]);
+    const rich = adapter({ ...LIMITS, maxBufferSize: 2 ** 33, maxTextureDimension1D: 2 ** 14 }, [
+      "timestamp-query",
+      "shader-f16",
+      "depth-clip-control",
+    ]);
     await openDevice(rich.source);
-    expect(rich.asked[0]).toMatchObject({ requiredLimits: { maxBufferSize: 2 ** 33 }, requiredFeatures: ["timestamp-query"] });
+    expect(rich.asked[0]).toMatchObject({
+      requiredLimits: { maxBufferSize: 2 ** 33 },
+      requiredFeatures: ["timestamp-query", "shader-f16"],
+    });
     expect(rich.asked[0]!.requiredLimits).not.toHaveProperty("maxTextureDimension1D");
   });
   it("stays within the specification's limits on request", async () => {
