@@ -1,14 +1,14 @@
 import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
 import { add, cast, configClass, forwardBase, reshape } from "./core.js";
 import { basics, normal, times, trained } from "./define.js";
-import { fields } from "./fields.js";
+import { BY_NAME, fields } from "./fields.js";
 
 /** The config of a BEFT adapter. */
 export interface BeftConfigFields {
   readonly initWeights: boolean;
 }
 
-const FIELDS = fields("beft", ["init_weights"], {});
+const FIELDS = fields("beft", ["init_weights"], {}, BY_NAME);
 
 export const BeftConfig: ConfigClass<BeftConfigFields> = configClass("BEFT", FIELDS);
 

@@ -1,7 +1,7 @@
 import type { AdapterMethod, ConfigClass, Init } from "@weft/tensor-core";
 import { configClass, div, gather, oneOf, pattern, reshape, tensor, transpose } from "./core.js";
 import { additive, normal, requireMultiples, trained } from "./define.js";
-import { count, fields } from "./fields.js";
+import { BY_LAYER, count, fields } from "./fields.js";
 
 /** The config of a C³A adapter. */
 export interface C3AConfigFields {
@@ -10,11 +10,16 @@ export interface C3AConfigFields {
   readonly initWeights: boolean | "gaussian" | "kaiming_uniform" | "xavier_uniform" | null;
 }
 
-const FIELDS = fields("c3a", ["bias"], {
-  block_size: count(256),
-  block_size_pattern: pattern(1, 2 ** 31 - 1, true),
-  init_weights: oneOf<boolean | string | null>("xavier_uniform", ["xavier_uniform", "kaiming_uniform", "gaussian", true, false, null]),
-});
+const FIELDS = fields(
+  "c3a",
+  ["bias"],
+  {
+    block_size: count(256),
+    block_size_pattern: pattern(1, 2 ** 31 - 1, true),
+    init_weights: oneOf<boolean | string | null>("xavier_uniform", ["xavier_uniform", "kaiming_uniform", "gaussian", true, false, null]),
+  },
+  BY_LAYER,
+);
 
 export const C3AConfig: ConfigClass<C3AConfigFields> = configClass("C3A", FIELDS);
 

@@ -69,6 +69,11 @@ export function requireMultiples(method: string, field: string, divisor: number,
   if (numbers.some((n) => n % divisor !== 0)) throw new ConfigError(`${method}: ${field} ${divisor} must divide ${numbers.join(" and ")}`);
 }
 
+/** @throws ConfigError if a number is more than there is */
+export function requireAtMost(method: string, field: string, value: number, most: number): void {
+  if (value > most) throw new ConfigError(`${method}: ${field} is ${value}, at most ${most} here`);
+}
+
 /** The config with the rank that the first axis of a parameter's shape says. */
 export const rankFrom =
   <C>(...names: readonly string[]) =>

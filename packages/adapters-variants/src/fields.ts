@@ -4,15 +4,21 @@ import { boolean, dropout, integer, MAX_RANK, oneOf, pattern, TARGETING } from "
 /** Fields that several methods have, under the names that each gives them. */
 type Common = "dropout" | "fan_in_fan_out" | "bias" | "init_weights";
 
-/** The fields of a config: those of targeting, some common ones, and the method's own. */
-export function fields(prefix: string, common: readonly Common[], own: FieldTable): FieldTable {
+const { target_modules, modules_to_save, exclude_modules: _, ...ofLayers } = TARGETING;
+/** Modules are chosen by name alone. */
+export const BY_NAME: FieldTable = { target_modules: target_modules!, modules_to_save: modules_to_save! };
+/** Modules are chosen by name and index of the layer, without exceptions. */
+export const BY_LAYER: FieldTable = { ...BY_NAME, ...ofLayers };
+
+/** The fields of a config: those of targeting (of which some configs lack some), common ones, and the method's own. */
+export function fields(prefix: string, common: readonly Common[], own: FieldTable, targeting: FieldTable = TARGETING): FieldTable {
   const known: { readonly [name in Common]: readonly [string, Field] } = {
     dropout: [`${prefix}_dropout`, dropout()],
     fan_in_fan_out: ["fan_in_fan_out", boolean(false)],
     bias: ["bias", oneOf("none", ["none", "all", `${prefix}_only`])],
     init_weights: ["init_weights", boolean(true)],
   };
-  return { ...TARGETING, ...Object.fromEntries(common.map((name) => known[name])), ...own };
+  return { ...targeting, ...Object.fromEntries(common.map((name) => known[name])), ...own };
 }
 
 export const rank = (fallback: number, low = 1): Field => integer(fallback, low, MAX_RANK);

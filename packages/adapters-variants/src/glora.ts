@@ -1,7 +1,7 @@
 import type { AdapterContext, AdapterMethod, ConfigClass, Params, ParameterSpec, Tensor } from "@weft/tensor-core";
 import { add, CapabilityError, cast, configClass, matmul, mul, oneOf, reshape } from "./core.js";
 import { last, rankFrom, rewriting, stored, times, trained, wide } from "./define.js";
-import { fields, rank } from "./fields.js";
+import { BY_NAME, fields, rank } from "./fields.js";
 
 type Path = "lora" | "vector" | "constant" | "none";
 
@@ -16,12 +16,17 @@ export interface GloraConfigFields {
 
 const oneOfPaths = (fallback: Path, others: readonly Path[]) => oneOf<Path>(fallback, [fallback, "none", "vector", ...others]);
 
-const FIELDS = fields("glora", ["bias", "init_weights"], {
-  r: rank(8),
-  config_A_B: oneOfPaths("lora", ["constant"]),
-  config_C: oneOfPaths("lora", []),
-  config_D_E: oneOfPaths("constant", []),
-});
+const FIELDS = fields(
+  "glora",
+  ["bias", "init_weights"],
+  {
+    r: rank(8),
+    config_A_B: oneOfPaths("lora", ["constant"]),
+    config_C: oneOfPaths("lora", []),
+    config_D_E: oneOfPaths("constant", []),
+  },
+  BY_NAME,
+);
 
 export const GloraConfig: ConfigClass<GloraConfigFields> = configClass("GLORA", FIELDS);
 

@@ -1,7 +1,7 @@
 import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
 import { add, configClass, finite, linear, matmul, mul, reshape, transpose } from "./core.js";
 import { additive, last, requireMultiples, trained } from "./define.js";
-import { fields, rank } from "./fields.js";
+import { BY_LAYER, fields, rank } from "./fields.js";
 
 /** The config of a GraLoRA adapter. */
 export interface GraloraConfigFields {
@@ -15,12 +15,17 @@ export interface GraloraConfigFields {
   readonly initWeights: boolean;
 }
 
-const FIELDS = fields("gralora", ["dropout", "fan_in_fan_out", "bias", "init_weights"], {
-  r: rank(32),
-  hybrid_r: rank(0, 0),
-  alpha: finite(64),
-  gralora_k: rank(2),
-});
+const FIELDS = fields(
+  "gralora",
+  ["dropout", "fan_in_fan_out", "bias", "init_weights"],
+  {
+    r: rank(32),
+    hybrid_r: rank(0, 0),
+    alpha: finite(64),
+    gralora_k: rank(2),
+  },
+  BY_LAYER,
+);
 
 export const GraloraConfig: ConfigClass<GraloraConfigFields> = configClass("GRALORA", FIELDS);
 

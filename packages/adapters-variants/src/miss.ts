@@ -1,6 +1,6 @@
 import type { AdapterMethod, ConfigClass, Tensor } from "@weft/tensor-core";
-import { add, configClass, ConfigError, gather, matmul, oneOf, pad, reshape, sum, swapLast, tensor, transpose } from "./core.js";
-import { additive, type Definition, last, requireMultiples, rewriting, type Size, trained } from "./define.js";
+import { add, configClass, gather, matmul, oneOf, pad, reshape, sum, swapLast, tensor, transpose } from "./core.js";
+import { additive, type Definition, last, requireAtMost, requireMultiples, rewriting, type Size, trained } from "./define.js";
 import { fields, rank } from "./fields.js";
 
 /** The config of a MiSS adapter. */
@@ -40,7 +40,7 @@ const definition: Definition<MissConfigFields> = {
     return block ? { ...config, r: block[0]!, ...(config.initWeights === "mini" && { miniR: block[1]! }) } : config;
   },
   parameters({ r, miniR, initWeights }, size) {
-    if (r > size.in) throw new ConfigError(`MISS: r = ${r} is more than the ${size.in} inputs`);
+    requireAtMost("MISS", "r", r, size.in);
     if (initWeights === "bat") {
       requireMultiples("MISS", "r", r, [size.in, size.out]);
       return { block: trained([size.out / r, r, r]) };

@@ -1,7 +1,7 @@
 import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
 import { boolean, configClass, featuresOf, finite, mul, opaque, reshape, slice, torchGenerator, torchKaimingUniform } from "./core.js";
 import { fixed, lowRank, normal, trained } from "./define.js";
-import { fields, rank, seed } from "./fields.js";
+import { BY_LAYER, fields, rank, seed } from "./fields.js";
 
 /** The config of a PVeRA adapter. */
 export interface PveraConfigFields {
@@ -13,14 +13,19 @@ export interface PveraConfigFields {
   readonly initWeights: boolean;
 }
 
-const FIELDS = fields("pvera", ["dropout", "fan_in_fan_out", "bias", "init_weights"], {
-  r: rank(256),
-  projection_prng_key: seed(0),
-  save_projection: boolean(true),
-  d_initial: finite(0.1),
-  sample_at_inference: boolean(false),
-  generator_seed: opaque(),
-});
+const FIELDS = fields(
+  "pvera",
+  ["dropout", "fan_in_fan_out", "bias", "init_weights"],
+  {
+    r: rank(256),
+    projection_prng_key: seed(0),
+    save_projection: boolean(true),
+    d_initial: finite(0.1),
+    sample_at_inference: boolean(false),
+    generator_seed: opaque(),
+  },
+  BY_LAYER,
+);
 
 export const PveraConfig: ConfigClass<PveraConfigFields> = configClass("PVERA", FIELDS);
 

@@ -1,7 +1,7 @@
 import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
 import { boolean, configClass, featuresOf, finite, mul, reshape, slice, swapLast } from "./core.js";
 import { fixed, lowRank, normal, type Size, times, trained } from "./define.js";
-import { fields, rank, seed } from "./fields.js";
+import { BY_LAYER, fields, rank, seed } from "./fields.js";
 import { randomBases } from "./random-bases.js";
 
 /** The config of a RandLoRA adapter. */
@@ -17,14 +17,19 @@ export interface RandLoraConfigFields {
   readonly initWeights: boolean;
 }
 
-const FIELDS = fields("randlora", ["dropout", "fan_in_fan_out", "bias", "init_weights"], {
-  r: rank(32),
-  randlora_alpha: finite(640),
-  projection_prng_key: seed(0),
-  save_projection: boolean(true),
-  sparse: boolean(false),
-  very_sparse: boolean(false),
-});
+const FIELDS = fields(
+  "randlora",
+  ["dropout", "fan_in_fan_out", "bias", "init_weights"],
+  {
+    r: rank(32),
+    randlora_alpha: finite(640),
+    projection_prng_key: seed(0),
+    save_projection: boolean(true),
+    sparse: boolean(false),
+    very_sparse: boolean(false),
+  },
+  BY_LAYER,
+);
 
 export const RandLoraConfig: ConfigClass<RandLoraConfigFields> = configClass("RANDLORA", FIELDS);
 

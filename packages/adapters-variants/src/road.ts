@@ -1,7 +1,7 @@
 import type { AdapterContext, AdapterMethod, ConfigClass, Params, Tensor } from "@weft/tensor-core";
 import { add, cast, concat, configClass, cos, forwardBase, mul, neg, oneOf, reshape, sin, slice, sub, swapLast } from "./core.js";
 import { basics, normal, requireMultiples, stored, times, trained, wide } from "./define.js";
-import { count, fields } from "./fields.js";
+import { BY_NAME, count, fields } from "./fields.js";
 
 /** The config of a RoAd adapter. */
 export interface RoadConfigFields {
@@ -14,7 +14,7 @@ export interface RoadConfigFields {
 
 const SHARE = { road_1: 0.5, road_2: 1, road_4: 2 };
 
-const FIELDS = fields("road", ["init_weights"], { variant: oneOf("road_1", Object.keys(SHARE)), group_size: count(64) });
+const FIELDS = fields("road", ["init_weights"], { variant: oneOf("road_1", Object.keys(SHARE)), group_size: count(64) }, BY_NAME);
 
 export const RoadConfig: ConfigClass<RoadConfigFields> = configClass("ROAD", FIELDS);
 

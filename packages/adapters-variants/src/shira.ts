@@ -1,20 +1,7 @@
 import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
-import {
-  add,
-  configClass,
-  ConfigError,
-  featuresOf,
-  initParameters,
-  mul,
-  oneOf,
-  reshape,
-  slice,
-  tensor,
-  torchGenerator,
-  torchRandperm,
-} from "./core.js";
-import { additive, fixed, normal, trained } from "./define.js";
-import { fields, optional, rank } from "./fields.js";
+import { add, configClass, featuresOf, initParameters, mul, oneOf, reshape, slice, tensor, torchGenerator, torchRandperm } from "./core.js";
+import { additive, fixed, normal, requireAtMost, trained } from "./define.js";
+import { BY_NAME, fields, optional, rank } from "./fields.js";
 import { sparse } from "./sparse.js";
 
 /** The config of a SHiRA adapter. */
@@ -27,11 +14,16 @@ export interface ShiraConfigFields {
   readonly initWeights: boolean;
 }
 
-const FIELDS = fields("shira", ["fan_in_fan_out", "init_weights"], {
-  r: rank(32),
-  mask_type: oneOf("random", ["random"]),
-  random_seed: optional(Number.isSafeInteger, "an integer"),
-});
+const FIELDS = fields(
+  "shira",
+  ["fan_in_fan_out", "init_weights"],
+  {
+    r: rank(32),
+    mask_type: oneOf("random", ["random"]),
+    random_seed: optional(Number.isSafeInteger, "an integer"),
+  },
+  BY_NAME,
+);
 
 export const ShiraConfig: ConfigClass<ShiraConfigFields> = configClass("SHIRA", FIELDS);
 
@@ -45,7 +37,7 @@ export const SHIRA: AdapterMethod<ShiraConfigFields> = additive({
   fields: FIELDS,
   parameters({ r, initWeights }, size) {
     const n = r * (size.in + size.out);
-    if (n > size.in * size.out) throw new ConfigError(`SHIRA: r = ${r} asks for ${n} of ${size.in * size.out} weights`);
+    requireAtMost("SHIRA", "r·(in + out)", n, size.in * size.out);
     return { weight: trained([n], initWeights ? "zeros" : normal()), indices: fixed([2, n]) };
   },
   names: ["weight", "indices"],

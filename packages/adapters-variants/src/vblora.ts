@@ -4,7 +4,6 @@ import {
   cast,
   concat,
   configClass,
-  ConfigError,
   div,
   equal,
   exp,
@@ -23,7 +22,7 @@ import {
   transpose,
   where,
 } from "./core.js";
-import { fixed, lowRank, normal, requireMultiples, trained } from "./define.js";
+import { fixed, lowRank, normal, requireAtMost, requireMultiples, trained } from "./define.js";
 import { count, fields, rank } from "./fields.js";
 
 /** The config of a VB-LoRA adapter. */
@@ -90,7 +89,7 @@ export const VBLORA: AdapterMethod<VBLoRAConfigFields> = lowRank({
   configFromShapes: (config, _, shapes) => ({ ...config, saveOnlyTopkWeights: placesOf("A") in shapes }),
   parameters({ r, numVectors, vectorLength: l, topk, saveOnlyTopkWeights, initLogitsStd }, size) {
     requireMultiples("VBLORA", "vector_length", l, [size.in, size.out]);
-    if (topk > numVectors) throw new ConfigError(`VBLORA: topk = ${topk} of ${numVectors} vectors`);
+    requireAtMost("VBLORA", "topk", topk, numVectors);
     const result: { [name: string]: ParameterSpec } = {};
     for (const [name, shape] of Object.entries({ A: [r, size.in / l], B: [size.out / l, r] }))
       if (saveOnlyTopkWeights) {

@@ -1,6 +1,6 @@
 import type { AdapterMethod, ConfigClass, Tensor } from "@weft/tensor-core";
-import { boolean, configClass, ConfigError, finite, mul, oneOf, pattern, reshape, tensor, torchGenerator, torchRandperm } from "./core.js";
-import { additive, normal, type Size, trained } from "./define.js";
+import { boolean, configClass, finite, mul, oneOf, pattern, reshape, tensor, torchGenerator, torchRandperm } from "./core.js";
+import { additive, normal, requireAtMost, type Size, trained } from "./define.js";
 import { count, fields, seed } from "./fields.js";
 import { sparse } from "./sparse.js";
 
@@ -66,7 +66,7 @@ export const WAVEFT: AdapterMethod<WaveFTConfigFields> = additive({
   fields: FIELDS,
   configFromShapes: (config, _, { spectrum }) => (spectrum ? { ...config, nFrequency: spectrum[0]! } : config),
   parameters({ nFrequency: n, initWeights }, size) {
-    if (n > size.in * size.out) throw new ConfigError(`WAVEFT: n_frequency is ${n}, but the layer has ${size.in * size.out} entries`);
+    requireAtMost("WAVEFT", "n_frequency", n, size.in * size.out);
     return { spectrum: trained([n], initWeights ? "zeros" : normal(0.01)) };
   },
   names: ["spectrum"],

@@ -33,6 +33,9 @@ export interface NewAdapterOptions extends PromptSource {
   readonly methods?: MethodTable;
 }
 
+/** New adapters are in the format of this version of PEFT, whose readers of OFT need to know. */
+const FORMAT = "0.21.2";
+
 interface Values extends TargetConfig {
   readonly bias?: string;
   readonly trainableTokenIndices?: readonly number[] | { readonly [name: string]: readonly number[] } | null;
@@ -47,7 +50,7 @@ export async function newAdapter(
   input: ConfigInput,
   { seed = 0, methods = PEFT_METHODS, ...source }: NewAdapterOptions = {},
 ): Promise<AdapterState> {
-  const config = resolved(readAdapterConfig(asObject(input), { methods }), model);
+  const config = resolved(readAdapterConfig({ peft_version: FORMAT, ...asObject(input) }, { methods }), model);
   const { method, prompt } = methods.get(config.peftType) ?? {};
   if (prompt) return newPrompt(prompt, config, model, { seed, ...source });
   if (!method)
