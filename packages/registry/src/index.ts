@@ -51,5 +51,7 @@ export { combineAdapters, type CombinationType, type CombineOptions } from "./mo
 export type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./model/hooked-model.js";
 export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/new-state.js";
 export { getPeftModel } from "./model/get-peft-model.js";
+export { type InjectedAdapter, injectAdapter } from "./model/inject-adapter.js";
+export { glob } from "./matching/glob.js";
 export { configText, stateDict } from "./model/state-dict.js";
 export { type ForwardOptions, type MergeOptions, PeftModel } from "./model/peft-model.js";

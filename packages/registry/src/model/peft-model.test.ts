@@ -2,12 +2,25 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AdaLoraConfig, FourierFTConfig, IA3Config, LoraConfig, TrainableTokensConfig, VeraConfig } from "@weft/adapters-lora";
-import { compile, evaluate, forwardBase, type LayerSpec, type Tensor, tensor, torchGenerator, torchNormal } from "@weft/tensor-core";
+import {
+  add,
+  compile,
+  evaluate,
+  forwardBase,
+  type LayerSpec,
+  mul,
+  type Tensor,
+  tensor,
+  torchGenerator,
+  torchNormal,
+} from "@weft/tensor-core";
 import { afterAll, beforeEach, describe, expect, it, test } from "vitest";
 import { savePretrained } from "../node/index.js";
 import { loadAdapter, loadPeftModel } from "../node/load-peft-model.js";
+import { glob } from "../matching/glob.js";
 import { getPeftModel } from "./get-peft-model.js";
 import type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./hooked-model.js";
+import { injectAdapter } from "./inject-adapter.js";
 import type { ConfigInput } from "./new-state.js";
 import { PeftModel } from "./peft-model.js";
 import { stateDict } from "./state-dict.js";
@@ -111,6 +124,20 @@ const METHODS: readonly (readonly [string, ConfigInput])[] = [
   ["VeRA", new VeraConfig({ r: 4, targetModules: "all-linear" })],
   ["VeRA, projections not saved", new VeraConfig({ r: 4, targetModules: ["up", "down"], save_projection: false })],
   ["FourierFT", new FourierFTConfig({ nFrequency: 12, targetModules: ["up"] })],
+  ["OFT", new OFTConfig({ targetModules: ["embed", "up"], oftBlockSize: 4, useCayleyNeumann: false })],
+  ["BOFT", new BOFTConfig({ targetModules: ["up"], boftNButterflyFactor: 2 })],
+  ["HRA", new HRAConfig({ targetModules: ["up", "down"], r: 4 })],
+  ["HiRA of an embedding", new HiraConfig({ targetModules: ["embed", "up"], r: 3 })],
+  ["DEFT", new DeftConfig({ targetModules: ["up", "down"], r: 3, decompositionMethod: "qr" })],
+  ["DeLoRA", new DeloraConfig({ targetModules: ["up", "down"], r: 3, rank_pattern: { "0.up": 2 } })],
+  ["GLoRA", new GloraConfig({ targetModules: ["up", "down"], r: 2 })],
+  ["C³A by pattern", new C3AConfig({ targetModules: ["up", "down"], blockSize: 4, block_size_pattern: { "0.up": 2 } })],
+  ["MiSS bat", new MissConfig({ targetModules: ["up"], r: 4, initWeights: "bat" })],
+  ["RandLoRA, bases not saved", new RandLoraConfig({ targetModules: ["up", "down"], r: 3, randloraAlpha: 3, save_projection: false })],
+  ["RoAd", new RoadConfig({ targetModules: ["up", "down"], groupSize: 4 })],
+  ["SHiRA", new ShiraConfig({ targetModules: ["up"], r: 1, randomSeed: 3 })],
+  ["VB-LoRA", new VBLoRAConfig({ targetModules: ["up", "down"], r: 2, numVectors: 9, vectorLength: 4 })],
+  ["WaveFT", new WaveFTConfig({ targetModules: ["up"], nFrequency: 15, scaling: 2 })],
   ["trained tokens", new TrainableTokensConfig({ targetModules: ["embed"], tokenIndices: [3, 7] })],
 ];
 
@@ -293,7 +320,43 @@ it("adapters are swapped in a compiled forward without a new plan", async () => 
   forward.dispose();
 });
 
+it("an injected adapter looks like the model, also to hooks and with other weights", async () => {
+  const { model: injected, peft } = await injectAdapter(model, lora(4));
+  await randomise(peft, "default");
+  const y = await values(peft.forward(ids));
+  expect(await values(injected.forward(ids))).toEqual(y);
+  const seen: string[] = [];
+  const doubled = injected.forward(ids, (path, layer, below, x) => {
+    seen.push(path);
+    return path === "head" ? add(forwardBase(layer, below, x), forwardBase(layer, below, x)) : undefined;
+  });
+  expect(
+    gap(
+      await values(doubled),
+      y.map((v) => 2 * v),
+    ),
+  ).toBeLessThan(1e-5);
+  expect(seen).toHaveLength(6);
+  const heads = new Map([["head.weight", mul(model.weights.get("head.weight")!, 3)]]);
+  expect(
+    gap(
+      await values(injected.withWeights(heads).forward(ids)),
+      y.map((v) => 3 * v),
+    ),
+  ).toBeLessThan(1e-5);
+});
+
 describe("targets", () => {
+  test.each([
+    ["*.up", ["blocks.0.up", "blocks.1.up"]],
+    ["blocks.[!0].*", ["blocks.1.up", "blocks.1.down"]],
+    ["blocks.?.d[a-o]wn", ["blocks.0.down", "blocks.1.down"]],
+    ["blocks.[0].u+p*", []],
+  ])("glob %s", async (pattern, paths) => {
+    const made = getPeftModel(model, new LoraConfig({ r: 2, targetModules: glob(pattern) }));
+    if (paths.length === 0) await expect(made).rejects.toThrow(/no module/);
+    else expect([...(await made).state("default").layers.keys()]).toEqual(paths);
+  });
   test.each([
     [{ targetModules: "all-linear" }, ["blocks.0.up", "blocks.0.down", "blocks.1.up", "blocks.1.down"]],
     [{ targetModules: ["up"], excludeModules: ["0.up"] }, ["blocks.1.up"]],

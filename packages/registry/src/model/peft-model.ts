@@ -4,6 +4,7 @@ import {
   CapabilityError,
   ConfigError,
   forwardAdapters,
+  forwardBase,
   mergeBias,
   mergeWeight,
   sizeOf,
@@ -31,6 +32,8 @@ export interface ForwardOptions {
    * mixture without a new plan. Plain LoRAs only.
    */
   readonly adapterIndex?: Tensor;
+  /** A hook around the adapters: the base that it is given is the layer with them. */
+  readonly hook?: LayerHook;
 }
 
 export interface MergeOptions {
@@ -55,10 +58,14 @@ export class PeftModel<Inputs, Outputs> {
   private merged: { readonly names: readonly string[]; readonly weights: ReadonlyMap<string, Tensor> } | undefined;
 
   /** @param methods what `peft_type` may be; PEFT's methods if not given */
-  constructor(baseModel: HookedModel<Inputs, Outputs>, methods: MethodTable = PEFT_METHODS) {
+  constructor(
+    baseModel: HookedModel<Inputs, Outputs>,
+    methods: MethodTable = PEFT_METHODS,
+    adapters: Map<string, AdapterState> = new Map(),
+  ) {
     this.baseModel = baseModel;
     this.methods = methods;
-    this.adapters = new Map();
+    this.adapters = adapters;
   }
 
   /** A model with one adapter from a file. @throws MatchError, ShapeError if it does not wholly fit */
@@ -143,13 +150,13 @@ export class PeftModel<Inputs, Outputs> {
   }
 
   /** The model's outputs with the active adapters, or with one adapter per row of the batch. @throws ConfigError */
-  forward(inputs: Inputs, { adapterNames, adapterIndex }: ForwardOptions = {}): Outputs {
-    if (this.disabled) return this.baseModel.forward(inputs);
+  forward(inputs: Inputs, { adapterNames, adapterIndex, hook }: ForwardOptions = {}): Outputs {
+    if (this.disabled) return this.baseModel.forward(inputs, hook);
     const rows = adapterNames ?? adapterIndex;
-    if (rows) return this.forwardMixed(inputs, rows);
-    if (this.merged) return this.baseModel.withWeights(this.merged.weights).forward(inputs);
+    if (rows) return this.forwardMixed(inputs, rows, hook);
+    if (this.merged) return this.baseModel.withWeights(this.merged.weights).forward(inputs, hook);
     const states = this.active.map((name) => this.state(name));
-    return this.adaptedBase(states).forward(withPrompts(states, inputs), hookOf(states, inputs));
+    return this.adaptedBase(states).forward(withPrompts(states, inputs), around(hook, hookOf(states, inputs)));
   }
 
   /**
@@ -178,6 +185,14 @@ export class PeftModel<Inputs, Outputs> {
     this.assertUnmerged(name);
     this.forget(name);
     this.adapters.set(name, withParameters(this.state(name), parameters));
+  }
+
+  /** The same adapters on another version of the model. They are shared: what is added or trained here is there, too. */
+  over(model: HookedModel<Inputs, Outputs>): PeftModel<Inputs, Outputs> {
+    const other = new PeftModel(model, this.methods, this.adapters);
+    other.active = this.active;
+    other.disabled = this.disabled;
+    return other;
   }
 
   /** The config and the tensors of an adapter. */
@@ -259,7 +274,7 @@ export class PeftModel<Inputs, Outputs> {
     return `trainable params: ${grouped(trainable)} || all params: ${grouped(all)} || trainable%: ${percent.toFixed(4)}`;
   }
 
-  private forwardMixed(inputs: Inputs, rows: RowAdapters): Outputs {
+  private forwardMixed(inputs: Inputs, rows: RowAdapters, hook: LayerHook | undefined): Outputs {
     if (this.merged)
       throw new ConfigError("a batch with an adapter per row needs the weights unmerged", { hint: "unmergeAdapter() first" });
     const byNumber = rows instanceof Tensor;
@@ -270,7 +285,7 @@ export class PeftModel<Inputs, Outputs> {
     const covered = prepared !== undefined && asked.every((name) => prepared.names.includes(name));
     return this.baseModel.forward(
       inputs,
-      mixedHook(this.rowStates(covered ? prepared.names : asked), rows, covered ? prepared : undefined),
+      around(hook, mixedHook(this.rowStates(covered ? prepared.names : asked), rows, covered ? prepared : undefined)),
     );
   }
 
@@ -363,6 +378,15 @@ function hookOf(states: readonly AdapterState[], inputs: unknown): LayerHook {
   return (path, layer, base, x) => {
     const attached = states.flatMap(({ layers }, i) => (layers.get(path) ?? []).map((a) => (masks[i] ? { ...a, active: masks[i] } : a)));
     return attached.length === 0 ? undefined : forwardAdapters(layer, base, attached, x);
+  };
+}
+
+/** A hook over another one. */
+function around(outer: LayerHook | undefined, inner: LayerHook): LayerHook {
+  if (!outer) return inner;
+  return (path, layer, base, x) => {
+    const forward = (input: Tensor): Tensor => inner(path, layer, base, input) ?? forwardBase(layer, base, input);
+    return outer(path, layer, { ...base, forward }, x) ?? forward(x);
   };
 }
 
