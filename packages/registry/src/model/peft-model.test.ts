@@ -2,6 +2,20 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AdaLoraConfig, FourierFTConfig, IA3Config, LoraConfig, TrainableTokensConfig, VeraConfig } from "@weft/adapters-lora";
+import { BOFTConfig, HRAConfig, OFTConfig } from "@weft/adapters-orthogonal";
+import {
+  C3AConfig,
+  DeftConfig,
+  DeloraConfig,
+  GloraConfig,
+  HiraConfig,
+  MissConfig,
+  RandLoraConfig,
+  RoadConfig,
+  ShiraConfig,
+  VBLoRAConfig,
+  WaveFTConfig,
+} from "@weft/adapters-variants";
 import {
   add,
   compile,
