@@ -1,17 +1,18 @@
-import { writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { availableParallelism } from "node:os";
 import { CancelledError, ConfigError } from "@weft/tensor-core";
-import { ioError, writeFileAtomic } from "@weft/io-safetensors/node";
+import { writeFileAtomic } from "@weft/io-safetensors/node";
 import { describeReport } from "@weft/registry";
 import { type Command, type Context, EXIT } from "../context.js";
 import { doneAlready } from "../merge/done-already.js";
-import { isCopy, type ItemResult } from "../merge/item.js";
+import type { ItemResult } from "../merge/item.js";
 import { shardDigest } from "../merge/layout.js";
 import { OutputFolder } from "../merge/output-folder.js";
 import { type MergeSettings, prepareMerge, type Prepared } from "../merge/prepare.js";
-import { planMemory, runWorkers } from "../merge/run-workers.js";
+import { planMemory, type Resources } from "../merge/plan-memory.js";
+import { runWorkers } from "../merge/run-workers.js";
 import { folderOf, type SideFile, sideFiles, writeSideFiles } from "../merge/side-files.js";
+import { writeReport } from "../merge/write-report.js";
 import { formatBytes } from "../output.js";
 import { formatSeconds, Progress } from "../progress.js";
 
@@ -39,26 +40,18 @@ export function settingsOf(
 }
 
 /** Threads and tile size of a run. */
-export function resourcesOf(
-  prepared: Prepared,
-  maxMemory: number,
+export const resourcesOf = (
+  { plan }: Prepared,
+  { maxMemory, report }: Pick<MergeOptions, "maxMemory" | "report">,
   { options }: Context,
-): { readonly jobs: number; readonly tileBytes: number } {
-  const factors = Math.max(
-    0,
-    ...prepared.plan.items.map(({ steps }) =>
-      steps.reduce((sum, { params }) => sum + Object.values(params).reduce((n, p) => n + p.bytes, 0), 0),
-    ),
-  );
-  return planMemory(maxMemory, options.jobs ?? Math.min(8, availableParallelism()), factors);
-}
+): Promise<Resources> => planMemory(plan.items, maxMemory, options.jobs ?? Math.min(8, availableParallelism()), report !== undefined);
 
 export async function runMerge(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
   const started = performance.now();
   const prepared = await prepareMerge(settings);
   try {
     const { plan } = prepared;
-    const resources = resourcesOf(prepared, options.maxMemory, context);
+    const resources = await resourcesOf(prepared, options, context);
     describe(prepared, settings, resources, context, verb);
     const side = sideFiles(folderOf(prepared.base.location), prepared.edit, prepared.tokenizer);
     const summary = {
@@ -73,6 +66,7 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
       context.out.result({ dryRun: true, ...summary, ...resources }, () =>
         [
           ...plan.shards.map(({ file, layout }) => `would write ${join(options.out, file)}  ${formatBytes(layout.size)}`),
+          ...(resources.onePiece.length > 0 ? [inOnePiece(resources)] : []),
           `${resources.jobs} threads, tiles of ${formatBytes(resources.tileBytes)}`,
         ].join("\n"),
       );
@@ -81,7 +75,7 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
     const { results, digests, resumed, doneBefore } = await writeOrFind(prepared, side, options, resources, context, verb);
     const seconds = (performance.now() - started) / 1000;
     const peak = process.resourceUsage().maxRSS * 1024;
-    if (options.report !== undefined) writeReport(options.report, prepared, results, digests);
+    if (options.report !== undefined) writeReport(options.report, prepared, resources, results, digests);
     context.out.result({ ...summary, resumed, doneBefore, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () => {
       const files = plan.shards.map(({ file, layout }) => `✓ ${join(options.out, file)}  ${formatBytes(layout.size)}`);
       if (doneBefore) return [...files, `done already: ${options.out} holds exactly this, bit for bit`].join("\n");
@@ -99,7 +93,7 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
 function describe(
   { adapters, reports, plan, notices }: Prepared,
   settings: MergeSettings,
-  { jobs }: { readonly jobs: number },
+  resources: Resources,
   { out }: Context,
   verb: string,
 ): void {
@@ -111,9 +105,13 @@ function describe(
   }
   for (const notice of notices) out.warn(notice);
   out.note(
-    `${verb} ${settings.base}: ${plan.shards.length} ${plan.shards.length === 1 ? "file" : "files"}, ${formatBytes(plan.bytes)}, ${jobs} ${jobs === 1 ? "thread" : "threads"}`,
+    `${verb} ${settings.base}: ${plan.shards.length} ${plan.shards.length === 1 ? "file" : "files"}, ${formatBytes(plan.bytes)}, ${resources.jobs} ${resources.jobs === 1 ? "thread" : "threads"}`,
   );
+  if (resources.onePiece.length > 0) out.note(inOnePiece(resources));
 }
+
+const inOnePiece = ({ onePiece: [first, ...others] }: Resources): string =>
+  `computed in one piece, as their rows depend on each other: ${first}${others.length > 0 ? ` and ${others.length} more` : ""}`;
 
 interface Written {
   readonly results: ReadonlyMap<string, ItemResult>;
@@ -129,7 +127,7 @@ async function writeOrFind(
   prepared: Prepared,
   side: readonly SideFile[],
   options: MergeOptions,
-  resources: { readonly jobs: number; readonly tileBytes: number },
+  resources: Resources,
   context: Context,
   verb: string,
 ): Promise<Written> {
@@ -140,7 +138,8 @@ async function writeOrFind(
     const { plan } = prepared;
     const progress = new Progress(context.out, "compare", plan.bytes);
     const results = await doneAlready(options.out, plan, side, {
-      ...resources,
+      jobs: resources.jobs,
+      tileBytes: resources.tileBytes,
       allowNonFinite: options.allowNonfinite ?? false,
       stats: options.report !== undefined,
       signal: context.signal,
@@ -157,7 +156,7 @@ async function write(
   prepared: Prepared,
   side: readonly SideFile[],
   options: MergeOptions,
-  resources: { readonly jobs: number; readonly tileBytes: number },
+  { jobs, tileBytes }: Resources,
   { options: { force }, out, signal }: Context,
   verb: string,
 ): Promise<Written> {
@@ -183,7 +182,8 @@ async function write(
     await runWorkers({
       items,
       outputs,
-      ...resources,
+      jobs,
+      tileBytes,
       allowNonFinite: options.allowNonfinite ?? false,
       stats: options.report !== undefined,
       signal,
@@ -214,47 +214,5 @@ async function write(
       : error;
   } finally {
     progress.end();
-  }
-}
-
-/** JSON with every tensor: what was done, how large the change is, what rounding cost, and its hash. */
-function writeReport(
-  file: string,
-  { plan, adapters, reports, notices }: Prepared,
-  results: ReadonlyMap<string, ItemResult>,
-  digests: ReadonlyMap<string, string>,
-): void {
-  const six = (x: number): number => Number(x.toPrecision(6));
-  const tensors = plan.items.map((item) => {
-    const result = results.get(item.name);
-    const what = item.steps.length > 0 ? "merged" : item.patches.length > 0 ? "rows-replaced" : isCopy(item) ? "copied" : "converted";
-    const { change } = result ?? {};
-    return {
-      name: item.name,
-      what,
-      dtype: item.dtype,
-      shape: item.shape,
-      file: plan.shards[item.shard]!.file,
-      ...(result ? { sha256: result.sha256 } : { resumed: true }),
-      ...(change && { maxAbsChange: six(change.maxAbs), changeNorm: six(change.norm), maxRoundingError: six(change.rounding) }),
-    };
-  });
-  const report = {
-    adapters: adapters.map(({ path, adapter, scale }, i) => ({
-      path,
-      method: adapter.method,
-      scale,
-      modules: reports[i]!.matched.length,
-      replaced: reports[i]!.replaced.map(({ name, change }) => ({ name, change })),
-      unused: reports[i]!.unused.map(({ name }) => name),
-    })),
-    notices,
-    shards: plan.shards.map(({ file, layout }) => ({ file, bytes: layout.size, digest: digests.get(file) ?? null })),
-    tensors,
-  };
-  try {
-    writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
-  } catch (error) {
-    throw ioError(error, file, "write");
   }
 }

@@ -39,11 +39,13 @@ export const verify: Command<MergeOptions & { readonly base: string }> = async (
       "verify",
       items.reduce((sum, { bytes }) => sum + bytes, 0),
     );
+    const { jobs, tileBytes } = await resourcesOf(prepared, { maxMemory: options.maxMemory }, context);
     await runWorkers({
       items,
       outputs: [],
       compareWith: items.map(({ name }) => ({ file: merged.info(name).file, offset: merged.info(name).offset })),
-      ...resourcesOf(prepared, options.maxMemory, context),
+      jobs,
+      tileBytes,
       allowNonFinite: true,
       stats: false,
       signal,

@@ -1,18 +1,10 @@
-import {
-  type BackendBuffer,
-  bytesPerElement,
-  CapabilityError,
-  type CompositeCall,
-  type Executable,
-  isFloat,
-  outputBuffers,
-  type Plan,
-} from "@weft/tensor-core";
+import { type BackendBuffer, bytesPerElement, CancelledError, type Executable, isFloat, outputBuffers, type Plan } from "@weft/tensor-core";
 import type { WasmBackend } from "@weft/kernels-wasm";
 import type { FileSet } from "../files/file-set.js";
 import type { Item, Stored } from "./item.js";
+import { type ItemPlan, planItem, type RowSumPlan, signature } from "./item-plan.js";
 import { coreDType } from "./tile-graph.js";
-import { planTile, type TilePlan } from "./tile-plan.js";
+import type { TilePlan } from "./tile-plan.js";
 
 /** Plans kept at a time; a model has about ten kinds of layers. */
 const MAX_PLANS = 32;
@@ -30,18 +22,17 @@ export interface TileRunner {
   dispose(): void;
 }
 
+/** A plan on the backend. */
 interface Lowered extends TilePlan {
   readonly executable: Executable;
   /** The plan's constants in memory. */
   readonly held: readonly BackendBuffer[];
-  readonly inPlace: boolean;
 }
 
-/** Everything that the plan of an item depends on. */
-function signature(item: Item, rows: number): string {
-  const stored = ({ dtype, shape }: Stored): unknown => [dtype, shape];
-  const steps = item.steps.map(({ params, ...rest }) => [rest, Object.entries(params).map(([name, s]) => [name, stored(s)])]);
-  return JSON.stringify([stored(item.source), item.dtype, steps, rows]);
+/** An item's plan, and what of it has been lowered. */
+interface Prepared {
+  readonly plan: ItemPlan;
+  readonly lowered: Map<TilePlan, Lowered>;
 }
 
 /** The W buffer is read by one merge kernel alone, which reads each element before it writes it. */
@@ -57,19 +48,9 @@ function at(buffer: BackendBuffer, shift: number): BackendBuffer {
     : ({ bytes: buffer.bytes - shift, address: (buffer as BackendBuffer & { address: number }).address + shift } as BackendBuffer);
 }
 
-/**
- * Rows of a tile near `aim`, so that no tile has a few rows unless the tensor has: products of up to 4 rows run on another kernel, whose sums
- * round differently, and the result must not depend on the tiles.
- */
-function tileRowsOf(total: number, aim: number): number {
-  for (let rows = Math.max(8, aim - (aim % 4)); rows >= 8 && rows < total; rows -= 4)
-    if (total % rows === 0 || total % rows > 4) return rows;
-  return total;
-}
-
 /** Plans and runs tiles of items on one backend. */
 export class TileEngine {
-  private readonly plans = new Map<string, Lowered | undefined>();
+  private readonly plans = new Map<string, Prepared>();
   private readonly scalars: readonly BackendBuffer[];
 
   constructor(
@@ -80,36 +61,71 @@ export class TileEngine {
   }
 
   /**
-   * Prepares an item: loads its parameters, makes its plan.
+   * Prepares an item: loads its parameters, makes its plan, finds the sums over all its rows.
    * @param tileBytes aim for the larger of a tile's input and output
+   * @throws CancelledError
    */
-  prepare(item: Item, tileBytes: number, files: FileSet): TileRunner {
-    const total = item.shape[0] ?? 1;
-    const elements = item.source.shape.slice(1).reduce((a, b) => a * b, 1);
-    const perRow = elements * Math.max(bytesPerElement(coreDType(item.source.dtype)), bytesPerElement(coreDType(item.dtype)));
-    let rows = tileRowsOf(total, Math.floor(tileBytes / perRow));
-    let full = this.lowered(item, rows);
-    if (!full && rows < total) full = this.lowered(item, (rows = total));
-    if (!full) throw new CapabilityError(`${item.name}: this change has no plan`, { kind: "internal", tensor: item.name });
-    const { inPlace } = full;
+  prepare(item: Item, tileBytes: number, files: FileSet, stopped: () => boolean): TileRunner {
+    const prepared = this.planned(item, tileBytes);
+    const { plan } = prepared;
     const params = item.steps.flatMap((step) => Object.values(step.params).map((stored) => this.load(stored, files)));
+    for (const sum of plan.sums) params.push(this.hold(this.addUp(item, prepared, sum, params, files, stopped)));
+    const sums = params.slice(params.length - plan.sums.length);
     const dtype = coreDType(item.dtype);
+    const elements = item.shape.slice(1).reduce((a, b) => a * b, 1);
     return {
-      rows,
-      inPlace,
+      rows: plan.rows,
+      inPlace: worksInPlace(plan.tile.plan, item),
       run: (start, count, from, to) => {
-        const { executable, shifts, held } = this.lowered(item, count)!;
-        const bindings = [from, ...params, ...(this.stats ? [from] : []), ...held];
-        const inputs = executable.plan.inputs.map((_, i) => (bindings[i] === from ? from : at(bindings[i]!, shifts[i]! * start)));
-        const bound = [to, ...this.scalars];
-        const outputs = outputBuffers(executable.plan).map((id) => bound[executable.plan.outputs.findIndex((o) => o.buffer === id)]!);
-        this.backend.run(executable, inputs, outputs);
+        const tile = this.lower(prepared, count === plan.rows ? plan.tile : plan.rest(count));
+        this.execute(tile, start, [from, ...params, ...(this.stats ? [from, ...sums] : [])], [to, ...this.scalars]);
         return Float32Array.from(this.scalars, (b) => new Float32Array(Uint8Array.from(this.backend.view(b)).buffer)[0]!);
       },
       firstNonFinite: (tile, count) =>
         isFloat(dtype) && bytesPerElement(dtype) > 1 ? this.backend.firstNonFinite(tile, dtype as "f32", count * elements) : -1,
       dispose: () => params.forEach((b) => this.backend.free(b)),
     };
+  }
+
+  /** A sum over all rows of the item's tensor, part by part in f64. */
+  private addUp(
+    item: Item,
+    prepared: Prepared,
+    { size, rows, part }: RowSumPlan,
+    params: readonly BackendBuffer[],
+    files: FileSet,
+    stopped: () => boolean,
+  ): Uint8Array {
+    const total = item.shape[0]!;
+    const row = item.source.bytes / total;
+    const [from, to] = [this.backend.allocate(rows * row), this.backend.allocate(size * 4)];
+    const sum = new Float64Array(size);
+    try {
+      for (let start = 0; start < total; start += rows) {
+        if (stopped()) throw new CancelledError();
+        const count = Math.min(rows, total - start);
+        files.readInto(item.source.file, this.backend.view(from).subarray(0, count * row), item.source.offset + start * row);
+        this.execute(this.lower(prepared, part(count)), start, [from, ...params], [to]);
+        new Float32Array(Uint8Array.from(this.backend.view(to)).buffer).forEach((v, i) => (sum[i]! += v));
+      }
+    } finally {
+      this.backend.free(from);
+      this.backend.free(to);
+    }
+    return new Uint8Array(Float32Array.from(sum).buffer);
+  }
+
+  /** Runs a plan for rows from `start` on. The first input holds those rows, the others whole parameters. */
+  private execute(
+    { executable, shifts, held }: Lowered,
+    start: number,
+    given: readonly BackendBuffer[],
+    to: readonly BackendBuffer[],
+  ): void {
+    const bindings = [...given, ...held];
+    const inputs = bindings.map((buffer, i) => (buffer === given[0] ? buffer : at(buffer, shifts[i]! * start)));
+    const outputs = outputBuffers(executable.plan).map((id) => to[executable.plan.outputs.findIndex((o) => o.buffer === id)]!);
+    this.backend.run(executable, inputs, outputs);
   }
 
   private load(stored: Stored, files: FileSet): BackendBuffer {
@@ -126,28 +142,30 @@ export class TileEngine {
     return buffer;
   }
 
-  /** @returns undefined if the item cannot be computed by rows */
-  private lowered(item: Item, rows: number): Lowered | undefined {
-    const key = signature(item, rows);
-    let found = this.plans.get(key);
-    const known = this.plans.delete(key);
-    if (!known) {
-      const tile = planTile(item, rows, this.stats, (call: CompositeCall) => this.backend.claims(call));
-      found = tile && {
-        ...tile,
-        executable: this.backend.lower(tile.plan),
-        held: tile.constants.map((bytes) => this.hold(bytes)),
-        inPlace: worksInPlace(tile.plan, item),
-      };
-      if (this.plans.size >= MAX_PLANS) {
-        const [oldest, value] = this.plans.entries().next().value!;
-        value?.executable.dispose();
-        value?.held.forEach((b) => this.backend.free(b));
-        this.plans.delete(oldest);
+  private planned(item: Item, tileBytes: number): Prepared {
+    const key = `${tileBytes} ${signature(item)}`;
+    const known = this.plans.get(key);
+    this.plans.delete(key);
+    if (!known && this.plans.size >= MAX_PLANS) {
+      const [oldest, { lowered }] = this.plans.entries().next().value!;
+      for (const { executable, held } of lowered.values()) {
+        executable.dispose();
+        held.forEach((b) => this.backend.free(b));
       }
+      this.plans.delete(oldest);
     }
+    const prepared = known ?? { plan: planItem(item, tileBytes, this.stats, (call) => this.backend.claims(call)), lowered: new Map() };
     // At the end: the plan in use is never the oldest.
-    this.plans.set(key, found);
+    this.plans.set(key, prepared);
+    return prepared;
+  }
+
+  private lower({ lowered }: Prepared, tile: TilePlan): Lowered {
+    let found = lowered.get(tile);
+    if (!found) {
+      found = { ...tile, executable: this.backend.lower(tile.plan), held: tile.constants.map((bytes) => this.hold(bytes)) };
+      lowered.set(tile, found);
+    }
     return found;
   }
 }

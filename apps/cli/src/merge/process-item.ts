@@ -97,7 +97,7 @@ async function computeTiles(item: Item, job: Job, memory: TileMemory, hash: Hash
   const total = item.shape[0] ?? 1;
   const [inRow, outRow] = [item.source, item].map((t) => (total === 0 ? 0 : t.bytes / total)) as [number, number];
   if (item.bytes === 0) return {};
-  const runner = job.engine.prepare(item, job.tileBytes, job.files);
+  const runner = job.engine.prepare(item, job.tileBytes, job.files, job.stopped);
   const input = runner.inPlace ? undefined : job.backend.allocate(runner.rows * inRow);
   let [maxAbs, squares, rounding] = [0, 0, 0];
   try {

@@ -68,21 +68,3 @@ export async function runWorkers(options: RunOptions): Promise<void> {
   if (failure !== undefined) throw failure;
   onProgress(Number(done[0]!));
 }
-
-/** What a process of Node takes with the program loaded, and what each worker adds before it holds any tensor; measured. */
-const PROCESS_BYTES = 80e6;
-const WORKER_BYTES = 30e6;
-/** Tiles: smaller ones spend their time on system calls, larger ones leave the cache. */
-const [SMALLEST, LARGEST] = [64 << 10, 2 << 20];
-
-/**
- * Threads and tile size for a budget of memory. A worker holds two output tiles, an input tile where it cannot work in place, and
- * the adapter's factors for one layer.
- */
-export function planMemory(maxMemory: number, jobs: number, factorBytes: number): { readonly jobs: number; readonly tileBytes: number } {
-  for (let n = jobs; ; n--) {
-    const each = (maxMemory - PROCESS_BYTES) / n - WORKER_BYTES - 2 * factorBytes;
-    if (each >= 4 * SMALLEST || n === 1)
-      return { jobs: n, tileBytes: Math.max(SMALLEST, Math.min(LARGEST, 2 ** Math.floor(Math.log2(Math.max(1, each / 4))))) };
-  }
-}

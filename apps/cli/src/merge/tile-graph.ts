@@ -14,11 +14,12 @@ import {
   type Plan,
   placeholder,
   planGraph,
+  type RowPasses,
+  rowPasses,
   sub,
   sum,
   type Tensor,
   type TensorSpec,
-  tileRows,
   unmergeWeight,
 } from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
@@ -75,32 +76,58 @@ export interface RowPlan {
   readonly constants: readonly Uint8Array[];
 }
 
-/**
- * The plan that computes rows `start … stop-1` of an item. Inputs: those rows of the tensor, then the parameters of all steps in their full
- * shapes, then, with `stats`, the same rows once more, then constants. Outputs: the rows, then with `stats` max|Δ|, ΣΔ² and the largest rounding error.
- * @returns undefined if these rows of the result need other rows of the tensor
- */
-export function planRows(
-  item: Item,
-  start: number,
-  stop: number,
-  stats: boolean,
-  claims: (call: CompositeCall) => boolean,
-): RowPlan | undefined {
+/** What decides which composites a plan keeps. */
+export type Claims = (call: CompositeCall) => boolean;
+
+/** The computation of an item as passes over the rows of its tensor. */
+export interface ItemPasses {
+  /** Sizes of the sums over all rows that are found first, in f32. */
+  readonly sums: readonly number[];
+  /**
+   * The plan that adds up a sum's part of rows `start … stop-1`. Inputs: those rows of the tensor, the parameters of all steps in their full
+   * shapes, the sums before it, constants.
+   */
+  sum(index: number, start: number, stop: number): RowPlan;
+  /**
+   * The plan that computes rows `start … stop-1` of the item. Inputs: those rows of the tensor, the parameters, the sums, then with `stats` the same
+   * rows and sums once more, then constants. Outputs: the rows, then with `stats` max|Δ|, ΣΔ² and the largest rounding error.
+   * @returns undefined if these rows of the result need other rows of the tensor
+   */
+  tile(start: number, stop: number): RowPlan | undefined;
+}
+
+export function itemPasses(item: Item, stats: boolean, claims: Claims): ItemPasses {
   const params = item.steps.map((step): Params =>
     Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))])),
   );
-  const tile = (dtype: DType): { readonly input: Tensor; readonly output: Tensor } | undefined => {
-    const spec = specOf(item.source);
-    if (spec.shape.length > 0) return tileRows((weight) => mergedTensor(item, weight, params, dtype), spec, start, stop);
-    const input = placeholder(spec);
-    return { input, output: mergedTensor(item, input, params, dtype) };
+  const all = params.flatMap((p) => Object.values(p));
+  const passes = (dtype: DType): RowPasses => passesOver(specOf(item.source), (weight) => mergedTensor(item, weight, params, dtype));
+  const result = passes(coreDType(item.dtype));
+  const exact = stats ? passes("f32") : undefined;
+  const values = result.sums.map(({ value }) => value);
+  return {
+    sums: values.map(({ size }) => size),
+    sum(index, start, stop) {
+      const { input, output } = result.sums[index]!.part(start, stop);
+      return planOf([cast(output, "f32")], [input, ...all, ...values.slice(0, index)], claims);
+    },
+    tile(start, stop) {
+      const [tile, wide] = [result.tile(start, stop), exact?.tile(start, stop)];
+      if (!tile || (exact && !wide)) return undefined;
+      const inputs = [tile.input, ...all, ...values, ...(wide ? [wide.input, ...exact!.sums.map(({ value }) => value)] : [])];
+      return planOf([tile.output, ...(wide ? statistics(wide.input, tile.output, wide.output) : [])], inputs, claims);
+    },
   };
-  const result = tile(coreDType(item.dtype));
-  const exact = stats ? tile("f32") : undefined;
-  if (!result || (stats && !exact)) return undefined;
-  const inputs = [result.input, ...params.flatMap((p) => Object.values(p)), ...(exact ? [exact.input] : [])];
-  const outputs = [result.output, ...(exact ? statistics(exact.input, result.output, exact.output) : [])];
+}
+
+/** A scalar has no rows: it is one. */
+function passesOver(spec: TensorSpec, f: (x: Tensor) => Tensor): RowPasses {
+  if (spec.shape.length > 0) return rowPasses(f, spec);
+  const input = placeholder(spec);
+  return { sums: [], tile: () => ({ input, output: f(input) }) };
+}
+
+function planOf(outputs: readonly Tensor[], inputs: readonly Tensor[], claims: Claims): RowPlan {
   const { plan, leaves } = planGraph(outputs, inputs, claims);
   return { plan, constants: leaves.slice(inputs.length).map((leaf) => leaf.node.bytes!) };
 }

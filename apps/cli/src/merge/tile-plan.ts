@@ -1,6 +1,5 @@
-import { bytesPerElement, type CompositeCall, type Operand, type Plan, type Step } from "@weft/tensor-core";
-import type { Item } from "./item.js";
-import { planRows, type RowPlan } from "./tile-graph.js";
+import { bytesPerElement, type Operand, type Plan, type Step } from "@weft/tensor-core";
+import type { RowPlan } from "./tile-graph.js";
 
 /** The plan of a tile of some number of rows, which serves wherever the tile begins. */
 export interface TilePlan extends RowPlan {
@@ -30,17 +29,16 @@ function rebase(plan: Plan, low: readonly number[]): Plan {
 }
 
 /**
- * A plan for `rows` rows of an item at any start. Made for two places: what differs between the plans must be where parameters are read, in
- * proportion to the start.
- * @returns undefined if the rows cannot be computed from the same rows of the tensor alone (DoRA on an embedding takes norms over all of them)
+ * A plan for `rows` of all `total` rows that holds at any start. Made for two places: what differs between the plans must be where parameters are
+ * read, in proportion to the start.
+ * @returns undefined if there is none
  */
-export function planTile(item: Item, rows: number, stats: boolean, claims: (call: CompositeCall) => boolean): TilePlan | undefined {
-  const total = item.shape[0] ?? 1;
-  const first = planRows(item, 0, rows, stats, claims);
+export function planTile(total: number, rows: number, make: (start: number, stop: number) => RowPlan | undefined): TilePlan | undefined {
+  const first = make(0, rows);
   if (!first) return undefined;
   if (rows >= total) return { ...first, shifts: first.plan.inputs.map(() => 0) };
   const step = Math.min(rows, total - rows);
-  const next = planRows(item, step, step + rows, stats, claims);
+  const next = make(step, step + rows);
   if (!next || !sameBytes(first.constants, next.constants)) return undefined;
   const [low, moved] = [first, next].map(({ plan }) => plan.inputs.map((buffer) => lowest(plan, buffer))) as [number[], number[]];
   if (low.some((l) => l !== 0) || JSON.stringify(rebase(next.plan, moved)) !== JSON.stringify(first.plan)) return undefined;

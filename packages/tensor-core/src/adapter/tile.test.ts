@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import { mergeLowRank } from "../composites/lora-linear.js";
 import { tensor } from "../ops/create.js";
 import { add, mul } from "../ops/elementwise.js";
-import { norm } from "../ops/reduce.js";
-import { reshape, rows } from "../ops/movement.js";
+import { max, norm } from "../ops/reduce.js";
+import { reshape, rows, transpose } from "../ops/movement.js";
 import { explainPlan } from "../explain.js";
 import { planGraph } from "../schedule/plan-graph.js";
 import { referenceDevice } from "../device.js";
 import type { Tensor } from "../graph.js";
 import { substitute } from "../transforms/rewrite.js";
-import { tileRows } from "./tile.js";
+import { rowPasses, tileRows } from "./tile.js";
 
 const values = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7));
 const W = tensor(values(6 * 4), { shape: [6, 4] });
@@ -43,5 +43,58 @@ describe("rows of a function of a large tensor", () => {
   });
   it("are refused where a row needs all rows", () => {
     expect(tileRows((w) => add(w, norm(w, { axes: [0] })), W, 0, 3)).toBeUndefined();
+  });
+});
+
+/** What a function gives if its sums over rows are added up part by part and its result is made row by row. */
+async function inPasses(f: (w: Tensor) => Tensor): Promise<{ sums: number; got: number[] }> {
+  const { sums, tile } = rowPasses(f, W);
+  const values: Tensor[] = [];
+  const bind = (output: Tensor, input: Tensor, start: number, stop: number): Tensor =>
+    substitute([output], [input, ...sums.slice(0, values.length).map((s) => s.value)], [rows(W, start, stop), ...values])[0]!;
+  for (const { part } of sums) {
+    const parts = [
+      [0, 4],
+      [4, 6],
+    ].map(([start, stop]) => {
+      const { input, output } = part(start!, stop!);
+      return bind(output, input, start!, stop!);
+    });
+    values.push(add(parts[0]!, parts[1]!));
+  }
+  const got: number[] = [];
+  for (const start of [0, 2, 4]) {
+    const { input, output } = tile(start, start + 2)!;
+    got.push(...(await bind(output, input, start, start + 2).data()));
+  }
+  return { sums: sums.length, got };
+}
+
+describe("passes over the rows of a large tensor", () => {
+  const columns = tensor(values(4), { shape: [4] });
+  const update = mergeLowRank(W, A, B, { scale: 1 });
+  const CASES: { readonly [name: string]: readonly [sums: number, f: (w: Tensor) => Tensor] } = {
+    "no sum over rows": [0, (w) => mergeLowRank(w, A, B, { scale: 1 })],
+    "norms of columns": [1, (w) => mul(w, mul(columns, norm(w, { axes: [0] })))],
+    "norms of columns of a turned sum": [1, (w) => mul(w, norm(transpose(add(w, update)), { axes: [1] }))],
+    "one norm of all": [1, (w) => mul(w, norm(w))],
+    "norms of rows and of columns": [1, (w) => mul(mul(w, norm(w, { axes: [1], keepDims: true })), norm(w, { axes: [0] }))],
+    "norms of columns of what norms of columns scale": [
+      2,
+      (w) => {
+        const scaled = mul(add(w, 1), norm(w, { axes: [0] }));
+        return mul(scaled, norm(scaled, { axes: [0] }));
+      },
+    ],
+  };
+
+  it.each(Object.entries(CASES))("%s", async (_, [count, f]) => {
+    const { sums, got } = await inPasses(f);
+    expect(sums).toBe(count);
+    (await f(W).data()).forEach((want, i) => expect(got[i]).toBeCloseTo(want, 5));
+  });
+
+  it("have no tiles where rows depend on other rows by more than a sum", () => {
+    expect(rowPasses((w) => add(w, max(w, { axes: [0] })), W).tile(0, 3)).toBeUndefined();
   });
 });

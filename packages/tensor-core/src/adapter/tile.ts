@@ -1,9 +1,10 @@
 import { makeNode, type Node, Tensor, type TensorSpec, topologicalOrder } from "../graph.js";
-import { rows } from "../ops/movement.js";
+import { rows, transpose } from "../ops/movement.js";
+import { sum } from "../ops/reduce.js";
 import { expandComposites } from "../passes/expand-composites.js";
 import { pushSlices } from "../passes/push-slices.js";
 import { simplify } from "../passes/simplify.js";
-import { graphInputs, rewriteGraph } from "../transforms/rewrite.js";
+import { graphInputs, rewriteGraph, substitute } from "../transforms/rewrite.js";
 
 /** A place-holder to be bound when a plan runs. */
 export function placeholder({ shape, dtype }: TensorSpec): Tensor {
@@ -17,13 +18,30 @@ export interface Tile {
   readonly output: Tensor;
 }
 
-/** The composites that a graph uses by name and knows how to slice. */
-function slices(outputs: readonly Tensor[]): Set<string> {
-  return new Set(
+/** A sum over all rows that a function of a large tensor takes before any row of its result is known: of squares, for the norm of a column. */
+export interface RowSum {
+  /** Where its value is bound. */
+  readonly value: Tensor;
+  /** What rows `start … stop-1` add to it; it may need the sums before it. */
+  part(start: number, stop: number): Tile;
+}
+
+/** A function of a large tensor as passes over its rows. */
+export interface RowPasses {
+  /** In the order in which they are to be found; none for most functions. */
+  readonly sums: readonly RowSum[];
+  /** Rows of the result, given the sums. Undefined if they need other rows of the tensor. */
+  tile(start: number, stop: number): Tile | undefined;
+}
+
+/** A graph in which what a slice does not go through is made of primitives. */
+function opened(outputs: readonly Tensor[]): Tensor[] {
+  const known = new Set(
     topologicalOrder(outputs, graphInputs)
       .filter((n) => n.composite?.definition.slice)
       .map((n) => n.op),
   );
+  return expandComposites(outputs, ({ name }) => known.has(name));
 }
 
 /**
@@ -32,17 +50,62 @@ function slices(outputs: readonly Tensor[]): Set<string> {
  */
 export function tileRows(f: (x: Tensor) => Tensor, x: TensorSpec, start: number, stop: number): Tile | undefined {
   const all = placeholder(x);
-  const input = placeholder({ shape: [stop - start, ...x.shape.slice(1)], dtype: x.dtype });
-  if (start === 0 && stop === x.shape[0]) return { input: all, output: f(all) };
-  const wanted = [rows(f(all), start, stop)];
-  const known = slices(wanted);
-  const pushed = pushSlices(simplify(expandComposites(wanted, ({ name }) => known.has(name))));
+  return tileOf(f(all), all, start, stop);
+}
+
+function tileOf(output: Tensor, all: Tensor, start: number, stop: number): Tile | undefined {
+  if (start === 0 && stop === all.shape[0]) return { input: all, output };
+  const input = placeholder({ shape: [stop - start, ...all.shape.slice(1)], dtype: all.dtype });
+  const pushed = pushSlices(simplify(opened([rows(output, start, stop)])));
   const isTile = (node: Node): boolean => {
     const { start: from, size, step } = node.attrs as { start: number[]; size: number[]; step: number[] };
     return from.every((s, i) => s === (i === 0 ? start : 0)) && size.every((d, i) => d === input.shape[i]) && step.every((s) => s === 1);
   };
-  const [output] = rewriteGraph(pushed, (node) =>
+  const [tile] = rewriteGraph(pushed, (node) =>
     node.op === "slice" && node.inputs[0]!.node === all.node && isTile(node) ? [input] : undefined,
   ) as [Tensor];
-  return topologicalOrder([output], graphInputs).includes(all.node) ? undefined : { input, output };
+  return needs(tile, all) ? undefined : { input, output: tile };
+}
+
+const needs = (output: Tensor, x: Tensor): boolean => topologicalOrder([output], graphInputs).includes(x.node);
+
+/**
+ * `f(x)` as passes over the rows of x: the sums over all rows that it contains are taken out first, so that rows of the rest need no other rows.
+ * DoRA on an embedding, whose norms run over the vocabulary, becomes a pass for the norms and one for the result.
+ */
+export function rowPasses(f: (x: Tensor) => Tensor, x: TensorSpec): RowPasses {
+  const all = placeholder(x);
+  const whole = f(all);
+  const sums: RowSum[] = [];
+  let [rest] = opened([whole]) as [Tensor];
+  for (let found = firstRowSum(rest, all); found; found = firstRowSum(rest, all)) {
+    const { total, terms, axes } = found;
+    const value = placeholder(total);
+    sums.push({
+      value,
+      part(start, stop) {
+        const { input, output } = tileOf(terms, all, start, stop)!;
+        return { input, output: sum(output, { axes }) };
+      },
+    });
+    [rest] = substitute([rest], [total], [value]) as [Tensor];
+  }
+  const output = sums.length > 0 ? rest : whole;
+  return { sums, tile: (start, stop) => tileOf(output, all, start, stop) };
+}
+
+/** The first sum over an axis of which each entry needs one row of x alone: the sum, what is added up with that axis in front, and along which axes. */
+function firstRowSum(output: Tensor, x: Tensor): { total: Tensor; terms: Tensor; axes: number[] } | undefined {
+  const total = x.shape[0]!;
+  for (const node of topologicalOrder([output], graphInputs)) {
+    const { how, axes } = node.attrs as { how?: string; axes?: readonly number[] };
+    if (node.op !== "reduce" || how !== "sum" || total < 2 || !needs(node.inputs[0]!, x)) continue;
+    const from = node.inputs[0]!;
+    for (const axis of axes!.filter((a) => from.shape[a] === total)) {
+      const order = [axis, ...from.shape.map((_, a) => a).filter((a) => a !== axis)];
+      const terms = axis === 0 ? from : transpose(from, order);
+      if (tileOf(terms, x, 0, 1)) return { total: new Tensor(node), terms, axes: axes!.map((a) => order.indexOf(a)) };
+    }
+  }
+  return undefined;
 }
