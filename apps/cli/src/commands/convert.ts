@@ -1,9 +1,11 @@
 import { rmSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { Device } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { openWeights } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
+import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import {
   type Conversion,
   convertAdapter,
@@ -123,8 +125,9 @@ async function writeAll(
 }
 
 /** Opens what was written and compares every module's change with the one that it was made of. */
-async function verify(source: OpenedAdapter, places: readonly Place[], { out, signal }: Context): Promise<Verification> {
-  const device = new Device(await createWasmBackend({ threads: 1 }));
+async function verify(source: OpenedAdapter, places: readonly Place[], { options, out, signal }: Context): Promise<Verification> {
+  enableRelaxedSimd();
+  const device = new Device(await createWasmBackend({ threads: options.jobs ?? Math.min(8, availableParallelism()) }));
   const written: { file: ConvertedFile; adapter: OpenedAdapter }[] = [];
   const modules = places.reduce((sum, { file }) => sum + file.modules.size, 0);
   const bytes = places.reduce((sum, { file }) => sum + bytesOf(file), 0);
