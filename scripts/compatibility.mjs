@@ -25,25 +25,20 @@ const METHODS = {
   PROMPT_TUNING: "prompt tuning",
   PREFIX_TUNING: "prefix tuning",
   P_TUNING: "P-tuning",
-  ADAMSS: "AdaMSS",
   BEFT: "BEFT",
   C3A: "C3A",
   DEFT: "DEFT",
   DELORA: "DeLoRA",
-  FROD: "FRoD",
   GLORA: "GLoRA",
   GRALORA: "GraLoRA",
   HIRA: "HiRA",
   MISS: "MiSS",
-  OSF: "OSF",
   PEANUT: "PEANUT",
-  PSOFT: "PSOFT",
   PVERA: "PVeRA",
   RANDLORA: "RandLoRA",
   ROAD: "RoAd",
   SHIRA: "SHiRA",
   SUPERTUNING: "SuperTuning",
-  TINYLORA: "TinyLoRA",
   UNILORA: "Uni-LoRA",
   VBLORA: "VB-LoRA",
   WAVEFT: "WaveFT",
@@ -75,12 +70,17 @@ const KINDS = {
 /** Letters of what was shown; loading and saving go with a dialect's files. */
 const ASPECTS = { forward: "run", train: "train", merge: "merge", save: "save" };
 
-/** PEFT's types that have no definition here, and why. */
+/** PEFT's types that have no definition here, and why: no change of a layer stands for them, or a file does not tell it. */
 const LEFT_OUT = {
+  ADAMSS: "its groups come from a clustering that the file does not hold",
   ADAPTION_PROMPT: "adds attention to learned prompts inside the model's attention",
+  FROD: "solves an equation with each base weight to begin",
   LILY: "routes between experts by an input that the layer does not see",
+  OSF: "is the full singular value decomposition of each weight",
   POLY: "takes a task per row, and mixes skills by it",
+  PSOFT: "depends on the signs that LAPACK gives singular vectors",
   SHADOW: "is a second model beside the first",
+  TINYLORA: "the vector that a layer takes from the shared ones is not in the file",
   XLORA: "a classifier over the whole model mixes adapters per token",
 };
 
@@ -147,7 +147,7 @@ const table = [
         .join(" | ")} |`,
   ),
   "",
-  `Left out, as no change of a layer stands for them: ${Object.entries(LEFT_OUT)
+  `Left out of PEFT's types: ${Object.entries(LEFT_OUT)
     .map(([type, why]) => `${type} (${why})`)
     .join("; ")}.`,
 ].join("\n");

@@ -4,7 +4,7 @@ import { type Device, evaluate, forwardBase, type LayerSpec, type Params, type T
 import { numbers } from "../matmul/product.js";
 
 /** A model of one linear layer [size, size] without bias. */
-export class OneLayer implements HookedModel<Tensor, Tensor> {
+class OneLayer implements HookedModel<Tensor, Tensor> {
   constructor(readonly weights: ReadonlyMap<string, Tensor>) {}
 
   layers(): HookedLayer[] {
