@@ -78,6 +78,16 @@ describe("weft convert", () => {
       expect([name, shape, bytes.equals(want.get(name)!.bytes)]).toEqual([name, want.get(name)!.shape, true]);
   });
 
+  it("knows the second text encoder by its folder", async () => {
+    const { file } = await fileOf(/-locon-linear$/, () => "lora_te2_text_model_encoder_layers_0_mlp_fc1");
+    const both = new Map([...tensorsOf(file), ...tensorsOf(fixture("sd-lora/kohya"))]);
+    const source = `${fresh()}.safetensors`;
+    await writeTensors(source, both);
+    const { out } = await converted(source, "peft");
+    const { out: back } = await converted(join(out, "text_encoder_2"), "kohya");
+    expect(keys(join(back, "lora.safetensors"))).toEqual(keys(file));
+  });
+
   it("keeps kohya's metadata word for word, adds the least that is needed, and computes the hashes anew", async () => {
     const { file } = await fileOf(/-locon-linear$/, () => "lora_unet_down_blocks_0_attentions_0_proj_in");
     const { out } = await converted(file, "kohya");

@@ -134,7 +134,7 @@ function convertModule(adapter: OpenedAdapter, id: string, module: AdapterModule
   if (values.onInput !== undefined) scalars.set("on_input", integerTensor(values.onInput));
   return {
     label: module.name ?? module.path,
-    component: module.component && module.component !== "model" ? module.component : componentOf(module),
+    component: module.component && module.component !== "model" ? module.component : componentOf(module, adapter.weights.location),
     path: module.path,
     guessed: false,
     method: lycoris,
@@ -163,10 +163,23 @@ function rowShape(parameters: ReadonlyMap<string, LazyTensor>): number[] {
   ];
 }
 
-/** A file for one model may be for a part of a pipeline: its paths tell. */
-export function componentOf({ path }: { readonly path: string }): Component {
-  if (isDenoiserPath(path)) return "denoiser";
-  return /^text_model[._]encoder[._]layers[._]/.test(path) ? "te1" : "model";
+/** Folders of a pipeline, as diffusers names them. */
+const FOLDERS: ReadonlyMap<string, Component> = new Map([
+  ["unet", "denoiser"],
+  ["transformer", "denoiser"],
+  ["text_encoder", "te1"],
+  ["text_encoder_2", "te2"],
+  ["text_encoder_3", "te3"],
+  ["prior", "prior"],
+]);
+
+/** A file for one model may be for a part of a pipeline: its folder tells, else its paths; those of a text encoder are taken for the first one's. */
+export function componentOf({ path }: { readonly path: string }, location = ""): Component {
+  const folder = FOLDERS.get(location.split(/[\\/]/).at(-2) ?? "");
+  if (isDenoiserPath(path)) return folder === "prior" ? folder : "denoiser";
+  const isText = /^(text_model[._]encoder[._]layers|encoder[._](layers|block))[._]/.test(path);
+  if (isText && folder?.startsWith("te")) return folder;
+  return path.startsWith("text_model") && isText ? "te1" : "model";
 }
 
 /** True for a LoKr neither of whose halves is factored: LyCORIS's files have no scale then. */

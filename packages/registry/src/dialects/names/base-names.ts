@@ -91,11 +91,16 @@ export class BaseNames {
 
 const sameComponent = (a: Component, b: Component): boolean => a === b || (a === "te1" && b === "te") || (a === "te" && b === "te1");
 
+/** Where language models keep their layers. */
+const BODIES = ["model.language_model.", "language_model.model.", "model."];
+
 /** Names that differ between versions of one library: transformers 5.6 dropped `text_model`; `to_out` holds its projection at 0. */
 function aliases(path: string): string[] {
   const names: string[] = [];
   if (path.startsWith("text_model.")) names.push(path.slice("text_model.".length));
   else if (path.startsWith("encoder.layers.")) names.push(`text_model.${path}`);
   if (path.endsWith(".to_out.0")) names.push(path.slice(0, -2));
+  // An adapter of the body alone (LlamaModel), a checkpoint of the model with its head.
+  for (const prefix of BODIES) if (path.startsWith(prefix)) names.push(path.slice(prefix.length));
   return names;
 }

@@ -50,6 +50,17 @@ describe("names of a base", () => {
     ]);
   });
 
+  test("the layers of a language model are found with and without what stands in front of them", () => {
+    const llama = new BaseNames([
+      "model.layers.0.self_attn.q_proj",
+      "model.layers.1.self_attn.q_proj",
+      "model.layers.0.mlp.gate_proj",
+      "lm_head",
+    ]);
+    for (const name of ["model_layers_0_self_attn_q_proj", "layers_0_self_attn_q_proj", "model.layers.0.self_attn.q_proj"])
+      expect(llama.lookUp(name, "model").map(([target]) => target!.path)).toEqual(["model.layers.0.self_attn.q_proj"]);
+  });
+
   test("text_model may be there or not, and the components of a checkpoint keep apart", () => {
     expect(new BaseNames(["encoder.layers.0.mlp.fc1"]).lookUp("text_model_encoder_layers_0_mlp_fc1", "te1")[0]![0]!.path).toBe(
       "encoder.layers.0.mlp.fc1",

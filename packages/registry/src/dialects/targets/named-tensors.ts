@@ -26,7 +26,7 @@ export function namedTensors(modules: readonly ConvertModule[], dialect: Dialect
       const what =
         missing.length === keys.length
           ? module.component === "model"
-            ? "a model that is no part of a pipeline"
+            ? "a model that is no part of a pipeline (lycoris has)"
             : `the component ${module.component}`
           : missing.join(", ");
       result.losses.push({ module: module.label, message: `${module.label}: ${dialect.name} has no name for ${what}` });
