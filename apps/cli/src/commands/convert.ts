@@ -51,7 +51,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
     const places = placesOf(conversion.files, options.out);
     const summary = {
       from: adapter.dialect,
-      to: options.to,
+      to,
       detected: adapter.detection?.reason ?? null,
       modules: adapter.modules.size,
       losses: conversion.losses.map(({ message }) => message),
@@ -59,7 +59,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
       unmatched: adapter.unknown.map(({ name }) => name),
     };
     if (context.options.dryRun) {
-      const files = places.map(({ file, path: to }) => ({ name: to, tensors: file.tensors.size }));
+      const files = places.map(({ file, path: name }) => ({ name, tensors: file.tensors.size }));
       context.out.result({ dryRun: true, ...summary, files }, () =>
         files.map(({ name, tensors }) => `would write ${name}  ${tensors} tensors`).join("\n"),
       );
@@ -68,7 +68,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
     const inputs = opened.flatMap((source) => [...new Set([...source.names()].map((name) => source.info(name).file))]);
     refuseOverwriting(places, inputs, context.options.force);
     const verified = await writeAll(adapter, conversion, places, options.verify !== false, context);
-    const files = places.map(({ path: to }) => ({ name: to, bytes: statSync(to).size }));
+    const files = places.map(({ path: name }) => ({ name, bytes: statSync(name).size }));
     const seconds = (performance.now() - started) / 1000;
     context.out.result({ ...summary, files, verified: verified ?? null, seconds: Number(seconds.toFixed(3)) }, () =>
       [

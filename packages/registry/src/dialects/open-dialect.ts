@@ -102,7 +102,7 @@ function groupKeys(weights: WeightSource, name: DialectName): Groups {
 /** A tensor in LyCORIS's layout: mlx-lm's factors lie transposed, and magnitudes under other names are those of output rows. */
 function tensorOf(dialect: DialectName, name: string, parameter: string, dtype: string, shape: readonly number[]): AdapterTensor {
   if (dialect === "mlx" && MLX_TRANSPOSED.has(parameter) && shape.length === 2)
-    return { name, dtype, shape: [...shape].reverse(), transposed: true };
+    return { name, dtype, shape: shape.toReversed(), transposed: true };
   if (parameter !== "dora_scale" || name.endsWith(".dora_scale")) return { name, dtype, shape };
   return { name, dtype, shape: [shape.reduce((a, b) => a * b, 1), 1] };
 }
@@ -139,10 +139,10 @@ async function readScalars(weights: WeightSource, parameters: RawModule["paramet
 
 /** Alphas that diffusers keeps in the header. */
 function applyHeader(weights: WeightSource, modules: Map<string, AdapterModule>): void {
-  const configOf = headerConfigs(weights);
-  if (!configOf) return;
+  const inHeader = headerConfigs(weights);
+  if (!inHeader) return;
   for (const [id, module] of modules) {
-    const found = module.method === "LORA" ? configOf(id) : undefined;
+    const found = module.method === "LORA" ? inHeader(id) : undefined;
     if (found) modules.set(id, { ...module, config: { ...module.config, ...found } });
   }
 }
@@ -165,7 +165,7 @@ function configOf(modules: readonly AdapterModule[], methods: MethodTable): Adap
 function commonest(values: readonly string[]): string | undefined {
   const counts = new Map<string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
+  return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0];
 }
 
 function remarks(modules: readonly AdapterModule[], unknown: readonly AdapterTensor[]): string[] {

@@ -21,7 +21,7 @@ export function withFoldedScale(module: ConvertModule): ConvertModule {
   const folded = new Map(parameters);
   if (method === "LOCON") {
     let [down, up] = [scale, 1];
-    while (scale > 0 && down * 2 < up) [down, up] = [down * 2, up / 2];
+    if (down > 0) while (down * 2 < up) [down, up] = [down * 2, up / 2];
     folded.set("lora_down.weight", scaled(parameters.get("lora_down.weight")!, down));
     folded.set("lora_up.weight", scaled(parameters.get("lora_up.weight")!, up));
   } else {

@@ -26,7 +26,7 @@ export function whyNotFused(parts: readonly FusePart[]): string | undefined {
  * same down factor share it. Parts that are missing change nothing. The scale is that of the first part; others are worked into their up factor.
  */
 export async function fuseModules(path: string, given: readonly FusePart[]): Promise<ConvertModule> {
-  const parts = [...given].sort((a, b) => a.part.index - b.part.index);
+  const parts = [...given].toSorted((a, b) => a.part.index - b.part.index);
   const [{ module: first, part }] = parts as [FusePart];
   const unit = parts[0]!.module.parameters.get("lora_up.weight")!.shape[0]! / part.sizes[part.index]!;
   const out = part.sizes.reduce((a, b) => a + b, 0) * unit;

@@ -14,7 +14,7 @@ export function lazyTensor(weights: WeightSource, { name, rows, shape, transpose
   const { dtype } = weights.info(name);
   const stored: LazyTensor = {
     dtype,
-    shape: transposed ? [...shape].reverse() : shape,
+    shape: transposed ? shape.toReversed() : shape,
     read: async () => (await weights.read(name, rows)).data,
   };
   return transposed ? transpose(stored) : stored;

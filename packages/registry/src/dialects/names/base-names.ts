@@ -60,7 +60,7 @@ export class BaseNames {
     if (exact.length > 0) return exact.map((entry) => [entry]);
     const whole = fitting.filter(({ part }) => !part).map((entry) => [entry]);
     const parts = fitting.filter(({ part }) => part);
-    return parts.length > 0 ? [...whole, parts.sort((a, b) => a.part!.index - b.part!.index)] : whole;
+    return parts.length > 0 ? [...whole, parts.toSorted((a, b) => a.part!.index - b.part!.index)] : whole;
   }
 
   private addPath(path: string): void {

@@ -36,7 +36,7 @@ describe("names of a base", () => {
   const names = new BaseNames(Object.values(flattened).flat());
   test.each(Object.entries(flattened))("%s", (flat, paths) => {
     const found = names.lookUp(flat.slice("lycoris_".length), "model");
-    expect(found.map(([target]) => target!.path).sort()).toEqual([...paths].sort());
+    expect(found.map(([target]) => target!.path).toSorted()).toEqual([...paths].toSorted());
   });
 
   test("diffusers' names are found under the original's, parts of a fused weight together", () => {

@@ -40,11 +40,11 @@ function adapterMetadata(named: ReadonlyMap<string, ConvertModule>): string {
       lora_alpha: alpha,
       rank_pattern: rankPattern,
       alpha_pattern: alphaPattern,
-      target_modules: modules.map(({ path }) => path).sort(),
+      target_modules: modules.map(({ path }) => path).toSorted(),
       use_dora: modules.some(({ parameters }) => parameters.has("dora_scale")),
       lora_bias: modules.some(({ parameters }) => parameters.has("lora_up.bias")),
     };
     for (const [field, value] of Object.entries(values)) fields.set(`${component}.${field}`, value);
   }
-  return JSON.stringify(Object.fromEntries([...fields].sort(([a], [b]) => (a < b ? -1 : 1))), undefined, 2);
+  return JSON.stringify(Object.fromEntries([...fields].toSorted(([a], [b]) => (a < b ? -1 : 1))), undefined, 2);
 }

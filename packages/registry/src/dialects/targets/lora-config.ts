@@ -11,7 +11,7 @@ export interface RankFields {
 function commonest(values: readonly number[]): number {
   const counts = new Map<number, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1])[0]![0];
+  return [...counts].toSorted((a, b) => b[1] - a[1])[0]![0];
 }
 
 /**

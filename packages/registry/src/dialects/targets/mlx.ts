@@ -81,4 +81,4 @@ function padRows(t: LazyTensor, rows: number): LazyTensor {
 
 /** Names within a layer, as mlx-lm lists them; modules outside of layers by their whole path. */
 const keysOf = (modules: readonly ConvertModule[]): string[] =>
-  [...new Set(modules.map(({ path }) => /^(?:.*\.)?layers\.\d+\.(.+)$/.exec(path)?.[1] ?? path))].sort();
+  [...new Set(modules.map(({ path }) => /^(?:.*\.)?layers\.\d+\.(.+)$/.exec(path)?.[1] ?? path))].toSorted();

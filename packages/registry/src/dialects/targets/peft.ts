@@ -76,7 +76,7 @@ function writeModel(modules: readonly ConvertModule[], folder: string, { baseMod
     [lora ? "lora_alpha" : "alpha"]: alpha,
     rank_pattern: rankPattern,
     alpha_pattern: alphaPattern,
-    target_modules: whole.map(({ path }) => path).sort(),
+    target_modules: whole.map(({ path }) => path).toSorted(),
     base_model_name_or_path: baseModel,
     inference_mode: true,
     ...(lora && { use_dora: has(whole, "dora_scale"), lora_bias: has(whole, "lora_up.bias") }),
