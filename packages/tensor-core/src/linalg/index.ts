@@ -1,5 +1,6 @@
 // Dense linear algebra on the host, in f64: for what happens once per layer, not in a graph. Only randomizedSvd works on a device.
 export { jacobiSvd, type Svd } from "./jacobi-svd.js";
+export { torchSvd } from "./lapack/torch-svd.js";
 export { lowRankSvd } from "./low-rank-svd.js";
 export { columns, matrix, type Matrix, product, transposed } from "./matrix.js";
 export { qr } from "./qr.js";
