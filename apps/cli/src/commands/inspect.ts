@@ -2,7 +2,7 @@ import type { LocatedTensor } from "@weft/io-safetensors";
 import { CancelledError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { FileSet } from "../files/file-set.js";
-import { type Input, openInput } from "../files/open-input.js";
+import { type Input, localPath, openInput } from "../files/open-input.js";
 import { type AdapterSummary, describeAdapter } from "../inspect/describe-adapter.js";
 import type { DeltaNorm } from "../inspect/delta-norm.js";
 import { globMatcher, groupNames } from "../inspect/group-names.js";
@@ -39,7 +39,7 @@ interface Inspection {
 
 /** `weft inspect`: what a file or folder holds. With `--json` exactly one object. */
 export const inspect: Command<InspectOptions> = async ([path], options, { out, signal }) => {
-  const input = await openInput(path!);
+  const input = await openInput(options.hash || options.stats ? localPath(path!) : path!);
   try {
     const wanted = options.tensors === undefined ? () => true : globMatcher(options.tensors);
     const located = [...input.weights.names()].filter(wanted).map((name) => input.weights.info(name));

@@ -1,8 +1,8 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { FormatError, WeftError } from "@weft/tensor-core";
+import { CapabilityError, FormatError, WeftError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
-import { cachedSnapshot, ioError, openWeights } from "@weft/io-safetensors/node";
+import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
 import type { DialectName, OpenedAdapter } from "@weft/registry";
 
 /** What a path turned out to be. */
@@ -41,6 +41,24 @@ export async function openInput(path: string): Promise<Input> {
 
 /** What a name of every dialect's files has at least one of: plain checkpoints need not load what tells dialects apart. */
 const ADAPTER_LIKE = /lora|hada_|lokr_|oft_blocks|on_input|lambda_layer|\.diff(_b)?$|\.[wb]_norm$|\.a1\.weight$/;
+
+/**
+ * The path on this machine of what a command reads as files: a repository of the hub is where the cache has it.
+ * @throws CapabilityError kind `not-local` for what lies elsewhere
+ */
+export function localPath(path: string): string {
+  if (!/^(hf|https?):/.test(path)) return path;
+  const snapshot = path.startsWith("hf:") ? cachedSnapshot(path) : undefined;
+  if (snapshot !== undefined) return snapshot;
+  throw new CapabilityError(
+    `${path}: not on this machine${path.startsWith("hf:") ? ` (looked in ${hubCacheFolder()})` : ""}, and this reads whole files`,
+    {
+      kind: "not-local",
+      file: path,
+      hint: path.startsWith("hf:") ? `fetch it first: hf download ${path.slice(3).replace("@", " --revision ")}` : "fetch it first",
+    },
+  );
+}
 
 /** Tensors whose names are those of an adapter that needs no config (kohya, LyCORIS, diffusers …) are one. */
 async function byKeys(path: string, weights: WeightSource): Promise<Input> {

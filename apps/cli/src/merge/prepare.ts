@@ -5,8 +5,9 @@ import type { WeightSource } from "@weft/io-safetensors";
 import { openWeights } from "@weft/io-safetensors/node";
 import type { MatchReport } from "@weft/registry";
 import { UsageError } from "../failure.js";
-import { openAdapterAt } from "../files/open-input.js";
+import { localPath, openAdapterAt } from "../files/open-input.js";
 import { type Change, collectChanges, type ScaledAdapter } from "./changes.js";
+import type { Stored } from "./item.js";
 import { type OutputPlan, planOutput } from "./layout.js";
 import { type ConfigEdit, folderOf, readModelConfig } from "./side-files.js";
 import { findTie, type Tie, withAlias } from "./tied.js";
@@ -54,12 +55,12 @@ export async function prepareMerge(settings: MergeSettings): Promise<Prepared> {
   const opened: WeightSource[] = [];
   const close = async (): Promise<void> => void (await Promise.all(opened.map((source) => source.close())));
   try {
-    const checkpoint = await openWeights(settings.base);
+    const checkpoint = await openWeights(localPath(settings.base));
     opened.push(checkpoint);
     const adapters: ScaledAdapter[] = [];
     for (const text of settings.adapters) {
       const { path, scale } = parseAdapter(text);
-      const adapter = await openAdapterAt(path);
+      const adapter = await openAdapterAt(localPath(path));
       opened.push(adapter.weights);
       adapters.push({ path, adapter, scale });
     }
@@ -85,11 +86,7 @@ export async function prepareMerge(settings: MergeSettings): Promise<Prepared> {
       reports,
       plan,
       edit: { untie: resolved.untied, vocabulary: resized?.[1].replacement?.shape[0], dtype: settings.dtype },
-      tokenizer: resized
-        ? adapters.find(({ adapter }) =>
-            [...adapter.weights.names()].some((name) => adapter.weights.info(name).offset === resized[1].replacement!.offset),
-          )?.path
-        : undefined,
+      tokenizer: resized && folderOf(owner(adapters, resized[1].replacement!).adapter.weights.location),
       notices: [...checkpoint.warnings, ...adapters.flatMap(({ adapter }) => adapter.warnings), ...resolved.notices],
       inputs,
       job: jobHash(settings, plan, inputs),
@@ -100,6 +97,10 @@ export async function prepareMerge(settings: MergeSettings): Promise<Prepared> {
     throw error;
   }
 }
+
+/** The adapter that a tensor lies in. */
+const owner = (adapters: readonly ScaledAdapter[], { file }: Stored): ScaledAdapter =>
+  adapters.find(({ adapter }) => [...adapter.weights.names()].some((name) => adapter.weights.info(name).file === file))!;
 
 /**
  * Decides what becomes of tied embeddings. Trained token rows and resized vocabularies hold for both; anything else that changes one of
