@@ -22,6 +22,7 @@ import {
   where,
 } from "@weft/tensor-core";
 import { LORA, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
+import { aloraTokens } from "./active-adapters.js";
 import type { AdapterState } from "./adapter-state.js";
 import type { LayerHook } from "./hooked-model.js";
 
@@ -139,4 +140,14 @@ function replaceRows(y: Tensor, parts: readonly { readonly rows: readonly number
   let next = count;
   for (const { rows } of parts) for (const row of rows) from[row] = next++;
   return gather(concat([y, ...parts.map((part) => part.y)]), indexOf(from), 0);
+}
+
+/** Checks that adapters can act on some rows of a batch and leave the others alone. @throws CapabilityError naming the first that cannot */
+export function assertPerRow(states: ReadonlyMap<string, AdapterState>): void {
+  for (const [name, { layers, replaced, expected, prompt, config }] of states) {
+    const raw = [...layers].find(([, attached]) => attached.some(({ context }) => context.layer.kind === "parameter"));
+    const whole = [...replaced.keys(), ...expected.keys(), ...(raw ? [raw[0]] : [])][0];
+    const why = prompt || aloraTokens(config) ? "looks at whole inputs" : whole && `changes ${whole} for all rows`;
+    if (why) throw new CapabilityError(`adapter "${name}" (${config.peftType}) ${why}: it cannot be used for some rows of a batch`);
+  }
 }

@@ -12,10 +12,9 @@ import {
   MissConfig,
   RandLoraConfig,
   RoadConfig,
-  ShiraConfig,
   VBLoRAConfig,
-  WaveFTConfig,
 } from "@weft/adapters-variants";
+import { ShiraConfig, WaveFTConfig } from "@weft/adapters-sparse";
 import {
   add,
   compile,

@@ -1,26 +1,16 @@
-import {
-  type AdapterContext,
-  type Attached,
-  CapabilityError,
-  ConfigError,
-  forwardAdapters,
-  forwardBase,
-  mergeBias,
-  mergeWeight,
-  sizeOf,
-  Tensor,
-} from "@weft/tensor-core";
-import { invocationMask, invocationTokens } from "@weft/adapters-lora";
-import { type PromptInputs, promptOf, withPrompt } from "@weft/adapters-prompt";
+import { ConfigError, Tensor } from "@weft/tensor-core";
 import { attachAdapter } from "../attach.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { OpenedAdapter } from "../open-adapter.js";
-import { type AdapterParameters, type AdapterState, ownNames, parametersOf, withParameters } from "./adapter-state.js";
-import { combineAdapters, type CombineOptions } from "./combine.js";
-import { type HookedLayer, type HookedModel, type LayerHook, weightName } from "./hooked-model.js";
-import { BASE, mixedHook, type PreparedBatch, prepareBatch, type RowAdapters } from "./mixed-batch.js";
-import { type ConfigInput, newAdapter, type NewAdapterOptions } from "./new-state.js";
 import { attachPrompt } from "../prompt/attach-prompt.js";
+import { around, hookOf, withPrompts } from "./active-adapters.js";
+import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
+import { combineAdapters, type CombineOptions } from "./combine.js";
+import { countTrainable, describeCount, type ParameterCount } from "./count-parameters.js";
+import { type HookedModel, type LayerHook, weightName } from "./hooked-model.js";
+import { adaptedBase, mergedWeights } from "./merged-weights.js";
+import { assertPerRow, BASE, mixedHook, type PreparedBatch, prepareBatch, type RowAdapters } from "./mixed-batch.js";
+import { type ConfigInput, newAdapter, type NewAdapterOptions } from "./new-state.js";
 import { promptSizes, stateOfPrompt } from "./prompt-state.js";
 import { stateOfAttached } from "./state-of-attached.js";
 
@@ -155,8 +145,8 @@ export class PeftModel<Inputs, Outputs> {
     const rows = adapterNames ?? adapterIndex;
     if (rows) return this.forwardMixed(inputs, rows, hook);
     if (this.merged) return this.baseModel.withWeights(this.merged.weights).forward(inputs, hook);
-    const states = this.active.map((name) => this.state(name));
-    return this.adaptedBase(states).forward(withPrompts(states, inputs), around(hook, hookOf(states, inputs)));
+    const states = this.states(this.active);
+    return adaptedBase(this.baseModel, states).forward(withPrompts(states, inputs), around(hook, hookOf(states, inputs)));
   }
 
   /**
@@ -212,7 +202,7 @@ export class PeftModel<Inputs, Outputs> {
       throw new ConfigError(`${this.merged.names.join(", ")} is merged already`, {
         hint: "unmergeAdapter() first; merging twice would add it twice",
       });
-    this.merged = { names: adapterNames, weights: this.mergedWeights(adapterNames, safeMerge) };
+    this.merged = { names: adapterNames, weights: mergedWeights(this.baseModel, this.states(adapterNames), safeMerge) };
   }
 
   /** Puts the base weights back, bit for bit: they were kept. @throws ConfigError if nothing is merged */
@@ -223,8 +213,16 @@ export class PeftModel<Inputs, Outputs> {
 
   /** A plain model with the adapters merged into its weights. */
   mergeAndUnload(options: MergeOptions = {}): HookedModel<Inputs, Outputs> {
-    if (this.merged) return this.baseModel.withWeights(this.merged.weights);
-    return this.baseModel.withWeights(this.mergedWeights(options.adapterNames ?? this.active, options.safeMerge ?? false));
+    const { merged } = this;
+    if (!merged)
+      return this.baseModel.withWeights(
+        mergedWeights(this.baseModel, this.states(options.adapterNames ?? this.active), options.safeMerge ?? false),
+      );
+    if (options.adapterNames && options.adapterNames.join() !== merged.names.join())
+      throw new ConfigError(`${merged.names.join(", ")} is merged, not ${options.adapterNames.join(", ")}`, {
+        hint: "unmergeAdapter() first",
+      });
+    return this.baseModel.withWeights(merged.weights);
   }
 
   /** The model as it was. */
@@ -240,38 +238,17 @@ export class PeftModel<Inputs, Outputs> {
     options: CombineOptions = {},
   ): Promise<void> {
     this.assertNew(name);
-    this.put(
-      name,
-      await combineAdapters(
-        names.map((source) => this.state(source)),
-        weights,
-        options,
-      ),
-      false,
-    );
+    this.put(name, await combineAdapters(this.states(names), weights, options), false);
   }
 
   /** Numbers of parameters: those that the active adapters train, and all. */
-  trainableParameters(): { readonly trainable: number; readonly all: number; readonly percent: number } {
-    const count = (tensors: Iterable<Tensor>): number => [...tensors].reduce((sum, t) => sum + sizeOf(t.shape), 0);
-    const states = this.active.map((name) => this.state(name));
-    const trained = states.flatMap((state) => {
-      const { layers, ...rest } = parametersOf(state);
-      return [...Object.values(layers), ...Object.values(rest)].flatMap((params) => Object.values(params));
-    });
-    const own = states.flatMap((state) =>
-      [...state.layers.values()].flatMap((list) => list.flatMap((a) => ownNames(a).map((n) => a.params[n]!))),
-    );
-    const saved = states.flatMap((state) => [...state.replaced.values()]);
-    const [trainable, all] = [count(trained), count(this.baseModel.weights.values()) + count(own) + count(saved)];
-    return { trainable, all, percent: all === 0 ? 0 : (100 * trainable) / all };
+  trainableParameters(): ParameterCount {
+    return countTrainable(this.baseModel.weights.values(), this.states(this.active));
   }
 
   /** `trainable params: 921,600 || all params: 135,436,608 || trainable%: 0.6805`, as PEFT prints it. */
   describeTrainableParameters(): string {
-    const { trainable, all, percent } = this.trainableParameters();
-    const grouped = (n: number): string => n.toString().replace(/\B(?=(\d{3})+(?!\d))/g, ",");
-    return `trainable params: ${grouped(trainable)} || all params: ${grouped(all)} || trainable%: ${percent.toFixed(4)}`;
+    return describeCount(this.trainableParameters());
   }
 
   private forwardMixed(inputs: Inputs, rows: RowAdapters, hook: LayerHook | undefined): Outputs {
@@ -289,52 +266,14 @@ export class PeftModel<Inputs, Outputs> {
     );
   }
 
-  /** The adapters of a batch's rows. @throws CapabilityError for those that cannot act on some rows only */
   private rowStates(names: readonly string[]): Map<string, AdapterState> {
     const states = new Map(names.map((name) => [name, this.state(name)]));
-    for (const [name, { replaced, expected, prompt, config }] of states) {
-      if (prompt || aloraTokens(config))
-        throw new CapabilityError(
-          `adapter "${name}" (${config.peftType}) looks at whole inputs: it cannot be used for some rows of a batch`,
-        );
-      if (replaced.size + expected.size > 0)
-        throw new CapabilityError(
-          `adapter "${name}" replaces ${[...replaced.keys(), ...expected.keys()][0]} for all rows: it cannot be used for some rows of a batch`,
-        );
-    }
+    assertPerRow(states);
     return states;
   }
 
-  /** The base with what adapters replace in it, and their changes of raw parameters, which no hook sees. */
-  private adaptedBase(states: readonly AdapterState[]): HookedModel<Inputs, Outputs> {
-    const changes = new Map(states.flatMap(({ expected, replaced }) => [...expected, ...replaced]));
-    for (const { path, layer, base } of rawParameters(this.baseModel, states)) {
-      const attached = states.flatMap(({ layers }) => layers.get(path) ?? []);
-      changes.set(path, mergeAll(attached, changes.get(path) ?? base.weight, false, layer.dtype));
-    }
-    return changes.size === 0 ? this.baseModel : this.baseModel.withWeights(changes);
-  }
-
-  private mergedWeights(names: readonly string[], safe: boolean): Map<string, Tensor> {
-    const states = names.map((name) => this.state(name));
-    const unmergeable = states.find(({ prompt, config }) => prompt ?? aloraTokens(config));
-    if (unmergeable)
-      throw new CapabilityError(`${unmergeable.config.peftType} acts on the input, not on weights: there is nothing to merge`, {
-        hint: "keep it unmerged",
-      });
-    const merged = new Map(states.flatMap(({ expected, replaced }) => [...expected, ...replaced]));
-    for (const found of this.baseModel.layers()) {
-      const attached = states.flatMap(({ layers }) => layers.get(found.path) ?? []);
-      if (attached.length === 0) continue;
-      const name = weightName(found);
-      const weight = merged.get(name) ?? found.base.weight;
-      merged.set(name, mergeAll(attached, weight, safe, weight.dtype));
-      const biasName = `${found.path}.bias`;
-      const before = merged.get(biasName) ?? found.base.bias;
-      const bias = attached.reduce((b, { method, params, context }) => mergeBias(method, b, params, context, weight), before);
-      if (bias && bias !== before) merged.set(biasName, bias);
-    }
-    return merged;
+  private states(names: readonly string[]): AdapterState[] {
+    return names.map((name) => this.state(name));
   }
 
   /** Factors of an adapter that changed or went away are not those that were prepared. */
@@ -370,56 +309,6 @@ export class PeftModel<Inputs, Outputs> {
     copy.disabled = this.disabled;
     return copy;
   }
-}
-
-/** What several adapters make of a layer, as a hook. */
-function hookOf(states: readonly AdapterState[], inputs: unknown): LayerHook {
-  const masks = states.map(({ config }) => activeMask(aloraTokens(config), inputs));
-  return (path, layer, base, x) => {
-    const attached = states.flatMap(({ layers }, i) => (layers.get(path) ?? []).map((a) => (masks[i] ? { ...a, active: masks[i] } : a)));
-    return attached.length === 0 ? undefined : forwardAdapters(layer, base, attached, x);
-  };
-}
-
-/** A hook over another one. */
-function around(outer: LayerHook | undefined, inner: LayerHook): LayerHook {
-  if (!outer) return inner;
-  return (path, layer, base, x) => {
-    const forward = (input: Tensor): Tensor => inner(path, layer, base, input) ?? forwardBase(layer, base, input);
-    return outer(path, layer, { ...base, forward }, x) ?? forward(x);
-  };
-}
-
-const aloraTokens = ({ values }: AdapterState["config"]): readonly number[] | undefined => invocationTokens(values);
-
-function activeMask(tokens: readonly number[] | undefined, inputs: unknown): Tensor | undefined {
-  if (!tokens) return undefined;
-  const { inputIds } = inputs as { readonly inputIds?: Tensor };
-  if (!inputIds) throw new ConfigError("an activated LoRA looks for its tokens in `inputIds`, which the inputs do not have");
-  return invocationMask(inputIds, tokens);
-}
-
-/** The inputs with the prompts of the adapters in front, the last one outermost. */
-function withPrompts<I>(states: readonly AdapterState[], inputs: I): I {
-  return states.reduce(
-    (given, { prompt }) =>
-      prompt ? (withPrompt(promptOf(prompt.method, prompt.config, prompt.saved), given as unknown as PromptInputs) as unknown as I) : given,
-    inputs,
-  );
-}
-
-/** Adapters merged one after the other; norms are taken of the weight before all of them, as PEFT does. */
-function mergeAll(attached: readonly Attached[], weight: Tensor, safe: boolean, dtype: Tensor["dtype"]): Tensor {
-  const rounding = safe ? "twice" : "once";
-  return attached.reduce(
-    (current, { method, params, context }) =>
-      mergeWeight(method, current, params, context as AdapterContext<never>, { rounding, dtype, unmerged: weight }),
-    weight,
-  );
-}
-
-function rawParameters(model: HookedModel<never, unknown>, states: readonly AdapterState[]): HookedLayer[] {
-  return [...model.layers()].filter(({ path, layer }) => layer.kind === "parameter" && states.some(({ layers }) => layers.has(path)));
 }
 
 /** A model as `attachAdapter` sees it; a tied layer has a weight under its own name as well. */

@@ -33,6 +33,7 @@ export interface NetMeta {
   readonly base: string;
   readonly tolerance: number;
   readonly trainable_params?: number;
+  readonly all_params?: number;
   /** False where PEFT's unmerged forward is wrong (OFT on a convolution): ours gives what the merged weight gives. */
   readonly unmerged_equals_merged?: boolean;
   readonly layers: { readonly [name: string]: LayerInfo };
@@ -172,6 +173,9 @@ export async function runNetCase(folder: string, meta: NetMeta, device: Device):
     const { useDora, coft, topk } = adapter.config.values as { useDora?: boolean; coft?: boolean; topk?: number };
     const smooth = meta.dtype === "f32" && !useDora && !coft && !topk;
     if (smooth) await checkTraining(check, peft, (p) => p.forward(want("x") as never) as Tensor);
+    // PEFT keeps the rank of each AdaLoRA module as one more parameter.
+    const ranks = adapter.method === "ADALORA" ? attached.layers.size : 0;
+    if (meta.all_params !== undefined) check.exact("all parameters", peft.trainableParameters().all + ranks, meta.all_params);
     check.about(methodLabel(adapter), [...new Set([...attached.layers.values()].map(({ context }) => kindOf(context.layer)))]);
     check.shows("load", "forward");
     if (meta.trainable_params !== undefined) check.exact("trainable parameters", trainableCount(adapter, attached), meta.trainable_params);

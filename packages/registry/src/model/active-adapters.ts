@@ -1,0 +1,43 @@
+import { invocationMask, invocationTokens } from "@weft/adapters-lora";
+import { type PromptInputs, promptOf, withPrompt } from "@weft/adapters-prompt";
+import { ConfigError, forwardAdapters, forwardBase, type Tensor } from "@weft/tensor-core";
+import type { AdapterState } from "./adapter-state.js";
+import type { LayerHook } from "./hooked-model.js";
+
+/** What several adapters make of a layer, as a hook. */
+export function hookOf(states: readonly AdapterState[], inputs: unknown): LayerHook {
+  const masks = states.map(({ config }) => activeMask(aloraTokens(config), inputs));
+  return (path, layer, base, x) => {
+    const attached = states.flatMap(({ layers }, i) => (layers.get(path) ?? []).map((a) => (masks[i] ? { ...a, active: masks[i] } : a)));
+    // Raw parameters are changed in the model's weights: see `adaptedBase`.
+    return attached.length === 0 || layer.kind === "parameter" ? undefined : forwardAdapters(layer, base, attached, x);
+  };
+}
+
+/** A hook over another one. */
+export function around(outer: LayerHook | undefined, inner: LayerHook): LayerHook {
+  if (!outer) return inner;
+  return (path, layer, base, x) => {
+    const forward = (input: Tensor): Tensor => inner(path, layer, base, input) ?? forwardBase(layer, base, input);
+    return outer(path, layer, { ...base, forward }, x) ?? forward(x);
+  };
+}
+
+/** The invocation tokens of an activated LoRA. */
+export const aloraTokens = ({ values }: AdapterState["config"]): readonly number[] | undefined => invocationTokens(values);
+
+function activeMask(tokens: readonly number[] | undefined, inputs: unknown): Tensor | undefined {
+  if (!tokens) return undefined;
+  const { inputIds } = inputs as { readonly inputIds?: Tensor };
+  if (!inputIds) throw new ConfigError("an activated LoRA looks for its tokens in `inputIds`, which the inputs do not have");
+  return invocationMask(inputIds, tokens);
+}
+
+/** The inputs with the prompts of the adapters in front, the last one outermost. */
+export function withPrompts<I>(states: readonly AdapterState[], inputs: I): I {
+  return states.reduce(
+    (given, { prompt }) =>
+      prompt ? (withPrompt(promptOf(prompt.method, prompt.config, prompt.saved), given as unknown as PromptInputs) as unknown as I) : given,
+    inputs,
+  );
+}
