@@ -8,7 +8,7 @@ import { CapabilityError, MatchError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import type { ExtractSettings, PairResult } from "../extract/extract-pair.js";
 import { findPairs, type LeftOut } from "../extract/pairs.js";
-import { differs } from "../extract/read-change.js";
+import { ChangeReader } from "../extract/read-change.js";
 import { runExtract } from "../extract/run-extract.js";
 import { UsageError } from "../failure.js";
 import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
@@ -186,7 +186,9 @@ async function changedOf(
   tuned: WeightSource,
 ): Promise<{ name: string; reason: string }[]> {
   const changed: { name: string; reason: string }[] = [];
-  for (const { name, reason, comparable } of leftOut) if (!comparable || (await differs(base, tuned, name))) changed.push({ name, reason });
+  const changes = new ChangeReader(base, tuned);
+  for (const { name, reason, comparable } of leftOut) if (!comparable || changes.differs(name)) changed.push({ name, reason });
+  await changes.close();
   return changed;
 }
 

@@ -1,8 +1,7 @@
-import type { WeightSource } from "@weft/io-safetensors";
 import { type Extracted, extractDelta, type RankRule } from "@weft/registry";
 import type { Device } from "@weft/tensor-core";
 import type { Pair } from "./pairs.js";
-import { readChange } from "./read-change.js";
+import type { ChangeReader } from "./read-change.js";
 
 /** What decides the factors of a pair. */
 export interface ExtractSettings {
@@ -26,16 +25,20 @@ export type PairResult =
 /** The factors of one weight's change. */
 export async function extractPair(
   pair: Pair,
-  sources: { readonly base: WeightSource; readonly tuned: WeightSource },
+  changes: ChangeReader,
   { minChange, convRule, ...settings }: ExtractSettings,
   device: Device,
-  signal?: AbortSignal,
 ): Promise<PairResult> {
   const { name, shape } = pair;
-  const values = await readChange(sources.base, sources.tuned, name, signal);
-  if (values.every((x) => Math.abs(x) <= minChange)) return { kind: "unchanged" };
-  const kernel = shape.slice(2).reduce((a, b) => a * b, 1);
-  const rule = kernel > 1 ? (convRule ?? settings.rule) : settings.rule;
-  const extracted = await extractDelta(shape, values, { ...settings, rule, device });
-  return extracted === "whole" ? { kind: "whole", shape, values } : { kind: "factors", extracted };
+  const change = changes.read(name, device, minChange);
+  if (!change) return { kind: "unchanged" };
+  try {
+    const kernel = shape.slice(2).reduce((a, b) => a * b, 1);
+    const rule = kernel > 1 ? (convRule ?? settings.rule) : settings.rule;
+    const extracted = await extractDelta(shape, change, { ...settings, rule });
+    if (extracted !== "whole") return { kind: "factors", extracted };
+    return { kind: "whole", shape, values: Float32Array.from(await change.data()) };
+  } finally {
+    change.dispose();
+  }
 }

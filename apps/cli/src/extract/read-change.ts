@@ -1,54 +1,102 @@
-import { CapabilityError, FormatError } from "@weft/tensor-core";
-import type { RowRange, WeightSource } from "@weft/io-safetensors";
-import { TILE_BYTES } from "../files/file-set.js";
+import { CapabilityError, type Device, FormatError, type Tensor } from "@weft/tensor-core";
+import { bitsPerElement, type LocatedTensor, type WeightSource } from "@weft/io-safetensors";
+import { FileSet, TILE_BYTES } from "../files/file-set.js";
 import { valuesOf } from "../files/values.js";
 
-/** tuned - base of one tensor, in f32, read in tiles of rows. @throws FormatError kind `non-finite` with the first such place */
-export async function readChange(base: WeightSource, tuned: WeightSource, name: string, signal?: AbortSignal): Promise<Float32Array> {
-  const { shape, bytes } = tuned.info(name);
-  const rows = shape[0]!;
-  const width = shape.slice(1).reduce((a, b) => a * b, 1);
-  const change = new Float32Array(rows * width);
-  const step = Math.max(1, Math.floor(TILE_BYTES / Math.max(1, bytes / rows)));
-  for (let start = 0; start < rows; start += step) {
-    signal?.throwIfAborted();
-    const range: RowRange = [start, Math.min(rows, start + step)];
-    const [before, after] = [await values(base, name, range), await values(tuned, name, range)];
-    const at = start * width;
-    for (let i = 0; i < after.length; i++) {
-      const d = after[i]! - before[i]!;
-      if (d - d !== 0) throw nonFinite(Number.isFinite(after[i]) ? base : tuned, name, at + i);
-      change[at + i] = d;
+/** Reads how tensors of two checkpoints differ, tile by tile, with memory that is used again for every tensor. */
+export class ChangeReader {
+  private readonly files = new FileSet();
+  private readonly tiles: readonly [Uint8Array, Uint8Array] = [new Uint8Array(TILE_BYTES), new Uint8Array(TILE_BYTES)];
+  /** Values of bf16, widened. */
+  private readonly wide: readonly [Uint32Array, Uint32Array] = [new Uint32Array(TILE_BYTES / 2), new Uint32Array(TILE_BYTES / 2)];
+
+  constructor(
+    private readonly base: WeightSource,
+    private readonly tuned: WeightSource,
+  ) {}
+
+  /**
+   * tuned - base of a tensor in f32, as a matrix [rows, everything else] in the device's memory, where nothing else of it is kept; undefined if no
+   * element is larger than `least`.
+   * @throws FormatError kind `non-finite` with the first such place; CapabilityError for dtypes without values here
+   */
+  read(name: string, device: Device, least: number): Tensor | undefined {
+    const [before, after] = [this.base.info(name), this.tuned.info(name)];
+    const total = after.shape.reduce((a, b) => a * b, 1);
+    const buffer = device.backend.allocate(4 * total);
+    const rows = after.shape[0]!;
+    const change = device.adopt(buffer, [rows, total / rows], "f32");
+    let most = 0;
+    try {
+      for (const { at, a, b } of this.pairsOfTiles(before, after, total)) {
+        const [x, y] = [this.valuesOf(0, a, before), this.valuesOf(1, b, after)];
+        const tile = new Float32Array(y.length);
+        for (let i = 0; i < y.length; i++) {
+          const d = y[i]! - x[i]!;
+          if (d - d !== 0) throw nonFinite(Number.isFinite(y[i]) ? before : after, at + i);
+          tile[i] = d;
+          if (d > most || -d > most) most = Math.abs(d);
+        }
+        device.backend.upload(buffer, new Uint8Array(tile.buffer), 4 * at);
+      }
+    } catch (error) {
+      change.dispose();
+      throw error;
+    }
+    if (most > least) return change;
+    change.dispose();
+    return undefined;
+  }
+
+  /** Whether a tensor that both have in one shape holds other bytes. */
+  differs(name: string): boolean {
+    const [before, after] = [this.base.info(name), this.tuned.info(name)];
+    if (before.dtype !== after.dtype) return true;
+    const total = after.shape.reduce((a, b) => a * b, 1);
+    for (const { a, b } of this.pairsOfTiles(before, after, total))
+      if (!Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(b)) return true;
+    return false;
+  }
+
+  close(): Promise<void> {
+    return this.files.close();
+  }
+
+  private valuesOf(which: 0 | 1, bytes: Uint8Array, { name, dtype }: LocatedTensor): ArrayLike<number> {
+    if (dtype === "BF16") {
+      const raw = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+      const wide = this.wide[which].subarray(0, raw.length);
+      for (let i = 0; i < raw.length; i++) wide[i] = raw[i]! << 16;
+      return new Float32Array(wide.buffer, wide.byteOffset, wide.length);
+    }
+    const found = valuesOf(bytes, dtype);
+    if (!found) throw new CapabilityError(`${name}: ${dtype} tensors are not computed with`, { kind: "unsupported-dtype", tensor: name });
+    return found;
+  }
+
+  private *pairsOfTiles(
+    before: LocatedTensor,
+    after: LocatedTensor,
+    total: number,
+  ): Iterable<{ at: number; a: Uint8Array; b: Uint8Array }> {
+    const [bitsA, bitsB] = [bitsPerElement(before.dtype), bitsPerElement(after.dtype)];
+    const step = Math.floor((TILE_BYTES * 8) / Math.max(bitsA, bitsB) / 8) * 8;
+    for (let at = 0; at < total; at += step) {
+      const count = Math.min(step, total - at);
+      const tile = (which: 0 | 1, info: LocatedTensor, bits: number): Uint8Array => {
+        const bytes = this.tiles[which].subarray(0, Math.ceil((count * bits) / 8));
+        this.files.readInto(info.file, bytes, info.offset + (at * bits) / 8);
+        return bytes;
+      };
+      yield { at, a: tile(0, before, bitsA), b: tile(1, after, bitsB) };
     }
   }
-  return change;
 }
 
-/** Whether a tensor that both have in one shape holds other values. */
-export async function differs(base: WeightSource, tuned: WeightSource, name: string): Promise<boolean> {
-  const { shape, dtype, bytes } = tuned.info(name);
-  if (base.info(name).dtype !== dtype) return true;
-  const rows = shape[0] ?? 0;
-  const step = Math.max(1, Math.floor(TILE_BYTES / Math.max(1, bytes / Math.max(1, rows))));
-  for (let start = 0; start < Math.max(1, rows); start += step) {
-    const range: RowRange | undefined = shape.length === 0 ? undefined : [start, Math.min(rows, start + step)];
-    const [a, b] = [(await base.read(name, range)).data, (await tuned.read(name, range)).data];
-    if (!Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(b)) return true;
-  }
-  return false;
-}
-
-async function values(source: WeightSource, name: string, range: RowRange): Promise<ArrayLike<number>> {
-  const { data, dtype } = await source.read(name, range);
-  const found = valuesOf(data, dtype);
-  if (!found) throw new CapabilityError(`${name}: ${dtype} tensors are not computed with`, { kind: "unsupported-dtype", tensor: name });
-  return found;
-}
-
-const nonFinite = (source: WeightSource, name: string, index: number): FormatError =>
+const nonFinite = ({ name, file }: LocatedTensor, index: number): FormatError =>
   new FormatError(`${name}: element ${index} is not finite, so there is no SVD of its change`, {
     kind: "non-finite",
-    file: source.info(name).file,
+    file,
     tensor: name,
     hint: "weft inspect --stats lists the tensors that hold such values",
   });

@@ -5,6 +5,7 @@ import { CancelledError, Device } from "@weft/tensor-core";
 import { unpackError } from "../merge/thread-errors.js";
 import { extractPair, type ExtractSettings, type PairResult } from "./extract-pair.js";
 import type { Pair } from "./pairs.js";
+import { ChangeReader } from "./read-change.js";
 import type { ExtractWorkerInput } from "./worker.js";
 
 export interface RunExtractOptions {
@@ -23,16 +24,18 @@ export interface RunExtractOptions {
 export async function runExtract(options: RunExtractOptions): Promise<void> {
   if (options.jobs > 1) return runWorkers(options);
   const { base, tuned, pairs, settings, signal, onPair } = options;
+  const changes = new ChangeReader(base, tuned);
   const device = new Device(await createWasmBackend({ threads: 1 }));
   try {
     for (const [index, pair] of pairs.entries()) {
       // Signals arrive between two turns of the event loop only.
       await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) throw new CancelledError("stopped");
-      onPair(index, await extractPair(pair, { base, tuned }, settings, device));
+      onPair(index, await extractPair(pair, changes, settings, device));
     }
   } finally {
     device.dispose();
+    await changes.close();
   }
 }
 

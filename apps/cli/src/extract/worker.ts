@@ -5,6 +5,7 @@ import { Device } from "@weft/tensor-core";
 import { packError } from "../merge/thread-errors.js";
 import { extractPair, type ExtractSettings, type PairResult } from "./extract-pair.js";
 import type { Pair } from "./pairs.js";
+import { ChangeReader } from "./read-change.js";
 
 /** What a worker thread is started with. */
 export interface ExtractWorkerInput {
@@ -27,17 +28,18 @@ function buffersOf(result: PairResult): ArrayBuffer[] {
 /** Takes pairs from the shared counter until there are none. */
 async function work({ base, tuned, pairs, settings, control }: ExtractWorkerInput): Promise<void> {
   const sources = { base: await openWeights(base), tuned: await openWeights(tuned) };
+  const changes = new ChangeReader(sources.base, sources.tuned);
   const device = new Device(await createWasmBackend({ threads: 1 }));
   try {
     for (;;) {
       const index = Atomics.add(control, 0, 1);
       if (index >= pairs.length || Atomics.load(control, 1) !== 0) break;
-      const result = await extractPair(pairs[index]!, sources, settings, device);
+      const result = await extractPair(pairs[index]!, changes, settings, device);
       parentPort!.postMessage({ index, result }, buffersOf(result));
     }
   } finally {
     device.dispose();
-    await Promise.all([sources.base.close(), sources.tuned.close()]);
+    await Promise.all([changes.close(), sources.base.close(), sources.tuned.close()]);
   }
 }
 

@@ -1,4 +1,4 @@
-import { torchGenerator, torchNormal } from "@weft/tensor-core";
+import { tensor, torchGenerator, torchNormal, zeros } from "@weft/tensor-core";
 import { matrix, product, truncatedSvd } from "@weft/tensor-core/linalg";
 import { describe, expect, it } from "vitest";
 import {
@@ -74,15 +74,16 @@ describe("decompose", () => {
   it("finds on the device what the exact SVD finds, and the rank that a rule wants", async () => {
     const [rows, cols] = [200, 230];
     const values = delta(rows, cols, 40, 0.01);
+    const m = tensor(values, { shape: [rows, cols] });
     const exact = truncatedSvd(matrix(rows, cols, values), 200).s;
-    const { svd, rank } = await decompose({ rows, cols, values }, { kind: "threshold", value: 1 }, 200);
+    const { svd, rank } = await decompose(m, { kind: "threshold", value: 1 }, 200);
     expect(rank).toBe(40);
     for (let i = 0; i < 40; i++) expect(Math.abs(svd.s[i]! - exact[i]!)).toBeLessThan(1e-5 * exact[0]!);
-    expect((await decompose({ rows, cols, values }, { kind: "energy", value: 0.999 }, 10)).rank).toBe(10);
+    expect((await decompose(m, { kind: "energy", value: 0.999 }, 10)).rank).toBe(10);
     const total = exact.reduce((a, b) => a + b, 0);
     let [sum, kept] = [0, 0];
     for (const s of exact) if ((sum += s) < 0.5 * total) kept++;
-    expect((await decompose({ rows, cols, values }, { kind: "quantile", value: 0.5 }, 200)).rank).toBe(kept);
+    expect((await decompose(m, { kind: "quantile", value: 0.5 }, 200)).rank).toBe(kept);
   });
 });
 
@@ -90,26 +91,27 @@ describe("extractDelta", () => {
   it("tells what is left of the change", async () => {
     const values = delta(30, 20, 3, 0.1);
     for (const clamp of [undefined, 0.9]) {
-      const got = await extractDelta([30, 20], values, { rule: { kind: "fixed", value: 3 }, ...(clamp && { clamp }) });
+      const got = await extractDelta([30, 20], tensor(values, { shape: [30, 20] }), {
+        rule: { kind: "fixed", value: 3 },
+        ...(clamp && { clamp }),
+      });
       if (got === "whole") throw new Error("expected factors");
       expect(got.residual).toBeCloseTo(distance(values, multiplied(got.factors)) / norm(values), 5);
     }
   });
   it("gives the change itself where the rank would be half of the outputs", async () => {
     const options = { rule: { kind: "fixed", value: 5 }, wholeFromHalf: true } as const;
-    expect(await extractDelta([10, 20], delta(10, 20, 3, 0), options)).toBe("whole");
-    expect(await extractDelta([11, 20], delta(11, 20, 3, 0), options)).not.toBe("whole");
+    expect(await extractDelta([10, 20], tensor(delta(10, 20, 3, 0), { shape: [10, 20] }), options)).toBe("whole");
+    expect(await extractDelta([11, 20], tensor(delta(11, 20, 3, 0), { shape: [11, 20] }), options)).not.toBe("whole");
   });
   it("of nothing is rank 1 and nothing", async () => {
-    const got = await extractDelta([4, 3], new Float32Array(12), { rule: { kind: "energy", value: 0.9 } });
+    const got = await extractDelta([4, 3], zeros([4, 3]), { rule: { kind: "energy", value: 0.9 } });
     if (got === "whole") throw new Error("expected factors");
     expect([got.factors.rank, got.residual, norm(multiplied(got.factors))]).toEqual([1, 0, 0]);
   });
   it("refuses shares beyond 1", async () => {
-    await expect(extractDelta([2, 2], new Float32Array(4), { rule: { kind: "ratio", value: 2 } })).rejects.toThrow(
-      /share from 0 to 1, got 2/,
-    );
-    await expect(extractDelta([2, 2], new Float32Array(4), { rule: { kind: "fixed", value: 1.5 } })).rejects.toThrow(/whole number/);
+    await expect(extractDelta([2, 2], zeros([2, 2]), { rule: { kind: "ratio", value: 2 } })).rejects.toThrow(/share from 0 to 1, got 2/);
+    await expect(extractDelta([2, 2], zeros([2, 2]), { rule: { kind: "fixed", value: 1.5 } })).rejects.toThrow(/whole number/);
   });
 });
 

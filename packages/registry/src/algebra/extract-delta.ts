@@ -1,4 +1,4 @@
-import type { Device } from "@weft/tensor-core";
+import type { Tensor } from "@weft/tensor-core";
 import { clampFactors } from "./clamp-factors.js";
 import { decompose } from "./decompose.js";
 import { type Factors, factorsOf } from "./factors.js";
@@ -15,8 +15,6 @@ export interface ExtractOptions {
   readonly smallConv?: boolean;
   /** Where the rank would reach half of the outputs, give no factors, as LyCORIS, which stores ΔW itself then. */
   readonly wholeFromHalf?: boolean;
-  /** Multiplies large matrices; the reference interpreter if not given. */
-  readonly device?: Device;
 }
 
 export interface Extracted {
@@ -32,17 +30,17 @@ const product = (shape: readonly number[]): number => shape.reduce((a, b) => a *
 
 /**
  * A change of a weight as a LoRA of scale 1 (alpha = rank): ΔW ≈ up·down by SVD of ΔW as [out, everything else]; the rank is at most min(out, in).
- * @param values of ΔW, row-major
+ * @param shape [out, in, ...kernel] of the weight
+ * @param change ΔW as a matrix [out, everything else], on the device that is to multiply it
  * @returns "whole" where `wholeFromHalf` asks for ΔW itself
  * @throws ConfigError for a rule or a quantile that makes no sense
  * @see LyCORIS `lycoris/utils/__init__.py` extract_linear, extract_conv; sd-scripts `networks/extract_lora_from_models.py`
  */
-export async function extractDelta(shape: readonly number[], values: Float32Array, options: ExtractOptions): Promise<Extracted | "whole"> {
-  const { rule, clamp, device, maxRank = Infinity } = options;
+export async function extractDelta(shape: readonly number[], change: Tensor, options: ExtractOptions): Promise<Extracted | "whole"> {
+  const { rule, clamp, maxRank = Infinity } = options;
   checkRankRule(rule);
   const [out, channels] = shape as [number, number];
-  const m = { rows: out, cols: product(shape.slice(1)), values };
-  const { svd, rank, squares } = await decompose(m, rule, Math.min(out, channels, maxRank), device);
+  const { svd, rank, squares } = await decompose(change, rule, Math.min(out, channels, maxRank));
   if (options.wholeFromHalf && rank >= out / 2) return "whole";
   const factors = factorsOf(svd, rank);
   if (clamp !== undefined) clampFactors(clamp, factors.up, factors.down);
@@ -54,7 +52,7 @@ export async function extractDelta(shape: readonly number[], values: Float32Arra
   const left =
     clamp === undefined && !tucker
       ? Math.max(0, squares - kept)
-      : distance(values, { ...factors, down: tucker ? joined(tucker, factors, channels, kernel) : factors.down });
+      : distance(await change.data(), { ...factors, down: tucker ? joined(tucker, factors, channels, kernel) : factors.down });
   return { shape, factors, ...(tucker && { tucker }), residual: Math.sqrt(left / squares) };
 }
 
@@ -70,7 +68,7 @@ function joined({ mid, down, inner }: TuckerParts, { rank }: Factors, channels: 
 }
 
 /** ‖M - up·down‖², row by row. */
-function distance(values: Float32Array, { out, rank, inputs, up, down }: Factors): number {
+function distance(values: ArrayLike<number>, { out, rank, inputs, up, down }: Factors): number {
   let sum = 0;
   const row = new Float64Array(inputs);
   for (let i = 0; i < out; i++) {

@@ -1,6 +1,6 @@
 export { clampFactors } from "./clamp-factors.js";
 export { combineModules, type Summand } from "./combine-modules.js";
-export { type Decomposed, decompose, type DenseMatrix } from "./decompose.js";
+export { decompose, type Decomposed } from "./decompose.js";
 export { type Extracted, extractDelta, type ExtractOptions } from "./extract-delta.js";
 export { type Factors, factorsOf } from "./factors.js";
 export { extractedModule, type FactorDType, readFactors, storedTensor, wholeModule, withFactors } from "./lora-module.js";

@@ -10,9 +10,9 @@ export type FactorDType = "F32" | "F16" | "BF16";
 
 const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-/** A tensor that is kept in memory, in the bytes that it is written as. */
+/** A tensor that is kept in memory, in the bytes that it is written as; f32 values are not copied. */
 export function storedTensor(dtype: FactorDType, shape: readonly number[], values: Float32Array): LazyTensor {
-  const bytes = encode(values, toCoreDType(dtype)!);
+  const bytes = dtype === "F32" ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : encode(values, toCoreDType(dtype)!);
   return { dtype, shape, read: () => Promise.resolve(bytes) };
 }
 

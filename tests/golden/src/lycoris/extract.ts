@@ -39,6 +39,9 @@ function rebuilt({ shape, factors: { out, rank, up, down }, tucker }: Extracted)
   return reshape(matmul(left, tensor(values, { shape: [rank, channels * places] })), shape);
 }
 
+const asMatrix = (values: Float32Array, shape: readonly number[], device: Device): Tensor =>
+  tensor(values, { shape: [shape[0]!, inputsOf(shape)], device });
+
 async function changeOf(base: Tensor, tuned: Tensor): Promise<Float32Array> {
   return Float32Array.from(await sub(tuned, base).data());
 }
@@ -62,7 +65,10 @@ async function checkWeight(folder: string, meta: Meta, device: Device, check: Co
     await check.tensors("singular values", tensor(Float32Array.from(found)), want("singular_values"));
   }
   if (meta.clamp_quantile !== undefined) return checkClamped(shape, values, meta, want("delta"), device, check);
-  const got = await extractDelta(shape, values, { rule: { kind: meta.mode!, value: meta.param! }, wholeFromHalf: true, device });
+  const got = await extractDelta(shape, asMatrix(values, shape, device), {
+    rule: { kind: meta.mode!, value: meta.param! },
+    wholeFromHalf: true,
+  });
   check.exact("result", got === "whole" ? "full" : "low rank", meta.result ?? "low rank");
   if (got !== "whole") check.exact("rank", got.factors.rank, meta.rank);
   await check.tensors("delta", got === "whole" ? tensor(values, { shape }) : rebuilt(got), want("delta"));
@@ -80,7 +86,7 @@ async function checkClamped(
   device: Device,
   check: Comparison,
 ): Promise<void> {
-  const plain = (await extractDelta(shape, values, { rule: { kind: "fixed", value: rank! }, device })) as Extracted;
+  const plain = (await extractDelta(shape, asMatrix(values, shape, device), { rule: { kind: "fixed", value: rank! } })) as Extracted;
   const { up, down, inputs } = plain.factors;
   check.exact("rank", plain.factors.rank, rank);
   let best = { limit: Infinity, result: plain };
@@ -113,11 +119,10 @@ async function checkModel(folder: string, meta: Meta, device: Device, check: Com
       const key = `lora_unet_${name.slice(0, -".weight".length).replaceAll(".", "_")}`;
       const kernel = weight.shape.slice(2).reduce((a, b) => a * b, 1);
       const rank = kernel > 1 ? meta.conv_dim! : meta.linear_dim!;
-      const got = await extractDelta(weight.shape, await changeOf(weight, tuned.get(name)!), {
+      const got = await extractDelta(weight.shape, asMatrix(await changeOf(weight, tuned.get(name)!), weight.shape, device), {
         rule: { kind: "fixed", value: rank },
         smallConv: meta.small_conv!,
         wholeFromHalf: true,
-        device,
       });
       if (got === "whole") {
         check.exact(`${name}: result`, "full", "low rank");
