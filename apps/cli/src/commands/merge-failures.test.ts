@@ -111,8 +111,25 @@ describe("weft merge fails in words, and cleanly", () => {
       kind: "not-mergeable",
       names: ["PREFIX_TUNING"],
     });
+    for (const init of ["corda", "pissa_niter_4"]) {
+      const changed = broken(lora, (copy) => editJson(join(copy, "adapter_config.json"), { init_lora_weights: init }));
+      expectFailure(merge(base, changed), { code: 2, kind: "base-changed-by-init", names: [init] });
+    }
+  });
+
+  it("on an initialisation whose decompositions would take too long, saying how much", () => {
+    const large = makeLlama(fresh("large"), { hidden: 1024, intermediate: 1024, heads: 16, layers: 1, rank: 64 });
+    const pissa = broken(large.lora, (copy) => editJson(join(copy, "adapter_config.json"), { init_lora_weights: "pissa" }));
+    expectFailure(merge(large.base, pissa), { code: 2, kind: "base-changed-by-init", names: ["pissa", "decomposing 7 weights"] });
+  });
+
+  it("on two adapters whose initialisations changed the same weight", () => {
     const pissa = broken(lora, (copy) => editJson(join(copy, "adapter_config.json"), { init_lora_weights: "pissa" }));
-    expectFailure(merge(base, pissa), { code: 2, kind: "base-changed-by-init", names: ["pissa"] });
+    expectFailure((out) => ["merge", base, "-a", pissa, "-a", `${pissa}:0.5`, "-o", out], {
+      code: 2,
+      kind: "base-changed-by-init",
+      names: ["another adapter's initialisation", "q_proj"],
+    });
   });
 
   it("on a file that would be larger than allowed: exit code 1", () => {

@@ -57,11 +57,6 @@ describe("weft merge gives the weights that PEFT gives", () => {
     for (const prefix of prefixes) {
       const out = join(folder, name, prefix);
       const ran = spawnWeft(["merge", base, "-a", adapter, "-o", out, "--json", ...(prefix === "merged_safe." ? ["--safe"] : [])]);
-      if (name.endsWith("_init") && ran.code === 2) {
-        // Refused on purpose: loading such an adapter changes the base.
-        expect(JSON.parse(ran.stdout)).toMatchObject({ error: { kind: "base-changed-by-init" } });
-        return;
-      }
       expect(ran.code, ran.stdout).toBe(0);
       const merged = checkpointOf(out);
       for (const [key, want] of expected) {
@@ -70,10 +65,12 @@ describe("weft merge gives the weights that PEFT gives", () => {
         expect(got, key).toBeDefined();
         expect(got!.dtype, key).toBe(want.dtype);
         expect(got!.shape, key).toEqual(want.shape);
+        // torch decomposes in f32.
+        const tolerance = name.includes("bf16") ? 1e-2 : name.endsWith("_init") ? 1e-5 : 1e-6;
         // Stored in 16 bits the result is PEFT's bit for bit; norms (DoRA) and convolutions are sums whose order torch chooses.
         const exact = want.dtype !== fromCoreDType("f32") && !name.includes("dora");
         if (exact) expect(got!.bytes.equals(want.bytes), key).toBe(true);
-        else expect(error(values(got!), values(want)), key).toBeLessThan(name.includes("bf16") ? 1e-2 : 1e-6);
+        else expect(error(values(got!), values(want)), key).toBeLessThan(tolerance);
       }
     }
   });

@@ -48,7 +48,7 @@ export const resourcesOf = (
 
 export async function runMerge(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
   const started = performance.now();
-  const prepared = await prepareMerge(settings);
+  const prepared = await prepareMerge(settings, context.signal);
   try {
     const { plan } = prepared;
     const resources = await resourcesOf(prepared, options, context);

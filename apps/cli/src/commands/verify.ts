@@ -19,7 +19,7 @@ interface Difference {
 export const verify: Command<MergeOptions & { readonly base: string }> = async ([path], options, context) => {
   const { out, signal } = context;
   const merged = await openWeights(localPath(path!));
-  const prepared = await prepareMerge(settingsOf(options.base, options)).catch(async (error: unknown) => {
+  const prepared = await prepareMerge(settingsOf(options.base, options), signal).catch(async (error: unknown) => {
     await merged.close();
     throw error;
   });

@@ -10,7 +10,8 @@ import {
   readAdapterTensor,
   specialLora,
 } from "@weft/registry";
-import type { RowPatch, Step, Stored } from "./item.js";
+import { initialSteps } from "./initial-factors.js";
+import { held, type RowPatch, type Step, type Stored } from "./item.js";
 import { probeStep } from "./tile-graph.js";
 
 /** What the adapters do to one tensor of the base. */
@@ -36,6 +37,8 @@ export interface ChangeOptions {
   readonly rounding: Rounding;
   /** Take the effect out instead. */
   readonly unmerge: boolean;
+  /** Stops decompositions, which take time. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Values of tensors that a file holds the other way round (mlx-lm's factors), by name. */
@@ -62,12 +65,6 @@ function refuseUnmergeable({ path, adapter }: ScaledAdapter): void {
       file,
       hint: "keep it unmerged",
     });
-  if (special)
-    throw new CapabilityError(`${path}: ${special.why}`, {
-      kind: special.kind,
-      file,
-      hint: "save it with PEFT's path_initial_model_for_weight_conversion, which gives an ordinary LoRA",
-    });
 }
 
 /** Matches every adapter and collects what they do, by tensor name. @throws MatchError, ShapeError, ConfigError, CapabilityError */
@@ -83,7 +80,8 @@ export async function collectChanges(
     const report = matchAdapter(scaled.adapter, base);
     assertMatch(report, scaled.adapter);
     reports.push(report);
-    addChanges(changes, scaled, report, { ...options, turned: await turnedValues(scaled.adapter, report) });
+    const turned = await turnedValues(scaled.adapter, report);
+    addChanges(changes, scaled, report, { ...options, turned, initial: await initialSteps(base, scaled, report.matched, options) });
   }
   return { changes, reports };
 }
@@ -92,7 +90,7 @@ function addChanges(
   changes: Map<string, Change>,
   scaled: ScaledAdapter,
   report: MatchReport,
-  options: ChangeOptions & { readonly turned: Turned },
+  options: ChangeOptions & { readonly turned: Turned; readonly initial: ReadonlyMap<string, Step> },
 ): void {
   const { adapter } = scaled;
   const of = (name: string): Change => {
@@ -126,6 +124,8 @@ function addChanges(
     }
     const step = stepOf(scaled, module, report, options);
     const changed = probe(scaled, module, step);
+    const initial = options.initial.get(module.path);
+    if (initial) takeOutFirst(of(module.weight).steps, initial, scaled, module);
     if (changed.weight) of(module.weight).steps.push({ ...step, kind: options.unmerge ? "unmerge" : "weight" });
     if (!changed.bias) continue;
     if (options.unmerge)
@@ -138,6 +138,18 @@ function addChanges(
   }
   for (const { weight, tensor } of report.tokens)
     of(weight).patches.push({ indices: tokenIndices(adapter, weight, tensor), rows: stored(adapter, tensor) });
+}
+
+/** Loading changes the base before anything is merged; a second such adapter would have to decompose what the first one left. */
+function takeOutFirst(steps: Step[], initial: Step, { path }: ScaledAdapter, { weight }: MatchedModule): void {
+  if (steps.some(({ kind }) => kind === "initial"))
+    throw new CapabilityError(`${path}: another adapter's initialisation has changed ${weight} already`, {
+      kind: "base-changed-by-init",
+      tensor: weight,
+      file: path,
+      hint: "merge one of them first, and the other into the result",
+    });
+  steps.unshift(initial);
 }
 
 const isSavedEmbedding = (adapter: OpenedAdapter, tensor: AdapterTensor): boolean => [...adapter.embeddings.values()].includes(tensor);
@@ -190,16 +202,6 @@ function probe({ path }: ScaledAdapter, module: MatchedModule, step: Omit<Step, 
     });
   }
 }
-
-/** Values that no file holds. */
-const held = ({ values, shape }: { readonly values: Float32Array; readonly shape: readonly number[] }): Stored => ({
-  values,
-  file: "",
-  offset: 0,
-  bytes: values.byteLength,
-  dtype: "F32",
-  shape,
-});
 
 async function turnedValues(adapter: OpenedAdapter, { matched }: MatchReport): Promise<Turned> {
   const tensors = matched.flatMap((module) => [...module.tensors.values()].filter(({ transposed }) => transposed));

@@ -13,6 +13,16 @@ export interface Stored {
   readonly shape: readonly number[];
 }
 
+/** Values that no file holds. */
+export const held = ({ values, shape }: { readonly values: Float32Array; readonly shape: readonly number[] }): Stored => ({
+  values,
+  file: "",
+  offset: 0,
+  bytes: values.byteLength,
+  dtype: "F32",
+  shape,
+});
+
 /** One adapter's effect on one tensor. Plain data, so that worker threads can be handed it. */
 export interface Step {
   /** `peft_type`. */
@@ -22,8 +32,11 @@ export interface Step {
   /** The user's factor. */
   readonly scale: number;
   readonly rounding: Rounding;
-  /** `bias`: the tensor is the layer's bias. `unmerge`: the effect is taken out. */
-  readonly kind: "weight" | "bias" | "unmerge";
+  /**
+   * `bias`: the tensor is the layer's bias. `unmerge`: the effect is taken out. `initial`: what the initialisation took out of the base; what is
+   * left is the weight that the adapters were trained on.
+   */
+  readonly kind: "weight" | "bias" | "unmerge" | "initial";
   /** By the method's parameter names. */
   readonly params: { readonly [name: string]: Stored };
 }

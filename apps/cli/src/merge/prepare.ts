@@ -51,7 +51,7 @@ export function parseAdapter(text: string): { readonly path: string; readonly sc
 }
 
 /** Opens and matches everything and plans the output; reads headers only. */
-export async function prepareMerge(settings: MergeSettings): Promise<Prepared> {
+export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal): Promise<Prepared> {
   const opened: WeightSource[] = [];
   const close = async (): Promise<void> => void (await Promise.all(opened.map((source) => source.close())));
   try {
@@ -74,7 +74,7 @@ export async function prepareMerge(settings: MergeSettings): Promise<Prepared> {
       );
     const tie = findTie(checkpoint, readModelConfig(folder), touches);
     const base = withAlias(checkpoint, tie);
-    const { changes, reports } = await collectChanges(base, adapters, settings);
+    const { changes, reports } = await collectChanges(base, adapters, { ...settings, signal });
     const resolved = resolveTie(changes as Map<string, Change>, tie, settings.untie);
     const names = [...base.names(), ...[...changes.keys()].filter((name) => !base.has(name))].filter((name) => name !== resolved.omit);
     const plan = planOutput(base, names, changes, settings);

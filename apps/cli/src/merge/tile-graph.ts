@@ -42,10 +42,12 @@ const specOf = ({ shape, dtype }: { readonly shape: readonly number[]; readonly 
 function mergedTensor({ source, steps }: Item, weight: Tensor, params: readonly Params[], dtype: DType): Tensor {
   // Between steps values keep the wider of the two dtypes: PEFT adds adapter by adapter to the weight as it is stored.
   const between = coreDType(source.dtype) === "f32" || dtype === "f32" ? "f32" : weight.dtype;
-  return steps.reduce(
-    (current, step, i) => applyStep(step, current, params[i]!, i === steps.length - 1 ? dtype : between, weight),
-    steps.length === 0 ? cast(weight, dtype) : weight,
-  );
+  let [current, unmerged] = [steps.length === 0 ? cast(weight, dtype) : weight, weight];
+  for (const [i, step] of steps.entries()) {
+    current = applyStep(step, current, params[i]!, i === steps.length - 1 ? dtype : between, unmerged);
+    if (step.kind === "initial") unmerged = current;
+  }
+  return current;
 }
 
 function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unmerged: Tensor): Tensor {

@@ -1,0 +1,79 @@
+import { CancelledError, CapabilityError, featuresOf, torchGenerator } from "@weft/tensor-core";
+import type { WeightSource } from "@weft/io-safetensors";
+import { ADAPTER_METHODS, type MatchedModule, readTensor, specialLora } from "@weft/registry";
+import { held, type Step } from "./item.js";
+import type { ChangeOptions, ScaledAdapter } from "./changes.js";
+
+/** Multiplications that the decompositions for one adapter may take: about a minute. */
+const MAX_WORK = 5e10;
+
+/** A bound on the multiplications that decomposing a weight takes: a QR, or at most 200 rounds of subspace iteration. */
+function workOf({ layer, config }: MatchedModule): number {
+  const { in: inputs, out } = featuresOf(layer!);
+  const { r, initLoraWeights } = config as { readonly r: number; readonly initLoraWeights: string };
+  const least = Math.min(inputs, out);
+  return initLoraWeights === "olora" ? 4 * inputs * out * least : 800 * inputs * out * Math.min(least, r + Math.max(16, r));
+}
+
+/**
+ * Steps that take the initial s·B·A out of the base for an adapter whose initialisation (PiSSA, OLoRA) had done so before training, by path
+ * of the module. The initial factors follow from the base weight: PEFT decomposes it again on loading, and so does this.
+ * @throws CapabilityError kind `base-changed-by-init` for other initialisations, and if decomposing would take too long; CancelledError
+ */
+export async function initialSteps(
+  base: WeightSource,
+  { path, adapter }: ScaledAdapter,
+  matched: readonly MatchedModule[],
+  { unmerge, signal }: Pick<ChangeOptions, "unmerge" | "signal">,
+): Promise<ReadonlyMap<string, Step>> {
+  const special = specialLora(adapter.config.values);
+  if (special?.kind !== "base-changed-by-init") return new Map();
+  const refusal = (why: string): CapabilityError =>
+    new CapabilityError(`${path}: ${special.why}${why}`, {
+      kind: special.kind,
+      file: `${path}/adapter_config.json`,
+      hint: "save it with PEFT's path_initial_model_for_weight_conversion, which gives an ordinary LoRA",
+    });
+  const { initLoraWeights } = adapter.config.values as { readonly initLoraWeights: unknown };
+  if (unmerge || (initLoraWeights !== "pissa" && initLoraWeights !== "olora")) throw refusal("");
+  const work = matched.reduce((sum, module) => sum + workOf(module), 0);
+  if (work > MAX_WORK)
+    throw refusal(
+      `; decomposing ${matched.length} weights to find how takes up to ${(work / MAX_WORK).toFixed(1)} times what a merge allows itself (a minute)`,
+    );
+  const steps = new Map<string, Step>();
+  for (const module of matched) {
+    // Lets a signal's handler run between weights.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (signal?.aborted) throw new CancelledError("stopped");
+    steps.set(module.path, await initialStep(base, module));
+  }
+  return steps;
+}
+
+async function initialStep(base: WeightSource, { method, config, weight, layer }: MatchedModule): Promise<Step> {
+  const { init } = ADAPTER_METHODS.get(method)!.method!;
+  // The factors do not depend on what is drawn, and the magnitudes of DoRA have nothing to do with them.
+  const plain = { ...config, useDora: false, loraBias: false };
+  const { params } = await init!(plain as never, layer!, torchGenerator(0), await readTensor(base, weight));
+  const factors = ["A", "B"].map(async (name) => {
+    const tensor = params[name]!;
+    return [name, held({ values: shared((await tensor.data()) as Float32Array), shape: tensor.shape })] as const;
+  });
+  return {
+    kind: "initial",
+    method,
+    config: plain,
+    layer: layer!,
+    scale: -1,
+    rounding: "once",
+    params: Object.fromEntries(await Promise.all(factors)),
+  };
+}
+
+/** In memory that worker threads see without a copy of their own. */
+function shared(values: Float32Array): Float32Array {
+  const result = new Float32Array(new SharedArrayBuffer(values.byteLength));
+  result.set(values);
+  return result;
+}
