@@ -11,6 +11,7 @@ const ALLOWED = {
   "adapters-lycoris": ["tensor-core"],
   "adapters-orthogonal": ["tensor-core"],
   "adapters-prompt": ["tensor-core"],
+  "adapters-sparse": ["tensor-core"],
   "adapters-variants": ["tensor-core"],
   registry: [
     "tensor-core",
@@ -19,6 +20,7 @@ const ALLOWED = {
     "adapters-lycoris",
     "adapters-orthogonal",
     "adapters-prompt",
+    "adapters-sparse",
     "adapters-variants",
   ],
   models: ["tensor-core", "io-safetensors"],

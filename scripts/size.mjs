@@ -10,6 +10,7 @@ const LIMITS = {
   "adapters-lycoris": 8_000,
   "adapters-orthogonal": 8_000,
   "adapters-prompt": 8_000,
+  "adapters-sparse": 8_000,
   "adapters-variants": 8_000,
   "io-safetensors": 6_000,
   "kernels-wasm": 25_000,

@@ -1,7 +1,5 @@
-import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
-import { add, cast, configClass, forwardBase, reshape } from "./core.js";
-import { basics, normal, times, trained } from "./define.js";
-import { BY_NAME, fields } from "./fields.js";
+import { type AdapterMethod, add, cast, configClass, type ConfigClass, forwardBase, reshape } from "@weft/tensor-core";
+import { basics, BY_NAME, fields, normal, times, trained } from "@weft/tensor-core/methods";
 
 /** The config of a BEFT adapter. */
 export interface BeftConfigFields {

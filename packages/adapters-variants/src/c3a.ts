@@ -1,7 +1,17 @@
-import type { AdapterMethod, ConfigClass, Init } from "@weft/tensor-core";
-import { configClass, div, gather, oneOf, pattern, reshape, tensor, transpose } from "./core.js";
-import { additive, normal, requireMultiples, trained } from "./define.js";
-import { BY_LAYER, count, fields } from "./fields.js";
+import {
+  type AdapterMethod,
+  configClass,
+  type ConfigClass,
+  div,
+  gather,
+  type Init,
+  oneOf,
+  pattern,
+  reshape,
+  tensor,
+  transpose,
+} from "@weft/tensor-core";
+import { additive, BY_LAYER, count, fields, normal, requireMultiples, trained } from "@weft/tensor-core/methods";
 
 /** The config of a C³A adapter. */
 export interface C3AConfigFields {

@@ -1,9 +1,10 @@
-import type { AdapterMethod, ConfigClass, Tensor } from "@weft/tensor-core";
 import {
+  type AdapterMethod,
   boolean,
   broadcastTo,
   cast,
   configClass,
+  type ConfigClass,
   div,
   equal,
   finite,
@@ -21,10 +22,10 @@ import {
   sub,
   sum,
   swapLast,
+  type Tensor,
   where,
-} from "./core.js";
-import { normal, rewriting, stored, times, trained, wide } from "./define.js";
-import { fields, optional, rank } from "./fields.js";
+} from "@weft/tensor-core";
+import { fields, normal, optional, rank, rewriting, stored, times, trained, wide } from "@weft/tensor-core/methods";
 
 /** The config of a DEFT adapter. */
 export interface DeftConfigFields {

@@ -1,7 +1,19 @@
-import type { AdapterMethod, ConfigClass, Tensor } from "@weft/tensor-core";
-import { configClass, div, dropout, finite, initParameters, maximum, mul, norm, pattern, reshape } from "./core.js";
-import { fixed, last, lowRank, rankFrom, stored, trained } from "./define.js";
-import { fields, rank, ranks } from "./fields.js";
+import {
+  type AdapterMethod,
+  configClass,
+  type ConfigClass,
+  div,
+  dropout,
+  finite,
+  initParameters,
+  maximum,
+  mul,
+  norm,
+  pattern,
+  reshape,
+  type Tensor,
+} from "@weft/tensor-core";
+import { fields, fixed, last, lowRank, rank, rankFrom, ranks, stored, trained } from "@weft/tensor-core/methods";
 
 /** The config of a DeLoRA adapter. */
 export interface DeloraConfigFields {

@@ -1,7 +1,20 @@
-import type { AdapterContext, AdapterMethod, ConfigClass, Params, ParameterSpec, Tensor } from "@weft/tensor-core";
-import { add, CapabilityError, cast, configClass, matmul, mul, oneOf, reshape } from "./core.js";
-import { last, rankFrom, rewriting, stored, times, trained, wide } from "./define.js";
-import { BY_NAME, fields, rank } from "./fields.js";
+import {
+  type AdapterContext,
+  type AdapterMethod,
+  add,
+  CapabilityError,
+  cast,
+  configClass,
+  type ConfigClass,
+  matmul,
+  mul,
+  oneOf,
+  type ParameterSpec,
+  type Params,
+  reshape,
+  type Tensor,
+} from "@weft/tensor-core";
+import { BY_NAME, fields, last, rank, rankFrom, rewriting, stored, times, trained, wide } from "@weft/tensor-core/methods";
 
 type Path = "lora" | "vector" | "constant" | "none";
 

@@ -1,7 +1,5 @@
-import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
-import { add, configClass, finite, linear, matmul, mul, reshape, transpose } from "./core.js";
-import { additive, last, requireMultiples, trained } from "./define.js";
-import { BY_LAYER, fields, rank } from "./fields.js";
+import { type AdapterMethod, add, configClass, type ConfigClass, finite, linear, matmul, mul, reshape, transpose } from "@weft/tensor-core";
+import { additive, BY_LAYER, fields, last, rank, requireMultiples, trained } from "@weft/tensor-core/methods";
 
 /** The config of a GraLoRA adapter. */
 export interface GraloraConfigFields {

@@ -1,7 +1,5 @@
-import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
-import { configClass, isConv, matmul, mul, oneOf, reshape, swapLast } from "./core.js";
-import { normal, rankFrom, rewriting, trained } from "./define.js";
-import { fields, rank, ranks } from "./fields.js";
+import { type AdapterMethod, configClass, type ConfigClass, isConv, matmul, mul, oneOf, reshape, swapLast } from "@weft/tensor-core";
+import { fields, normal, rank, rankFrom, ranks, rewriting, trained } from "@weft/tensor-core/methods";
 
 /** The config of a HiRA adapter. */
 export interface HiraConfigFields {

@@ -10,6 +10,4 @@ export { PEANUT, PeanutConfig, type PeanutConfigFields } from "./peanut.js";
 export { PVERA, PveraConfig, type PveraConfigFields } from "./pvera.js";
 export { RANDLORA, RandLoraConfig, type RandLoraConfigFields } from "./randlora.js";
 export { ROAD, RoadConfig, type RoadConfigFields } from "./road.js";
-export { SHIRA, ShiraConfig, type ShiraConfigFields } from "./shira.js";
 export { VBLORA, VBLoRAConfig, type VBLoRAConfigFields } from "./vblora.js";
-export { WAVEFT, WaveFTConfig, type WaveFTConfigFields } from "./waveft.js";

@@ -1,7 +1,31 @@
-import type { AdapterMethod, ConfigClass, Tensor } from "@weft/tensor-core";
-import { add, configClass, gather, matmul, oneOf, pad, reshape, sum, swapLast, tensor, transpose } from "./core.js";
-import { additive, type Definition, last, requireAtMost, requireMultiples, rewriting, type Size, trained } from "./define.js";
-import { fields, rank } from "./fields.js";
+import {
+  type AdapterMethod,
+  add,
+  configClass,
+  type ConfigClass,
+  gather,
+  matmul,
+  oneOf,
+  pad,
+  reshape,
+  sum,
+  swapLast,
+  tensor,
+  type Tensor,
+  transpose,
+} from "@weft/tensor-core";
+import {
+  additive,
+  type Definition,
+  fields,
+  last,
+  rank,
+  requireAtMost,
+  requireMultiples,
+  rewriting,
+  type Size,
+  trained,
+} from "@weft/tensor-core/methods";
 
 /** The config of a MiSS adapter. */
 export interface MissConfigFields {

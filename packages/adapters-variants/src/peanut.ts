@@ -1,7 +1,23 @@
-import type { AdapterMethod, ConfigClass, ParameterSpec, Tensor } from "@weft/tensor-core";
-import { add, configClass, finite, gelu, integer, linear, mul, oneOf, relu, sigmoid, silu, swapLast, tanh } from "./core.js";
-import { last, rewriting, trained } from "./define.js";
-import { fields, rank } from "./fields.js";
+import {
+  type AdapterMethod,
+  add,
+  configClass,
+  type ConfigClass,
+  finite,
+  gelu,
+  integer,
+  linear,
+  mul,
+  oneOf,
+  type ParameterSpec,
+  relu,
+  sigmoid,
+  silu,
+  swapLast,
+  tanh,
+  type Tensor,
+} from "@weft/tensor-core";
+import { fields, last, rank, rewriting, trained } from "@weft/tensor-core/methods";
 
 const ACTIVATIONS: { readonly [name: string]: (x: Tensor) => Tensor } = {
   relu: relu,

@@ -1,7 +1,18 @@
-import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
-import { boolean, configClass, featuresOf, finite, mul, opaque, reshape, slice, torchGenerator, torchKaimingUniform } from "./core.js";
-import { fixed, lowRank, normal, trained } from "./define.js";
-import { BY_LAYER, fields, rank, seed } from "./fields.js";
+import {
+  type AdapterMethod,
+  boolean,
+  configClass,
+  type ConfigClass,
+  featuresOf,
+  finite,
+  mul,
+  opaque,
+  reshape,
+  slice,
+  torchGenerator,
+  torchKaimingUniform,
+} from "@weft/tensor-core";
+import { BY_LAYER, fields, fixed, lowRank, normal, rank, seed, trained } from "@weft/tensor-core/methods";
 
 /** The config of a PVeRA adapter. */
 export interface PveraConfigFields {

@@ -1,7 +1,16 @@
-import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
-import { boolean, configClass, featuresOf, finite, mul, reshape, slice, swapLast } from "./core.js";
-import { fixed, lowRank, normal, type Size, times, trained } from "./define.js";
-import { BY_LAYER, fields, rank, seed } from "./fields.js";
+import {
+  type AdapterMethod,
+  boolean,
+  configClass,
+  type ConfigClass,
+  featuresOf,
+  finite,
+  mul,
+  reshape,
+  slice,
+  swapLast,
+} from "@weft/tensor-core";
+import { BY_LAYER, fields, fixed, lowRank, normal, rank, seed, type Size, times, trained } from "@weft/tensor-core/methods";
 import { randomBases } from "./random-bases.js";
 
 /** The config of a RandLoRA adapter. */

@@ -1,5 +1,4 @@
-import type { TorchGenerator } from "@weft/tensor-core";
-import { roundTo, sizeOf, torchGenerator, torchKaimingUniform, torchUniform } from "./core.js";
+import { roundTo, sizeOf, torchGenerator, type TorchGenerator, torchKaimingUniform, torchUniform } from "@weft/tensor-core";
 
 const bf16 = (x: number): number => roundTo(x, "bf16");
 

@@ -1,7 +1,25 @@
-import type { AdapterContext, AdapterMethod, ConfigClass, Params, Tensor } from "@weft/tensor-core";
-import { add, cast, concat, configClass, cos, forwardBase, mul, neg, oneOf, reshape, sin, slice, sub, swapLast } from "./core.js";
-import { basics, normal, requireMultiples, stored, times, trained, wide } from "./define.js";
-import { BY_NAME, count, fields } from "./fields.js";
+import {
+  type AdapterContext,
+  type AdapterMethod,
+  add,
+  cast,
+  concat,
+  configClass,
+  type ConfigClass,
+  cos,
+  forwardBase,
+  mul,
+  neg,
+  oneOf,
+  type Params,
+  reshape,
+  sin,
+  slice,
+  sub,
+  swapLast,
+  type Tensor,
+} from "@weft/tensor-core";
+import { basics, BY_NAME, count, fields, normal, requireMultiples, stored, times, trained, wide } from "@weft/tensor-core/methods";
 
 /** The config of a RoAd adapter. */
 export interface RoadConfigFields {

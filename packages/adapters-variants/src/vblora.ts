@@ -1,9 +1,10 @@
-import type { AdapterMethod, ConfigClass, ParameterSpec, Tensor } from "@weft/tensor-core";
 import {
+  type AdapterMethod,
   boolean,
   cast,
   concat,
   configClass,
+  type ConfigClass,
   div,
   equal,
   exp,
@@ -15,15 +16,16 @@ import {
   matmul,
   max,
   mul,
+  type ParameterSpec,
   reshape,
   stopGradient,
   sub,
   sum,
+  type Tensor,
   transpose,
   where,
-} from "./core.js";
-import { fixed, lowRank, normal, requireAtMost, requireMultiples, trained } from "./define.js";
-import { count, fields, rank } from "./fields.js";
+} from "@weft/tensor-core";
+import { count, fields, fixed, lowRank, normal, rank, requireAtMost, requireMultiples, trained } from "@weft/tensor-core/methods";
 
 /** The config of a VB-LoRA adapter. */
 export interface VBLoRAConfigFields {

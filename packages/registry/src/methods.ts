@@ -1,23 +1,8 @@
 import { ADALORA, FOURIERFT, IA3, LN_TUNING, LORA, TRAINABLE_TOKENS, VERA } from "@weft/adapters-lora";
 import { LOHA, LOKR } from "@weft/adapters-lycoris";
 import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
-import {
-  BEFT,
-  C3A,
-  DEFT,
-  DELORA,
-  GLORA,
-  GRALORA,
-  HIRA,
-  MISS,
-  PEANUT,
-  PVERA,
-  RANDLORA,
-  ROAD,
-  SHIRA,
-  VBLORA,
-  WAVEFT,
-} from "@weft/adapters-variants";
+import { SHIRA, SUPERTUNING, UNILORA, WAVEFT } from "@weft/adapters-sparse";
+import { BEFT, C3A, DEFT, DELORA, GLORA, GRALORA, HIRA, MISS, PEANUT, PVERA, RANDLORA, ROAD, VBLORA } from "@weft/adapters-variants";
 import type { PromptConfigFields, PromptMethod } from "@weft/adapters-prompt";
 import type { AdapterMethod, FieldTable } from "@weft/tensor-core";
 import { PROMPT_ENTRIES } from "./prompt/prompt-entries.js";
@@ -109,7 +94,9 @@ const DEFINED: readonly MethodEntry[] = [
   methodEntry(RANDLORA),
   methodEntry(ROAD),
   methodEntry(SHIRA),
+  methodEntry(SUPERTUNING),
   methodEntry(TRAINABLE_TOKENS),
+  methodEntry(UNILORA),
   methodEntry(VBLORA),
   methodEntry(VERA),
   methodEntry(WAVEFT),

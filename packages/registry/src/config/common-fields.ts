@@ -35,6 +35,7 @@ export const FLOAT_FIELDS: ReadonlySet<string> = new Set([
   "hira_dropout",
   "init_logits_std",
   "init_scale",
+  "init_theta_d_bound",
   "init_vector_bank_bound",
   "lora_dropout",
   "miss_dropout",
@@ -47,6 +48,8 @@ export const FLOAT_FIELDS: ReadonlySet<string> = new Set([
   "randlora_dropout",
   "rank_dropout",
   "scaling",
+  "sparsity",
+  "unilora_dropout",
   "vblora_dropout",
   "vera_dropout",
 ]);

@@ -1,7 +1,19 @@
-import type { AdapterMethod, ConfigClass } from "@weft/tensor-core";
-import { add, configClass, featuresOf, initParameters, mul, oneOf, reshape, slice, tensor, torchGenerator, torchRandperm } from "./core.js";
-import { additive, fixed, normal, requireAtMost, trained } from "./define.js";
-import { BY_NAME, fields, optional, rank } from "./fields.js";
+import {
+  type AdapterMethod,
+  add,
+  configClass,
+  type ConfigClass,
+  featuresOf,
+  initParameters,
+  mul,
+  oneOf,
+  reshape,
+  slice,
+  tensor,
+  torchGenerator,
+  torchRandperm,
+} from "@weft/tensor-core";
+import { additive, BY_NAME, fields, fixed, normal, optional, rank, requireAtMost, trained } from "@weft/tensor-core/methods";
 import { sparse } from "./sparse.js";
 
 /** The config of a SHiRA adapter. */

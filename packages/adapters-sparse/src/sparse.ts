@@ -1,6 +1,5 @@
-import type { Tensor } from "@weft/tensor-core";
-import { reshape, scatterAdd, zeros } from "./core.js";
-import type { Size } from "./define.js";
+import { reshape, scatterAdd, type Tensor, zeros } from "@weft/tensor-core";
+import type { Size } from "@weft/tensor-core/methods";
 
 /** A matrix [out, in] of zeros but for `values` added at the flat places `index`. */
 export const sparse = (values: Tensor, index: Tensor, size: Size): Tensor =>

@@ -1,7 +1,19 @@
-import type { AdapterMethod, ConfigClass, Tensor } from "@weft/tensor-core";
-import { boolean, configClass, finite, mul, oneOf, pattern, reshape, tensor, torchGenerator, torchRandperm } from "./core.js";
-import { additive, normal, requireAtMost, type Size, trained } from "./define.js";
-import { count, fields, seed } from "./fields.js";
+import {
+  type AdapterMethod,
+  boolean,
+  configClass,
+  type ConfigClass,
+  finite,
+  mul,
+  oneOf,
+  pattern,
+  reshape,
+  tensor,
+  type Tensor,
+  torchGenerator,
+  torchRandperm,
+} from "@weft/tensor-core";
+import { additive, count, fields, normal, requireAtMost, seed, type Size, trained } from "@weft/tensor-core/methods";
 import { sparse } from "./sparse.js";
 
 /** The config of a WaveFT adapter. */

@@ -1,21 +1,18 @@
-import type {
-  AdapterContext,
-  AdapterMethod,
-  BaseLayer,
-  Init,
-  LayerKind,
-  LayerSpec,
-  Params,
-  ParameterSpec,
-  Shape,
-  Tensor,
-} from "@weft/tensor-core";
-import { add, cast, ConfigError, featuresOf, forwardBase, isFloat, linear, matmul, mul, swapLast } from "./core.js";
+import { isFloat } from "../dtype.js";
+import { ConfigError } from "../errors.js";
+import type { Tensor } from "../graph.js";
+import { type BaseLayer, featuresOf, forwardBase, type LayerKind, type LayerSpec } from "../adapter/layer.js";
+import type { AdapterContext, AdapterMethod, Init, Params, ParameterSpec } from "../adapter/method.js";
+import { cast } from "../ops/cast.js";
+import { add, mul } from "../ops/elementwise.js";
+import { linear, matmul } from "../ops/linear.js";
+import { swapLast } from "../ops/movement.js";
+import type { Shape } from "../shape.js";
 
 /** Features of a layer. */
 export type Size = ReturnType<typeof featuresOf>;
 
-/** What every method of this package says of itself; the rest follows from its ΔW. */
+/** What a method of one weight says of itself; the rest follows from its ΔW. */
 export interface Definition<C> extends Pick<AdapterMethod<C>, "name" | "prefix" | "fields" | "configFromShapes" | "shared" | "init"> {
   /** Layers that the method takes; linear ones if not given. */
   readonly kinds?: readonly LayerKind[];

@@ -1,5 +1,4 @@
-import type { Field, FieldTable } from "@weft/tensor-core";
-import { boolean, dropout, integer, MAX_RANK, oneOf, pattern, TARGETING } from "./core.js";
+import { boolean, dropout, type Field, type FieldTable, integer, MAX_RANK, oneOf, pattern, TARGETING } from "../adapter/config.js";
 
 /** Fields that several methods have, under the names that each gives them. */
 type Common = "dropout" | "fan_in_fan_out" | "bias" | "init_weights";
