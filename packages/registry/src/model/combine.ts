@@ -52,7 +52,7 @@ export interface CombineOptions {
   readonly majoritySignMethod?: "total" | "frequency";
   /**
    * Clamps both factors of an `svd` type to ± this quantile of their values, which depends on the signs of the singular vectors: those of torch
-   * up to 1024 rows or columns, whichever are fewer; beyond, and for singular values of about 0, the result differs from PEFT's within the clamp.
+   * up to 1024 rows or columns, whichever are fewer; beyond, and where torch's own are by chance (see `torchSvd`), another quantile may come out.
    */
   readonly svdClamp?: number;
   /** Seed of DARE's random masks. */
@@ -240,7 +240,7 @@ async function hostMatrix(t: Tensor): Promise<Matrix> {
   return matrix(t.shape[0]!, t.size / t.shape[0]!, await t.data());
 }
 
-/** Largest short side of a ΔW that is decomposed with torch's signs, which takes the whole of its SVD: at 1024 about 15 seconds. */
+/** Largest short side of a ΔW that is decomposed with torch's signs, which takes the whole of its SVD: at 1024 about 10 seconds. */
 const SIGNED_SVD_LIMIT = 1024;
 
 /** A and B of a ΔW: B = U·S, A = Vᵀ. @see kohya-ss `networks/svd_merge_lora.py` */
