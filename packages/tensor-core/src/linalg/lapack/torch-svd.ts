@@ -21,9 +21,9 @@ const BELOW_NOISE = EPS / 1024;
  * The `rank` largest singular triplets with the signs that `torch.linalg.svd` gives each pair of vectors for f32 on x86: LAPACK's algorithm with
  * its single-precision thresholds and MKL's choices, computed in f64. O(m·n·min(m, n)).
  *
- * Signs follow from the course of an iteration, so that the rounding of f32 can turn some. For random matrices whose signs torch itself keeps when
- * entries move by one ulp, over 99 % of pairs agree: at full rank up to 512 rows and columns, at rank 8 or less up to 200. Torch does not keep those of
- * null directions, and hardly those of a rank from about 12 to below full with more than 25 rows and columns: there neither side's signs are defined.
+ * Signs follow from the course of an iteration, so that rounding can turn some. For random matrices whose signs torch itself keeps when entries move
+ * by one ulp, over 99 % of pairs agree: at full rank up to 200 rows and columns, at rank 8 or less too, at rank 12 up to 100. With more than 25 rows
+ * and columns, higher ranks short of full become a matter of chance, in torch too (200 × 200 of rank 20: it keeps 1 of 100), as are null directions.
  * @see LAPACK `sgesdd`
  */
 export function torchSvd(a: Matrix, rank: number): Svd {
