@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { detectLycoris, DYLORA, initialFactors, lycorisConfig, TLORA } from "@weft/adapters-lycoris";
 import { openWeights } from "@weft/io-safetensors/node";
-import { readTensor } from "@weft/registry";
+import { convertAdapter, openAdapter, readTensor } from "@weft/registry";
 import {
   type AdapterContext,
   type AdapterMethod,
@@ -128,6 +128,20 @@ async function checkBlocks(
   }
 }
 
+/** Writes the file again: the same names and bytes, but for alpha, which is in f32 and says the scale where the original has no use for it. */
+async function checkSave(path: string, check: Comparison): Promise<void> {
+  const source = await openWeights(path);
+  const { files } = await convertAdapter(await openAdapter({ weights: source }), { to: "lycoris" });
+  const { tensors } = files[0]!;
+  check.exact("saved names", [...tensors.keys()].toSorted(), [...source.names()].toSorted());
+  for (const name of [...source.names()].filter((n) => !n.endsWith(".alpha"))) {
+    const [got, want] = [tensors.get(name)!, await source.read(name)];
+    check.exact(`saved ${name}`, got.dtype === want.dtype && Buffer.compare(await got.read(), want.data) === 0, true);
+  }
+  await source.close();
+  check.shows("save");
+}
+
 /**
  * Runs a case of the modules: from the file and the base weight alone the change, the layer's result at strength 1 and at the multiplier,
  * merged and unmerged.
@@ -159,6 +173,7 @@ export async function runModuleCase(folder: string, device: Device): Promise<Out
     const merged = { weight: mergeWeight(method, base.weight, params, context), bias: mergeBias(method, base.bias, params, context) };
     await check.tensors(`${name} merged`, forwardBase(layer, merged, want("x")), want(name));
   }
+  await checkSave(join(folder, "adapter.safetensors"), check);
   if (meta.algo === "dylora") await checkBlocks(module, meta, layer, tensors, check);
   check.about(`LyCORIS ${meta.algo}${params.doraScale ? ", DoRA" : ""}`, [kindOf(layer)]);
   check.shows("load", "forward", "merge");

@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { openWeights } from "@weft/io-safetensors/node";
 import { configText, type HookedModel, type OpenedAdapter, PeftModel, readTensor, stateDict } from "@weft/registry";
 import {
   add,
@@ -51,6 +52,30 @@ export async function checkSave(check: Comparison, peft: Peft, { weights }: Open
 /** Step of the difference quotient, small beside the distance to kinks and to other choices of the largest, and what it may be off by in f32. */
 const STEP = 2e-3;
 const SLOPE_TOLERANCE = 0.03;
+
+/**
+ * Gradients by torch's, of make_gradients.py: where the backward pass is not the derivative of the forward one, as DoRA's, whose norms are constants in it.
+ * @returns false if there are none for the case
+ */
+export async function checkGradients(check: Comparison, peft: Peft, file: string, run: (peft: Peft) => Tensor): Promise<boolean> {
+  if (!existsSync(file)) return false;
+  const parameters = Object.entries(peft.parameters().layers);
+  const y = run(peft);
+  const flat = parameters.flatMap(([path, p]) => Object.entries(p).map(([name, t]) => ({ path, name, t })));
+  const slopes = gradients(
+    mul(sum(mul(y, weights(y))), 1 / y.size),
+    flat.map(({ t }) => t),
+  );
+  const source = await openWeights(file);
+  for (const [i, { path, name }] of flat.entries()) {
+    const [attached] = peft.state("default").layers.get(path)!;
+    const key = attached!.method.keys(attached!.context.layer)[name]![0]!;
+    await check.tensors(`gradient of ${path}.${key}`, slopes[i]!, await readTensor(source, `base_model.model.${path}.${key}`));
+  }
+  await source.close();
+  check.shows("train");
+  return true;
+}
 
 const [PROMPT, SHARED] = ["prompt", "shared"];
 

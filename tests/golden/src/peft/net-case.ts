@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { residualWeight } from "@weft/adapters-lora";
 import { attachAdapter, type AttachedAdapter, type OpenedAdapter, trainedTokens } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
@@ -22,7 +22,7 @@ import {
 } from "@weft/tensor-core";
 import { Comparison, type Outcome } from "../case.js";
 import { readTensors, withPrefix } from "./files.js";
-import { checkSave, checkTraining, kindOf, peftOf } from "./evidence.js";
+import { checkGradients, checkSave, checkTraining, kindOf, peftOf } from "./evidence.js";
 import { NetModel } from "./net-model.js";
 import { buildNet, type LayerInfo, type Net } from "./nets.js";
 import { butterflyIndices, rotationMatrix } from "./rotations.js";
@@ -172,7 +172,9 @@ export async function runNetCase(folder: string, meta: NetMeta, device: Device):
     // VB-LoRA's choice of the largest logits jumps. The methods' own tests have the slopes of these.
     const { useDora, coft, topk } = adapter.config.values as { useDora?: boolean; coft?: boolean; topk?: number };
     const smooth = meta.dtype === "f32" && !useDora && !coft && !topk;
-    if (smooth) await checkTraining(check, peft, (p) => p.forward(want("x") as never) as Tensor);
+    const output = (p: typeof peft): Tensor => p.forward(want("x") as never) as Tensor;
+    const byTorch = await checkGradients(check, peft, join(folder, "../../gradients", `${basename(folder)}.safetensors`), output);
+    if (smooth && !byTorch) await checkTraining(check, peft, output);
     // PEFT keeps the rank of each AdaLoRA module as one more parameter.
     const ranks = adapter.method === "ADALORA" ? attached.layers.size : 0;
     if (meta.all_params !== undefined) check.exact("all parameters", peft.trainableParameters().all + ranks, meta.all_params);
