@@ -1,7 +1,10 @@
 import { CapabilityError, type Device, FormatError, type Tensor } from "@weft/tensor-core";
 import { bitsPerElement, type LocatedTensor, type WeightSource } from "@weft/io-safetensors";
-import { FileSet, TILE_BYTES } from "../files/file-set.js";
+import { FileSet } from "../files/file-set.js";
 import { valuesOf } from "../files/values.js";
+
+/** Bytes of a tensor that are read at a time: fits the second-level cache with what is computed from it. */
+const TILE_BYTES = 1 << 20;
 
 /** Reads how tensors of two checkpoints differ, tile by tile, with memory that is used again for every tensor. */
 export class ChangeReader {
@@ -9,6 +12,8 @@ export class ChangeReader {
   private readonly tiles: readonly [Uint8Array, Uint8Array] = [new Uint8Array(TILE_BYTES), new Uint8Array(TILE_BYTES)];
   /** Values of bf16, widened. */
   private readonly wide: readonly [Uint32Array, Uint32Array] = [new Uint32Array(TILE_BYTES / 2), new Uint32Array(TILE_BYTES / 2)];
+
+  private readonly change = new Float32Array(TILE_BYTES);
 
   constructor(
     private readonly base: WeightSource,
@@ -30,14 +35,14 @@ export class ChangeReader {
     try {
       for (const { at, a, b } of this.pairsOfTiles(before, after, total)) {
         const [x, y] = [this.valuesOf(0, a, before), this.valuesOf(1, b, after)];
-        const tile = new Float32Array(y.length);
+        const tile = this.change.subarray(0, y.length);
         for (let i = 0; i < y.length; i++) {
           const d = y[i]! - x[i]!;
           if (d - d !== 0) throw nonFinite(Number.isFinite(y[i]) ? before : after, at + i);
           tile[i] = d;
           if (d > most || -d > most) most = Math.abs(d);
         }
-        device.backend.upload(buffer, new Uint8Array(tile.buffer), 4 * at);
+        device.backend.upload(buffer, new Uint8Array(tile.buffer, 0, tile.byteLength), 4 * at);
       }
     } catch (error) {
       change.dispose();

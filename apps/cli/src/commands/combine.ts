@@ -1,0 +1,115 @@
+import type { WeightSource } from "@weft/io-safetensors";
+import { openWeights } from "@weft/io-safetensors/node";
+import { combineModules, type CombinationType, type ConvertModule, type Loss, type Summand, type TargetName } from "@weft/registry";
+import { CancelledError } from "@weft/tensor-core";
+import { type Command, type Context, EXIT } from "../context.js";
+import { UsageError } from "../failure.js";
+import { modulesOfAdapter, targetOf } from "../files/adapter-modules.js";
+import { openAdapterAt } from "../files/open-input.js";
+import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
+import { parseAdapter } from "../merge/prepare.js";
+import { formatSeconds } from "../progress.js";
+
+export interface CombineCommandOptions {
+  readonly adapter: readonly string[];
+  readonly out: string;
+  readonly combine: CombinationType;
+  readonly rank?: number;
+  readonly density?: number;
+  readonly sign?: "total" | "frequency";
+  readonly clamp?: number;
+  readonly seed?: number;
+  readonly block?: readonly BlockWeight[];
+  readonly to?: TargetName;
+  readonly base?: string;
+  readonly allowLoss?: boolean;
+}
+
+/** A factor for the modules whose path has this part: `layers.3`, `attn`. */
+export interface BlockWeight {
+  readonly part: string;
+  readonly weight: number;
+}
+
+/** `weft combine -a A:0.7 -a B:0.3 -o OUT`: several adapters as one, without their base. */
+export const combine: Command<CombineCommandOptions> = async (_, options, context) => {
+  const started = performance.now();
+  refuseExisting(options.out, context.options.force);
+  const opened: WeightSource[] = [];
+  try {
+    const base = options.base === undefined ? undefined : await openWeights(options.base);
+    if (base) opened.push(base);
+    const { summands, losses, to, baseName, metadata } = await openAll(options, base, opened, context);
+    if (context.signal.aborted) throw new CancelledError("stopped");
+    const { rank, density, sign, clamp, seed } = options;
+    const modules = await combineModules(summands, {
+      combinationType: options.combine,
+      ...(rank !== undefined && { rank }),
+      ...(density !== undefined && { density }),
+      ...(sign && { majoritySignMethod: sign }),
+      ...(clamp !== undefined && { svdClamp: clamp }),
+      ...(seed !== undefined && { seed }),
+    });
+    const ranks = [...new Set(modules.map((module) => module.rank!))].sort((a, b) => a - b);
+    const totals = { out: options.out, combine: options.combine, adapters: summands.length, modules: modules.length, ranks };
+    const text = (): string => `${modules.length} modules of ${summands.length} adapters, ${options.combine}, rank ${ranks.join(", ")}`;
+    if (context.options.dryRun) {
+      context.out.result({ dryRun: true, ...totals }, () => `${text()}\nwould write ${options.out}`);
+      return EXIT.done;
+    }
+    const save = { to, out: options.out, ...(base && { base }), baseName, allowLoss: options.allowLoss ?? false, losses, metadata };
+    const files = await saveModules(modules, { ...save, inputs: filesOf(opened) }, context);
+    const seconds = Number(((performance.now() - started) / 1000).toFixed(3));
+    context.out.result({ files, ...totals, seconds }, () => [...savedText(files), `${text()}, in ${formatSeconds(seconds)}`].join("\n"));
+    return EXIT.done;
+  } finally {
+    await Promise.all(opened.map((source) => source.close()));
+  }
+};
+
+interface Opened {
+  readonly summands: readonly Summand[];
+  readonly losses: readonly Loss[];
+  /** The first adapter's, where it is not named. */
+  readonly to: TargetName;
+  readonly baseName: string | null;
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/** What of kohya's metadata is of the adapter that it comes from alone. */
+const OWN = ["ss_network_dim", "ss_network_alpha", "ss_network_module", "ss_network_args"];
+
+async function openAll(
+  options: CombineCommandOptions,
+  base: WeightSource | undefined,
+  opened: WeightSource[],
+  context: Context,
+): Promise<Opened> {
+  const summands: Summand[] = [];
+  const losses: Loss[] = [];
+  let first: Omit<Opened, "summands" | "losses"> | undefined;
+  for (const text of options.adapter) {
+    const { path, scale } = parseAdapter(text);
+    const adapter = await openAdapterAt(path);
+    opened.push(adapter.weights);
+    if (!first) {
+      const metadata = new Map(adapter.weights.metadata);
+      for (const key of OWN) metadata.delete(key);
+      const { baseModelNameOrPath: baseName = null } = adapter.config.values as { readonly baseModelNameOrPath?: string | null };
+      first = { to: targetOf(adapter, options.to), baseName, metadata };
+    }
+    const own = modulesOfAdapter(adapter, first.to, base, context);
+    losses.push(...own.losses);
+    summands.push({ modules: own.modules, weight: scale, ...(options.block && { blockWeight: blockWeights(options.block, own.modules) }) });
+  }
+  return { summands, losses, ...first! };
+}
+
+/** The factor of the last entry that names a module, else 1. @throws UsageError for an entry that names none */
+function blockWeights(blocks: readonly BlockWeight[], modules: readonly ConvertModule[]): (module: ConvertModule) => number {
+  const names = (part: string, { path }: ConvertModule): boolean => `.${path}.`.includes(`.${part}.`);
+  const idle = blocks.find(({ part }) => !modules.some((module) => names(part, module)));
+  if (idle)
+    throw new UsageError(`--block ${idle.part}=${idle.weight}: no module has this in its path`, `paths are like ${modules[0]?.path}`);
+  return (module) => blocks.findLast(({ part }) => names(part, module))?.weight ?? 1;
+}
