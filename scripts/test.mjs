@@ -4,6 +4,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build, types } from "./build.mjs";
 import { install, root } from "./setup.mjs";
+import { prepareSwiftShader } from "./swiftshader.mjs";
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const add = (passed, failed, skipped = 0) => {
@@ -40,17 +41,25 @@ try {
   add(0, 1);
 }
 
-title("golden cases");
-const golden = spawnSync(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported"], {
-  cwd: root,
-  encoding: "utf8",
-  maxBuffer: 1 << 28,
-});
-process.stdout.write(golden.stdout);
-process.stderr.write(golden.stderr);
-const counts = /^total: (\d+) passed, (\d+) failed, (\d+) unsupported$/m.exec(golden.stdout);
-if (counts) add(Number(counts[1]), Number(counts[2]) + (golden.status !== 0 && counts[2] === "0" ? 1 : 0), Number(counts[3]));
-else add(0, 1);
+/** Runs the golden cases on a backend and counts them. */
+function golden(backend, args) {
+  title(`golden cases on ${backend}`);
+  const { stdout, stderr, status } = spawnSync(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported", ...args], {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    env: { ...process.env, WEFT_BACKEND: backend },
+  });
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  const counts = /^total: (\d+) passed, (\d+) failed, (\d+) unsupported$/m.exec(stdout);
+  if (counts) add(Number(counts[1]), Number(counts[2]) + (status !== 0 && counts[2] === "0" ? 1 : 0), Number(counts[3]));
+  else add(0, 1);
+}
+golden("cpu", []);
+// A third of each method's: the GPU is one in software where the machine has no other.
+prepareSwiftShader();
+golden("webgpu", ["--every", "3"]);
 
 process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
 process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0;

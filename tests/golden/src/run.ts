@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { GoldenCase, Outcome } from "./case.js";
 import { goldenDevice } from "./device.js";
+import { everyNth } from "./every-nth.js";
 import { lycorisCases } from "./lycoris/index.js";
 import { modelCases } from "./models/index.js";
 import { peftCases } from "./peft/index.js";
@@ -16,14 +17,23 @@ const SUITES: Readonly<Record<string, (root: string) => GoldenCase[]>> = {
 };
 
 const args = process.argv.slice(2);
+const option = (name: string): string | undefined => {
+  const at = args.indexOf(name);
+  return at < 0 ? undefined : (args.splice(at, 2)[1] ?? "");
+};
 /** `--json FILE`: the outcomes as a list, for the compatibility table. */
-const jsonAt = args.indexOf("--json");
-const json = jsonAt < 0 ? undefined : args.splice(jsonAt, 2)[1];
+const json = option("--json");
+/** `--every N`: of each method's cases only every Nth. */
+const every = Number(option("--every") ?? 1);
 const allowUnsupported = args.includes("--allow-unsupported");
 const filters = args.filter((a) => !a.startsWith("--"));
 const unknown = args.filter((a) => a.startsWith("--") && a !== "--allow-unsupported");
 if (unknown.length > 0) {
-  process.stderr.write(`unknown option ${unknown.join(", ")}; known: --allow-unsupported, --json FILE\n`);
+  process.stderr.write(`unknown option ${unknown.join(", ")}; known: --allow-unsupported, --every N, --json FILE\n`);
+  process.exit(2);
+}
+if (!Number.isInteger(every) || every < 1) {
+  process.stderr.write("--every: expected a whole number from 1 on\n");
   process.exit(2);
 }
 
@@ -36,8 +46,8 @@ const total = { passed: 0, failed: 0, unsupported: 0 };
 for (const [suite, discover] of Object.entries(SUITES)) {
   if (!existsSync(join(root, suite))) continue;
   const count = { passed: 0, failed: 0, unsupported: 0 };
-  for (const golden of discover(join(root, suite))) {
-    if (filters.length > 0 && !filters.some((f) => golden.name.startsWith(f))) continue;
+  const asked = discover(join(root, suite)).filter(({ name }) => filters.length === 0 || filters.some((f) => name.startsWith(f)));
+  for (const golden of everyNth(asked, root, every)) {
     const outcome = await golden.run(device).catch((error: unknown): Outcome => ({
       status: "failed",
       error: Infinity,
