@@ -11,14 +11,13 @@ import {
   linear,
   matmul,
   mul,
-  oneOf,
   type Params,
   sizeOf,
   type Tensor,
   tensor,
 } from "@weft/tensor-core";
 import { additive, fields, fixed, last, normal, optional, type Size, trained, wide } from "@weft/tensor-core/methods";
-import { sparse } from "./sparse.js";
+import { SAVED_PLACES, sparse } from "./sparse.js";
 
 /** The config of a Supertuning adapter. */
 export interface SupertuningConfigFields {
@@ -41,7 +40,7 @@ const FIELDS = fields("lora", ["dropout", "init_weights"], {
   r: optional((n) => Number.isInteger(n) && n > 0, "a positive integer"),
   lora_alpha: optional(Number.isFinite, "a finite number"),
   // Without the places in the file, those of equal magnitudes are as torch happens to order them.
-  save_precomputed_indices: oneOf(true, [true]),
+  save_precomputed_indices: SAVED_PLACES,
 });
 
 export const SupertuningConfig: ConfigClass<SupertuningConfigFields> = configClass("SUPERTUNING", FIELDS);

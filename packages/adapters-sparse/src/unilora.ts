@@ -6,11 +6,11 @@ import {
   finite,
   gather,
   mul,
-  oneOf,
   type Params,
   type Tensor,
 } from "@weft/tensor-core";
 import { count, fields, fixed, lowRank, normal, rank, rankFrom, seed, trained } from "@weft/tensor-core/methods";
+import { SAVED_PLACES } from "./sparse.js";
 
 /** The config of a Uni-LoRA adapter. */
 export interface UniLoraConfigFields {
@@ -28,7 +28,7 @@ const { exclude_modules: _, ...FIELDS } = fields("unilora", ["dropout", "fan_in_
   proj_seed: seed(42),
   init_theta_d_bound: finite(0.02),
   // Without the places in the file, they are those of NumPy's generator, dealt out in the order of the model's modules.
-  save_indices: oneOf(true, [true]),
+  save_indices: SAVED_PLACES,
 });
 
 export const UniLoraConfig: ConfigClass<UniLoraConfigFields> = configClass("UNILORA", FIELDS);

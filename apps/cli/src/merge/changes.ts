@@ -41,8 +41,11 @@ export interface ChangeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Values of tensors that a file holds the other way round (mlx-lm's factors), by name. */
-type Turned = ReadonlyMap<string, Float32Array>;
+/** Values of tensors that a file does not hold as they are computed with, by name. */
+type ReadValues = ReadonlyMap<string, Float32Array | Int32Array>;
+
+/** Turned the other way round (mlx-lm's factors), or integers that become i32. */
+const isRead = ({ transposed, dtype }: AdapterTensor): boolean => transposed === true || dtype === "I16" || dtype === "I64";
 
 type Values = { readonly [field: string]: unknown };
 
@@ -80,8 +83,8 @@ export async function collectChanges(
     const report = matchAdapter(scaled.adapter, base);
     assertMatch(report, scaled.adapter);
     reports.push(report);
-    const turned = await turnedValues(scaled.adapter, report);
-    addChanges(changes, scaled, report, { ...options, turned, initial: await initialSteps(base, scaled, report.matched, options) });
+    const read = await readValues(scaled.adapter, report);
+    addChanges(changes, scaled, report, { ...options, read, initial: await initialSteps(base, scaled, report.matched, options) });
   }
   return { changes, reports };
 }
@@ -90,7 +93,7 @@ function addChanges(
   changes: Map<string, Change>,
   scaled: ScaledAdapter,
   report: MatchReport,
-  options: ChangeOptions & { readonly turned: Turned; readonly initial: ReadonlyMap<string, Step> },
+  options: ChangeOptions & { readonly read: ReadValues; readonly initial: ReadonlyMap<string, Step> },
 ): void {
   const { adapter } = scaled;
   const of = (name: string): Change => {
@@ -165,7 +168,7 @@ function stepOf(
   { path, adapter, scale }: ScaledAdapter,
   module: MatchedModule,
   { shared }: MatchReport,
-  { rounding, turned }: ChangeOptions & { readonly turned: Turned },
+  { rounding, read }: ChangeOptions & { readonly read: ReadValues },
 ): Omit<Step, "kind"> {
   const { layer } = module;
   if (!layer)
@@ -175,7 +178,7 @@ function stepOf(
     );
   const common = [...shared].map(([name, p]) => [name, "tensor" in p ? stored(adapter, p.tensor) : held(p)] as const);
   const own = [...module.tensors].map(([name, tensor]) => {
-    const values = tensor.transposed ? turned.get(tensor.name) : undefined;
+    const values = isRead(tensor) ? read.get(tensor.name) : undefined;
     return [name, values ? held({ values, shape: tensor.shape }) : stored(adapter, tensor)] as const;
   });
   return {
@@ -203,11 +206,12 @@ function probe({ path }: ScaledAdapter, module: MatchedModule, step: Omit<Step, 
   }
 }
 
-async function turnedValues(adapter: OpenedAdapter, { matched }: MatchReport): Promise<Turned> {
-  const tensors = matched.flatMap((module) => [...module.tensors.values()].filter(({ transposed }) => transposed));
-  const read = tensors.map(
-    async (tensor) => [tensor.name, (await (await readAdapterTensor(adapter.weights, tensor)).data()) as Float32Array] as const,
-  );
+async function readValues(adapter: OpenedAdapter, { matched }: MatchReport): Promise<ReadValues> {
+  const tensors = matched.flatMap((module) => [...module.tensors.values()].filter(isRead));
+  const read = tensors.map(async (tensor) => {
+    const values = await (await readAdapterTensor(adapter.weights, tensor)).data();
+    return [tensor.name, values as Float32Array | Int32Array] as const;
+  });
   return new Map(await Promise.all(read));
 }
 

@@ -3,8 +3,8 @@ import type { LayerSpec, Rounding } from "@weft/tensor-core";
 
 /** Data of a tensor in a file. */
 export interface Stored {
-  /** The data itself, where no file holds it (what follows from a seed). */
-  readonly values?: Float32Array;
+  /** The data itself, where no file holds it so (what follows from a seed, integers of another width). */
+  readonly values?: Float32Array | Int32Array;
   readonly file: string;
   /** From the beginning of the file. */
   readonly offset: number;
@@ -14,12 +14,12 @@ export interface Stored {
 }
 
 /** Values that no file holds. */
-export const held = ({ values, shape }: { readonly values: Float32Array; readonly shape: readonly number[] }): Stored => ({
+export const held = ({ values, shape }: { readonly values: Float32Array | Int32Array; readonly shape: readonly number[] }): Stored => ({
   values,
   file: "",
   offset: 0,
   bytes: values.byteLength,
-  dtype: "F32",
+  dtype: values instanceof Int32Array ? "I32" : "F32",
   shape,
 });
 
