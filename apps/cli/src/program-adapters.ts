@@ -144,4 +144,23 @@ export function declareAdapterCommands(program: Command, lazy: Lazy): void {
     .addOption(base())
     .addOption(loss())
     .action(lazy(async () => (await import("./commands/combine.js")).combine));
+  program
+    .command("lint")
+    .description("say what is wrong, wasted or a trap in an adapter, and what to do; exit code 4 if there is more than notes")
+    .argument("<adapter>", "adapter: folder or file, in any dialect")
+    .option("--base <path>", "checkpoint that it is to go with")
+    .addOption(from())
+    .action(lazy(async () => (await import("./commands/lint.js")).lint));
+  program
+    .command("export")
+    .description("write an adapter as a server loads it, or say why it would not")
+    .argument("<in>", "adapter: folder or file, in any dialect")
+    .addOption(
+      new Option("--target <server>", "what is to load it").choices(["vllm", "lorax", "llama-server", "onnx"]).makeOptionMandatory(),
+    )
+    .addOption(new Option("-o, --out <folder>", "folder to write").makeOptionMandatory())
+    .option("--base-name <name>", "what adapter_config.json calls the base model")
+    .addOption(base())
+    .addOption(loss())
+    .action(lazy(async () => (await import("./commands/export.js")).exportAdapter));
 }

@@ -1,0 +1,78 @@
+import type { WeightSource } from "@weft/io-safetensors";
+import { openWeights } from "@weft/io-safetensors/node";
+import { asPlainLora, type ConvertModule } from "@weft/registry";
+import { CapabilityError } from "@weft/tensor-core";
+import { type Command, EXIT } from "../context.js";
+import { evenOut } from "../export/even-out.js";
+import { SERVERS, UNWRITTEN, whyNotServed } from "../export/servers.js";
+import { modulesOfAdapter } from "../files/adapter-modules.js";
+import { openAdapterAt } from "../files/open-input.js";
+import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
+
+export interface ExportCommandOptions {
+  readonly target: keyof typeof SERVERS | "llama-server" | "onnx";
+  readonly out: string;
+  readonly base?: string;
+  readonly baseName?: string;
+  readonly allowLoss?: boolean;
+}
+
+/** `weft export LORA --target SERVER -o OUT`: an adapter as a server loads it, or why it would not. */
+export const exportAdapter: Command<ExportCommandOptions> = async ([path], options, context) => {
+  const { target, out } = options;
+  const unwritten = UNWRITTEN[target];
+  if (unwritten) throw new CapabilityError(unwritten.reason, { kind: "unwritable-format", hint: unwritten.instead });
+  const server = SERVERS[target as keyof typeof SERVERS];
+  refuseExisting(out, context.options.force);
+  const opened: WeightSource[] = [];
+  try {
+    const adapter = await openAdapterAt(path!);
+    opened.push(adapter.weights);
+    const base = options.base === undefined ? undefined : await openWeights(options.base);
+    if (base) opened.push(base);
+    const { modules: given, losses } = modulesOfAdapter(adapter, "peft", base, context);
+    const plain = given.map(asLora);
+    const refused =
+      plain.length === 0
+        ? { reason: "the adapter has no LoRA modules", hint: "weft inspect shows what it has" }
+        : whyNotServed(adapter, plain, server);
+    if (refused) throw new CapabilityError(refused.reason, { kind: "unsupported-by-target", hint: refused.hint });
+    const { modules, changed } = await evenOut(plain);
+    const rank = modules[0]!.rank!;
+    const advice = server.advice(rank, modules);
+    const summary = { target, rank, modules: modules.length, evenedOut: changed, advice };
+    const text = (): string[] => [
+      `${modules.length} modules, rank ${rank}, for ${server.name}${changed > 0 ? `; ${changed} of them got the rank and scale of the others (${server.name} reads one for all)` : ""}`,
+      ...advice,
+    ];
+    if (context.options.dryRun) {
+      context.out.result({ dryRun: true, ...summary }, () => [...text(), `would write ${out}`].join("\n"));
+      return EXIT.done;
+    }
+    const own = (adapter.config.values as { readonly baseModelNameOrPath?: string | null }).baseModelNameOrPath ?? null;
+    const save = {
+      to: "peft",
+      out,
+      ...(base && { base }),
+      baseName: options.baseName ?? own,
+      allowLoss: options.allowLoss ?? false,
+      losses,
+    } as const;
+    const files = await saveModules(modules, { ...save, metadata: new Map(), inputs: filesOf(opened) }, context);
+    context.out.result({ files, ...summary }, () => [...savedText(files), ...text()].join("\n"));
+    return EXIT.done;
+  } finally {
+    await Promise.all(opened.map((source) => source.close()));
+  }
+};
+
+function asLora(module: ConvertModule): ConvertModule {
+  const plain = asPlainLora(module);
+  if (typeof plain === "string")
+    throw new CapabilityError(`${module.label}: ${plain}`, {
+      kind: "unsupported-by-target",
+      tensor: module.label,
+      hint: "servers load LoRA; weft merge takes any method",
+    });
+  return plain;
+}

@@ -1,0 +1,89 @@
+import type { ConvertModule, OpenedAdapter } from "@weft/registry";
+
+/** An engine that serves adapters from PEFT's files. */
+export interface Server {
+  readonly name: string;
+  /** The largest rank that it loads. */
+  readonly maxRank: number;
+  /** What to start it with, given the adapter's rank, and what to know of it. */
+  advice(rank: number, modules: readonly ConvertModule[]): string[];
+}
+
+/** @see vLLM `vllm/config/lora.py` MaxLoRARanks */
+const VLLM_RANKS = [8, 16, 32, 64, 128, 256, 320, 512];
+/** @see LoRAX `server/lorax_server/utils/sgmv.py` MAX_RANK_CUSTOM: beyond it adapters run one after the other */
+const LORAX_BATCHED_RANK = 128;
+
+export const SERVERS: { readonly [T in "vllm" | "lorax"]: Server } = {
+  vllm: {
+    name: "vLLM",
+    maxRank: VLLM_RANKS.at(-1)!,
+    advice: (rank) => [`start vLLM with --enable-lora --max-lora-rank ${VLLM_RANKS.find((limit) => limit >= rank)}`],
+  },
+  lorax: {
+    name: "LoRAX",
+    maxRank: 65536,
+    advice: (rank, modules) => [
+      ...(rank > LORAX_BATCHED_RANK
+        ? [`rank ${rank} is more than ${LORAX_BATCHED_RANK}: LoRAX does not batch it with other adapters; weft resize makes it smaller`]
+        : []),
+      ...partialLayers(modules).map(
+        (layer) => `LoRAX leaves out ${layer} altogether unless every block has it, and this adapter has it in some only`,
+      ),
+    ],
+  },
+};
+
+/** Targets whose file formats are not written. */
+export const UNWRITTEN: { readonly [target: string]: { readonly reason: string; readonly instead: string } } = {
+  "llama-server": {
+    reason: "llama-server loads adapters as GGUF, which weft does not write yet",
+    instead: "weft convert --to peft, then convert_lora_to_gguf.py of llama.cpp; or weft merge",
+  },
+  onnx: {
+    reason: "ONNX runtimes load .onnx_adapter files or patched graphs, which weft does not write yet",
+    instead: "weft merge, and export the merged checkpoint",
+  },
+};
+
+/** Kinds of layers that only some of the numbered blocks have. */
+function partialLayers(modules: readonly ConvertModule[]): string[] {
+  const blocks = new Map<string, Set<number>>();
+  for (const { path } of modules) {
+    const match = /\.(\d+)\./.exec(path);
+    if (!match) continue;
+    const kind = path.slice(match.index + match[0].length);
+    blocks.set(kind, (blocks.get(kind) ?? new Set()).add(Number(match[1])));
+  }
+  const most = Math.max(0, ...[...blocks.values()].flatMap((numbers) => [...numbers])) + 1;
+  return [...blocks].filter(([, numbers]) => numbers.size < most).map(([kind]) => kind);
+}
+
+/** What none of these servers loads, and what to do about it. */
+export function whyNotServed(
+  adapter: OpenedAdapter,
+  modules: readonly ConvertModule[],
+  { name, maxRank }: Server,
+): { reason: string; hint: string } | undefined {
+  const dora = modules.find(({ parameters }) => parameters.has("dora_scale"));
+  if (dora) return { reason: `${name} has no DoRA (${dora.label} has magnitudes)`, hint: "weft merge folds it into the base" };
+  const saved = [...adapter.modulesToSave.keys(), ...adapter.embeddings.keys(), ...adapter.trainableTokens.keys()][0];
+  if (saved !== undefined)
+    return {
+      reason: `${name} takes no whole tensors beside the factors (modules_to_save: ${saved})`,
+      hint: "weft merge writes them into the base",
+    };
+  const bias = [...adapter.biases.keys()][0] ?? modules.find(({ parameters }) => parameters.has("lora_up.bias"))?.label;
+  if (bias !== undefined) return { reason: `${name} takes no trained biases (${bias})`, hint: "weft merge writes them into the base" };
+  const conv = modules.find(({ parameters }) => parameters.get("lora_down.weight")!.shape.length > 2);
+  if (conv) return { reason: `${name} serves linear layers only (${conv.label} is a convolution)`, hint: "weft merge" };
+  const part = modules.find(({ component }) => component !== "model");
+  if (part)
+    return {
+      reason: `${name} serves language models (${part.label} is of an image model's ${part.component})`,
+      hint: "weft convert --to diffusers",
+    };
+  const rank = Math.max(...modules.map((module) => module.rank!));
+  if (rank > maxRank) return { reason: `${name} loads ranks up to ${maxRank}, this is ${rank}`, hint: `weft resize --rank ${maxRank}` };
+  return undefined;
+}

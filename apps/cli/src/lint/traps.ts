@@ -1,0 +1,149 @@
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { open } from "node:fs/promises";
+import type { ConvertModule, OpenedAdapter } from "@weft/registry";
+import type { Finding } from "./finding.js";
+
+interface Values {
+  readonly targetModules?: readonly string[] | string | null;
+  readonly initLoraWeights?: boolean | string;
+  readonly bias?: string;
+  readonly useRslora?: boolean;
+  readonly r?: number;
+  readonly loraAlpha?: number;
+}
+
+/** A plain name, which as a pattern for whole paths matches nothing. */
+const PLAIN_NAME = /^[A-Za-z0-9_]+$/;
+/** Initialisations that take something out of the base's weights. */
+const CHANGES_BASE = /^(pissa|olora|corda|loftq)/;
+
+/** Fields of PEFT's config that mean something else than they seem. */
+export function findConfigTraps({ dialect, config, modules }: OpenedAdapter): Finding[] {
+  if (dialect !== "peft") return [];
+  const { targetModules, initLoraWeights, bias, useRslora, r, loraAlpha } = config.values as Values;
+  const findings: Finding[] = [];
+  const add = (finding: Omit<Finding, "where">): void => void findings.push({ ...finding, where: [] });
+  if (typeof targetModules === "string" && PLAIN_NAME.test(targetModules) && targetModules !== "all-linear" && !modules.has(targetModules))
+    add({
+      code: "target-string",
+      severity: "error",
+      message: `target_modules is the string "${targetModules}", which PEFT takes as a pattern for whole paths: it matches nothing`,
+      proposal: `write a list: "target_modules": ["${targetModules}"]`,
+    });
+  if (typeof initLoraWeights === "string" && CHANGES_BASE.test(initLoraWeights))
+    add({
+      code: "changed-base",
+      severity: "warning",
+      message: `init_lora_weights is "${initLoraWeights}": the adapter belongs on a base that this initialisation changed, not on the original`,
+      proposal: "save it with path_initial_model_for_weight_conversion, which gives a LoRA for the original base",
+    });
+  if (bias !== undefined && bias !== "none")
+    add({
+      code: "trained-bias",
+      severity: "note",
+      message: `bias is "${bias}": with the adapter disabled the model is not the original, and serving engines refuse it`,
+      proposal: "merge it, where the original is wanted beside it",
+    });
+  if (useRslora && r !== undefined && r > 1 && r === loraAlpha)
+    add({
+      code: "rslora-combined",
+      severity: "note",
+      message: `use_rslora with lora_alpha = r = ${r} gives a scale of ${Math.sqrt(r).toFixed(2)}: PEFT's add_weighted_adapter writes this where it means 1`,
+      proposal: "if it was combined by PEFT from rsLoRA adapters, combine them with weft combine, or set use_rslora to false",
+    });
+  return findings;
+}
+
+/** Forms that the library of their own dialect reads otherwise, or not at all. */
+export function findDialectTraps(
+  { dialect, config, unknown, warnings, weights }: OpenedAdapter,
+  modules: readonly ConvertModule[],
+): Finding[] {
+  const findings: Finding[] = [];
+  const names = (test: (module: ConvertModule) => boolean): string[] => modules.filter(test).map(({ label }) => label);
+  const add = (finding: Finding): void => void (finding.where.length > 0 && findings.push(finding));
+  const whole = ({ method, parameters }: ConvertModule): boolean =>
+    method === "LOKR" && parameters.has("lokr_w1") && parameters.has("lokr_w2");
+  add({
+    code: "lokr-whole-scale",
+    severity: "warning",
+    message: "LoKr modules with two whole halves have a scale: PEFT applies it, LyCORIS does not",
+    proposal: "weft convert --fold-alpha works the scale into a half, so that both agree",
+    where: dialect === "peft" ? names((module) => whole(module) && module.scale !== 1) : [],
+  });
+  add({
+    code: "lycoris-cannot-load",
+    severity: "note",
+    message: "LyCORIS's own loader fails on these (Tucker LoKr, (IA)³, DoRA over input columns); others read them",
+    proposal: "weft merge or weft convert --to peft where that has a form for it",
+    where:
+      dialect === "peft"
+        ? []
+        : names(
+            ({ method, parameters }) =>
+              parameters.has("lokr_t2") || method === "LYCORIS_IA3" || overInputs(parameters.get("dora_scale")?.shape),
+          ),
+  });
+  const dotted = unknown.filter(({ name }) => /\.lora_magnitude_vector(\.weight)?$/.test(name)).map(({ name }) => name);
+  add({
+    code: "dotted-dora-keys",
+    severity: "error",
+    message: "magnitudes (DoRA) under names with dots in a file of kohya's: diffusers' export writes them so, and every reader drops them",
+    proposal: "convert the original adapter anew: weft convert ORIGINAL --to kohya (diffusers' export has also lost lora_alpha)",
+    where: dialect === "kohya" ? dotted : [],
+  });
+  add({
+    code: "unused-tensors",
+    severity: "warning",
+    message: `${unknown.length - dotted.length} tensors belong to no module, and no reader uses them`,
+    proposal: "weft inspect lists all names; a training wrapper's prefix may be left in them",
+    where: unknown.map(({ name }) => name).filter((name) => dialect !== "kohya" || !dotted.includes(name)),
+  });
+  const noAlpha = (dialect === "kohya" || dialect === "lycoris") && ![...weights.names()].some((name) => name.endsWith(".alpha"));
+  const ranks = new Set(modules.map(({ rank }) => rank));
+  add({
+    code: "no-alpha",
+    severity: ranks.size > 1 ? "warning" : "note",
+    message: `the file has no alpha, so the scale is 1${ranks.size > 1 ? ", though ranks differ: readers that guess one alpha for all give other results" : ""}`,
+    proposal: "weft convert writes alphas; was it saved by a trainer that works them into the factors?",
+    where: noAlpha ? names(({ rank }) => rank !== undefined) : [],
+  });
+  const known = (text: string): boolean => /belong to no module/.test(text);
+  for (const message of warnings.filter((text) => !known(text)))
+    findings.push({
+      code: "opened-with-warning",
+      severity: "warning",
+      message,
+      proposal: "see the file that it names",
+      where: [config.peftType],
+    });
+  return findings;
+}
+
+/** [1, in]: magnitudes of columns. */
+const overInputs = (shape: readonly number[] | undefined): boolean =>
+  shape !== undefined && shape.length > 1 && shape[0] === 1 && shape[1]! > 1;
+
+/** kohya's hash of the data section, where the metadata has one: programs find an adapter by it. @param file the only file of the adapter */
+export async function findStaleHash({ weights }: OpenedAdapter, file: string): Promise<Finding[]> {
+  const told = weights.metadata.get("sshs_model_hash");
+  // LyCORIS's begins with 0x and is of other bytes.
+  if (told === undefined || told.startsWith("0x") || !existsSync(file)) return [];
+  const handle = await open(file);
+  const head = Buffer.alloc(8);
+  await handle.read(head, 0, 8, 0);
+  await handle.close();
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(file, { start: 8 + Number(head.readBigUInt64LE(0)) })) hash.update(piece as Buffer);
+  if (hash.digest("hex") === told) return [];
+  return [
+    {
+      code: "stale-hash",
+      severity: "warning",
+      message: "sshs_model_hash is not the hash of this file's tensors: they were changed after it was written",
+      proposal: "weft convert --to kohya writes it anew",
+      where: [file],
+    },
+  ];
+}
