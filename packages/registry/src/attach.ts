@@ -1,6 +1,15 @@
 import { fromCoreDType } from "@weft/io-safetensors";
 import { ADAPTER_METHODS } from "./dialects/all-methods.js";
-import { type Attached, CapabilityError, ConfigError, type LayerSpec, type Params, tensor, type Tensor } from "@weft/tensor-core";
+import {
+  assertKnownFields,
+  type Attached,
+  CapabilityError,
+  ConfigError,
+  type LayerSpec,
+  type Params,
+  tensor,
+  type Tensor,
+} from "@weft/tensor-core";
 import { type MethodEntry, type MethodTable } from "./methods.js";
 import type { OpenedAdapter } from "./open-adapter.js";
 import { readAdapterTensor, readTensor } from "./read-tensor.js";
@@ -20,6 +29,8 @@ export interface AttachOptions {
   readonly methods?: MethodTable;
   /** Factor on the adapter's effect; 1 if not given. */
   readonly scale?: number;
+  /** Go on although the config asks for something that is not known here, and so cannot be done. */
+  readonly allowUnknownFields?: boolean;
 }
 
 /** An adapter on a model: what `forwardAdapters` takes by module path (raw parameters: by full name), and the parameters that it replaces. */
@@ -30,7 +41,7 @@ export interface AttachedAdapter {
 
 /**
  * Reads an adapter whole and attaches it to a model.
- * @throws MatchError, ShapeError if it does not wholly fit; CapabilityError if its method is not supported
+ * @throws MatchError, ShapeError if it does not wholly fit; CapabilityError if its method is not supported; ConfigError kind `unknown-field`
  */
 export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, options: AttachOptions = {}): Promise<AttachedAdapter> {
   const { methods = ADAPTER_METHODS, scale = 1 } = options;
@@ -43,7 +54,8 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
       ...(entry?.prompt && { hint: "attach them with attachPrompt" }),
     });
   };
-  methodOf(adapter.method);
+  const { fields } = methodOf(adapter.method);
+  if (!options.allowUnknownFields) assertKnownFields(Object.fromEntries(adapter.config.unknown), Object.keys(fields), adapter.method);
   const info = (name: string): { dtype: string; shape: readonly number[] } => {
     const { shape, dtype } = host.tensor(name)!;
     return { shape, dtype: fromCoreDType(dtype) };

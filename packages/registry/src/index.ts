@@ -54,4 +54,4 @@ export { getPeftModel } from "./model/get-peft-model.js";
 export { type InjectedAdapter, injectAdapter } from "./model/inject-adapter.js";
 export { glob } from "./matching/glob.js";
 export { configText, stateDict } from "./model/state-dict.js";
-export { type ForwardOptions, type MergeOptions, PeftModel } from "./model/peft-model.js";
+export { type ForwardOptions, type LoadAdapterOptions, type MergeOptions, PeftModel } from "./model/peft-model.js";

@@ -1,4 +1,5 @@
 export {
+  assertKnownFields,
   boolean,
   type ConfigClass,
   configClass,

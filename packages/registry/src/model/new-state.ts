@@ -1,5 +1,6 @@
 import {
   type AdapterMethod,
+  assertKnownFields,
   type Attached,
   ConfigError,
   initLayer,
@@ -52,6 +53,7 @@ export async function newAdapter(
 ): Promise<AdapterState> {
   const config = resolved(readAdapterConfig({ peft_version: FORMAT, ...asObject(input) }, { methods }), model);
   const { method, prompt } = methods.get(config.peftType) ?? {};
+  assertKnownFields(Object.fromEntries(config.unknown), Object.keys(prompt?.fields ?? method?.fields ?? {}), config.peftType);
   if (prompt) return newPrompt(prompt, config, model, { seed, ...source });
   if (!method)
     throw new ConfigError(`${config.peftType} cannot be created here: the method is not defined`, { kind: "unsupported-method" });

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AdaLoraConfig, FourierFTConfig, IA3Config, LoraConfig, TrainableTokensConfig, VeraConfig } from "@weft/adapters-lora";
@@ -357,6 +357,24 @@ it("an injected adapter looks like the model, also to hooks and with other weigh
       y.map((v) => 3 * v),
     ),
   ).toBeLessThan(1e-5);
+});
+
+it("a field that is not known is an error that names it, unless it is off", async () => {
+  expect(() => new LoraConfig({ loraAlhpa: 3 })).toThrow(/LORA has no field "loraAlhpa"/);
+  expect(new LoraConfig({ use_future: null, other: false, list: [], task_type: "CAUSAL_LM" }).r).toBe(8);
+  await expect(getPeftModel(model, { peft_type: "LORA", target_modules: ["up"], use_future: 1 } as ConfigInput)).rejects.toThrow(
+    /"use_future"/,
+  );
+  const peft = await withAdapters(["default", lora(4)]);
+  const home = join(folder, "unknown");
+  await savePretrained(peft, home);
+  const file = join(home, "adapter_config.json");
+  const config = JSON.parse(readFileSync(file, "utf8")) as object;
+  writeFileSync(file, JSON.stringify({ ...config, use_future: { mode: 1 }, off: null }));
+  await expect(loadPeftModel(model, home)).rejects.toMatchObject({ kind: "unknown-field", message: expect.stringContaining("use_future") });
+  const again = new PeftModel(model);
+  await loadAdapter(again, home, "default", { allowUnknownFields: true });
+  expect(await values(again.forward(ids))).toEqual(await values(peft.forward(ids)));
 });
 
 describe("targets", () => {

@@ -26,6 +26,11 @@ export interface ForwardOptions {
   readonly hook?: LayerHook;
 }
 
+export interface LoadAdapterOptions {
+  /** Go on although the config asks for something that is not known here, and so cannot be done. */
+  readonly allowUnknownFields?: boolean;
+}
+
 export interface MergeOptions {
   /** Δ is rounded to the weight's dtype before it is added (PEFT's `safe_merge`). */
   readonly safeMerge?: boolean;
@@ -83,11 +88,11 @@ export class PeftModel<Inputs, Outputs> {
     return this.merged?.names ?? [];
   }
 
-  /** Adds an adapter from a file; the first one becomes active. @throws ConfigError if the name is taken; MatchError, ShapeError if it does not wholly fit */
-  async loadAdapter(adapter: OpenedAdapter, name: string): Promise<void> {
+  /** Adds an adapter from a file; the first one becomes active. @throws ConfigError if the name is taken, or the config asks for what is not known; MatchError, ShapeError if it does not wholly fit */
+  async loadAdapter(adapter: OpenedAdapter, name: string, { allowUnknownFields = false }: LoadAdapterOptions = {}): Promise<void> {
     this.assertNew(name);
     const host = hostOf(this.baseModel);
-    const options = { methods: this.methods };
+    const options = { methods: this.methods, allowUnknownFields };
     if (this.methods.get(adapter.method)?.prompt)
       return this.put(
         name,

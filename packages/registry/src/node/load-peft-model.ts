@@ -1,5 +1,5 @@
 import type { HookedModel } from "../model/hooked-model.js";
-import { PeftModel } from "../model/peft-model.js";
+import { type LoadAdapterOptions, PeftModel } from "../model/peft-model.js";
 import type { OpenAdapterOptions } from "../open-adapter.js";
 import { openAdapterFolder } from "./open-adapter-folder.js";
 
@@ -8,7 +8,7 @@ export async function loadPeftModel<I, O>(
   model: HookedModel<I, O>,
   path: string,
   adapterName = "default",
-  options: OpenAdapterOptions = {},
+  options: OpenAdapterOptions & LoadAdapterOptions = {},
 ): Promise<PeftModel<I, O>> {
   const peft = new PeftModel(model, options.methods);
   await loadAdapter(peft, path, adapterName, options);
@@ -20,11 +20,11 @@ export async function loadAdapter(
   peft: PeftModel<never, unknown>,
   path: string,
   name: string,
-  options: OpenAdapterOptions = {},
+  options: OpenAdapterOptions & LoadAdapterOptions = {},
 ): Promise<void> {
   const adapter = await openAdapterFolder(path, options);
   try {
-    await peft.loadAdapter(adapter, name);
+    await peft.loadAdapter(adapter, name, options);
   } finally {
     await adapter.weights.close();
   }

@@ -9,7 +9,7 @@ import {
   type PromptOptions,
 } from "@weft/adapters-prompt";
 import { fromCoreDType } from "@weft/io-safetensors";
-import { CapabilityError, type Params, type Tensor } from "@weft/tensor-core";
+import { assertKnownFields, CapabilityError, type Params, type Tensor } from "@weft/tensor-core";
 import type { AdapterHost } from "../attach.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
@@ -42,7 +42,7 @@ export interface PromptHost extends Pick<AdapterHost, "tensor" | "names"> {
 export async function attachPrompt(
   adapter: OpenedAdapter,
   host: PromptHost,
-  { methods = PEFT_METHODS }: { readonly methods?: MethodTable } = {},
+  { methods = PEFT_METHODS, allowUnknownFields = false }: { readonly methods?: MethodTable; readonly allowUnknownFields?: boolean } = {},
 ): Promise<AttachedPrompt> {
   const method = methods.get(adapter.method)?.prompt;
   if (!method)
@@ -50,6 +50,7 @@ export async function attachPrompt(
       kind: "unsupported-method",
       hint: "it changes layers; attach it with attachAdapter",
     });
+  if (!allowUnknownFields) assertKnownFields(Object.fromEntries(adapter.config.unknown), Object.keys(method.fields), adapter.method);
   const config = promptConfig(method, adapter.config.values, host.sizes);
   assertSaved(method, config, (name) => adapter.shared.get(name)?.shape);
   const info = (name: string): { dtype: string; shape: readonly number[] } => {

@@ -105,6 +105,48 @@ export function readFields(table: FieldTable, values: { readonly [name: string]:
   return result;
 }
 
+/** Fields of every config, which say where it is from and what for, not what the method does. */
+const COMMON = [
+  "auto_mapping",
+  "base_model_name_or_path",
+  "inference_mode",
+  "peft_type",
+  "peft_version",
+  "revision",
+  "runtime_config",
+  "task_type",
+];
+
+/** Null, false, nothing: what an option that is off looks like. */
+const isOff = (value: unknown): boolean =>
+  value === null ||
+  value === undefined ||
+  value === false ||
+  value === "" ||
+  (typeof value === "object" && Object.keys(value).length === 0);
+
+/**
+ * Checks that nothing is asked for that a method does not know: a field of a newer version, or a slip of the pen. Options that are off may stay.
+ * @param values in either spelling
+ * @param known fields of the method, in PEFT's spelling
+ * @throws ConfigError kind `unknown-field` naming them
+ */
+export function assertKnownFields(
+  values: { readonly [name: string]: unknown },
+  known: Iterable<string>,
+  what: string,
+  file?: string,
+): void {
+  const names = new Set([...known, ...COMMON].flatMap((name) => [name, camel(name)]));
+  const unknown = Object.keys(values).filter((name) => !names.has(name) && !isOff(values[name]));
+  if (unknown.length > 0)
+    throw new ConfigError(`${what} has no field ${unknown.map((name) => JSON.stringify(name)).join(", ")}`, {
+      kind: "unknown-field",
+      hint: "it may change what the adapter does; remove it, or allow it with allowUnknownFields where the adapter is read",
+      ...(file ? { file } : {}),
+    });
+}
+
 /** The fields of a table that an object has, back in PEFT's spelling, defaults included. */
 export function writeFields(table: FieldTable, config: { readonly [name: string]: unknown }): Record<string, unknown> {
   return Object.fromEntries(Object.entries(table).map(([name, field]) => [name, config[camel(name)] ?? field.fallback]));
@@ -115,10 +157,11 @@ export type ConfigClass<C> = new (
   values?: Partial<C> | { readonly [name: string]: unknown },
 ) => Readonly<C> & { readonly peftType: string };
 
-/** Makes the class of a method's configs from its table. Its constructor takes PEFT's JSON or camelCase. @throws ConfigError naming the field */
+/** Makes the class of a method's configs from its table. Its constructor takes PEFT's JSON or camelCase. @throws ConfigError naming a field that is wrong, or that the method does not have */
 export function configClass<C>(peftType: string, table: FieldTable): ConfigClass<C> {
   class Config {
     constructor(values: { readonly [name: string]: unknown } = {}) {
+      assertKnownFields(values, Object.keys(table), peftType);
       Object.assign(this, readFields(table, values));
     }
     get peftType(): string {
