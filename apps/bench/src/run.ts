@@ -10,13 +10,14 @@ import { type BenchRecord, checkRecord } from "./record.js";
 import { markdownReport, recordLine } from "./report.js";
 import { adaptersSuite } from "./suites/adapters/adapters.js";
 import { convertSuite } from "./suites/convert-dtype/convert-dtype.js";
+import { extractSuite } from "./suites/extract/extract.js";
 import { loraSuite } from "./suites/lora/lora.js";
 import { matmulSuite } from "./suites/matmul/matmul.js";
 import { mergeSuite } from "./suites/merge/merge.js";
 import { webgpuSuite } from "./suites/webgpu/webgpu.js";
 import { startupSuite } from "./suites/startup/startup.js";
 
-const SUITES: readonly Suite[] = [matmulSuite, loraSuite, adaptersSuite, mergeSuite, convertSuite, startupSuite, webgpuSuite];
+const SUITES: readonly Suite[] = [matmulSuite, loraSuite, adaptersSuite, mergeSuite, extractSuite, convertSuite, startupSuite, webgpuSuite];
 const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const root = resolve(bench, "../..");
 

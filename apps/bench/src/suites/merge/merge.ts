@@ -32,7 +32,7 @@ export const mergeSuite: Suite = {
 };
 
 /** The synthetic checkpoint and adapter, made once. */
-async function checkpoint(
+export async function checkpoint(
   layers: number,
   { root, folder, note }: BenchContext,
 ): Promise<{ readonly base: string; readonly adapter: string }> {
