@@ -105,11 +105,11 @@ export function notesOf(modules: readonly ConvertModule[]): string[] {
 
 const listed = (losses: readonly Loss[]): string =>
   [...losses.slice(0, SHOWN).map(({ message }) => message), ...(losses.length > SHOWN ? [`… and ${losses.length - SHOWN} more`] : [])].join(
-    "\n  ",
+    "; ",
   );
 
 const lossy = (losses: readonly Loss[], to: TargetName): CapabilityError =>
-  new CapabilityError(`${to} cannot hold all of this adapter:\n  ${listed(losses)}`, {
+  new CapabilityError(`${to} cannot hold all of this adapter: ${listed(losses)}`, {
     kind: "lossy-conversion",
     tensor: losses[0]!.module,
     hint: losses.every(({ keeps }) => keeps) ? "--allow-loss writes it rounded" : "--allow-loss writes the rest without it",
@@ -118,7 +118,7 @@ const lossy = (losses: readonly Loss[], to: TargetName): CapabilityError =>
 const nothingLeft = (losses: readonly Loss[], to: TargetName): CapabilityError | MatchError =>
   losses.length === 0
     ? new MatchError("the adapter has no modules", { kind: "nothing-left" })
-    : new CapabilityError(`${to} can hold nothing of this adapter:\n  ${listed(losses)}`, {
+    : new CapabilityError(`${to} can hold nothing of this adapter: ${listed(losses)}`, {
         kind: "nothing-left",
         tensor: losses[0]!.module,
       });
