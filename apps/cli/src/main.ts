@@ -26,7 +26,7 @@ export async function main(argv: readonly string[], streams: Streams = processSt
 async function runProgram(argv: readonly string[], streams: Streams, signal: AbortSignal): Promise<number> {
   let exit: number = EXIT.done;
   const program = new Command("weft")
-    .description("Adapters and checkpoints in safetensors: inspect, compare, merge.")
+    .description("Adapters and checkpoints in safetensors: inspect, merge, convert, extract.")
     .version("0.0.0")
     .option("--json", "JSON lines on stdout, the last one the result")
     .option("--quiet", "nothing but the result and errors")
