@@ -75,7 +75,8 @@ export class TileEngine {
     const elements = item.shape.slice(1).reduce((a, b) => a * b, 1);
     return {
       rows: plan.rows,
-      inPlace: worksInPlace(plan.tile.plan, item),
+      // Statistics read the rows once more behind the result.
+      inPlace: !this.stats && worksInPlace(plan.tile.plan, item),
       run: (start, count, from, to) => {
         const tile = this.lower(prepared, count === plan.rows ? plan.tile : plan.rest(count));
         this.execute(tile, start, [from, ...params, ...(this.stats ? [from, ...sums] : [])], [to, ...this.scalars]);
