@@ -124,6 +124,38 @@ describe("adapters of several methods are merged in order, each at its strength"
   });
 });
 
+describe("adapters that replace rows, and others that change the same tensor", () => {
+  /** Trained tokens and a LoRA on one embedding. */
+  const pair = ["trainable_tokens", "lora_embedding"] as const;
+
+  it.each([pair, pair.toReversed()])("%s, then %s: as one after the other", async (...names) => {
+    const { base } = await mergedCase("trainable_tokens", temporaryFolderOf(names.join()));
+    const [first, second] = names.map(peft) as [string, string];
+    const [together, half, whole] = ["together", "half", "whole"].map((part) => join(folder, `${names.join("-")}-${part}`)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const [from, adapters, out] of [
+      [base, [first, second], together],
+      [base, [first], half],
+      [half, [second], whole],
+    ] as const) {
+      const ran = spawnWeft(["merge", from, ...adapters.flatMap((a) => ["-a", a]), "-o", out]);
+      expect(ran.code, ran.stderr).toBe(0);
+    }
+    expect(checkpointOf(together)).toEqual(checkpointOf(whole));
+  });
+
+  it("a LoRA behind one that replaces rows beside its factors is refused; before it, it is merged", async () => {
+    const { base } = await mergedCase("lora_trainable_tokens", temporaryFolderOf("rows"));
+    const [tokens, lora] = [peft("lora_trainable_tokens"), peft("lora_embedding")];
+    const refused = spawnWeft(["merge", base, "-a", tokens, "-a", lora, "-o", join(folder, "refused"), "--json"]);
+    expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([2, { error: { kind: "order", tensor: "emb.weight" } }]);
+    expect(spawnWeft(["merge", base, "-a", lora, "-a", tokens, "-o", join(folder, "allowed")]).code).toBe(0);
+  });
+});
+
 describe("every method heeds the strength, and is in the report", () => {
   const run = async (name: string, scale: number, base: string, adapter: string): Promise<Outcome> => {
     const out = join(folder, `${name}-${scale}`);

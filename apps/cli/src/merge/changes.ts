@@ -84,7 +84,8 @@ export async function collectChanges(
     assertMatch(report, scaled.adapter);
     reports.push(report);
     const read = await readValues(scaled.adapter, report);
-    addChanges(changes, scaled, report, { ...options, read, initial: await initialSteps(base, scaled, report.matched, options) });
+    const initial = await initialSteps(base, scaled, report.matched, options);
+    addChanges(changes, scaled, report, { ...options, read, initial, alone: adapters.length === 1 });
   }
   return { changes, reports };
 }
@@ -93,7 +94,7 @@ function addChanges(
   changes: Map<string, Change>,
   scaled: ScaledAdapter,
   report: MatchReport,
-  options: ChangeOptions & { readonly read: ReadValues; readonly initial: ReadonlyMap<string, Step> },
+  options: ChangeOptions & { readonly read: ReadValues; readonly initial: ReadonlyMap<string, Step>; readonly alone: boolean },
 ): void {
   const { adapter } = scaled;
   const of = (name: string): Change => {
@@ -120,7 +121,7 @@ function addChanges(
       patches: [],
     });
   for (const module of report.matched) {
-    const tokens = replacedRows(scaled, module);
+    const tokens = options.alone ? replacedRows(scaled, module) : undefined;
     if (tokens && !options.unmerge) {
       of(module.weight).patches.push(tokens);
       continue;
@@ -129,7 +130,11 @@ function addChanges(
     const changed = probe(scaled, module, step);
     const initial = options.initial.get(module.path);
     if (initial) takeOutFirst(of(module.weight).steps, initial, scaled, module);
-    if (changed.weight) of(module.weight).steps.push({ ...step, kind: options.unmerge ? "unmerge" : "weight" });
+    if (changed.weight) {
+      const { steps, patches } = of(module.weight);
+      if (patches.length > 0) throw changesRows(scaled, module.weight);
+      steps.push({ ...step, kind: options.unmerge ? "unmerge" : "weight" });
+    }
     if (!changed.bias) continue;
     if (options.unmerge)
       throw new CapabilityError(`${module.path}: what ${adapter.method} added to the bias is not taken out of it`, {
@@ -142,6 +147,15 @@ function addChanges(
   for (const { weight, tensor } of report.tokens)
     of(weight).patches.push({ indices: tokenIndices(adapter, weight, tensor), rows: stored(adapter, tensor) });
 }
+
+/** Rows are replaced behind all steps, so no step may come after them. */
+const changesRows = ({ path }: ScaledAdapter, weight: string): CapabilityError =>
+  new CapabilityError(`${path}: it changes ${weight}, of which an adapter before it replaces rows`, {
+    kind: "order",
+    tensor: weight,
+    file: path,
+    hint: "merge the adapter with the trained tokens first, and this one into the result; or name it last",
+  });
 
 /** Loading changes the base before anything is merged; a second such adapter would have to decompose what the first one left. */
 function takeOutFirst(steps: Step[], initial: Step, { path }: ScaledAdapter, { weight }: MatchedModule): void {
@@ -157,7 +171,7 @@ function takeOutFirst(steps: Step[], initial: Step, { path }: ScaledAdapter, { w
 
 const isSavedEmbedding = (adapter: OpenedAdapter, tensor: AdapterTensor): boolean => [...adapter.embeddings.values()].includes(tensor);
 
-/** Trained tokens as trained replace rows as they are, in tiles of any size; at another strength they are a step like any other. */
+/** Trained tokens as trained replace rows as they are, in tiles of any size; at another strength, or among other adapters, they are a step like any other. */
 function replacedRows({ adapter, scale }: ScaledAdapter, { config, tensors }: MatchedModule): RowPatch | undefined {
   const rows = tensors.get("rows");
   if (adapter.method !== "TRAINABLE_TOKENS" || scale !== 1 || !rows) return undefined;
