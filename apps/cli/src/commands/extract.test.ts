@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { decode, torchGenerator, torchNormal } from "@weft/tensor-core";
-import { matrix, product } from "@weft/tensor-core/linalg";
+import { matrix, product, singularValues } from "@weft/tensor-core/linalg";
 import { beforeAll, describe, expect, it } from "vitest";
 import { filesOf, tensorsOf } from "../testing/checkpoints.js";
 import { buildProgram, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
@@ -121,6 +121,21 @@ it("reports what is lost where the rank is too small", async () => {
     distance(delta(out, "layers.1.up_proj").values, want) / distance(want, new Float32Array(want.length)),
     3,
   );
+});
+
+it("approximates a large layer as well as its exact SVD", async () => {
+  const [rows, cols, rank] = [230, 260, 12];
+  const [before, after, out] = [join(folder, "large-base.safetensors"), join(folder, "large-tuned.safetensors"), join(folder, "large")];
+  const noise = normal(rows * cols, 5);
+  const sum = product(matrix(rows, rank, normal(rows * rank, 3)), matrix(rank, cols, normal(rank * cols, 4))).data;
+  const delta32 = Float32Array.from(sum, (x, i) => x + 0.3 * noise[i]!);
+  await writeSafetensorsFile(before, [f32("fc.weight", [rows, cols], new Float32Array(rows * cols))]);
+  await writeSafetensorsFile(after, [f32("fc.weight", [rows, cols], delta32)]);
+  const { code, stderr } = await run(after, "--base", before, "--rank", String(rank), "-o", out);
+  expect(code, stderr).toBe(0);
+  const spectrum = singularValues(matrix(rows, cols, delta32));
+  const best = Math.sqrt(spectrum.slice(rank).reduce((total, s) => total + s * s, 0));
+  expect(distance(delta(out, "fc").values, delta32)).toBeLessThan(1.0001 * best);
 });
 
 describe("a denoiser", () => {

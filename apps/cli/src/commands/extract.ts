@@ -58,6 +58,7 @@ export const extract: Command<ExtractCommandOptions> = async ([tunedPath], optio
   try {
     for (const path of [options.base, tunedPath!]) opened.push(await openWeights(path));
     const [base, tuned] = opened as [WeightSource, WeightSource];
+    for (const warning of [...base.warnings, ...tuned.warnings]) context.out.warn(warning);
     refuseTransposed(tuned);
     const { pairs, leftOut } = findPairs(base, tuned, options.target);
     const bytes = pairs.reduce((sum, pair) => sum + pair.bytes, 0);

@@ -3,7 +3,7 @@ import {
   type ConvertModule,
   convertModules,
   type Loss,
-  notesOf,
+  guessNotes,
   type OpenedAdapter,
   TARGETS,
   type TargetName,
@@ -31,7 +31,7 @@ export function modulesOfAdapter(
   const { modules, losses } = convertModules(adapter);
   const dotted = withDots(modules, adapter, base);
   for (const warning of adapter.warnings) out.warn(warning);
-  if (!FLAT.has(to)) for (const note of notesOf(dotted)) out.warn(note);
+  if (!FLAT.has(to)) for (const note of guessNotes(dotted)) out.warn(note);
   return { modules: dotted, losses };
 }
 

@@ -3,7 +3,7 @@ export {
   type Conversion,
   convertAdapter,
   type ConvertOptions,
-  notesOf,
+  guessNotes,
   writeModules,
   type WriteModulesOptions,
 } from "./convert/convert-adapter.js";

@@ -43,7 +43,7 @@ export async function convertAdapter(adapter: OpenedAdapter, options: ConvertOpt
   const baseModel = (adapter.config.values as { baseModelNameOrPath?: string | null }).baseModelNameOrPath ?? null;
   const folded = foldAlpha ? dotted.map(withFoldedScale) : dotted;
   const written = await writeModules(folded, { to, base, allowLoss, source: adapter.weights, baseModel, losses });
-  return { ...written, notes: notesOf(dotted) };
+  return { ...written, notes: guessNotes(dotted) };
 }
 
 export interface WriteModulesOptions extends Omit<WriteContext, "naming"> {
@@ -96,7 +96,7 @@ function roundings(modules: readonly ConvertModule[]): Loss[] {
   return [...rounded].map(([label, why]) => ({ module: label, message: `${label}: ${why}`, keeps: true }));
 }
 
-export function notesOf(modules: readonly ConvertModule[]): string[] {
+export function guessNotes(modules: readonly ConvertModule[]): string[] {
   const guessed = modules.filter((module) => module.guessed);
   if (guessed.length === 0) return [];
   const [first] = guessed as [ConvertModule];
