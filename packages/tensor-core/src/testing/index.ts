@@ -2,4 +2,5 @@ export { type ConformanceCase, CHAIN, EXACT, FUNCTION, numbers, positive, produc
 export { CASES, COMPOSITE_CASES, PRIMITIVE_CASES } from "./cases/index.js";
 export { type Check, conformance, type Conformance } from "./conformance.js";
 export { firstDifference, valuesOf } from "./evaluate.js";
+export { firstOfEach } from "./first-of-each.js";
 export { type MethodCase, methodChecks } from "./method-checks.js";
