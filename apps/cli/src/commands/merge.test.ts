@@ -188,6 +188,21 @@ describe("a merge that is stopped", () => {
     expect(filesOf(out)).toEqual(expected);
   }, 120_000);
 
+  it("by kill -9 behind its last step is done already", async () => {
+    const out = fresh("late");
+    const child = startWeft(run(out), { stdio: "ignore" });
+    const exited = new Promise((resolve) => child.on("exit", resolve));
+    const journal = join(out, ".weft-journal");
+    while (!existsSync(journal)) await sleep(1);
+    while (existsSync(journal)) await sleep(0);
+    child.kill("SIGKILL");
+    await exited;
+    const again = spawnWeft(run(out));
+    expect(again.code, again.stderr).toBe(0);
+    expect(again.stdout).toContain("done already");
+    expect(readdirSync(out).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
   it("goes on only with the same inputs and options", async () => {
     const out = fresh("other");
     const child = startWeft(run(out), { stdio: "ignore" });
