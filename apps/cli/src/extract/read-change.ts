@@ -36,12 +36,12 @@ export class ChangeReader {
       for (const { at, a, b } of this.pairsOfTiles(before, after, total)) {
         const [x, y] = [this.valuesOf(0, a, before), this.valuesOf(1, b, after)];
         const tile = this.change.subarray(0, y.length);
-        for (let i = 0; i < y.length; i++) {
-          const d = y[i]! - x[i]!;
-          if (d - d !== 0) throw nonFinite(Number.isFinite(y[i]) ? before : after, at + i);
-          tile[i] = d;
-          if (d > most || -d > most) most = Math.abs(d);
+        const largest = subtract(y, x, tile);
+        if (!Number.isFinite(largest)) {
+          const index = tile.findIndex((d) => !Number.isFinite(d));
+          throw nonFinite(Number.isFinite(y[index]) ? before : after, at + index);
         }
+        most = Math.max(most, largest);
         device.backend.upload(buffer, new Uint8Array(tile.buffer, 0, tile.byteLength), 4 * at);
       }
     } catch (error) {
@@ -67,7 +67,7 @@ export class ChangeReader {
     return this.files.close();
   }
 
-  private valuesOf(which: 0 | 1, bytes: Uint8Array, { name, dtype }: LocatedTensor): ArrayLike<number> {
+  private valuesOf(which: 0 | 1, bytes: Uint8Array, { name, dtype }: LocatedTensor): Float32Array {
     if (dtype === "BF16") {
       const raw = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
       const wide = this.wide[which].subarray(0, raw.length);
@@ -76,7 +76,7 @@ export class ChangeReader {
     }
     const found = valuesOf(bytes, dtype);
     if (!found) throw new CapabilityError(`${name}: ${dtype} tensors are not computed with`, { kind: "unsupported-dtype", tensor: name });
-    return found;
+    return found instanceof Float32Array ? found : Float32Array.from(found);
   }
 
   private *pairsOfTiles(
@@ -96,6 +96,19 @@ export class ChangeReader {
       yield { at, a: tile(0, before, bitsA), b: tile(1, after, bitsB) };
     }
   }
+}
+
+/** out := a - b. @returns the largest size of a difference; NaN or infinity if one is not finite */
+function subtract(a: Float32Array, b: Float32Array, out: Float32Array): number {
+  let most = 0;
+  for (let i = 0; i < out.length; i++) {
+    const d = Math.fround(a[i]! - b[i]!);
+    out[i] = d;
+    const size = d < 0 ? -d : d;
+    // A NaN is taken as well, and stays.
+    if (!(size <= most)) most = size > most || Number.isNaN(size) ? size : most;
+  }
+  return most;
 }
 
 const nonFinite = ({ name, file }: LocatedTensor, index: number): FormatError =>
