@@ -1,7 +1,7 @@
 import * as w from "@weft/tensor-core";
-import { describe, expect, it } from "vitest";
-import type { WebGpuBackend } from "../index.js";
-import { numbers, openTestDevice } from "../testing/gpu.js";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createWebGpuBackend } from "../backend.js";
+import { numbers, openTestDevice, useTestDevice } from "../testing/gpu.js";
 import { failAllocation, type Injected, loseDevice } from "../testing/inject.js";
 import { withRecovery } from "./recovery.js";
 
@@ -46,8 +46,12 @@ async function train(open: () => Promise<w.Device>, onLoss = (): void => undefin
         a: { p: upload("a", "p"), m: upload("a", "m"), v: upload("a", "v") },
         b: { p: upload("b", "p"), m: upload("b", "m"), v: upload("b", "v") },
       };
+      // No buffer comes back by garbage collection, so that every run allocates as many.
+      const held: unknown[] = [];
       while (losses.length < STEPS) {
-        const next = await step(state, device.tensor(losses.length + 1));
+        const t = device.tensor(losses.length + 1);
+        const next = await step(state, t);
+        held.push(t, state, next);
         const [loss, copy] = [await next.value.item(), { a: await download(next.state.a), b: await download(next.state.b) }];
         losses.push(loss);
         host = copy;
@@ -64,17 +68,26 @@ async function download({ p, m, v }: State["a"]): Promise<HostState["a"]> {
   return { p: await values(p), m: await values(m), v: await values(v) };
 }
 
-/** Opens devices, of which the first is prepared by `inject`. */
-function opener(inject: (device: GPUDevice) => Injected): { open: () => Promise<w.Device>; opened: WebGpuBackend[]; seen: () => number } {
-  const opened: WebGpuBackend[] = [];
+/** A GPU device under backends of their own; while it holds a shader compiled, Dawn compiles it for none of them again. */
+const spare = useTestDevice();
+const openSpare = async (): Promise<w.Device> => new w.Device(await createWebGpuBackend(spare.backend.device));
+
+/** Opens a device that `inject` has prepared, and after it backends on the spare one. */
+function opener(inject: (device: GPUDevice) => Injected): { open: () => Promise<w.Device>; opened: w.Device[]; seen: () => number } {
+  const opened: w.Device[] = [];
   let injected: Injected | undefined;
   return {
     opened,
     seen: () => injected!.calls,
     async open() {
-      const { device, backend } = await openTestDevice();
-      injected ??= inject(backend.device);
-      opened.push(backend);
+      let device: w.Device;
+      if (injected) device = await openSpare();
+      else {
+        const fresh = await openTestDevice();
+        injected = inject(fresh.backend.device);
+        device = fresh.device;
+      }
+      opened.push(device);
       return device;
     },
   };
@@ -105,7 +118,13 @@ describe("a training loop", async () => {
     expect(told).toHaveLength(1);
   });
   it.each(POINTS)("ends with one clear error if the allocation at %i/20 of them fails", async (point) => {
-    const { open, opened } = opener((device) => failAllocation(device, Math.floor((point / 20) * buffers)));
+    const injected = failAllocation(spare.backend.device, Math.floor((point / 20) * buffers));
+    onTestFinished(injected.restore);
+    const opened: w.Device[] = [];
+    const open = async (): Promise<w.Device> => {
+      opened.push(await openSpare());
+      return opened.at(-1)!;
+    };
     await expect(train(open)).rejects.toMatchObject({
       name: "DeviceError",
       kind: "out-of-memory",

@@ -41,8 +41,14 @@ export function loseDevice(device: GPUDevice, at: number): Injected {
  * Buffer number `at` cannot be allocated: the call gives an invalid buffer, as WebGPU does, and the error scope around it an
  * out-of-memory error.
  */
-export function failAllocation(device: GPUDevice, at: number): Injected {
-  const seen = { calls: 0 };
+export function failAllocation(device: GPUDevice, at: number): Injected & { restore(): void } {
+  const seen = {
+    calls: 0,
+    /** The device's own methods are again those of its class. */
+    restore() {
+      for (const name of ["createBuffer", "popErrorScope"]) Reflect.deleteProperty(device, name);
+    },
+  };
   const real = device.createBuffer.bind(device);
   const pop = device.popErrorScope.bind(device);
   device.createBuffer = (descriptor) =>
