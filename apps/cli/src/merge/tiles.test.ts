@@ -1,8 +1,12 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { createWasmBackend, type WasmBackend } from "@weft/kernels-wasm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FileSet } from "../files/file-set.js";
-import { temporaryFolder } from "../testing/cli.js";
+import { tensorsOf } from "../testing/checkpoints.js";
+import { FIXTURES, temporaryFolder } from "../testing/cli.js";
 import { MERGED_CASES, mergedCase } from "../testing/peft-cases.js";
+import { writeTensors } from "../testing/write-tensors.js";
 import { TileEngine } from "./engine.js";
 import { isCopy, type Item } from "./item.js";
 import { prepareMerge } from "./prepare.js";
@@ -66,6 +70,38 @@ describe("a tensor comes out the same in any tiles", () => {
     });
     const [item] = prepared.plan.items.filter((i) => i.steps.length > 0);
     expect((await compute(item!, 400)).tiles).toBeGreaterThan(3);
+    await prepared.close();
+  });
+
+  it.each([
+    ["037-locon-linear-weight_decompose", true],
+    ["038-locon-linear-weight_decompose-wd_on_outFalse", true],
+    ["040-locon-conv3x3-weight_decompose-wd_on_outFalse", true],
+    ["075-diag-oft-linear", false],
+    ["082-boft-linear", false],
+  ])("LyCORIS %s, norms of columns in a pass of their own (%s)", async (name, tiled) => {
+    const at = join(FIXTURES, "lycoris/modules", name);
+    const { key } = JSON.parse(readFileSync(join(at, "case.json"), "utf8")) as { key: string };
+    const [base, adapter] = [join(folder, `${name}.safetensors`), join(folder, `${name}-adapter.safetensors`)];
+    await writeTensors(base, new Map([["blocks.0.to_out.0.weight", tensorsOf(join(at, "tensors.safetensors")).get("weight")!]]));
+    const renamed = [...tensorsOf(join(at, "adapter.safetensors"))].map(
+      ([k, t]) => [k.replace(key, "lora_unet_blocks_0_to_out_0"), t] as const,
+    );
+    await writeTensors(adapter, new Map(renamed));
+    const settings = {
+      base,
+      adapters: [adapter],
+      dtype: undefined,
+      rounding: "once",
+      unmerge: false,
+      untie: true,
+      maxShardSize: undefined,
+    } as const;
+    const prepared = await prepareMerge(settings);
+    const [item] = prepared.plan.items.filter((i) => i.steps.length > 0);
+    const [whole, small] = [await compute(item!, 1 << 20), await compute(item!, 400)];
+    expect(small.bytes.equals(whole.bytes)).toBe(true);
+    expect(small.tiles > 1).toBe(tiled);
     await prepared.close();
   });
 });
