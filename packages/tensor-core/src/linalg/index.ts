@@ -2,6 +2,7 @@
 export { jacobiSvd, type Svd } from "./jacobi-svd.js";
 export { torchSvd } from "./lapack/torch-svd.js";
 export { lowRankSvd } from "./low-rank-svd.js";
+export { luBasis } from "./lu-basis.js";
 export { columns, matrix, type Matrix, product, transposed } from "./matrix.js";
 export { qr } from "./qr.js";
 export { randomizedSvd, type RandomizedSvdOptions } from "./randomized-svd.js";

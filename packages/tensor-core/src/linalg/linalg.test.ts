@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { tensor } from "../ops/create.js";
 import { torchGenerator, torchNormal } from "../random/index.js";
 import {
+  columns,
   jacobiSvd,
+  luBasis,
   lowRankSvd,
   matrix,
   type Matrix,
@@ -58,6 +60,15 @@ it("qr of a matrix with a column of zeros has finite factors", () => {
   const a = matrix(3, 2, [1, 0, 2, 0, 3, 0]);
   const { q, r } = qr(a);
   expect(gap(product(q, r).data, a.data)).toBeLessThan(1e-15);
+});
+
+it("luBasis spans what the columns span, with entries up to 1", () => {
+  const a = product(normal(9, 3), normal(3, 4, 5));
+  const basis = luBasis(a);
+  expect(Math.max(...basis.data.map(Math.abs))).toBe(1);
+  // The fourth column depends on the others, so the first three are all there is.
+  const { q } = qr(columns(basis, 3));
+  expect(gap(product(q, product(transposed(q), a)).data, a.data)).toBeLessThan(1e-13);
 });
 
 describe("singularValues", () => {

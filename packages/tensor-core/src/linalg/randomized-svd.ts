@@ -4,6 +4,7 @@ import type { Tensor } from "../graph.js";
 import { tensor } from "../ops/create.js";
 import { torchGenerator, torchNormal } from "../random/index.js";
 import { jacobiSvd, type Svd } from "./jacobi-svd.js";
+import { luBasis } from "./lu-basis.js";
 import { columns, matrix, type Matrix, product, transposed } from "./matrix.js";
 import { qr } from "./qr.js";
 
@@ -15,8 +16,8 @@ export interface RandomizedSvdOptions {
 }
 
 /**
- * The `rank` largest singular triplets of a matrix that lies on a device: Q spans A·Ω for a random Ω, sharpened by power iterations with QR in between;
- * then the exact SVD of QᵀA. The products run on the device, in f32; the factorisations of tall, narrow matrices on the host, in f64. Ω is the same
+ * The `rank` largest singular triplets of a matrix that lies on a device: Q spans A·Ω for a random Ω, sharpened by power iterations, with LU in between
+ * to keep its columns apart; then the exact SVD of QᵀA. The products run on the device, in f32; the factorisations of tall, narrow matrices on the host, in f64. Ω is the same
  * on every call, so equal input gives equal output.
  * @param a [m, n]
  * @throws ShapeError if `a` is no matrix
@@ -38,11 +39,9 @@ export async function randomizedSvd(a: Tensor, rank: number, { oversample = 10, 
     return result;
   };
   const draws = torchNormal(torchGenerator(0), n * width);
-  let { q } = qr(await times(a, matrix(n, width, draws)));
-  for (let i = 0; i < iterations; i++) {
-    const { q: p } = qr(await times(at, q));
-    ({ q } = qr(await times(a, p)));
-  }
+  let y = await times(a, matrix(n, width, draws));
+  for (let i = 0; i < iterations; i++) y = await times(a, luBasis(await times(at, luBasis(y))));
+  const { q } = qr(y);
   // AᵀQ = P·R, so QᵀA = Rᵀ·Pᵀ: only the small Rᵀ is decomposed.
   const { q: p, r } = qr(await times(at, q));
   const { u, s, vt } = jacobiSvd(transposed(r));
