@@ -104,6 +104,22 @@ it("combines adapters of PEFT by PEFT's rules", async () => {
   expect([after.r, after.lora_alpha]).toEqual([2 * before.r, 2 * before.r]);
 });
 
+it("combines LoRA on embeddings by PEFT's rules, and refuses it in forms that have none", async () => {
+  const adapter = (name: string): string => join(FIXTURES, "peft/weighted_sources_emb", name);
+  const sources = ["-a", `${adapter("a")}:0.7`, "-a", `${adapter("b")}:0.4`];
+  const out = join(folder, "embedding-ties");
+  const { code, stderr } = await weft("combine", ...sources, "--combine", "ties", "--density", "0.5", "-o", out);
+  expect(code, stderr).toBe(0);
+  const [got, want] = [out, join(FIXTURES, "peft/weighted_emb_ties")].map((home) => tensorsOf(join(home, "adapter_model.safetensors")));
+  expect([...got!.keys()].toSorted()).toEqual([...want!.keys()].toSorted());
+  for (const [name, { shape, bytes }] of want!) {
+    expect(got!.get(name)!.shape).toEqual(shape);
+    expect(gap(values(got!.get(name)!.bytes), values(bytes)), name).toBeLessThan(1e-6);
+  }
+  const kohya = await weft("combine", ...sources, "--to", "kohya", "-o", join(folder, "embedding.safetensors"));
+  expect([kohya.code, kohya.stderr]).toEqual([2, expect.stringContaining("LoRA on an embedding has no form in kohya")]);
+});
+
 it("refuses what has no form as LoRA, blocks that do not exist, and types without their options", async () => {
   const run = async (...args: string[]): Promise<[number, string]> => {
     const { code, stdout } = await weft("combine", "--json", "--quiet", ...args, "-o", join(folder, "refused.safetensors"));

@@ -18,6 +18,12 @@ const LORA_KEYS: ReadonlyMap<string, string> = new Map([
   ["dora_scale", "lora_magnitude_vector"],
 ]);
 
+/** PEFT's names of a LoRA's factors on an embedding, whose ΔW is turned: (s·B·A)ᵀ. Only PEFT has such. */
+export const EMBEDDING_KEYS: ReadonlyMap<string, string> = new Map([
+  ["lora_down.weight", "lora_embedding_A"],
+  ["lora_up.weight", "lora_embedding_B"],
+]);
+
 /** Names of the one-element tensors that belong to a module's config. */
 export const SCALARS: ReadonlySet<string> = new Set(["alpha", "on_input"]);
 
@@ -101,5 +107,6 @@ export function rankOf(parameters: ReadonlyMap<string, { readonly shape: readonl
 export function parametersOf({ tensors }: Pick<AdapterModule, "tensors">): Map<string, AdapterTensor> {
   const names = new Map([...LORA_KEYS].map(([lycoris, peft]) => [peft, lycoris]));
   names.set("lora_magnitude_vector.weight", "dora_scale");
+  for (const [lycoris, peft] of EMBEDDING_KEYS) names.set(peft, lycoris);
   return new Map([...tensors].map(([key, tensor]) => [names.get(key) ?? key, tensor]));
 }

@@ -6,6 +6,7 @@ const PREFIX = "base_model.model.";
 /** PEFT keeps LyCORIS's names for LoHa and LoKr. */
 const SUFFIXES: SuffixTable = new Map([
   ...PEFT_LORA_SUFFIXES,
+  ...["lora_embedding_A", "lora_embedding_B"].map((name) => [name, name] as const),
   ...["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"].map((name) => [name, name] as const),
   ...["lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"].map((name) => [name, name] as const),
 ]);

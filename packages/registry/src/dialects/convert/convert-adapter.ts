@@ -64,7 +64,9 @@ export async function writeModules(
 ): Promise<Omit<Conversion, "notes">> {
   const target = TARGETS.get(to)!;
   const losses = [...before];
-  const fitted = fitModules(modules, target.fit.bind(target), losses);
+  const fit = (module: ConvertModule): ConvertModule | string =>
+    module.embedding && to !== "peft" ? `LoRA on an embedding has no form in ${to}` : target.fit(module);
+  const fitted = fitModules(modules, fit, losses);
   const renamed = await renameModules(fitted, target.style, base);
   losses.push(...renamed.losses, ...roundings(renamed.modules));
   if (renamed.modules.length === 0) throw nothingLeft(losses, to);

@@ -41,6 +41,8 @@ export interface ConvertModule {
   readonly pieces: readonly Piece[];
   /** What was rounded to fit the target. */
   readonly rounded?: string;
+  /** It is of an embedding, for which only PEFT has a form. */
+  readonly embedding?: boolean;
   /** Shape of the weight in the base, where one was given. */
   readonly weightShape?: readonly number[];
 }
@@ -102,9 +104,7 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
 }
 
 /** What no dialect but PEFT's can say of a module. */
-function refusal({ path, tensors, depth }: AdapterModule, { fanInFanOut }: Values): string | undefined {
-  if ([...tensors.keys()].some((key) => key.startsWith("lora_embedding")))
-    return `${path}: LoRA on an embedding has no form in other dialects`;
+function refusal({ path, depth }: AdapterModule, { fanInFanOut }: Values): string | undefined {
   if (depth > 0) return `${path}: target_parameters have no form in other dialects`;
   return fanInFanOut ? `${path}: weights stored [in, out] (fan_in_fan_out) have no form in other dialects` : undefined;
 }
@@ -143,8 +143,12 @@ function convertModule(adapter: OpenedAdapter, id: string, module: AdapterModule
     scale: scaleOf(adapter, parameters, rank, alpha, values),
     scalars,
     pieces: [{ source: id }],
+    ...(isEmbedding(module) && { embedding: true }),
   };
 }
+
+/** True for a LoRA on an embedding. */
+export const isEmbedding = ({ tensors }: Pick<AdapterModule, "tensors">): boolean => tensors.has("lora_embedding_A");
 
 /** PEFT's [1, out, 1, 1] is one of rows; LyCORIS's [1, in, 1, 1] is not. */
 function isOutputMagnitude(method: string, parameters: ReadonlyMap<string, LazyTensor>): boolean {

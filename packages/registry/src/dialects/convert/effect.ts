@@ -6,6 +6,7 @@ import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../../open-ada
 import { readAdapterTensor } from "../../read-tensor.js";
 import { fitLayer } from "../../report/layer-of.js";
 import { parametersOf } from "../module-of.js";
+import { isEmbedding } from "./convert-module.js";
 import { weightMatrix } from "../weight-matrix.js";
 
 /** What a module does to a weight, as far as its file alone tells. */
@@ -74,6 +75,7 @@ function weightShape(module: AdapterModule): readonly number[] | undefined {
   const shape = (name: string): readonly number[] | undefined => parameters.get(name)?.shape;
   if (shape("w_norm")) return [out];
   if (shape("diff")) return shape("diff");
+  if (isEmbedding(module)) return [inputs, out];
   const kernel = (
     shape("lora_mid.weight") ??
     shape("lora_down.weight") ??

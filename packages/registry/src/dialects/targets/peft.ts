@@ -3,6 +3,7 @@ import { reshaped } from "../convert/lazy-tensor.js";
 import { readAdapterConfig } from "../../config/read-config.js";
 import { writeAdapterConfig } from "../../config/write-config.js";
 import type { Component } from "../dialect.js";
+import { EMBEDDING_KEYS } from "../module-of.js";
 import { PEFT } from "../peft.js";
 import { partialDora, rankFields } from "./lora-config.js";
 import { asPeftLora } from "./lora-module.js";
@@ -65,7 +66,7 @@ function writeModel(modules: readonly ConvertModule[], folder: string, { baseMod
     });
     return [];
   }
-  const whole = modules.map((module) => (method === "LOKR" ? withRank(module) : module));
+  const whole = modules.map((module) => withEmbeddingNames(method === "LOKR" ? withRank(module) : module));
   const { tensors, modules: named, losses: unnamed } = namedTensors(whole, PEFT, false);
   losses.push(...unnamed, ...partialDora(whole, "PEFT"));
   const { r, alpha, rankPattern, alphaPattern } = rankFields(whole);
@@ -102,6 +103,11 @@ function writeModel(modules: readonly ConvertModule[], folder: string, { baseMod
       hashed: false,
     },
   ];
+}
+
+function withEmbeddingNames(module: ConvertModule): ConvertModule {
+  if (!module.embedding) return module;
+  return { ...module, parameters: new Map([...module.parameters].map(([name, t]) => [EMBEDDING_KEYS.get(name) ?? name, t])) };
 }
 
 const has = (modules: readonly ConvertModule[], parameter: string): boolean => modules.some(({ parameters }) => parameters.has(parameter));
