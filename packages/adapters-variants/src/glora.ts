@@ -14,7 +14,7 @@ import {
   reshape,
   type Tensor,
 } from "@weft/tensor-core";
-import { BY_NAME, fields, last, rank, rankFrom, rewriting, stored, times, trained, wide } from "@weft/tensor-core/methods";
+import { BY_NAME, fields, fixed, last, rank, rankFrom, rewriting, stored, times, trained, wide } from "@weft/tensor-core/methods";
 
 type Path = "lora" | "vector" | "constant" | "none";
 
@@ -43,21 +43,21 @@ const FIELDS = fields(
 
 export const GloraConfig: ConfigClass<GloraConfigFields> = configClass("GLORA", FIELDS);
 
-/** A support: a product of low rank, or what is stored; none where there is none. */
-function support(params: Params, name: string): Tensor | undefined {
-  const [down, up, whole] = [params[`${name}.Xd`], params[`${name}.Xu`], params[`${name}.X`]];
-  return down ? matmul(wide(down), wide(up!)) : whole && wide(whole);
+/** A support: a product of low rank, or what is stored. */
+function support(params: Params, name: string): Tensor {
+  const [down, up, whole] = [params[`${name}.Xd`], params[`${name}.Xu`], params[`${name}.X`] ?? params[`${name}.zeros`]];
+  return down ? matmul(wide(down), wide(up!)) : wide(whole!);
 }
 
 /** b⊙D + E + W·C [out], of a layer that has a bias b. */
 function biasChange(bias: Tensor, params: Params, { layer, scale }: AdapterContext<GloraConfigFields>, weight: Tensor | undefined): Tensor {
-  const [C, D, E] = ["C", "D", "E"].map((name) => support(params, name));
-  if (C && !weight)
+  const withC = !params["C.zeros"];
+  if (withC && !weight)
     throw new CapabilityError("GLORA: the merged bias depends on the layer's weight, which is not at hand", {
       hint: "merge weight and bias together",
     });
-  let change = D ? add(mul(wide(bias), D), E!) : mul(wide(bias), 0);
-  if (C) change = add(change, reshape(matmul(stored(wide(weight!), layer), C), [-1]));
+  let change = add(mul(wide(bias), support(params, "D")), support(params, "E"));
+  if (withC) change = add(change, reshape(matmul(stored(wide(weight!), layer), support(params, "C")), [-1]));
   return times(change, scale);
 }
 
@@ -72,24 +72,22 @@ const WEIGHT = rewriting<GloraConfigFields>({
       if (kind === "lora") {
         result[`${name}.Xd`] = trained([rows, r], last(initWeights));
         result[`${name}.Xu`] = trained([r, ...columns], "kaimingUniform");
-      } else if (kind !== "none") result[`${name}.X`] = trained(kind === "constant" ? [1] : [rows, ...columns.map(() => 1)]);
+      } else if (kind === "none") result[`${name}.zeros`] = fixed([rows, ...columns]);
+      else result[`${name}.X`] = trained(kind === "constant" ? [1] : [rows, ...columns.map(() => 1)]);
     };
     for (const name of ["A", "B"]) path(name, configAB, size.out, [size.in]);
-    if (!bias) return result;
-    path("C", configC, size.in, [1]);
-    for (const name of ["D", "E"]) path(name, configDE, size.out, []);
+    path("C", bias ? configC : "none", size.in, [1]);
+    for (const name of ["D", "E"]) path(name, bias ? configDE : "none", size.out, []);
     return result;
   },
-  names: ["A", "B", "C", "D", "E"].flatMap((name) => ["Xd", "Xu", "X"].map((part) => `${name}.${part}`)),
-  change(weight, params) {
-    const A = support(params, "A");
-    return A ? add(mul(weight, A), support(params, "B")!) : mul(weight, 0);
-  },
+  names: ["A", "B", "C", "D", "E"].flatMap((name) => ["Xd", "Xu", "X", "zeros"].map((part) => `${name}.${part}`)),
+  change: (weight, params) => add(mul(weight, support(params, "A")), support(params, "B")),
 });
 
 /**
  * GLoRA (Chavan et al. 2023), in PEFT's form: W' = W + W⊙A + B, b' = b + b⊙D + E + W·C; each of A … E a product of low rank, a vector per
- * output (of C: input), one number, or nothing. Linear; C, D and E where the layer has a bias.
+ * output (of C: input), one number, or nothing. Linear; C, D and E where the layer has a bias. What is nothing is stored as zeros of the
+ * full shape, as PEFT does, which misses them when it loads.
  * @see peft `tuners/glora/layer.py`
  */
 export const GLORA: AdapterMethod<GloraConfigFields> = {

@@ -25,8 +25,8 @@ export function kindOf({ kind, transposed }: LayerSpec): string {
 
 type Peft = PeftModel<never, unknown>;
 
-/** What PEFT saves without needing it: the frozen base embedding, zeros in the place of absent parts, copies of shared bases. */
-const REDUNDANT = /(embed_tokens|lm_head)(\.base_layer)?\.weight$|\.glora_[A-E]\.zeros$|^base_model\.model\..*\.randlora_[AB]$/;
+/** What PEFT saves without needing it: the frozen base embedding, copies of shared bases. */
+const REDUNDANT = /(embed_tokens|lm_head)(\.base_layer)?\.weight$|^base_model\.model\..*\.randlora_[AB]$/;
 
 /** Writes a loaded adapter again: the same names, bytes and config as the file that PEFT wrote. */
 export async function checkSave(check: Comparison, peft: Peft, { weights }: OpenedAdapter, folder: string): Promise<void> {
