@@ -109,3 +109,11 @@ it("bytes in memory are copied, so that a tensor at an odd byte is aligned", asy
   memory.fill(9);
   expect([...piece]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
+
+it("a relative URL outside a page is no URL, and the error says what to use", async () => {
+  await expect(openSafetensors("adapters/a.safetensors")).rejects.toMatchObject({
+    name: "IoError",
+    kind: "url",
+    hint: expect.stringContaining("/node") as string,
+  });
+});

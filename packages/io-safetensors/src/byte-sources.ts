@@ -27,3 +27,14 @@ export function bytesOfBlob(blob: Blob, location: string = (blob as Partial<File
     close: async () => {},
   };
 }
+
+/** The body of an answer, whole. @throws IoError kinds `not-found`, `http` if it is no success */
+export async function bytesOfResponse(response: Response): Promise<ByteSource> {
+  const location = response.url || "response";
+  if (!response.ok)
+    throw new IoError(`${location}: the server answered ${response.status}`, {
+      kind: response.status === 404 ? "not-found" : "http",
+      file: location,
+    });
+  return bytesOfMemory(new Uint8Array(await response.arrayBuffer()), location);
+}

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { bytesOfUrl, openSafetensors } from "./index.js";
+import { bytesOfUrl, MAX_WHOLE_BODY_BYTES, openSafetensors } from "./index.js";
 import { type Answer, type FileServer, sendRange, serveFiles } from "./testing/file-server.js";
 import { WRITTEN } from "./testing/fixtures.js";
 
@@ -60,10 +60,27 @@ describe("a server", () => {
     await closed;
   });
 
-  it("without ranges is refused", async () => {
-    const url = await serve((_, response) => (response.writeHead(200).end(LONG), true));
-    await expect(bytesOfUrl(url)).rejects.toMatchObject({ ...http(), message: expect.stringContaining("ignores ranges") as string });
+  it("without ranges gives a small file whole, in one request", async () => {
+    const source = await bytesOfUrl(await serve((_, response) => (response.writeHead(200).end(LONG), true)));
+    expect(source.size).toBe(LONG.byteLength);
+    expect(await source.read(100_000, 99)).toEqual(LONG.slice(100_000, 100_099));
     expect(server!.log).toHaveLength(1);
+  });
+
+  it("without ranges is refused a large file, with what to do", async () => {
+    const announced = { "Content-Length": String(MAX_WHOLE_BODY_BYTES + 1) };
+    const url = await serve((_, response) => (response.writeHead(200, announced).write(LONG), true));
+    await expect(bytesOfUrl(url)).rejects.toMatchObject({
+      ...http(),
+      message: expect.stringContaining("ignores ranges") as string,
+      hint: expect.stringContaining("Accept-Ranges") as string,
+    });
+  });
+
+  it("that stops serving ranges is not believed", async () => {
+    const url = await serve(after(1, 1, (_, response) => void response.writeHead(200).end(LONG)));
+    const source = await bytesOfUrl(url);
+    await expect(source.read(70_000, 9)).rejects.toMatchObject({ ...http(), message: expect.stringContaining("ranges") as string });
   });
 
   it.each([401, 403, 410])("that answers %i is believed at once", async (status) => {

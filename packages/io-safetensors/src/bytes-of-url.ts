@@ -1,4 +1,5 @@
 import { CancelledError, IoError } from "@weft/tensor-core";
+import { bytesOfMemory } from "./byte-sources.js";
 import type { ByteSource } from "./weight-source.js";
 
 export interface HttpOptions {
@@ -13,19 +14,50 @@ export interface HttpOptions {
 const TRANSIENT = [408, 425, 429, 500, 502, 503, 504];
 /** Fetched first, kept: holds the header of most files, which then costs one request. */
 const HEAD_BYTES = 1 << 16;
+/** A file this large is kept whole where the server ignores ranges: adapters are smaller, and a page has the room. */
+export const MAX_WHOLE_BODY_BYTES: number = 1 << 28;
 /** First pause before a request is repeated, in ms; each next one is twice as long. */
 const PAUSE_MS = 250;
 
+/** A URL as pages write it: relative to the page. @throws IoError kind `url` if it is none */
+export function absoluteUrl(url: string | URL): string {
+  const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
+  const base = document?.baseURI ?? location?.href;
+  try {
+    return new URL(url, base).href;
+  } catch (cause) {
+    throw new IoError(`${String(url)}: not a URL`, {
+      kind: "url",
+      file: String(url),
+      cause,
+      hint:
+        base === undefined
+          ? "outside a page URLs are absolute; paths of files are opened by @weft/io-safetensors/node"
+          : "check its spelling",
+    });
+  }
+}
+
 /**
- * A file behind a URL, read by range requests: only what is asked for is transferred. A read whose connection breaks goes on where it broke.
- * @throws IoError kind `not-found`; kind `http` if it cannot be reached, has no ranges, or answers with other bytes than asked for; CancelledError
+ * A file behind a URL, read by range requests: only what is asked for is transferred. A read whose connection breaks goes on where it broke. From a
+ * server that ignores ranges a file of up to `MAX_WHOLE_BODY_BYTES` is fetched whole, and kept.
+ * @param url in a page also a relative one
+ * @throws IoError kind `not-found`; kind `url`; kind `http` if it cannot be reached, is too large for a server without ranges, or answers with other
+ *   bytes than asked for; CancelledError
  */
 export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): Promise<ByteSource> {
-  const location = String(url);
+  const location = absoluteUrl(url);
   const { signal, headers = {}, attempts = 3 } = options;
   const get = options.fetch ?? fetch;
-  const fail = (message: string, kind = "http", cause?: unknown): IoError =>
-    new IoError(`${location}: ${message}`, { kind, file: location, cause });
+  const fail = (message: string, kind = "http", cause?: unknown, hint?: string): IoError =>
+    new IoError(`${location}: ${message}`, { kind, file: location, cause, ...(hint !== undefined && { hint }) });
+  const noRanges = (bytes: string): IoError =>
+    fail(
+      `the server ignores ranges, and the file has ${bytes} bytes; at most ${MAX_WHOLE_BODY_BYTES} are fetched whole`,
+      "http",
+      undefined,
+      "serve it with support for Range requests (Accept-Ranges: bytes)",
+    );
   let size: number | undefined;
   let etag: string | null | undefined;
 
@@ -40,6 +72,25 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
     return total;
   };
 
+  /** The file, where the server sent all of it at once. */
+  let whole: Uint8Array | undefined;
+
+  /** Takes the answer to a request whose range was ignored. @throws IoError if it is too large, or ends early */
+  const takeWhole = async (response: Response, reader: ReadableStreamDefaultReader<Uint8Array> | undefined): Promise<Uint8Array> => {
+    const announced = response.headers.get("content-length");
+    if (Number(announced) > MAX_WHOLE_BODY_BYTES) throw noRanges(announced!);
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for (let piece = await reader?.read(); piece && !piece.done; piece = await reader!.read()) {
+      pieces.push(piece.value);
+      length += piece.value.byteLength;
+      if (length > MAX_WHOLE_BODY_BYTES) throw noRanges(`more than ${MAX_WHOLE_BODY_BYTES}`);
+    }
+    const body = new Uint8Array(length);
+    pieces.reduce((at, piece) => (body.set(piece, at), at + piece.byteLength), 0);
+    return body;
+  };
+
   /** Fills `target` as far as the file goes. @returns bytes read */
   const fill = async (target: Uint8Array, offset: number): Promise<number> => {
     let done = 0;
@@ -49,7 +100,7 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
       let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
       try {
         const to = offset + target.byteLength - 1;
-        const response = await get(url, { headers: { ...headers, Range: `bytes=${offset + done}-${to}` }, ...(signal && { signal }) });
+        const response = await get(location, { headers: { ...headers, Range: `bytes=${offset + done}-${to}` }, ...(signal && { signal }) });
         reader = response.body?.getReader();
         if (response.status === 206) {
           size = check(response, offset + done, to);
@@ -64,11 +115,14 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
           }
           if (done === wanted) return done;
           failure = fail(`got ${done} of ${wanted} bytes`);
+        } else if (response.status === 200 && size === undefined) {
+          whole = await takeWhole(response, reader);
+          return (size = whole.byteLength);
         } else {
           if (response.status === 416 && size === undefined) return (size = 0);
           const { status } = response;
           failure = fail(
-            status === 200 ? "the server ignores ranges" : `the server answered ${status}`,
+            status === 200 ? "the server ignores ranges that it served before" : `the server answered ${status}`,
             status === 404 ? "not-found" : "http",
           );
           if (!TRANSIENT.includes(status)) attempt = attempts;
@@ -87,7 +141,9 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
   };
 
   const buffer = new Uint8Array(HEAD_BYTES);
-  const head = buffer.subarray(0, await fill(buffer, 0));
+  const filled = await fill(buffer, 0);
+  if (whole) return bytesOfMemory(whole, location);
+  const head = buffer.subarray(0, filled);
   return {
     location,
     size: size!,

@@ -1,5 +1,5 @@
 export { bytesOfBlob, bytesOfMemory } from "./byte-sources.js";
-export { bytesOfUrl, type HttpOptions } from "./bytes-of-url.js";
+export { bytesOfUrl, type HttpOptions, MAX_WHOLE_BODY_BYTES } from "./bytes-of-url.js";
 export { bitsPerElement, fromCoreDType, parseDType, SAFETENSORS_DTYPES, type SafetensorsDType, toCoreDType } from "./dtypes.js";
 export { type Header, MAX_HEADER_BYTES, MAX_TENSORS, parseHeader, type TensorInfo } from "./header.js";
 export {

@@ -59,3 +59,27 @@ it("refuses what is damaged with the same words as in Node", async () => {
   });
   await expect(openSafetensors(blobOf(ENTRIES).slice(0, -1))).rejects.toMatchObject({ kind: "data-truncated" });
 });
+
+it("opens what a page has in its hands", async () => {
+  const blob = blobOf(ENTRIES);
+  const bytes = await blob.arrayBuffer();
+  const response = (): Response => new Response(bytes);
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([blob], "model.safetensors"));
+  for (const input of [bytes, new Uint8Array(bytes), response(), transfer.files]) {
+    const source = await openSafetensors(input);
+    expect((await source.read("U64 é", [20, 22])).data).toEqual(new Uint8Array(2 * 8 * 8).fill(21));
+  }
+  await expect(openSafetensors(new Response(null, { status: 404 }))).rejects.toMatchObject({ name: "IoError", kind: "not-found" });
+});
+
+it("reads a URL that is relative to the page", async () => {
+  const asked: string[] = [];
+  const fetching = async (url: URL | RequestInfo): Promise<Response> => (
+    asked.push(String(url)),
+    new Response(await blobOf(ENTRIES).arrayBuffer())
+  );
+  const source = await openSafetensors("adapters/a.safetensors", { fetch: fetching });
+  expect([...source.names()]).toHaveLength(22);
+  expect(asked).toEqual([new URL("adapters/a.safetensors", document.baseURI).href]);
+});

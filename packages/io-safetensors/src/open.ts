@@ -1,23 +1,34 @@
-import { bytesOfBlob, bytesOfMemory } from "./byte-sources.js";
-import { bytesOfUrl, type HttpOptions } from "./bytes-of-url.js";
+import { bytesOfBlob, bytesOfMemory, bytesOfResponse } from "./byte-sources.js";
+import { absoluteUrl, bytesOfUrl, type HttpOptions } from "./bytes-of-url.js";
 import { formatError } from "./format-error.js";
 import { openFile } from "./safetensors-file.js";
 import { joinShards, MAX_INDEX_BYTES, parseShardIndex } from "./shard-index.js";
 import type { ByteSource, WeightSource } from "./weight-source.js";
 
-/** What can be opened without a file system: bytes, a Blob or File, several of them (shards and their index), or a URL of a file or an index. */
-export type SafetensorsInput = Uint8Array | Blob | readonly Blob[] | URL | string;
+/** Several files, as an `<input type=file multiple>` gives them: shards and their index. */
+type Blobs = readonly Blob[] | (Iterable<Blob> & { readonly length: number; item(index: number): Blob | null });
+
+/**
+ * What can be opened without a file system: bytes, the answer to a `fetch`, a Blob or File, several of them (a list or the FileList of an `<input>`: shards and
+ * their index), or a URL of a file or an index, in a page also a relative one.
+ */
+export type SafetensorsInput = ArrayBufferLike | Uint8Array | Response | Blob | Blobs | URL | string;
 
 /**
  * Opens a checkpoint for reading; only headers are read.
  * @throws FormatError with the kinds of the format's checks; IoError kind `http`
  */
 export async function openSafetensors(input: SafetensorsInput, options: HttpOptions = {}): Promise<WeightSource> {
-  if (input instanceof Uint8Array) return openFile(bytesOfMemory(input));
+  if (typeof input === "string" || input instanceof URL) return openUrl(absoluteUrl(input), options);
   if (input instanceof Blob) return openFile(bytesOfBlob(input));
-  if (Array.isArray(input)) return openBlobs(input as readonly Blob[]);
-  const url = String(input);
-  if (!new URL(url, "file:///").pathname.endsWith(".index.json")) return openFile(await bytesOfUrl(url, options));
+  if (input instanceof Uint8Array) return openFile(bytesOfMemory(input));
+  if (input instanceof Response) return openFile(await bytesOfResponse(input));
+  if ("byteLength" in input) return openFile(bytesOfMemory(new Uint8Array(input)));
+  return openBlobs([...input]);
+}
+
+async function openUrl(url: string, options: HttpOptions): Promise<WeightSource> {
+  if (!new URL(url).pathname.endsWith(".index.json")) return openFile(await bytesOfUrl(url, options));
   const index = await bytesOfUrl(url, options);
   return openIndex(index, url, (shard) => bytesOfUrl(new URL(shard, url), options));
 }

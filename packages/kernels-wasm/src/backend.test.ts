@@ -1,6 +1,7 @@
+import { availableParallelism } from "node:os";
 import { compile, Device, matmul, mergeLowRank, mul, slice, swapLast, tensor, type Tensor } from "@weft/tensor-core";
 import { describe, expect, it, afterAll } from "vitest";
-import { WasmBackend } from "./backend.js";
+import { createWasmBackend, WasmBackend } from "./backend.js";
 
 let seed = 7;
 const random = (n: number): Float32Array => Float32Array.from({ length: n }, () => (seed = (seed * 48271) % 2147483647) / 1073741824 - 1);
@@ -60,4 +61,15 @@ it("a loop that disposes of its results stays within its memory", async () => {
   x.dispose();
   expect((await (await step(x)).data())[1]).toBe(2); // a constant is uploaded again
   device.dispose();
+});
+
+it("as many threads as the machine has cores, at most 8", async () => {
+  const backend = await createWasmBackend();
+  expect(backend.capabilities.threads).toBe(Math.min(8, availableParallelism()));
+  backend.dispose();
+});
+
+it("the memory reserves no more than it may take", async () => {
+  const { capabilities } = await createWasmBackend({ threads: 1, maxMemoryBytes: 64 << 20 });
+  expect(capabilities.maxBufferBytes).toBe(64 << 20);
 });

@@ -16,14 +16,14 @@ import { claimsMerge, lowerMerge } from "./lower/merge.js";
 import { OPS } from "./lower/ops.js";
 import { type WasmBuffer, WasmMemory } from "./memory.js";
 import { compileModules } from "./modules.js";
-import { Pool, threadsAvailable } from "./threads/pool.js";
+import { availableCores, Pool, threadsAvailable } from "./threads/pool.js";
 
 export interface WasmBackendOptions {
   /** Threads that run kernels, the calling one included; 1 starts no worker. All cores (at most 8) if not given, 1 where threads cannot share memory. */
   readonly threads?: number;
   /** Use fused multiply-add where the machine has it (true). Results differ in the last bits from those without. */
   readonly relaxed?: boolean;
-  /** Where allocation stops; at most 4 GiB. */
+  /** Where allocation stops; at most 4 GiB, and less where the machine reserves less (2, 1, 0.5, 0.25 GiB are tried). */
   readonly maxMemoryBytes?: number;
 }
 
@@ -53,13 +53,24 @@ export class WasmBackend implements Backend {
   private finiteArgs: ArgumentBlock | undefined;
 
   constructor(options: WasmBackendOptions = {}) {
-    const modules = compileModules(options.relaxed ?? true);
-    this.memory = new WasmMemory(options.maxMemoryBytes);
-    const cores = (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1;
-    const threads = threadsAvailable() ? Math.max(1, options.threads ?? Math.min(8, cores)) : 1;
-    this.pool = new Pool(this.memory, modules, threads);
+    const shared = threadsAvailable();
+    const modules = compileModules(options.relaxed ?? true, shared);
+    this.memory = new WasmMemory(options.maxMemoryBytes, shared);
+    const pool = new Pool(this.memory, modules, shared ? Math.max(1, options.threads ?? Math.min(8, availableCores())) : 1);
+    this.pool = pool;
     this.fusedProducts = modules.fused;
-    this.capabilities = { maxBufferBytes: options.maxMemoryBytes ?? 2 ** 32, threads, hostVisible: true };
+    this.capabilities = {
+      maxBufferBytes: this.memory.limit,
+      hostVisible: true,
+      get threads() {
+        return pool.threads;
+      },
+    };
+  }
+
+  /** Settled when every thread has started or is known not to. */
+  get ready(): Promise<void> {
+    return this.pool.ready;
   }
 
   allocate(bytes: number): WasmBuffer {
@@ -145,7 +156,12 @@ export class WasmBackend implements Backend {
   }
 }
 
-/** Starts the CPU backend. */
+/**
+ * Starts the CPU backend; `capabilities.threads` are those that really started.
+ * @throws CapabilityError kind `no-wasm` where WebAssembly may not run (a page's Content-Security-Policy), `no-wasm-simd`; DeviceError kind `out-of-memory`
+ */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
-  return new WasmBackend(options);
+  const backend = new WasmBackend(options);
+  await backend.ready;
+  return backend;
 }

@@ -5,6 +5,9 @@ const ALIGN = 64;
 const PAGE = 65536;
 /** 4 GiB: the hard cap of 32-bit WebAssembly memory. */
 const MAX_PAGES = 65536;
+const INITIAL_PAGES = 16;
+/** Address space that is asked for, in turn, where a browser refuses more: shared maxima of 2 GiB and above fail on iOS. */
+const MAXIMA: readonly number[] = [4, 2, 1, 0.5, 0.25].map((gib) => gib * 2 ** 14);
 
 /** A range of the WebAssembly memory. */
 export interface WasmBuffer extends BackendBuffer {
@@ -13,21 +16,46 @@ export interface WasmBuffer extends BackendBuffer {
 }
 
 /**
- * Allocator over one shared WebAssembly memory: first fit in a list of free ranges sorted by address, neighbours are joined
+ * A memory that may grow to `pages`, or to as much of that as this machine reserves.
+ * @throws DeviceError kind `out-of-memory` if even the least is refused
+ */
+function reserve(pages: number, shared: boolean): { readonly memory: WebAssembly.Memory; readonly maximum: number } {
+  let cause: unknown;
+  for (const maximum of [pages, ...MAXIMA.filter((less) => less < pages)]) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared }), maximum };
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      cause = error;
+    }
+  }
+  throw new DeviceError("no WebAssembly memory could be reserved", { kind: "out-of-memory", cause, hint: "close other pages or programs" });
+}
+
+/**
+ * Allocator over one WebAssembly memory: first fit in a list of free ranges sorted by address, neighbours are joined
  * when freed, the memory grows when nothing fits.
  */
 export class WasmMemory {
   readonly memory: WebAssembly.Memory;
-  private readonly limit: number;
+  readonly shared: boolean;
+  /** Bytes that it may grow to. */
+  readonly limit: number;
   private readonly free: { start: number; end: number }[] = [];
   private bytesCache: Uint8Array;
   private wordsCache: Int32Array;
   private floatsCache: Float32Array;
 
-  /** @param maxBytes where allocation stops; at most 4 GiB */
-  constructor(maxBytes: number = MAX_PAGES * PAGE) {
-    const maximum = Math.max(16, Math.min(MAX_PAGES, Math.floor(maxBytes / PAGE)));
-    this.memory = new WebAssembly.Memory({ initial: 16, maximum: MAX_PAGES, shared: true });
+  /**
+   * @param maxBytes where allocation stops; at most 4 GiB, and less where the machine reserves less
+   * @param shared threads may join in; growing then leaves views of the memory valid
+   * @throws DeviceError kind `out-of-memory` if nothing can be reserved
+   */
+  constructor(maxBytes: number = MAX_PAGES * PAGE, shared = true) {
+    const asked = Math.max(INITIAL_PAGES, Math.min(MAX_PAGES, Math.floor(maxBytes / PAGE)));
+    const { memory, maximum } = reserve(asked, shared);
+    this.memory = memory;
+    this.shared = shared;
     this.limit = maximum * PAGE;
     this.bytesCache = new Uint8Array(this.memory.buffer);
     this.wordsCache = new Int32Array(this.memory.buffer);

@@ -1,3 +1,4 @@
+import { CapabilityError } from "@weft/tensor-core";
 import { GENERAL, MATMUL, MATMUL_RELAXED } from "./generated/kernels.js";
 
 /** Bytes of scratch memory that each thread gives its kernels. */
@@ -18,22 +19,64 @@ function decodeHex(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
-/** True if relaxed SIMD compiles here and its multiply-add is fused in hardware. */
-function probeRelaxed(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module | undefined {
+/** How a module imports `env.memory`: "env", "memory", a memory, shared and with a maximum. */
+const SHARED_IMPORT = Uint8Array.of(3, 0x65, 0x6e, 0x76, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79, 2, 3);
+
+/** A module over a shared memory as one over a memory that is not shared; no kernel needs more than that flag. */
+export function unshared(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const result = bytes.slice();
+  const at = result.findIndex((_, i) => SHARED_IMPORT.every((byte, k) => result[i + k] === byte));
+  result[at + SHARED_IMPORT.length - 1] = 1;
+  return result;
+}
+
+/** @throws CapabilityError kinds `no-wasm-simd`, `no-wasm` */
+function compile(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  if (typeof WebAssembly === "undefined")
+    throw new CapabilityError("there is no WebAssembly here", { kind: "no-wasm", hint: "use the WebGPU backend, or another browser" });
+  if (!WebAssembly.validate(bytes))
+    throw new CapabilityError("WebAssembly has no SIMD here", {
+      kind: "no-wasm-simd",
+      hint: "update the browser (SIMD is in Chrome 91, Firefox 89, Safari 16.4), or use the WebGPU backend",
+    });
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch (cause) {
+    throw new CapabilityError(`WebAssembly may not be compiled here: ${(cause as Error).message}`, {
+      kind: "no-wasm",
+      cause,
+      hint: "in a page: allow it in the Content-Security-Policy with script-src 'wasm-unsafe-eval'",
+    });
+  }
+}
+
+/** The module if relaxed SIMD compiles here and its multiply-add is fused in hardware. */
+function probeRelaxed(bytes: Uint8Array<ArrayBuffer>, shared: boolean): WebAssembly.Module | undefined {
   if (!WebAssembly.validate(bytes)) return undefined;
-  const module = new WebAssembly.Module(bytes);
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
+  const module = compile(bytes);
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared });
   const { exports } = new WebAssembly.Instance(module, { env: { memory, scratch: 0 } });
   return (exports.probeFused as () => number)() === 0 ? undefined : module;
 }
 
-const compiled: { plain?: WebAssembly.Module; relaxed?: WebAssembly.Module | null; general?: WebAssembly.Module } = {};
+interface Compiled {
+  plain?: WebAssembly.Module;
+  relaxed?: WebAssembly.Module | null;
+  general?: WebAssembly.Module;
+}
+/** Compiled once per process, for each kind of memory. */
+const compiled: { readonly shared: Compiled; readonly unshared: Compiled } = { shared: {}, unshared: {} };
 
-/** Compiles the modules; with `relaxed`, the build with fused multiply-add where the machine has it. */
-export function compileModules(relaxed: boolean): Modules {
-  compiled.general ??= new WebAssembly.Module(decodeHex(GENERAL));
-  if (relaxed && compiled.relaxed === undefined) compiled.relaxed = probeRelaxed(decodeHex(MATMUL_RELAXED)) ?? null;
-  if (relaxed && compiled.relaxed) return { matmul: compiled.relaxed, general: compiled.general, fused: true };
-  compiled.plain ??= new WebAssembly.Module(decodeHex(MATMUL));
-  return { matmul: compiled.plain, general: compiled.general, fused: false };
+/**
+ * Compiles the modules; with `relaxed`, the build with fused multiply-add where the machine has it.
+ * @throws CapabilityError kinds `no-wasm-simd`, `no-wasm` (a page's policy forbids it)
+ */
+export function compileModules(relaxed: boolean, shared = true): Modules {
+  const known = compiled[shared ? "shared" : "unshared"];
+  const bytes = (hex: string): Uint8Array<ArrayBuffer> => (shared ? decodeHex(hex) : unshared(decodeHex(hex)));
+  known.general ??= compile(bytes(GENERAL));
+  if (relaxed && known.relaxed === undefined) known.relaxed = probeRelaxed(bytes(MATMUL_RELAXED), shared) ?? null;
+  if (relaxed && known.relaxed) return { matmul: known.relaxed, general: known.general, fused: true };
+  known.plain ??= compile(bytes(MATMUL));
+  return { matmul: known.plain, general: known.general, fused: false };
 }

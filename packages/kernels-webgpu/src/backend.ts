@@ -72,10 +72,10 @@ function bindable({ inputs, outputs }: CompositeCall, { maxBinding }: KernelLimi
 
 /**
  * A backend on a GPU.
- * @param source `navigator.gpu`, an adapter, or a device (which then is not destroyed by `dispose`)
- * @throws DeviceError kind `no-adapter` if there is no GPU
+ * @param source `navigator.gpu` (undefined where a browser has none), an adapter, or a device (which then is not destroyed by `dispose`)
+ * @throws CapabilityError kind `no-webgpu` without a source; DeviceError kind `no-adapter` if there is no GPU
  */
-export async function createWebGpuBackend(source: GpuSource, options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+export async function createWebGpuBackend(source: GpuSource | undefined, options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   const { device, owned } = await openDevice(source, options);
   const faults = new Faults(device);
   const pool = new BufferPool(device, faults, options.memoryBudget ?? Infinity);
@@ -149,6 +149,6 @@ export async function createWebGpuBackend(source: GpuSource, options: WebGpuOpti
 }
 
 /** A `Device` whose graphs run on a GPU. @see createWebGpuBackend */
-export async function createWebGpuDevice(source: GpuSource, options: WebGpuOptions = {}): Promise<Device> {
+export async function createWebGpuDevice(source: GpuSource | undefined, options: WebGpuOptions = {}): Promise<Device> {
   return new Device(await createWebGpuBackend(source, options));
 }

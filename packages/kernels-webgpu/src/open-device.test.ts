@@ -39,6 +39,15 @@ describe("openDevice", () => {
     await openDevice(source, { defaultLimits: true });
     expect(asked[0]!.requiredLimits).toEqual({});
   });
+  it("says that there is no WebGPU, so that a program can take another backend", async () => {
+    await expect(openDevice(undefined)).rejects.toMatchObject({ name: "CapabilityError", kind: "no-webgpu" });
+    const rejecting = { requestAdapter: () => Promise.reject(new Error("blocklisted")) } as unknown as GPU;
+    await expect(openDevice(rejecting)).rejects.toMatchObject({
+      name: "DeviceError",
+      kind: "no-adapter",
+      cause: { message: "blocklisted" },
+    });
+  });
   it("says that there is no GPU", async () => {
     const none = { requestAdapter: async () => null } as unknown as GPU;
     await expect(openDevice(none)).rejects.toMatchObject({ name: "DeviceError", kind: "no-adapter" });

@@ -20,21 +20,28 @@ export interface OpenOptions {
   readonly defaultLimits?: boolean;
 }
 
+const HINT = "use the CPU backend, or a browser and driver with WebGPU";
+
+async function requestAdapter(gpu: GPU, { powerPreference }: OpenOptions): Promise<GPUAdapter> {
+  let cause: unknown;
+  const adapter = await gpu.requestAdapter(powerPreference ? { powerPreference } : {}).catch((error: unknown) => {
+    cause = error;
+    return null;
+  });
+  if (!adapter)
+    throw new DeviceError("no WebGPU adapter was found", { kind: "no-adapter", hint: HINT, ...(cause !== undefined && { cause }) });
+  return adapter;
+}
+
 /**
  * A device with the limits and features that the adapter offers.
- * @throws DeviceError kind `no-adapter` if there is no GPU that can be used
+ * @param source undefined where a browser has no `navigator.gpu`
+ * @throws CapabilityError kind `no-webgpu` without a source, `no-device` if the adapter gives none; DeviceError kind `no-adapter` if there is no GPU that can be used
  */
-export async function openDevice(source: GpuSource, options: OpenOptions = {}): Promise<{ device: GPUDevice; owned: boolean }> {
+export async function openDevice(source: GpuSource | undefined, options: OpenOptions = {}): Promise<{ device: GPUDevice; owned: boolean }> {
+  if (!source) throw new CapabilityError("there is no WebGPU here: navigator.gpu is undefined", { kind: "no-webgpu", hint: HINT });
   if ("createBuffer" in source) return { device: source, owned: false };
-  const adapter =
-    "requestAdapter" in source
-      ? await source.requestAdapter(options.powerPreference ? { powerPreference: options.powerPreference } : {})
-      : source;
-  if (!adapter)
-    throw new DeviceError("no WebGPU adapter was found", {
-      kind: "no-adapter",
-      hint: "use the CPU backend, or a browser and driver with WebGPU",
-    });
+  const adapter = "requestAdapter" in source ? await requestAdapter(source, options) : source;
   const requiredLimits: Record<string, number> = {};
   if (!options.defaultLimits) for (const name of WANTED) requiredLimits[name] = adapter.limits[name];
   const requiredFeatures = options.defaultLimits ? [] : WANTED_FEATURES.filter((feature) => adapter.features.has(feature));

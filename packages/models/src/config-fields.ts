@@ -1,7 +1,17 @@
+import { parseStrictJson, plainJson } from "@weft/io-safetensors";
 import { ConfigError } from "@weft/tensor-core";
 
 /** A parsed `config.json`. */
 export type ConfigJson = { readonly [field: string]: unknown };
+
+/** A `config.json` as its text or bytes, or parsed already. @throws ConfigError kind `config-json` */
+export function parseConfig(config: ConfigJson | string | Uint8Array, file = "config.json"): ConfigJson {
+  if (typeof config !== "string" && !(config instanceof Uint8Array)) return config;
+  const json = plainJson(parseStrictJson(typeof config === "string" ? new TextEncoder().encode(config) : config, { file }));
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new ConfigError(`${file}: not a JSON object`, { kind: "config-json", file });
+  return json as ConfigJson;
+}
 
 /** Reads fields of a JSON object by type; a field that is absent or null takes the default, and one without a default must be there. */
 export interface ConfigFields {

@@ -24,6 +24,7 @@ export async function createDevice(name: string, backends: Readonly<Record<strin
   if (wanted.length === 0)
     throw new DeviceError(`there is no device "${name}"`, { kind: "no-device", hint: `use one of ${["auto", ...names].join(", ")}` });
   const missing: string[] = [];
+  const remedies: string[] = [];
   let cause: unknown;
   for (const each of wanted) {
     try {
@@ -31,13 +32,15 @@ export async function createDevice(name: string, backends: Readonly<Record<strin
     } catch (error) {
       if (!(error instanceof CapabilityError || error instanceof DeviceError)) throw error;
       missing.push(`${each}: ${error.message}`);
+      if (error.hint !== undefined) remedies.push(`${each}: ${error.hint}`);
       cause = error;
     }
   }
   const others = names.filter((n) => !wanted.includes(n));
+  const hint = others.length > 0 ? `use ${others.join(" or ")}, or "auto"` : remedies.join("; ");
   throw new DeviceError(`no device could be opened; ${missing.join("; ")}`, {
     kind: "no-device",
     cause,
-    ...(others.length > 0 && { hint: `use ${others.join(" or ")}, or "auto"` }),
+    ...(hint !== "" && { hint }),
   });
 }

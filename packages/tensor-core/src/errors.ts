@@ -20,6 +20,8 @@ export interface WeftErrorOptions {
  * `hint` says what to do.
  */
 export class WeftError extends Error {
+  // Written out in every class: minifiers rename classes, and callers compare names.
+  override readonly name: string = "WeftError";
   readonly code: WeftErrorCode;
   readonly kind: string;
   readonly hint: string | undefined;
@@ -29,7 +31,6 @@ export class WeftError extends Error {
 
   constructor(code: WeftErrorCode, message: string, options: WeftErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = new.target.name;
     this.code = code;
     this.kind = options.kind ?? code;
     this.hint = options.hint;
@@ -41,6 +42,8 @@ export class WeftError extends Error {
 
 /** Shapes do not fit an operation. */
 export class ShapeError extends WeftError {
+  override readonly name = "ShapeError";
+
   constructor(message: string, options?: WeftErrorOptions) {
     super("shape", message, options);
   }
@@ -48,6 +51,8 @@ export class ShapeError extends WeftError {
 
 /** A dtype is not what an operation takes. */
 export class DTypeError extends WeftError {
+  override readonly name = "DTypeError";
+
   constructor(message: string, options?: WeftErrorOptions) {
     super("dtype", message, options);
   }
@@ -55,6 +60,8 @@ export class DTypeError extends WeftError {
 
 /** A file breaks the rules of its format. */
 export class FormatError extends WeftError {
+  override readonly name = "FormatError";
+
   constructor(message: string, options?: WeftErrorOptions) {
     super("format", message, options);
   }
@@ -62,6 +69,8 @@ export class FormatError extends WeftError {
 
 /** A configuration value is invalid or unsupported. */
 export class ConfigError extends WeftError {
+  override readonly name = "ConfigError";
+
   constructor(message: string, options?: WeftErrorOptions) {
     super("config", message, options);
   }
@@ -69,6 +78,8 @@ export class ConfigError extends WeftError {
 
 /** Something valid that this build, backend or runtime cannot do. */
 export class CapabilityError extends WeftError {
+  override readonly name = "CapabilityError";
+
   constructor(message: string, options?: WeftErrorOptions) {
     super("capability", message, options);
   }
@@ -76,6 +87,8 @@ export class CapabilityError extends WeftError {
 
 /** A device is missing, lost or out of memory. */
 export class DeviceError extends WeftError {
+  override readonly name = "DeviceError";
+
   constructor(message: string, options?: WeftErrorOptions) {
     super("device", message, options);
   }
@@ -83,6 +96,8 @@ export class DeviceError extends WeftError {
 
 /** The caller's AbortSignal fired, or the process was asked to stop. */
 export class CancelledError extends WeftError {
+  override readonly name = "CancelledError";
+
   constructor(message = "cancelled", options?: WeftErrorOptions) {
     super("cancelled", message, options);
   }
@@ -90,6 +105,8 @@ export class CancelledError extends WeftError {
 
 /** The operating system refused to read or write: disk full, no permission, no such file. */
 export class IoError extends WeftError {
+  override readonly name = "IoError";
+
   constructor(message: string, options?: WeftErrorOptions) {
     super("io", message, options);
   }
@@ -97,6 +114,8 @@ export class IoError extends WeftError {
 
 /** An adapter and a base do not fit together: names that match nothing. */
 export class MatchError extends WeftError {
+  override readonly name = "MatchError";
+
   constructor(message: string, options?: WeftErrorOptions) {
     super("match", message, options);
   }

@@ -1,7 +1,7 @@
 import { DeviceError } from "@weft/tensor-core";
 import type { WasmMemory } from "../memory.js";
 import type { Kernel, Modules } from "../modules.js";
-import { SCRATCH_BYTES } from "../modules.js";
+import { SCRATCH_BYTES, unshared } from "../modules.js";
 import { CONTROL, CONTROL_WORDS, WORKER_SOURCE } from "./worker-source.js";
 
 /** Kernels by number, in the order that workers know them. */
@@ -41,27 +41,44 @@ interface NodeThreads {
   readonly Worker: new (source: string, options: object) => NodeWorker;
 }
 
-/** Node's worker_threads, without an import that browsers and bundlers would have to resolve. */
-function nodeThreads(): NodeThreads | undefined {
+/** A module of Node, without an import that browsers and bundlers would have to resolve. */
+function builtin<T>(name: string): T | undefined {
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
-  return process?.getBuiltinModule?.("node:worker_threads") as NodeThreads | undefined;
+  return process?.getBuiltinModule?.(name) as T | undefined;
 }
 
-/** Starts a worker thread of Node or of the browser on `WORKER_SOURCE`. It joins in when it is ready; in Node it keeps no process alive. */
-function spawn(data: object): Thread {
+const nodeThreads = (): NodeThreads | undefined => builtin("node:worker_threads");
+
+/** How long a page's worker may take to start before the engine goes on without it, in ms. */
+const START_TIMEOUT_MS = 5000;
+
+/** A thread on its way: `started` tells whether it joins in. */
+interface Starting {
+  readonly thread: Thread;
+  readonly started: Promise<boolean>;
+}
+
+/** Starts a worker thread of Node or of the browser on `WORKER_SOURCE`. In Node it keeps no process alive. */
+function spawn(data: object): Starting {
   const node = nodeThreads();
   if (node) {
     const worker = new node.Worker(WORKER_SOURCE, { eval: true, workerData: data });
     // A thread that cannot start is a thread less: the others do its share.
     worker.on("error", () => undefined);
     worker.unref();
-    return worker;
+    return { thread: worker, started: Promise.resolve(true) };
   }
   const url = URL.createObjectURL(new Blob([WORKER_SOURCE], { type: "text/javascript" }));
   const worker = new Worker(url);
-  URL.revokeObjectURL(url);
+  const started = new Promise<boolean>((resolve) => {
+    // A policy without worker-src blob: stops it with nothing but this event.
+    worker.onerror = () => resolve(false);
+    worker.onmessage = () => resolve(true);
+    setTimeout(() => resolve(false), START_TIMEOUT_MS);
+  });
+  void started.then(() => URL.revokeObjectURL(url));
   worker.postMessage(data);
-  return worker;
+  return { thread: worker, started };
 }
 
 /** True where threads can share memory: in Node, and in pages that are cross-origin isolated. */
@@ -69,21 +86,27 @@ export function threadsAvailable(): boolean {
   return nodeThreads() !== undefined || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
 }
 
+/** Cores of this machine that the program may use. */
+export function availableCores(): number {
+  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
+  return builtin<{ availableParallelism(): number }>("node:os")?.availableParallelism() ?? navigator?.hardwareConcurrency ?? 1;
+}
+
 /** The threads of one engine. The calling thread works too; with one thread there is no worker at all. */
 export class Pool {
-  readonly threads: number;
+  private readonly starting: Promise<void>;
   private readonly memory: WasmMemory;
   private readonly env: { readonly memory: WebAssembly.Memory; readonly scratch: number };
   private readonly kernels: readonly Kernel[];
   private readonly fused = new Map<string, FusedKernel>();
   private readonly control: Int32Array;
-  private readonly workers: Thread[] = [];
+  private workers: readonly Thread[];
+  private count: number;
   /** False on the main thread of a page, which may not sleep. */
   private readonly maySleep: boolean;
   private job = 0;
 
   constructor(memory: WasmMemory, modules: Modules, threads: number) {
-    this.threads = threads;
     this.memory = memory;
     const scratch = (): number => memory.allocate(SCRATCH_BYTES).address;
     this.env = { memory: memory.memory, scratch: scratch() };
@@ -98,10 +121,31 @@ export class Pool {
     this.control = new Int32Array(memory.memory.buffer, control, CONTROL_WORDS);
     this.control.fill(0);
     this.maySleep = sleeps(this.control);
-    for (const place of places)
-      this.workers.push(
-        spawn({ memory: memory.memory, matmul: modules.matmul, general: modules.general, scratch: place, control, names: KERNELS }),
-      );
+    const { matmul, general } = modules;
+    const starting = places.map((scratch) => spawn({ memory: memory.memory, matmul, general, scratch, control, names: KERNELS }));
+    this.workers = starting.map(({ thread }) => thread);
+    this.count = threads;
+    this.starting = this.dropDead(starting);
+  }
+
+  /** Threads that run kernels, the calling one included; those that did not start are left out once `ready` is settled. */
+  get threads(): number {
+    return this.count;
+  }
+
+  /** Settled when every thread has started or is known not to. */
+  get ready(): Promise<void> {
+    return this.starting;
+  }
+
+  private async dropDead(starting: readonly Starting[]): Promise<void> {
+    const alive = await Promise.all(starting.map(({ started }) => started));
+    starting.forEach(({ thread }, i) => {
+      if (!alive[i]) thread.terminate();
+    });
+    if (this.workers.length === 0) return;
+    this.workers = starting.filter((_, i) => alive[i]).map(({ thread }) => thread);
+    this.count = this.workers.length + 1;
   }
 
   /** Runs `items` items of a kernel; on several threads in chunks that whoever is free takes, unless `small`. @throws DeviceError if a thread failed */
@@ -118,7 +162,8 @@ export class Pool {
   compileFused(key: string, emit: () => Uint8Array<ArrayBuffer>): FusedKernel {
     let kernel = this.fused.get(key);
     if (!kernel) {
-      const bytes = emit();
+      const emitted = emit();
+      const bytes = this.memory.shared ? emitted : unshared(emitted);
       const { run } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.env }).exports as unknown as { run: Kernel };
       const { address } = this.memory.allocate(bytes.length);
       this.memory.bytes.set(bytes, address);
@@ -171,11 +216,12 @@ export class Pool {
   }
 
   dispose(): void {
+    if (this.workers.length === 0) return;
     Atomics.store(this.control, CONTROL.stop, 1);
     Atomics.store(this.control, CONTROL.ticket, 0);
     Atomics.notify(this.control, CONTROL.ticket);
     for (const worker of this.workers) worker.terminate();
-    this.workers.length = 0;
+    this.workers = [];
   }
 }
 

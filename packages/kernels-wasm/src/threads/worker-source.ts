@@ -17,7 +17,7 @@ const { ticket, done, chunks, kernel, args, items, grain, code, codeBytes, faile
  * time: the job says where their bytes lie, and each thread compiles them when it first meets them.
  */
 export const WORKER_SOURCE: string = `
-const start = ({ memory, matmul, general, scratch, control, names }) => {
+const start = ({ memory, matmul, general, scratch, control, names }, ready) => {
   const env = { memory, scratch };
   const all = { ...new WebAssembly.Instance(matmul, { env }).exports, ...new WebAssembly.Instance(general, { env }).exports };
   const kernels = names.map((name) => all[name]);
@@ -27,6 +27,7 @@ const start = ({ memory, matmul, general, scratch, control, names }) => {
     const bytes = new Uint8Array(memory.buffer, c[${code}] >>> 0, c[${codeBytes}]).slice();
     return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports.run;
   };
+  ready();
   for (;;) {
     const t = Atomics.load(c, ${ticket});
     if (Atomics.load(c, ${stop})) return;
@@ -39,6 +40,6 @@ const start = ({ memory, matmul, general, scratch, control, names }) => {
     if (Atomics.add(c, ${done}, 1) + 1 === c[${chunks}]) Atomics.notify(c, ${done});
   }
 };
-if (typeof require === "function") start(require("node:worker_threads").workerData);
-else self.onmessage = (e) => start(e.data);
+if (typeof require === "function") start(require("node:worker_threads").workerData, () => {});
+else self.onmessage = (e) => start(e.data, () => self.postMessage("ready"));
 `;

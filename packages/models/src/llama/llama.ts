@@ -18,7 +18,7 @@ import {
   transpose,
   where,
 } from "@weft/tensor-core";
-import type { ConfigJson } from "../config-fields.js";
+import { type ConfigJson, parseConfig } from "../config-fields.js";
 import { type LayerHook, runLayer } from "../hooks.js";
 import { loadWeights, weightOf, type Weights } from "../weights.js";
 import { type LlamaConfig, readLlamaConfig } from "./config.js";
@@ -83,11 +83,11 @@ export class LlamaForCausalLM {
 
   /**
    * Reads the parameters that the config asks for; other tensors of the source are left alone.
-   * @param json the parsed `config.json`
+   * @param json `config.json`: its text, its bytes, or parsed
    * @throws ConfigError; FormatError kind `missing-tensor`; ShapeError naming the tensor
    */
-  static async load(json: ConfigJson, source: WeightSource, options: LlamaOptions = {}): Promise<LlamaForCausalLM> {
-    const config = readLlamaConfig(json);
+  static async load(json: ConfigJson | string | Uint8Array, source: WeightSource, options: LlamaOptions = {}): Promise<LlamaForCausalLM> {
+    const config = readLlamaConfig(parseConfig(json));
     const expected = llamaParameters(config);
     const tied = ["lm_head.weight", "model.embed_tokens.weight"] as const;
     // Of two tied tensors the one that is there serves for both; if both are, both are used, as they may have come to differ.

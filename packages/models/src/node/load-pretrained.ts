@@ -1,9 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseStrictJson, plainJson } from "@weft/io-safetensors";
 import { ioError, openWeights } from "@weft/io-safetensors/node";
-import { ConfigError } from "@weft/tensor-core";
-import type { ConfigJson } from "../config-fields.js";
+import { type ConfigJson, parseConfig } from "../config-fields.js";
 import { LlamaForCausalLM, type LlamaOptions } from "../llama/llama.js";
 
 /**
@@ -27,8 +25,5 @@ function readConfig(file: string): ConfigJson {
   } catch (error) {
     throw ioError(error, file, "read");
   }
-  const json = plainJson(parseStrictJson(bytes, { file }));
-  if (typeof json !== "object" || json === null || Array.isArray(json))
-    throw new ConfigError(`${file}: not a JSON object`, { kind: "config-json", file });
-  return json as ConfigJson;
+  return parseConfig(bytes, file);
 }
