@@ -9,7 +9,7 @@ export default defineConfig({
   splitting: true,
   clean: ["dist/*.js"],
   minify: false,
-  noExternal: [/^@weft\//, "commander", "re2js"],
+  noExternal: [/^@weft\//, "commander", "@commander-js/extra-typings", "re2js"],
   external: ["webgpu"],
   // commander is CommonJS inside.
   banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },

@@ -20,7 +20,11 @@ export interface Context {
 }
 
 /** Runs a command. The result is the exit code; failures are thrown. */
-export type Command<Options> = (args: readonly string[], options: Options, context: Context) => Promise<number>;
+export type Command<Options, Args extends readonly string[] = [string]> = (
+  args: Args,
+  options: Options,
+  context: Context,
+) => Promise<number>;
 
 /** Exit codes of `weft`. */
 export const EXIT = { done: 0, failed: 1, invalid: 2, unlike: 4, device: 5, sigint: 130, sigterm: 143 } as const;

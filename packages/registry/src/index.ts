@@ -47,7 +47,8 @@ export {
 export { editDistance, nearestNames } from "./report/nearest.js";
 export { applyRule, type PathRule } from "./report/path-rule.js";
 export type { AdapterParameters, AdapterState, PromptState } from "./model/adapter-state.js";
-export { combineAdapters, type CombinationType, type CombineOptions } from "./model/combine.js";
+export type { CombinationType } from "./model/combination-type.js";
+export { combineAdapters, type CombineOptions } from "./model/combine.js";
 export type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./model/hooked-model.js";
 export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/new-state.js";
 export { getPeftModel } from "./model/get-peft-model.js";

@@ -19,7 +19,7 @@ interface Speed {
  * `weft bench`: how fast products are on this machine's GPU; with `--tune` the best tiles for it are found first, and kept in the user's
  * cache folder, where every program that uses weft finds them.
  */
-export const bench: Command<Options> = async (_args, options, { out }) => {
+export const bench: Command<Options, []> = async (_args, options, { out }) => {
   const before = await open(out);
   const { vendor, architecture, description, isFallbackAdapter } = before.device.adapterInfo;
   const software = isFallbackAdapter || architecture === "swiftshader";

@@ -32,7 +32,7 @@ export interface BlockWeight {
 }
 
 /** `weft combine -a A:0.7 -a B:0.3 -o OUT`: several adapters as one, without their base. */
-export const combine: Command<CombineCommandOptions> = async (_, options, context) => {
+export const combine: Command<CombineCommandOptions, []> = async (_, options, context) => {
   const started = performance.now();
   refuseExisting(options.out, context.options.force);
   const opened: WeightSource[] = [];

@@ -41,7 +41,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
   const started = performance.now();
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path!, options.from);
+    const adapter = await openAdapterAt(path, options.from);
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openWeights(options.base);
     if (base) opened.push(base);

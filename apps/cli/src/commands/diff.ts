@@ -22,8 +22,8 @@ interface Difference extends Partial<TensorDifference> {
 }
 
 /** `weft diff A B`: names, dtypes, shapes and values; exit code 4 if anything is unlike. */
-export const diff: Command<DiffOptions> = async ([pathA, pathB], { atol, byModule }, { out, signal }) => {
-  const [a, b] = [await openInput(pathA!), await openInput(pathB!)];
+export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB], { atol, byModule }, { out, signal }) => {
+  const [a, b] = [await openInput(pathA), await openInput(pathB)];
   const files = new FileSet();
   try {
     const differences: Difference[] = [];

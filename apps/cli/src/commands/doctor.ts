@@ -15,7 +15,7 @@ interface Finding {
 }
 
 /** `weft doctor`: what this machine offers. Exit code 1 if something that weft needs is missing. */
-export const doctor: Command<object> = async (_args, _options, { out }) => {
+export const doctor: Command<object, []> = async (_args, _options, { out }) => {
   const findings = [node(), simd(), relaxedSimd(), threads(), wasmMemory(), memory(), await webgpu(), disk(), cache()];
   const failed = findings.some(({ level }) => level === "fail");
   out.result({ ok: !failed, findings }, () =>

@@ -4,13 +4,13 @@ import { asPlainLora, type ConvertModule } from "@weft/registry";
 import { CapabilityError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { evenOut } from "../export/even-out.js";
-import { SERVERS, UNWRITTEN, whyNotServed } from "../export/servers.js";
+import { type ExportTarget, SERVERS, UNWRITTEN, whyNotServed } from "../export/servers.js";
 import { modulesOfAdapter } from "../files/adapter-modules.js";
 import { openAdapterAt } from "../files/open-input.js";
 import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
 
 export interface ExportCommandOptions {
-  readonly target: keyof typeof SERVERS | "llama-server" | "onnx";
+  readonly target: ExportTarget;
   readonly out: string;
   readonly base?: string;
   readonly baseName?: string;
@@ -26,7 +26,7 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
   refuseExisting(out, context.options.force);
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path!);
+    const adapter = await openAdapterAt(path);
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openWeights(options.base);
     if (base) opened.push(base);

@@ -31,7 +31,7 @@ export interface ExtractCommandOptions {
   readonly minChange: number;
   readonly target?: readonly string[];
   readonly to: TargetName;
-  readonly dtype: FactorDType;
+  readonly dtype: Lowercase<FactorDType>;
   readonly baseName?: string;
   readonly allowLoss?: boolean;
   readonly report?: string;
@@ -56,7 +56,7 @@ export const extract: Command<ExtractCommandOptions> = async ([tunedPath], optio
   refuseExisting(options.out, context.options.force);
   const opened: WeightSource[] = [];
   try {
-    for (const path of [options.base, tunedPath!]) opened.push(await openWeights(path));
+    for (const path of [options.base, tunedPath]) opened.push(await openWeights(path));
     const [base, tuned] = opened as [WeightSource, WeightSource];
     for (const warning of [...base.warnings, ...tuned.warnings]) context.out.warn(warning);
     refuseTransposed(tuned);
@@ -70,8 +70,8 @@ export const extract: Command<ExtractCommandOptions> = async ([tunedPath], optio
       );
       return EXIT.done;
     }
-    const job = { base, tuned, paths: { base: options.base, tuned: tunedPath! }, pairs, settings, jobs };
-    const made = await run(job, bytes, options.dtype, context);
+    const job = { base, tuned, paths: { base: options.base, tuned: tunedPath }, pairs, settings, jobs };
+    const made = await run(job, bytes, options.dtype.toUpperCase() as FactorDType, context);
     const [modules, report] = [made.map(({ module }) => module), made.map((one) => one.report)];
     if (modules.length === 0) throw new MatchError("no weight changed: the two checkpoints are the same", { kind: "unchanged" });
     const lost = await changedOf(leftOut, base, tuned);

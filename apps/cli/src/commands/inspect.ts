@@ -39,13 +39,13 @@ interface Inspection {
 
 /** `weft inspect`: what a file or folder holds. With `--json` exactly one object. */
 export const inspect: Command<InspectOptions> = async ([path], options, { out, signal }) => {
-  const input = await openInput(options.hash || options.stats ? localPath(path!) : path!);
+  const input = await openInput(options.hash || options.stats ? localPath(path) : path);
   try {
     const wanted = options.tensors === undefined ? () => true : globMatcher(options.tensors);
     const located = [...input.weights.names()].filter(wanted).map((name) => input.weights.info(name));
     const tensors = await describeTensors(located, options, signal);
     const result: Inspection = {
-      path: path!,
+      path,
       kind: input.adapter ? "adapter" : "checkpoint",
       parameters: located.reduce((sum, { shape }) => sum + shape.reduce((n, d) => n * d, 1), 0),
       bytes: located.reduce((sum, t) => sum + t.bytes, 0),

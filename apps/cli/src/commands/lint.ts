@@ -23,7 +23,7 @@ const ORDER: readonly Severity[] = ["error", "warning", "note"];
 export const lint: Command<LintCommandOptions> = async ([path], { base: basePath, from }, { out, signal }) => {
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path!, from);
+    const adapter = await openAdapterAt(path, from);
     opened.push(adapter.weights);
     const base = basePath === undefined ? undefined : await openWeights(basePath);
     if (base) opened.push(base);
@@ -35,7 +35,7 @@ export const lint: Command<LintCommandOptions> = async ([path], { base: basePath
       ...findConfigTraps(adapter),
       ...findDialectTraps(adapter, modules),
       ...(files.length === 1 ? await findStaleHash(adapter, files[0]!) : []),
-      ...(await findDeadRanks(modules, path!, signal)),
+      ...(await findDeadRanks(modules, path, signal)),
     ].sort((a, b) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity));
     const counts = Object.fromEntries(ORDER.map((severity) => [severity, findings.filter((f) => f.severity === severity).length]));
     out.result({ path, dialect: adapter.dialect, method: adapter.method, modules: adapter.modules.size, counts, findings }, () =>

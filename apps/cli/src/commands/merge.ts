@@ -30,7 +30,7 @@ export interface MergeOptions {
 
 /** `weft merge BASE -a ADAPTER[:scale] … -o OUT`. */
 export const merge: Command<MergeOptions> = ([base], options, context) =>
-  runMerge({ ...settingsOf(base!, options), unmerge: false }, options, context, "merge");
+  runMerge({ ...settingsOf(base, options), unmerge: false }, options, context, "merge");
 
 export function settingsOf(
   base: string,

@@ -30,7 +30,7 @@ export interface ResizeCommandOptions {
   readonly from?: DialectName;
   readonly to?: TargetName;
   readonly base?: string;
-  readonly dtype?: FactorDType;
+  readonly dtype?: Lowercase<FactorDType>;
   readonly allowLoss?: boolean;
 }
 
@@ -53,7 +53,7 @@ export const resize: Command<ResizeCommandOptions> = async ([path], options, con
   refuseExisting(options.out, context.options.force);
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path!, options.from);
+    const adapter = await openAdapterAt(path, options.from);
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openWeights(options.base);
     if (base) opened.push(base);
@@ -119,7 +119,7 @@ async function resizeAll(
       .shape.slice(2)
       .reduce((a, b) => a * b, 1);
     const { factors, kept } = resizeFactors(given, rule, kernel > 1 ? (convRank ?? rank) : rank);
-    resized.push(withFactors(plain, factors, dtype ?? storedDType(plain)));
+    resized.push(withFactors(plain, factors, (dtype?.toUpperCase() as FactorDType | undefined) ?? storedDType(plain)));
     report.push({ module: module.label, from: module.rank!, to: factors.rank, kept: Number(kept.toPrecision(6)) });
   }
   return { resized, report };

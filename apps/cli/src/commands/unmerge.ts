@@ -6,7 +6,7 @@ export const unmerge: Command<MergeOptions> = ([merged], options, context) => {
   context.out.note("unmerging subtracts in the weights' dtype: in bf16 and f16 the result is near the base, not equal to it");
   // The last adapter that was added is the first that is taken out.
   return runMerge(
-    { ...settingsOf(merged!, { ...options, adapter: options.adapter.toReversed() }), unmerge: true, untie: false },
+    { ...settingsOf(merged, { ...options, adapter: options.adapter.toReversed() }), unmerge: true, untie: false },
     options,
     context,
     "unmerge",

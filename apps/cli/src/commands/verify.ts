@@ -7,6 +7,10 @@ import { printable } from "../output.js";
 import { Progress } from "../progress.js";
 import { type MergeOptions, resourcesOf, settingsOf } from "./merge.js";
 
+export interface VerifyOptions extends Pick<MergeOptions, "adapter" | "dtype" | "maxMemory" | "safe" | "untie"> {
+  readonly base: string;
+}
+
 /** Lines of differences for people; --json lists all. */
 const SHOWN = 20;
 
@@ -16,9 +20,9 @@ interface Difference {
 }
 
 /** `weft verify MERGED --base BASE -a ADAPTER …`: merges again in memory and compares bit for bit. Exit code 4 if anything differs. */
-export const verify: Command<MergeOptions & { readonly base: string }> = async ([path], options, context) => {
+export const verify: Command<VerifyOptions> = async ([path], options, context) => {
   const { out, signal } = context;
-  const merged = await openWeights(localPath(path!));
+  const merged = await openWeights(localPath(path));
   const prepared = await prepareMerge(settingsOf(options.base, options), signal).catch(async (error: unknown) => {
     await merged.close();
     throw error;

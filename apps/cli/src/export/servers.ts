@@ -34,6 +34,9 @@ export const SERVERS: { readonly [T in "vllm" | "lorax"]: Server } = {
   },
 };
 
+export const EXPORT_TARGETS = ["vllm", "lorax", "llama-server", "onnx"] as const;
+export type ExportTarget = (typeof EXPORT_TARGETS)[number];
+
 /** Targets whose file formats are not written. */
 export const UNWRITTEN: { readonly [target: string]: { readonly reason: string; readonly instead: string } } = {
   "llama-server": {

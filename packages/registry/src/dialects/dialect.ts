@@ -1,16 +1,18 @@
 /** The key schemes that adapter files come in. */
-export type DialectName =
-  | "peft"
-  | "kohya"
-  | "lycoris"
-  | "diffusers"
-  | "diffusers-middle"
-  | "diffusers-old"
-  | "comfyui"
-  | "control-lora"
-  | "ai-toolkit"
-  | "onetrainer"
-  | "mlx";
+export const DIALECT_NAMES = [
+  "peft",
+  "kohya",
+  "lycoris",
+  "diffusers",
+  "diffusers-middle",
+  "diffusers-old",
+  "comfyui",
+  "control-lora",
+  "ai-toolkit",
+  "onetrainer",
+  "mlx",
+] as const;
+export type DialectName = (typeof DIALECT_NAMES)[number];
 
 /**
  * The part of a pipeline that a module belongs to; `model` if the file is for one model. `te` is the only text encoder of a pipeline (SD 1 and 2),

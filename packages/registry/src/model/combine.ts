@@ -21,25 +21,8 @@ import { lowRankSvd, type Matrix, matrix, torchSvd, truncatedSvd } from "@weft/t
 import { clampFactors } from "../algebra/clamp-factors.js";
 import { factorsOf } from "../algebra/factors.js";
 import type { AdapterState } from "./adapter-state.js";
+import type { CombinationType } from "./combination-type.js";
 import { combineTasks, type TaskOptions, type TaskRule } from "./task-arithmetic.js";
-
-/**
- * How adapters become one. `exact`: A and B side by side, scales folded in, so that ΔW = Σ w_t·ΔW_t to the last bit of rounding, also with rsLoRA;
- * with `rank` compressed to it. The others are PEFT's, cross terms and rsLoRA's over-scaling included.
- */
-export type CombinationType =
-  | "exact"
-  | "linear"
-  | "cat"
-  | "svd"
-  | "ties"
-  | "ties_svd"
-  | "dare_linear"
-  | "dare_linear_svd"
-  | "dare_ties"
-  | "dare_ties_svd"
-  | "magnitude_prune"
-  | "magnitude_prune_svd";
 
 export interface CombineOptions {
   /** `exact` if not given. */

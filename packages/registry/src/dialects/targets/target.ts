@@ -4,7 +4,9 @@ import type { LazyTensor } from "../convert/lazy-tensor.js";
 import type { NameStyle } from "../convert/rename.js";
 import type { Naming } from "../names/families.js";
 
-export type TargetName = "peft" | "kohya" | "diffusers" | "lycoris" | "comfyui" | "mlx";
+/** The dialects that adapters are converted to. */
+export const TARGET_NAMES = ["peft", "kohya", "diffusers", "lycoris", "comfyui", "mlx"] as const;
+export type TargetName = (typeof TARGET_NAMES)[number];
 
 /** A file of tensors to be written. */
 export interface ConvertedFile {

@@ -1,0 +1,67 @@
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import type { Context, GlobalOptions } from "../context.js";
+import type { Streams } from "../output.js";
+import { VERSION } from "../version.js";
+import { benchCommand } from "./bench.js";
+import { combineCommand } from "./combine.js";
+import { convertCommand } from "./convert.js";
+import { diffCommand } from "./diff.js";
+import { doctorCommand } from "./doctor.js";
+import { exportCommand } from "./export.js";
+import { extractCommand } from "./extract.js";
+import { inspectCommand } from "./inspect.js";
+import { lintCommand } from "./lint.js";
+import { mergeCommand } from "./merge.js";
+import { resizeCommand } from "./resize.js";
+import type { Runner } from "./runner.js";
+import { unmergeCommand } from "./unmerge.js";
+import { threads } from "./values.js";
+import { verifyCommand } from "./verify.js";
+
+type Declare = (run: Runner) => CommandUnknownOpts;
+
+const GROUPS: readonly (readonly [heading: string, commands: readonly Declare[]])[] = [
+  ["Look:", [inspectCommand, diffCommand, lintCommand]],
+  ["Checkpoints:", [mergeCommand, verifyCommand, unmergeCommand]],
+  ["Adapters:", [convertCommand, extractCommand, resizeCommand, combineCommand, exportCommand]],
+  ["This machine:", [doctorCommand, benchCommand]],
+];
+
+/** What becomes of a command that was called: `run` does it. */
+export type OnCall = (run: (context: Context) => Promise<number>, options: GlobalOptions) => Promise<void>;
+
+/** The command line: every command with its arguments, options and help. What a command does is loaded when it is called. */
+export function createProgram(streams: Streams, onCall: OnCall): CommandUnknownOpts {
+  const program = new Command("weft")
+    .description("LoRA and other adapters, and checkpoints, in safetensors: inspect, merge, convert, extract.")
+    .version(VERSION)
+    .option("--json", "JSON lines on stdout, the last one the result")
+    .option("--quiet", "nothing but the result and errors")
+    .option("--verbose", "stack traces of failures")
+    .addOption(new Option("--jobs <n>", "threads (default: as many as cores, at most 8)").argParser(threads))
+    .option("--dry-run", "say what would be written, write nothing")
+    .option("--force", "replace existing output")
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({ writeOut: streams.stdout, writeErr: () => {}, outputError: () => {} });
+  const run: Runner =
+    (load) =>
+    (...parameters) => {
+      const { json = false, quiet = false, verbose = false, dryRun = false, force = false, jobs } = program.opts();
+      // commander appends the options and the command to the arguments.
+      const [args, options] = [parameters.slice(0, -2), parameters.at(-2)] as unknown as Called<typeof load>;
+      return onCall(async (context) => (await load())(args, options, context), { json, quiet, verbose, dryRun, force, jobs });
+    };
+  for (const [heading, commands] of GROUPS)
+    for (const declare of commands) {
+      const command = declare(run).helpGroup(heading);
+      program.addCommand(command.copyInheritedSettings(program));
+    }
+  return program;
+}
+
+/** Arguments and options of a command. */
+type Called<Load> = Load extends () => Promise<(args: infer Args, options: infer Options, context: Context) => unknown>
+  ? [Args, Options]
+  : never;

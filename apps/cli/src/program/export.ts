@@ -1,0 +1,17 @@
+import { Command, Option } from "@commander-js/extra-typings";
+import { EXPORT_TARGETS } from "../export/servers.js";
+import { examples } from "./examples.js";
+import { allowLoss, baseName, namesFrom, outFolder } from "./options.js";
+import type { Runner } from "./runner.js";
+
+export const exportCommand = (run: Runner) =>
+  new Command("export")
+    .description("write an adapter as a server loads it, or say why it would not")
+    .argument("<in>", "adapter: folder or file, in any dialect")
+    .addOption(new Option("--target <server>", "what is to load it").choices(EXPORT_TARGETS).makeOptionMandatory())
+    .addOption(outFolder())
+    .addOption(baseName())
+    .addOption(namesFrom())
+    .addOption(allowLoss())
+    .addHelpText("after", examples(["for vLLM", "weft export my-lora/ --target vllm -o served/"]))
+    .action(run(async () => (await import("../commands/export.js")).exportAdapter));

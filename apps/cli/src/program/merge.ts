@@ -1,0 +1,27 @@
+import { Command } from "@commander-js/extra-typings";
+import { examples } from "./examples.js";
+import { adapters, allowNonfinite, maxMemory, maxShardSize, noUntie, outFolder, report, safe, weightDType } from "./options.js";
+import type { Runner } from "./runner.js";
+
+export const mergeCommand = (run: Runner) =>
+  new Command("merge")
+    .description("write a checkpoint with adapters merged in")
+    .argument("<base>", "checkpoint: folder, index, file, or hf:user/repo in the hub's cache")
+    .addOption(adapters())
+    .addOption(outFolder())
+    .addOption(weightDType())
+    .addOption(safe())
+    .addOption(maxMemory())
+    .addOption(maxShardSize())
+    .addOption(noUntie())
+    .addOption(allowNonfinite())
+    .addOption(report())
+    .addHelpText(
+      "after",
+      examples(
+        ["one adapter at its full strength", "weft merge model/ -a my-lora/ -o merged/"],
+        ["two of them, weighed, stored as bf16", "weft merge model/ -a chat/:0.8 -a style.safetensors:0.3 -o merged/ --dtype bf16"],
+        ["what would be written, and with how much memory", "weft merge model/ -a my-lora/ -o merged/ --dry-run"],
+      ),
+    )
+    .action(run(async () => (await import("../commands/merge.js")).merge));

@@ -1,0 +1,18 @@
+import { Command } from "@commander-js/extra-typings";
+import { examples } from "./examples.js";
+import { adapters, allowNonfinite, maxMemory, maxShardSize, outFolder, report, weightDType } from "./options.js";
+import type { Runner } from "./runner.js";
+
+export const unmergeCommand = (run: Runner) =>
+  new Command("unmerge")
+    .description("take an adapter out of a merged checkpoint again (not exact in low precision)")
+    .argument("<merged>", "checkpoint: folder, index or file")
+    .addOption(adapters())
+    .addOption(outFolder())
+    .addOption(weightDType())
+    .addOption(maxMemory())
+    .addOption(maxShardSize())
+    .addOption(allowNonfinite())
+    .addOption(report())
+    .addHelpText("after", examples(["the adapter and the factor of the merge", "weft unmerge merged/ -a my-lora/:0.8 -o model-again/"]))
+    .action(run(async () => (await import("../commands/unmerge.js")).unmerge));

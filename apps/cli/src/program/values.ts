@@ -1,0 +1,53 @@
+import { InvalidArgumentError } from "@commander-js/extra-typings";
+import type { BlockWeight } from "../commands/combine.js";
+
+/** A number within bounds, which `expected` tells a user. */
+const within =
+  (low: number, high: number, expected: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === "" || !(value >= low && value <= high)) throw new InvalidArgumentError(`expected ${expected}`);
+    return value;
+  };
+
+const whole =
+  (low: number, high: number, expected: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < low || value > high) throw new InvalidArgumentError(`expected ${expected}`);
+    return value;
+  };
+
+export const share = within(0, 1, "a share from 0 to 1");
+export const size = within(0, Number.MAX_VALUE, "a number from 0 up");
+export const positive = within(Number.MIN_VALUE, Number.MAX_VALUE, "a number above 0");
+export const natural = whole(0, Number.MAX_SAFE_INTEGER, "a whole number from 0 up");
+export const rank = whole(1, 65536, "a rank from 1 to 65536");
+export const threads = whole(1, 1024, "a whole number from 1 to 1024");
+
+/** "256MB", "4GiB", "1000000": bytes. */
+export function byteSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?$/i.exec(text.trim());
+  if (!match) throw new InvalidArgumentError("expected a size such as 256MB or 4GB");
+  const power = " kmgt".indexOf((match[2] || " ").toLowerCase());
+  const bytes = Math.floor(Number(match[1]) * (match[3] ? 1024 : 1000) ** power);
+  if (!Number.isSafeInteger(bytes) || bytes < 1) throw new InvalidArgumentError("expected a size of at least one byte");
+  return bytes;
+}
+
+/** "layers.3=0.5"; repeated options add up. */
+export function blockWeight(text: string, before: BlockWeight[] = []): BlockWeight[] {
+  const match = /^(.+)=([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i.exec(text);
+  if (!match) throw new InvalidArgumentError("expected part=weight, such as layers.3=0.5");
+  return [...before, { part: match[1]!, weight: Number(match[2]) }];
+}
+
+/** Repeated options add up. */
+export const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** "a, b": ["a", "b"]. */
+export const list = (text: string): string[] =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
