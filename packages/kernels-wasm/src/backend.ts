@@ -4,7 +4,6 @@ import {
   type CompositeCall,
   DeviceError,
   type Executable,
-  outputBuffers,
   type Plan,
   runReferenceStep,
   type Step,
@@ -129,7 +128,7 @@ export class WasmBackend implements Backend {
   run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void {
     const { plan, steps, addresses } = executable as WasmExecutable;
     plan.inputs.forEach((id, i) => (addresses[id] = this.addressOf(inputs[i]!)));
-    outputBuffers(plan).forEach((id, i) => (addresses[id] = this.addressOf(outputs[i]!)));
+    plan.outputs.forEach(({ buffer }, i) => (addresses[buffer] = this.addressOf(outputs[i]!)));
     for (const step of steps) step(addresses);
   }
 

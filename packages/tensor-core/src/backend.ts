@@ -48,7 +48,7 @@ export interface Backend {
   /** True if the backend runs this composite with a kernel of its own; otherwise it is decomposed before planning. */
   claims(call: CompositeCall): boolean;
   lower(plan: Plan): Executable | Promise<Executable>;
-  /** `inputs` and `outputs` bind `plan.inputs` and the buffers of `plan.outputs` with role `output`, in order. */
+  /** `inputs` and `outputs` bind `plan.inputs` and the buffers of `plan.outputs`, in order; every output is written whole. */
   run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void | Promise<void>;
   dispose(): void;
 }

@@ -4,7 +4,7 @@ import { bytesPerElement, type DType } from "./dtype.js";
 import { DeviceError } from "./errors.js";
 import { makeNode, type Realized, Tensor, topologicalOrder } from "./graph.js";
 import { fromBytes, type NestedArray, tensor, type TensorOptions } from "./ops/create.js";
-import { createReferenceBackend, outputBuffers } from "./reference/backend.js";
+import { createReferenceBackend } from "./reference/backend.js";
 import { planGraph } from "./schedule/plan-graph.js";
 import type { Shape } from "./shape.js";
 import { graphInputs } from "./transforms/rewrite.js";
@@ -47,15 +47,7 @@ export class Device {
     const executable = await this.backend.lower(plan);
     try {
       const results = await this.execute(executable, leaves);
-      // A result that is one of the leaves (a reshape, say) shares its memory, and keeps it alive.
-      open.forEach(
-        (t, i) =>
-          (t.node.realized[t.index] = results[i]!.node.realized[0] ?? {
-            device: this,
-            buffer: this.bufferOf(results[i]!),
-            owner: results[i]!.node,
-          }),
-      );
+      open.forEach((t, i) => (t.node.realized[t.index] = results[i]!.node.realized[0]));
     } finally {
       executable.dispose();
     }
@@ -65,14 +57,9 @@ export class Device {
   async execute(executable: Executable, leaves: readonly Tensor[]): Promise<Tensor[]> {
     const { plan } = executable;
     const inputs = leaves.map((t) => this.bufferOf(t));
-    const ids = outputBuffers(plan);
-    const buffers = ids.map((id) => this.backend.allocate(plan.buffers[id]!.bytes));
+    const buffers = plan.outputs.map(({ buffer }) => this.backend.allocate(plan.buffers[buffer]!.bytes));
     await this.backend.run(executable, inputs, buffers);
-    return plan.outputs.map((o) => {
-      const at = ids.indexOf(o.buffer);
-      if (at < 0) return leaves[plan.inputs.indexOf(o.buffer)]!;
-      return this.adopt(buffers[at]!, o.shape, o.dtype);
-    });
+    return plan.outputs.map(({ shape, dtype }, i) => this.adopt(buffers[i]!, shape, dtype));
   }
 
   /** A tensor over a buffer of this device; the buffer is freed when the tensor is collected. */
@@ -110,7 +97,7 @@ export class Device {
    */
   release(t: Tensor): void {
     const here = this.realizedHere(t);
-    if (here && !here.owner) {
+    if (here) {
       collected.unregister(here);
       this.backend.free(here.buffer);
       t.node.realized[t.index] = undefined;

@@ -42,8 +42,6 @@ export interface CompositeNode {
 export interface Realized {
   readonly device: Device;
   readonly buffer: BackendBuffer;
-  /** Whose memory it is, if it is shared. */
-  readonly owner?: Node;
 }
 
 let nextId = 1;

@@ -111,7 +111,7 @@ export {
   type UnaryOp,
 } from "./plan.js";
 export { PRIMITIVES, type Primitive } from "./primitives.js";
-export { createReferenceBackend, operandBytes, outputBuffers, runReferenceStep, stepName } from "./reference/backend.js";
+export { createReferenceBackend, operandBytes, runReferenceStep, stepName } from "./reference/backend.js";
 export { REFERENCE_KERNELS, type ReferenceKernel, runReferenceOp } from "./reference/kernels.js";
 export { runProgram } from "./reference/program.js";
 export { type Memory, readOperand, writeOperand } from "./reference/views.js";

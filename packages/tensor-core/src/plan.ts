@@ -9,7 +9,7 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** Buffer ids that the caller binds, in the order of the traced inputs (constants come last). */
   readonly inputs: readonly number[];
-  /** Where each result lies; its buffer is `output` (bound by the caller) or, for a result that is an input, `input`. */
+  /** Each result whole, in a buffer of its own with the role `output`, bound by the caller; also a result that is an input, or the same as another. */
   readonly outputs: readonly Operand[];
   /** Size in bytes of the one scratch arena that all `scratch` buffers share. */
   readonly scratchBytes: number;

@@ -1,6 +1,6 @@
 import { secondsPerRun, tune, type TuneOptions, type WebGpuBackend } from "@weft/kernels-webgpu";
 import { createNodeWebGpuBackend, tuningFile, writeTuning } from "@weft/kernels-webgpu/node";
-import { CapabilityError, Device, DeviceError, linear, outputBuffers, planGraph } from "@weft/tensor-core";
+import { CapabilityError, Device, DeviceError, linear, planGraph } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { type Output, table } from "../output.js";
 
@@ -88,7 +88,7 @@ async function measure(backend: WebGpuBackend, [m, k, n]: readonly [number, numb
   const product = linear(device.tensor(numbers(m * k), { shape: [m, k] }), device.tensor(numbers(n * k), { shape: [n, k] }));
   const { plan, leaves } = planGraph([product], [], (call) => backend.claims(call));
   const executable = await backend.lower(plan);
-  const outputs = outputBuffers(plan).map((id) => backend.allocate(plan.buffers[id]!.bytes));
+  const outputs = plan.outputs.map(({ buffer }) => backend.allocate(plan.buffers[buffer]!.bytes));
   const inputs = leaves.map((t) => device.bufferOf(t));
   const seconds = await secondsPerRun(backend, executable, inputs, outputs);
   return {

@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { valuesOf } from "../files/values.js";
 import { checkpointOf } from "../testing/checkpoints.js";
 import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
-import { MERGED_CASES, mergedCase } from "../testing/peft-cases.js";
+import { FIRST_CASES, mergedCase } from "../testing/peft-cases.js";
 
 const folder = temporaryFolder();
 beforeAll(buildProgram);
@@ -168,7 +168,7 @@ describe("every method heeds the strength, and is in the report", () => {
     return { tensors: new Map(tensors), report };
   };
 
-  it.each(MERGED_CASES)("%s", async (name) => {
+  it.each(FIRST_CASES)("%s", async (name) => {
     const { adapter, base, merged } = await mergedCase(name, temporaryFolderOf(name));
     const [none, full] = [await run(name, 0, base, adapter), await run(name, 1, base, adapter)];
     // What replaces weights, rows or biases does so at any strength, and DoRA's magnitudes are trained ones at any.

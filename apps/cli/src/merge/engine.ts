@@ -1,4 +1,4 @@
-import { type BackendBuffer, bytesPerElement, CancelledError, type Executable, isFloat, outputBuffers, type Plan } from "@weft/tensor-core";
+import { type BackendBuffer, bytesPerElement, CancelledError, type Executable, isFloat, type Plan } from "@weft/tensor-core";
 import type { WasmBackend } from "@weft/kernels-wasm";
 import type { FileSet } from "../files/file-set.js";
 import type { Item, Stored } from "./item.js";
@@ -125,8 +125,7 @@ export class TileEngine {
   ): void {
     const bindings = [...given, ...held];
     const inputs = bindings.map((buffer, i) => (buffer === given[0] ? buffer : at(buffer, shifts[i]! * start)));
-    const outputs = outputBuffers(executable.plan).map((id) => to[executable.plan.outputs.findIndex((o) => o.buffer === id)]!);
-    this.backend.run(executable, inputs, outputs);
+    this.backend.run(executable, inputs, to);
   }
 
   private load(stored: Stored, files: FileSet): BackendBuffer {

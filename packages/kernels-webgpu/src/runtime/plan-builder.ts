@@ -4,7 +4,6 @@ import {
   type DType,
   CapabilityError,
   type Operand,
-  outputBuffers,
   type Plan,
   sizeOf,
 } from "@weft/tensor-core";
@@ -35,7 +34,7 @@ export class PlanBuilder implements LowerContext {
   constructor(plan: Plan, limits: KernelLimits) {
     this.plan = plan;
     this.limits = limits;
-    this.bound = [...plan.inputs, ...outputBuffers(plan)];
+    this.bound = [...plan.inputs, ...plan.outputs.map(({ buffer }) => buffer)];
     const end = align(plan.scratchBytes, BINDING_ALIGNMENT);
     const empties = plan.buffers.some((b) => b.role === "scratch" && b.bytes === 0);
     this.behind = empties ? end + BINDING_ALIGNMENT : end;

@@ -1,4 +1,4 @@
-import { Device, linear, outputBuffers, planGraph, softmax, type Tensor } from "@weft/tensor-core";
+import { Device, linear, planGraph, softmax, type Tensor } from "@weft/tensor-core";
 import { createWebGpuBackend } from "../backend.js";
 import { secondsPerRun } from "./measure.js";
 import { DEFAULT_TUNING, type TileSize, tileBytes, type Tuning } from "./tuning.js";
@@ -36,7 +36,7 @@ async function measure(gpu: GPUDevice, tuning: Tuning, build: Build): Promise<nu
   try {
     const { plan, leaves } = planGraph([build(device)], [], (call) => backend.claims(call));
     const executable = await backend.lower(plan);
-    const outputs = outputBuffers(plan).map((id) => backend.allocate(plan.buffers[id]!.bytes));
+    const outputs = plan.outputs.map(({ buffer }) => backend.allocate(plan.buffers[buffer]!.bytes));
     return await secondsPerRun(
       backend,
       executable,

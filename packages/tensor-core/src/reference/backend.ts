@@ -65,16 +65,11 @@ export function createReferenceBackend(): Backend {
 function bindMemory(plan: Plan, scratch: Uint8Array, inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]): Memory {
   const bound = new Map<number, Uint8Array>();
   plan.inputs.forEach((id, i) => bound.set(id, inputs[i]!));
-  outputBuffers(plan).forEach((id, i) => bound.set(id, outputs[i]!));
+  plan.outputs.forEach(({ buffer }, i) => bound.set(buffer, outputs[i]!));
   return (id) => {
     const spec = plan.buffers[id]!;
     return spec.role === "scratch" ? scratch.subarray(spec.offset, spec.offset + spec.bytes) : bound.get(id)!;
   };
-}
-
-/** The buffers that `run` takes as outputs, in order. */
-export function outputBuffers(plan: Plan): number[] {
-  return plan.outputs.map((o) => o.buffer).filter((id) => plan.buffers[id]!.role === "output");
 }
 
 /** Bytes that an operand's elements take. */

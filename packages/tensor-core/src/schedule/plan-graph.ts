@@ -12,6 +12,7 @@ import { normalizeReductions } from "./lower-graph.js";
 import { planMemory } from "./memory.js";
 import { freeEarly } from "./order.js";
 import { Partition } from "./partition.js";
+import { checkWrites } from "./check-writes.js";
 import { buildProgram } from "./program-builder.js";
 import { Unit } from "./units.js";
 import { isDense, isMovement, type View } from "./views.js";
@@ -79,6 +80,7 @@ class Planner {
       scratchBytes,
       peakBytes: bound + scratchBytes,
     };
+    checkWrites(plan);
     return { plan, leaves: this.leaves };
   }
 
@@ -143,18 +145,15 @@ class Planner {
     return this.whole(target);
   }
 
+  /** A result in a buffer of its own. A step that makes it writes there; what no step makes (an input, a part of it), or what lies in another result, is copied. */
   private output(t: Tensor): Operand {
     const view = this.partition.view(t);
-    const { base } = view;
     const operand = this.operand(view);
     const spec = this.buffers[operand.buffer]!;
-    const complete = isDense(view) && view.offset === 0 && sizeOf(view.shape) === base.size;
-    if (complete && spec.role === "input") return operand;
-    if (complete && spec.role === "scratch") {
-      spec.role = "output";
-      return operand;
-    }
-    return this.copy(view, "output");
+    const complete = isDense(view) && view.offset === 0 && sizeOf(view.shape) === view.base.size;
+    if (!complete || spec.role !== "scratch") return this.copy(view, "output");
+    spec.role = "output";
+    return operand;
   }
 
   /** Emits the steps that a node needs, and its own; iterative, since graphs are deep. */

@@ -5,7 +5,7 @@ import { Tensor, topologicalOrder } from "../graph.js";
 import { cast } from "../ops/cast.js";
 import { add, mul } from "../ops/elementwise.js";
 import { sum } from "../ops/reduce.js";
-import { operandBytes, outputBuffers } from "../reference/backend.js";
+import { operandBytes } from "../reference/backend.js";
 import { planGraph } from "../schedule/plan-graph.js";
 import { gradients } from "../transforms/grad.js";
 import { type ConformanceCase, sample, type Tolerance } from "./case.js";
@@ -40,9 +40,8 @@ export async function valuesOf(device: Device, outputs: readonly Tensor[]): Prom
   const { backend } = device;
   const { plan, leaves } = planGraph(outputs, [], (call) => backend.claims(call));
   const executable = await backend.lower(plan);
-  const ids = outputBuffers(plan);
-  const buffers = ids.map((id) => {
-    const { bytes } = plan.buffers[id]!;
+  const buffers = plan.outputs.map((o) => {
+    const { bytes } = plan.buffers[o.buffer]!;
     const buffer = backend.allocate(bytes);
     backend.upload(buffer, new Uint8Array(bytes).fill(0x5a));
     return buffer;
@@ -54,12 +53,7 @@ export async function valuesOf(device: Device, outputs: readonly Tensor[]): Prom
       buffers,
     );
     const values = [];
-    for (const o of plan.outputs) {
-      const at = ids.indexOf(o.buffer);
-      const bytes =
-        at < 0 ? await device.bytes(leaves[plan.inputs.indexOf(o.buffer)]!) : await backend.download(buffers[at]!, 0, operandBytes(o));
-      values.push(decode(bytes, o.dtype));
-    }
+    for (const [i, o] of plan.outputs.entries()) values.push(decode(await backend.download(buffers[i]!, 0, operandBytes(o)), o.dtype));
     return values;
   } finally {
     executable.dispose();

@@ -13,7 +13,7 @@ import {
   fromF16,
   fromF8e4m3,
   fromF8e5m2,
-  outputBuffers,
+  type Operand,
   type Tensor,
   toBf16,
   toF16,
@@ -70,7 +70,7 @@ async function measure(
   const input = device.fromBytes(bytes, [count], from);
   const conversion = compile((x: Tensor) => cast(x, to), { device });
   const { executable } = await conversion.prepare(input);
-  const [id] = outputBuffers(executable.plan) as [number];
+  const [{ buffer: id }] = executable.plan.outputs as [Operand];
   const output = device.backend.allocate(executable.plan.buffers[id]!.bytes);
   const run = (): void | Promise<void> => device.backend.run(executable, [device.bufferOf(input)], [output]);
   await run();

@@ -1,5 +1,5 @@
 import { createWasmBackend } from "@weft/kernels-wasm";
-import { compile, Device, matmul, outputBuffers, type Tensor } from "@weft/tensor-core";
+import { compile, Device, matmul, type Operand, type Tensor } from "@weft/tensor-core";
 import { timeCalls } from "../../turns.js";
 import type { Engine } from "./engine.js";
 
@@ -15,7 +15,7 @@ export async function weftEngine(threads: number, relaxed: boolean): Promise<Eng
       const product = compile((x: Tensor, y: Tensor) => matmul(x, y), { device });
       const { executable } = await product.prepare(...inputs);
       const { plan } = executable;
-      const [id] = outputBuffers(plan) as [number];
+      const [{ buffer: id }] = plan.outputs as [Operand];
       const output = backend.allocate(plan.buffers[id]!.bytes);
       // The tensors stay referenced: their memory is freed when they are collected.
       const run = (): void | Promise<void> => backend.run(executable, [device.bufferOf(inputs[0]), device.bufferOf(inputs[1])], [output]);

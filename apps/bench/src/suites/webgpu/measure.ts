@@ -1,5 +1,5 @@
 import { secondsPerRun, type WebGpuBackend } from "@weft/kernels-webgpu";
-import { decode, Device, type DType, outputBuffers, planGraph, referenceDevice, type Shape, sizeOf, Tensor } from "@weft/tensor-core";
+import { decode, Device, type DType, planGraph, referenceDevice, type Shape, sizeOf, Tensor } from "@weft/tensor-core";
 import type { KernelCase, Make } from "./cases/index.js";
 
 /** A constant of numbers in [-0.5, 0.5), the same on every device. */
@@ -57,7 +57,7 @@ export async function measureCase(backend: WebGpuBackend, c: KernelCase, seconds
   const start = performance.now();
   const executable = await backend.lower(plan);
   const lowering = (performance.now() - start) / 1000;
-  const buffers = outputBuffers(plan).map((id) => backend.allocate(plan.buffers[id]!.bytes));
+  const buffers = plan.outputs.map(({ buffer }) => backend.allocate(plan.buffers[buffer]!.bytes));
   const inputs = leaves.map((t) => device.bufferOf(t));
   try {
     const best = await secondsPerRun(backend, executable, inputs, buffers, { seconds, rounds });

@@ -1,5 +1,5 @@
 import { createWebGpuBackend, type CompositeKernel, type Dispatch, secondsPerRun, type WebGpuBackend } from "@weft/kernels-webgpu";
-import { callComposite, Device, outputBuffers, planGraph, type Tensor } from "@weft/tensor-core";
+import { callComposite, Device, planGraph, type Tensor } from "@weft/tensor-core";
 
 /** What a GPU can do at most, as measured: the two lines of its roofline. */
 export interface Peaks {
@@ -67,7 +67,7 @@ async function seconds(gpu: GPUDevice, kernel: CompositeKernel, elements: number
     const same = callComposite({ name: "peak", decompose: ([t]) => [t as Tensor] }, [x]);
     const { plan, leaves } = planGraph(same, [], (call) => backend.claims(call));
     const executable = await backend.lower(plan);
-    const outputs = outputBuffers(plan).map((id) => backend.allocate(plan.buffers[id]!.bytes));
+    const outputs = plan.outputs.map(({ buffer }) => backend.allocate(plan.buffers[buffer]!.bytes));
     const inputs = leaves.map((t) => device.bufferOf(t));
     return await secondsPerRun(backend, executable, inputs, outputs, { rounds: 5, seconds: 0.05 });
   } finally {

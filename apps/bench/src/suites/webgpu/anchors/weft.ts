@@ -1,5 +1,5 @@
 import type { WebGpuBackend } from "@weft/kernels-webgpu";
-import { Device, matmul, outputBuffers, planGraph } from "@weft/tensor-core";
+import { Device, matmul, planGraph } from "@weft/tensor-core";
 import { type Anchor, timeQueued } from "./anchor.js";
 
 /** kernels-webgpu by the wall, as the others are measured. */
@@ -15,7 +15,7 @@ export function weftAnchor(backend: WebGpuBackend): Anchor {
         () => false,
       );
       const executable = await backend.lower(plan);
-      const [output] = outputBuffers(plan).map((id) => backend.allocate(plan.buffers[id]!.bytes));
+      const [output] = plan.outputs.map(({ buffer }) => backend.allocate(plan.buffers[buffer]!.bytes));
       const inputs = leaves.map((t) => device.bufferOf(t));
       const run = (): void | Promise<void> => backend.run(executable, inputs, [output!]);
       return {

@@ -1,0 +1,32 @@
+import { DeviceError } from "../errors.js";
+import type { Plan } from "../plan.js";
+import { operandBytes } from "../reference/backend.js";
+
+/**
+ * Checks what keeps memory that nobody wrote out of results: one step writes each output and each scratch buffer, whole and before any step reads
+ * it, and no step writes an input.
+ * @throws DeviceError kind `internal`: a fault of the planner, not of its caller
+ */
+export function checkWrites({ buffers, steps, inputs, outputs }: Plan): void {
+  const written = new Set(inputs);
+  const broken = (buffer: number, why: string): DeviceError =>
+    new DeviceError(`the plan's ${buffers[buffer]!.role} buffer ${buffer} ${why}`, {
+      kind: "internal",
+      hint: "this is a fault of weft: please report it, with what was computed",
+    });
+  for (const step of steps) {
+    for (const { buffer } of step.inputs) if (!written.has(buffer)) throw broken(buffer, "is read before a step writes it");
+    for (const operand of step.outputs) {
+      const { buffer, offset } = operand;
+      if (written.has(buffer)) throw broken(buffer, "is written twice");
+      if (offset !== 0 || operandBytes(operand) !== buffers[buffer]!.bytes) throw broken(buffer, "is written in part");
+      written.add(buffer);
+    }
+  }
+  const bound = new Set<number>();
+  for (const { buffer } of outputs) {
+    if (buffers[buffer]!.role !== "output" || bound.has(buffer)) throw broken(buffer, "is not one result's own");
+    if (!written.has(buffer)) throw broken(buffer, "is written by no step");
+    bound.add(buffer);
+  }
+}
