@@ -13,6 +13,7 @@ import {
   type Params,
   reshape,
   type Tensor,
+  type UnmergedBias,
 } from "@weft/tensor-core";
 import { BY_NAME, fields, fixed, last, rank, rankFrom, rewriting, stored, times, trained, wide } from "@weft/tensor-core/methods";
 
@@ -50,7 +51,7 @@ function support(params: Params, name: string): Tensor {
 }
 
 /** b⊙D + E + W·C [out], of a layer that has a bias b. */
-function biasChange(bias: Tensor, params: Params, { layer, scale }: AdapterContext<GloraConfigFields>, weight: Tensor | undefined): Tensor {
+function biasChange({ bias, weight }: UnmergedBias, params: Params, { layer, scale }: AdapterContext<GloraConfigFields>): Tensor {
   const withC = !params["C.zeros"];
   if (withC && !weight)
     throw new CapabilityError("GLORA: the merged bias depends on the layer's weight, which is not at hand", {
@@ -92,9 +93,9 @@ const WEIGHT = rewriting<GloraConfigFields>({
  */
 export const GLORA: AdapterMethod<GloraConfigFields> = {
   ...WEIGHT,
-  biasTransform: (bias, params, context, weight) => add(wide(bias), biasChange(bias, params, context, weight)),
+  biasTransform: (bias, params, context, unmerged) => add(wide(bias), biasChange(unmerged, params, context)),
   forward(x, base, params, context, dropout) {
     const y = WEIGHT.forward(x, base, params, context, dropout);
-    return base.bias ? cast(add(y, biasChange(base.bias, params, context, base.weight)), y.dtype) : y;
+    return base.bias ? cast(add(y, biasChange({ bias: base.bias, weight: base.weight }, params, context)), y.dtype) : y;
   },
 };

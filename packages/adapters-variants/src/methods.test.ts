@@ -107,7 +107,7 @@ describe.each(ENTRIES.flatMap(([method, cases]) => cases.map((at) => ({ name: `$
     const context = (scale: number) => ({ layer, config, scale }) as never;
     const merged = (scale: number) => ({
       weight: mergeWeight(method, weight, params!, context(scale)),
-      bias: mergeBias(method, base.bias, params!, context(scale), weight),
+      bias: mergeBias(method, base.bias, params!, context(scale), { weight }),
     });
 
     it("has half the effect at half the strength, merged or not", async () => {

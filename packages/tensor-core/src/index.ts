@@ -30,7 +30,7 @@ export {
 } from "./adapter/derive.js";
 export { createAdapter, type CreateAdapterOptions, type LayerInput } from "./adapter/create-adapter.js";
 export { initLayer, initParameter, initParameters } from "./adapter/init.js";
-export { placeholder, type RowPasses, rowPasses, type RowSum, type Tile, tileRows } from "./adapter/tile.js";
+export { needs, placeholder, type RowPasses, rowPasses, type RowSum, type Tile, tileRows } from "./adapter/tile.js";
 export { AdaptedLayer } from "./adapter/adapted-layer.js";
 export { AdapterGroup, type AdapterSummary } from "./adapter/adapter-group.js";
 export {
@@ -55,6 +55,7 @@ export type {
   Params,
   Rounding,
   SharedParameters,
+  UnmergedBias,
 } from "./adapter/method.js";
 export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
 export { compile, type Compiled, type CompiledFunction } from "./compile.js";

@@ -24,6 +24,8 @@ export interface Change {
   resized: boolean;
   steps: Step[];
   patches: RowPatch[];
+  /** Of a bias: the weight that its steps look at. */
+  weight?: string;
 }
 
 /** An adapter with the user's factor. */
@@ -87,6 +89,17 @@ export async function collectChanges(
     const initial = await initialSteps(base, scaled, report.matched, options);
     addChanges(changes, scaled, report, { ...options, read, initial, alone: adapters.length === 1 });
   }
+  for (const [name, { weight }] of changes) {
+    if (weight !== undefined && changes.get(weight)?.steps.some(({ kind }) => kind === "initial"))
+      throw new CapabilityError(
+        `${name}: what an adapter does to it depends on ${weight}, which the initialisation of another one has changed`,
+        {
+          kind: "order",
+          tensor: name,
+          hint: "merge one of them first, and the other into the result",
+        },
+      );
+  }
   return { changes, reports };
 }
 
@@ -142,7 +155,9 @@ function addChanges(
         tensor: module.path,
         hint: "keep the base checkpoint",
       });
-    of(module.bias!).steps.push({ ...step, kind: "bias" });
+    const bias = of(module.bias!);
+    bias.steps.push({ ...step, kind: "bias" });
+    if (changed.biasReadsWeight) bias.weight = module.weight;
   }
   for (const { weight, tensor } of report.tokens)
     of(weight).patches.push({ indices: tokenIndices(adapter, weight, tensor), rows: stored(adapter, tensor) });

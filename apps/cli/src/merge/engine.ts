@@ -1,7 +1,7 @@
 import { type BackendBuffer, bytesPerElement, CancelledError, type Executable, isFloat, type Plan } from "@weft/tensor-core";
 import type { WasmBackend } from "@weft/kernels-wasm";
 import type { FileSet } from "../files/file-set.js";
-import type { Item, Stored } from "./item.js";
+import { type Item, rowsOf, type Stored } from "./item.js";
 import { type ItemPlan, planItem, type RowSumPlan, signature } from "./item-plan.js";
 import { coreDType } from "./tile-graph.js";
 import type { TilePlan } from "./tile-plan.js";
@@ -38,7 +38,7 @@ interface Prepared {
 /** The W buffer is read by one merge kernel alone, which reads each element before it writes it. */
 function worksInPlace(plan: Plan, item: Item): boolean {
   const readers = plan.steps.filter((s) => s.inputs.some((o) => o.buffer === plan.inputs[0]));
-  return readers.length === 1 && readers[0]!.kind === "composite" && readers[0]!.op === "mergeLowRank" && item.source.dtype === item.dtype;
+  return readers.length === 1 && readers[0]!.kind === "composite" && readers[0]!.op === "mergeLowRank" && rowsOf(item).dtype === item.dtype;
 }
 
 /** A view of a buffer that begins later; kernels take any address. */
@@ -68,7 +68,8 @@ export class TileEngine {
   prepare(item: Item, tileBytes: number, files: FileSet, stopped: () => boolean): TileRunner {
     const prepared = this.planned(item, tileBytes);
     const { plan } = prepared;
-    const params = item.steps.flatMap((step) => Object.values(step.params).map((stored) => this.load(stored, files)));
+    const stored = [...(item.weight ? [item.source] : []), ...item.steps.flatMap((step) => Object.values(step.params))];
+    const params = stored.map((one) => this.load(one, files));
     for (const sum of plan.sums) params.push(this.hold(this.addUp(item, prepared, sum, params, files, stopped)));
     const sums = params.slice(params.length - plan.sums.length);
     const dtype = coreDType(item.dtype);
@@ -98,14 +99,15 @@ export class TileEngine {
     stopped: () => boolean,
   ): Uint8Array {
     const total = item.shape[0]!;
-    const row = item.source.bytes / total;
+    const read = rowsOf(item);
+    const row = read.bytes / total;
     const [from, to] = [this.backend.allocate(rows * row), this.backend.allocate(size * 4)];
     const sum = new Float64Array(size);
     try {
       for (let start = 0; start < total; start += rows) {
         if (stopped()) throw new CancelledError();
         const count = Math.min(rows, total - start);
-        files.readInto(item.source.file, this.backend.view(from).subarray(0, count * row), item.source.offset + start * row);
+        files.readInto(read.file, this.backend.view(from).subarray(0, count * row), read.offset + start * row);
         this.execute(this.lower(prepared, part(count)), start, [from, ...params], [to]);
         new Float32Array(Uint8Array.from(this.backend.view(to)).buffer).forEach((v, i) => (sum[i]! += v));
       }

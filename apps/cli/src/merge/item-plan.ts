@@ -1,5 +1,5 @@
 import { bytesPerElement, CapabilityError } from "@weft/tensor-core";
-import type { Item, Stored } from "./item.js";
+import { type Item, rowsOf, type Stored } from "./item.js";
 import { type Claims, coreDType, itemPasses } from "./tile-graph.js";
 import { planTile, type TilePlan } from "./tile-plan.js";
 
@@ -34,7 +34,7 @@ export interface RowSumPlan {
 export function signature(item: Item): string {
   const stored = ({ dtype, shape }: Stored): unknown => [dtype, shape];
   const steps = item.steps.map(({ params, ...rest }) => [rest, Object.entries(params).map(([name, s]) => [name, stored(s)])]);
-  return JSON.stringify([stored(item.source), item.dtype, steps]);
+  return JSON.stringify([stored(item.source), item.weight && stored(item.weight), item.dtype, steps]);
 }
 
 /**
@@ -54,8 +54,9 @@ function tileRowsOf(item: Item, aim: number): number {
 export function planItem(item: Item, tileBytes: number, stats: boolean, claims: Claims): ItemPlan {
   const total = item.shape[0] ?? 1;
   const passes = itemPasses(item, stats, claims);
-  const elements = item.source.shape.slice(1).reduce((a, b) => a * b, 1);
-  const [inRow, outRow] = [item.source, item].map(({ dtype }) => elements * bytesPerElement(coreDType(dtype))) as [number, number];
+  const [inRow, outRow] = [rowsOf(item), item].map(
+    ({ shape, dtype }) => shape.slice(1).reduce((a, b) => a * b, 1) * bytesPerElement(coreDType(dtype)),
+  ) as [number, number];
   const aim = (bytes: number): number => Math.max(1, Math.floor(bytes / Math.max(1, inRow, outRow)));
   const made = new Map<string, TilePlan | undefined>();
   const planned = (key: string, make: () => TilePlan | undefined): TilePlan | undefined => {

@@ -58,6 +58,8 @@ export interface Item {
   readonly dtype: SafetensorsDType;
   readonly shape: readonly number[];
   readonly source: Stored;
+  /** Of a bias: the layer's weight before any step, where the steps look at it; it is read row by row, the bias at once. */
+  readonly weight?: Stored | undefined;
   readonly steps: readonly Step[];
   readonly patches: readonly RowPatch[];
 }
@@ -77,6 +79,9 @@ export interface ChangeStats {
   /** Largest |stored - exact| that the rounding to the output's dtype made. */
   readonly rounding: number;
 }
+
+/** The tensor that is read row by row to compute an item. */
+export const rowsOf = ({ source, weight }: Item): Stored => weight ?? source;
 
 /** True if the data goes through unchanged. */
 export const isCopy = (item: Item): boolean => item.steps.length === 0 && item.source.dtype === item.dtype;

@@ -34,6 +34,7 @@ export interface LayoutOptions {
 
 interface Planned extends TensorEntry {
   readonly source: Stored;
+  readonly weight: Stored | undefined;
   readonly change: Change | undefined;
 }
 
@@ -44,7 +45,7 @@ export function planOutput(
   changes: ReadonlyMap<string, Change>,
   options: LayoutOptions,
 ): OutputPlan {
-  const tensors = names.map((name) => plannedTensor(base, name, changes.get(name), options));
+  const tensors = names.map((name) => plannedTensor(base, name, changes, options));
   const shards = options.maxShardSize === undefined ? asInBase(base, tensors) : planShards(tensors, options.maxShardSize);
   const byName = new Map(tensors.map((t) => [t.name, t]));
   const metadata = base.metadata.size > 0 ? base.metadata : new Map([["format", "pt"]]);
@@ -52,8 +53,8 @@ export function planOutput(
   const items = files.flatMap(({ layout }, shard) =>
     layout.tensors
       .map(({ name, offset, bytes, dtype, shape }): Item => {
-        const { source, change } = byName.get(name)!;
-        return { name, shard, offset, bytes, dtype, shape, source, steps: change?.steps ?? [], patches: change?.patches ?? [] };
+        const { source, weight, change } = byName.get(name)!;
+        return { name, shard, offset, bytes, dtype, shape, source, weight, steps: change?.steps ?? [], patches: change?.patches ?? [] };
       })
       .sort((a, b) => b.bytes - a.bytes || a.offset - b.offset),
   );
@@ -67,13 +68,16 @@ export function planOutput(
   };
 }
 
-function plannedTensor(base: WeightSource, name: string, change: Change | undefined, { dtype }: LayoutOptions): Planned {
+function plannedTensor(base: WeightSource, name: string, changes: ReadonlyMap<string, Change>, { dtype }: LayoutOptions): Planned {
   const original = base.has(name) ? base.info(name) : undefined;
-  const source = change?.replacement ?? (original as Stored);
+  const sourceOf = (tensor: string): Stored => changes.get(tensor)?.replacement ?? base.info(tensor);
+  const change = changes.get(name);
+  const source = sourceOf(name);
+  const weight = change?.weight === undefined ? undefined : sourceOf(change.weight);
   // What replaces a tensor of the base takes its dtype, as a module that PEFT loads into the model does.
   const natural = original?.dtype ?? source.dtype;
   checkPatches(name, source.shape[0] ?? 0, change?.patches ?? []);
-  return { name, dtype: outputDType(natural, dtype), shape: source.shape, source, change };
+  return { name, dtype: outputDType(natural, dtype), shape: source.shape, source, weight, change };
 }
 
 const HALF_OR_FULL = new Set<SafetensorsDType>(["F32", "F16", "BF16"]);

@@ -5,7 +5,7 @@ import type { FileSet } from "../files/file-set.js";
 import { valuesOf } from "../files/values.js";
 import { DIRECT_ALIGN } from "./direct-file.js";
 import type { TileEngine } from "./engine.js";
-import { type ChangeStats, isCopy, type Item, type ItemResult, type RowPatch } from "./item.js";
+import { type ChangeStats, isCopy, type Item, type ItemResult, type RowPatch, rowsOf } from "./item.js";
 import { coreDType } from "./tile-graph.js";
 
 /** Where finished tiles go. */
@@ -95,7 +95,8 @@ async function copyTiles(item: Item, job: Job, memory: TileMemory, hash: Hash): 
 
 async function computeTiles(item: Item, job: Job, memory: TileMemory, hash: Hash): Promise<{ change?: ChangeStats }> {
   const total = item.shape[0] ?? 1;
-  const [inRow, outRow] = [item.source, item].map((t) => (total === 0 ? 0 : t.bytes / total)) as [number, number];
+  const read = rowsOf(item);
+  const [inRow, outRow] = [read, item].map((t) => (total === 0 ? 0 : t.bytes / total)) as [number, number];
   if (item.bytes === 0) return {};
   const runner = job.engine.prepare(item, job.tileBytes, job.files, job.stopped);
   const input = runner.inPlace ? undefined : job.backend.allocate(runner.rows * inRow);
@@ -106,7 +107,7 @@ async function computeTiles(item: Item, job: Job, memory: TileMemory, hash: Hash
       const rows = Math.min(runner.rows, total - start);
       const slot = await memory.take(rows * outRow, item.offset + start * outRow);
       const from = input ?? slot.buffer;
-      job.files.readInto(item.source.file, job.backend.view(from).subarray(0, rows * inRow), item.source.offset + start * inRow);
+      job.files.readInto(read.file, job.backend.view(from).subarray(0, rows * inRow), read.offset + start * inRow);
       const scalars = runner.run(start, rows, from, slot.buffer);
       const bad = job.allowNonFinite ? -1 : runner.firstNonFinite(slot.buffer, rows);
       if (bad >= 0) throw nonFinite(item, start * item.shape.slice(1).reduce((a, b) => a * b, 1) + bad);

@@ -1,5 +1,6 @@
 import {
   type AdapterContext,
+  type AdapterMethod,
   abs,
   CapabilityError,
   cast,
@@ -10,21 +11,24 @@ import {
   mergeBias,
   mergeWeight,
   mul,
+  needs,
   type Params,
   type Plan,
   placeholder,
   planGraph,
   type RowPasses,
   rowPasses,
+  rows,
   sub,
   sum,
   type Tensor,
   type TensorSpec,
+  type UnmergedBias,
   unmergeWeight,
 } from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
 import { ADAPTER_METHODS } from "@weft/registry";
-import type { Item, Step, Stored } from "./item.js";
+import { type Item, rowsOf, type Step, type Stored } from "./item.js";
 
 /** The dtype that a stored one computes as. @throws CapabilityError for those that nothing computes with */
 export function coreDType(dtype: Stored["dtype"]): DType {
@@ -38,37 +42,71 @@ const specOf = ({ shape, dtype }: { readonly shape: readonly number[]; readonly 
   dtype: coreDType(dtype),
 });
 
-/** A tensor after all its steps, in `dtype`. */
-function mergedTensor({ source, steps }: Item, weight: Tensor, params: readonly Params[], dtype: DType): Tensor {
+/**
+ * A tensor after all its steps, in `dtype`.
+ * @param weight of a bias: the layer's weight, where the steps look at it
+ */
+function mergedTensor(
+  { source, steps }: Item,
+  tensor: Tensor,
+  weight: Tensor | undefined,
+  params: readonly Params[],
+  dtype: DType,
+): Tensor {
   // Between steps values keep the wider of the two dtypes: PEFT adds adapter by adapter to the weight as it is stored.
-  const between = coreDType(source.dtype) === "f32" || dtype === "f32" ? "f32" : weight.dtype;
-  let [current, unmerged] = [steps.length === 0 ? cast(weight, dtype) : weight, weight];
+  const between = coreDType(source.dtype) === "f32" || dtype === "f32" ? "f32" : tensor.dtype;
+  let [current, unmerged] = [steps.length === 0 ? cast(tensor, dtype) : tensor, tensor];
   for (const [i, step] of steps.entries()) {
-    current = applyStep(step, current, params[i]!, i === steps.length - 1 ? dtype : between, unmerged);
+    const to = i === steps.length - 1 ? dtype : between;
+    current =
+      step.kind === "bias"
+        ? mergedBias(step, current, params[i]!, to, { bias: unmerged, weight })
+        : applyStep(step, current, params[i]!, to, unmerged);
     if (step.kind === "initial") unmerged = current;
   }
   return current;
 }
 
-function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unmerged: Tensor): Tensor {
+/** A step's method, and what it gets to know of the layer. @throws CapabilityError if there is no such method */
+function methodOf(step: Omit<Step, "kind">): readonly [AdapterMethod<never>, AdapterContext<never>] {
   const method = ADAPTER_METHODS.get(step.method)?.method;
   if (!method) throw new CapabilityError(`${step.method} adapters cannot be merged yet`, { kind: "unsupported-method" });
-  const context = { layer: step.layer, config: step.config, scale: step.scale } as unknown as AdapterContext<never>;
-  if (step.kind === "bias") return cast(mergeBias(method, weight, params, context)!, dtype);
+  return [method, { layer: step.layer, config: step.config, scale: step.scale } as unknown as AdapterContext<never>];
+}
+
+function mergedBias(step: Step, bias: Tensor, params: Params, dtype: DType, unmerged: UnmergedBias): Tensor {
+  const [method, context] = methodOf(step);
+  return cast(mergeBias(method, bias, params, context, unmerged)!, dtype);
+}
+
+function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unmerged: Tensor): Tensor {
+  const [method, context] = methodOf(step);
   if (step.kind === "unmerge") return cast(unmergeWeight(method, weight, params, context), dtype);
   return mergeWeight(method, weight, params, context, { rounding: step.rounding, dtype, unmerged });
 }
 
+/** What a step would do to a layer. */
+export interface Probed {
+  readonly weight: boolean;
+  readonly bias: boolean;
+  /** The bias's change depends on the weight. */
+  readonly biasReadsWeight: boolean;
+}
+
 /** Which of a layer's tensors a step would change, found by building its graph over nothing. @throws CapabilityError if it cannot be merged */
-export function probeStep(step: Omit<Step, "kind">, bias: boolean): { readonly weight: boolean; readonly bias: boolean } {
-  const method = ADAPTER_METHODS.get(step.method)?.method;
-  if (!method) throw new CapabilityError(`${step.method} adapters cannot be merged yet`, { kind: "unsupported-method" });
-  const context = { layer: step.layer, config: step.config, scale: step.scale } as unknown as AdapterContext<never>;
+export function probeStep(step: Omit<Step, "kind">, bias: boolean): Probed {
+  const [method, context] = methodOf(step);
   const params: Params = Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))]));
   const weight = placeholder({ shape: step.layer.shape, dtype: step.layer.dtype });
   const merged = mergeWeight(method, weight, params, context, { rounding: step.rounding });
   const before = bias ? placeholder({ shape: [featuresOf(step.layer).out], dtype: step.layer.dtype }) : undefined;
-  return { weight: merged !== weight, bias: mergeBias(method, before, params, context) !== before };
+  const after = mergeBias(method, before, params, context, { weight });
+  const biasReadsWeight = after !== undefined && after !== before && needs(after, weight);
+  if (biasReadsWeight && step.layer.transposed)
+    throw new CapabilityError(
+      `${step.method} adapters are not merged into the bias of a weight that is stored [in, out]: each value needs all rows`,
+    );
+  return { weight: merged !== weight, bias: after !== before, biasReadsWeight };
 }
 
 /** A plan over rows, and the data of those of its inputs that are constants of the graph (positions that follow from a seed). */
@@ -86,12 +124,12 @@ export interface ItemPasses {
   /** Sizes of the sums over all rows that are found first, in f32. */
   readonly sums: readonly number[];
   /**
-   * The plan that adds up a sum's part of rows `start … stop-1`. Inputs: those rows of the tensor, the parameters of all steps in their full
-   * shapes, the sums before it, constants.
+   * The plan that adds up a sum's part of rows `start … stop-1`. Inputs: those rows (`rowsOf`), a bias that they are not of, the parameters of all
+   * steps in their full shapes, the sums before it, constants.
    */
   sum(index: number, start: number, stop: number): RowPlan;
   /**
-   * The plan that computes rows `start … stop-1` of the item. Inputs: those rows of the tensor, the parameters, the sums, then with `stats` the same
+   * The plan that computes rows `start … stop-1` of the item. Inputs: those rows, a bias, the parameters, the sums, then with `stats` the same
    * rows and sums once more, then constants. Outputs: the rows, then with `stats` max|Δ|, ΣΔ² and the largest rounding error.
    * @returns undefined if these rows of the result need other rows of the tensor
    */
@@ -102,8 +140,13 @@ export function itemPasses(item: Item, stats: boolean, claims: Claims): ItemPass
   const params = item.steps.map((step): Params =>
     Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))])),
   );
-  const all = params.flatMap((p) => Object.values(p));
-  const passes = (dtype: DType): RowPasses => passesOver(specOf(item.source), (weight) => mergedTensor(item, weight, params, dtype));
+  // Rows of a weight beside a bias: the bias is a parameter like the others.
+  const bias = item.weight && placeholder(specOf(item.source));
+  const all = [...(bias ? [bias] : []), ...params.flatMap((p) => Object.values(p))];
+  const passes = (dtype: DType): RowPasses =>
+    passesOver(specOf(rowsOf(item)), (x) =>
+      bias ? mergedTensor(item, bias, x, params, dtype) : mergedTensor(item, x, undefined, params, dtype),
+    );
   const result = passes(coreDType(item.dtype));
   const exact = stats ? passes("f32") : undefined;
   const values = result.sums.map(({ value }) => value);
@@ -117,7 +160,11 @@ export function itemPasses(item: Item, stats: boolean, claims: Claims): ItemPass
       const [tile, wide] = [result.tile(start, stop), exact?.tile(start, stop)];
       if (!tile || (exact && !wide)) return undefined;
       const inputs = [tile.input, ...all, ...values, ...(wide ? [wide.input, ...exact!.sums.map(({ value }) => value)] : [])];
-      return planOf([tile.output, ...(wide ? statistics(wide.input, tile.output, wide.output) : [])], inputs, claims);
+      return planOf(
+        [tile.output, ...(wide ? statistics(bias ? rows(bias, start, stop) : wide.input, tile.output, wide.output) : [])],
+        inputs,
+        claims,
+      );
     },
   };
 }

@@ -1,12 +1,4 @@
-import {
-  bytesPerElement,
-  contiguousStrides,
-  type DType,
-  CapabilityError,
-  type Operand,
-  type Plan,
-  sizeOf,
-} from "@weft/tensor-core";
+import { bytesPerElement, contiguousStrides, type DType, CapabilityError, type Operand, type Plan, sizeOf } from "@weft/tensor-core";
 import type { Binding, Dispatch, KernelLimits, LowerContext } from "../kernels/kernel.js";
 import { align, words } from "./usage.js";
 

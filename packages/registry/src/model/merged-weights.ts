@@ -29,7 +29,10 @@ export function mergedWeights(model: HookedModel<never, unknown>, states: readon
     merged.set(name, mergeAll(attached, weight, safe, weight.dtype));
     const biasName = `${found.path}.bias`;
     const before = merged.get(biasName) ?? found.base.bias;
-    const bias = attached.reduce((b, { method, params, context }) => mergeBias(method, b, params, context, weight), before);
+    const bias = attached.reduce(
+      (b, { method, params, context }) => mergeBias(method, b, params, context, { weight, bias: before }),
+      before,
+    );
     if (bias && bias !== before) merged.set(biasName, bias);
   }
   return merged;

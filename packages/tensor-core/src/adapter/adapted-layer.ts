@@ -96,7 +96,7 @@ export class AdaptedLayer<C> {
         hint: "unmerge() first; merging twice would add it twice",
       });
     const weight = mergeWeight(this.method, this.original.weight, this.all, this.context, options);
-    this.current = { weight, bias: mergeBias(this.method, this.original.bias, this.all, this.context, this.original.weight) };
+    this.current = { weight, bias: mergeBias(this.method, this.original.bias, this.all, this.context, this.original) };
   }
 
   /** Puts the base weight back, bit for bit: it was kept. @throws ConfigError if nothing is merged */

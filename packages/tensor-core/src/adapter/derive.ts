@@ -5,7 +5,7 @@ import { add, sub, where } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
 import { sizeOf } from "../shape.js";
 import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
-import type { AdapterContext, AdapterMethod, Params, Rounding } from "./method.js";
+import type { AdapterContext, AdapterMethod, Params, Rounding, UnmergedBias } from "./method.js";
 
 export interface MergeWeightOptions {
   readonly rounding?: Rounding;
@@ -35,15 +35,18 @@ export function mergeWeight<C>(
   return cast(add(cast(weight, "f32"), cast(rounding === "twice" ? cast(delta, weight.dtype) : delta, "f32")), dtype);
 }
 
-/** The bias after merging, in its own dtype; undefined if there is none to change. */
+/**
+ * The bias after merging, in its own dtype; undefined if there is none to change.
+ * @param unmerged the layer before other adapters were merged into it: its bias (`bias` itself if not given), and its weight, which some methods need
+ */
 export function mergeBias<C>(
   method: AdapterMethod<C>,
   bias: Tensor | undefined,
   params: Params,
   context: AdapterContext<C>,
-  weight?: Tensor,
+  unmerged: { readonly [K in keyof UnmergedBias]?: Tensor | undefined } = {},
 ): Tensor | undefined {
-  const changed = bias && method.biasTransform?.(bias, params, context, weight);
+  const changed = bias && method.biasTransform?.(bias, params, context, { ...unmerged, bias: unmerged.bias ?? bias });
   if (changed) return cast(changed, bias.dtype);
   const delta = method.biasDelta?.(params, context);
   if (!delta) return bias;

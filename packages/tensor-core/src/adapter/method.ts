@@ -35,6 +35,12 @@ export interface AdapterContext<C> {
 /** How a merge rounds. `once`: W + Δ in f32, one rounding to the dtype of W (PEFT's default). `twice`: Δ is rounded to the dtype of W first (PEFT's `safe_merge`). */
 export type Rounding = "once" | "twice";
 
+/** A layer as it was before any adapter was merged into it, as far as merging its bias may look at it. */
+export interface UnmergedBias {
+  readonly bias: Tensor;
+  readonly weight?: Tensor | undefined;
+}
+
 /** A new adapter of one layer, and the base weight that it needs where the initialisation changes it (PiSSA, OLoRA). */
 export interface Initialised {
   readonly params: Params;
@@ -101,9 +107,9 @@ export interface AdapterMethod<C> {
   biasDelta?(params: Params, context: AdapterContext<C>): Tensor | undefined;
   /**
    * The bias after merging, for methods that do more than add to it; undefined where these parameters leave it to `biasDelta`.
-   * @param weight the layer's weight before any merge, where it is at hand
+   * @param unmerged the layer before any adapter was merged: its bias (`bias` itself unless several are), and its weight where it is at hand
    */
-  biasTransform?(bias: Tensor, params: Params, context: AdapterContext<C>, weight?: Tensor): Tensor | undefined;
+  biasTransform?(bias: Tensor, params: Params, context: AdapterContext<C>, unmerged: UnmergedBias): Tensor | undefined;
   /** The layer's result with the adapter. `dropout` is what is applied to the adapter's input in training. */
   forward(x: Tensor, base: BaseLayer, params: Params, context: AdapterContext<C>, dropout?: (x: Tensor) => Tensor): Tensor;
 }

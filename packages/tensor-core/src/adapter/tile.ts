@@ -67,7 +67,8 @@ function tileOf(output: Tensor, all: Tensor, start: number, stop: number): Tile 
   return needs(tile, all) ? undefined : { input, output: tile };
 }
 
-const needs = (output: Tensor, x: Tensor): boolean => topologicalOrder([output], graphInputs).includes(x.node);
+/** Whether a graph reads a tensor. */
+export const needs = (output: Tensor, x: Tensor): boolean => topologicalOrder([output], graphInputs).includes(x.node);
 
 /**
  * `f(x)` as passes over the rows of x: the sums over all rows that it contains are taken out first, so that rows of the rest need no other rows.

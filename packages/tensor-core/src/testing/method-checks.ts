@@ -66,7 +66,7 @@ function checksOf<C>(method: AdapterMethod<C>, c: MethodCase<C>): Check[] {
   const forward = (p: Params): Tensor => method.forward(x, base, p, at(1));
   const merged = (scale: number): { weight: Tensor; bias: Tensor | undefined } => ({
     weight: mergeWeight(method, weight, params, at(scale)),
-    bias: mergeBias(method, bias, params, at(scale)),
+    bias: mergeBias(method, bias, params, at(scale), { weight }),
   });
   const names = async (): Promise<void> => {
     const keys = Object.keys(method.keys(layer));

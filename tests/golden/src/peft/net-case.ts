@@ -81,7 +81,7 @@ function merge(net: Net, attached: AttachedAdapter, rounding: Rounding): Map<str
       spec.kind === "parameter" ? path : `${path}.weight`,
       a ? mergeWeight(a.method, base.weight, a.params, a.context, { rounding }) : base.weight,
     );
-    const bias = a ? mergeBias(a.method, base.bias, a.params, a.context, base.weight) : base.bias;
+    const bias = a ? mergeBias(a.method, base.bias, a.params, a.context, base) : base.bias;
     if (bias) merged.set(`${path}.bias`, bias);
   }
   return merged;
