@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { WeftError, type WeftErrorCode } from "@weft/tensor-core";
 import { EXIT } from "./context.js";
 import { printable } from "./output.js";
@@ -78,10 +80,17 @@ const systemCode = (error: unknown): string | undefined => {
   return undefined;
 };
 
+/** A path that is not there, but would be a repository's name on the hub. */
+function hubHint(file: string | undefined): string | undefined {
+  const repository = file !== undefined && /^[\w][\w.-]*\/[\w][\w.-]*$/.test(file) && !existsSync(dirname(file));
+  return repository ? `a repository of the hub is named hf:${file}` : undefined;
+}
+
 /** Turns anything thrown into what is printed and the exit code. `signal`: the name of the signal that asked to stop, if one did. */
 export function describeFailure(error: unknown, signal?: string): Failure {
   if (error instanceof WeftError) {
-    const { kind, message, file, tensor, hint } = error;
+    const { kind, message, file, tensor } = error;
+    const hint = error.hint ?? (kind === "not-found" ? hubHint(file) : undefined);
     if (error.code === "cancelled") return { exit: signal === "SIGTERM" ? EXIT.sigterm : EXIT.sigint, kind: "cancelled", message, hint };
     const system = SYSTEM[systemCode(error) ?? ""];
     if (error.code === "io" && system)

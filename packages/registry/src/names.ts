@@ -2,4 +2,4 @@
 export { DIALECT_NAMES, type DialectName } from "./dialects/dialect.js";
 export { TARGET_NAMES, type TargetName } from "./dialects/targets/target.js";
 export { COMBINATION_TYPES, type CombinationType } from "./model/combination-type.js";
-export { nearestNames } from "./report/nearest.js";
+export { editDistance, nearestNames } from "./report/nearest.js";

@@ -1,13 +1,12 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { openWeights } from "@weft/io-safetensors/node";
 import { combineModules, type CombinationType, type ConvertModule, type Loss, type Summand, type TargetName } from "@weft/registry";
 import { CancelledError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
 import { modulesOfAdapter, targetOf } from "../files/adapter-modules.js";
-import { openAdapterAt } from "../files/open-input.js";
+import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
 import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
-import { parseAdapter } from "../merge/prepare.js";
+import { parseScaledPath } from "../files/scaled-path.js";
 import { formatSeconds } from "../progress.js";
 
 export interface CombineCommandOptions {
@@ -37,7 +36,7 @@ export const combine: Command<CombineCommandOptions, []> = async (_, options, co
   refuseExisting(options.out, context.options.force);
   const opened: WeightSource[] = [];
   try {
-    const base = options.base === undefined ? undefined : await openWeights(options.base);
+    const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);
     const { summands, losses, to, baseName, metadata } = await openAll(options, base, opened, context);
     if (context.signal.aborted) throw new CancelledError("stopped");
@@ -89,7 +88,7 @@ async function openAll(
   const losses: Loss[] = [];
   let first: Omit<Opened, "summands" | "losses"> | undefined;
   for (const text of options.adapter) {
-    const { path, scale } = parseAdapter(text);
+    const { path, scale } = parseScaledPath(text);
     const adapter = await openAdapterAt(path);
     opened.push(adapter.weights);
     if (!first) {

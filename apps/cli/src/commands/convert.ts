@@ -3,7 +3,6 @@ import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { Device } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
-import { openWeights } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import {
@@ -19,7 +18,7 @@ import {
 import { openAdapterFolder } from "@weft/registry/node";
 import { type Command, type Context, EXIT } from "../context.js";
 import { bytesOf, configOf, type Place, placesOf, refuseOverwriting, writeConverted } from "../files/converted-files.js";
-import { openAdapterAt } from "../files/open-input.js";
+import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
 import { formatBytes, printable } from "../output.js";
 import { formatSeconds, Progress } from "../progress.js";
 
@@ -43,7 +42,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
   try {
     const adapter = await openAdapterAt(path, options.from);
     opened.push(adapter.weights);
-    const base = options.base === undefined ? undefined : await openWeights(options.base);
+    const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);
     const { to, allowLoss = false, foldAlpha = false } = options;
     const conversion = await convertAdapter(adapter, { to, allowLoss, foldAlpha, ...(base && { base }) });

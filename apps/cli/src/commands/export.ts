@@ -1,12 +1,11 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { openWeights } from "@weft/io-safetensors/node";
 import { asPlainLora, type ConvertModule } from "@weft/registry";
 import { CapabilityError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { evenOut } from "../export/even-out.js";
 import { type ExportTarget, SERVERS, UNWRITTEN, whyNotServed } from "../export/servers.js";
 import { modulesOfAdapter } from "../files/adapter-modules.js";
-import { openAdapterAt } from "../files/open-input.js";
+import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
 import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
 
 export interface ExportCommandOptions {
@@ -28,7 +27,7 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
   try {
     const adapter = await openAdapterAt(path);
     opened.push(adapter.weights);
-    const base = options.base === undefined ? undefined : await openWeights(options.base);
+    const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);
     const { modules: given, losses } = modulesOfAdapter(adapter, "peft", base, context);
     const plain = given.map(asLora);

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { WeightSource } from "@weft/io-safetensors";
-import { ioError, openWeights } from "@weft/io-safetensors/node";
+import { ioError } from "@weft/io-safetensors/node";
 import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import { type ConvertModule, extractedModule, type FactorDType, type RankRule, type TargetName, wholeModule } from "@weft/registry";
 import { CapabilityError, MatchError } from "@weft/tensor-core";
@@ -11,6 +11,7 @@ import { findPairs, type LeftOut } from "../extract/pairs.js";
 import { ChangeReader } from "../extract/read-change.js";
 import { runExtract } from "../extract/run-extract.js";
 import { UsageError } from "../failure.js";
+import { openCheckpoint } from "../files/open-input.js";
 import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
 import { folderOf, readModelConfig } from "../merge/side-files.js";
 import { formatBytes, printable } from "../output.js";
@@ -56,7 +57,7 @@ export const extract: Command<ExtractCommandOptions> = async ([tunedPath], optio
   refuseExisting(options.out, context.options.force);
   const opened: WeightSource[] = [];
   try {
-    for (const path of [options.base, tunedPath]) opened.push(await openWeights(path));
+    for (const path of [options.base, tunedPath]) opened.push(await openCheckpoint(path));
     const [base, tuned] = opened as [WeightSource, WeightSource];
     for (const warning of [...base.warnings, ...tuned.warnings]) context.out.warn(warning);
     refuseTransposed(tuned);

@@ -1,5 +1,6 @@
 import type { LocatedTensor } from "@weft/io-safetensors";
-import { CancelledError } from "@weft/tensor-core";
+import { nearestNames } from "@weft/registry/names";
+import { CancelledError, MatchError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { FileSet } from "../files/file-set.js";
 import { type Input, localPath, openInput } from "../files/open-input.js";
@@ -43,6 +44,7 @@ export const inspect: Command<InspectOptions> = async ([path], options, { out, s
   try {
     const wanted = options.tensors === undefined ? () => true : globMatcher(options.tensors);
     const located = [...input.weights.names()].filter(wanted).map((name) => input.weights.info(name));
+    if (located.length === 0 && options.tensors !== undefined) throw nothingMatches(options.tensors, [...input.weights.names()], path);
     const tensors = await describeTensors(located, options, signal);
     const result: Inspection = {
       path,
@@ -63,6 +65,15 @@ export const inspect: Command<InspectOptions> = async ([path], options, { out, s
     await input.weights.close();
   }
 };
+
+function nothingMatches(glob: string, names: readonly string[], path: string): MatchError {
+  const near = nearestNames(glob.replaceAll("*", ""), new Set(names.flatMap((name) => [name, ...name.split(".")])))[0];
+  return new MatchError(`${path}: no tensor's name is like ${glob}`, {
+    kind: "no-match",
+    file: path,
+    hint: `${near === undefined ? "" : `did you mean "*${near}*"? `}names are like ${names[0]}`,
+  });
+}
 
 async function describeTensors(
   located: readonly LocatedTensor[],

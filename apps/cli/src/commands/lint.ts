@@ -1,9 +1,8 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { openWeights } from "@weft/io-safetensors/node";
 import { type ConvertModule, convertModules, type DialectName, type OpenedAdapter } from "@weft/registry";
 import { WeftError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
-import { openAdapterAt } from "../files/open-input.js";
+import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
 import { findWrongBase } from "../lint/base.js";
 import type { Finding, Severity } from "../lint/finding.js";
 import { findConfigTraps, findDialectTraps, findStaleHash } from "../lint/traps.js";
@@ -25,7 +24,7 @@ export const lint: Command<LintCommandOptions> = async ([path], { base: basePath
   try {
     const adapter = await openAdapterAt(path, from);
     opened.push(adapter.weights);
-    const base = basePath === undefined ? undefined : await openWeights(basePath);
+    const base = basePath === undefined ? undefined : await openCheckpoint(basePath);
     if (base) opened.push(base);
     const modules = modulesOf(adapter);
     const files = [...new Set([...adapter.weights.names()].map((name) => adapter.weights.info(name).file))];

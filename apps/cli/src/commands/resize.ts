@@ -1,5 +1,4 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { openWeights } from "@weft/io-safetensors/node";
 import {
   asPlainLora,
   type ConvertModule,
@@ -15,7 +14,7 @@ import { CancelledError, MatchError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
 import { modulesOfAdapter, targetOf } from "../files/adapter-modules.js";
-import { openAdapterAt } from "../files/open-input.js";
+import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
 import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
 import { printable } from "../output.js";
 import { formatSeconds } from "../progress.js";
@@ -55,7 +54,7 @@ export const resize: Command<ResizeCommandOptions> = async ([path], options, con
   try {
     const adapter = await openAdapterAt(path, options.from);
     opened.push(adapter.weights);
-    const base = options.base === undefined ? undefined : await openWeights(options.base);
+    const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);
     const to = targetOf(adapter, options.to);
     const { modules, losses } = modulesOfAdapter(adapter, to, base, context);

@@ -1,6 +1,5 @@
-import { openWeights } from "@weft/io-safetensors/node";
 import { type Command, EXIT } from "../context.js";
-import { localPath } from "../files/open-input.js";
+import { localPath, openCheckpoint } from "../files/open-input.js";
 import { prepareMerge } from "../merge/prepare.js";
 import { runWorkers } from "../merge/run-workers.js";
 import { printable } from "../output.js";
@@ -22,7 +21,7 @@ interface Difference {
 /** `weft verify MERGED --base BASE -a ADAPTER …`: merges again in memory and compares bit for bit. Exit code 4 if anything differs. */
 export const verify: Command<VerifyOptions> = async ([path], options, context) => {
   const { out, signal } = context;
-  const merged = await openWeights(localPath(path));
+  const merged = await openCheckpoint(localPath(path));
   const prepared = await prepareMerge(settingsOf(options.base, options), signal).catch(async (error: unknown) => {
     await merged.close();
     throw error;

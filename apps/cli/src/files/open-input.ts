@@ -60,6 +60,22 @@ export function localPath(path: string): string {
   );
 }
 
+const looksLikeAdapter = (weights: WeightSource): boolean => {
+  const names = [...weights.names()];
+  return names.filter((name) => name.startsWith("base_model.model.") || ADAPTER_LIKE.test(name)).length > names.length / 2;
+};
+
+/** What to do where one stands in the place of the other. */
+const SWAPPED = "did you swap base and adapter? weft merge BASE -a ADAPTER; weft inspect shows what a file holds";
+
+/** Opens a checkpoint. @throws FormatError kind `not-a-checkpoint` for an adapter */
+export async function openCheckpoint(path: string): Promise<WeightSource> {
+  const weights = await openWeights(path);
+  if (!looksLikeAdapter(weights)) return weights;
+  await weights.close();
+  throw new FormatError(`${path}: this is an adapter, expected a checkpoint`, { kind: "not-a-checkpoint", file: path, hint: SWAPPED });
+}
+
 /** Tensors whose names are those of an adapter that needs no config (kohya, LyCORIS, diffusers …) are one. */
 async function byKeys(path: string, weights: WeightSource): Promise<Input> {
   let likely = false;
@@ -78,13 +94,17 @@ async function byKeys(path: string, weights: WeightSource): Promise<Input> {
 }
 
 /** Opens an adapter: its folder, its config or its file, in any dialect; every error names a file. */
-export async function openAdapterAt(path: string, dialect?: DialectName): Promise<OpenedAdapter> {
+export async function openAdapterAt(named: string, dialect?: DialectName): Promise<OpenedAdapter> {
   const { openAdapterFolder } = await import("@weft/registry/node");
+  const path = localPath(named);
+  isFolder(path);
   const folder = basename(path) === "adapter_config.json" ? dirname(path) : path;
   try {
     return await openAdapterFolder(folder, dialect && { dialect });
   } catch (error) {
-    if (!(error instanceof WeftError) || error.file !== undefined) throw error;
+    if (!(error instanceof WeftError)) throw error;
+    if (error.kind === "unknown-dialect") await refuseCheckpoint(path, error);
+    if (error.file !== undefined) throw error;
     const { code, message, kind, hint, tensor, cause } = error;
     throw new WeftError(code, message, {
       kind,
@@ -96,15 +116,33 @@ export async function openAdapterAt(path: string, dialect?: DialectName): Promis
   }
 }
 
-/** The folder of an adapter that the path names, if it names one. @throws FormatError kind `not-found` */
-function adapterFolder(path: string): string | undefined {
-  let isFolder: boolean;
+/** Tensors of no dialect are most often a checkpoint's: more help than the list of dialects. */
+async function refuseCheckpoint(path: string, error: WeftError): Promise<void> {
+  const weights = await openWeights(path);
+  const names = [...weights.names()];
+  await weights.close();
+  if (names.some((name) => ADAPTER_LIKE.test(name))) return;
+  const some = `${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`;
+  throw new FormatError(`${path}: this looks like a checkpoint, expected an adapter; its tensors are ${some}`, {
+    kind: error.kind,
+    file: path,
+    hint: SWAPPED,
+    cause: error,
+  });
+}
+
+/** @throws FormatError kinds `not-found`, `no-permission` */
+function isFolder(path: string): boolean {
   try {
-    isFolder = statSync(path).isDirectory();
+    return statSync(path).isDirectory();
   } catch (error) {
     throw ioError(error, path, "read");
   }
-  if (isFolder) return existsSync(join(path, "adapter_config.json")) ? path : undefined;
+}
+
+/** The folder of an adapter that the path names, if it names one. @throws FormatError kind `not-found` */
+function adapterFolder(path: string): string | undefined {
+  if (isFolder(path)) return existsSync(join(path, "adapter_config.json")) ? path : undefined;
   const name = basename(path);
   if (name === "adapter_config.json") return dirname(path);
   return name === "adapter_model.safetensors" && existsSync(join(dirname(path), "adapter_config.json")) ? dirname(path) : undefined;

@@ -2,10 +2,9 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import type { Rounding } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
-import { openWeights } from "@weft/io-safetensors/node";
 import type { MatchReport } from "@weft/registry";
-import { UsageError } from "../failure.js";
-import { localPath, openAdapterAt } from "../files/open-input.js";
+import { localPath, openAdapterAt, openCheckpoint } from "../files/open-input.js";
+import { parseScaledPath } from "../files/scaled-path.js";
 import { type Change, collectChanges, type ScaledAdapter } from "./changes.js";
 import type { Stored } from "./item.js";
 import { type OutputPlan, planOutput } from "./layout.js";
@@ -41,26 +40,17 @@ export interface Prepared {
   close(): Promise<void>;
 }
 
-/** "lora:0.8" as path and factor; a colon that no number follows belongs to the path. */
-export function parseAdapter(text: string): { readonly path: string; readonly scale: number } {
-  const match = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i.exec(text);
-  if (!match) return { path: text, scale: 1 };
-  const scale = Number(match[2]);
-  if (!Number.isFinite(scale)) throw new UsageError(`-a ${text}: the factor is not a finite number`);
-  return { path: match[1]!, scale };
-}
-
 /** Opens and matches everything and plans the output; reads headers only. */
 export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal): Promise<Prepared> {
   const opened: WeightSource[] = [];
   const close = async (): Promise<void> => void (await Promise.all(opened.map((source) => source.close())));
   try {
-    const checkpoint = await openWeights(localPath(settings.base));
+    const checkpoint = await openCheckpoint(localPath(settings.base));
     opened.push(checkpoint);
     const adapters: ScaledAdapter[] = [];
     for (const text of settings.adapters) {
-      const { path, scale } = parseAdapter(text);
-      const adapter = await openAdapterAt(localPath(path));
+      const { path, scale } = parseScaledPath(text);
+      const adapter = await openAdapterAt(path);
       opened.push(adapter.weights);
       adapters.push({ path, adapter, scale });
     }

@@ -15,7 +15,7 @@ import { mergeCommand } from "./merge.js";
 import { resizeCommand } from "./resize.js";
 import type { Runner } from "./runner.js";
 import { unmergeCommand } from "./unmerge.js";
-import { threads } from "./values.js";
+import { choice, threads } from "./values.js";
 import { verifyCommand } from "./verify.js";
 
 type Declare = (run: Runner) => CommandUnknownOpts;
@@ -56,6 +56,7 @@ export function createProgram(streams: Streams, onCall: OnCall): CommandUnknownO
   for (const [heading, commands] of GROUPS)
     for (const declare of commands) {
       const command = declare(run).helpGroup(heading);
+      for (const option of command.options) if (option.argChoices) option.argParser(choice(option.argChoices));
       program.addCommand(command.copyInheritedSettings(program));
     }
   return program;
