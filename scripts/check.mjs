@@ -17,7 +17,7 @@ const CHECKS = [
     command: `dpdm --transform --skip-dynamic-imports circular --no-warning --no-tree --exit-code circular:1 ${packages.map((n) => `packages/${n}/src/index.ts`).join(" ")}`,
   },
   { name: "publint", command: each("publint --strict --pack false . >/dev/null || publint --pack false .") },
-  { name: "attw", command: "node scripts/attw.mjs" },
+  { name: "tarballs", command: "node scripts/tarballs.mjs" },
   { name: "compatibility", command: "node scripts/compatibility.mjs --check" },
   { name: "size", command: "node scripts/size.mjs" },
 ];

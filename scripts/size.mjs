@@ -12,7 +12,7 @@ const LIMITS = {
   "adapters-prompt": 8_000,
   "adapters-sparse": 8_000,
   "adapters-variants": 8_000,
-  "io-safetensors": 6_000,
+  "io-safetensors": 6_700,
   "kernels-wasm": 25_000,
 };
 /** Entries measured instead of the whole: what inference alone imports. */

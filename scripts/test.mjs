@@ -21,7 +21,7 @@ types();
 
 title("package checks");
 const { check } = await import("./check.mjs");
-const checked = check(["lint", "format", "unused", "layers", "circular", "publint", "attw", "compatibility", "size"]);
+const checked = check(["lint", "format", "unused", "layers", "circular", "publint", "tarballs", "compatibility", "size"]);
 add(checked.passed, checked.failed.length);
 
 title("unit tests");

@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" preserve="true" />
 export { createWebGpuBackend, createWebGpuDevice, type WebGpuBackend, type WebGpuOptions, type WebGpuStatistics } from "./backend.js";
 export { KERNELS, type KernelTable } from "./kernels/index.js";
 export type { Binding, CompositeKernel, Dispatch, Kernel, KernelCall, KernelLimits, LowerContext } from "./kernels/kernel.js";

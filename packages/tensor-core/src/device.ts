@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Backend, BackendBuffer, Executable } from "./backend.js";
 import { decode, rawView } from "./convert/storage.js";
 import { bytesPerElement, type DType } from "./dtype.js";

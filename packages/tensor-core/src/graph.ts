@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { BackendBuffer } from "./backend.js";
 import type { Composite } from "./composite.js";
 import type { DType } from "./dtype.js";

@@ -43,17 +43,17 @@ async function observe(
     backend.run.bind(backend),
   ];
   const spies = [
-    vi.spyOn(device.queue, "submit").mockImplementation((buffers: unknown) => {
+    vi.spyOn(device.queue, "submit").mockImplementation((buffers) => {
       seen.submits++;
       return submit(buffers);
     }),
-    vi.spyOn(device, "createCommandEncoder").mockImplementation((descriptor: unknown) => {
+    vi.spyOn(device, "createCommandEncoder").mockImplementation((descriptor) => {
       const encoder = encode(descriptor);
       const begin = encoder.beginComputePass.bind(encoder);
-      encoder.beginComputePass = (passDescriptor: unknown) => {
+      encoder.beginComputePass = (passDescriptor) => {
         const pass = begin(passDescriptor);
         const dispatch = pass.dispatchWorkgroups.bind(pass);
-        pass.dispatchWorkgroups = (...groups: unknown[]) => {
+        pass.dispatchWorkgroups = (...groups) => {
           seen.dispatches++;
           return dispatch(...groups);
         };

@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" preserve="true" />
 import { type Backend, CapabilityError, Device } from "@weft/tensor-core";
 import { createWebGpuBackend, type WebGpuBackend, type WebGpuOptions } from "../backend.js";
 import { readTuning, tuningFile } from "./tuning-file.js";
