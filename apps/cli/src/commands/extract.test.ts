@@ -139,7 +139,7 @@ it("approximates a large layer as well as its exact SVD", async () => {
 });
 
 describe("a denoiser", () => {
-  const path = "down_blocks.0.resnets.0.conv1";
+  const path = "up_blocks.3.resnets.0.conv1";
   const files = [join(folder, "conv-base.safetensors"), join(folder, "conv-tuned.safetensors")] as const;
   beforeAll(async () => {
     for (const [i, file] of files.entries()) await writeSafetensorsFile(file, [f32(`${path}.weight`, [12, 8, 3, 3], normal(864, 3 + i))]);

@@ -3,7 +3,15 @@ import { availableParallelism } from "node:os";
 import type { WeightSource } from "@weft/io-safetensors";
 import { ioError } from "@weft/io-safetensors/node";
 import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
-import { type ConvertModule, extractedModule, type FactorDType, type RankRule, type TargetName, wholeModule } from "@weft/registry";
+import {
+  type ConvertModule,
+  extractedModule,
+  type FactorDType,
+  type RankRule,
+  type TargetName,
+  wholeModule,
+  withComponents,
+} from "@weft/registry";
 import { CapabilityError, MatchError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import type { ExtractSettings, PairResult } from "../extract/extract-pair.js";
@@ -78,7 +86,7 @@ export const extract: Command<ExtractCommandOptions> = async ([tunedPath], optio
     const lost = await changedOf(leftOut, base, tuned);
     warnOf(lost, context);
     const files = await saveModules(
-      modules,
+      withComponents(modules),
       {
         to: options.to,
         out: options.out,

@@ -1,7 +1,8 @@
 import { encode } from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
-import { componentOf, type ConvertModule } from "../dialects/convert/convert-module.js";
+import type { ConvertModule } from "../dialects/convert/convert-module.js";
 import { type LazyTensor, valuesOf } from "../dialects/convert/lazy-tensor.js";
+import { splitRoot } from "../dialects/names/roots.js";
 import type { Extracted } from "./extract-delta.js";
 import type { Factors } from "./factors.js";
 
@@ -75,16 +76,12 @@ export function wholeModule(path: string, shape: readonly number[], values: Floa
   };
 }
 
-/** Checkpoints of whole pipelines keep the denoiser under these. */
-const DENOISER = /^(?:model\.)?diffusion_model\./;
-
 function newModule(path: string, shape: readonly number[]): Omit<ConvertModule, "method" | "rank" | "parameters"> {
-  const own = path.replace(DENOISER, "");
-  const component = own === path ? componentOf({ path }) : "denoiser";
+  const own = splitRoot(path);
   return {
     label: path,
-    component,
-    path: own,
+    component: own.component ?? "model",
+    path: own.path,
     guessed: false,
     scale: 1,
     scalars: new Map(),

@@ -18,22 +18,19 @@ export const DIFFUSERS_PREFIXES: PrefixTable = [
 export const ADAPTER_METADATA = "lora_adapter_metadata";
 
 /** diffusers since 0.22: PEFT's names under the pipeline's attributes; alpha is in the header, if anywhere. */
-const NEW: Dialect = dottedDialect("diffusers", DIFFUSERS_PREFIXES, PEFT_LORA_SUFFIXES, PEFT_LORA_SUFFIXES, {
+export const DIFFUSERS: Dialect = dottedDialect("diffusers", DIFFUSERS_PREFIXES, PEFT_LORA_SUFFIXES, PEFT_LORA_SUFFIXES, {
   example: "unet.down_blocks.0.attentions.0.proj_in.lora_A.weight",
   includes: [],
 });
 
-/** Models whose root modules say that they are transformers, not UNets: `transformer.` stands in front of them. */
-const TRANSFORMER =
-  /^(transformer_blocks|single_transformer_blocks|x_embedder|context_embedder|time_text_embed|norm_out|proj_out|pos_embed)\b/;
-
-export const DIFFUSERS: Dialect = {
-  ...NEW,
+/** The same where the pipeline has its denoiser under this attribute. */
+export const diffusersOf = (attribute: "unet" | "transformer"): Dialect => ({
+  ...DIFFUSERS,
   writeKey(component, path, parameter) {
-    const key = NEW.writeKey!(component, path, parameter);
-    return component === "denoiser" && TRANSFORMER.test(path) ? key?.replace(/^unet\./, "transformer.") : key;
+    const key = DIFFUSERS.writeKey!(component, path, parameter);
+    return component === "denoiser" ? key?.replace(/^unet\./, `${attribute}.`) : key;
   },
-};
+});
 
 const MIDDLE_SUFFIXES: SuffixTable = new Map([
   ...PEFT_LORA_SUFFIXES,

@@ -7,6 +7,7 @@ export {
   writeModules,
   type WriteModulesOptions,
 } from "./convert/convert-adapter.js";
+export { withComponents } from "./convert/components.js";
 export { type ConvertModule, convertModules, type Loss, type Piece } from "./convert/convert-module.js";
 export { withDots } from "./convert/dotted-paths.js";
 export { asPlainLora } from "./convert/expand.js";

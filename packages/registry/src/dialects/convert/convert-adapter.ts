@@ -67,7 +67,7 @@ export async function writeModules(
   const fit = (module: ConvertModule): ConvertModule | string =>
     module.embedding && to !== "peft" ? `LoRA on an embedding has no form in ${to}` : target.fit(module);
   const fitted = fitModules(modules, fit, losses);
-  const renamed = await renameModules(fitted, target.style, base);
+  const renamed = await renameModules(fitted, target, base);
   losses.push(...renamed.losses, ...roundings(renamed.modules));
   if (renamed.modules.length === 0) throw nothingLeft(losses, to);
   const written = target.write(renamed.modules, { source, naming: renamed.naming, baseModel });

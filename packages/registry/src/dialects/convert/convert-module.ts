@@ -1,10 +1,10 @@
 import { CapabilityError } from "@weft/tensor-core";
 import { createModuleConfig } from "../../matching/pattern-key.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../../open-adapter.js";
-import type { Component } from "../dialect.js";
+import type { Component, DialectName } from "../dialect.js";
 import { parametersOf, rankOf } from "../module-of.js";
 import { specialLora } from "../special-lora.js";
-import { isDenoiserPath } from "../names/families.js";
+import { withComponents } from "./components.js";
 import { integerTensor, type LazyTensor, lazyTensor, reshaped, scalarTensor } from "./lazy-tensor.js";
 
 /** Rows of a module before and after conversion that hold the same change. */
@@ -43,6 +43,8 @@ export interface ConvertModule {
   readonly rounded?: string;
   /** It is of an embedding, for which only PEFT has a form. */
   readonly embedding?: boolean;
+  /** The dialect that it comes from. */
+  readonly dialect?: DialectName;
   /** Shape of the weight in the base, where one was given. */
   readonly weightShape?: readonly number[];
 }
@@ -100,7 +102,7 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
   for (const [what, tensors] of otherTensors(adapter))
     for (const name of tensors) losses.push({ module: name, message: `${name}: ${what} have no form in other dialects` });
   for (const { name } of adapter.unknown) losses.push({ module: name, message: `${name}: belongs to no module` });
-  return { modules, losses };
+  return { modules: withComponents(modules, adapter.weights.location), losses };
 }
 
 /** What no dialect but PEFT's can say of a module. */
@@ -134,7 +136,7 @@ function convertModule(adapter: OpenedAdapter, id: string, module: AdapterModule
   if (values.onInput !== undefined) scalars.set("on_input", integerTensor(values.onInput));
   return {
     label: module.name ?? module.path,
-    component: module.component && module.component !== "model" ? module.component : componentOf(module, adapter.weights.location),
+    component: module.component ?? "model",
     path: module.path,
     guessed: false,
     method: lycoris,
@@ -144,6 +146,7 @@ function convertModule(adapter: OpenedAdapter, id: string, module: AdapterModule
     scalars,
     pieces: [{ source: id }],
     ...(isEmbedding(module) && { embedding: true }),
+    dialect: adapter.dialect,
   };
 }
 
@@ -165,25 +168,6 @@ function rowShape(parameters: ReadonlyMap<string, LazyTensor>): number[] {
       .shape.slice(1)
       .map(() => 1),
   ];
-}
-
-/** Folders of a pipeline, as diffusers names them. */
-const FOLDERS: ReadonlyMap<string, Component> = new Map([
-  ["unet", "denoiser"],
-  ["transformer", "denoiser"],
-  ["text_encoder", "te1"],
-  ["text_encoder_2", "te2"],
-  ["text_encoder_3", "te3"],
-  ["prior", "prior"],
-]);
-
-/** A file for one model may be for a part of a pipeline: its folder tells, else its paths; those of a text encoder are taken for the first one's. */
-export function componentOf({ path }: { readonly path: string }, location = ""): Component {
-  const folder = FOLDERS.get(location.split(/[\\/]/).at(-2) ?? "");
-  if (isDenoiserPath(path)) return folder === "prior" ? folder : "denoiser";
-  const isText = /^(text_model[._]encoder[._]layers|encoder[._](layers|block))[._]/.test(path);
-  if (isText && folder?.startsWith("te")) return folder;
-  return path.startsWith("text_model") && isText ? "te1" : "model";
 }
 
 /** True for a LoKr neither of whose halves is factored: LyCORIS's files have no scale then. */

@@ -152,13 +152,18 @@ describe("names", () => {
       const adapter = await memoryAdapter(Object.assign({}, ...paths.map(key)) as Record<string, Made>);
       return [...(await convertAdapter(adapter, { to: "kohya" })).files[0]!.modules.keys()].toSorted();
     };
-    const [sd, sdxl] = [
+    const [both, sd, sdxl] = [
       "up_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q",
-      "down_blocks.2.attentions.0.transformer_blocks.9.attn1.to_q",
+      "up_blocks.3.attentions.0.transformer_blocks.0.attn1.to_q",
+      "up_blocks.0.attentions.0.transformer_blocks.9.attn1.to_q",
     ];
-    expect(await name(sd)).toEqual(["lora_unet_up_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"]);
-    expect(await name(sd, sdxl)).toEqual([
-      "lora_unet_input_blocks_7_1_transformer_blocks_9_attn1_to_q",
+    expect(await name(both, sd)).toEqual([
+      "lora_unet_up_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q",
+      "lora_unet_up_blocks_3_attentions_0_transformer_blocks_0_attn1_to_q",
+    ]);
+    await expect(name(both)).rejects.toMatchObject({ kind: "unknown-model", message: expect.stringMatching(/sd, sdxl/) as unknown });
+    expect(await name(both, sdxl)).toEqual([
+      "lora_unet_output_blocks_0_1_transformer_blocks_9_attn1_to_q",
       "lora_unet_output_blocks_3_1_transformer_blocks_0_attn1_to_q",
     ]);
   });

@@ -2,17 +2,20 @@ import { MatchError } from "@weft/tensor-core";
 import type { OpenedAdapter } from "../../open-adapter.js";
 import type { BaseTensors } from "../../report/base-index.js";
 import { flatten } from "../flat-dialect.js";
+import { CLIP_TEXT } from "../names/clip.js";
+import { NAME_MAPS, namingOf } from "../names/families.js";
 import { guessPath } from "../names/tokenize.js";
 import { resolveNames } from "../resolve-names.js";
 import type { ConvertModule } from "./convert-module.js";
 
 /**
- * Gives modules whose names have underscores their dots back: from the base's own names, else by a guess. With a base, modules learn the shapes of
+ * Gives modules whose names have underscores their dots back: from the base's own names, else from the tables of the model families, else by a guess. With a base, modules learn the shapes of
  * their weights.
  * @throws MatchError kind `ambiguous-name` where the base has several modules of one flat name and one shape
  */
 export function withDots(modules: readonly ConvertModule[], adapter: OpenedAdapter, base: BaseTensors | undefined): ConvertModule[] {
   const known = base ? pathsInBase(adapter, base) : new Map<string, string>();
+  const table = namesInTables(modules, adapter);
   return modules.map((module) => {
     const [{ source }] = module.pieces as [{ source: string }];
     const found = known.get(source);
@@ -20,9 +23,22 @@ export function withDots(modules: readonly ConvertModule[], adapter: OpenedAdapt
     const learned = { ...module, ...(shape && { weightShape: shape }) };
     if (!adapter.modules.get(source)!.flat) return learned;
     // A base's path may begin with its name of the component, or be another name of the same module.
-    const exact = found === undefined ? undefined : tailOf(found, module.path);
+    const exact = (found === undefined ? undefined : tailOf(found, module.path)) ?? table(module);
     return { ...learned, path: exact ?? guessPath(module.path), guessed: exact === undefined };
   });
+}
+
+/** The names that the tables of the family, or of most of its candidates, have for flat ones. */
+function namesInTables(modules: readonly ConvertModule[], adapter: OpenedAdapter): (module: ConvertModule) => string | undefined {
+  const flat = modules.filter(({ pieces: [piece] }) => adapter.modules.get(piece!.source)!.flat);
+  const { candidates, style } = namingOf(flat.filter(({ component }) => component === "denoiser"));
+  const maps = candidates.map((family) => NAME_MAPS[family]);
+  return ({ component, path }) => {
+    if (component !== "denoiser") return CLIP_TEXT.known(path, "diffusers");
+    const spelled = maps.flatMap((map) => map.known(path, style!) ?? []);
+    const votes = (name: string): number => maps.filter((map) => map.known(name, style!) !== undefined).length;
+    return spelled.toSorted((a, b) => votes(b) - votes(a))[0];
+  };
 }
 
 /** The end of a dotted path whose flat form is `flat`. */

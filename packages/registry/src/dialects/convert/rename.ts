@@ -1,10 +1,14 @@
-import { MatchError } from "@weft/tensor-core";
+import { MatchError, sizeOf } from "@weft/tensor-core";
+import type { DialectName } from "../dialect.js";
 import { isLastContext } from "../names/sd3.js";
-import { NAME_MAPS, type Naming, namingOf } from "../names/families.js";
-import type { NameMap, Part, Renamed } from "../names/name-map.js";
+import { mapFor, NAME_MAPS, type NamedModule, type Naming, namingOf } from "../names/families.js";
+import type { NameMap, Part, Renamed, Style } from "../names/name-map.js";
+import { denoiserPaths } from "../names/roots.js";
+import { weightMatrix } from "../weight-matrix.js";
 import type { BaseTensors } from "../../report/base-index.js";
 import type { ConvertModule, Loss } from "./convert-module.js";
 import { type FusePart, fuseModules, whyNotFused } from "./fuse.js";
+import type { TargetName } from "../targets/target.js";
 import { splitModule, whyNotSplit, withSwappedHalves } from "./split.js";
 
 /** Which names a target has for the denoiser's modules; `kohya`: the original's, but diffusers' for SD 1 and 2. */
@@ -17,46 +21,105 @@ export interface RenameResult {
 }
 
 /**
- * Gives a denoiser's modules the names of the target's style; fused weights are cut or put together, and exchanged halves exchanged.
- * Text encoders get `text_model` in front, as all files but the newest have it.
- * @throws MatchError kind `unknown-model` if the names fit several model families that differ
+ * Gives a denoiser's modules the names of the target's style; fused weights are cut or put together, and exchanged halves exchanged. Names stay as
+ * they are where the target is the dialect that they come from. Text encoders get `text_model` in front, as all files but the newest have it.
+ * @throws MatchError kind `unknown-model` if the names fit no model family, or several that differ
  */
 export async function renameModules(
   modules: readonly ConvertModule[],
-  style: NameStyle,
+  { name, style }: { readonly name: TargetName; readonly style: NameStyle },
   base: BaseTensors | undefined,
 ): Promise<RenameResult> {
   const denoiser = modules.filter(({ component }) => component === "denoiser");
   const naming = namingIn(denoiser, modules, base);
   const texts = modules.filter(({ component }) => component !== "denoiser").map(withTextModel);
-  const wanted = style === "kohya" ? (naming.family === "sd" ? "diffusers" : "original") : style;
-  if (wanted === "as-is" || wanted === naming.style) return { modules: [...denoiser, ...texts], losses: [], naming };
-  if (denoiser.length === 0) return { modules: texts, losses: [], naming };
-  if (!naming.family && naming.candidates.length === 0) return { modules: [...denoiser, ...texts], losses: [], naming };
-  if (!naming.family)
+  const asTheyAre = { modules: [...denoiser, ...texts], losses: [], naming };
+  if (style === "as-is" || denoiser.every(({ dialect }) => dialect === name)) return asTheyAre;
+  const wanted = wantedStyle(style, naming);
+  if (naming.candidates.length === 0) {
+    const own = denoiser.every(({ dialect, guessed }) => !guessed && (dialect === undefined || STYLES.get(dialect) === wanted));
+    if (!own) throw unknownFamily(denoiser, wanted ?? "original");
+    return asTheyAre;
+  }
+  if (wanted !== undefined && wanted === naming.style) {
+    const losses = denoiser.filter(({ path, guessed }) => guessed && !isKnown(path, naming)).map((module) => noName(module, wanted));
+    const lost = new Set(losses.map(({ module }) => module));
+    return { modules: [...denoiser.filter(({ label }) => !lost.has(label)), ...texts], losses, naming };
+  }
+  const map =
+    wanted &&
+    mapFor(
+      naming,
+      denoiser.map(({ path }) => path),
+      wanted,
+    );
+  if (!map)
     throw new MatchError(
-      `${denoiser[0]!.label}: which model this is for does not follow from the names; candidates are ${naming.candidates.join(" and ")}`,
+      `${denoiser[0]!.label}: which model this is for does not follow from the names; candidates are ${naming.candidates.join(", ")}`,
       {
         kind: "unknown-model",
         tensor: denoiser[0]!.label,
         hint: "give the base model with --base",
       },
     );
-  const map = NAME_MAPS[naming.family];
   const { modules: renamed, losses } = wanted === "diffusers" ? await toDiffusers(denoiser, map) : await toOriginal(denoiser, map);
   return { modules: [...renamed, ...texts], losses, naming };
 }
 
-function namingIn(denoiser: readonly ConvertModule[], all: readonly ConvertModule[], base: BaseTensors | undefined): Naming {
-  const paths = denoiser.map(({ path }) => path);
-  const widths = denoiser
-    .filter(({ path }) => /\.to_[qkv]$/.test(path))
-    .map(({ parameters }) => parameters.get("lora_down.weight")?.shape[1] ?? 0);
-  const secondEncoder = all.some(({ component }) => component === "te2");
-  const own = namingOf(paths, { secondEncoder, widths });
-  const inBase = base && namingOf([...base.names()].map((name) => name.replace(/^(model\.)?diffusion_model\./, "")));
-  return inBase?.family ? { ...own, family: inBase.family, candidates: inBase.candidates } : own;
+/** The style of a target; undefined if it depends on which of several candidates the family is. */
+function wantedStyle(style: "diffusers" | "original" | "kohya", { candidates }: Naming): Style | undefined {
+  if (style !== "kohya") return style;
+  const inDiffusers = candidates.filter((family) => family === "sd").length;
+  return inDiffusers === 0 ? "original" : inDiffusers === candidates.length ? "diffusers" : undefined;
 }
+
+const isKnown = (path: string, { candidates, style }: Naming): boolean =>
+  style !== undefined && candidates.some((family) => NAME_MAPS[family].known(path, style) !== undefined);
+
+/** Whose names dialects have for models of no known family. */
+const STYLES: ReadonlyMap<DialectName, Style> = new Map([
+  ["kohya", "original"],
+  ["comfyui", "original"],
+  ["diffusers", "diffusers"],
+  ["diffusers-middle", "diffusers"],
+  ["diffusers-old", "diffusers"],
+]);
+
+/**
+ * The base says which family it is, where it is given; the adapter's own names say in which style it is written. Of a family that is not known
+ * what stands in front of the names says whose attribute it is.
+ */
+function namingIn(denoiser: readonly ConvertModule[], all: readonly ConvertModule[], base: BaseTensors | undefined): Naming {
+  const own = namingOf(
+    denoiser.map(({ path, parameters }) => ({ path, matrix: weightMatrix(parameters) })),
+    { secondEncoder: all.some(({ component }) => component === "te2"), kohya: agreed(denoiser.map(({ dialect }) => dialect)) === "kohya" },
+  );
+  const inBase = base && namingOf(modulesOfBase(base));
+  if (inBase && inBase.candidates.length > 0) return { ...inBase, style: own.style };
+  if (own.candidates.length > 0) return own;
+  const attribute = agreed(denoiser.map(({ label }) => /^(unet|transformer)\./.exec(label)?.[1] as Naming["attribute"]));
+  return { ...own, attribute };
+}
+
+const agreed = <T>(values: readonly T[]): T | undefined => (new Set(values).size === 1 ? values[0] : undefined);
+
+function modulesOfBase(base: BaseTensors): NamedModule[] {
+  const weights = [...base.names()].filter((name) => name.endsWith(".weight")).map((name) => name.slice(0, -".weight".length));
+  return denoiserPaths(weights).map(({ full, path }) => {
+    const { shape } = base.info(`${full}.weight`);
+    return { path, ...(shape.length > 1 && { matrix: [shape[0]!, sizeOf(shape.slice(1))] as const }) };
+  });
+}
+
+const unknownFamily = ([first]: readonly ConvertModule[], style: string): MatchError =>
+  new MatchError(
+    `${first!.label}: its names are of no image or video model that is known, so what they are called in ${style} names is not known`,
+    {
+      kind: "unknown-model",
+      tensor: first!.label,
+      hint: `known are ${Object.keys(NAME_MAPS).join(", ")}; a dialect that keeps names as they are (lycoris) holds the adapter`,
+    },
+  );
 
 function withTextModel(module: ConvertModule): ConvertModule {
   const clip = module.component === "te" || module.component === "te1" || module.component === "te2";
@@ -69,9 +132,9 @@ const noName = ({ label, path }: ConvertModule, where: string): Loss => ({
 });
 
 /** Exchanges halves where the two names mean it; by shape for the last context block of SD3. */
-function turned(module: ConvertModule, { swapped }: Renamed, map: NameMap): ConvertModule | undefined {
+function turned(module: ConvertModule, { swapped }: Renamed): ConvertModule | undefined {
   const [out, inputs] = [module.parameters.get("lora_up.weight")?.shape[0] ?? 0, module.parameters.get("lora_down.weight")?.shape[1] ?? 0];
-  return swapped || (map.family === "sd3" && isLastContext(module.path, out, inputs)) ? withSwappedHalves(module) : module;
+  return swapped || isLastContext(module.path, out, inputs) ? withSwappedHalves(module) : module;
 }
 
 async function toDiffusers(modules: readonly ConvertModule[], map: NameMap): Promise<{ modules: ConvertModule[]; losses: Loss[] }> {
@@ -82,7 +145,7 @@ async function toDiffusers(modules: readonly ConvertModule[], map: NameMap): Pro
     const [first, ...more] = names ?? [];
     if (!first) losses.push(noName(module, "diffusers"));
     else if (more.length === 0) {
-      const same = turned(module, first, map);
+      const same = turned(module, first);
       if (same) result.push({ ...same, path: first.path });
       else losses.push({ module: module.label, message: `${module.label}: its halves cannot be exchanged, as diffusers has them` });
     } else {
@@ -108,7 +171,7 @@ async function toOriginal(modules: readonly ConvertModule[], map: NameMap): Prom
     if (!name) losses.push(noName(module, "original"));
     else if (name.part) fused.set(name.path, [...(fused.get(name.path) ?? []), { module, part: name.part }]);
     else {
-      const same = turned(module, name, map);
+      const same = turned(module, name);
       if (same) result.push({ ...same, path: name.path });
       else losses.push({ module: module.label, message: `${module.label}: its halves cannot be exchanged, as the original has them` });
     }

@@ -1,7 +1,9 @@
 import type { Component } from "../dialect.js";
 import { flatten } from "../flat-dialect.js";
-import { NAME_MAPS } from "./families.js";
-import type { Part, Renamed } from "./name-map.js";
+import { CLIP_TEXT } from "./clip.js";
+import { NAME_MAPS, namingOf } from "./families.js";
+import type { NameMap, Part, Renamed } from "./name-map.js";
+import { denoiserPaths, splitRoot } from "./roots.js";
 
 /** A module of a base that a name of an adapter may mean. */
 export interface BaseTarget {
@@ -14,22 +16,6 @@ export interface BaseTarget {
   readonly swapped?: boolean;
 }
 
-/** Where a component's modules begin in checkpoints that hold several. */
-const ROOTS: readonly (readonly [prefix: string, component: Component])[] = [
-  ["model.diffusion_model.", "denoiser"],
-  ["diffusion_model.", "denoiser"],
-  ["unet.", "denoiser"],
-  ["transformer.", "denoiser"],
-  ["cond_stage_model.transformer.", "te1"],
-  ["conditioner.embedders.0.transformer.", "te1"],
-  ["text_encoders.clip_l.transformer.", "te1"],
-  ["text_encoders.clip_g.transformer.", "te2"],
-  ["text_encoders.t5xxl.transformer.", "te3"],
-  ["text_encoder.", "te1"],
-  ["text_encoder_2.", "te2"],
-  ["text_encoder_3.", "te3"],
-];
-
 interface Entry extends BaseTarget {
   /** The component that the base's path says it belongs to. */
   readonly component: Component | undefined;
@@ -40,9 +26,12 @@ export class BaseNames {
   /** Flat name → entries, told apart by path and part. */
   private readonly byFlat = new Map<string, Map<string, Entry>>();
   private readonly paths: ReadonlySet<string>;
+  /** What its modules are called elsewhere. */
+  private readonly maps: readonly NameMap[];
 
   constructor(paths: Iterable<string>) {
     this.paths = new Set(paths);
+    this.maps = [...namingOf(denoiserPaths(this.paths)).candidates.map((family) => NAME_MAPS[family]), CLIP_TEXT];
     for (const path of this.paths) this.addPath(path);
   }
 
@@ -65,14 +54,13 @@ export class BaseNames {
 
   private addPath(path: string): void {
     this.add(path, { path, component: undefined });
-    const root = ROOTS.find(([prefix]) => path.startsWith(prefix));
-    const inner = root ? path.slice(root[0].length) : path;
-    const component = root?.[1];
+    const { path: inner, component } = splitRoot(path);
     const views: (Renamed & { within?: Part })[] = [{ path: inner }];
-    for (const map of Object.values(NAME_MAPS)) {
+    for (const map of this.maps) {
       // Under the original's name it may be one part of a fused module; under diffusers' it may hold several.
       const original = map.toOriginal(inner);
-      if (original) views.push(original);
+      if (original) for (const path of map.spellings(original.path)) views.push({ ...original, path });
+      for (const path of map.spellings(inner)) views.push({ path });
       for (const { part, ...renamed } of map.toDiffusers(inner) ?? []) views.push({ ...renamed, ...(part && { within: part }) });
     }
     for (const view of views.slice()) for (const alias of aliases(view.path)) views.push({ ...view, path: alias });

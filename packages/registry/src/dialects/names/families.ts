@@ -1,54 +1,105 @@
+import { CHROMA } from "./chroma.js";
 import { FLUX } from "./flux.js";
-import type { Family, NameMap } from "./name-map.js";
+import { FLUX2 } from "./flux2.js";
+import { HUNYUAN_VIDEO } from "./hunyuan-video.js";
+import { LTX } from "./ltx.js";
+import { LUMINA2 } from "./lumina2.js";
+import type { Family, FamilyNames, NameMap, Style } from "./name-map.js";
+import { QWEN_IMAGE } from "./qwen-image.js";
 import { SD3 } from "./sd3.js";
+import { tableMap } from "./table-map.js";
 import { SD, SDXL } from "./unet.js";
+import { WAN } from "./wan.js";
+import { Z_IMAGE } from "./z-image.js";
 
-export const NAME_MAPS: { readonly [F in Family]: NameMap } = { sd: SD, sdxl: SDXL, flux: FLUX, sd3: SD3 };
+const FAMILIES: readonly FamilyNames[] = [SD, SDXL, SD3, FLUX, FLUX2, CHROMA, WAN, LTX, LUMINA2, Z_IMAGE, QWEN_IMAGE, HUNYUAN_VIDEO];
+
+export const NAME_MAPS: { readonly [F in Family]: NameMap } = Object.fromEntries(
+  FAMILIES.map(({ family, rows }) => [family, tableMap(rows)]),
+) as { [F in Family]: NameMap };
 
 /** What module names say about the denoiser that they belong to. */
 export interface Naming {
-  /** Undefined for a model that has one kind of names only, or if there are several candidates. */
+  /** Undefined if it is of no family that is known, or of one of several candidates. */
   readonly family: Family | undefined;
   readonly candidates: readonly Family[];
-  readonly style: "original" | "diffusers";
+  /** Undefined where nothing tells. */
+  readonly style: Style | undefined;
+  /** The attribute of its pipeline that all candidates have: `unet` or `transformer`. */
+  readonly attribute: FamilyNames["attribute"] | undefined;
 }
 
-const ORIGINAL: readonly (readonly [RegExp, Family])[] = [
-  [/^(double|single)_blocks[._]/, "flux"],
-  [/^joint_blocks[._]/, "sd3"],
-  [/^(input_blocks|middle_block|output_blocks|label_emb)[._]/, "sdxl"],
-];
-const UNET = /^(down_blocks|up_blocks|mid_block|time_embedding|add_embedding)[._]/;
-/** SD 1 and 2 have one transformer block per attention, SDXL up to ten and an embedding of sizes. */
-const SDXL_ONLY =
-  /^(add_embedding|label_emb)[._]|[._]attentions[._]\d+[._]transformer_blocks[._][1-9]|^(?:input|output)_blocks[._]\d+[._]1[._]transformer_blocks[._][1-9]/;
-const TRANSFORMER = /^transformer_blocks[._]\d+[._]/;
+/** A module of a denoiser, as far as it is known. */
+export interface NamedModule {
+  /** Dotted, or flat. */
+  readonly path: string;
+  /** Rows and columns of its weight. */
+  readonly matrix?: readonly [out: number, inputs: number] | undefined;
+}
+
+const STYLES: readonly Style[] = ["diffusers", "original"];
 
 /**
- * The family and style of a denoiser's module paths, dotted or flat. Original UNet names are taken for SDXL's, as kohya uses them for nothing else.
- * @param widths input features of the modules named `…to_q` and the like, where known: they tell Flux (3072) from SD3 (1536, 2432)
+ * The family and style of a denoiser's modules: whose table has most of their names, and more than half; where several have as many, the shapes decide:
+ * rows of fused projections, and the widths that the families' models have.
+ * @param options.secondEncoder the adapter is for a second text encoder, too
+ * @param options.kohya the file is of kohya's kind, in which SD's UNet has diffusers' names, SDXL's the original's
  */
 export function namingOf(
-  paths: readonly string[],
-  options: { readonly secondEncoder?: boolean; readonly widths?: readonly number[] } = {},
+  modules: readonly NamedModule[],
+  options: { readonly secondEncoder?: boolean; readonly kohya?: boolean } = {},
 ): Naming {
-  for (const [pattern, family] of ORIGINAL) if (paths.some((path) => pattern.test(path))) return of(family, "original");
-  if (paths.some((path) => UNET.test(path)))
-    return of(options.secondEncoder || paths.some((path) => SDXL_ONLY.test(path)) ? "sdxl" : "sd", "diffusers");
-  if (paths.some((path) => /^single_transformer_blocks[._]/.test(path))) return of("flux", "diffusers");
-  if (!paths.some((path) => TRANSFORMER.test(path))) return of(undefined, "diffusers");
-  if (paths.some((path) => /[._]attn2[._]/.test(path))) return of("sd3", "diffusers");
-  const widths = new Set(options.widths);
-  if (widths.has(3072)) return of("flux", "diffusers");
-  if (widths.has(1536) || widths.has(2432)) return of("sd3", "diffusers");
-  return { family: undefined, candidates: ["flux", "sd3"], style: "diffusers" };
+  const scored = FAMILIES.map((names) => {
+    const counts = STYLES.map((style) => modules.filter(({ path }) => NAME_MAPS[names.family].known(path, style) !== undefined).length);
+    return { names, score: Math.max(...counts), style: STYLES[counts[0]! >= counts[1]! ? 0 : 1]! };
+  });
+  const best = Math.max(...scored.map(({ score }) => score));
+  if (best * 2 <= modules.length) return { family: undefined, candidates: [], style: undefined, attribute: undefined };
+  const tied = scored.filter(({ score }) => score === best);
+  const { style } = tied[0]!;
+  const narrowed = [
+    ({ family }: FamilyNames) => !(options.secondEncoder && family === "sd"),
+    ({ family }: FamilyNames) => !options.kohya || family !== (style === "diffusers" ? "sdxl" : "sd"),
+    (names: FamilyNames) => modules.every((module) => partsFit(names, module)),
+    (names: FamilyNames) => widthsFit(names, modules),
+  ].reduce(
+    (left, test) => {
+      const fitting = left.filter(test);
+      return fitting.length > 0 ? fitting : left;
+    },
+    tied.map(({ names }) => names),
+  );
+  const candidates = narrowed.map(({ family }) => family);
+  const attributes = new Set(narrowed.map(({ attribute }) => attribute));
+  return {
+    family: candidates.length === 1 ? candidates[0] : undefined,
+    candidates,
+    style,
+    attribute: attributes.size === 1 ? narrowed[0]!.attribute : undefined,
+  };
 }
 
-const of = (family: Family | undefined, style: Naming["style"]): Naming => ({ family, style, candidates: family ? [family] : [] });
+/** The first part of a fused projection has as many rows as the weight has columns. */
+function partsFit({ family }: FamilyNames, { path, matrix }: NamedModule): boolean {
+  const part = matrix && NAME_MAPS[family].toDiffusers(path)?.[0]?.part;
+  return !part || (matrix[0] * part.sizes[0]!) / part.sizes.reduce((a, b) => a + b, 0) === matrix[1];
+}
 
-/** Path beginnings that belong to a denoiser, whatever the file says. */
-export const isDenoiserPath = (path: string): boolean =>
-  UNET.test(path) ||
-  TRANSFORMER.test(path) ||
-  /^single_transformer_blocks[._]/.test(path) ||
-  ORIGINAL.some(([pattern]) => pattern.test(path));
+/** One of the modules that tell has a number of inputs that the family's models have. */
+const widthsFit = ({ inputs: [pattern, sizes] }: FamilyNames, modules: readonly NamedModule[]): boolean =>
+  modules.some(({ path, matrix }) => matrix && pattern.test(path) && sizes.includes(matrix[1]));
+
+/**
+ * The map to rename modules by: that of the family, or of the one of several candidates whose names all the others have as well.
+ * @returns undefined if the candidates differ, or there are none
+ */
+export function mapFor({ candidates }: Naming, paths: readonly string[], to: Style): NameMap | undefined {
+  const maps = candidates.map((family) => NAME_MAPS[family]);
+  const agree = (one: NameMap, other: NameMap, path: string): boolean => {
+    if (to === "diffusers") return JSON.stringify(one.toDiffusers(path)) === JSON.stringify(other.toDiffusers(path));
+    const [mine, others] = [one.toOriginal(path), other.toOriginal(path)];
+    const spelled = mine && others && other.spellings(others.path).includes(mine.path) ? { ...others, path: mine.path } : others;
+    return JSON.stringify(mine) === JSON.stringify(spelled);
+  };
+  return maps.find((one) => maps.every((other) => paths.every((path) => agree(one, other, path))));
+}

@@ -1,32 +1,35 @@
-import type { NameMap } from "./name-map.js";
-import { type NameRow, tableMap } from "./table-map.js";
+import type { FamilyNames, NameRow } from "./name-map.js";
+import { ATTENTION_INPUTS, bflAttention, bflSingle, embedder, IMAGE, pairs, type Stream, TEXT } from "./rows.js";
 
-const stream = (original: string, ff: string, norm: string, qkv: readonly string[], out: string): NameRow[] => [
-  { original: `double_blocks.#.${original}_attn.qkv`, diffusers: qkv.map((name) => `transformer_blocks.#.attn.${name}`) },
-  { original: `double_blocks.#.${original}_attn.proj`, diffusers: `transformer_blocks.#.attn.${out}` },
-  { original: `double_blocks.#.${original}_mlp.0`, diffusers: `transformer_blocks.#.${ff}.net.0.proj` },
-  { original: `double_blocks.#.${original}_mlp.2`, diffusers: `transformer_blocks.#.${ff}.net.2` },
-  { original: `double_blocks.#.${original}_mod.lin`, diffusers: `transformer_blocks.#.${norm}.linear` },
+const LAYERS = ["in_layer", "out_layer"] as const;
+
+const stream = (original: string, names: Stream): NameRow[] => [
+  ...bflAttention(original, names),
+  ...pairs(`double_blocks.#.${original}_`, "transformer_blocks.#.", {
+    "mlp.0": `${names.ff}.net.0.proj`,
+    "mlp.2": `${names.ff}.net.2`,
+    "mod.lin": `${names.norm}.linear`,
+  }),
 ];
 
-const single = (name: string): string => `single_transformer_blocks.#.${name}`;
-const embedder = (original: string, diffusers: string): NameRow[] => [
-  { original: `${original}.in_layer`, diffusers: `time_text_embed.${diffusers}.linear_1` },
-  { original: `${original}.out_layer`, diffusers: `time_text_embed.${diffusers}.linear_2` },
-];
-
-/** FLUX.1. @see diffusers `scripts/convert_flux_to_diffusers.py` */
-export const FLUX: NameMap = tableMap("flux", [
-  ...stream("img", "ff", "norm1", ["to_q", "to_k", "to_v"], "to_out.0"),
-  ...stream("txt", "ff_context", "norm1_context", ["add_q_proj", "add_k_proj", "add_v_proj"], "to_add_out"),
-  { original: "single_blocks.#.linear1", diffusers: ["attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"].map(single), sizes: [1, 1, 1, 4] },
-  { original: "single_blocks.#.linear2", diffusers: single("proj_out") },
-  { original: "single_blocks.#.modulation.lin", diffusers: single("norm.linear") },
-  { original: "img_in", diffusers: "x_embedder" },
-  { original: "txt_in", diffusers: "context_embedder" },
-  ...embedder("time_in", "timestep_embedder"),
-  ...embedder("vector_in", "text_embedder"),
-  ...embedder("guidance_in", "guidance_embedder"),
-  { original: "final_layer.linear", diffusers: "proj_out" },
-  { original: "final_layer.adaLN_modulation.1", diffusers: "norm_out.linear", swapped: true },
-]);
+/** FLUX.1: dev, schnell, Kontext, Fill. @see diffusers `loaders/single_file_utils.py` convert_flux_transformer_checkpoint_to_diffusers */
+export const FLUX: FamilyNames = {
+  family: "flux",
+  attribute: "transformer",
+  inputs: [ATTENTION_INPUTS, [3072]],
+  rows: [
+    ...stream("img", IMAGE),
+    ...stream("txt", TEXT),
+    ...bflSingle(),
+    ...pairs("single_blocks.#.", "single_transformer_blocks.#.", {
+      "modulation.lin": "norm.linear",
+      "norm.query_norm": "attn.norm_q",
+      "norm.key_norm": "attn.norm_k",
+    }),
+    ...pairs("", "", { img_in: "x_embedder", txt_in: "context_embedder", "final_layer.linear": "proj_out" }),
+    ...embedder("time_in", "time_text_embed.timestep_embedder", LAYERS),
+    ...embedder("vector_in", "time_text_embed.text_embedder", LAYERS),
+    ...embedder("guidance_in", "time_text_embed.guidance_embedder", LAYERS),
+    { original: "final_layer.adaLN_modulation.1", diffusers: "norm_out.linear", swapped: true },
+  ],
+};

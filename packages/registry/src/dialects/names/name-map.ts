@@ -13,15 +13,55 @@ export interface Part {
   readonly sizes: readonly number[];
 }
 
-export type Family = "sd" | "sdxl" | "flux" | "sd3";
+/** Models whose modules have the same names. */
+export type Family =
+  | "sd"
+  | "sdxl"
+  | "sd3"
+  | "flux"
+  | "flux2"
+  | "chroma"
+  | "wan"
+  | "ltx"
+  | "lumina2"
+  | "z-image"
+  | "qwen-image"
+  | "hunyuan-video";
 
-/** The two names of every module of a model family: as in the original checkpoint and as in diffusers. */
-export interface NameMap {
+/** Whose names: the original checkpoint's, or diffusers'. */
+export type Style = "original" | "diffusers";
+
+/** One module of a family under both names; each `#` is a number, the same in both. */
+export interface NameRow {
+  /** Several spellings of one name: the first is written. */
+  readonly original: string | readonly string[];
+  /** Several names: the parts of one fused weight of the original. */
+  readonly diffusers: string | readonly string[];
+  /** Shares of the parts of a fused weight; equal if not given. */
+  readonly sizes?: readonly number[];
+  readonly swapped?: boolean;
+}
+
+/** The names of a denoiser, and where its pipeline has it. */
+export interface FamilyNames {
   readonly family: Family;
-  /** One name, or one per part of a fused weight; undefined for a path that the family does not have. */
+  /** The pipeline's attribute, which the keys of diffusers' adapters begin with. */
+  readonly attribute: "unet" | "transformer";
+  /** Modules whose number of inputs tells this family from others with the same names, and the numbers that its models have. */
+  readonly inputs: readonly [modules: RegExp, sizes: readonly number[]];
+  readonly rows: readonly NameRow[];
+}
+
+/** The two names of every module of a model family. */
+export interface NameMap {
+  /** One name, or one per part of a fused weight; undefined for a path that the family does not have. @param path dotted, or flat */
   toDiffusers(path: string): readonly Renamed[] | undefined;
-  /** `part` and `swapped` say how the module lies in the original's weight. */
+  /** `part` and `swapped` say how the module lies in the original's weight. @param path dotted, or flat */
   toOriginal(path: string): Renamed | undefined;
+  /** All names that the original has for this one of its names. @param path dotted, or flat */
+  spellings(path: string): readonly string[];
+  /** The path with its dots; undefined for one that the family does not have in this style. */
+  known(path: string, style: Style): string | undefined;
 }
 
 /** The rows of a part in a weight with `rows` rows; undefined if they do not come out whole. */

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { BaseNames } from "./base-names.js";
-import { NAME_MAPS } from "./families.js";
-import { partRows } from "./name-map.js";
+import { mapFor, NAME_MAPS, namingOf } from "./families.js";
+import { type Family, partRows } from "./name-map.js";
 import { guessPath } from "./tokenize.js";
 
 const fixture = <T>(path: string): T =>
@@ -72,36 +72,77 @@ describe("names of a base", () => {
   });
 });
 
-describe("original and diffusers' names", () => {
-  const { pairs } = fixture<{ pairs: Record<string, string> }>("sdxl-sgm-names");
-  const known = Object.entries(pairs).map(([kohya, key]) => {
-    const path = key
-      .replace(/^unet\./, "")
-      .replace(/\.processor\.(to_\w+)_lora\.down\.weight$/, ".$1")
-      .replace(/\.lora\.down\.weight$/, "");
-    return [guessPath(kohya.slice("lora_unet_".length)), path.replace(/\.to_out$/, ".to_out.0")] as const;
-  });
-  test.each(known)("%s ↔ %s", (original, diffusers) => {
-    expect(NAME_MAPS.sdxl.toDiffusers(original)).toEqual([{ path: diffusers }]);
-    expect(NAME_MAPS.sdxl.toOriginal(diffusers)).toEqual({ path: original });
+/** What diffusers' own converters make of a checkpoint: fixtures/make_diffusion_names.py. */
+interface FamilyFixture {
+  readonly family: Family;
+  readonly modules: readonly (readonly [original: string, diffusers: string, ...part: (number | "swapped")[]])[];
+}
+
+const FAMILIES = Object.keys(NAME_MAPS) as Family[];
+const tableOf = (family: Family): FamilyFixture =>
+  JSON.parse(
+    readFileSync(fileURLToPath(new URL(`../../../../../fixtures/diffusion-names/${family}.json`, import.meta.url)), "utf8"),
+  ) as FamilyFixture;
+
+describe.each(FAMILIES)("%s: original and diffusers' names", (family) => {
+  const { modules } = tableOf(family);
+  const map = NAME_MAPS[family];
+  test("are those that diffusers' converter gives, part by part, from dotted and from flat names", () => {
+    for (const [original, diffusers, ...part] of modules)
+      for (const flat of [(name: string) => name, (name: string) => name.replaceAll(".", "_")]) {
+        const there = map.toDiffusers(flat(original))?.find(({ path }) => path === diffusers);
+        expect([original, there?.path]).toEqual([original, diffusers]);
+        const back = map.toOriginal(flat(diffusers))!;
+        expect([diffusers, back.path]).toEqual([diffusers, original]);
+        expect(back).toEqual({ ...there, path: original });
+        // The last context block of SD3 is told by its shape.
+        const swapped = part[0] === "swapped" && !/context_block/.test(original);
+        expect([original, there!.swapped ?? false]).toEqual([original, swapped]);
+        const [start, stop, rows] = part as number[];
+        expect([diffusers, there!.part && partRows(there!.part, rows ?? 1)]).toEqual([
+          diffusers,
+          rows === undefined ? undefined : [start, stop],
+        ]);
+      }
   });
 
-  test("the upsampler of SD 1's block without attention comes second", () => {
-    expect(NAME_MAPS.sd.toOriginal("up_blocks.0.upsamplers.0.conv")?.path).toBe("output_blocks.2.1.conv");
-    expect(NAME_MAPS.sd.toDiffusers("output_blocks.2.1.conv")).toEqual([{ path: "up_blocks.0.upsamplers.0.conv" }]);
+  test("are known in their style with their dots, and tell the family", () => {
+    for (const style of ["original", "diffusers"] as const) {
+      const paths = [...new Set(modules.map(([original, diffusers]) => (style === "original" ? original : diffusers)))];
+      expect(paths.map((path) => map.known(path.replaceAll(".", "_"), style))).toEqual(paths);
+      const naming = namingOf(paths.map((path) => ({ path })));
+      expect(naming.family).toBe(family);
+      if (style === "original" ? modules.some(([a, b]) => a !== b) : true) expect(naming.style).toBe(style);
+    }
+  });
+});
+
+describe("families with names in common", () => {
+  const matrix = (out: number, inputs: number): readonly [number, number] => [out, inputs];
+  test("are told by the rows of fused projections", () => {
+    const named = (out: number): readonly Family[] => namingOf([{ path: "layers.0.attention.qkv", matrix: matrix(out, 24) }]).candidates;
+    expect([named(72), named(40)]).toEqual([["z-image"], ["lumina2"]]);
   });
 
-  test.each([
-    ["flux", "double_blocks.7.txt_attn.qkv"],
-    ["flux", "single_blocks.12.linear1"],
-    ["flux", "final_layer.adaLN_modulation.1"],
-    ["flux", "time_in.out_layer"],
-    ["sd3", "joint_blocks.23.x_block.attn2.qkv"],
-    ["sd3", "joint_blocks.0.context_block.mlp.fc2"],
-    ["sd3", "t_embedder.mlp.0"],
-  ] as const)("%s: %s comes back", (family, path) => {
-    const there = NAME_MAPS[family].toDiffusers(path)!;
-    expect(there.length).toBeGreaterThan(0);
-    there.forEach((renamed) => expect(NAME_MAPS[family].toOriginal(renamed.path)).toEqual({ ...renamed, path }));
+  test("are told by their widths", () => {
+    const named = (inputs: number): readonly Family[] =>
+      namingOf([{ path: "transformer_blocks.0.attn.to_q", matrix: matrix(inputs, inputs) }]).candidates;
+    expect([named(1536), named(6144)]).toEqual([["sd3"], ["flux2"]]);
+    expect(named(3072)).toEqual(expect.arrayContaining(["flux", "qwen-image"]));
+    const unet = namingOf([{ path: "mid_block.attentions.0.transformer_blocks.0.attn2.to_k", matrix: matrix(1280, 2048) }]);
+    expect(unet.family).toBe("sdxl");
+  });
+
+  test("need no telling where the names come out alike", () => {
+    const naming = namingOf([{ path: "double_blocks_3_img_attn_qkv" }]);
+    expect(naming.family).toBeUndefined();
+    expect(mapFor(naming, ["double_blocks_3_img_attn_qkv"], "diffusers")?.toDiffusers("double_blocks_3_img_attn_qkv")![1]!.path).toBe(
+      "transformer_blocks.3.attn.to_k",
+    );
+    expect(mapFor(namingOf([{ path: "double_blocks.0.img_mlp.0" }]), ["double_blocks.0.img_mlp.0"], "diffusers")).toBeUndefined();
+  });
+
+  test("names of no table are of no family", () => {
+    expect(namingOf([{ path: "model.layers.0.self_attn.q_proj" }, { path: "layers.0.feed_forward.w1" }]).candidates).toEqual([]);
   });
 });

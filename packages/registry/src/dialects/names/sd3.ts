@@ -1,32 +1,40 @@
-import type { NameMap } from "./name-map.js";
-import { type NameRow, tableMap } from "./table-map.js";
+import type { FamilyNames, NameRow } from "./name-map.js";
+import { ATTENTION_INPUTS, embedder, IMAGE, pairs, QKV, type Stream, TEXT } from "./rows.js";
 
-const stream = (original: string, ff: string, norm: string, qkv: readonly string[], out: string): NameRow[] => [
-  { original: `joint_blocks.#.${original}.attn.qkv`, diffusers: qkv.map((name) => `transformer_blocks.#.attn.${name}`) },
-  { original: `joint_blocks.#.${original}.attn.proj`, diffusers: `transformer_blocks.#.attn.${out}` },
-  { original: `joint_blocks.#.${original}.mlp.fc1`, diffusers: `transformer_blocks.#.${ff}.net.0.proj` },
-  { original: `joint_blocks.#.${original}.mlp.fc2`, diffusers: `transformer_blocks.#.${ff}.net.2` },
-  { original: `joint_blocks.#.${original}.adaLN_modulation.1`, diffusers: `transformer_blocks.#.${norm}.linear` },
+const stream = (original: string, { attention, out, ff, norm, norms }: Stream): NameRow[] => [
+  ...pairs(`joint_blocks.#.${original}.attn.`, "transformer_blocks.#.attn.", { qkv: attention, proj: out, ln_q: norms[0], ln_k: norms[1] }),
+  ...pairs(`joint_blocks.#.${original}.`, "transformer_blocks.#.", {
+    "mlp.fc1": `${ff}.net.0.proj`,
+    "mlp.fc2": `${ff}.net.2`,
+    "adaLN_modulation.1": `${norm}.linear`,
+  }),
 ];
 
-const embedder = (original: string, diffusers: string): NameRow[] => [
-  { original: `${original}.mlp.0`, diffusers: `time_text_embed.${diffusers}.linear_1` },
-  { original: `${original}.mlp.2`, diffusers: `time_text_embed.${diffusers}.linear_2` },
-];
-
-/** Stable Diffusion 3 and 3.5. @see diffusers `scripts/convert_sd3_to_diffusers.py` */
-export const SD3: NameMap = tableMap("sd3", [
-  ...stream("x_block", "ff", "norm1", ["to_q", "to_k", "to_v"], "to_out.0"),
-  ...stream("context_block", "ff_context", "norm1_context", ["add_q_proj", "add_k_proj", "add_v_proj"], "to_add_out"),
-  { original: "joint_blocks.#.x_block.attn2.qkv", diffusers: ["to_q", "to_k", "to_v"].map((name) => `transformer_blocks.#.attn2.${name}`) },
-  { original: "joint_blocks.#.x_block.attn2.proj", diffusers: "transformer_blocks.#.attn2.to_out.0" },
-  ...embedder("t_embedder", "timestep_embedder"),
-  ...embedder("y_embedder", "text_embedder"),
-  { original: "x_embedder.proj", diffusers: "pos_embed.proj" },
-  { original: "context_embedder", diffusers: "context_embedder" },
-  { original: "final_layer.linear", diffusers: "proj_out" },
-  { original: "final_layer.adaLN_modulation.1", diffusers: "norm_out.linear", swapped: true },
-]);
+/** Stable Diffusion 3 and 3.5. @see diffusers `loaders/single_file_utils.py` convert_sd3_transformer_checkpoint_to_diffusers */
+export const SD3: FamilyNames = {
+  family: "sd3",
+  attribute: "transformer",
+  inputs: [ATTENTION_INPUTS, [1536, 2432]],
+  rows: [
+    ...stream("x_block", IMAGE),
+    ...stream("context_block", TEXT),
+    ...pairs("joint_blocks.#.x_block.attn2.", "transformer_blocks.#.attn2.", {
+      qkv: QKV,
+      proj: "to_out.0",
+      ln_q: "norm_q",
+      ln_k: "norm_k",
+    }),
+    ...embedder("t_embedder", "time_text_embed.timestep_embedder", ["mlp.0", "mlp.2"]),
+    ...embedder("y_embedder", "time_text_embed.text_embedder", ["mlp.0", "mlp.2"]),
+    ...pairs("", "", {
+      "x_embedder.proj": "pos_embed.proj",
+      pos_embed: "pos_embed.pos_embed",
+      context_embedder: "context_embedder",
+      "final_layer.linear": "proj_out",
+    }),
+    { original: "final_layer.adaLN_modulation.1", diffusers: "norm_out.linear", swapped: true },
+  ],
+};
 
 /**
  * The last context block has two chunks where the others have six: shift | scale in the original, scale | shift in diffusers. Only its shape tells.

@@ -1,50 +1,83 @@
-import type { Family, NameMap, Renamed } from "./name-map.js";
+import { flatten } from "../flat-dialect.js";
+import type { NameMap, NameRow, Renamed, Style } from "./name-map.js";
 
-/** One module of a family: the original's name and diffusers'; `#` is the number of the block. */
-export interface NameRow {
-  readonly original: string;
-  readonly diffusers: string | readonly string[];
-  /** Shares of the parts of a fused weight; equal if not given. */
-  readonly sizes?: readonly number[];
-  readonly swapped?: boolean;
+/** A name with `#` for numbers, and what it is called in the other style. */
+interface Entry {
+  /** With dots; several where spellings differ in nothing else, the one that is written first. */
+  readonly names: readonly string[];
+  readonly renamed: readonly Renamed[];
+  readonly spellings: readonly string[];
 }
 
-/** The first number of a path stands for the block. */
-const BLOCK = /(?<=\.)\d+(?=\.|$)/;
+/** A style's names: by their flat form, and the words that they begin with. */
+interface Table {
+  readonly entries: Map<string, Entry>;
+  readonly beginnings: Set<string>;
+}
 
-/** A family whose names follow from a table. */
-export function tableMap(family: Family, rows: readonly NameRow[]): NameMap {
-  const byOriginal = new Map<string, readonly Renamed[]>();
-  const byDiffusers = new Map<string, Renamed>();
-  for (const { original, diffusers, sizes, swapped } of rows) {
-    const names = typeof diffusers === "string" ? [diffusers] : diffusers;
-    const shares = sizes ?? names.map(() => 1);
+const emptyTable = (): Table => ({ entries: new Map(), beginnings: new Set() });
+
+function put({ entries, beginnings }: Table, key: string, entry: Entry): void {
+  entries.set(key, entry);
+  beginnings.add(firstWord(key));
+}
+
+const firstWord = (flat: string): string => flat.split("_", 1)[0]!;
+
+/** Numbers in a name of which each may be a block's or an index's; more than any model has. */
+const MAX_NUMBERS = 5;
+
+/** A family's map out of its table. Flat names find their dots in the table. */
+export function tableMap(rows: readonly NameRow[]): NameMap {
+  const tables: { readonly [S in Style]: Table } = { original: emptyTable(), diffusers: emptyTable() };
+  for (const row of rows) {
+    const [originals, names] = [listOf(row.original), listOf(row.diffusers)];
+    const sizes = row.sizes ?? names.map(() => 1);
     const extra = (index: number): Omit<Renamed, "path"> => ({
-      ...(names.length > 1 && { part: { index, sizes: shares } }),
-      ...(swapped && { swapped }),
+      ...(names.length > 1 && { part: { index, sizes } }),
+      ...(row.swapped && { swapped: true }),
     });
-    byOriginal.set(
-      original,
-      names.map((path, index) => ({ path, ...extra(index) })),
+    const renamed = names.map((path, index) => ({ path, ...extra(index) }));
+    for (const key of new Set(originals.map(flatten)))
+      put(tables.original, key, { names: originals.filter((name) => flatten(name) === key), renamed, spellings: originals });
+    names.forEach((name, index) =>
+      put(tables.diffusers, flatten(name), { names: [name], renamed: [{ path: originals[0]!, ...extra(index) }], spellings: [] }),
     );
-    names.forEach((name, index) => byDiffusers.set(name, { path: original, ...extra(index) }));
   }
-  const find = <T>(table: ReadonlyMap<string, T>, path: string): { readonly found: T; readonly number: string } | undefined => {
-    const exact = table.get(path);
-    if (exact) return { found: exact, number: "" };
-    const number = BLOCK.exec(path)?.[0];
-    const found = number === undefined ? undefined : table.get(path.replace(BLOCK, "#"));
-    return found && { found, number: number! };
-  };
+  const found = (path: string, style: Style): Entry | undefined => find(tables[style], path);
   return {
-    family,
-    toDiffusers(path) {
-      const hit = find(byOriginal, path);
-      return hit?.found.map((renamed) => ({ ...renamed, path: renamed.path.replace("#", hit.number) }));
-    },
-    toOriginal(path) {
-      const hit = find(byDiffusers, path);
-      return hit && { ...hit.found, path: hit.found.path.replace("#", hit.number) };
-    },
+    toDiffusers: (path) => found(path, "original")?.renamed,
+    toOriginal: (path) => found(path, "diffusers")?.renamed[0],
+    spellings: (path) => found(path, "original")?.spellings ?? [],
+    known: (path, style) => found(path, style)?.names[0],
   };
+}
+
+const listOf = (names: string | readonly string[]): readonly string[] => (typeof names === "string" ? [names] : names);
+
+/** The entry of a path with the path's own numbers in it. */
+function find({ entries, beginnings }: Table, path: string): Entry | undefined {
+  const flat = flatten(path);
+  if (!beginnings.has(firstWord(flat))) return undefined;
+  const words = flat.split("_");
+  const numbers = words.flatMap((word, at) => (/^\d+$/.test(word) ? [at] : []));
+  if (numbers.length > MAX_NUMBERS) return undefined;
+  for (let mask = 0; mask < 1 << numbers.length; mask++) {
+    const blocks = numbers.filter((_, i) => (mask & (1 << i)) !== 0);
+    const entry = entries.get(words.map((word, at) => (blocks.includes(at) ? "#" : word)).join("_"));
+    if (!entry) continue;
+    const filled = (name: string): string => {
+      let at = 0;
+      return name.replaceAll("#", () => words[blocks[at++]!]!);
+    };
+    const [spelled, dotted] = [entry.names.map(filled), path.includes(".")];
+    // A dotted path is that name only if its dots are.
+    if (dotted && !spelled.includes(path)) continue;
+    return {
+      names: dotted ? [path] : spelled,
+      spellings: entry.spellings.map(filled),
+      renamed: entry.renamed.map((renamed) => ({ ...renamed, path: filled(renamed.path) })),
+    };
+  }
+  return undefined;
 }

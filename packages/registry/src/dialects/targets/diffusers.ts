@@ -1,5 +1,6 @@
 import type { ConvertModule } from "../convert/convert-module.js";
-import { ADAPTER_METADATA, DIFFUSERS } from "../diffusers.js";
+import { ADAPTER_METADATA, diffusersOf } from "../diffusers.js";
+import { attributeOf } from "./attribute.js";
 import { keptMetadata } from "./kohya-metadata.js";
 import { partialDora, rankFields } from "./lora-config.js";
 import { asPeftLora } from "./lora-module.js";
@@ -11,8 +12,8 @@ export const TO_DIFFUSERS: ConvertTarget = {
   name: "diffusers",
   style: "diffusers",
   fit: asPeftLora,
-  write(modules, { source }) {
-    const { tensors, modules: named, losses } = namedTensors(modules, DIFFUSERS, false);
+  write(modules, { source, naming }) {
+    const { tensors, modules: named, losses } = namedTensors(modules, diffusersOf(attributeOf(modules, naming)), false);
     losses.push(...partsOf(named).flatMap(([, own]) => partialDora(own, "diffusers")));
     const metadata = new Map([...keptMetadata(source.metadata), ["format", "pt"], [ADAPTER_METADATA, adapterMetadata(named)]]);
     return { files: [{ path: "pytorch_lora_weights.safetensors", tensors, metadata, modules: named, hashed: false }], losses };

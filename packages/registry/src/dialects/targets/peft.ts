@@ -5,6 +5,7 @@ import { writeAdapterConfig } from "../../config/write-config.js";
 import type { Component } from "../dialect.js";
 import { EMBEDDING_KEYS } from "../module-of.js";
 import { PEFT } from "../peft.js";
+import { attributeOf } from "./attribute.js";
 import { partialDora, rankFields } from "./lora-config.js";
 import { asPeftLora } from "./lora-module.js";
 import { lokrFactor } from "./lokr-factor.js";
@@ -39,15 +40,12 @@ export const TO_PEFT: ConvertTarget = {
     for (const module of modules) parts.set(module.component, [...(parts.get(module.component) ?? []), module]);
     const losses: Loss[] = [];
     const files = [...parts].flatMap(([component, own]) => {
-      const folder = FOLDERS[component] || (parts.size > 1 ? denoiserFolder(own) : "");
+      const folder = FOLDERS[component] || (component === "denoiser" && parts.size > 1 ? attributeOf(own, context.naming) : "");
       return writeModel(own, folder === "" ? "" : `${folder}/`, context, losses);
     });
     return { files, losses };
   },
 };
-
-const denoiserFolder = (modules: readonly ConvertModule[]): string =>
-  modules.some(({ path }) => /transformer_blocks\.\d+\.attn\./.test(path)) ? "transformer" : "unet";
 
 /** PEFT gives the Tucker core of a Conv1d the axes of a Conv2d's. */
 function withConv1dCore(module: ConvertModule): ConvertModule {
