@@ -14,6 +14,7 @@ export {
 } from "./json-scanner.js";
 export { openIndex, openSafetensors, type SafetensorsInput } from "./open.js";
 export { openFile, readHeader } from "./safetensors-file.js";
+export { describeZero3, refuseZero3, zero3Leftovers } from "./zero3-leftovers.js";
 export { MAX_INDEX_BYTES, parseShardIndex, type ShardIndex } from "./shard-index.js";
 export { type ByteSource, type LocatedTensor, refuseForeign, type RowRange, type TensorView, type WeightSource } from "./weight-source.js";
 export { type FileLayout, layoutFile, type PlacedTensor, tensorBytes, type TensorEntry } from "./encode-header.js";

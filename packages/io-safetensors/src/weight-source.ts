@@ -62,9 +62,11 @@ export function rowBytes(
 const CONVERT =
   "convert it where it comes from: python -c \"import torch, safetensors.torch as s; s.save_file(torch.load('in.bin', weights_only=True), 'out.safetensors')\"";
 
+const FETCH = "download the file itself (hf download); a page comes where access needs a login";
+
 /**
- * Refuses what is certainly something else, by its first bytes: pickles (a program that runs when loaded), Git LFS pointers, GGUF.
- * @throws FormatError kinds `unsupported-pickle`, `git-lfs-pointer`, `unsupported-gguf`
+ * Refuses what is certainly something else, by its first bytes: pickles (a program that runs when loaded), Git LFS pointers, web pages, GGUF.
+ * @throws FormatError kinds `unsupported-pickle`, `git-lfs-pointer`, `html`, `unsupported-gguf`
  */
 export function refuseForeign(first: Uint8Array, file: string): void {
   const text = String.fromCharCode(...first.subarray(0, 32));
@@ -75,5 +77,7 @@ export function refuseForeign(first: Uint8Array, file: string): void {
   if (pickle) throw fail("unsupported-pickle", "this is a pickle, not safetensors; loading one runs the program inside it", CONVERT);
   if (text.startsWith("version https://git-lfs"))
     throw fail("git-lfs-pointer", "this is a Git LFS pointer, not the file itself", "fetch the content with: git lfs pull");
+  if (/^\s*<(!doctype|html)/i.test(text))
+    throw fail("html", "this is an HTML page, not safetensors: a web page was saved in the place of the file", FETCH);
   if (text.startsWith("GGUF")) throw fail("unsupported-gguf", "GGUF files are not read yet");
 }

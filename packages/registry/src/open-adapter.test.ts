@@ -105,10 +105,11 @@ describe("malformed adapters", () => {
     expect(warnings).toEqual([expect.stringMatching(/some_future_field/)]);
   });
 
-  test("a folder without an adapter names the missing file", async () => {
+  test("a folder without an adapter names those of its folders that hold one", async () => {
     await expect(openAdapterFolder(`${fixtures}peft`)).rejects.toMatchObject({
       kind: "not-found",
-      file: expect.stringMatching(/adapter_config\.json$/) as unknown,
+      file: `${fixtures}peft`,
+      hint: expect.stringMatching(/^adapters are in .*peft\/adalora_conv2d, .*and \d+ more$/) as unknown,
     });
   });
 });

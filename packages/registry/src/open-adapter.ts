@@ -1,16 +1,14 @@
-import { ConfigError, WeftError } from "@weft/tensor-core";
-import type { WeightSource } from "@weft/io-safetensors";
+import { refuseZero3, type WeightSource } from "@weft/io-safetensors";
 import { parseConfigJson } from "./config/json.js";
-import { type AdapterConfig, readAdapterConfig } from "./config/read-config.js";
+import type { AdapterConfig } from "./config/read-config.js";
+import { alphaKnown } from "./dialects/alpha-source.js";
 import type { Detection } from "./dialects/detect-dialect.js";
 import type { Component, DialectName } from "./dialects/dialect.js";
 import { isMlxConfig, mlxScale } from "./dialects/mlx-config.js";
 import { openDialect } from "./dialects/open-dialect.js";
-import { checkRanks } from "./keys/ranks.js";
-import { parseKey } from "./keys/parse-key.js";
-import { type RegexEngine, safeRegex } from "./matching/regex-engine.js";
-import { createTargetMatcher, type TargetConfig } from "./matching/targets.js";
-import { type MethodTable, PEFT_METHODS } from "./methods.js";
+import type { RegexEngine } from "./matching/regex-engine.js";
+import type { MethodTable } from "./methods.js";
+import { openPeft } from "./open-peft.js";
 
 /** A tensor of an adapter file. */
 export interface AdapterTensor {
@@ -52,6 +50,8 @@ export interface OpenedAdapter {
   /** `peft_type`; where modules have methods of their own, that of most. */
   readonly method: string;
   readonly config: AdapterConfig;
+  /** Nothing says alpha and no reader knows it; the scale of 1 is there to look at the rest. */
+  readonly alphaAssumed?: boolean;
   readonly weights: WeightSource;
   /** By path; a second parameter of a module has `.base_layer` behind it for each wrapper. */
   readonly modules: ReadonlyMap<string, AdapterModule>;
@@ -81,6 +81,10 @@ export interface OpenAdapterOptions {
   readonly methods?: MethodTable;
   /** The dialect of a file that stands alone; found out if not given. */
   readonly dialect?: DialectName;
+  /** Alpha of all modules, for files that do not say it. */
+  readonly alpha?: number;
+  /** Take the rank for an alpha that nothing says and no reader knows, instead of refusing: to look at an adapter, not to use it. */
+  readonly assumeAlpha?: boolean;
   /** The adapter's name, where a file still has it in its keys; `default` if not given. */
   readonly adapterName?: string;
   /** Name of the config file for messages. */
@@ -97,92 +101,10 @@ export interface OpenAdapterOptions {
  */
 export async function openAdapter(source: AdapterSource, options: OpenAdapterOptions = {}): Promise<OpenedAdapter> {
   const { weights, config } = source;
+  refuseZero3(weights);
   if (config === undefined) return openDialect(weights, options);
+  if (options.alpha !== undefined) throw alphaKnown(options.file ?? weights.location);
   const fields = typeof config === "string" || config instanceof Uint8Array ? parseConfigJson(config, options.file) : config;
   if (isMlxConfig(fields)) return openDialect(weights, { ...options, dialect: "mlx", scale: mlxScale(fields, options.file) });
   return openPeft({ config: fields, weights }, options);
 }
-
-/**
- * A PEFT adapter: checks the config, sorts every tensor by module and parameter, and checks ranks against the tensors' shapes.
- * Which modules are adapted follows from the tensors, so a target pattern that cannot be run safely is a warning only.
- *
- * @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit`; `config-mismatch` if ranks differ from the tensors;
- *   `config-regex` for an invalid pattern, `unsafe-regex` for one in `rank_pattern` or `alpha_pattern` that cannot be run safely
- */
-function openPeft(source: { readonly config: object; readonly weights: WeightSource }, options: OpenAdapterOptions): OpenedAdapter {
-  const { methods = PEFT_METHODS, adapterName } = options;
-  const config = readAdapterConfig(source.config as { readonly [field: string]: unknown }, options);
-  const method = methods.get(config.peftType)!;
-  const { bias, modulesToSave: saved } = config.values as { bias?: string; modulesToSave?: readonly string[] | null };
-  const context = {
-    prefix: method.prefix,
-    modulesToSave: saved ?? [],
-    biases: (bias ?? "none") !== "none",
-    ...(adapterName ? { adapterName } : {}),
-  };
-
-  const modules = new Map<string, { path: string; depth: number; tensors: Map<string, AdapterTensor> }>();
-  const groups = {
-    shared: new Map<string, AdapterTensor>(),
-    modulesToSave: new Map<string, AdapterTensor>(),
-    biases: new Map<string, AdapterTensor>(),
-    embeddings: new Map<string, AdapterTensor>(),
-    trainableTokens: new Map<string, AdapterTensor>(),
-  };
-  const unknown: AdapterTensor[] = [];
-  const put = (group: Map<string, AdapterTensor>, key: string, tensor: AdapterTensor): void => {
-    const before = group.get(key);
-    if (before)
-      throw new ConfigError(`${before.name} and ${tensor.name} are the same parameter`, {
-        kind: "duplicate-key",
-        tensor: tensor.name,
-        hint: "the file holds more than one adapter; keep one",
-      });
-    group.set(key, tensor);
-  };
-  for (const name of source.weights.names()) {
-    const { dtype, shape } = source.weights.info(name);
-    const tensor: AdapterTensor = { name, dtype, shape };
-    const key = parseKey(name, context);
-    if (key.kind === "parameter") {
-      const id = key.path + ".base_layer".repeat(key.depth);
-      const module = modules.get(id) ?? { path: key.path, depth: key.depth, tensors: new Map<string, AdapterTensor>() };
-      modules.set(id, module);
-      put(module.tensors, key.key, tensor);
-    } else if (key.kind === "unknown") unknown.push(tensor);
-    else if (key.kind === "shared") put(groups.shared, key.key, tensor);
-    else if (key.kind === "module") put(groups.modulesToSave, `${key.path}.${key.key}`, tensor);
-    else if (key.kind === "bias") put(groups.biases, `${key.path}.bias`, tensor);
-    else if (key.kind === "embedding") put(groups.embeddings, `${key.path}.weight`, tensor);
-    else put(groups.trainableTokens, key.path, tensor);
-  }
-  checkRanks(config, modules.values(), options);
-  const warnings = [...source.weights.warnings, ...unsafeTargets(config, options.engine)];
-  if (method.fields && config.unknown.size > 0)
-    warnings.push(
-      `the config has fields that this version does not know; they are kept, but have no effect: ${list([...config.unknown.keys()])}`,
-    );
-  if (unknown.length > 0)
-    warnings.push(
-      `${unknown.length} of the adapter's tensors belong to no module and are not used: ${list(unknown.map(({ name }) => name))}`,
-    );
-  return { dialect: "peft", method: config.peftType, config, weights: source.weights, modules, ...groups, unknown, warnings };
-}
-
-/** Checks the patterns that choose modules. @throws ConfigError kind `config-regex` */
-function unsafeTargets({ values }: AdapterConfig, engine: RegexEngine = safeRegex): string[] {
-  const targets = values as TargetConfig;
-  try {
-    createTargetMatcher({ ...targets, targetModules: targets.targetModules ?? [] }, { engine });
-    return [];
-  } catch (error) {
-    if (error instanceof WeftError && (error.kind === "unsafe-regex" || error.kind === "limit"))
-      return [`${error.message}; the modules are taken from the adapter's tensors`];
-    throw error;
-  }
-}
-
-/** The first five, then a count. */
-const list = (names: readonly string[]): string =>
-  names.slice(0, 5).join(", ") + (names.length > 5 ? `, and ${names.length - 5} more` : "");

@@ -11,6 +11,7 @@ import { formatSeconds } from "../progress.js";
 
 export interface CombineCommandOptions {
   readonly adapter: readonly string[];
+  readonly alpha?: number;
   readonly out: string;
   readonly combine: CombinationType;
   readonly rank?: number;
@@ -89,7 +90,7 @@ async function openAll(
   let first: Omit<Opened, "summands" | "losses"> | undefined;
   for (const text of options.adapter) {
     const { path, scale } = parseScaledPath(text);
-    const adapter = await openAdapterAt(path);
+    const adapter = await openAdapterAt(path, { alpha: options.alpha });
     opened.push(adapter.weights);
     if (!first) {
       const metadata = new Map(adapter.weights.metadata);

@@ -26,6 +26,7 @@ export interface ConvertCommandOptions {
   readonly to: TargetName;
   readonly out: string;
   readonly from?: DialectName;
+  readonly alpha?: number;
   readonly base?: string;
   readonly allowLoss?: boolean;
   readonly foldAlpha?: boolean;
@@ -40,7 +41,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
   const started = performance.now();
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path, options.from);
+    const adapter = await openAdapterAt(path, options);
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);

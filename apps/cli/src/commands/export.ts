@@ -11,6 +11,7 @@ import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-m
 export interface ExportCommandOptions {
   readonly target: ExportTarget;
   readonly out: string;
+  readonly alpha?: number;
   readonly base?: string;
   readonly baseName?: string;
   readonly allowLoss?: boolean;
@@ -25,7 +26,7 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
   refuseExisting(out, context.options.force);
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path);
+    const adapter = await openAdapterAt(path, { alpha: options.alpha });
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);

@@ -54,7 +54,7 @@ export const inspect: Command<InspectOptions> = async ([path], options, { out, s
       files: [...new Set(located.map(({ file }) => file))],
       // A Map keeps keys such as __proto__; a plain object must define them.
       metadata: Object.fromEntries(input.weights.metadata),
-      warnings: input.adapter?.warnings ?? input.weights.warnings,
+      warnings: input.warnings,
       ...(input.adapter && { adapter: describeAdapter(input.adapter) }),
       ...(input.adapter && options.stats && { deltas: await deltasOf(input) }),
       tensors,
@@ -103,7 +103,7 @@ interface Scaling {
 }
 
 async function deltasOf({ adapter }: Input): Promise<DeltaNorm[]> {
-  if (!adapter || !["LORA", "LOCON"].includes(adapter.method)) return [];
+  if (!adapter || adapter.alphaAssumed || !["LORA", "LOCON"].includes(adapter.method)) return [];
   const [{ deltaNorm }, { createModuleConfig }] = await Promise.all([import("../inspect/delta-norm.js"), import("@weft/registry")]);
   const configOf = createModuleConfig(adapter.config.values as Partial<Scaling>);
   const scaleOf = ({ path, config }: AdapterModule, rank: number): number => {

@@ -18,6 +18,7 @@ import { formatSeconds, Progress } from "../progress.js";
 
 export interface MergeOptions {
   readonly adapter: readonly string[];
+  readonly alpha?: number;
   readonly out: string;
   readonly dtype?: "f32" | "f16" | "bf16";
   readonly maxMemory: number;
@@ -34,9 +35,16 @@ export const merge: Command<MergeOptions> = ([base], options, context) =>
 
 export function settingsOf(
   base: string,
-  { adapter, dtype, safe, untie, maxShardSize }: Pick<MergeOptions, "adapter" | "dtype" | "safe" | "untie" | "maxShardSize">,
+  {
+    adapter,
+    alpha,
+    dtype,
+    safe,
+    untie,
+    maxShardSize,
+  }: Pick<MergeOptions, "adapter" | "alpha" | "dtype" | "safe" | "untie" | "maxShardSize">,
 ): MergeSettings {
-  return { base, adapters: adapter, dtype, rounding: safe ? "twice" : "once", unmerge: false, untie: untie ?? true, maxShardSize };
+  return { base, adapters: adapter, alpha, dtype, rounding: safe ? "twice" : "once", unmerge: false, untie: untie ?? true, maxShardSize };
 }
 
 /** Threads and tile size of a run. */

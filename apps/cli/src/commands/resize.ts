@@ -27,6 +27,7 @@ export interface ResizeCommandOptions {
   readonly svFro?: number;
   readonly svCumulative?: number;
   readonly from?: DialectName;
+  readonly alpha?: number;
   readonly to?: TargetName;
   readonly base?: string;
   readonly dtype?: Lowercase<FactorDType>;
@@ -52,7 +53,7 @@ export const resize: Command<ResizeCommandOptions> = async ([path], options, con
   refuseExisting(options.out, context.options.force);
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path, options.from);
+    const adapter = await openAdapterAt(path, options);
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);

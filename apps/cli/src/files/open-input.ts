@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { CapabilityError, FormatError, WeftError } from "@weft/tensor-core";
-import type { WeightSource } from "@weft/io-safetensors";
+import { describeZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
 import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
 import type { DialectName, OpenedAdapter } from "@weft/registry";
 
@@ -11,6 +11,8 @@ export interface Input {
   readonly weights: WeightSource;
   /** The adapter, where the path is one: by its `adapter_config.json`, or by its keys. */
   readonly adapter?: OpenedAdapter;
+  /** What a user should be told once. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -26,8 +28,15 @@ export async function openInput(path: string): Promise<Input> {
   }
   const folder = adapterFolder(path);
   if (folder !== undefined) {
-    const adapter = await openAdapterAt(folder);
-    return { path, weights: adapter.weights, adapter };
+    try {
+      const adapter = await openAdapterAt(folder, { assumeAlpha: true });
+      return { path, weights: adapter.weights, adapter, warnings: adapter.warnings };
+    } catch (error) {
+      // A full model that a trainer left a config of its adapter beside.
+      if (!(error instanceof WeftError && error.kind === "not-an-adapter")) throw error;
+      const { weights, warnings } = await byKeys(path, await openWeights(path));
+      return { path, weights, warnings: [...warnings, `${error.message}${error.hint === undefined ? "" : `; ${error.hint}`}`] };
+    }
   }
   if (path.endsWith(".json") && !path.endsWith(".index.json")) {
     throw new FormatError(`${path}: this is neither the index of a checkpoint nor an adapter_config.json`, {
@@ -76,31 +85,45 @@ export async function openCheckpoint(path: string): Promise<WeightSource> {
   throw new FormatError(`${path}: this is an adapter, expected a checkpoint`, { kind: "not-a-checkpoint", file: path, hint: SWAPPED });
 }
 
-/** Tensors whose names are those of an adapter that needs no config (kohya, LyCORIS, diffusers …) are one. */
+/** Tensors whose names are those of an adapter are one, whether or not the program keeps a config beside them. */
 async function byKeys(path: string, weights: WeightSource): Promise<Input> {
   let likely = false;
   for (const name of weights.names()) likely ||= ADAPTER_LIKE.test(name);
-  if (!likely) return { path, weights };
+  const empty = zero3Leftovers(weights);
+  const plain = {
+    path,
+    weights,
+    warnings: [...weights.warnings, ...(empty.length > 0 ? [describeZero3(empty, [...weights.names()].length).message] : [])],
+  };
+  if (!likely) return plain;
   try {
     const { detectDialect, openAdapter } = await import("@weft/registry");
-    const detection = detectDialect(weights);
-    // PEFT's names without PEFT's config are tensors like any other.
-    if (!detection || detection.dialect === "peft") return { path, weights };
-    return { path, weights, adapter: await openAdapter({ weights }) };
+    if (!detectDialect(weights)) return plain;
+    const adapter = await openAdapter({ weights }, { assumeAlpha: true });
+    return { path, weights, adapter, warnings: adapter.warnings };
   } catch (error) {
     await weights.close();
     throw error;
   }
 }
 
+/** What a user may say of an adapter that its file does not. */
+export interface AdapterHints {
+  /** Its dialect. */
+  readonly from?: DialectName | undefined;
+  readonly alpha?: number | undefined;
+  /** Open it although its alpha is unknown, to look at the rest. */
+  readonly assumeAlpha?: boolean;
+}
+
 /** Opens an adapter: its folder, its config or its file, in any dialect; every error names a file. */
-export async function openAdapterAt(named: string, dialect?: DialectName): Promise<OpenedAdapter> {
+export async function openAdapterAt(named: string, { from, alpha, assumeAlpha = false }: AdapterHints = {}): Promise<OpenedAdapter> {
   const { openAdapterFolder } = await import("@weft/registry/node");
   const path = localPath(named);
   isFolder(path);
   const folder = basename(path) === "adapter_config.json" ? dirname(path) : path;
   try {
-    return await openAdapterFolder(folder, dialect && { dialect });
+    return await openAdapterFolder(folder, { assumeAlpha, ...(from && { dialect: from }), ...(alpha !== undefined && { alpha }) });
   } catch (error) {
     if (!(error instanceof WeftError)) throw error;
     if (error.kind === "unknown-dialect") await refuseCheckpoint(path, error);
@@ -126,7 +149,7 @@ async function refuseCheckpoint(path: string, error: WeftError): Promise<void> {
   throw new FormatError(`${path}: this looks like a checkpoint, expected an adapter; its tensors are ${some}`, {
     kind: error.kind,
     file: path,
-    hint: SWAPPED,
+    hint: error.hint?.startsWith("adapters are in ") ? error.hint : SWAPPED,
     cause: error,
   });
 }

@@ -15,7 +15,7 @@ export interface AdapterSummary {
   readonly peftVersion: string | null;
   readonly rank: number | null;
   readonly alpha: number | null;
-  /** Factor on B·A: alpha / r, or alpha / √r with rsLoRA. */
+  /** Factor on B·A: alpha / r, or alpha / √r with rsLoRA; null where it is not known. */
   readonly scale: number | null;
   /** Options that change what the adapter does. */
   readonly options: readonly string[];
@@ -33,7 +33,7 @@ export interface AdapterSummary {
 type Values = { readonly [field: string]: unknown };
 
 export function describeAdapter(adapter: OpenedAdapter): AdapterSummary {
-  const values = adapter.config.values as Values;
+  const values = { ...adapter.config.values, ...(adapter.alphaAssumed && { loraAlpha: null }) } as Values;
   const [rank, alpha] = [values.r, values.loraAlpha ?? values.alpha].map((v) => (typeof v === "number" ? v : null)) as [
     number | null,
     number | null,

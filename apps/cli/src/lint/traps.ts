@@ -56,10 +56,8 @@ export function findConfigTraps({ dialect, config, modules }: OpenedAdapter): Fi
 }
 
 /** Forms that the library of their own dialect reads otherwise, or not at all. */
-export function findDialectTraps(
-  { dialect, config, unknown, warnings, weights }: OpenedAdapter,
-  modules: readonly ConvertModule[],
-): Finding[] {
+export function findDialectTraps(adapter: OpenedAdapter, modules: readonly ConvertModule[]): Finding[] {
+  const { dialect, config, unknown, warnings, weights } = adapter;
   const findings: Finding[] = [];
   const names = (test: (module: ConvertModule) => boolean): string[] => modules.filter(test).map(({ label }) => label);
   const add = (finding: Finding): void => void (finding.where.length > 0 && findings.push(finding));
@@ -100,7 +98,10 @@ export function findDialectTraps(
     proposal: "weft inspect lists all names; a training wrapper's prefix may be left in them",
     where: unknown.map(({ name }) => name).filter((name) => dialect !== "kohya" || !dotted.includes(name)),
   });
-  const noAlpha = (dialect === "kohya" || dialect === "lycoris") && ![...weights.names()].some((name) => name.endsWith(".alpha"));
+  const noAlpha =
+    (dialect === "kohya" || dialect === "lycoris") &&
+    !weights.metadata.has("ss_network_alpha") &&
+    ![...weights.names()].some((name) => name.endsWith(".alpha"));
   const ranks = new Set(modules.map(({ rank }) => rank));
   add({
     code: "no-alpha",
@@ -109,7 +110,16 @@ export function findDialectTraps(
     proposal: "weft convert writes alphas; was it saved by a trainer that works them into the factors?",
     where: noAlpha ? names(({ rank }) => rank !== undefined) : [],
   });
-  const known = (text: string): boolean => /belong to no module/.test(text);
+  if (adapter.alphaAssumed)
+    add({
+      code: "no-alpha",
+      severity: "error",
+      message: "nothing says alpha, and it has no default: merge and convert refuse the adapter",
+      proposal: "put its adapter_config.json beside it, or give --alpha",
+      where: [weights.location],
+    });
+  // Findings of their own say these.
+  const known = (text: string): boolean => /belong to no module|alpha/.test(text);
   for (const message of warnings.filter((text) => !known(text)))
     findings.push({
       code: "opened-with-warning",

@@ -16,6 +16,8 @@ export interface MergeSettings {
   readonly base: string;
   /** `path` or `path:scale`, in order. */
   readonly adapters: readonly string[];
+  /** Of adapters whose files do not say it. */
+  readonly alpha?: number | undefined;
   readonly dtype: "f32" | "f16" | "bf16" | undefined;
   readonly rounding: Rounding;
   readonly unmerge: boolean;
@@ -50,7 +52,7 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
     const adapters: ScaledAdapter[] = [];
     for (const text of settings.adapters) {
       const { path, scale } = parseScaledPath(text);
-      const adapter = await openAdapterAt(path);
+      const adapter = await openAdapterAt(path, { alpha: settings.alpha });
       opened.push(adapter.weights);
       adapters.push({ path, adapter, scale });
     }

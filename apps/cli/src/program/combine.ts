@@ -1,7 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { COMBINATION_TYPES } from "@weft/registry/names";
 import { examples } from "./examples.js";
-import { adapters, allowLoss, namesFrom, outPath, to } from "./options.js";
+import { adapters, allowLoss, alpha, namesFrom, outPath, to } from "./options.js";
 import type { Runner } from "./runner.js";
 import { blockWeight, natural, rank, share } from "./values.js";
 
@@ -9,6 +9,7 @@ export const combineCommand = (run: Runner) =>
   new Command("combine")
     .description("write several adapters as one, without their base")
     .addOption(adapters())
+    .addOption(alpha())
     .addOption(outPath())
     .addOption(
       new Option("--combine <type>", "exact: the sum itself, ranks added up; the others as PEFT's add_weighted_adapter")

@@ -1,6 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { allowLoss, from, namesFrom, outPath, to } from "./options.js";
+import { allowLoss, alpha, from, namesFrom, outPath, to } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const convertCommand = (run: Runner) =>
@@ -11,6 +11,7 @@ export const convertCommand = (run: Runner) =>
     .addOption(outPath())
     .addOption(namesFrom())
     .addOption(from())
+    .addOption(alpha())
     .addOption(allowLoss())
     .option("--fold-alpha", "work alpha into the factors")
     .option("--no-verify", "do not rebuild the weight changes on both sides")

@@ -1,7 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { EXPORT_TARGETS } from "../export/servers.js";
 import { examples } from "./examples.js";
-import { allowLoss, baseName, namesFrom, outFolder } from "./options.js";
+import { allowLoss, alpha, baseName, namesFrom, outFolder } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const exportCommand = (run: Runner) =>
@@ -10,6 +10,7 @@ export const exportCommand = (run: Runner) =>
     .argument("<in>", "adapter: folder or file, in any dialect")
     .addOption(new Option("--target <server>", "what is to load it").choices(EXPORT_TARGETS).makeOptionMandatory())
     .addOption(outFolder())
+    .addOption(alpha())
     .addOption(baseName())
     .addOption(namesFrom())
     .addOption(allowLoss())

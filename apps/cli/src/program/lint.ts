@@ -1,6 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { from } from "./options.js";
+import { alpha, from } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const lintCommand = (run: Runner) =>
@@ -9,5 +9,6 @@ export const lintCommand = (run: Runner) =>
     .argument("<adapter>", "adapter: folder or file, in any dialect")
     .option("--base <path>", "checkpoint that it is to go with")
     .addOption(from())
+    .addOption(alpha())
     .addHelpText("after", examples(["does it fit this model, and is anything odd about it?", "weft lint my-lora/ --base model/"]))
     .action(run(async () => (await import("../commands/lint.js")).lint));

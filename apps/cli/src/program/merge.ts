@@ -1,6 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { adapters, allowNonfinite, maxMemory, maxShardSize, noUntie, outFolder, report, safe, weightDType } from "./options.js";
+import { adapters, alpha, allowNonfinite, maxMemory, maxShardSize, noUntie, outFolder, report, safe, weightDType } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const mergeCommand = (run: Runner) =>
@@ -8,6 +8,7 @@ export const mergeCommand = (run: Runner) =>
     .description("write a checkpoint with adapters merged in")
     .argument("<base>", "checkpoint: folder, index, file, or hf:user/repo in the hub's cache")
     .addOption(adapters())
+    .addOption(alpha())
     .addOption(outFolder())
     .addOption(weightDType())
     .addOption(safe())

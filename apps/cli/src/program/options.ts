@@ -1,6 +1,6 @@
 import { Option } from "@commander-js/extra-typings";
 import { DIALECT_NAMES, TARGET_NAMES } from "@weft/registry/names";
-import { byteSize, collect } from "./values.js";
+import { byteSize, collect, positive } from "./values.js";
 
 /** How weights and factors are stored. */
 const DTYPES = ["f32", "f16", "bf16"] as const;
@@ -35,6 +35,8 @@ export const from = () =>
   new Option("--from <dialect>", "dialect of the input, where its keys do not tell").choices(
     DIALECT_NAMES.filter((name) => name !== "peft"),
   );
+export const alpha = () =>
+  new Option("--alpha <number>", "alpha of an adapter whose file does not say it; the scale is alpha / rank").argParser(positive);
 export const namesFrom = () =>
   new Option("--base <path>", "checkpoint that the adapter is for: its names and shapes settle what names with underscores mean");
 export const baseName = () => new Option("--base-name <name>", "what adapter_config.json calls the base model");

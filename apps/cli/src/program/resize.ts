@@ -1,6 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { allowLoss, factorDType, from, namesFrom, outPath, to } from "./options.js";
+import { allowLoss, alpha, factorDType, from, namesFrom, outPath, to } from "./options.js";
 import type { Runner } from "./runner.js";
 import { positive, rank, share } from "./values.js";
 
@@ -17,6 +17,7 @@ export const resizeCommand = (run: Runner) =>
     .addOption(new Option("--sv-fro <share>", "keep this share of ‖ΔW‖").argParser(share))
     .addOption(new Option("--sv-cumulative <share>", "keep this share of the sum of singular values").argParser(share))
     .addOption(from())
+    .addOption(alpha())
     .addOption(to())
     .addOption(namesFrom())
     .addOption(factorDType())

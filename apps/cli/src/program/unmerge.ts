@@ -1,6 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { adapters, allowNonfinite, maxMemory, maxShardSize, outFolder, report, weightDType } from "./options.js";
+import { adapters, alpha, allowNonfinite, maxMemory, maxShardSize, outFolder, report, weightDType } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const unmergeCommand = (run: Runner) =>
@@ -8,6 +8,7 @@ export const unmergeCommand = (run: Runner) =>
     .description("take an adapter out of a merged checkpoint again (not exact in low precision)")
     .argument("<merged>", "checkpoint: folder, index or file")
     .addOption(adapters())
+    .addOption(alpha())
     .addOption(outFolder())
     .addOption(weightDType())
     .addOption(maxMemory())

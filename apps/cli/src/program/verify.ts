@@ -1,6 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { adapters, maxMemory, noUntie, safe, weightDType } from "./options.js";
+import { adapters, alpha, maxMemory, noUntie, safe, weightDType } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const verifyCommand = (run: Runner) =>
@@ -9,6 +9,7 @@ export const verifyCommand = (run: Runner) =>
     .argument("<merged>", "checkpoint that merge wrote")
     .addOption(new Option("--base <path>", "the checkpoint that was merged into").makeOptionMandatory())
     .addOption(adapters())
+    .addOption(alpha())
     .addOption(weightDType())
     .addOption(safe())
     .addOption(maxMemory())

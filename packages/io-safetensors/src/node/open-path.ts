@@ -53,9 +53,29 @@ export function fileOf(folder: string): string {
         hint: "fetch the index of the checkpoint, or name one file",
       },
     );
-  for (const name of readdirSync(folder)) if (/\.(bin|pt|pth|ckpt)$/.test(name)) return join(folder, name);
+  const names = readdirSync(folder);
+  for (const { kind, mark, what, hint } of SCATTERED)
+    if (names.some((name) => mark.test(name)))
+      throw new FormatError(`${folder}: ${what}; its weights are in no file as a whole`, { kind, file: folder, hint });
+  for (const name of names) if (/\.(bin|pt|pth|ckpt)$/.test(name)) return join(folder, name);
   throw new FormatError(`${folder}: no safetensors file in this folder`, { kind: "not-found", file: folder });
 }
+
+/** Checkpoints of distributed training, in which each process wrote its part: what they are known by, and what gathers them. */
+const SCATTERED = [
+  {
+    kind: "fsdp-checkpoint",
+    mark: /\.distcp$/,
+    what: "this is a sharded FSDP checkpoint (.distcp files)",
+    hint: "gather it first: accelerate merge-weights FOLDER OUT",
+  },
+  {
+    kind: "deepspeed-checkpoint",
+    mark: /^(zero_to_fp32\.py|global_step\d+|.*_(model|optim)_states\.pt)$/,
+    what: "this is a DeepSpeed checkpoint",
+    hint: "gather it first: python zero_to_fp32.py FOLDER OUT --safe_serialization",
+  },
+] as const;
 
 /** A shard beside its index. It may be a link, but only to a place inside the folder, or into the `blobs` of the same hub cache. */
 function shardPath(folder: string, shard: string): string {

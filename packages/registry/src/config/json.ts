@@ -4,12 +4,17 @@ import { parseStrictJson, plainJson } from "@weft/io-safetensors";
 /** A parsed object without prototype: no key of the file can reach one. */
 export type JsonObject = { [field: string]: unknown };
 
-/** The text of a config as an object. @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit` */
+/** Editors on Windows put a byte order mark in front of a text; a config means the same with and without. */
+const withoutMark = (bytes: Uint8Array): Uint8Array =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
+
+/** The text of a config as an object; a byte order mark is skipped. @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit` */
 export function parseConfigJson(source: string | Uint8Array, file?: string): JsonObject {
   const where = file ? { file } : {};
   let root: unknown;
   try {
-    root = plainJson(parseStrictJson(typeof source === "string" ? new TextEncoder().encode(source) : source, where));
+    const bytes = typeof source === "string" ? new TextEncoder().encode(source) : source;
+    root = plainJson(parseStrictJson(withoutMark(bytes), where));
   } catch (cause) {
     if (!(cause instanceof WeftError)) throw cause;
     throw new ConfigError(cause.message, { kind: cause.kind, cause, ...where });

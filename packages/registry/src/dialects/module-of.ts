@@ -66,7 +66,7 @@ export function moduleOf(
   }
   const tensors = new Map([...parameters].filter(([name]) => Object.values(detected.params).includes(name)));
   const rank = rankOf(tensors);
-  const used = new Map(Object.entries(scalars).filter(([name]) => detected.scalars.includes(name)));
+  const used = new Map(Object.entries(scalars).filter(([name]) => detected.method.scalars.includes(name)));
   const config = { ...(detected.config(Object.fromEntries(used)) as object), ...(rank !== undefined && { r: rank }) };
   return {
     module: { ...place, method: detected.method.name, config, tensors },

@@ -3,20 +3,21 @@ import type { WeightSource } from "@weft/io-safetensors";
 import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js";
 import { MAX_KEY_LENGTH } from "../keys/parse-key.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
-import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
+import type { AdapterModule, AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "../open-adapter.js";
+import { openPeft } from "../open-peft.js";
+import { type AlphaSource, alphaSource, UNKNOWN_ALPHA } from "./alpha-source.js";
 import { CONTROL_LORA_MARK } from "./control-lora.js";
 import { detectDialect } from "./detect-dialect.js";
 import type { DialectKey, DialectName } from "./dialect.js";
 import { DIALECTS } from "./dialects.js";
 import { headerConfigs } from "./diffusers-metadata.js";
+import { inferredConfig } from "./inferred-config.js";
 import { MLX_TRANSPOSED } from "./mlx.js";
-import { moduleOf, type RawModule, SCALARS } from "./module-of.js";
+import { moduleOf, rankOf, type RawModule, SCALARS } from "./module-of.js";
+import { listNames } from "../list-names.js";
 import { readScalar } from "./read-scalar.js";
 
-export interface OpenDialectOptions {
-  /** The file's dialect, where it is known. */
-  readonly dialect?: DialectName;
-  readonly methods?: MethodTable;
+export interface OpenDialectOptions extends OpenAdapterOptions {
   /** A factor on B·A for all modules, in place of alpha: what mlx-lm's config has. */
   readonly scale?: number;
 }
@@ -25,31 +26,28 @@ export interface OpenDialectOptions {
 const READS = 64;
 
 /**
- * Opens an adapter of any dialect but PEFT's: sorts every key by module and parameter, tells each module's algorithm, and reads the alphas. What
+ * Opens an adapter without PEFT's config: sorts every key by module and parameter, tells each module's algorithm, and reads the alphas. What
  * belongs to no module is in `unknown`.
- * @throws FormatError kinds `unknown-dialect`, `ambiguous-dialect`, `missing-config`; ConfigError kinds `duplicate-key`, `config-schema`
+ * @throws FormatError kinds `unknown-dialect`, `ambiguous-dialect`, `missing-config`; ConfigError kinds `duplicate-key`, `config-schema`, `alpha-known`
  */
 export async function openDialect(weights: WeightSource, options: OpenDialectOptions = {}): Promise<OpenedAdapter> {
   const { methods = PEFT_METHODS } = options;
   const detection = options.dialect ? undefined : detectDialect(weights);
   const name = options.dialect ?? detection?.dialect;
   if (name === undefined) throw unknownDialect(weights);
-  if (name === "peft")
-    throw new FormatError(
-      `${weights.location}: these are PEFT's keys, but the adapter_config.json that says rank and alpha is not beside it`,
-      {
-        kind: "missing-config",
-        file: weights.location,
-        hint: "put the adapter_config.json into the same folder",
-      },
-    );
+  if (name === "peft") {
+    const opened = await openPeft({ config: inferredConfig(weights, options), weights }, options);
+    return options.alpha === undefined ? { ...opened, alphaAssumed: true, warnings: [...opened.warnings, UNKNOWN_ALPHA] } : opened;
+  }
   const { raw, unknown, replaced } = groupKeys(weights, name);
-  const modules = await buildModules(weights, name, raw, unknown, options.scale);
+  const alpha = alphaSource(name, weights, raw.values(), options);
+  const modules = await buildModules(weights, name, raw, unknown, alpha);
   applyHeader(weights, modules);
-  const warnings = [...weights.warnings, ...remarks([...modules.values()], unknown)];
+  const warnings = [...weights.warnings, ...alpha.warnings, ...remarks([...modules.values()], unknown)];
   return {
     dialect: name,
     ...(detection && { detection }),
+    ...(alpha.assumed && { alphaAssumed: true }),
     method: commonest([...modules.values()].map(({ method }) => method!)) ?? "LORA",
     config: configOf([...modules.values()], methods),
     weights,
@@ -112,7 +110,7 @@ async function buildModules(
   dialect: DialectName,
   raw: ReadonlyMap<string, RawModule>,
   unknown: AdapterTensor[],
-  scale: number | undefined,
+  { alphaOf }: AlphaSource,
 ): Promise<Map<string, AdapterModule>> {
   const modules = new Map<string, AdapterModule>();
   const entries = [...raw];
@@ -120,9 +118,9 @@ async function buildModules(
     const part = entries.slice(at, at + READS);
     const scalars = await Promise.all(part.map(([, { parameters }]) => readScalars(weights, parameters)));
     part.forEach(([id, module], i) => {
-      const rank = module.parameters.get("lora_down.weight")?.shape[0];
-      const alpha = scale !== undefined && rank !== undefined ? { alpha: scale * rank } : {};
-      const built = moduleOf(dialect, module, { ...scalars[i], ...alpha });
+      const rank = rankOf(module.parameters);
+      const alpha = rank === undefined ? undefined : alphaOf(module, rank);
+      const built = moduleOf(dialect, module, { ...(alpha !== undefined && { alpha }), ...scalars[i] });
       if (built) modules.set(id, built.module);
       unknown.push(...(built?.unused ?? module.parameters.values()));
     });
@@ -171,24 +169,18 @@ function commonest(values: readonly string[]): string | undefined {
 function remarks(modules: readonly AdapterModule[], unknown: readonly AdapterTensor[]): string[] {
   const silent = modules.filter(({ config }) => (config?.alpha ?? config?.loraAlpha) === 0 || config?.r === 0).map(({ name }) => name!);
   return [
-    ...(silent.length > 0 ? [`${silent.length} modules have alpha or rank 0 and do nothing: ${list(silent)}`] : []),
+    ...(silent.length > 0 ? [`${silent.length} modules have alpha or rank 0 and do nothing: ${listNames(silent)}`] : []),
     ...(unknown.length > 0
-      ? [`${unknown.length} of the adapter's tensors belong to no module and are not used: ${list(unknown.map(({ name }) => name))}`]
+      ? [`${unknown.length} of the adapter's tensors belong to no module and are not used: ${listNames(unknown.map(({ name }) => name))}`]
       : []),
   ];
 }
 
 function unknownDialect(weights: WeightSource): FormatError {
   const names = [...weights.names()];
-  return new FormatError(`${weights.location}: its keys are of no dialect that is known: ${list(names)}`, {
+  return new FormatError(`${weights.location}: its keys are of no dialect that is known: ${listNames(names)}`, {
     kind: "unknown-dialect",
     file: weights.location,
     hint: `known are ${[...DIALECTS.values()].map(({ name, example }) => `${name} (${example})`).join(", ")}`,
   });
-}
-
-/** The first five, then a count; long names are cut. */
-function list(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map((name) => (name.length > 120 ? `${name.slice(0, 119)}…` : name));
-  return shown.join(", ") + (names.length > 5 ? `, and ${names.length - 5} more` : "");
 }

@@ -47,6 +47,8 @@ export function parseKey(name: string, context: KeyContext): AdapterKey {
   if (!inTuner && !name.includes(".")) return isOwn(name, context) ? { kind: "shared", key: name } : { kind: "unknown" };
   const inWrapper = !inTuner && name.startsWith(WRAPPER);
   const parts = name.slice(inTuner ? TUNER.length : inWrapper ? WRAPPER.length : 0).split(".");
+  // What a saved module was before training; nothing uses it.
+  if (parts.includes("original_module")) return { kind: "unknown" };
   const saved = savedModule(parts, context);
   if (saved) return saved;
   if (inWrapper) return prefix === "" ? { kind: "unknown" } : { kind: "shared", key: withoutAdapter(parts, context).join(".") };

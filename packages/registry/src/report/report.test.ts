@@ -151,7 +151,7 @@ describe("what does not fit", () => {
     const long = "a.".repeat(30_000);
     const start = performance.now();
     const report = matchAdapter(
-      await adapter({ modules_to_save: ["b"] }, lora(`${long}q`)),
+      await adapter({ modules_to_save: ["b"] }, { ...lora(`${long}q`), ...lora("k") }),
       base({ [`${long}k.weight`]: [4, 6], "k.weight": [4, 6] }),
     );
     expect(report.unused.length).toBe(2);
@@ -159,8 +159,8 @@ describe("what does not fit", () => {
   });
 
   test("half an adapter is not enough", async () => {
-    const report = matchAdapter(await adapter({}, { "base_model.model.a.q.lora_A.weight": [2, 6] }), base({ "a.q.weight": [4, 6] }));
-    expect(report.mismatched.map(({ message }) => message)).toEqual(["a.q: lora_B is missing"]);
+    const report = matchAdapter(await adapter({ use_dora: true }, lora("a.q")), base({ "a.q.weight": [4, 6] }));
+    expect(report.mismatched.map(({ message }) => message)).toEqual(["a.q: lora_magnitude_vector is missing"]);
   });
 
   test("parameters of one shape are not guessed", async () => {

@@ -18,7 +18,7 @@ function commonest(values: readonly number[]): number {
  * One rank and one alpha for most modules, and patterns for the rest: whole paths, anchored, so that none is taken for the end of another.
  * @see diffusers `loaders/peft.py`, which anchors them, too
  */
-export function rankFields(modules: readonly ConvertModule[]): RankFields {
+export function rankFields(modules: readonly Pick<ConvertModule, "path" | "rank" | "scale">[]): RankFields {
   const entries = modules.map(({ path, rank, scale }) => ({ path, rank: rank!, alpha: scale * rank! }));
   const [r, alpha] = [commonest(entries.map((e) => e.rank)), commonest(entries.map((e) => e.alpha))];
   const pattern = (of: (e: (typeof entries)[number]) => number, base: number): { [path: string]: number } =>

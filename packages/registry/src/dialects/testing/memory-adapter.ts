@@ -1,5 +1,5 @@
 import { layoutFile, openSafetensors, type SafetensorsDType, type WeightSource } from "@weft/io-safetensors";
-import { openAdapter, type OpenedAdapter } from "../../open-adapter.js";
+import { openAdapter, type OpenAdapterOptions, type OpenedAdapter } from "../../open-adapter.js";
 import type { ConvertedFile } from "../targets/target.js";
 
 /** A tensor of f32, or of raw bytes. */
@@ -34,7 +34,8 @@ export function memoryFile(
 export const memoryAdapter = async (
   tensors: Readonly<Record<string, Made>>,
   metadata: Readonly<Record<string, string>> = {},
-): Promise<OpenedAdapter> => openAdapter({ weights: await memoryFile(tensors, metadata) });
+  options: OpenAdapterOptions = {},
+): Promise<OpenedAdapter> => openAdapter({ weights: await memoryFile(tensors, metadata) }, options);
 
 /** What a conversion gave, as if it had been written and opened. */
 export async function reopened({ tensors, metadata, config }: ConvertedFile): Promise<OpenedAdapter> {

@@ -1,0 +1,95 @@
+import { ConfigError, FormatError } from "@weft/tensor-core";
+import type { WeightSource } from "@weft/io-safetensors";
+import type { DialectName } from "./dialect.js";
+import { ADAPTER_METADATA } from "./diffusers.js";
+import type { OpenDialectOptions } from "./open-dialect.js";
+import { type RawModule, rankOf } from "./module-of.js";
+
+type AlphaOptions = Pick<OpenDialectOptions, "scale" | "alpha" | "assumeAlpha">;
+
+/** Where the alphas of a file's modules come from that have none of their own. */
+export interface AlphaSource {
+  /** Undefined where the scale is 1. */
+  readonly alphaOf: (module: RawModule, rank: number) => number | undefined;
+  readonly warnings: readonly string[];
+  /** Nothing says it. */
+  readonly assumed: boolean;
+}
+
+/**
+ * Finds alpha where modules have none: the user's, mlx-lm's scale, kohya's header. Without any of them kohya, diffusers, ComfyUI and the rest take
+ * scale 1, which is said; for PEFT's and mlx-lm's keys there is no such rule.
+ * @throws ConfigError kind `alpha-known` if the user gives what the file says; FormatError kind `missing-config`
+ */
+export function alphaSource(
+  dialect: DialectName,
+  weights: WeightSource,
+  modules: Iterable<RawModule>,
+  { scale, alpha, assumeAlpha = false }: AlphaOptions,
+): AlphaSource {
+  const ranked = [...modules].filter(({ parameters }) => (rankOf(parameters) ?? 0) > 0);
+  const silent = ranked.filter(({ parameters }) => !parameters.has("alpha")).length;
+  const told = scale !== undefined || weights.metadata.has(ADAPTER_METADATA) || silent < ranked.length;
+  if (alpha !== undefined && told) throw alphaKnown(weights.location);
+  if (scale !== undefined) return { alphaOf: (_, rank) => scale * rank, warnings: [], assumed: false };
+  if (alpha !== undefined) return { alphaOf: () => alpha, warnings: [], assumed: false };
+  const none = { alphaOf: () => undefined, assumed: false };
+  if (silent === 0 || weights.metadata.has(ADAPTER_METADATA)) return { ...none, warnings: [] };
+  if (dialect === "mlx") {
+    if (!assumeAlpha) throw missingConfig(weights, "mlx-lm's keys", "the scale");
+    return { ...none, warnings: [UNKNOWN_ALPHA], assumed: true };
+  }
+  const header = silent < ranked.length ? undefined : kohyaAlpha(weights.metadata);
+  if (header)
+    return {
+      alphaOf: header.alphaOf,
+      warnings: [
+        `the file has no alpha tensors: ${header.text} of its header is taken, which readers that ignore the header do not (scale 1)`,
+      ],
+      assumed: false,
+    };
+  const which =
+    silent < ranked.length
+      ? `${silent} of ${ranked.length} modules have no alpha, so their scale`
+      : "no alpha is in the file, so the scale";
+  return { ...none, warnings: [`${which} is 1, as the readers of ${dialect} files take it; --alpha gives another`] };
+}
+
+/** What a user is told where an adapter is opened although its scale is unknown. */
+export const UNKNOWN_ALPHA =
+  "alpha is unknown: it is in the adapter_config.json, which is not beside the file; to use the adapter, put it there or give --alpha";
+
+/** An alpha for an adapter that has its own. */
+export const alphaKnown = (file: string): ConfigError =>
+  new ConfigError(`${file}: alpha is given, but the adapter says its own`, {
+    kind: "alpha-known",
+    file,
+    hint: "leave --alpha out; a factor behind the path (adapter:0.5) changes the strength",
+  });
+
+/** Keys of a program that keeps rank and alpha in a config, without the config. */
+export const missingConfig = (weights: WeightSource, whose: string, what: string): FormatError =>
+  new FormatError(`${weights.location}: these are ${whose}, but the adapter_config.json that says ${what} is not beside it`, {
+    kind: "missing-config",
+    file: weights.location,
+    hint: "put the adapter_config.json into the same folder, or give alpha with --alpha",
+  });
+
+/** What kohya's header says of the training: alpha, and another one for kernels larger than 1. @see sd-scripts `library/train_util.py` */
+function kohyaAlpha(metadata: ReadonlyMap<string, string>): { alphaOf: AlphaSource["alphaOf"]; text: string } | undefined {
+  const alpha = numberOf(metadata.get("ss_network_alpha"));
+  if (alpha === undefined) return undefined;
+  const conv = numberOf(/"conv_alpha"\s*:\s*"?([\d.]+)/.exec(metadata.get("ss_network_args") ?? "")?.[1]) ?? alpha;
+  const isConv = ({ parameters }: RawModule): boolean =>
+    (parameters.get("lora_down.weight")?.shape ?? []).slice(2).some((size) => size > 1);
+  return {
+    alphaOf: (module) => (isConv(module) ? conv : alpha),
+    text: `ss_network_alpha = ${alpha}${conv === alpha ? "" : ` (convolutions: ${conv})`}`,
+  };
+}
+
+/** "Dynamic" and the like are no numbers. */
+function numberOf(text: string | undefined): number | undefined {
+  const value = text === undefined || text.trim() === "" ? NaN : Number(text);
+  return Number.isFinite(value) ? value : undefined;
+}

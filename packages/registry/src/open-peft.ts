@@ -1,0 +1,125 @@
+import { ConfigError, WeftError } from "@weft/tensor-core";
+import type { WeightSource } from "@weft/io-safetensors";
+import { type AdapterConfig, readAdapterConfig } from "./config/read-config.js";
+import { checkFactors } from "./keys/check-factors.js";
+import { checkRanks } from "./keys/ranks.js";
+import { type KeyContext, parseKey } from "./keys/parse-key.js";
+import { type RegexEngine, safeRegex } from "./matching/regex-engine.js";
+import { listNames } from "./list-names.js";
+import { createTargetMatcher, type TargetConfig } from "./matching/targets.js";
+import { PEFT_METHODS } from "./methods.js";
+import type { AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "./open-adapter.js";
+
+type Groups = Pick<OpenedAdapter, "shared" | "modulesToSave" | "biases" | "embeddings" | "trainableTokens" | "unknown"> & {
+  readonly modules: ReadonlyMap<string, { readonly path: string; readonly depth: number; readonly tensors: Map<string, AdapterTensor> }>;
+};
+
+/**
+ * A PEFT adapter: checks the config, sorts every tensor by module and parameter, and checks ranks against the tensors' shapes.
+ * Which modules are adapted follows from the tensors, so a target pattern that cannot be run safely is a warning only.
+ *
+ * @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit`; `not-an-adapter` if no tensor is of the config's method;
+ *   `missing-tensor` if one of two factors is; `config-mismatch` if ranks differ from the tensors; `config-regex` for an invalid pattern,
+ *   `unsafe-regex` for one in `rank_pattern` or `alpha_pattern` that cannot be run safely
+ */
+export async function openPeft(
+  source: { readonly config: object; readonly weights: WeightSource },
+  options: OpenAdapterOptions,
+): Promise<OpenedAdapter> {
+  const { methods = PEFT_METHODS, adapterName } = options;
+  const { weights } = source;
+  const config = readAdapterConfig(source.config as { readonly [field: string]: unknown }, options);
+  const method = methods.get(config.peftType)!;
+  const { bias, modulesToSave } = config.values as { bias?: string; modulesToSave?: readonly string[] | null };
+  const groups = await groupTensors(weights, {
+    prefix: method.prefix,
+    modulesToSave: modulesToSave ?? [],
+    biases: (bias ?? "none") !== "none",
+    ...(adapterName ? { adapterName } : {}),
+  });
+  const { modules, unknown } = groups;
+  if (modules.size + groups.shared.size + groups.trainableTokens.size === 0) throw noAdapter(weights, config.peftType);
+  checkFactors(modules.values(), weights.location);
+  checkRanks(config, modules.values(), options);
+  const warnings = [...weights.warnings, ...unsafeTargets(config, options.engine)];
+  if (method.fields && config.unknown.size > 0)
+    warnings.push(
+      `the config has fields that this version does not know; they are kept, but have no effect: ${listNames([...config.unknown.keys()])}`,
+    );
+  if (unknown.length > 0)
+    warnings.push(
+      `${unknown.length} of the adapter's tensors belong to no module and are not used: ${listNames(unknown.map(({ name }) => name))}`,
+    );
+  return { dialect: "peft", method: config.peftType, config, weights, ...groups, warnings };
+}
+
+/** Sorts the tensors. A parameter may be there twice if the copies are equal: with `bias="all"` PEFT writes the bias of a saved module under two names. */
+async function groupTensors(weights: WeightSource, context: KeyContext): Promise<Groups> {
+  const modules = new Map<string, { path: string; depth: number; tensors: Map<string, AdapterTensor> }>();
+  const groups = {
+    shared: new Map<string, AdapterTensor>(),
+    modulesToSave: new Map<string, AdapterTensor>(),
+    biases: new Map<string, AdapterTensor>(),
+    embeddings: new Map<string, AdapterTensor>(),
+    trainableTokens: new Map<string, AdapterTensor>(),
+  };
+  const unknown: AdapterTensor[] = [];
+  const put = async (group: Map<string, AdapterTensor>, key: string, tensor: AdapterTensor): Promise<void> => {
+    const before = group.get(key);
+    if (!before) group.set(key, tensor);
+    else if (!(await equalTensors(weights, before.name, tensor.name)))
+      throw new ConfigError(`${before.name} and ${tensor.name} are the same parameter, and differ`, {
+        kind: "duplicate-key",
+        tensor: tensor.name,
+        hint: "the file holds more than one adapter; keep one",
+      });
+  };
+  for (const name of weights.names()) {
+    const { dtype, shape } = weights.info(name);
+    const tensor: AdapterTensor = { name, dtype, shape };
+    const key = parseKey(name, context);
+    if (key.kind === "parameter") {
+      const id = key.path + ".base_layer".repeat(key.depth);
+      const module = modules.get(id) ?? { path: key.path, depth: key.depth, tensors: new Map<string, AdapterTensor>() };
+      modules.set(id, module);
+      await put(module.tensors, key.key, tensor);
+    } else if (key.kind === "unknown") unknown.push(tensor);
+    else if (key.kind === "shared") await put(groups.shared, key.key, tensor);
+    else if (key.kind === "module") await put(groups.modulesToSave, `${key.path}.${key.key}`, tensor);
+    else if (key.kind === "bias") await put(groups.biases, `${key.path}.bias`, tensor);
+    else if (key.kind === "embedding") await put(groups.embeddings, `${key.path}.weight`, tensor);
+    else await put(groups.trainableTokens, key.path, tensor);
+  }
+  return { modules, ...groups, unknown };
+}
+
+/** Dtype, shape and every byte. */
+async function equalTensors(weights: WeightSource, a: string, b: string): Promise<boolean> {
+  const [x, y] = [await weights.read(a), await weights.read(b)];
+  return x.dtype === y.dtype && x.shape.join() === y.shape.join() && x.data.every((byte, i) => byte === y.data[i]);
+}
+
+function noAdapter(weights: WeightSource, peftType: string): ConfigError {
+  const names = [...weights.names()];
+  return new ConfigError(
+    `${weights.location}: none of its ${names.length} tensors is a parameter of ${peftType} (${listNames(names)}): this is no adapter, whatever the adapter_config.json beside it says`,
+    {
+      kind: "not-an-adapter",
+      file: weights.location,
+      hint: "an adapter's tensors are in adapter_model.safetensors; a full model is used as it is, or as a base",
+    },
+  );
+}
+
+/** Checks the patterns that choose modules. @throws ConfigError kind `config-regex` */
+function unsafeTargets({ values }: AdapterConfig, engine: RegexEngine = safeRegex): string[] {
+  const targets = values as TargetConfig;
+  try {
+    createTargetMatcher({ ...targets, targetModules: targets.targetModules ?? [] }, { engine });
+    return [];
+  } catch (error) {
+    if (error instanceof WeftError && (error.kind === "unsafe-regex" || error.kind === "limit"))
+      return [`${error.message}; the modules are taken from the adapter's tensors`];
+    throw error;
+  }
+}
