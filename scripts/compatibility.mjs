@@ -42,6 +42,8 @@ const METHODS = {
   UNILORA: "Uni-LoRA",
   VBLORA: "VB-LoRA",
   WAVEFT: "WaveFT",
+  LILY: "Lily",
+  POLY: "Poly",
   "LyCORIS locon": "LyCORIS LoCon",
   "LyCORIS locon, DoRA": "LyCORIS LoCon, DoRA",
   "LyCORIS loha": "LyCORIS LoHa",
@@ -75,9 +77,7 @@ const LEFT_OUT = {
   ADAMSS: "its groups come from a clustering that the file does not hold",
   ADAPTION_PROMPT: "adds attention to learned prompts inside the model's attention",
   FROD: "solves an equation with each base weight to begin",
-  LILY: "routes between experts by an input that the layer does not see",
   OSF: "is the full singular value decomposition of each weight",
-  POLY: "takes a task per row, and mixes skills by it",
   PSOFT: "depends on the signs that LAPACK gives singular vectors",
   SHADOW: "is a second model beside the first",
   TINYLORA: "the vector that a layer takes from the shared ones is not in the file",
@@ -125,7 +125,7 @@ const cellText = (cell) =>
           .flatMap(([aspect, text]) => (cell.aspects.has(aspect) ? [text] : []))
           .join(", ");
 
-const suites = ["peft", "variants", "lycoris", "models"].map((suite) => {
+const suites = ["peft", "variants", "modelwide", "lycoris", "models"].map((suite) => {
   const own = cases.filter(({ name }) => name.startsWith(`${suite}/`));
   return { suite, passed: own.filter((c) => c.status === "passed").length, cases: own.length };
 });
@@ -135,7 +135,7 @@ const count = (wanted) => {
 };
 const unsupported = cases.filter((c) => c.status === "unsupported").map(({ name, detail }) => `${name} (${detail})`);
 const table = [
-  `Golden cases that pass on the CPU backend: ${count("peft")} and ${count("variants")} made by PEFT 0.21.2, ${count("lycoris")} by LyCORIS 4.1.3, diffusers and sd-scripts' rules, ${count("models")} by transformers${unsupported.length > 0 ? `; not supported yet: ${unsupported.join(", ")}` : ""}.`,
+  `Golden cases that pass on the CPU backend: ${count("peft")}, ${count("variants")} and ${count("modelwide")} made by PEFT 0.21.2, ${count("lycoris")} by LyCORIS 4.1.3, diffusers and sd-scripts' rules, ${count("models")} by transformers${unsupported.length > 0 ? `; not supported yet: ${unsupported.join(", ")}` : ""}.`,
   "A cell says what they show on such layers: ✓ is run, train, merge and save.",
   "",
   `| | ${Object.keys(KINDS).join(" | ")} |`,

@@ -8,6 +8,7 @@ import { root } from "./setup.mjs";
 const LIMITS = {
   "adapters-lora": 6_000,
   "adapters-lycoris": 8_000,
+  "adapters-model": 8_000,
   "adapters-orthogonal": 8_000,
   "adapters-prompt": 8_000,
   "adapters-sparse": 8_000,

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The reverse direction: adapters that weft wrote load in PEFT and give the outputs that weft gave.
 
-Every case of fixtures/peft and fixtures/variants twice: read and written again, and created new from the same config with random
-parameters. tests/golden/dist/write-adapters.js writes them. The last line is the sum: "N passed, N failed, N skipped".
+Every case of fixtures/peft, fixtures/variants and fixtures/modelwide twice: read and written again, and created new from the same config with random
+parameters. tests/golden/dist/write-adapters.js writes them. Arguments: beginnings of cases (`variants/hira`), all if none. The last line is the sum: "N passed, N failed, N skipped".
 """
 import copy, json, os, pathlib, runpy, shutil, subprocess, sys, tempfile, traceback, warnings
 
@@ -14,16 +14,17 @@ import peft.tuners.boft.layer as boft_layer
 from peft import PeftModel
 from safetensors.torch import load_file
 import transformers
-from transformers import LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
 transformers.utils.logging.disable_progress_bar()
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = pathlib.Path(os.environ.get("WEFT_WORK") or tempfile.mkdtemp(prefix="weft-adapters-"))
 # The networks of the fixtures, as their generator builds them.
+ONLY = sys.argv[1:]
 sys.argv = ["make.py", "--out", str(WORK)]
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-MAKE = {suite: runpy.run_path(str(ROOT / f"fixtures/make_{suite}.py"), run_name="generator") for suite in ("peft", "variants")}
+MAKE = {suite: runpy.run_path(str(ROOT / f"fixtures/make_{suite}.py"), run_name="generator") for suite in ("peft", "variants", "modelwide")}
 
 
 # What PEFT 0.21.2 cannot read though its own config asks for it.
@@ -34,8 +35,8 @@ DEFECTS = {
 
 
 def base_of(case, fixture):
-    if case["base"] == "llama_base":
-        return LlamaForCausalLM.from_pretrained(pathlib.Path(case["fixture"]).parent / "llama_base").eval()
+    if case["base"].endswith("_base"):
+        return AutoModelForCausalLM.from_pretrained(pathlib.Path(case["fixture"]).parent / case["base"]).eval()
     base = MAKE[case["suite"]]["BASES"][case["base"]][0]().eval()
     weights = {k.removeprefix("base."): v for k, v in fixture.items() if k.startswith("base.")}
     dtype = next(iter(weights.values())).dtype
@@ -56,7 +57,11 @@ def check(case):
     assert not missing, missing[0][:300]
     if case["merged"]:
         model = model.merge_and_unload()
-    y = model(input_ids=fixture["ids"], attention_mask=fixture["mask"]).logits if case["base"] == "llama_base" else model(fixture["x"])
+    tasks = {"task_ids": fixture["task_ids"]} if "task_ids" in fixture else {}
+    if case["base"].endswith("_base"):
+        y = model(input_ids=fixture["ids"], attention_mask=fixture["mask"], **tasks).logits
+    else:  # a PeftModel without a task hands task ids on to no tuner
+        y = (model.base_model if tasks else model)(fixture["x"], **tasks)
     want = load_file(home / "expected.safetensors")["y"]
     assert y.shape == want.shape, f"{list(y.shape)} instead of {list(want.shape)}"
     gap = (y.float() - want.float()).abs().max().item() / max(1, want.float().abs().max().item())
@@ -65,7 +70,7 @@ def check(case):
 
 if __name__ == "__main__":
     real = boft_layer.get_fbd_cuda, boft_layer.FastBlockDiag
-    done = subprocess.run(["node", str(ROOT / "tests/golden/dist/write-adapters.js"), str(ROOT / "fixtures"), str(WORK)], capture_output=True, text=True)
+    done = subprocess.run(["node", str(ROOT / "tests/golden/dist/write-adapters.js"), str(ROOT / "fixtures"), str(WORK), *ONLY], capture_output=True, text=True)
     if done.returncode != 0:
         print(done.stdout + done.stderr + "\n0 passed, 1 failed, 0 skipped")
         sys.exit(1)

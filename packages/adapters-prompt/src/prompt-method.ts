@@ -39,6 +39,8 @@ export interface PromptMethod<C extends PromptConfigFields> {
   restore(saved: Params, config: C): Params;
   /** What stands in front, [rows, width] or [batch, rows, width]; `prompt_embeddings` as it is if not given. `tasks`: i32 [batch]. */
   prompt?(saved: Params, config: C, tasks: Tensor | undefined): Tensor;
+  /** Whether `prompt` needs the task of each row. */
+  readonly takesTasks?: boolean;
   /** Parameters after a training step: back to where the method allows them to be. */
   project?(params: Params, config: C): Params;
 }

@@ -1,5 +1,6 @@
 import { ADALORA, FOURIERFT, IA3, LN_TUNING, LORA, TRAINABLE_TOKENS, VERA } from "@weft/adapters-lora";
 import { LOHA, LOKR } from "@weft/adapters-lycoris";
+import { LILY, POLY } from "@weft/adapters-model";
 import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
 import { SHIRA, SUPERTUNING, UNILORA, WAVEFT } from "@weft/adapters-sparse";
 import { BEFT, C3A, DEFT, DELORA, GLORA, GRALORA, HIRA, MISS, PEANUT, PVERA, RANDLORA, ROAD, VBLORA } from "@weft/adapters-variants";
@@ -83,6 +84,7 @@ const DEFINED: readonly MethodEntry[] = [
   methodEntry(HIRA),
   methodEntry(HRA),
   methodEntry(IA3),
+  methodEntry(LILY),
   methodEntry(LN_TUNING),
   methodEntry(LOHA),
   methodEntry(LOKR),
@@ -90,6 +92,7 @@ const DEFINED: readonly MethodEntry[] = [
   methodEntry(MISS),
   methodEntry(OFT),
   methodEntry(PEANUT),
+  methodEntry(POLY),
   methodEntry(PVERA),
   methodEntry(RANDLORA),
   methodEntry(ROAD),

@@ -55,6 +55,7 @@ export type {
   Params,
   Rounding,
   SharedParameters,
+  TargetedLayer,
   UnmergedBias,
 } from "./adapter/method.js";
 export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";

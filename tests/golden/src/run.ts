@@ -14,6 +14,7 @@ const SUITES: Readonly<Record<string, (root: string) => GoldenCase[]>> = {
   models: modelCases,
   lycoris: lycorisCases,
   variants: (root) => peftCases(root, "variants"),
+  modelwide: (root) => peftCases(root, "modelwide"),
 };
 
 const args = process.argv.slice(2);

@@ -1,4 +1,4 @@
-// Writes adapters of every method for PEFT to read: node dist/write-adapters.js FIXTURES OUT. tests/python/adapters.py loads them and compares the results.
+// Writes adapters of every method for PEFT to read: node dist/write-adapters.js FIXTURES OUT [CASE…]. tests/python/adapters.py loads them and compares the results.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWeights, writeSafetensorsFile } from "@weft/io-safetensors/node";
@@ -7,15 +7,17 @@ import { LlamaForCausalLM } from "@weft/models";
 import { type AdapterParameters, type ConfigInput, type HookedModel, PEFT_METHODS, PeftModel } from "@weft/registry";
 import { loadAdapter, savePretrained } from "@weft/registry/node";
 import { add, CapabilityError, Device, encode, type Params, type Tensor, tensor, torchGenerator, torchNormal } from "@weft/tensor-core";
+import { modelwideSubject } from "./peft/modelwide-case.js";
 import { readJson, readTensors, withPrefix } from "./peft/files.js";
 import { NetModel } from "./peft/net-model.js";
 import type { NetMeta } from "./peft/net-case.js";
 
-/** A case of make_peft.py or make_variants.py: a model, its input, and how its outputs are asked for. */
+/** A case of make_peft.py, make_variants.py or make_modelwide.py: a model, its input, and how its outputs are asked for. */
 interface Subject {
   readonly model: HookedModel<unknown, unknown>;
   run(peft: PeftModel<unknown, unknown>): Tensor;
-  merged(peft: PeftModel<unknown, unknown>): Tensor;
+  /** Absent for methods that cannot be merged. */
+  merged?(peft: PeftModel<unknown, unknown>): Tensor;
 }
 
 interface Meta extends NetMeta {
@@ -23,7 +25,11 @@ interface Meta extends NetMeta {
   readonly unmerged_equals_merged?: boolean;
 }
 
-async function subjectOf(folder: string, meta: Meta, home: string, device: Device): Promise<Subject> {
+async function subjectOf(suite: string, folder: string, meta: Meta, home: string, device: Device): Promise<Subject> {
+  if (suite === "modelwide") {
+    const { model, run, input } = await modelwideSubject(folder, meta, device);
+    return { model, run: (peft) => run(peft, input) };
+  }
   const tensors = await readTensors(join(folder, "case.safetensors"), device);
   if (meta.base === "llama_base") {
     const source = await openWeights(home);
@@ -65,22 +71,23 @@ function withNoise(parameters: AdapterParameters, size: number): AdapterParamete
 async function write(home: string, subject: Subject, peft: PeftModel<unknown, unknown>, useMerged: boolean): Promise<void> {
   mkdirSync(home, { recursive: true });
   await savePretrained(peft as never, home);
-  const y = useMerged ? subject.merged(peft) : subject.run(peft);
+  const y = useMerged ? subject.merged!(peft) : subject.run(peft);
   const data = encode(await y.data(), y.dtype);
   const dtype = { f32: "F32", bf16: "BF16", f16: "F16" }[y.dtype as "f32"];
   await writeSafetensorsFile(join(home, "expected.safetensors"), [{ name: "y", dtype: dtype as "F32", shape: y.shape, data }]);
 }
 
-const [fixtures, out] = process.argv.slice(2) as [string, string];
+const [fixtures, out, ...only] = process.argv.slice(2) as [string, string, ...string[]];
 const device = new Device(await createWasmBackend({ threads: 1 }));
 const index: object[] = [];
-for (const suite of ["peft", "variants"].filter((name) => existsSync(join(fixtures, name)))) {
+for (const suite of ["peft", "variants", "modelwide"].filter((name) => existsSync(join(fixtures, name)))) {
   for (const name of readdirSync(join(fixtures, suite)).sort()) {
     const folder = join(fixtures, suite, name);
     if (!existsSync(join(folder, "adapter_config.json")) || !existsSync(join(folder, "case.json"))) continue;
     const meta = readJson<Meta>(folder, "case.json");
+    if (only.length > 0 && !only.some((prefix) => `${suite}/${name}`.startsWith(prefix))) continue;
     if (meta.method === "add_weighted_adapter" || name === "adalora_trace") continue;
-    const subject = await subjectOf(folder, meta, join(fixtures, suite, "llama_base"), device);
+    const subject = await subjectOf(suite, folder, meta, join(fixtures, suite, "llama_base"), device);
     const useMerged = meta.unmerged_equals_merged === false;
     const config = readJson<{ [field: string]: unknown }>(folder, "adapter_config.json");
     const { method, prompt } = PEFT_METHODS.get(config.peft_type as string) ?? {};

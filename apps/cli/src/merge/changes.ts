@@ -1,6 +1,7 @@
 import { CapabilityError, ConfigError, type Rounding, ShapeError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import {
+  ADAPTER_METHODS,
   type AdapterTensor,
   assertMatch,
   matchAdapter,
@@ -62,6 +63,13 @@ function refuseUnmergeable({ path, adapter }: ScaledAdapter): void {
       hint: "keep it unmerged",
     });
   }
+  const unmergeable = ADAPTER_METHODS.get(adapter.method)?.method?.unmergeable;
+  if (unmergeable)
+    throw new CapabilityError(`${path}: ${adapter.method} cannot be merged: ${unmergeable}`, {
+      kind: "not-mergeable",
+      file: `${path}/adapter_config.json`,
+      hint: "keep it unmerged",
+    });
   const special = specialLora(adapter.config.values);
   const file = `${path}/adapter_config.json`;
   if (special?.kind === "acts-otherwise")

@@ -42,6 +42,7 @@ function fromSource({ promptTuningInit: init, promptTuningInitTask: task }: Mult
 export const MULTITASK_PROMPT_TUNING: PromptMethod<MultitaskPromptTuningConfigFields> = {
   name: "MULTITASK_PROMPT_TUNING",
   kind: "embeddings",
+  takesTasks: true,
   fields: {
     ...INIT_FIELDS,
     prompt_tuning_init: oneOf("RANDOM", ["TEXT", "RANDOM", ...SOURCE_INITS]),

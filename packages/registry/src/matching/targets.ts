@@ -140,7 +140,8 @@ function first(matches: readonly ReturnType<RegexEngine>[], path: string): strin
   return undefined;
 }
 
-function expandAllLinear(config: TargetConfig, modules: readonly ModuleName[]): TargetConfig {
+/** A config that names the modules which `"all-linear"` means. */
+export function expandAllLinear(config: TargetConfig, modules: readonly ModuleName[]): TargetConfig {
   const { targetModules, taskType } = config;
   if (typeof targetModules !== "string" || targetModules.toLowerCase() !== "all-linear") return config;
   const hasOutput = modules.some((module) => module.outputEmbedding);

@@ -1,14 +1,19 @@
 import { invocationMask, invocationTokens } from "@weft/adapters-lora";
 import { type PromptInputs, promptOf, withPrompt } from "@weft/adapters-prompt";
-import { ConfigError, forwardAdapters, forwardBase, type Tensor } from "@weft/tensor-core";
+import { type Attached, ConfigError, forwardAdapters, forwardBase, type Tensor } from "@weft/tensor-core";
 import type { AdapterState } from "./adapter-state.js";
 import type { LayerHook } from "./hooked-model.js";
 
 /** What several adapters make of a layer, as a hook. */
-export function hookOf(states: readonly AdapterState[], inputs: unknown): LayerHook {
+export function hookOf(states: readonly AdapterState[], inputs: unknown, taskIds?: Tensor): LayerHook {
   const masks = states.map(({ config }) => activeMask(aloraTokens(config), inputs));
+  const calling = (one: Attached, active: Tensor | undefined): Attached => ({
+    ...one,
+    ...(active && { active }),
+    ...(taskIds && { context: { ...one.context, taskIds } }),
+  });
   return (path, layer, base, x) => {
-    const attached = states.flatMap(({ layers }, i) => (layers.get(path) ?? []).map((a) => (masks[i] ? { ...a, active: masks[i] } : a)));
+    const attached = states.flatMap(({ layers }, i) => (layers.get(path) ?? []).map((one) => calling(one, masks[i])));
     // Raw parameters are changed in the model's weights: see `adaptedBase`.
     return attached.length === 0 || layer.kind === "parameter" ? undefined : forwardAdapters(layer, base, attached, x);
   };
@@ -34,10 +39,18 @@ function activeMask(tokens: readonly number[] | undefined, inputs: unknown): Ten
 }
 
 /** The inputs with the prompts of the adapters in front, the last one outermost. */
-export function withPrompts<I>(states: readonly AdapterState[], inputs: I): I {
+export function withPrompts<I>(states: readonly AdapterState[], inputs: I, tasks?: Tensor): I {
+  const options = tasks ? { tasks } : {};
   return states.reduce(
     (given, { prompt }) =>
-      prompt ? (withPrompt(promptOf(prompt.method, prompt.config, prompt.saved), given as unknown as PromptInputs) as unknown as I) : given,
+      prompt
+        ? (withPrompt(promptOf(prompt.method, prompt.config, prompt.saved, options), given as unknown as PromptInputs) as unknown as I)
+        : given,
     inputs,
   );
+}
+
+/** Whether an adapter asks for the task of each row. */
+export function takesTasks({ prompt, layers }: AdapterState): boolean {
+  return prompt?.method.takesTasks ?? [...layers.values()].flat().some(({ method }) => method.takesTasks);
 }

@@ -1,12 +1,15 @@
 import type { PromptConfigFields, PromptMethod } from "@weft/adapters-prompt";
 import type { Attached, Params, Tensor } from "@weft/tensor-core";
 import type { AdapterConfig } from "../config/read-config.js";
+import { tiedOf, type Ties } from "./tie-parameters.js";
 
 /** One adapter on a model: everything that training changes and a file holds. Values are never changed in place. */
 export interface AdapterState {
   readonly config: AdapterConfig;
   /** By module path (a raw parameter: by its name). A layer may have two: its method and trained tokens. */
   readonly layers: ReadonlyMap<string, readonly Attached[]>;
+  /** Parameters that some layers have in common; each of those layers finds them among its own. */
+  readonly ties?: Ties;
   /** Parameters that all layers have in common, and find among their own. */
   readonly shared: Params;
   /** Parameters of the base that the adapter brings its own version of: `modules_to_save`, trained biases, resized embeddings. */
@@ -53,7 +56,8 @@ export function parametersOf(state: AdapterState): AdapterParameters {
     const trained = attached.flatMap((a) => {
       const { config, layer } = a.context;
       const specs = a.method.parameters(config, layer);
-      return Object.keys(specs).flatMap((name) => (specs[name]!.trainable ? [[name, a.params[name]!] as const] : []));
+      const others = state.ties?.get(path) ?? {};
+      return Object.keys(specs).flatMap((name) => (specs[name]!.trainable && !(name in others) ? [[name, a.params[name]!] as const] : []));
     });
     layers[path] = Object.fromEntries(trained);
   }
@@ -73,7 +77,7 @@ function trainedShared({ shared, layers, config }: AdapterState): Params {
 export function withParameters(state: AdapterState, parameters: AdapterParameters): AdapterState {
   const layers = new Map(
     [...state.layers].map(([path, attached]) => {
-      const given = parameters.layers[path] ?? {};
+      const given = { ...parameters.layers[path], ...tiedOf(state.ties, path, (owner) => parameters.layers[owner]) };
       return [path, attached.map((a) => ({ ...a, params: { ...a.params, ...parameters.shared, ...pick(given, ownNames(a)) } }))] as const;
     }),
   );

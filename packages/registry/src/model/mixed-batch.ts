@@ -22,7 +22,7 @@ import {
   where,
 } from "@weft/tensor-core";
 import { LORA, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
-import { aloraTokens } from "./active-adapters.js";
+import { aloraTokens, takesTasks } from "./active-adapters.js";
 import type { AdapterState } from "./adapter-state.js";
 import type { LayerHook } from "./hooked-model.js";
 
@@ -144,10 +144,16 @@ function replaceRows(y: Tensor, parts: readonly { readonly rows: readonly number
 
 /** Checks that adapters can act on some rows of a batch and leave the others alone. @throws CapabilityError naming the first that cannot */
 export function assertPerRow(states: ReadonlyMap<string, AdapterState>): void {
-  for (const [name, { layers, replaced, expected, prompt, config }] of states) {
+  for (const [name, state] of states) {
+    const { layers, replaced, expected, prompt, config } = state;
     const raw = [...layers].find(([, attached]) => attached.some(({ context }) => context.layer.kind === "parameter"));
     const whole = [...replaced.keys(), ...expected.keys(), ...(raw ? [raw[0]] : [])][0];
-    const why = prompt || aloraTokens(config) ? "looks at whole inputs" : whole && `changes ${whole} for all rows`;
+    const why =
+      prompt || aloraTokens(config)
+        ? "looks at whole inputs"
+        : takesTasks(state)
+          ? "takes a task per row"
+          : whole && `changes ${whole} for all rows`;
     if (why) throw new CapabilityError(`adapter "${name}" (${config.peftType}) ${why}: it cannot be used for some rows of a batch`);
   }
 }

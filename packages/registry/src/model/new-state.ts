@@ -23,7 +23,9 @@ import { selectParameters } from "../matching/target-parameters.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterState } from "./adapter-state.js";
 import { type HookedLayer, type HookedModel, weightName } from "./hooked-model.js";
+import { moduleNames } from "./module-names.js";
 import { newPrompt } from "./prompt-state.js";
+import { tieLayers, tiesOf } from "./tie-parameters.js";
 
 /** A config: of one of the config classes, or PEFT's JSON or camelCase with `peft_type`. */
 export type ConfigInput = { readonly peftType: string } | { readonly peft_type: string };
@@ -79,7 +81,8 @@ export async function newAdapter(
     if (weight) expected.set(weightName({ path, layer }), weight);
   }
   await addTokens(layers, values, all, generator);
-  return { config, layers, shared, replaced: replacedOf(model, values, layers), expected };
+  const ties = tiesOf(method, config, layers, model);
+  return { config, layers: tieLayers(layers, ties), ties, shared, replaced: replacedOf(model, values, layers), expected };
 }
 
 const asObject = (input: ConfigInput): { readonly [field: string]: unknown } =>
@@ -95,14 +98,9 @@ function resolved(config: AdapterConfig, model: HookedModel<never, unknown>): Ad
 /** The layers that a config names, in the model's order. */
 function chosen(model: HookedModel<never, unknown>, values: Values, all: readonly HookedLayer[]): HookedLayer[] {
   const byPath = new Map(all.map((layer) => [layer.path, layer]));
-  const modules = [...model.namedModules()].map(([path, { kind, outputEmbedding }]) => ({
-    path,
-    linear: kind === "linear",
-    outputEmbedding: outputEmbedding ?? false,
-  }));
   const raw = all.filter(({ layer }) => layer.kind === "parameter").map(({ path }) => path);
   const parameters = new Set(selectParameters(values.targetParameters ?? [], raw));
-  const { matched } = selectTargets(values, modules);
+  const { matched } = selectTargets(values, moduleNames(model));
   const unknown = matched.find((path) => !byPath.has(path));
   if (unknown !== undefined)
     throw new ConfigError(`target module ${unknown} is not a layer that adapters attach to`, {

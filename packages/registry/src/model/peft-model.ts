@@ -3,7 +3,7 @@ import { attachAdapter } from "../attach.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import { attachPrompt } from "../prompt/attach-prompt.js";
-import { around, hookOf, withPrompts } from "./active-adapters.js";
+import { around, hookOf, takesTasks, withPrompts } from "./active-adapters.js";
 import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
 import { combineAdapters, type CombineOptions } from "./combine.js";
 import { countTrainable, describeCount, type ParameterCount } from "./count-parameters.js";
@@ -22,6 +22,8 @@ export interface ForwardOptions {
    * mixture without a new plan. Plain LoRAs only.
    */
   readonly adapterIndex?: Tensor;
+  /** The task of each row, i32 [batch], for adapters of several tasks: Poly, multitask prompts. */
+  readonly taskIds?: Tensor;
   /** A hook around the adapters: the base that it is given is the layer with them. */
   readonly hook?: LayerHook;
 }
@@ -145,13 +147,16 @@ export class PeftModel<Inputs, Outputs> {
   }
 
   /** The model's outputs with the active adapters, or with one adapter per row of the batch. @throws ConfigError */
-  forward(inputs: Inputs, { adapterNames, adapterIndex, hook }: ForwardOptions = {}): Outputs {
+  forward(inputs: Inputs, { adapterNames, adapterIndex, taskIds, hook }: ForwardOptions = {}): Outputs {
     if (this.disabled) return this.baseModel.forward(inputs, hook);
     const rows = adapterNames ?? adapterIndex;
     if (rows) return this.forwardMixed(inputs, rows, hook);
     if (this.merged) return this.baseModel.withWeights(this.merged.weights).forward(inputs, hook);
     const states = this.states(this.active);
-    return adaptedBase(this.baseModel, states).forward(withPrompts(states, inputs), around(hook, hookOf(states, inputs)));
+    if (taskIds && !states.some(takesTasks))
+      throw new ConfigError(`taskIds were given, but none of the active adapters (${this.active.join(", ")}) has tasks`);
+    const given = withPrompts(states, inputs, taskIds);
+    return adaptedBase(this.baseModel, states).forward(given, around(hook, hookOf(states, inputs, taskIds)));
   }
 
   /**

@@ -2,8 +2,10 @@ import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
 import type { Attached, Params, Tensor } from "@weft/tensor-core";
 import { type AttachedAdapter, trainedTokens } from "../attach.js";
 import type { OpenedAdapter } from "../open-adapter.js";
+import { sameValues } from "../same-values.js";
 import type { AdapterState } from "./adapter-state.js";
 import { type HookedModel, weightName } from "./hooked-model.js";
+import { assertTied, tieLayers, tiesOf } from "./tie-parameters.js";
 
 /** An adapter that was read from a file, as a model keeps it; with the base weights that its initialisation had changed. */
 export async function stateOfAttached(
@@ -41,11 +43,7 @@ export async function stateOfAttached(
   const [first] = attached.values();
   const names = Object.keys(first?.method.shared?.keys ?? {});
   const shared: Params = Object.fromEntries(names.flatMap((name) => (first!.params[name] ? [[name, first!.params[name]]] : [])));
-  return { config: adapter.config, layers, shared, replaced, expected };
-}
-
-async function sameValues(a: Tensor, b: Tensor): Promise<boolean> {
-  if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
-  const [x, y] = [await a.data(), await b.data()];
-  return x.every((v, i) => v === y[i]);
+  const ties = first ? tiesOf(first.method, adapter.config, layers, model) : new Map();
+  await assertTied(layers, ties);
+  return { config: adapter.config, layers: tieLayers(layers, ties), ties, shared, replaced, expected };
 }

@@ -1,3 +1,4 @@
+import { CapabilityError } from "../errors.js";
 import { tensor } from "../ops/create.js";
 import { type TorchGenerator, torchGenerator } from "../random/index.js";
 import { AdaptedLayer } from "./adapted-layer.js";
@@ -38,6 +39,10 @@ export async function createAdapter<C>(
   layers: { readonly [path: string]: LayerInput },
   options: CreateAdapterOptions = {},
 ): Promise<AdapterGroup<C>> {
+  if (method.tied && Object.keys(layers).length > 1)
+    throw new CapabilityError(`${method.name}: layers have parameters in common by their place in a model`, {
+      hint: "put it on a model with PeftModel, or on one layer",
+    });
   const generator = torchGenerator(options.seed ?? 0);
   const specs = Object.entries(layers).map(([path, { kind = "linear", conv, norm, ...base }]) => {
     const layer: LayerSpec = {

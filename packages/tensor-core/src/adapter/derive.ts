@@ -30,7 +30,11 @@ export function mergeWeight<C>(
   if (special) return special;
   const transformed = method.transform?.(weight, params, context, options.unmerged ?? weight);
   if (transformed) return cast(transformed, dtype);
-  if (!method.delta) throw new CapabilityError(`${method.name} has neither a delta nor a transform: it cannot be merged into a weight`);
+  if (!method.delta)
+    throw new CapabilityError(`${method.name} cannot be merged: ${method.unmergeable ?? "it has neither a delta nor a transform"}`, {
+      kind: "not-mergeable",
+      hint: "keep it unmerged",
+    });
   const delta = method.delta(params, context);
   return cast(add(cast(weight, "f32"), cast(rounding === "twice" ? cast(delta, weight.dtype) : delta, "f32")), dtype);
 }

@@ -28,6 +28,8 @@ export interface AdapterContext<C> {
   readonly config: C;
   /** The user's factor on the adapter's effect (`merge -a lora:0.8`); 1 is the adapter as trained. */
   readonly scale: number;
+  /** The task of each row of the batch, i32 [batch], where the caller says it. */
+  readonly taskIds?: Tensor;
   /** In training: zeros with probability `rate`, else ones, drawn anew for each call and step (rank and module dropout); nothing is left out if not given. */
   readonly mask?: (shape: Shape, rate: number) => Tensor;
 }
@@ -54,6 +56,14 @@ export interface SharedParameters<C> {
   readonly keys: { readonly [name: string]: readonly string[] };
   /** The values that follow from the config's seed, for files that do not hold them. @throws ConfigError if they do not follow */
   rebuild?(config: C, specs: { readonly [name: string]: ParameterSpec }): { readonly [name: string]: Float32Array };
+}
+
+/** A layer of an adapter with its place in the model. */
+export interface TargetedLayer {
+  readonly path: string;
+  readonly layer: LayerSpec;
+  /** The entry of `target_modules` that chose it, the longest if several did: `q_proj`; all of it if it is a regular expression. */
+  readonly target: string;
 }
 
 /**
@@ -85,6 +95,16 @@ export interface AdapterMethod<C> {
   /** Names on disk (PEFT) behind the module path, for each parameter; the first is written, all are read. */
   keys(layer: LayerSpec): { readonly [name: string]: readonly string[] };
   readonly shared?: SharedParameters<C>;
+  /**
+   * Parameters that some layers have in common. A file holds them with each layer; they are trained and counted once.
+   * @param layers all layers of the adapter in the model's order
+   * @returns for each of them: parameter name → path of the layer whose parameter it is, which may be its own
+   */
+  tied?(config: C, layers: readonly TargetedLayer[]): readonly { readonly [name: string]: string }[];
+  /** Why no merged weight gives what the adapter does: `its mix depends on the input`. Such a method has neither `delta` nor `transform`. */
+  readonly unmergeable?: string;
+  /** Whether `forward` needs the task of each row. */
+  readonly takesTasks?: boolean;
   /**
    * The parameters of a new adapter, where they are more than each one's `init`; draws in PEFT's order.
    * @param weight and `bias`: of the base, for initialisations that look at them

@@ -4,6 +4,7 @@ import type { AdapterMethod, ParameterSpec, Params } from "../adapter/method.js"
 import { tileRows } from "../adapter/tile.js";
 import { readFields, writeFields } from "../adapter/config.js";
 import type { Tensor } from "../graph.js";
+import { CapabilityError } from "../errors.js";
 import { tensor } from "../ops/create.js";
 import { mul } from "../ops/elementwise.js";
 import { rows } from "../ops/movement.js";
@@ -20,6 +21,8 @@ export interface MethodCase<C> {
   readonly layer: LayerSpec;
   /** The merged weight and the unmerged forward agree; false where the reference says that they do not. */
   readonly mergeable?: boolean;
+  /** For methods that ask for the task of each row: i32 [2], as the checks run two rows. */
+  readonly taskIds?: Tensor;
   /** Parameters, where numbers of the size 0.3 everywhere are no sensible ones. */
   readonly params?: Params;
 }
@@ -62,8 +65,8 @@ function checksOf<C>(method: AdapterMethod<C>, c: MethodCase<C>): Check[] {
   const bias = layer.bias ? wave([out], 0.7) : undefined;
   const base = { weight, bias };
   const x = inputOf(layer);
-  const at = (scale: number) => ({ layer, config, scale });
-  const forward = (p: Params): Tensor => method.forward(x, base, p, at(1));
+  const at = (scale: number) => ({ layer, config, scale, ...(c.taskIds && { taskIds: c.taskIds }) });
+  const forward = (p: Params, scale = 1): Tensor => method.forward(x, base, p, at(scale));
   const merged = (scale: number): { weight: Tensor; bias: Tensor | undefined } => ({
     weight: mergeWeight(method, weight, params, at(scale)),
     bias: mergeBias(method, bias, params, at(scale), { weight }),
@@ -75,6 +78,14 @@ function checksOf<C>(method: AdapterMethod<C>, c: MethodCase<C>): Check[] {
   };
   const checks: Check[] = [{ name: "every parameter has a name on disk", run: names }];
   if (layer.kind !== "parameter") checks.push({ name: "gradients equal finite differences", run: () => slopes(forward, params, specs) });
+  if (method.unmergeable) {
+    checks.push({ name: "a merge is refused", run: async () => refused(() => merged(1)) });
+    checks.push({
+      name: "at strength 0 the result stays",
+      run: async () => close(await forward(params, 0).data(), await forwardBase(layer, base, x).data()),
+    });
+    return checks;
+  }
   if (c.mergeable === false) return checks;
   if (layer.kind !== "parameter")
     checks.push({
@@ -98,6 +109,16 @@ function checksOf<C>(method: AdapterMethod<C>, c: MethodCase<C>): Check[] {
     },
   });
   return checks;
+}
+
+function refused(run: () => unknown): void {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof CapabilityError) return;
+    throw error;
+  }
+  throw new Error("the method was merged, though it says that it cannot be");
 }
 
 function inputOf(layer: LayerSpec): Tensor {

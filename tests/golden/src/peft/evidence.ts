@@ -63,7 +63,7 @@ export async function checkGradients(check: Comparison, peft: Peft, file: string
   const y = run(peft);
   const flat = parameters.flatMap(([path, p]) => Object.entries(p).map(([name, t]) => ({ path, name, t })));
   const slopes = gradients(
-    mul(sum(mul(y, weights(y))), 1 / y.size),
+    lossOf(y),
     flat.map(({ t }) => t),
   );
   const source = await openWeights(file);
@@ -96,13 +96,12 @@ export async function checkSlope(
 ): Promise<void> {
   const generator = torchGenerator(3);
   const along = mapAll(parameters, (t) => tensor(torchNormal(generator, t.size), { shape: t.shape }));
-  const loss = (y: Tensor): Tensor => mul(sum(mul(y, weights(y))), 1 / y.size);
-  const at = (step: number): Tensor => loss(run(mapAll(parameters, (t, path, name) => add(t, mul(along[path]![name]!, step)))));
+  const at = (step: number): Tensor => lossOf(run(mapAll(parameters, (t, path, name) => add(t, mul(along[path]![name]!, step)))));
   const trained = Object.entries(parameters).flatMap(([path, p]) =>
     Object.keys(p).map((name) => ({ t: p[name]!, d: along[path]![name]! })),
   );
   const slopes = gradients(
-    loss(run(parameters)),
+    lossOf(run(parameters)),
     trained.map(({ t }) => t),
   );
   let [slope, size] = [0, 0];
@@ -127,7 +126,10 @@ const mapAll = (
     Object.entries(all).map(([path, p]) => [path, Object.fromEntries(Object.entries(p).map(([name, t]) => [name, f(t, path, name)]))]),
   );
 
-/** Weights of a loss that every output takes part in. */
+/** A loss that every output takes part in. */
+export const lossOf = (y: Tensor): Tensor => mul(sum(mul(y, weights(y))), 1 / y.size);
+
+/** Its weights. */
 const weights = ({ shape, size }: Tensor): Tensor =>
   tensor(
     Float32Array.from({ length: size }, (_, i) => Math.sin(i * 0.7)),

@@ -8,6 +8,7 @@ import { runLlamaCase } from "./llama-case.js";
 import { runMatchingCase } from "./matching-case.js";
 import { runSeveralAdapters, runWeightedCase } from "./several-adapters.js";
 import { type NetMeta, runNetCase } from "./net-case.js";
+import { runModelwideCase } from "./modelwide-case.js";
 import { runPromptCase } from "./prompt-case.js";
 
 interface Meta extends NetMeta {
@@ -35,6 +36,7 @@ export function peftCases(root: string, suite = "peft"): GoldenCase[] {
         if (meta.method === "add_weighted_adapter") return runWeightedCase(folder, device);
         const { method, prompt } = PEFT_METHODS.get(type) ?? {};
         if (!method && !prompt) return unsupported(type);
+        if (suite === "modelwide") return runModelwideCase(folder, meta, device);
         if (meta.base !== "llama_base") return runNetCase(folder, meta, device);
         return (prompt ? runPromptCase : runLlamaCase)(folder, join(root, "llama_base"), meta, device);
       },

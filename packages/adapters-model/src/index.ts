@@ -1,0 +1,2 @@
+export { LILY, LilyConfig, type LilyConfigFields } from "./lily.js";
+export { POLY, PolyConfig, type PolyConfigFields } from "./poly.js";
