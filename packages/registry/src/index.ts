@@ -32,7 +32,7 @@ export {
   type OpenAdapterOptions,
   type OpenedAdapter,
 } from "./open-adapter.js";
-export type { BaseTensors } from "./report/base-index.js";
+export { type BaseTensors, withPlacements } from "./report/base-index.js";
 export { assertMatch, describeReport } from "./report/describe-report.js";
 export {
   matchAdapter,
@@ -45,6 +45,7 @@ export {
   type SharedParameter,
 } from "./report/match-adapter.js";
 export { editDistance, nearestNames } from "./report/nearest.js";
+export { boxOfWeight, type PlacedPart, type Placement } from "./report/placement.js";
 export { applyRule, type PathRule } from "./report/path-rule.js";
 export type { AdapterParameters, AdapterState, PromptState } from "./model/adapter-state.js";
 export type { CombinationType } from "./model/combination-type.js";

@@ -13,6 +13,7 @@ import {
 } from "@weft/registry";
 import { initialSteps } from "./initial-factors.js";
 import { held, type RowPatch, type Step, type Stored } from "./item.js";
+import { placesOf, wholeWeight } from "./places.js";
 import { probeStep } from "./tile-graph.js";
 
 /** What the adapters do to one tensor of the base. */
@@ -94,8 +95,8 @@ export async function collectChanges(
     assertMatch(report, scaled.adapter);
     reports.push(report);
     const read = await readValues(scaled.adapter, report);
-    const initial = await initialSteps(base, scaled, report.matched, options);
-    addChanges(changes, scaled, report, { ...options, read, initial, alone: adapters.length === 1 });
+    const initial = await initialSteps(base, scaled, report, options);
+    addChanges(changes, scaled, report, { ...options, base, read, initial, alone: adapters.length === 1 });
   }
   for (const [name, { weight }] of changes) {
     if (weight !== undefined && changes.get(weight)?.steps.some(({ kind }) => kind === "initial"))
@@ -115,7 +116,12 @@ function addChanges(
   changes: Map<string, Change>,
   scaled: ScaledAdapter,
   report: MatchReport,
-  options: ChangeOptions & { readonly read: ReadValues; readonly initial: ReadonlyMap<string, Step>; readonly alone: boolean },
+  options: ChangeOptions & {
+    readonly base: WeightSource;
+    readonly read: ReadValues;
+    readonly initial: ReadonlyMap<string, Step>;
+    readonly alone: boolean;
+  },
 ): void {
   const { adapter } = scaled;
   const of = (name: string): Change => {
@@ -142,7 +148,7 @@ function addChanges(
       patches: [],
     });
   for (const module of report.matched) {
-    const tokens = options.alone ? replacedRows(scaled, module) : undefined;
+    const tokens = options.alone && !report.placements.has(module.weight) ? replacedRows(scaled, module) : undefined;
     if (tokens && !options.unmerge) {
       of(module.weight).patches.push(tokens);
       continue;
@@ -151,11 +157,12 @@ function addChanges(
     const changed = probe(scaled, module, step);
     const initial = options.initial.get(module.path);
     if (initial) takeOutFirst(of(module.weight).steps, initial, scaled, module);
-    if (changed.weight) {
-      const { steps, patches } = of(module.weight);
-      if (patches.length > 0) throw changesRows(scaled, module.weight);
-      steps.push({ ...step, kind: options.unmerge ? "unmerge" : "weight" });
-    }
+    if (changed.weight)
+      for (const { tensor, place } of placesOf(options.base, report, module.weight, scaled.path)) {
+        const { steps, patches } = of(tensor);
+        if (patches.length > 0) throw changesRows(scaled, tensor);
+        steps.push({ ...step, kind: options.unmerge ? "unmerge" : "weight", ...(place && { place }) });
+      }
     if (!changed.bias) continue;
     if (options.unmerge)
       throw new CapabilityError(`${module.path}: what ${adapter.method} added to the bias is not taken out of it`, {
@@ -163,9 +170,11 @@ function addChanges(
         tensor: module.path,
         hint: "keep the base checkpoint",
       });
-    const bias = of(module.bias!);
-    bias.steps.push({ ...step, kind: "bias" });
-    if (changed.biasReadsWeight) bias.weight = module.weight;
+    for (const { tensor, place } of placesOf(options.base, report, module.bias!, scaled.path)) {
+      const bias = of(tensor);
+      bias.steps.push({ ...step, kind: "bias", ...(place && { place }) });
+      if (changed.biasReadsWeight) bias.weight = wholeWeight(report, module, scaled.path);
+    }
   }
   for (const { weight, tensor } of report.tokens)
     of(weight).patches.push({ indices: tokenIndices(adapter, weight, tensor), rows: stored(adapter, tensor) });

@@ -1,6 +1,6 @@
 import { CancelledError, CapabilityError, featuresOf, torchGenerator } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
-import { ADAPTER_METHODS, type MatchedModule, readTensor, specialLora } from "@weft/registry";
+import { ADAPTER_METHODS, type MatchedModule, type MatchReport, readTensor, specialLora } from "@weft/registry";
 import { held, type Step } from "./item.js";
 import type { ChangeOptions, ScaledAdapter } from "./changes.js";
 
@@ -23,7 +23,7 @@ function workOf({ layer, config }: MatchedModule): number {
 export async function initialSteps(
   base: WeightSource,
   { path, adapter }: ScaledAdapter,
-  matched: readonly MatchedModule[],
+  { matched, placements }: MatchReport,
   { unmerge, signal }: Pick<ChangeOptions, "unmerge" | "signal">,
 ): Promise<ReadonlyMap<string, Step>> {
   const special = specialLora(adapter.config.values);
@@ -35,6 +35,7 @@ export async function initialSteps(
       hint: "save it with PEFT's path_initial_model_for_weight_conversion, which gives an ordinary LoRA",
     });
   const { initLoraWeights } = adapter.config.values as { readonly initLoraWeights: unknown };
+  if (placements.size > 0) throw refusal(`; the base does not hold ${placements.keys().next().value} in a tensor of its own`);
   if (unmerge || (initLoraWeights !== "pissa" && initLoraWeights !== "olora")) throw refusal("");
   const work = matched.reduce((sum, module) => sum + workOf(module), 0);
   if (work > MAX_WORK)

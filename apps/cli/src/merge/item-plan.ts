@@ -33,7 +33,12 @@ export interface RowSumPlan {
 /** Everything that the plan of an item depends on. */
 export function signature(item: Item): string {
   const stored = ({ dtype, shape }: Stored): unknown => [dtype, shape];
-  const steps = item.steps.map(({ params, ...rest }) => [rest, Object.entries(params).map(([name, s]) => [name, stored(s)])]);
+  // Where in the tensor a section lies makes no difference.
+  const steps = item.steps.map(({ params, place, ...rest }) => [
+    rest,
+    place && { ...place, within: undefined },
+    Object.entries(params).map(([name, s]) => [name, stored(s)]),
+  ]);
   return JSON.stringify([stored(item.source), item.weight && stored(item.weight), item.dtype, steps]);
 }
 
@@ -44,7 +49,7 @@ export function signature(item: Item): string {
 function tileRowsOf(item: Item, aim: number): number {
   const total = item.shape[0] ?? 1;
   if (aim >= total) return total;
-  if (item.steps.every(({ layer }) => layer.kind === "parameter" && layer.shape.length === 3)) return aim;
+  if (item.shape.length === 3 && item.steps.every(({ layer }) => layer.kind === "parameter")) return aim;
   for (let rows = Math.max(8, aim - (aim % 4)); rows >= 8 && rows < total; rows -= 4)
     if (total % rows === 0 || total % rows > 4) return rows;
   return total;

@@ -1,4 +1,5 @@
 import type { SafetensorsDType } from "@weft/io-safetensors";
+import type { PlacedPart } from "@weft/registry";
 import type { LayerSpec, Rounding } from "@weft/tensor-core";
 
 /** Data of a tensor in a file. */
@@ -39,6 +40,14 @@ export interface Step {
   readonly kind: "weight" | "bias" | "unmerge" | "initial";
   /** By the method's parameter names. */
   readonly params: { readonly [name: string]: Stored };
+  /** Where the tensor is not the layer's weight (or bias), but part of it or more than it: which box of the two is meant. */
+  readonly place?: Place;
+}
+
+/** A box that a tensor and a layer's weight have in common. */
+export interface Place extends Omit<PlacedPart, "tensor"> {
+  /** Of the layer's weight. */
+  readonly shape: readonly number[];
 }
 
 /** Rows of a tensor that are replaced after all steps. */

@@ -3,6 +3,7 @@ import { createWasmBackend } from "@weft/kernels-wasm";
 import { formatBytes } from "../output.js";
 import type { Item } from "./item.js";
 import { type ItemPlan, planItem, signature } from "./item-plan.js";
+import { sectionsOf } from "./sections.js";
 
 /** Threads and tile size of a run. */
 export interface Resources {
@@ -28,7 +29,7 @@ const LEAST = 4 << 20;
  */
 export async function planMemory(items: readonly Item[], maxMemory: number, jobs: number, stats: boolean): Promise<Resources> {
   const kinds = new Map<string, Item>();
-  for (const item of items) if (item.steps.length > 0 && item.bytes > 0) kinds.set(signature(item), item);
+  for (const item of items.flatMap(sectionsOf)) if (item.steps.length > 0 && item.bytes > 0) kinds.set(signature(item), item);
   const backend = await createWasmBackend({ threads: 1 });
   const planned = new Map<number, readonly (readonly [Item, ItemPlan])[]>();
   const plansFor = (tileBytes: number): readonly (readonly [Item, ItemPlan])[] => {
@@ -46,7 +47,8 @@ export async function planMemory(items: readonly Item[], maxMemory: number, jobs
         const plans = plansFor(tileBytes);
         if (2 * tileBytes > each || plans.some(([, { bytes }]) => bytes > each)) continue;
         const whole = new Set(plans.filter(([, { onePiece }]) => onePiece).map(([item]) => signature(item)));
-        return { jobs: n, tileBytes, onePiece: items.filter((item) => whole.has(signature(item))).map(({ name }) => name) };
+        const inOnePiece = (item: Item): boolean => whole.size > 0 && sectionsOf(item).some((section) => whole.has(signature(section)));
+        return { jobs: n, tileBytes, onePiece: items.filter(inOnePiece).map(({ name }) => name) };
       }
     }
     throw tooLarge(plansFor(TILES.at(-1)!), maxMemory);

@@ -6,6 +6,7 @@ import { valuesOf } from "../files/values.js";
 import { DIRECT_ALIGN } from "./direct-file.js";
 import type { TileEngine } from "./engine.js";
 import { type ChangeStats, isCopy, type Item, type ItemResult, type RowPatch, rowsOf } from "./item.js";
+import { sectionsOf } from "./sections.js";
 import { coreDType } from "./tile-graph.js";
 
 /** Where finished tiles go. */
@@ -74,12 +75,25 @@ export class TileMemory {
 /** Computes or copies one tensor in tiles, hashes it, and hands it on. @throws FormatError kind `non-finite`, CancelledError */
 export async function processItem(item: Item, job: Job, memory: TileMemory): Promise<ItemResult> {
   const hash = createHash("sha256");
-  const result = isCopy(item) ? await copyTiles(item, job, memory, hash) : await computeTiles(item, job, memory, hash);
+  const changes: ChangeStats[] = [];
+  for (const section of sectionsOf(item)) {
+    const run = isCopy(section) ? copyTiles : computeTiles;
+    const change = await run(section, item, job, memory, hash);
+    if (change) changes.push(change);
+  }
   await memory.idle();
-  return { sha256: hash.digest("hex"), ...result };
+  const change = changes.length > 0 && job.stats ? changes.reduce(together) : undefined;
+  return { sha256: hash.digest("hex"), ...(change && { change }) };
 }
 
-async function copyTiles(item: Item, job: Job, memory: TileMemory, hash: Hash): Promise<object> {
+const together = (a: ChangeStats, b: ChangeStats): ChangeStats => ({
+  maxAbs: Math.max(a.maxAbs, b.maxAbs),
+  norm: Math.hypot(a.norm, b.norm),
+  rounding: Math.max(a.rounding, b.rounding),
+});
+
+/** @param whole the item that `item` is a section of */
+async function copyTiles(item: Item, whole: Item, job: Job, memory: TileMemory, hash: Hash): Promise<undefined> {
   const { source } = item;
   for (let at = 0; at < item.bytes; at += job.tileBytes) {
     if (job.stopped()) throw new CancelledError();
@@ -87,17 +101,16 @@ async function copyTiles(item: Item, job: Job, memory: TileMemory, hash: Hash): 
     const slot = await memory.take(bytes, item.offset + at);
     const view = job.backend.view(slot.buffer);
     job.files.readInto(source.file, view, source.offset + at);
-    patchRows(item, view, at, job);
-    emit(item, job, slot, bytes, at, hash);
+    emit(whole, job, slot, bytes, item.offset - whole.offset + at, hash);
   }
-  return {};
 }
 
-async function computeTiles(item: Item, job: Job, memory: TileMemory, hash: Hash): Promise<{ change?: ChangeStats }> {
+/** @param whole the item that `item` is a section of */
+async function computeTiles(item: Item, whole: Item, job: Job, memory: TileMemory, hash: Hash): Promise<ChangeStats | undefined> {
   const total = item.shape[0] ?? 1;
   const read = rowsOf(item);
   const [inRow, outRow] = [read, item].map((t) => (total === 0 ? 0 : t.bytes / total)) as [number, number];
-  if (item.bytes === 0) return {};
+  if (item.bytes === 0) return undefined;
   const runner = job.engine.prepare(item, job.tileBytes, job.files, job.stopped);
   const input = runner.inPlace ? undefined : job.backend.allocate(runner.rows * inRow);
   let [maxAbs, squares, rounding] = [0, 0, 0];
@@ -115,21 +128,21 @@ async function computeTiles(item: Item, job: Job, memory: TileMemory, hash: Hash
         const [top, sum, error] = scalars as unknown as [number, number, number];
         [maxAbs, squares, rounding] = [Math.max(maxAbs, top), squares + sum, Math.max(rounding, error)];
       }
-      patchRows(item, job.backend.view(slot.buffer), start * outRow, job);
-      emit(item, job, slot, rows * outRow, start * outRow, hash);
+      emit(whole, job, slot, rows * outRow, item.offset - whole.offset + start * outRow, hash);
     }
   } finally {
     await memory.idle();
     runner.dispose();
     if (input) job.backend.free(input);
   }
-  return job.stats ? { change: { maxAbs, norm: Math.sqrt(squares), rounding } } : {};
+  return job.stats ? { maxAbs, norm: Math.sqrt(squares), rounding } : undefined;
 }
 
 function emit(item: Item, job: Job, slot: Awaited<ReturnType<TileMemory["take"]>>, bytes: number, at: number, hash: Hash): void {
   const view = job.backend.view(slot.buffer);
-  const whole = new Uint8Array(view.buffer as ArrayBuffer);
-  slot.release(job.sink.write(item, whole, slot.buffer.address, bytes, at).then(() => job.progress(bytes)));
+  patchRows(item, view.subarray(0, bytes), at, job);
+  const memory = new Uint8Array(view.buffer as ArrayBuffer);
+  slot.release(job.sink.write(item, memory, slot.buffer.address, bytes, at).then(() => job.progress(bytes)));
   hash.update(view.subarray(0, bytes));
 }
 

@@ -7,6 +7,7 @@ import {
   type CompositeCall,
   type DType,
   featuresOf,
+  mapBox,
   max,
   mergeBias,
   mergeWeight,
@@ -16,11 +17,13 @@ import {
   type Plan,
   placeholder,
   planGraph,
+  reshape,
   type RowPasses,
   rowPasses,
   rows,
   sub,
   sum,
+  swapLast,
   type Tensor,
   type TensorSpec,
   type UnmergedBias,
@@ -28,7 +31,7 @@ import {
 } from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
 import { ADAPTER_METHODS } from "@weft/registry";
-import { type Item, rowsOf, type Step, type Stored } from "./item.js";
+import { type Item, type Place, rowsOf, type Step, type Stored } from "./item.js";
 
 /** The dtype that a stored one computes as. @throws CapabilityError for those that nothing computes with */
 export function coreDType(dtype: Stored["dtype"]): DType {
@@ -58,13 +61,34 @@ function mergedTensor(
   let [current, unmerged] = [steps.length === 0 ? cast(tensor, dtype) : tensor, tensor];
   for (const [i, step] of steps.entries()) {
     const to = i === steps.length - 1 ? dtype : between;
-    current =
+    const change = (whole: Tensor, before: Tensor): Tensor =>
       step.kind === "bias"
-        ? mergedBias(step, current, params[i]!, to, { bias: unmerged, weight })
-        : applyStep(step, current, params[i]!, to, unmerged);
+        ? mergedBias(step, whole, params[i]!, to, { bias: before, weight })
+        : applyStep(step, whole, params[i]!, to, before);
+    current = step.place ? onPlace(step, step.place, current, unmerged, change) : change(current, unmerged);
     if (step.kind === "initial") unmerged = current;
   }
   return current;
+}
+
+/** A step on a tensor that is a box of the layer's weight: computed from that box alone. @throws CapabilityError if the method needs more of the weight */
+function onPlace(
+  { method }: Step,
+  { shape, of, transposed }: Place,
+  current: Tensor,
+  unmerged: Tensor,
+  change: (whole: Tensor, unmerged: Tensor) => Tensor,
+): Tensor {
+  const size = of.map(([start, stop]) => stop - start);
+  const turned = (t: Tensor): Tensor => (transposed ? swapLast(t) : t);
+  const given = (current === unmerged ? [current] : [current, unmerged]).map((t) => reshape(turned(t), size));
+  const result = mapBox((whole: Tensor, before = whole) => change(whole, before), shape, of, given);
+  if (!result)
+    throw new CapabilityError(
+      `${method} computes each part of the weight [${shape.join(",")}] from all of it, and the base keeps a part of it in this tensor`,
+      { kind: "not-mergeable", hint: "merge it into a checkpoint that has this weight in one, or keep the adapter unmerged" },
+    );
+  return turned(reshape(result, turned(current).shape));
 }
 
 /** A step's method, and what it gets to know of the layer. @throws CapabilityError if there is no such method */

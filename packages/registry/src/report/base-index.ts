@@ -1,7 +1,20 @@
+import type { Placement } from "./placement.js";
+
 /** What a base is matched by: names and shapes. Every `WeightSource` has them. */
 export interface BaseTensors {
   names(): Iterable<string>;
   info(name: string): { readonly dtype: string; readonly shape: readonly number[] };
+  /** Of a name that is no tensor of the base, but a weight that its tensors hold otherwise: where it lies. */
+  placement?(name: string): Placement | undefined;
+}
+
+/** A base with weights beside its own, under names of their own, that its tensors hold otherwise. */
+export function withPlacements(base: BaseTensors, placements: ReadonlyMap<string, Placement>): BaseTensors {
+  return {
+    names: () => [...base.names(), ...placements.keys()],
+    info: (name) => placements.get(name) ?? base.info(name),
+    placement: (name) => placements.get(name) ?? base.placement?.(name),
+  };
 }
 
 /** Parts of the longest prefix that is looked for: `model.language_model.` and the like. */

@@ -12,6 +12,7 @@ import { type BaseIndex, type BaseTensors, indexBase } from "./base-index.js";
 import { fitLayer } from "./layer-of.js";
 import { nearestNames } from "./nearest.js";
 import { assignParameters } from "./parameters.js";
+import type { Placement } from "./placement.js";
 import { applyRule, findPathRule, type PathRule, SAME_PATHS } from "./path-rule.js";
 
 /** A module of the base that the adapter changes. */
@@ -20,9 +21,9 @@ export interface MatchedModule {
   readonly id: string;
   /** The module's path in the base. */
   readonly path: string;
-  /** Name of the base tensor that is adapted. */
+  /** Name of the base tensor that is adapted, or a key of the report's `placements`. */
   readonly weight: string;
-  /** Name of the module's bias, if it has one. */
+  /** Name of the module's bias, if it has one; or a key of `placements`, too. */
   readonly bias: string | undefined;
   /** The method of its tensors: the adapter's, or the module's own. */
   readonly method: string;
@@ -74,6 +75,8 @@ export interface MatchReport {
   readonly mismatched: readonly Mismatch[];
   /** Tensors of the adapter that nothing uses. */
   readonly unused: readonly AdapterTensor[];
+  /** Where weights and biases of `matched` lie that are no tensors of the base, but parts of some, or made of several. */
+  readonly placements: ReadonlyMap<string, Placement>;
   /** Parts of a pipeline that the adapter has modules for and the base does not hold, with the number of modules. */
   readonly elsewhere: ReadonlyMap<Component, number>;
   /** How the adapter's paths were turned into the base's. */
@@ -117,6 +120,8 @@ function pathsOf({ modules, biases, trainableTokens }: OpenedAdapter): string[] 
   return [...new Set([...[...modules.values()].map(({ path }) => path), ...[...biases.keys()].map(pathOf), ...trainableTokens.keys()])];
 }
 
+const notWhole = (name: string): string => `${name}: the adapter brings its own, which the base does not hold in a tensor of its own`;
+
 class Matcher {
   private readonly matched: MatchedModule[] = [];
   private readonly replaced: Replacement[] = [];
@@ -126,6 +131,7 @@ class Matcher {
   private readonly unused: AdapterTensor[];
   private readonly resized = new Map<string, AdapterTensor>();
   private readonly shared = new Map<string, SharedParameter>();
+  private readonly placements = new Map<string, Placement>();
   private hints = 0;
 
   constructor(
@@ -145,8 +151,8 @@ class Matcher {
     this.matchModules();
     for (const [path, tensor] of adapter.trainableTokens) this.matchTokens(path, tensor);
     this.matchShared();
-    const { matched, shared, replaced, tokens, missing, mismatched, unused } = this;
-    return { matched, shared, replaced, tokens, missing, mismatched, unused, elsewhere: new Map(), rule: this.rule, ambiguous };
+    const { matched, shared, replaced, tokens, missing, mismatched, unused, placements } = this;
+    return { matched, shared, replaced, tokens, missing, mismatched, unused, placements, elsewhere: new Map(), rule: this.rule, ambiguous };
   }
 
   private get method(): MethodEntry["method"] {
@@ -201,7 +207,8 @@ class Matcher {
     const dot = name.lastIndexOf(".");
     const [path, part] = [this.locate(name.slice(0, dot)), name.slice(dot + 1)];
     const target = `${path}.${part}`;
-    if (this.has(path, part)) {
+    if (this.base.placement?.(target)) this.mismatched.push({ path: target, message: notWhole(target) });
+    else if (this.has(path, part)) {
       const { shape } = this.base.info(target);
       const same = shape.join() === tensor.shape.join();
       // A resized embedding or head has other rows; a row of another length belongs to another model.
@@ -246,6 +253,10 @@ class Matcher {
     const method = this.methodNamed(name);
     const biasPart = part === "in_proj_weight" ? "in_proj_bias" : "bias";
     const bias = !parameter && this.has(path, biasPart) ? `${path}.${biasPart}` : undefined;
+    for (const placed of [weight, bias ?? weight]) {
+      const placement = this.base.placement?.(placed);
+      if (placement) this.placements.set(placed, placement);
+    }
     const own = { ...config, ...module.config };
     const entry = { id, path, weight, bias, method: name, config: own };
     const { shape, dtype } = this.shapeOf(weight);
@@ -302,6 +313,10 @@ class Matcher {
     const basePath = this.locate(path);
     const weight = `${basePath}.weight`;
     if (!this.has(basePath, "weight")) return this.lose(path, basePath, [tensor]);
+    if (this.base.placement?.(weight)) {
+      this.mismatched.push({ path: weight, message: notWhole(weight) });
+      return undefined;
+    }
     const { shape } = this.shapeOf(weight);
     if (shape[1] === tensor.shape[1]) this.tokens.push({ weight, tensor });
     else

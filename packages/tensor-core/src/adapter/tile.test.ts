@@ -2,14 +2,15 @@ import { describe, expect, it } from "vitest";
 import { mergeLowRank } from "../composites/lora-linear.js";
 import { tensor } from "../ops/create.js";
 import { add, mul } from "../ops/elementwise.js";
+import { matmul } from "../ops/linear.js";
 import { max, norm } from "../ops/reduce.js";
-import { reshape, rows, transpose } from "../ops/movement.js";
+import { reshape, rows, slice, transpose } from "../ops/movement.js";
 import { explainPlan } from "../explain.js";
 import { planGraph } from "../schedule/plan-graph.js";
 import { referenceDevice } from "../device.js";
 import type { Tensor } from "../graph.js";
 import { substitute } from "../transforms/rewrite.js";
-import { rowPasses, tileRows } from "./tile.js";
+import { mapBox, rowPasses, tileRows } from "./tile.js";
 
 const values = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7));
 const W = tensor(values(6 * 4), { shape: [6, 4] });
@@ -96,5 +97,22 @@ describe("passes over the rows of a large tensor", () => {
 
   it("have no tiles where rows depend on other rows by more than a sum", () => {
     expect(rowPasses((w) => add(w, max(w, { axes: [0] })), W).tile(0, 3)).toBeUndefined();
+  });
+});
+
+describe("a box of a function of a larger tensor", () => {
+  const stack = tensor(values(3 * 6 * 4), { shape: [3, 6, 4] });
+  const [up, down] = [tensor(values(3 * 6 * 2), { shape: [3, 6, 2] }), tensor(values(3 * 2 * 4), { shape: [3, 2, 4] })];
+  const changed = (w: Tensor): Tensor => add(w, matmul(up, down));
+  const box = [[1, 2], [2, 5], [0, 4]] as const; // prettier-ignore
+
+  it("is computed from that box alone", async () => {
+    const part = slice(stack, box);
+    const got = mapBox(changed, stack.shape, box, [part])!;
+    expect(await got.data()).toEqual(await slice(changed(stack), box).data());
+    expect(explainPlan(planGraph([got], [stack, up, down], () => false).plan)).not.toContain("f32[3,6,4]");
+  });
+  it("is refused where it needs more", () => {
+    expect(mapBox((w) => add(w, norm(w, { axes: [1], keepDims: true })), stack.shape, box, [slice(stack, box)])).toBeUndefined();
   });
 });

@@ -1,8 +1,9 @@
 import { makeNode, type Node, Tensor, type TensorSpec, topologicalOrder } from "../graph.js";
-import { rows, transpose } from "../ops/movement.js";
+import { transpose } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
+import type { Shape } from "../shape.js";
 import { expandComposites } from "../passes/expand-composites.js";
-import { pushSlices } from "../passes/push-slices.js";
+import { cut, pushSlices } from "../passes/push-slices.js";
 import { simplify } from "../passes/simplify.js";
 import { graphInputs, rewriteGraph, substitute } from "../transforms/rewrite.js";
 
@@ -54,17 +55,55 @@ export function tileRows(f: (x: Tensor) => Tensor, x: TensorSpec, start: number,
 }
 
 function tileOf(output: Tensor, all: Tensor, start: number, stop: number): Tile | undefined {
-  if (start === 0 && stop === all.shape[0]) return { input: all, output };
-  const input = placeholder({ shape: [stop - start, ...all.shape.slice(1)], dtype: all.dtype });
-  const pushed = pushSlices(simplify(opened([rows(output, start, stop)])));
-  const isTile = (node: Node): boolean => {
-    const { start: from, size, step } = node.attrs as { start: number[]; size: number[]; step: number[] };
-    return from.every((s, i) => s === (i === 0 ? start : 0)) && size.every((d, i) => d === input.shape[i]) && step.every((s) => s === 1);
+  const found = tileBox(output, [all], [[start, stop], ...all.shape.slice(1).map((d) => [0, d] as const)]);
+  return found && { input: found.inputs[0]!, output: found.output };
+}
+
+/** [start, stop) along each axis of a tensor. */
+export type Box = readonly (readonly [start: number, stop: number])[];
+
+/**
+ * The elements in a box of `f(x…)` from the same elements of each `x`, for tensors that are parts of larger ones: an expert's matrix in a stack of
+ * them, the query's rows of a fused projection.
+ * @param shape of the whole
+ * @param parts the elements of each x in the box, in the box's shape
+ * @returns undefined if they need other elements of an x
+ */
+export function mapBox(f: (...all: Tensor[]) => Tensor, shape: Shape, box: Box, parts: readonly Tensor[]): Tensor | undefined {
+  const all = parts.map(({ dtype }) => placeholder({ shape, dtype }));
+  const tile = tileBox(f(...all), all, box);
+  return tile && substitute([tile.output], tile.inputs, parts)[0];
+}
+
+interface BoxTile {
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+}
+
+/** The elements of `output` in a box as a function of the same elements of the place-holders `all`, which have its shape. */
+function tileBox(output: Tensor, all: readonly Tensor[], box: Box): BoxTile | undefined {
+  const size = box.map(([start, stop]) => stop - start);
+  if (size.every((d, i) => d === output.shape[i])) return { inputs: all, output };
+  const inputs = all.map(({ dtype }) => placeholder({ shape: size, dtype }));
+  const pushed = pushSlices(
+    simplify(
+      opened([
+        cut(
+          output,
+          box.map(([start], i) => ({ start, size: size[i]!, step: 1 })),
+        ),
+      ]),
+    ),
+  );
+  const isBox = (node: Node): boolean => {
+    const attrs = node.attrs as { start: number[]; size: number[]; step: number[] };
+    return box.every(([start], i) => attrs.start[i] === start && attrs.size[i] === size[i] && attrs.step[i] === 1);
   };
-  const [tile] = rewriteGraph(pushed, (node) =>
-    node.op === "slice" && node.inputs[0]!.node === all.node && isTile(node) ? [input] : undefined,
-  ) as [Tensor];
-  return needs(tile, all) ? undefined : { input, output: tile };
+  const [tile] = rewriteGraph(pushed, (node) => {
+    const at = node.op === "slice" ? all.findIndex((x) => x.node === node.inputs[0]!.node) : -1;
+    return at >= 0 && isBox(node) ? [inputs[at]!] : undefined;
+  }) as [Tensor];
+  return all.some((x) => needs(tile, x)) ? undefined : { inputs, output: tile };
 }
 
 /** Whether a graph reads a tensor. */
