@@ -55,7 +55,8 @@ export function tileRows(f: (x: Tensor) => Tensor, x: TensorSpec, start: number,
 }
 
 function tileOf(output: Tensor, all: Tensor, start: number, stop: number): Tile | undefined {
-  const found = tileBox(output, [all], [[start, stop], ...all.shape.slice(1).map((d) => [0, d] as const)]);
+  const rowsOf = ({ shape }: Tensor): Box => [[start, stop], ...shape.slice(1).map((d) => [0, d] as const)];
+  const found = tileBox(output, rowsOf(output), [all], rowsOf(all));
   return found && { input: found.inputs[0]!, output: found.output };
 }
 
@@ -71,7 +72,7 @@ export type Box = readonly (readonly [start: number, stop: number])[];
  */
 export function mapBox(f: (...all: Tensor[]) => Tensor, shape: Shape, box: Box, parts: readonly Tensor[]): Tensor | undefined {
   const all = parts.map(({ dtype }) => placeholder({ shape, dtype }));
-  const tile = tileBox(f(...all), all, box);
+  const tile = tileBox(f(...all), box, all, box);
   return tile && substitute([tile.output], tile.inputs, parts)[0];
 }
 
@@ -80,17 +81,19 @@ interface BoxTile {
   readonly output: Tensor;
 }
 
-/** The elements of `output` in a box as a function of the same elements of the place-holders `all`, which have its shape. */
-function tileBox(output: Tensor, all: readonly Tensor[], box: Box): BoxTile | undefined {
-  const size = box.map(([start, stop]) => stop - start);
-  if (size.every((d, i) => d === output.shape[i])) return { inputs: all, output };
+/** The elements of `output` in a box as a function of the elements in a box of the place-holders `all`. */
+function tileBox(output: Tensor, wanted: Box, all: readonly Tensor[], box: Box): BoxTile | undefined {
+  const sizes = (of: Box): number[] => of.map(([start, stop]) => stop - start);
+  const size = sizes(box);
+  if (all.every(({ shape }) => size.join() === shape.join()) && sizes(wanted).join() === output.shape.join())
+    return { inputs: all, output };
   const inputs = all.map(({ dtype }) => placeholder({ shape: size, dtype }));
   const pushed = pushSlices(
     simplify(
       opened([
         cut(
           output,
-          box.map(([start], i) => ({ start, size: size[i]!, step: 1 })),
+          wanted.map(([start, stop]) => ({ start, size: stop - start, step: 1 })),
         ),
       ]),
     ),
