@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LoraConfig } from "@weft/adapters-lora";
@@ -78,7 +78,12 @@ it("is created, trained, mixed with a LoRA in one batch, merged, saved and loade
   const mixed = await peft.forward(x, { adapterNames: ["default", "lora"] }).data();
   mixed.slice(0, 3).forEach((value, i) => expect(value).toBeCloseTo(y[i]!, 5));
 
-  await savePretrained(peft as never, folder, ["default"]);
+  await savePretrained(peft as never, folder, { adapterNames: ["default"] });
+  expect(JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8"))).toMatchObject({
+    peft_type: "GATE",
+    gate_init: 0.5,
+    target_modules: "all-linear",
+  });
   const again = await loadPeftModel(model, folder, "default", { methods });
   expect(await again.forward(x).data()).toEqual(y);
 });

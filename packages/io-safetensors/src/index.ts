@@ -13,6 +13,7 @@ export {
   type StrictJsonOptions,
 } from "./json-scanner.js";
 export { openIndex, openSafetensors, type SafetensorsInput } from "./open.js";
+export { observeReads } from "./observe-reads.js";
 export { openFile, readHeader } from "./safetensors-file.js";
 export { describeZero3, refuseZero3, zero3Leftovers } from "./zero3-leftovers.js";
 export { MAX_INDEX_BYTES, parseShardIndex, type ShardIndex } from "./shard-index.js";

@@ -1,17 +1,17 @@
-import { toCoreDType, type WeightSource } from "@weft/io-safetensors";
-import { type Device, DTypeError, FormatError, fromBytes, type Tensor } from "@weft/tensor-core";
+import { observeReads, toCoreDType, type WeightSource } from "@weft/io-safetensors";
+import { type Device, DTypeError, FormatError, fromBytes, type LongCallOptions, type Tensor } from "@weft/tensor-core";
 
 /** A model's parameters under the names of the Python original; dtypes as stored. */
 export type Weights = ReadonlyMap<string, Tensor>;
 
-export interface LoadOptions {
+export interface LoadOptions extends LongCallOptions {
   /** What is read; every tensor of the checkpoint if not given. */
   readonly names?: Iterable<string>;
   readonly device?: Device;
 }
 
-/** Reads tensors of a checkpoint. @throws FormatError kind `missing-tensor`; DTypeError for dtypes that nothing computes with */
-export async function loadWeights(source: WeightSource, { names = source.names(), device }: LoadOptions = {}): Promise<Weights> {
+/** Reads tensors of a checkpoint. @throws FormatError kind `missing-tensor`; DTypeError for dtypes that nothing computes with; CancelledError */
+export async function loadWeights(source: WeightSource, { names = source.names(), device, ...call }: LoadOptions = {}): Promise<Weights> {
   const wanted = [...names];
   const missing = wanted.filter((name) => !source.has(name));
   if (missing.length > 0) {
@@ -24,8 +24,9 @@ export async function loadWeights(source: WeightSource, { names = source.names()
     });
   }
   const weights = new Map<string, Tensor>();
+  const observed = observeReads(source, call, wanted);
   for (const name of wanted) {
-    const { dtype, shape, data } = await source.read(name);
+    const { dtype, shape, data } = await observed.read(name);
     const core = toCoreDType(dtype);
     if (!core)
       throw new DTypeError(`${source.location}: tensor ${name} is ${dtype}, which is not computed with`, {

@@ -55,5 +55,7 @@ export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/ne
 export { getPeftModel } from "./model/get-peft-model.js";
 export { type InjectedAdapter, injectAdapter } from "./model/inject-adapter.js";
 export { glob } from "./matching/glob.js";
+export { saveFiles, type SaveOptions } from "./model/adapter-files.js";
+export { modelCard } from "./model/model-card.js";
 export { configText, stateDict } from "./model/state-dict.js";
 export { type ForwardOptions, type LoadAdapterOptions, type MergeOptions, PeftModel } from "./model/peft-model.js";

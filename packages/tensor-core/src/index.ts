@@ -92,6 +92,7 @@ export {
   type WeftErrorCode,
   type WeftErrorOptions,
 } from "./errors.js";
+export { type LongCallOptions, throwIfAborted } from "./long-call.js";
 export { exactJson } from "./exact-json.js";
 export { explain, explainPlan, stepCost, type StepCost } from "./explain.js";
 export { type Node, Tensor, type TensorSpec } from "./graph.js";

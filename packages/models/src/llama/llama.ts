@@ -6,6 +6,7 @@ import {
   cast,
   type Device,
   type LayerSpec,
+  type LongCallOptions,
   logicalNot,
   logicalOr,
   max,
@@ -84,16 +85,25 @@ export class LlamaForCausalLM {
   /**
    * Reads the parameters that the config asks for; other tensors of the source are left alone.
    * @param json `config.json`: its text, its bytes, or parsed
-   * @throws ConfigError; FormatError kind `missing-tensor`; ShapeError naming the tensor
+   * @throws ConfigError; FormatError kind `missing-tensor`; ShapeError naming the tensor; CancelledError
    */
-  static async load(json: ConfigJson | string | Uint8Array, source: WeightSource, options: LlamaOptions = {}): Promise<LlamaForCausalLM> {
+  static async load(
+    json: ConfigJson | string | Uint8Array,
+    source: WeightSource,
+    { signal, onProgress, ...options }: LlamaOptions & LongCallOptions = {},
+  ): Promise<LlamaForCausalLM> {
     const config = readLlamaConfig(parseConfig(json));
     const expected = llamaParameters(config);
     const tied = ["lm_head.weight", "model.embed_tokens.weight"] as const;
     // Of two tied tensors the one that is there serves for both; if both are, both are used, as they may have come to differ.
     if (config.tieWordEmbeddings && tied.some((name) => source.has(name)))
       for (const name of tied) if (!source.has(name)) expected.delete(name);
-    const weights = await loadWeights(source, { names: expected.keys(), ...(options.device && { device: options.device }) });
+    const weights = await loadWeights(source, {
+      names: expected.keys(),
+      signal,
+      onProgress,
+      ...(options.device && { device: options.device }),
+    });
     for (const [name, shape] of expected) {
       const found = weights.get(name)!;
       if (found.shape.join() !== shape.join())

@@ -8,3 +8,4 @@ export { checkRankRule, countKept, type RankRule, type Spectrum } from "./rank-r
 export { type Resized, resizeFactors } from "./resize-factors.js";
 export { resizedRank, type ResizeRule } from "./resize-rule.js";
 export { splitKernel, type TuckerParts } from "./small-conv.js";
+export { type LoraFactors, loraFactors } from "./lora-factors.js";

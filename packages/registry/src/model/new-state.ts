@@ -6,9 +6,11 @@ import {
   initLayer,
   initParameters,
   type LayerSpec,
+  type LongCallOptions,
   type Params,
   type ParameterSpec,
   tensor,
+  throwIfAborted,
   type Tensor,
   type TorchGenerator,
   torchGenerator,
@@ -30,7 +32,8 @@ import { tieLayers, tiesOf } from "./tie-parameters.js";
 /** A config: of one of the config classes, or PEFT's JSON or camelCase with `peft_type`. */
 export type ConfigInput = { readonly peftType: string } | { readonly peft_type: string };
 
-export interface NewAdapterOptions extends PromptSource {
+/** `onProgress` counts layers. */
+export interface NewAdapterOptions extends PromptSource, LongCallOptions {
   /** Parameters get the numbers that torch would draw after `torch.manual_seed(seed)`. */
   readonly seed?: number;
   readonly methods?: MethodTable;
@@ -51,7 +54,7 @@ interface Values extends TargetConfig {
 export async function newAdapter(
   model: HookedModel<never, unknown>,
   input: ConfigInput,
-  { seed = 0, methods = PEFT_METHODS, ...source }: NewAdapterOptions = {},
+  { seed = 0, methods = PEFT_METHODS, signal, onProgress, ...source }: NewAdapterOptions = {},
 ): Promise<AdapterState> {
   const config = resolved(readAdapterConfig({ peft_version: FORMAT, ...asObject(input) }, { methods }), model);
   const { method, prompt } = methods.get(config.peftType) ?? {};
@@ -76,9 +79,11 @@ export async function newAdapter(
   const layers = new Map<string, readonly Attached[]>();
   const expected = new Map<string, Tensor>();
   for (const [i, { path, layer, base: below }] of targets.entries()) {
+    throwIfAborted(signal);
     const { params, weight } = await initLayer(method, configs[i]!, layer, generator, below.weight);
     layers.set(path, [{ method, params: { ...shared, ...params }, context: { layer, config: configs[i]!, scale: 1 } as never }]);
     if (weight) expected.set(weightName({ path, layer }), weight);
+    onProgress?.(i + 1, targets.length);
   }
   await addTokens(layers, values, all, generator);
   const ties = tiesOf(method, config, layers, model);

@@ -174,7 +174,7 @@ describe.each(METHODS)("%s", (label, config) => {
     const peft = await withAdapters(["default", config]);
     const home = join(folder, label.replaceAll(/\W/g, "_"));
     await savePretrained(peft, home);
-    expect(readdirSync(home).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+    expect(readdirSync(home).sort()).toEqual(["README.md", "adapter_config.json", "adapter_model.safetensors"]);
     const again = await loadPeftModel(model, home);
     expect(await values(again.forward(ids))).toEqual(await values(peft.forward(ids)));
     expect([...stateDict(again.state("default")).keys()].sort()).toEqual([...stateDict(peft.state("default")).keys()].sort());

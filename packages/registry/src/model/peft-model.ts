@@ -1,4 +1,5 @@
-import { ConfigError, Tensor } from "@weft/tensor-core";
+import { observeReads } from "@weft/io-safetensors";
+import { ConfigError, type LongCallOptions, Tensor } from "@weft/tensor-core";
 import { attachAdapter } from "../attach.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { OpenedAdapter } from "../open-adapter.js";
@@ -28,7 +29,7 @@ export interface ForwardOptions {
   readonly hook?: LayerHook;
 }
 
-export interface LoadAdapterOptions {
+export interface LoadAdapterOptions extends LongCallOptions {
   /** Go on although the config asks for something that is not known here, and so cannot be done. */
   readonly allowUnknownFields?: boolean;
 }
@@ -47,7 +48,8 @@ export interface MergeOptions {
 export class PeftModel<Inputs, Outputs> {
   /** The model without any adapter. */
   readonly baseModel: HookedModel<Inputs, Outputs>;
-  private readonly methods: MethodTable;
+  /** What `peft_type` may be. */
+  readonly methods: MethodTable;
   private readonly adapters: Map<string, AdapterState>;
   private active: readonly string[] = [];
   private disabled = false;
@@ -91,8 +93,9 @@ export class PeftModel<Inputs, Outputs> {
   }
 
   /** Adds an adapter from a file; the first one becomes active. @throws ConfigError if the name is taken, or the config asks for what is not known; MatchError, ShapeError if it does not wholly fit */
-  async loadAdapter(adapter: OpenedAdapter, name: string, { allowUnknownFields = false }: LoadAdapterOptions = {}): Promise<void> {
+  async loadAdapter(opened: OpenedAdapter, name: string, { allowUnknownFields = false, ...call }: LoadAdapterOptions = {}): Promise<void> {
     this.assertNew(name);
+    const adapter = { ...opened, weights: observeReads(opened.weights, call) };
     const host = hostOf(this.baseModel);
     const options = { methods: this.methods, allowUnknownFields };
     if (this.methods.get(adapter.method)?.prompt)

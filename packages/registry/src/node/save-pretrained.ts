@@ -1,32 +1,21 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { encode } from "@weft/tensor-core";
-import { fromCoreDType } from "@weft/io-safetensors";
 import { writeFileAtomic, writeSafetensorsFile } from "@weft/io-safetensors/node";
-import { configText, stateDict } from "../model/state-dict.js";
+import { adapterFiles, type SaveOptions } from "../model/adapter-files.js";
 import type { PeftModel } from "../model/peft-model.js";
 
 /**
- * Writes an adapter of a model as PEFT does: `adapter_config.json` and `adapter_model.safetensors` in a folder; an adapter that is not called `default`
- * goes into a sub-folder of its name. Each file appears whole or not at all.
- * @param names all adapters if not given
- * @throws IoError
+ * Writes the adapters of a model as PEFT does: `adapter_config.json`, `adapter_model.safetensors` and a model card in a folder; an adapter that is not
+ * called `default` goes into a sub-folder of its name. Each file appears whole or not at all; a README.md that is there is kept.
+ * @throws IoError; CancelledError
  */
-export async function savePretrained(
-  peft: PeftModel<never, unknown>,
-  folder: string,
-  names: readonly string[] = peft.adapterNames,
-): Promise<void> {
-  for (const name of names) {
-    const state = peft.state(name);
-    const home = name === "default" ? folder : join(folder, name);
+export async function savePretrained(peft: PeftModel<never, unknown>, folder: string, options: SaveOptions = {}): Promise<void> {
+  const text = new TextEncoder();
+  for await (const { folder: own, config, tensors, card } of adapterFiles(peft, options)) {
+    const home = join(folder, own);
     mkdirSync(home, { recursive: true });
-    const tensors = [];
-    for (const [key, tensor] of stateDict(state)) {
-      const data = encode(await tensor.data(), tensor.dtype);
-      tensors.push({ name: key, dtype: fromCoreDType(tensor.dtype), shape: tensor.shape, data });
-    }
     await writeSafetensorsFile(join(home, "adapter_model.safetensors"), tensors);
-    await writeFileAtomic(join(home, "adapter_config.json"), new TextEncoder().encode(configText(state)));
+    await writeFileAtomic(join(home, "adapter_config.json"), text.encode(config));
+    if (!existsSync(join(home, "README.md"))) await writeFileAtomic(join(home, "README.md"), text.encode(card));
   }
 }
