@@ -13,7 +13,11 @@ const TESTED_THEMSELVES = new Set(["registry", "kernels-webgpu", "models"]);
 const NOT_RUN = /^\/\/ not run: \S.*\n/;
 
 const packages = readdirSync(join(root, "packages")).filter((name) => existsSync(join(root, "packages", name, "package.json")));
-const pages = ["README.md", ...packages.filter((name) => !TESTED_THEMSELVES.has(name)).map((name) => `packages/${name}/README.md`)];
+const pages = [
+  "README.md",
+  "docs/other-frameworks.md",
+  ...packages.filter((name) => !TESTED_THEMSELVES.has(name)).map((name) => `packages/${name}/README.md`),
+];
 const text = (page: string): string => readFileSync(join(root, page), "utf8");
 
 it.each(packages)("packages/%s has a README with an example", (name) => {
@@ -64,6 +68,8 @@ describe("links between pages", () => {
     "apps/cli/README.md",
     "apps/bench/README.md",
     "examples/node-merge/README.md",
+    "docs/browser.md",
+    "docs/other-frameworks.md",
   ];
   it.each(all)("%s points only at files that are there", (page) => {
     const targets = [...text(page).matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g)].map(([, target]) => target!);

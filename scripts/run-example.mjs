@@ -18,6 +18,7 @@ export async function runExample(code, args = [], stdio = "pipe") {
   try {
     // Every package is a dependency of the golden runner, so imports are resolved from there. `webgpu` is native and optional.
     const { outputFiles } = await build({
+      nodePaths: [join(root, "node_modules")],
       stdin: { contents: code, loader: "ts", resolveDir: join(root, "tests/golden") },
       bundle: true,
       format: "esm",
