@@ -44,6 +44,7 @@ export {
   type Replacement,
   type SharedParameter,
 } from "./report/match-adapter.js";
+export { estimateMemory, type MemoryEstimate } from "./report/estimate-memory.js";
 export { editDistance, nearestNames } from "./report/nearest.js";
 export { boxOfWeight, type PlacedPart, type Placement } from "./report/placement.js";
 export { applyRule, type PathRule } from "./report/path-rule.js";
