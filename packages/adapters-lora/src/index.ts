@@ -4,7 +4,10 @@ export { invocationMask, invocationStart, invocationTokens } from "./alora/alora
 export { createLora } from "./create-lora.js";
 export { FOURIERFT, FourierFTConfig, type FourierFTConfigFields } from "./fourierft/fourierft.js";
 export { IA3, IA3Config, type IA3ConfigFields } from "./ia3/ia3.js";
-export { initLora, residualWeight } from "./init/init.js";
+export { type BaseChange, baseChange, residualWeight } from "./init/base-change.js";
+export { initLora } from "./init/init.js";
+export { kasaLoss } from "./variants/kasa.js";
+export { loraVariant } from "./variants/variants.js";
 export { LN_TUNING, LNTuningConfig, type LNTuningConfigFields } from "./ln-tuning/ln-tuning.js";
 export { LORA_FIELDS, LoraConfig, type LoraConfigFields, loraScaling } from "./lora/config.js";
 export { LORA } from "./lora/lora.js";

@@ -1,15 +1,18 @@
 import { fromCoreDType } from "@weft/io-safetensors";
 import { ADAPTER_METHODS } from "./dialects/all-methods.js";
+import { refuseUnrunnable } from "./dialects/special-lora.js";
 import {
   assertKnownFields,
   type Attached,
   CapabilityError,
   ConfigError,
   type LayerSpec,
+  MatchError,
   type Params,
   tensor,
   type Tensor,
 } from "@weft/tensor-core";
+import type { MatchReport } from "./report/match-adapter.js";
 import { type MethodEntry, type MethodTable } from "./methods.js";
 import type { OpenedAdapter } from "./open-adapter.js";
 import { readAdapterTensor, readTensor } from "./read-tensor.js";
@@ -29,7 +32,7 @@ export interface AttachOptions {
   readonly methods?: MethodTable;
   /** Factor on the adapter's effect; 1 if not given. */
   readonly scale?: number;
-  /** Go on although the config asks for something that is not known here, and so cannot be done. */
+  /** Go on although the config asks for something, or the file holds something, that is not known here, and so cannot be done. */
   readonly allowUnknownFields?: boolean;
 }
 
@@ -55,6 +58,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
     });
   };
   const { fields } = methodOf(adapter.method);
+  refuseUnrunnable(adapter.config.values);
   if (!options.allowUnknownFields) assertKnownFields(Object.fromEntries(adapter.config.unknown), Object.keys(fields), adapter.method);
   const info = (name: string): { dtype: string; shape: readonly number[] } => {
     const { shape, dtype } = host.tensor(name)!;
@@ -62,6 +66,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
   };
   const report = matchAdapter(adapter, { names: () => host.names(), info }, { methods, layer: (path) => host.layer?.(path) });
   assertMatch(report, adapter);
+  if (!options.allowUnknownFields) assertAllUsed(report, adapter);
   const shared = await readAll(adapter, report.shared);
   const layers = new Map<string, Attached>();
   for (const { path, weight, layer, method, config, tensors } of report.matched) {
@@ -78,6 +83,21 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
   const replaced = new Map<string, Tensor>();
   for (const { name, tensor } of report.replaced) replaced.set(name, await readTensor(adapter.weights, tensor.name));
   return { layers, replaced };
+}
+
+/** What no parameter is for would be lost on saving, and may have been meant to act. @throws MatchError */
+function assertAllUsed({ unused }: MatchReport, { method, weights }: OpenedAdapter): void {
+  if (unused.length === 0) return;
+  const names = unused.slice(0, 3).map(({ name }) => name);
+  throw new MatchError(
+    `${unused.length} of the adapter's tensors belong to nothing that ${method} has with this config: ${names.join(", ")}${unused.length > 3 ? ", …" : ""}`,
+    {
+      kind: "unused-tensors",
+      file: weights.location,
+      tensor: names[0]!,
+      hint: "does adapter_config.json belong to this file? allowUnknownFields drops them",
+    },
+  );
 }
 
 async function readAll({ weights }: OpenedAdapter, parameters: ReadonlyMap<string, SharedParameter>): Promise<Params> {

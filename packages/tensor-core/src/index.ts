@@ -9,6 +9,7 @@ export {
   finite,
   integer,
   MAX_RANK,
+  nested,
   oneOf,
   opaque,
   pattern,

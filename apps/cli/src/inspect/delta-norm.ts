@@ -1,4 +1,4 @@
-import { type AdapterModule, type AdapterTensor, type OpenedAdapter, readAdapterTensor } from "@weft/registry";
+import { type AdapterModule, type AdapterTensor, type OpenedAdapter, hasPlainFactors, readAdapterTensor } from "@weft/registry";
 
 /** Size of the weight change of one module. */
 export interface DeltaNorm {
@@ -52,13 +52,14 @@ const PAIRS = [
 
 /**
  * ‖ΔW‖ of a LoRA module without forming ΔW: ‖BA‖² = ⟨BᵀB, AAᵀ⟩, which takes r²·(in + out) products instead of r·in·out.
- * @returns undefined for modules that are not of this form (experts, grouped convolutions, other methods)
+ * @returns undefined for modules that are not of this form (experts, grouped convolutions, variants of LoRA, other methods)
  */
 export async function deltaNorm(
   adapter: OpenedAdapter,
   module: AdapterModule,
   scaleOf: (module: AdapterModule, rank: number) => number,
 ): Promise<DeltaNorm | undefined> {
+  if (!hasPlainFactors(adapter.config.values)) return undefined;
   for (const [nameA, nameB] of PAIRS) {
     const [a, b] = [module.tensors.get(nameA), module.tensors.get(nameB)];
     if (!a || !b || module.tensors.has("lora_mid.weight")) continue;

@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { open } from "node:fs/promises";
-import type { ConvertModule, OpenedAdapter } from "@weft/registry";
+import { type ConvertModule, type OpenedAdapter, specialLora } from "@weft/registry";
 import type { Finding } from "./finding.js";
 
 interface Values {
   readonly targetModules?: readonly string[] | string | null;
-  readonly initLoraWeights?: boolean | string;
   readonly bias?: string;
   readonly useRslora?: boolean;
   readonly r?: number;
@@ -15,13 +14,11 @@ interface Values {
 
 /** A plain name, which as a pattern for whole paths matches nothing. */
 const PLAIN_NAME = /^[A-Za-z0-9_]+$/;
-/** Initialisations that take something out of the base's weights. */
-const CHANGES_BASE = /^(pissa|olora|corda|loftq)/;
 
 /** Fields of PEFT's config that mean something else than they seem. */
 export function findConfigTraps({ dialect, config, modules }: OpenedAdapter): Finding[] {
   if (dialect !== "peft") return [];
-  const { targetModules, initLoraWeights, bias, useRslora, r, loraAlpha } = config.values as Values;
+  const { targetModules, bias, useRslora, r, loraAlpha } = config.values as Values;
   const findings: Finding[] = [];
   const add = (finding: Omit<Finding, "where">): void => void findings.push({ ...finding, where: [] });
   if (typeof targetModules === "string" && PLAIN_NAME.test(targetModules) && targetModules !== "all-linear" && !modules.has(targetModules))
@@ -31,12 +28,13 @@ export function findConfigTraps({ dialect, config, modules }: OpenedAdapter): Fi
       message: `target_modules is the string "${targetModules}", which PEFT takes as a pattern for whole paths: it matches nothing`,
       proposal: `write a list: "target_modules": ["${targetModules}"]`,
     });
-  if (typeof initLoraWeights === "string" && CHANGES_BASE.test(initLoraWeights))
+  const special = specialLora(config.values);
+  if (special?.kind === "base-changed-by-init")
     add({
       code: "changed-base",
       severity: "warning",
-      message: `init_lora_weights is "${initLoraWeights}": the adapter belongs on a base that this initialisation changed, not on the original`,
-      proposal: "save it with path_initial_model_for_weight_conversion, which gives a LoRA for the original base",
+      message: `${special.why}: the adapter belongs on that base, not on the original${special.determined ? "; PEFT and weft change it anew on loading, other programs do not" : ""}`,
+      proposal: special.remedy,
     });
   if (bias !== undefined && bias !== "none")
     add({

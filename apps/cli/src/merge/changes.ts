@@ -77,7 +77,7 @@ function refuseUnmergeable({ path, adapter }: ScaledAdapter): void {
     throw new CapabilityError(`${path}: this adapter cannot be merged: ${special.why}`, {
       kind: "not-mergeable",
       file,
-      hint: "keep it unmerged",
+      hint: special.remedy,
     });
 }
 

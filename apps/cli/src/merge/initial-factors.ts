@@ -1,4 +1,4 @@
-import { CancelledError, CapabilityError, featuresOf, torchGenerator } from "@weft/tensor-core";
+import { CancelledError, CapabilityError, featuresOf } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { ADAPTER_METHODS, type MatchedModule, type MatchReport, readTensor, specialLora } from "@weft/registry";
 import { held, type Step } from "./item.js";
@@ -7,17 +7,22 @@ import type { ChangeOptions, ScaledAdapter } from "./changes.js";
 /** Multiplications that the decompositions for one adapter may take: about a minute. */
 const MAX_WORK = 5e10;
 
-/** A bound on the multiplications that decomposing a weight takes: a QR, or at most 200 rounds of subspace iteration. */
+/** A bound on the multiplications that decomposing a weight takes: a QR, a whole SVD, or at most 200 rounds of subspace iteration. */
 function workOf({ layer, config }: MatchedModule): number {
   const { in: inputs, out } = featuresOf(layer!);
-  const { r, initLoraWeights } = config as { readonly r: number; readonly initLoraWeights: string };
+  const { r, initLoraWeights, kasaConfig } = config as {
+    readonly r: number;
+    readonly initLoraWeights: string;
+    readonly kasaConfig: unknown;
+  };
   const least = Math.min(inputs, out);
+  if (kasaConfig) return 22 * inputs * out * least;
   return initLoraWeights === "olora" ? 4 * inputs * out * least : 800 * inputs * out * Math.min(least, r + Math.max(16, r));
 }
 
 /**
- * Steps that take the initial s·B·A out of the base for an adapter whose initialisation (PiSSA, OLoRA) had done so before training, by path
- * of the module. The initial factors follow from the base weight: PEFT decomposes it again on loading, and so does this.
+ * Steps that take s·B·A out of the base for an adapter whose initialisation (PiSSA, OLoRA), or KaSA, had done so before training, by path of the
+ * module. The initial factors follow from the base weight: PEFT decomposes it again on loading, and so does this.
  * @throws CapabilityError kind `base-changed-by-init` for other initialisations, and if decomposing would take too long; CancelledError
  */
 export async function initialSteps(
@@ -32,11 +37,10 @@ export async function initialSteps(
     new CapabilityError(`${path}: ${special.why}${why}`, {
       kind: special.kind,
       file: `${path}/adapter_config.json`,
-      hint: "save it with PEFT's path_initial_model_for_weight_conversion, which gives an ordinary LoRA",
+      hint: special.remedy,
     });
-  const { initLoraWeights } = adapter.config.values as { readonly initLoraWeights: unknown };
   if (placements.size > 0) throw refusal(`; the base does not hold ${placements.keys().next().value} in a tensor of its own`);
-  if (unmerge || (initLoraWeights !== "pissa" && initLoraWeights !== "olora")) throw refusal("");
+  if (unmerge || !special.determined) throw refusal("");
   const work = matched.reduce((sum, module) => sum + workOf(module), 0);
   if (work > MAX_WORK)
     throw refusal(
@@ -53,18 +57,14 @@ export async function initialSteps(
 }
 
 async function initialStep(base: WeightSource, { method, config, weight, layer }: MatchedModule): Promise<Step> {
-  const { init } = ADAPTER_METHODS.get(method)!.method!;
-  // The factors do not depend on what is drawn, and the magnitudes of DoRA have nothing to do with them.
-  const plain = { ...config, useDora: false, loraBias: false };
-  const { params } = await init!(plain as never, layer!, torchGenerator(0), await readTensor(base, weight));
-  const factors = ["A", "B"].map(async (name) => {
-    const tensor = params[name]!;
+  const removed = await ADAPTER_METHODS.get(method)!.method!.removed!(config as never, layer!, await readTensor(base, weight));
+  const factors = Object.entries(removed!.params).map(async ([name, tensor]) => {
     return [name, held({ values: shared((await tensor.data()) as Float32Array), shape: tensor.shape })] as const;
   });
   return {
     kind: "initial",
     method,
-    config: plain,
+    config: removed!.config,
     layer: layer!,
     scale: -1,
     rounding: "once",

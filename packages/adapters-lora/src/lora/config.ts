@@ -7,6 +7,7 @@ import {
   finite,
   integer,
   MAX_RANK,
+  nested,
   oneOf,
   opaque,
   pattern,
@@ -15,6 +16,26 @@ import {
   TARGETING,
 } from "@weft/tensor-core";
 import { INVOCATION_FIELD } from "../alora/alora.js";
+import {
+  ARROW_FIELDS,
+  type ArrowFields,
+  BDLORA_FIELDS,
+  type BdLoraFields,
+  CORDA_FIELDS,
+  type CordaFields,
+  EVA_FIELDS,
+  type EvaFields,
+  KASA_FIELDS,
+  type KasaFields,
+  LOFTQ_FIELDS,
+  type LoftQFields,
+  LORA_GA_FIELDS,
+  type LoraGaFields,
+  MONTECLORA_FIELDS,
+  type MontecloraFields,
+  VELORA_FIELDS,
+  type VeloraFields,
+} from "./sub-configs.js";
 
 /** PEFT 0.21.2's `LoraConfig` fields and defaults. @see peft `tuners/lora/config.py` */
 export const LORA_FIELDS: FieldTable = {
@@ -41,15 +62,15 @@ export const LORA_FIELDS: FieldTable = {
   alora_invocation_tokens: INVOCATION_FIELD,
   use_qalora: boolean(false),
   qalora_group_size: integer(16, 1, 2 ** 31 - 1),
-  use_bdlora: opaque(),
-  kasa_config: opaque(),
-  arrow_config: opaque(),
-  monteclora_config: opaque(),
-  velora_config: opaque(),
-  loftq_config: opaque({}),
-  eva_config: opaque(),
-  corda_config: opaque(),
-  lora_ga_config: opaque(),
+  use_bdlora: nested(BDLORA_FIELDS),
+  kasa_config: nested(KASA_FIELDS),
+  arrow_config: nested(ARROW_FIELDS),
+  monteclora_config: nested(MONTECLORA_FIELDS),
+  velora_config: nested(VELORA_FIELDS),
+  loftq_config: nested(LOFTQ_FIELDS, {}),
+  eva_config: nested(EVA_FIELDS),
+  corda_config: nested(CORDA_FIELDS),
+  lora_ga_config: nested(LORA_GA_FIELDS),
   megatron_config: opaque(),
   megatron_core: opaque("megatron.core"),
 };
@@ -78,6 +99,21 @@ export interface LoraConfigFields extends Targeting {
   /** An activated LoRA acts from the last occurrence of these tokens on. */
   readonly aloraInvocationTokens: readonly number[] | null;
   readonly trainableTokenIndices: readonly number[] | { readonly [embedding: string]: readonly number[] } | null;
+  /** A sees the input averaged in groups of `qaloraGroupSize`. */
+  readonly useQalora: boolean;
+  readonly qaloraGroupSize: number;
+  readonly useBdlora: BdLoraFields | null;
+  /** The factor that `useBdlora` makes block-diagonal at this module: follows from its path, and is not in the file. */
+  readonly blockDiagonal?: "A" | "B" | null;
+  readonly kasaConfig: KasaFields | null;
+  readonly montecloraConfig: MontecloraFields | null;
+  readonly veloraConfig: VeloraFields | null;
+  readonly arrowConfig: ArrowFields | null;
+  readonly evaConfig: EvaFields | null;
+  readonly cordaConfig: CordaFields | null;
+  readonly loraGaConfig: LoraGaFields | null;
+  /** `{}` where the initialisation is another. */
+  readonly loftqConfig: LoftQFields | { readonly [none: string]: never };
 }
 
 const Base: ConfigClass<LoraConfigFields> = configClass("LORA", LORA_FIELDS);

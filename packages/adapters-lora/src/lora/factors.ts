@@ -17,6 +17,7 @@ import {
 } from "@weft/tensor-core";
 import { type LoraConfigFields, loraScaling } from "./config.js";
 import { magnitudeShape } from "./dora.js";
+import { loraVariant } from "../variants/variants.js";
 
 export type Context = AdapterContext<LoraConfigFields>;
 
@@ -25,8 +26,21 @@ export const isExperts = (layer: LayerSpec): boolean => layer.kind === "paramete
 /** A [r, in], B [out, r] of a stack of experts: A [r·E, in] expert-major, B [out, r·E] rank-major. */
 const expertsOf = (layer: LayerSpec): number => (isExperts(layer) ? layer.shape[0]! : 1);
 
-/** A and B, the bias of B, DoRA's magnitude. */
+/** What a layer's adapter stores: plain LoRA's parameters, or what the config's variant makes of them. @throws ConfigError */
 export function loraParameters(config: LoraConfigFields, layer: LayerSpec): { readonly [name: string]: ParameterSpec } {
+  const plain = plainParameters(config, layer);
+  const variant = loraVariant(config);
+  if (!variant) return plain;
+  if (!variant.kinds.includes(layer.kind))
+    throw new ConfigError(`${variant.field} is for layers of kind ${variant.kinds.join(", ")}, got ${layer.kind}`);
+  return variant.parameters(plain, config, layer);
+}
+
+/** Plain LoRA's A [r, in] and B [out, r], with the rest as it is. */
+export const plainFactors = (params: Params, context: Context): Params => loraVariant(context.config)?.factors?.(params, context) ?? params;
+
+/** A and B, the bias of B, DoRA's magnitude. */
+export function plainParameters(config: LoraConfigFields, layer: LayerSpec): { readonly [name: string]: ParameterSpec } {
   const { in: inputs, out } = featuresOf(layer);
   const { r } = config;
   const groups = layer.conv?.groups ?? 1;
@@ -49,7 +63,7 @@ export function loraParameters(config: LoraConfigFields, layer: LayerSpec): { re
 }
 
 /** The dtype that PEFT computes ΔW in: f32 for adapters in f16 or bf16, rounded to the adapter's dtype afterwards. */
-export function loraDelta({ A, B }: Params, context: Context): Tensor {
+export function plainDelta({ A, B }: Params, context: Context): Tensor {
   const { layer } = context;
   const [a, b] = [cast(A!, "f32"), cast(B!, "f32")];
   const scaled = (product: Tensor): Tensor => cast(mul(product, scaleOf(context)), B!.dtype);
@@ -72,3 +86,6 @@ export function loraDelta({ A, B }: Params, context: Context): Tensor {
   const product = matmul(b, a);
   return scaled(layer.kind === "embedding" || layer.transposed ? swapLast(product) : product);
 }
+
+/** ΔW of what an adapter stores. */
+export const loraDelta = (params: Params, context: Context): Tensor => plainDelta(plainFactors(params, context), context);

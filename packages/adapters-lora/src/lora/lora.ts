@@ -7,6 +7,7 @@ import {
   cast,
   conv,
   convLike,
+  featuresOf,
   forwardBase,
   gather,
   isConv,
@@ -19,32 +20,47 @@ import {
   type Tensor,
 } from "@weft/tensor-core";
 import { refuseActivated } from "../alora/alora.js";
-import { initLora, residualWeight } from "../init/init.js";
+import { removedFactors, residualWeight } from "../init/base-change.js";
+import { initLora } from "../init/init.js";
 import { LORA_FIELDS, type LoraConfigFields } from "./config.js";
 import { doraForward, doraTransform } from "./dora.js";
-import { type Context, isExperts, loraDelta, loraParameters, scaleOf } from "./factors.js";
+import { type Context, isExperts, loraDelta, loraParameters, plainFactors, scaleOf } from "./factors.js";
+import { bdLoraAt } from "../variants/bdlora.js";
+import { loraVariant, VARIANT_KEYS } from "../variants/variants.js";
 
 /** s·B(A(x)) (+ s·bias). */
-function lowRank(x: Tensor, { A, B, bias }: Params, context: Context): Tensor {
+function lowRank(x: Tensor, params: Params, context: Context): Tensor {
   const { layer } = context;
+  const { A, B, bias } = params;
   const s = scaleOf(context);
   if (layer.kind === "embedding") return mul(linear(gather(swapLast(A!), x, 0), B!), s);
   const input = cast(x, A!.dtype);
-  const low = isConv(layer) ? conv(convLike(layer, input, A!, 1), B!, { groups: layer.conv?.groups ?? 1 }) : linear(linear(input, A!), B!);
+  const project = loraVariant(context.config)?.project;
+  const low = isConv(layer)
+    ? conv(convLike(layer, input, A!, 1), B!, { groups: layer.conv?.groups ?? 1 })
+    : linear(project ? project(input, params, context) : linear(input, A!), B!);
   return mul(bias ? add(low, biasLike(layer, bias)) : low, s);
 }
 
-function forward(x: Tensor, base: BaseLayer, params: Params, context: Context, dropout?: (x: Tensor) => Tensor): Tensor {
+function forward(x: Tensor, base: BaseLayer, stored: Params, context: Context, dropout?: (x: Tensor) => Tensor): Tensor {
   const { layer } = context;
   if (layer.kind === "parameter")
     throw new CapabilityError("an adapter on a raw parameter changes the weight; its module has no forward of its own here", {
       hint: "compute with mergeWeight(LORA, weight, params, context)",
     });
+  const params = plainFactors(stored, context);
   // PEFT applies no dropout to embeddings.
   const dropped = dropout && layer.kind !== "embedding" ? dropout(x) : x;
   if (params.magnitude)
-    return doraForward(x, base, lowRank(dropped, params, context), loraDelta(params, context), params, context, dropped);
-  if (layer.kind === "linear" && !layer.transposed && !base.forward && dropped === x && !params.bias)
+    return doraForward(x, base, lowRank(dropped, params, context), loraDelta(stored, context), params, context, dropped);
+  if (
+    layer.kind === "linear" &&
+    !layer.transposed &&
+    !base.forward &&
+    dropped === x &&
+    !params.bias &&
+    !loraVariant(context.config)?.project
+  )
     return loraLinear(x, base.weight, params.A!, params.B!, scaleOf(context), base.bias);
   const y = forwardBase(layer, base, x);
   return cast(add(y, lowRank(dropped, params, context)), y.dtype);
@@ -59,6 +75,10 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
   name: "LORA",
   prefix: "lora_",
   fields: LORA_FIELDS,
+  configAt: bdLoraAt,
+  // PEFT has QA-LoRA for GPTQ weights; on others the option does nothing, and A is whole.
+  configFromShapes: (config, layer, { A }) =>
+    config.useQalora && A?.[1] === featuresOf(layer).in ? { ...config, useQalora: false } : config,
   parameters: loraParameters,
   keys: ({ kind }): { readonly [name: string]: readonly string[] } => ({
     A: kind === "embedding" ? ["lora_embedding_A"] : ["lora_A.weight"],
@@ -66,15 +86,17 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
     bias: ["lora_B.bias"],
     // PEFT before 0.9 wrote it with `.weight`.
     magnitude: ["lora_magnitude_vector", "lora_magnitude_vector.weight"],
+    ...VARIANT_KEYS,
   }),
   delta: loraDelta,
   transform(weight, params, context, unmerged) {
     return params.magnitude && doraTransform(weight, loraDelta(params, context), params, context.layer, unmerged);
   },
-  merge(weight, params, context, { rounding, dtype }) {
+  merge(weight, stored, context, { rounding, dtype }) {
     const { layer } = context;
     refuseActivated(context.config);
-    if (params.magnitude || isConv(layer) || isExperts(layer)) return undefined;
+    if (stored.magnitude || isConv(layer) || isExperts(layer)) return undefined;
+    const params = plainFactors(stored, context);
     const rounded = rounding === "twice" ? weight.dtype : params.B!.dtype;
     if (rounding === "twice" && params.B!.dtype !== "f32" && params.B!.dtype !== weight.dtype) return undefined;
     return mergeLowRank(weight, params.A!, params.B!, {
@@ -86,6 +108,11 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
   },
   init: initLora,
   expectedBase: residualWeight,
+  async removed(config, layer, weight) {
+    const params = await removedFactors(config, layer, weight);
+    // As plain LoRA: the factors are not those of a variant.
+    return params && { params, config: { ...config, useDora: false, loraBias: false, kasaConfig: null } };
+  },
   biasDelta: ({ bias }, context) => bias && mul(cast(bias, "f32"), scaleOf(context)),
   forward,
 };

@@ -52,4 +52,9 @@ export const FLOAT_FIELDS: ReadonlySet<string> = new Set([
   "unilora_dropout",
   "vblora_dropout",
   "vera_dropout",
+  ...["beta", "gamma"].map((name) => `kasa_config.${name}`),
+  ...["dirichlet_prior", "sample_scaler", "kl_loss_weight"].map((name) => `monteclora_config.${name}`),
+  "velora_config.scale",
+  "arrow_config.router_temperature",
+  ...["rho", "tau"].map((name) => `eva_config.${name}`),
 ]);

@@ -15,7 +15,7 @@ export function writeAdapterConfig(config: AdapterConfig, methods: MethodTable =
   return pythonJson(fields, "", "");
 }
 
-/** JSON in the layout of Python's `json.dumps(value, indent=2, sort_keys=True)`. */
+/** JSON in the layout of Python's `json.dumps(value, indent=2, sort_keys=True)`. @param field where it is: `kasa_config.beta` */
 function pythonJson(value: unknown, indent: string, field: string): string {
   const inner = `${indent}  `;
   const block = (open: string, items: string[], close: string): string =>
@@ -23,7 +23,7 @@ function pythonJson(value: unknown, indent: string, field: string): string {
   if (Array.isArray(value))
     return block(
       "[",
-      value.map((item) => pythonJson(item, inner, "")),
+      value.map((item) => pythonJson(item, inner, `${field}[]`)),
       "]",
     );
   if (typeof value === "object" && value !== null) {
@@ -31,7 +31,7 @@ function pythonJson(value: unknown, indent: string, field: string): string {
     const sorted = entries.filter(([, item]) => item !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
     return block(
       "{",
-      sorted.map(([key, item]) => `${ascii(key)}: ${pythonJson(item, inner, indent === "" ? key : "")}`),
+      sorted.map(([key, item]) => `${ascii(key)}: ${pythonJson(item, inner, field ? `${field}.${key}` : key)}`),
       "}",
     );
   }

@@ -21,6 +21,6 @@ export { NAME_MAPS, type Naming, namingOf } from "./names/families.js";
 export { type Family, type NameMap, type Part, partRows, type Renamed } from "./names/name-map.js";
 export { guessPath } from "./names/tokenize.js";
 export { type ResolvedAdapter, resolveNames, type Unplaced } from "./resolve-names.js";
-export { type SpecialLora, specialLora } from "./special-lora.js";
+export { hasPlainFactors, type SpecialLora, specialLora } from "./special-lora.js";
 export type { ConvertedFile, ConvertTarget, TargetName, WriteContext } from "./targets/target.js";
 export { TARGETS } from "./targets/targets.js";

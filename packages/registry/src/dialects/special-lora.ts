@@ -1,28 +1,50 @@
+import { baseChange, loraVariant } from "@weft/adapters-lora";
+import { CapabilityError } from "@weft/tensor-core";
+
+type Values = { readonly [field: string]: unknown };
+
 /** Config fields that make an adapter something that no change of weights can stand for, and why. */
 const ACTS_OTHERWISE: readonly (readonly [field: string, why: string])[] = [
   ["aloraInvocationTokens", "aLoRA acts only behind its invocation tokens"],
-  ["useQalora", "QALoRA pools its input"],
-  ["useBdlora", "block-diagonal LoRA has factors of another layout"],
-  ["kasaConfig", "KaSA truncates the base weight first"],
   ["arrowConfig", "Arrow routes between adapters token by token"],
-  ["montecloraConfig", "MonteCLoRA draws weights at random"],
   ["layerReplication", "the adapter repeats layers of the base"],
 ];
 
-/** Initialisations that also change the base weight; the adapter's file alone does not say how it was. */
-const CHANGES_BASE = /^(pissa|olora|corda|lora_ga|loftq)/;
-
 /** Why an adapter's factors alone do not say what it does to its base. */
 export interface SpecialLora {
-  readonly kind: "acts-otherwise" | "base-changed-by-init";
+  /**
+   * `acts-otherwise`: it is no change of weights. `base-changed-by-init`: its beginning changed the base; `determined` if the base says how.
+   * `variant`: what is stored are not, or not only, plain LoRA's A and B.
+   */
+  readonly kind: "acts-otherwise" | "base-changed-by-init" | "variant";
   readonly why: string;
+  readonly determined?: boolean;
+  /** What to do instead. */
+  readonly remedy: string;
 }
 
 /** What in a PEFT config, in camelCase, makes an adapter more than its factors; undefined for an ordinary one. */
-export function specialLora(values: { readonly [field: string]: unknown }): SpecialLora | undefined {
+export function specialLora(values: Values): SpecialLora | undefined {
   const found = ACTS_OTHERWISE.find(([field]) => values[field] !== null && values[field] !== undefined && values[field] !== false);
-  if (found) return { kind: "acts-otherwise", why: found[1] };
-  const init = values["initLoraWeights"];
-  if (typeof init !== "string" || !CHANGES_BASE.test(init)) return undefined;
-  return { kind: "base-changed-by-init", why: `init_lora_weights is "${init}", which changed the base weight before training` };
+  if (found) return { kind: "acts-otherwise", why: found[1], remedy: "keep it unmerged, in PEFT's form" };
+  const change = baseChange(values);
+  if (change) return { kind: "base-changed-by-init", ...change };
+  const variant = loraVariant(values as never);
+  return (
+    variant && {
+      kind: "variant",
+      why: `${variant.field} stores more than plain factors, or in another layout`,
+      remedy: "keep it in PEFT's form",
+    }
+  );
+}
+
+/** Whether A and B in the file are plain LoRA's. */
+export const hasPlainFactors = (values: Values): boolean => loraVariant(values as never) === undefined;
+
+/** @throws CapabilityError for adapters that act in a way that a model of layers with hooks does not offer */
+export function refuseUnrunnable(values: Values): void {
+  for (const [field, why] of ACTS_OTHERWISE.slice(1))
+    if (values[field] !== null && values[field] !== undefined)
+      throw new CapabilityError(`this adapter cannot be run: ${why}`, { kind: "unsupported-method" });
 }

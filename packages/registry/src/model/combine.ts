@@ -1,4 +1,4 @@
-import { LORA, LORA_FIELDS, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
+import { LORA, LORA_FIELDS, type LoraConfigFields, loraScaling, loraVariant } from "@weft/adapters-lora";
 import {
   type Attached,
   CapabilityError,
@@ -102,7 +102,7 @@ function assertPlain({ config, layers, replaced, expected }: AdapterState): void
         ? "target_parameters"
         : replaced.size > 0
           ? "modules_to_save or trained biases"
-          : undefined;
+          : loraVariant(values)?.field;
   if (config.peftType !== "LORA")
     throw new CapabilityError(`${config.peftType} adapters are not combined by their factors`, {
       hint: "merge them into the weights one after the other",

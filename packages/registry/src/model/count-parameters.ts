@@ -18,9 +18,17 @@ export function countTrainable(weights: Iterable<Tensor>, states: readonly Adapt
     const saved = (state.config.values as { readonly modulesToSave?: readonly string[] | null }).modulesToSave ?? [];
     const copies = Object.entries(replaced).filter(([name]) => saved.some((entry) => name.slice(0, name.lastIndexOf(".")).endsWith(entry)));
     trainable += own + count(Object.values(replaced));
-    all += own + count(copies.map(([, t]) => t));
+    all += own + frozen(state) + count(copies.map(([, t]) => t));
   }
   return { trainable, all, percent: all === 0 ? 0 : (100 * trainable) / all };
+}
+
+/** Elements of parameters that are frozen. */
+function frozen({ layers }: AdapterState): number {
+  const specs = [...layers.values()]
+    .flat()
+    .flatMap(({ method, context: { config, layer } }) => Object.values(method.parameters(config, layer)));
+  return specs.reduce((sum, { counted, shape }) => sum + (counted ? sizeOf(shape) : 0), 0);
 }
 
 /** `trainable params: 921,600 || all params: 135,436,608 || trainable%: 0.6805`, as PEFT prints it. */

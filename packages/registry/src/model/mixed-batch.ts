@@ -22,6 +22,7 @@ import {
   where,
 } from "@weft/tensor-core";
 import { LORA, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
+import { hasPlainFactors } from "../dialects/special-lora.js";
 import { aloraTokens, takesTasks } from "./active-adapters.js";
 import type { AdapterState } from "./adapter-state.js";
 import type { LayerHook } from "./hooked-model.js";
@@ -34,7 +35,8 @@ const indexOf = (values: readonly number[]): Tensor => tensor(Int32Array.from(va
 /** True for the LoRAs that `multiLora` runs: plain ones on linear layers. */
 function isPlainLora(layer: LayerSpec, attached: readonly Attached[]): boolean {
   const [only, more] = attached;
-  return more === undefined && (only!.method as unknown) === LORA && layer.kind === "linear" && Object.keys(only!.params).length === 2;
+  if (more !== undefined || (only!.method as unknown) !== LORA || layer.kind !== "linear") return false;
+  return Object.keys(only!.params).length === 2 && hasPlainFactors((only!.context as AdapterContext<never>).config);
 }
 
 /** The LoRAs of a layer side by side, and whose they are. */

@@ -18,6 +18,7 @@ import {
 import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
 import type { PromptSource } from "@weft/adapters-prompt";
 import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js";
+import { refuseUnrunnable } from "../dialects/special-lora.js";
 import { withDefaultTargets } from "../matching/method-targets.js";
 import { createModuleConfig } from "../matching/pattern-key.js";
 import { selectTargets, type TargetConfig } from "../matching/targets.js";
@@ -62,6 +63,7 @@ export async function newAdapter(
   if (prompt) return newPrompt(prompt, config, model, { seed, ...source });
   if (!method)
     throw new ConfigError(`${config.peftType} cannot be created here: the method is not defined`, { kind: "unsupported-method" });
+  refuseUnrunnable(config.values);
   const values = config.values as unknown as Values;
   const all = [...model.layers()];
   const targets = chosen(model, values, all);

@@ -30,7 +30,7 @@ export interface ForwardOptions {
 }
 
 export interface LoadAdapterOptions extends LongCallOptions {
-  /** Go on although the config asks for something that is not known here, and so cannot be done. */
+  /** Go on although the config asks for something, or the file holds something, that is not known here, and so cannot be done. */
   readonly allowUnknownFields?: boolean;
 }
 

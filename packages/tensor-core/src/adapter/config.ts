@@ -6,6 +6,8 @@ export interface Field {
   readonly check: (value: unknown) => boolean;
   /** What is expected, for the error: `an integer from 1 to 65536`. */
   readonly expected: string;
+  /** The fields of the object that the value is, where it is a config of its own. */
+  readonly table?: FieldTable;
 }
 
 /** The fields of a method's config under PEFT's names (snake_case). */
@@ -52,6 +54,13 @@ export const pattern = (low: number, high: number, whole: boolean): Field => ({
   check: (v) =>
     v === null || isRecord((n) => isFinite(n) && (n as number) >= low && (n as number) <= high && (!whole || Number.isInteger(n)))(v),
   expected: `an object of ${whole ? "integers" : "numbers"} from ${low} to ${high}`,
+});
+/** A config of its own inside a config (`kasa_config`): null where it is off; `{}`, which PEFT writes for one that is off, stays as it is. */
+export const nested = (table: FieldTable, fallback: null | object = null): Field => ({
+  fallback,
+  check: (v) => v === null || isRecord(() => true)(v),
+  expected: "an object or null",
+  table,
 });
 /** Anything; for fields that this method hands on without looking into them. */
 export const opaque = (fallback: unknown = null): Field => ({ fallback, check: () => true, expected: "anything" });
@@ -100,9 +109,17 @@ export function readFields(table: FieldTable, values: { readonly [name: string]:
         ...(file ? { file } : {}),
       });
     }
-    result[camel(name)] = value;
+    result[camel(name)] = field.table && isFilled(value) ? readNested(name, field.table, value, file) : value;
   }
   return result;
+}
+
+const isFilled = (value: unknown): value is { readonly [name: string]: unknown } =>
+  typeof value === "object" && value !== null && Object.keys(value).length > 0;
+
+function readNested(name: string, table: FieldTable, value: { readonly [name: string]: unknown }, file?: string): Record<string, unknown> {
+  assertKnownFields(value, Object.keys(table), name, file);
+  return readFields(table, value, file);
 }
 
 /** Fields of every config, which say where it is from and what for, not what the method does. */
@@ -149,7 +166,12 @@ export function assertKnownFields(
 
 /** The fields of a table that an object has, back in PEFT's spelling, defaults included. */
 export function writeFields(table: FieldTable, config: { readonly [name: string]: unknown }): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(table).map(([name, field]) => [name, config[camel(name)] ?? field.fallback]));
+  return Object.fromEntries(
+    Object.entries(table).map(([name, field]) => {
+      const value = config[camel(name)] ?? field.fallback;
+      return [name, field.table && isFilled(value) ? writeFields(field.table, value) : value];
+    }),
+  );
 }
 
 /** The class of a method's configs: checked values under camelCase names, with PEFT's defaults. */

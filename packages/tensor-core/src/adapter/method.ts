@@ -16,6 +16,8 @@ export interface ParameterSpec {
   readonly shape: Shape;
   readonly init: Init;
   readonly trainable: boolean;
+  /** Not trained, but counted among all parameters: frozen ones are in PEFT, fixed data (indices, buffers) is not. */
+  readonly counted?: boolean;
 }
 
 /** The parameters of one adapted layer by name. */
@@ -32,6 +34,8 @@ export interface AdapterContext<C> {
   readonly taskIds?: Tensor;
   /** In training: zeros with probability `rate`, else ones, drawn anew for each call and step (rank and module dropout); nothing is left out if not given. */
   readonly mask?: (shape: Shape, rate: number) => Tensor;
+  /** In training: standard normal values, drawn anew for each call and step (MonteCLoRA); nothing is drawn if not given. */
+  readonly noise?: (shape: Shape) => Tensor;
 }
 
 /** How a merge rounds. `once`: W + Δ in f32, one rounding to the dtype of W (PEFT's default). `twice`: Δ is rounded to the dtype of W first (PEFT's `safe_merge`). */
@@ -112,6 +116,11 @@ export interface AdapterMethod<C> {
   init?(config: C, layer: LayerSpec, generator: TorchGenerator, weight: Tensor | undefined, bias?: Tensor): Promise<Initialised>;
   /** The base weight that an adapter which is loaded expects, where its initialisation had changed it; the weight itself if nothing did. */
   expectedBase?(config: C, layer: LayerSpec, weight: Tensor): Promise<Tensor>;
+  /**
+   * Parameters whose ΔW, at this config, an initialisation had taken out of the base weight: `expectedBase` by a difference, for merging by rows.
+   * @throws CapabilityError kind `base-changed-by-init` where they do not follow from the weight
+   */
+  removed?(config: C, layer: LayerSpec, weight: Tensor): Promise<{ readonly config: C; readonly params: Params } | undefined>;
   /** ΔW, in the shape of the stored weight and the dtype that PEFT gives it. */
   delta?(params: Params, context: AdapterContext<C>): Tensor;
   /** W', in the dtype that the arithmetic has; undefined where these parameters are additive. `unmerged` is the weight before any adapter was merged (W itself unless several are). */

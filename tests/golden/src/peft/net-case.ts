@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { residualWeight } from "@weft/adapters-lora";
+import { loraVariant, residualWeight } from "@weft/adapters-lora";
 import { attachAdapter, type AttachedAdapter, type OpenedAdapter, trainedTokens } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
 import {
@@ -101,8 +101,10 @@ function trainableCount(adapter: OpenedAdapter, attached: AttachedAdapter): numb
 }
 
 /** `LORA`, or `LORA, DoRA`: variants that a table tells apart. */
-export const methodLabel = ({ method, config }: OpenedAdapter): string =>
-  (config.values as { useDora?: boolean }).useDora ? `${method}, DoRA` : method;
+export const methodLabel = ({ method, config: { values } }: OpenedAdapter): string => {
+  const variant = (values as { useDora?: boolean }).useDora ? "DoRA" : method === "LORA" && loraVariant(values as never)?.name;
+  return variant ? `${method}, ${variant}` : method;
+};
 
 const namedLayers = (infos: NetMeta["layers"]): NetMeta["layers"] =>
   Object.fromEntries(Object.entries(infos).filter(([, { type }]) => type !== "Identity"));

@@ -79,10 +79,7 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
   if (special)
     throw new CapabilityError(`this adapter is more than its factors: ${special.why}`, {
       kind: "not-convertible",
-      hint:
-        special.kind === "base-changed-by-init"
-          ? "save it with PEFT's path_initial_model_for_weight_conversion, which gives an ordinary LoRA"
-          : "keep it in PEFT's form",
+      hint: special.remedy,
     });
   const configOf = createModuleConfig(adapter.config.values as Values);
   const losses: Loss[] = [];
