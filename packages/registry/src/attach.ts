@@ -66,7 +66,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
   };
   const report = matchAdapter(adapter, { names: () => host.names(), info }, { methods, layer: (path) => host.layer?.(path) });
   assertMatch(report, adapter);
-  if (!options.allowUnknownFields) assertAllUsed(report, adapter);
+  if (!options.allowUnknownFields) assertAllUsed(report, adapter, methodOf(adapter.method));
   const shared = await readAll(adapter, report.shared);
   const layers = new Map<string, Attached>();
   for (const { path, weight, layer, method, config, tensors } of report.matched) {
@@ -86,11 +86,13 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
 }
 
 /** What no parameter is for would be lost on saving, and may have been meant to act. @throws MatchError */
-function assertAllUsed({ unused }: MatchReport, { method, weights }: OpenedAdapter): void {
-  if (unused.length === 0) return;
-  const names = unused.slice(0, 3).map(({ name }) => name);
+function assertAllUsed({ unused }: MatchReport, { method, weights }: OpenedAdapter, { shared }: NonNullable<MethodEntry["method"]>): void {
+  // RandLoRA's files have a copy of what all layers share at each of them.
+  const copies = new Set(Object.values<readonly string[]>(shared?.keys ?? {}).flat());
+  const names = unused.map(({ name }) => name).filter((name) => !copies.has(name.slice(name.lastIndexOf(".") + 1)));
+  if (names.length === 0) return;
   throw new MatchError(
-    `${unused.length} of the adapter's tensors belong to nothing that ${method} has with this config: ${names.join(", ")}${unused.length > 3 ? ", …" : ""}`,
+    `${names.length} of the adapter's tensors belong to nothing that ${method} has with this config: ${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}`,
     {
       kind: "unused-tensors",
       file: weights.location,
