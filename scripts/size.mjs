@@ -50,4 +50,32 @@ for (const name of readdirSync(`${root}/packages`)) {
     `  ${name.padEnd(16)} ${String(sourceLines(`${folder}/src`)).padStart(6)} lines ${String(bytes).padStart(7)} B gz${limit ? ` of ${limit}${over ? " TOO LARGE" : ""}` : ""}\n`,
   );
 }
+
+/** What a page loads that opens a PEFT adapter and runs it, everything included; what it loads later, if at all, must not be in it. */
+const { outputFiles, metafile } = await build({
+  stdin: { contents: 'export { openAdapter, PeftModel } from "./src/index.ts";', resolveDir: `${root}/packages/registry`, loader: "ts" },
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  splitting: true,
+  outdir: "out",
+  write: false,
+  metafile: true,
+});
+const first = new Set();
+const follow = (path) => {
+  if (first.has(path)) return;
+  first.add(path);
+  for (const { path: next, kind } of metafile.outputs[path].imports) if (kind === "import-statement") follow(next);
+};
+follow(Object.keys(metafile.outputs).find((path) => metafile.outputs[path].entryPoint === "<stdin>"));
+const gzipped = outputFiles
+  .filter(({ path }) => [...first].some((name) => path.endsWith(name)))
+  .reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0);
+const stray = [...first].flatMap((path) => Object.keys(metafile.outputs[path].inputs)).filter((input) => input.includes("re2js"));
+failed ||= stray.length > 0;
+process.stdout.write(
+  `  a page with PeftModel      ${gzipped} B gz${stray.length > 0 ? `, with ${stray.join(", ")}, WHICH ONLY PATTERNS NEED` : ""}\n`,
+);
 process.exitCode = failed ? 1 : 0;

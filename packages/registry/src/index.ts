@@ -6,7 +6,14 @@ export { LORA_DEFAULT_TARGETS } from "./matching/default-targets.js";
 export { withDefaultTargets } from "./matching/method-targets.js";
 export { createModuleConfig, createPatternPicker, MAX_PATTERN_WORK } from "./matching/pattern-key.js";
 export { MAX_REGEX_NESTING, MAX_REGEX_REPEAT, type RegexDialect, translatePythonRegex } from "./matching/python-regex.js";
-export { type Anchoring, MAX_PATTERN_LENGTH, type RegexEngine, type RegexMatch, safeRegex } from "./matching/regex-engine.js";
+export {
+  type Anchoring,
+  MAX_PATTERN_LENGTH,
+  type RegexEngine,
+  type RegexMatch,
+  loadRegexEngine,
+  safeRegex,
+} from "./matching/regex-engine.js";
 export { selectParameters } from "./matching/target-parameters.js";
 export {
   createTargetMatcher,

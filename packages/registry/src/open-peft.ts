@@ -4,9 +4,10 @@ import { type AdapterConfig, readAdapterConfig } from "./config/read-config.js";
 import { checkFactors } from "./keys/check-factors.js";
 import { checkRanks } from "./keys/ranks.js";
 import { type KeyContext, parseKey } from "./keys/parse-key.js";
+import { prepareRegex } from "./matching/prepare-regex.js";
 import { type RegexEngine, safeRegex } from "./matching/regex-engine.js";
 import { listNames } from "./list-names.js";
-import { createTargetMatcher, type TargetConfig } from "./matching/targets.js";
+import { createTargetMatcher, expandAllLinear, type TargetConfig } from "./matching/targets.js";
 import { PEFT_METHODS } from "./methods.js";
 import type { AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "./open-adapter.js";
 
@@ -30,6 +31,7 @@ export async function openPeft(
   const { weights } = source;
   const config = readAdapterConfig(source.config as { readonly [field: string]: unknown }, options);
   const method = methods.get(config.peftType)!;
+  if (!options.engine) await prepareRegex(config.values, method.method);
   const { bias, modulesToSave } = config.values as { bias?: string; modulesToSave?: readonly string[] | null };
   const groups = await groupTensors(weights, {
     prefix: method.prefix,
@@ -113,7 +115,7 @@ function noAdapter(weights: WeightSource, peftType: string): ConfigError {
 
 /** Checks the patterns that choose modules. @throws ConfigError kind `config-regex` */
 function unsafeTargets({ values }: AdapterConfig, engine: RegexEngine = safeRegex): string[] {
-  const targets = values as TargetConfig;
+  const targets = expandAllLinear(values as TargetConfig, []);
   try {
     createTargetMatcher({ ...targets, targetModules: targets.targetModules ?? [] }, { engine });
     return [];

@@ -3,6 +3,7 @@ import type { WeightSource } from "@weft/io-safetensors";
 import { parseConfigJson } from "../config/json.js";
 import { readAdapterConfig } from "../config/read-config.js";
 import { createModuleConfig } from "../matching/pattern-key.js";
+import { prepareRegex } from "../matching/prepare-regex.js";
 import { ADAPTER_METADATA } from "./diffusers.js";
 
 /** What a header says of one module. */
@@ -21,7 +22,7 @@ interface LoraValues {
  * @returns alpha by a module's name with its component; rsLoRA's √r is worked in. Undefined if the header has none
  * @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit`
  */
-export function headerConfigs(weights: WeightSource): ((module: string) => HeaderConfig | undefined) | undefined {
+export async function headerConfigs(weights: WeightSource): Promise<((module: string) => HeaderConfig | undefined) | undefined> {
   const text = weights.metadata.get(ADAPTER_METADATA);
   if (text === undefined) return undefined;
   const fields = new Map<string, Record<string, unknown>>();
@@ -32,17 +33,17 @@ export function headerConfigs(weights: WeightSource): ((module: string) => Heade
     fields.set(component, config);
     config[key.slice(dot + 1)] = value;
   }
-  const configs = new Map(
-    [...fields].map(([component, config]) => {
-      if ((config.peft_type ?? "LORA") !== "LORA")
-        throw new ConfigError(`${weights.location}: ${ADAPTER_METADATA} is of ${String(config.peft_type)}, expected LORA`, {
-          kind: "config-schema",
-          file: weights.location,
-        });
-      const { values } = readAdapterConfig({ ...config, peft_type: "LORA" }, { file: weights.location });
-      return [component, createModuleConfig(values as unknown as LoraValues)] as const;
-    }),
-  );
+  const configs = new Map<string, (path: string) => LoraValues>();
+  for (const [component, config] of fields) {
+    if ((config.peft_type ?? "LORA") !== "LORA")
+      throw new ConfigError(`${weights.location}: ${ADAPTER_METADATA} is of ${String(config.peft_type)}, expected LORA`, {
+        kind: "config-schema",
+        file: weights.location,
+      });
+    const { values } = readAdapterConfig({ ...config, peft_type: "LORA" }, { file: weights.location });
+    await prepareRegex(values);
+    configs.set(component, createModuleConfig(values as unknown as LoraValues));
+  }
   return (module) => {
     const dot = module.indexOf(".");
     const [component, path] = [module.slice(0, dot), module.slice(dot + 1)];

@@ -42,7 +42,7 @@ export async function openDialect(weights: WeightSource, options: OpenDialectOpt
   const { raw, unknown, replaced } = groupKeys(weights, name);
   const alpha = alphaSource(name, weights, raw.values(), options);
   const modules = await buildModules(weights, name, raw, unknown, alpha);
-  applyHeader(weights, modules);
+  await applyHeader(weights, modules);
   const warnings = [...weights.warnings, ...alpha.warnings, ...remarks([...modules.values()], unknown)];
   return {
     dialect: name,
@@ -136,8 +136,8 @@ async function readScalars(weights: WeightSource, parameters: RawModule["paramet
 }
 
 /** Alphas that diffusers keeps in the header. */
-function applyHeader(weights: WeightSource, modules: Map<string, AdapterModule>): void {
-  const inHeader = headerConfigs(weights);
+async function applyHeader(weights: WeightSource, modules: Map<string, AdapterModule>): Promise<void> {
+  const inHeader = await headerConfigs(weights);
   if (!inHeader) return;
   for (const [id, module] of modules) {
     const found = module.method === "LORA" ? inHeader(id) : undefined;

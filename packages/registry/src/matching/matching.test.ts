@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { WeftError } from "@weft/tensor-core";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { withDefaultTargets } from "./method-targets.js";
 import { createModuleConfig, createPatternPicker } from "./pattern-key.js";
-import { safeRegex } from "./regex-engine.js";
+import { loadRegexEngine, safeRegex } from "./regex-engine.js";
 import { selectParameters } from "./target-parameters.js";
 import { selectTargets, type TargetConfig } from "./targets.js";
 
@@ -36,7 +36,13 @@ const kindOf = (run: () => unknown): string | undefined => {
 const camel = (config: Record<string, unknown>): TargetConfig =>
   Object.fromEntries(Object.entries(config).map(([name, value]) => [name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase()), value]));
 
+test("before the engine is loaded, a pattern is refused with what to do; names need none", () => {
+  expect(() => selectTargets({ targetModules: ".*q_proj" }, ["a.q_proj"])).toThrow(expect.objectContaining({ kind: "regex-not-loaded" }));
+  expect(selectTargets({ targetModules: ["q_proj"] }, ["a.q_proj"]).matched).toEqual(["a.q_proj"]);
+});
+
 describe("patterns follow Python's re", () => {
+  beforeAll(loadRegexEngine);
   test.each(python.patterns.map((p) => [p.pattern, p] as const))("%j", (pattern, { valid, matched }) => {
     if (!valid) return expect(kindOf(() => safeRegex(pattern, "full", "target_modules"))).toBe("config-regex");
     const match = safeRegex(pattern, "full", "target_modules");

@@ -1,6 +1,4 @@
 import { ConfigError } from "@weft/tensor-core";
-import { RE2JS } from "re2js";
-import { translatePythonRegex } from "./python-regex.js";
 
 /** Longer patterns are refused: matching takes time proportional to the pattern's length times the name's. */
 export const MAX_PATTERN_LENGTH = 16384;
@@ -16,22 +14,27 @@ export interface RegexMatch {
 /** Compiles a Python pattern of a config field. @throws ConfigError kinds `config-regex`, `unsafe-regex`, `limit` */
 export type RegexEngine = (pattern: string, anchoring: Anchoring, field: string) => (text: string) => RegexMatch | undefined;
 
-/** The default engine: RE2, which takes time proportional to the text whatever the pattern. */
-export const safeRegex: RegexEngine = (pattern, anchoring, field) => {
-  checkPatternLength(pattern, field);
-  const compiled = compile(translatePythonRegex(pattern, "re2", field), field);
-  if (!pattern.includes("(?P<idx>")) {
-    if (anchoring === "full") return (text) => (compiled.matches(text) ? NO_GROUP : undefined);
-    return (text) => (compiled.matcher(text).lookingAt() ? NO_GROUP : undefined);
-  }
-  return (text) => {
-    const matcher = compiled.matcher(text);
-    const found = anchoring === "full" ? matcher.matches() : matcher.lookingAt();
-    return found ? { idx: matcher.group("idx") ?? undefined } : undefined;
-  };
-};
+let loaded: RegexEngine | undefined;
 
-const NO_GROUP: RegexMatch = { idx: undefined };
+/** Loads the default engine, a third of all code of this package, which only patterns need: everything here that is asynchronous does so by itself where a config has one. */
+export async function loadRegexEngine(): Promise<void> {
+  loaded ??= (await import("./re2-engine.js")).re2Engine;
+}
+
+/**
+ * The default engine, RE2: takes time proportional to the text whatever the pattern.
+ * @throws ConfigError kind `regex-not-loaded` before `loadRegexEngine()`
+ */
+export const safeRegex: RegexEngine = (pattern, anchoring, field) => {
+  if (loaded) return loaded(pattern, anchoring, field);
+  throw new ConfigError(
+    `${field}: ${JSON.stringify(pattern.slice(0, 80))} is a regular expression, and the engine for them is not loaded`,
+    {
+      kind: "regex-not-loaded",
+      hint: "await loadRegexEngine() before",
+    },
+  );
+};
 
 export function checkPatternLength(pattern: string, field: string): void {
   if (pattern.length > MAX_PATTERN_LENGTH) {
@@ -39,21 +42,5 @@ export function checkPatternLength(pattern: string, field: string): void {
       kind: "limit",
       hint: "list the module names instead",
     });
-  }
-}
-
-function compile(translated: string, field: string): RE2JS {
-  try {
-    return RE2JS.compile(translated);
-  } catch (cause) {
-    // The translation already checked the grammar, so what RE2 refuses here is too large or beyond it.
-    throw new ConfigError(
-      `${field}: the safe regex engine refuses ${JSON.stringify(translated.slice(0, 80))}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        kind: "unsafe-regex",
-        hint: "list the module names instead",
-        cause,
-      },
-    );
   }
 }

@@ -21,6 +21,7 @@ import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js"
 import { refuseUnrunnable } from "../dialects/special-lora.js";
 import { withDefaultTargets } from "../matching/method-targets.js";
 import { createModuleConfig } from "../matching/pattern-key.js";
+import { prepareRegex } from "../matching/prepare-regex.js";
 import { selectTargets, type TargetConfig } from "../matching/targets.js";
 import { selectParameters } from "../matching/target-parameters.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
@@ -64,6 +65,7 @@ export async function newAdapter(
   if (!method)
     throw new ConfigError(`${config.peftType} cannot be created here: the method is not defined`, { kind: "unsupported-method" });
   refuseUnrunnable(config.values);
+  await prepareRegex(config.values, method);
   const values = config.values as unknown as Values;
   const all = [...model.layers()];
   const targets = chosen(model, values, all);

@@ -1,4 +1,4 @@
-import { createPatternPicker, selectTargets, type TargetConfig } from "@weft/registry";
+import { createPatternPicker, loadRegexEngine, selectTargets, type TargetConfig } from "@weft/registry";
 import { Comparison, type Outcome } from "../case.js";
 import { readJson } from "./files.js";
 
@@ -16,6 +16,7 @@ const isLinear = (path: string): boolean => /(_proj|lm_head)$/.test(path);
 /** `target_matching.json`: which module names a config selects, and which pattern a module name picks. */
 export async function runMatchingCase(file: string): Promise<Outcome> {
   const { module_names: names, targets, pattern_keys: patterns } = readJson<Matching>(file);
+  await loadRegexEngine();
   const check = new Comparison(0);
   const modules = names.map((path) => ({ path, linear: isLinear(path), outputEmbedding: path === "lm_head" }));
   for (const { config, matched } of targets) {
