@@ -5,7 +5,8 @@ import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
 import { modulesOfAdapter, targetOf } from "../files/adapter-modules.js";
 import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
-import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
+import { checkOutput } from "../files/check-output.js";
+import { filesOf, savedText, saveModules } from "../files/save-modules.js";
 import { parseScaledPath } from "../files/scaled-path.js";
 import { formatSeconds } from "../progress.js";
 
@@ -34,7 +35,7 @@ export interface BlockWeight {
 /** `weft combine -a A:0.7 -a B:0.3 -o OUT`: several adapters as one, without their base. */
 export const combine: Command<CombineCommandOptions, []> = async (_, options, context) => {
   const started = performance.now();
-  refuseExisting(options.out, context.options.force);
+  checkOutput(options.out, [...options.adapter.map((text) => parseScaledPath(text).path), options.base], context.options.force);
   const opened: WeightSource[] = [];
   try {
     const base = options.base === undefined ? undefined : await openCheckpoint(options.base);

@@ -1,4 +1,4 @@
-import { rmSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { Device } from "@weft/tensor-core";
@@ -17,7 +17,8 @@ import {
 } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
 import { type Command, type Context, EXIT } from "../context.js";
-import { bytesOf, configOf, type Place, placesOf, refuseOverwriting, writeConverted } from "../files/converted-files.js";
+import { checkOutput } from "../files/check-output.js";
+import { bytesOf, type Place, placesOf, refuseOverwriting, writePlaces } from "../files/converted-files.js";
 import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
 import { formatBytes, printable } from "../output.js";
 import { formatSeconds, Progress } from "../progress.js";
@@ -39,6 +40,7 @@ const SHOWN = 5;
 /** `weft convert IN --to DIALECT -o OUT`: the same change of the same model under another dialect's names. */
 export const convert: Command<ConvertCommandOptions> = async ([path], options, context) => {
   const started = performance.now();
+  checkOutput(options.out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];
   try {
     const adapter = await openAdapterAt(path, options);
@@ -67,7 +69,12 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
     }
     const inputs = opened.flatMap((source) => [...new Set([...source.names()].map((name) => source.info(name).file))]);
     refuseOverwriting(places, inputs, context.options.force);
-    const verified = await writeAll(adapter, conversion, places, options.verify !== false, context);
+    const verified = await writePlaces(places, options.out, context, async (written) => {
+      if (options.verify === false) return undefined;
+      const verification = await verify(adapter, written, context);
+      requireProof(verification, conversion);
+      return verification;
+    });
     const files = places.map(({ path: name }) => ({ name, bytes: statSync(name).size }));
     const seconds = (performance.now() - started) / 1000;
     context.out.result({ ...summary, files, verified: verified ?? null, seconds: Number(seconds.toFixed(3)) }, () =>
@@ -96,32 +103,6 @@ function describe({ dialect, detection, method, unknown, warnings }: OpenedAdapt
         .map(({ name }) => printable(name))
         .join(", ")}${unknown.length > SHOWN ? " …" : ""}`,
     );
-}
-
-/** Writes and proves; what is cut short or changes weights otherwise than the adapter is worth nothing, and taken away again. */
-async function writeAll(
-  adapter: OpenedAdapter,
-  conversion: Conversion,
-  places: readonly Place[],
-  prove: boolean,
-  context: Context,
-): Promise<Verification | undefined> {
-  const written: Place[] = [];
-  try {
-    for (const place of places) {
-      await writeConverted(place.file, place.path, context);
-      written.push(place);
-    }
-    const verified = prove ? await verify(adapter, places, context) : undefined;
-    if (verified) requireProof(verified, conversion);
-    return verified;
-  } catch (error) {
-    for (const place of written) {
-      rmSync(place.path, { force: true });
-      if (place.file.config !== undefined) rmSync(configOf(place), { force: true });
-    }
-    throw error;
-  }
 }
 
 /** Opens what was written and compares every module's change with the one that it was made of. */

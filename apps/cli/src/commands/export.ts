@@ -6,7 +6,8 @@ import { evenOut } from "../export/even-out.js";
 import { type ExportTarget, SERVERS, UNWRITTEN, whyNotServed } from "../export/servers.js";
 import { modulesOfAdapter } from "../files/adapter-modules.js";
 import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
-import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
+import { checkOutput } from "../files/check-output.js";
+import { filesOf, savedText, saveModules } from "../files/save-modules.js";
 
 export interface ExportCommandOptions {
   readonly target: ExportTarget;
@@ -23,7 +24,7 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
   const unwritten = UNWRITTEN[target];
   if (unwritten) throw new CapabilityError(unwritten.reason, { kind: "unwritable-format", hint: unwritten.instead });
   const server = SERVERS[target as keyof typeof SERVERS];
-  refuseExisting(out, context.options.force);
+  checkOutput(out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];
   try {
     const adapter = await openAdapterAt(path, { alpha: options.alpha });

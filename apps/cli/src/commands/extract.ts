@@ -20,7 +20,8 @@ import { ChangeReader } from "../extract/read-change.js";
 import { runExtract } from "../extract/run-extract.js";
 import { UsageError } from "../failure.js";
 import { openCheckpoint } from "../files/open-input.js";
-import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
+import { checkOutput } from "../files/check-output.js";
+import { filesOf, savedText, saveModules } from "../files/save-modules.js";
 import { folderOf, readModelConfig } from "../merge/side-files.js";
 import { formatBytes, printable } from "../output.js";
 import { formatSeconds, Progress } from "../progress.js";
@@ -62,7 +63,7 @@ const SHOWN = 5;
 export const extract: Command<ExtractCommandOptions> = async ([tunedPath], options, context) => {
   const started = performance.now();
   const settings = settingsOf(options);
-  refuseExisting(options.out, context.options.force);
+  checkOutput(options.out, [options.base, tunedPath], context.options.force);
   const opened: WeightSource[] = [];
   try {
     for (const path of [options.base, tunedPath]) opened.push(await openCheckpoint(path));

@@ -1,13 +1,17 @@
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { availableParallelism } from "node:os";
 import { CancelledError, ConfigError } from "@weft/tensor-core";
 import { writeFileAtomic } from "@weft/io-safetensors/node";
 import { describeReport } from "@weft/registry";
 import { type Command, type Context, EXIT } from "../context.js";
+import { checkPlace } from "../files/check-output.js";
+import { localPath, openCheckpoint } from "../files/open-input.js";
+import { parseScaledPath } from "../files/scaled-path.js";
 import { doneAlready } from "../merge/done-already.js";
 import type { ItemResult } from "../merge/item.js";
 import { shardDigest } from "../merge/layout.js";
-import { OutputFolder } from "../merge/output-folder.js";
+import { OutputFolder, refuseAnother } from "../merge/output-folder.js";
 import { type MergeSettings, prepareMerge, type Prepared } from "../merge/prepare.js";
 import { planMemory, type Resources } from "../merge/plan-memory.js";
 import { runWorkers } from "../merge/run-workers.js";
@@ -56,6 +60,7 @@ export const resourcesOf = (
 
 export async function runMerge(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
   const started = performance.now();
+  await refuseEarly(settings, options.out, context);
   const prepared = await prepareMerge(settings, context.signal);
   try {
     const { plan } = prepared;
@@ -98,6 +103,16 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
   }
 }
 
+/** What is known to be refused before adapters are opened and initialisations decomposed. */
+async function refuseEarly({ base, adapters, maxShardSize }: MergeSettings, out: string, { options }: Context): Promise<void> {
+  checkPlace(out, [base, ...adapters.map((text) => parseScaledPath(text).path)]);
+  if (options.force || !existsSync(out)) return;
+  const weights = await openCheckpoint(localPath(base));
+  const files = new Set([...weights.names()].map((name) => basename(weights.info(name).file)));
+  await weights.close();
+  refuseAnother(out, maxShardSize === undefined ? files : undefined);
+}
+
 function describe(
   { adapters, reports, plan, notices }: Prepared,
   settings: MergeSettings,
@@ -106,12 +121,15 @@ function describe(
   verb: string,
 ): void {
   for (const [i, { path, adapter, scale }] of adapters.entries()) {
-    const { r, loraAlpha } = adapter.config.values as { r?: number; loraAlpha?: number };
-    const numbers = typeof r === "number" ? ` r${r} α${loraAlpha}` : "";
+    const { r, loraAlpha, alpha = loraAlpha } = adapter.config.values as { r?: number; loraAlpha?: number; alpha?: number };
+    const numbers = [typeof r === "number" ? ` r${r}` : "", typeof alpha === "number" ? ` α${alpha}` : ""].join("");
     for (const line of describeReport(reports[i]!))
       out.note(`${basename(path)} (${adapter.method}${numbers}${scale === 1 ? "" : ` × ${scale}`}): ${line}`);
   }
   for (const notice of notices) out.warn(notice);
+  const narrow = new Set(plan.items.flatMap(({ steps, dtype }) => (steps.length > 0 && dtype !== "F32" ? [dtype.toLowerCase()] : [])));
+  if (settings.unmerge && narrow.size > 0)
+    out.note(`unmerging subtracts in the weights' dtype: in ${[...narrow].join(" and ")} the result is near the base, not equal to it`);
   out.note(
     `${verb} ${settings.base}: ${plan.shards.length} ${plan.shards.length === 1 ? "file" : "files"}, ${formatBytes(plan.bytes)}, ${resources.jobs} ${resources.jobs === 1 ? "thread" : "threads"}`,
   );
@@ -182,7 +200,7 @@ async function write(
   try {
     const outputs = folder.begin();
     for (const { name } of side) folder.note(name);
-    await writeSideFiles(side, options.out);
+    await writeSideFiles(side, folder.path);
     const items = plan.items.filter(({ shard }) => !folder.finished.has(shard));
     const open = new Map<number, number>();
     for (const { shard } of items) open.set(shard, (open.get(shard) ?? 0) + 1);
@@ -209,7 +227,7 @@ async function write(
       if (layout.tensors.length === 0 && !folder.finished.has(i)) await folder.commit(i, hashes);
     if (plan.index) {
       folder.note(plan.index.name);
-      await writeFileAtomic(join(options.out, plan.index.name), plan.index.text);
+      await writeFileAtomic(join(folder.path, plan.index.name), plan.index.text);
     }
     if (signal.aborted) throw new CancelledError("stopped");
     folder.finish();
@@ -219,7 +237,7 @@ async function write(
     folder.abandon(!(error instanceof CancelledError));
     throw error instanceof CancelledError
       ? new CancelledError("stopped", { hint: "the same command goes on from the files that are finished" })
-      : error;
+      : folder.named(error);
   } finally {
     progress.end();
   }

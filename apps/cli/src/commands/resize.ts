@@ -15,7 +15,8 @@ import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
 import { modulesOfAdapter, targetOf } from "../files/adapter-modules.js";
 import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
-import { filesOf, refuseExisting, savedText, saveModules } from "../files/save-modules.js";
+import { checkOutput } from "../files/check-output.js";
+import { filesOf, savedText, saveModules } from "../files/save-modules.js";
 import { printable } from "../output.js";
 import { formatSeconds } from "../progress.js";
 
@@ -50,7 +51,7 @@ const SHOWN = 5;
 export const resize: Command<ResizeCommandOptions> = async ([path], options, context) => {
   const started = performance.now();
   const rule = ruleOf(options);
-  refuseExisting(options.out, context.options.force);
+  checkOutput(options.out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];
   try {
     const adapter = await openAdapterAt(path, options);

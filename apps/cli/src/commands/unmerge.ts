@@ -2,13 +2,11 @@ import { type Command } from "../context.js";
 import { type MergeOptions, runMerge, settingsOf } from "./merge.js";
 
 /** `weft unmerge MERGED -a ADAPTER[:scale] -o OUT`: W' - Δ. */
-export const unmerge: Command<MergeOptions> = ([merged], options, context) => {
-  context.out.note("unmerging subtracts in the weights' dtype: in bf16 and f16 the result is near the base, not equal to it");
+export const unmerge: Command<MergeOptions> = ([merged], options, context) =>
   // The last adapter that was added is the first that is taken out.
-  return runMerge(
+  runMerge(
     { ...settingsOf(merged, { ...options, adapter: options.adapter.toReversed() }), unmerge: true, untie: false },
     options,
     context,
     "unmerge",
   );
-};

@@ -1,13 +1,15 @@
-import { existsSync, mkdirSync, realpathSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync, mkdirSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { CancelledError } from "@weft/tensor-core";
 import { tensorBytes } from "@weft/io-safetensors";
-import { ioError, removeStale, writeFileAtomic, writeSafetensorsFile } from "@weft/io-safetensors/node";
+import { writeFileAtomic, writeSafetensorsFile } from "@weft/io-safetensors/node";
 import type { ConvertedFile } from "@weft/registry";
 import { kohyaHashes } from "@weft/registry/node";
 import type { Context } from "../context.js";
 import { UsageError } from "../failure.js";
 import { Progress } from "../progress.js";
+import { existsError, inputError } from "./check-output.js";
+import { StagedFiles } from "./staged-files.js";
 
 /** A file and where it goes. */
 export interface Place {
@@ -25,32 +27,57 @@ export function placesOf(files: readonly ConvertedFile[], out: string): Place[] 
   return files.map((file) => ({ file, path: join(out, file.path) }));
 }
 
-/** The config that lies beside a file. */
-export const configOf = ({ path }: Place): string => join(dirname(path), "adapter_config.json");
+/** The paths that are written for a file: it, and the config beside it. */
+const pathsOf = ({ file, path }: Place): string[] => [
+  path,
+  ...(file.config === undefined ? [] : [join(dirname(path), "adapter_config.json")]),
+];
 
-/** @throws UsageError if a file is an input, or exists and is not to be replaced */
+/** @throws ConfigError kind `output-is-input`, and `exists` for what is not to be replaced */
 export function refuseOverwriting(places: readonly Place[], inputs: readonly string[], force: boolean): void {
-  const real = new Set(inputs.filter((file) => existsSync(file)).map((file) => realpathSync(file)));
-  for (const place of places)
-    for (const path of [place.path, ...(place.file.config === undefined ? [] : [configOf(place)])]) {
-      if (!existsSync(path)) continue;
-      if (real.has(realpathSync(path))) throw new UsageError(`-o ${path}: this is an input`, "choose another output");
-      if (!force) throw new UsageError(`${path} exists already`, "choose another output, or pass --force");
-    }
+  const real = new Map(inputs.filter((file) => existsSync(file)).map((file) => [realpathSync(file), file]));
+  for (const path of places.flatMap(pathsOf)) {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (!stat) continue;
+    const input = real.get(realpathSync(path));
+    if (input !== undefined) throw inputError(path, input);
+    if (!force || !stat.isFile()) throw existsError(path);
+  }
+}
+
+/**
+ * Writes files with their configs, has them checked, and only then gives them their names, so that older ones stay if anything fails or stops.
+ * @param out what `-o` names
+ * @param check what it throws, the files are not worth
+ */
+export async function writePlaces<T>(
+  places: readonly Place[],
+  out: string,
+  context: Context,
+  check: (written: readonly Place[]) => Promise<T>,
+): Promise<T> {
+  const folder = out.endsWith(".safetensors") ? dirname(resolve(out)) : out;
+  const staged = new StagedFiles(folder);
+  try {
+    const written = places.map(({ file, path }) => ({ file, path: join(staged.path, relative(folder, path)) }));
+    for (const place of written) await writeConverted(place, context);
+    const checked = await check(written);
+    if (context.signal.aborted) throw new CancelledError();
+    staged.publish(places.flatMap(pathsOf).map((path) => relative(folder, path)));
+    return checked;
+  } catch (error) {
+    staged.discard();
+    throw staged.named(error);
+  }
 }
 
 export const bytesOf = ({ tensors }: ConvertedFile): number =>
   [...tensors].reduce((sum, [name, { dtype, shape }]) => sum + tensorBytes({ name, dtype, shape }), 0);
 
-/** Writes a file with its config and, where the dialect has them, hashes; each appears whole or not at all. */
-export async function writeConverted(file: ConvertedFile, path: string, { out, signal }: Context): Promise<void> {
-  const folder = dirname(resolve(path));
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw ioError(error, folder, "write");
-  }
-  removeStale(folder);
+/** Writes a file with its config and, where the dialect has them, hashes. */
+async function writeConverted(place: Place, { out, signal }: Context): Promise<void> {
+  const { file, path } = place;
+  mkdirSync(dirname(path), { recursive: true });
   const entries = [...file.tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
   const read = (name: string): Promise<Uint8Array> => {
     if (signal.aborted) throw new CancelledError();
@@ -71,7 +98,7 @@ export async function writeConverted(file: ConvertedFile, path: string, { out, s
       entries.map((entry) => ({ ...entry, data: data(entry.name) })),
       { metadata },
     );
-    if (file.config !== undefined) await writeFileAtomic(join(folder, "adapter_config.json"), file.config);
+    for (const config of pathsOf(place).slice(1)) await writeFileAtomic(config, file.config!);
   } finally {
     progress.end();
   }

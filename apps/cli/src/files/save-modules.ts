@@ -1,10 +1,9 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import type { WeightSource } from "@weft/io-safetensors";
 import { type ConvertModule, type Loss, type TargetName, writeModules } from "@weft/registry";
 import type { Context } from "../context.js";
-import { UsageError } from "../failure.js";
 import { formatBytes } from "../output.js";
-import { placesOf, refuseOverwriting, writeConverted } from "./converted-files.js";
+import { placesOf, refuseOverwriting, writePlaces } from "./converted-files.js";
 
 export interface SaveModulesOptions {
   readonly to: TargetName;
@@ -26,23 +25,15 @@ export interface SavedFile {
   readonly bytes: number;
 }
 
-/** Writes modules as an adapter of a dialect. @throws UsageError for outputs that exist; errors of `writeModules` */
+/** Writes modules as an adapter of a dialect. @throws errors of `refuseOverwriting`, `placesOf` and `writeModules` */
 export async function saveModules(modules: readonly ConvertModule[], options: SaveModulesOptions, context: Context): Promise<SavedFile[]> {
   const { to, out, base, baseName, allowLoss, losses = [], metadata, inputs } = options;
   const { files, losses: all } = await writeModules(modules, { to, base, allowLoss, losses, source: { metadata }, baseModel: baseName });
   for (const { message } of all) context.out.warn(`lost: ${message}`);
   const places = placesOf(files, out);
   refuseOverwriting(places, inputs, context.options.force);
-  for (const { file, path } of places) await writeConverted(file, path, context);
+  await writePlaces(places, out, context, async () => {});
   return places.map(({ path }) => ({ name: path, bytes: statSync(path).size }));
-}
-
-/** Refuses an output that exists before any work is done for it. @throws UsageError */
-export function refuseExisting(out: string, force: boolean): void {
-  if (force || !existsSync(out)) return;
-  const folder = statSync(out).isDirectory();
-  if (folder && !readdirSync(out).some((name) => name.endsWith(".safetensors") || name === "adapter_config.json")) return;
-  throw new UsageError(`${out} exists already`, "choose another output, or pass --force");
 }
 
 export const savedText = (files: readonly SavedFile[]): string[] => files.map(({ name, bytes }) => `✓ ${name}  ${formatBytes(bytes)}`);

@@ -1,7 +1,10 @@
-import { existsSync, mkdirSync, rmdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, readdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { ConfigError, IoError } from "@weft/tensor-core";
 import { AtomicFile, ioError, Journal, JOURNAL, removeStale } from "@weft/io-safetensors/node";
+import { existsError, inputError } from "../files/check-output.js";
+import { makeFolder, removeEmpty, removeFolder } from "../files/make-folder.js";
+import { StagedFiles } from "../files/staged-files.js";
 import { formatBytes } from "../output.js";
 import { fileDigest, type OutputPlan, shardDigest } from "./layout.js";
 
@@ -13,42 +16,68 @@ export interface FolderOptions {
   readonly inputs: readonly string[];
 }
 
-/** The folder that a job writes: nothing under a final name is ever incomplete, and the same job goes on where it was stopped. */
+/** Where a checkpoint that replaces another is written. */
+const STAGING = ".weft-new";
+
+/**
+ * The folder that a job writes: nothing under a final name is ever incomplete, and the same job goes on where it was stopped. What is to be replaced stays
+ * as it is until all of the new is there.
+ */
 export class OutputFolder {
+  /** Where the job writes. */
   readonly path: string;
   /** Shards that are complete already, by index. */
   readonly finished: ReadonlySet<number>;
   private readonly plan: OutputPlan;
+  private readonly names: readonly string[];
   private readonly created: string | undefined;
+  private readonly staged: StagedFiles | undefined;
   private readonly journal: Journal;
   private readonly open = new Map<number, AtomicFile>();
   private readonly written: string[] = [];
 
-  private constructor(path: string, plan: OutputPlan, created: string | undefined, journal: Journal, finished: ReadonlySet<number>) {
+  private constructor(
+    path: string,
+    plan: OutputPlan,
+    names: readonly string[],
+    created: string | undefined,
+    staged: StagedFiles | undefined,
+    journal: Journal,
+    finished: ReadonlySet<number>,
+  ) {
     this.path = path;
     this.plan = plan;
+    this.names = names;
     this.created = created;
+    this.staged = staged;
     this.journal = journal;
     this.finished = finished;
   }
 
   /** @throws ConfigError kinds `exists`, `other-job`, `output-is-input`; IoError kinds `disk-full`, `no-permission` */
-  static async open(path: string, plan: OutputPlan, sideFiles: readonly string[], options: FolderOptions): Promise<OutputFolder> {
-    refuseInputs(path, plan, options.inputs);
-    const created = makeFolder(path);
+  static async open(out: string, plan: OutputPlan, sideFiles: readonly string[], options: FolderOptions): Promise<OutputFolder> {
+    refuseInputs(out, plan, options.inputs);
+    const created = makeFolder(out);
+    let staged: StagedFiles | undefined;
     let journal: Journal | undefined;
     try {
-      removeStale(path);
-      if (!options.force) refuseOutput(path, plan, sideFiles);
+      removeStale(out);
+      // The index comes last: it makes the shards a checkpoint.
+      const names = [...plan.shards.map(({ file }) => file), ...sideFiles, ...(plan.index ? [plan.index.name] : [])];
+      const [old] = existsSync(join(out, JOURNAL)) ? [] : replaced(out, plan, names);
+      if (old !== undefined && !options.force) throw existsError(join(out, old));
+      if (old !== undefined) staged = new StagedFiles(out, STAGING);
+      const path = staged?.path ?? out;
       journal = openJournal(path, options);
       const finished = new Set<number>();
       for (const [i, { file, layout }] of plan.shards.entries())
         if (await journal.isFinished(file, (shard) => fileDigest(shard, layout))) finished.add(i);
       checkSpace(path, plan, finished);
-      return new OutputFolder(path, plan, created, journal, finished);
+      return new OutputFolder(path, plan, names, created, staged, journal, finished);
     } catch (error) {
       if (journal?.resumed === false) journal.remove();
-      removeFolder(path, created);
+      if (!journal?.resumed) staged?.discard();
+      removeFolder(out, created);
       throw error;
     }
   }
@@ -88,9 +117,19 @@ export class OutputFolder {
     this.written.push(file);
   }
 
-  /** The job is done. */
+  /** The job is done: what was to be replaced is. */
   finish(): void {
+    if (this.staged) {
+      const old = replaced(this.staged.folder, this.plan, this.names).filter((name) => !this.names.includes(name));
+      this.staged.publish(this.names);
+      for (const name of old) rmSync(join(this.staged.folder, name), { force: true });
+    }
     this.journal.remove();
+  }
+
+  /** An error as it would be if what replaces another checkpoint had been written under its names. */
+  named(error: unknown): unknown {
+    return this.staged?.named(error) ?? error;
   }
 
   /** Removes temporary files; with `all`, everything that this run wrote. Finished shards of an earlier run stay. */
@@ -98,11 +137,25 @@ export class OutputFolder {
     for (const file of this.open.values()) file.abort();
     this.open.clear();
     if (!all) return;
+    if (this.staged) return this.staged.discard();
     for (const file of this.written) rmSync(join(this.path, file), { force: true });
     for (const file of this.written) if (file.includes("/")) removeEmpty(dirname(join(this.path, file)));
     if (!this.journal.resumed) this.journal.remove();
     removeFolder(this.path, this.created);
   }
+}
+
+/**
+ * Refuses a folder that holds another checkpoint than a merge would write, before any work is done for it. What may be that merge already is found out later.
+ * @param files names of the base's files, which are those of the output; undefined where the output is cut anew
+ * @throws ConfigError kind `exists`
+ */
+export function refuseAnother(out: string, files: ReadonlySet<string> | undefined): void {
+  if (!statSync(out, { throwIfNoEntry: false })?.isDirectory() || existsSync(join(out, JOURNAL))) return;
+  const held = readdirSync(out).filter((name) => stemOf(name) !== undefined);
+  const other = files && held.find((name) => name.endsWith(".safetensors") && !files.has(name));
+  const missing = files && [...files].some((name) => !held.includes(name));
+  if (held.length > 0 && (other !== undefined || missing)) throw existsError(join(out, other ?? held[0]!));
 }
 
 /** @throws ConfigError kind `output-is-input` */
@@ -114,27 +167,19 @@ function refuseInputs(path: string, { shards }: OutputPlan, inputs: readonly str
   const read = new Map(inputs.flatMap((file) => [file, dirname(file)].map((f) => [identity(f), f] as const)));
   for (const written of [path, ...shards.map(({ file }) => join(path, file))]) {
     const same = read.get(identity(written) ?? "");
-    if (same !== undefined)
-      throw new ConfigError(`${written}: the output is an input (${same})`, {
-        kind: "output-is-input",
-        file: written,
-        hint: "choose another output folder; inputs are never overwritten",
-      });
+    if (same !== undefined) throw inputError(written, same);
   }
 }
 
-/** @throws ConfigError kind `exists` if something that no unfinished job wrote lies under a name of the output */
-function refuseOutput(path: string, { shards, index }: OutputPlan, sideFiles: readonly string[]): void {
-  if (existsSync(join(path, JOURNAL))) return;
-  const names = [...shards.map((s) => s.file), ...(index ? [index.name] : []), ...sideFiles];
-  const present = names.find((name) => existsSync(join(path, name)));
-  if (present !== undefined)
-    throw new ConfigError(`${join(path, present)}: exists already`, {
-      kind: "exists",
-      file: join(path, present),
-      hint: "choose another output folder, or pass --force to replace it",
-    });
+/** What of a checkpoint in the folder the output would replace: files of its names, and the other shards and the index of a checkpoint of its name. */
+function replaced(path: string, { shards }: OutputPlan, names: readonly string[]): string[] {
+  const stems = new Set(shards.map(({ file }) => stemOf(file)));
+  const others = readdirSync(path).filter((name) => !names.includes(name) && stems.has(stemOf(name)));
+  return [...names.filter((name) => existsSync(join(path, name))), ...others];
 }
+
+/** `model` of `model.safetensors`, of `model-00001-of-00002.safetensors` and of their index. */
+const stemOf = (file: string): string | undefined => /^(.+?)(?:-\d+-of-\d+)?\.safetensors(?:\.index\.json)?$/.exec(file)?.[1];
 
 /** The journal of this job, a new one if there is none. @throws ConfigError kind `other-job` */
 function openJournal(path: string, { job, force }: FolderOptions): Journal {
@@ -160,37 +205,4 @@ function checkSpace(path: string, { shards }: OutputPlan, finished: ReadonlySet<
       cause: Object.assign(new Error("ENOSPC"), { code: "ENOSPC" }),
       hint: "free space, or choose an output on another disk",
     });
-}
-
-/** Removes a folder that was made, and those above it that were made for it, as far as nothing lies in them. */
-function removeFolder(folder: string, created: string | undefined): void {
-  if (created === undefined) return;
-  for (let path = resolve(folder); path.length >= resolve(created).length && removeEmpty(path); path = dirname(path));
-}
-
-/** Removes a folder if nothing is in it. */
-function removeEmpty(path: string): boolean {
-  try {
-    rmdirSync(path);
-    return true;
-  } catch {
-    // Somebody else's file lies there; it may stay.
-    return false;
-  }
-}
-
-/** @returns the topmost folder that had to be made */
-function makeFolder(path: string): string | undefined {
-  try {
-    return mkdirSync(path, { recursive: true });
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "EEXIST" || code === "ENOTDIR")
-      throw new ConfigError(`${path}: the output, or a part of its path, is a file`, {
-        kind: "not-a-folder",
-        file: path,
-        hint: "choose another output folder",
-      });
-    throw ioError(error, path, "write");
-  }
 }

@@ -9,6 +9,10 @@ const fsyncLater = promisify(fsync);
 /** `.<name>.<pid>.<random>.tmp`: hidden, never a shard's name, and its owner can be looked up. */
 const TEMPORARY = /^\.(.+)\.(\d+)\.[0-9a-f]{12}\.tmp$/;
 
+/** A name of this process' own beside `path`, for a file or a folder that `removeStale` removes if the process ends before it does. */
+export const temporaryPath = (path: string): string =>
+  join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
+
 /** Makes what lies in a folder permanent: names, too, survive a power loss. */
 export function syncFolder(folder: string): void {
   // Windows cannot, and keeps names by itself.
@@ -35,7 +39,7 @@ export class AtomicFile {
   /** @param size bytes that the file will have; reserves nothing, but fails early where a limit forbids it */
   constructor(path: string, size?: number) {
     this.path = path;
-    this.temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
+    this.temporary = temporaryPath(path);
     try {
       this.fd = openSync(this.temporary, "wx");
     } catch (error) {
@@ -117,12 +121,12 @@ function isOwned(path: string, pid: number): boolean {
   }
 }
 
-/** Removes temporary files whose process is gone. @returns their names */
+/** Removes temporary files and folders whose process is gone. @returns their names */
 export function removeStale(folder: string): string[] {
   const stale = readdirSync(folder).filter((name) => {
     const pid = TEMPORARY.exec(name)?.[2];
     return pid !== undefined && !isOwned(join(folder, name), Number(pid));
   });
-  for (const name of stale) rmSync(join(folder, name), { force: true });
+  for (const name of stale) rmSync(join(folder, name), { force: true, recursive: true });
   return stale;
 }

@@ -1,4 +1,4 @@
-export { AtomicFile, removeStale, syncFolder, writeAll, writeFileAtomic } from "./atomic-file.js";
+export { AtomicFile, removeStale, syncFolder, temporaryPath, writeAll, writeFileAtomic } from "./atomic-file.js";
 export { type FileBytes, ioError, openFileBytes } from "./file-bytes.js";
 export { cachedSnapshot, hubCacheFolder } from "./hub-cache.js";
 export { hashFile, Journal, JOURNAL } from "./journal.js";
