@@ -10,11 +10,7 @@ export interface FullConfig extends LycorisConfig {
 
 const FIELDS: FieldTable = {};
 
-/**
- * Full: W' = W + c·diff, b' = b + c·diff_b, for layers of any kind.
- * @see lycoris `modules/full.py`
- */
-export const FULL: LycorisMethod<FullConfig> = lycorisMethod<FullConfig>({
+const WEIGHTS_AND_BIASES = lycorisMethod<FullConfig>({
   name: "FULL",
   prefix: "diff",
   fields: FIELDS,
@@ -28,3 +24,13 @@ export const FULL: LycorisMethod<FullConfig> = lycorisMethod<FullConfig>({
   delta: ({ diff }, { layer }) => diff ?? zeros(layer.shape),
   biasDelta: ({ diffB }) => diffB,
 });
+
+/**
+ * Full: W' = W + c·diff, b' = b + c·diff_b, for layers of any kind.
+ * @see lycoris `modules/full.py`
+ */
+export const FULL: LycorisMethod<FullConfig> = {
+  ...WEIGHTS_AND_BIASES,
+  // Without `diff` the weight stays as it is, bit for bit.
+  transform: (weight, { diff }) => (diff ? undefined : weight),
+};

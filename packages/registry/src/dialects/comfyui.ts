@@ -12,11 +12,13 @@ export const COMFYUI_PREFIXES: PrefixTable = [
   ["text_encoders.t5xxl.transformer.", "te3"],
 ];
 
-/** ComfyUI and A1111: the original checkpoint's paths, with LyCORIS's or PEFT's parameters behind. */
-export const COMFYUI: Dialect = dottedDialect(
+const GENERIC: Dialect = dottedDialect(
   "comfyui",
   COMFYUI_PREFIXES,
   new Map([...LYCORIS_SUFFIXES, ...PEFT_LORA_SUFFIXES]),
   LYCORIS_SUFFIXES,
   { example: "diffusion_model.double_blocks.0.img_attn.qkv.lora_up.weight", includes: [] },
 );
+
+/** ComfyUI and A1111: the original checkpoint's paths, with LyCORIS's or PEFT's parameters behind. `diff_m` beside a block's modules changes its `modulation`. */
+export const COMFYUI: Dialect = { ...GENERIC, readKey: (name) => GENERIC.readKey(name.replace(/\.diff_m$/, ".modulation.diff")) };

@@ -27,9 +27,9 @@ export const EMBEDDING_KEYS: ReadonlyMap<string, string> = new Map([
 /** Names of the one-element tensors that belong to a module's config. */
 export const SCALARS: ReadonlySet<string> = new Set(["alpha", "on_input"]);
 
-/** A module, and those of its tensors that its method has no use for. */
-export interface BuiltModule {
-  readonly module: AdapterModule;
+/** What a file holds for one module: as many modules as it has methods, and the tensors that none of them has a use for. */
+export interface BuiltModules {
+  readonly modules: readonly AdapterModule[];
   readonly unused: readonly AdapterTensor[];
 }
 
@@ -37,47 +37,70 @@ export interface BuiltModule {
 const RUN_BY_PEFT: ReadonlySet<DialectName> = new Set(["diffusers", "diffusers-middle", "diffusers-old", "ai-toolkit", "mlx"]);
 
 /**
- * A module with the method that its parameters are for, and the numbers that hold for it alone. Where PEFT runs a dialect's files, LoRA is PEFT's, with its
- * names and shapes.
+ * The modules that a name of a file stands for, each with the method that its parameters are for and the numbers that hold for it alone. Beside a
+ * method there may be others for the same layer: a LoRA with a change of the bias (`diff_b`). Where PEFT runs a dialect's files, LoRA is PEFT's, with
+ * its names and shapes; so it is where B has a bias, which only PEFT's has.
  * @param scalars the values of `alpha` and `on_input`, where the file has them; without alpha the scale is 1
- * @returns undefined if the parameters are of no method
  * @throws ConfigError kind `config-schema` for a scalar out of range
  */
-export function moduleOf(
+export function modulesOf(
   dialect: DialectName,
   { key, parameters }: RawModule,
   scalars: { readonly [name: string]: number },
-): BuiltModule | undefined {
+): BuiltModules {
   for (const [name, value] of Object.entries(scalars))
     if (!Number.isFinite(value))
       throw new ConfigError(`${key.module}: ${name} is ${value}, expected a finite number`, {
         kind: "config-schema",
         tensor: `${key.module}.${name}`,
       });
+  const modules: AdapterModule[] = [];
+  const place = { path: key.path, depth: 0, component: key.component, flat: key.flat, name: key.module };
+  let left = parameters;
+  for (let built = firstOf(dialect, left, scalars); built; built = firstOf(dialect, left, {})) {
+    modules.push({ ...place, ...built });
+    const used = new Set([...built.tensors.values()].map(({ name }) => name));
+    left = new Map([...left].filter(([name, tensor]) => !used.has(tensor.name) && !(name in scalars && built.scalars.has(name))));
+  }
+  return { modules, unused: [...left.values()] };
+}
+
+/** The key of one of the modules that a name stands for. @param at its place among them */
+export const moduleId = (name: string, { method }: Pick<AdapterModule, "method">, at: number): string =>
+  at === 0 ? name : `${name} (${method})`;
+
+interface Built extends Pick<AdapterModule, "method" | "config" | "tensors"> {
+  readonly method: string;
+  /** Names of the scalars that its config holds. */
+  readonly scalars: ReadonlySet<string>;
+}
+
+/** What the parameters are of, first of all; undefined if they are of no method. */
+function firstOf(
+  dialect: DialectName,
+  parameters: ReadonlyMap<string, AdapterTensor>,
+  scalars: { readonly [name: string]: number },
+): Built | undefined {
   const detected = detectLycoris(parameters);
   const down = parameters.get("lora_down.weight");
   if (!detected || (detected.method.name === "LOCON" && !down)) return undefined;
-  const place = { path: key.path, depth: 0, component: key.component, flat: key.flat, name: key.module };
-  if (RUN_BY_PEFT.has(dialect) && isPlainLora(parameters)) {
+  if (detected.method.name === "LOCON" && (RUN_BY_PEFT.has(dialect) || parameters.has("lora_up.bias")) && isPlainLora(parameters)) {
     const r = down!.shape[0]!;
     const loraBias = parameters.has("lora_up.bias");
     const config = { r, loraAlpha: r === 0 ? 0 : (scalars.alpha ?? r), useDora: parameters.has("dora_scale"), loraBias };
-    return { module: { ...place, method: "LORA", config, tensors: loraTensors(parameters) }, unused: [] };
+    return { method: "LORA", config, tensors: loraTensors(parameters), scalars: new Set(["alpha"]) };
   }
   const tensors = new Map([...parameters].filter(([name]) => Object.values(detected.params).includes(name)));
   const rank = rankOf(tensors);
   const used = new Map(Object.entries(scalars).filter(([name]) => detected.method.scalars.includes(name)));
   const config = { ...(detected.config(Object.fromEntries(used)) as object), ...(rank !== undefined && { r: rank }) };
-  return {
-    module: { ...place, method: detected.method.name, config, tensors },
-    unused: detected.unused.map((name) => parameters.get(name)!),
-  };
+  return { method: detected.method.name, config, tensors, scalars: new Set(used.keys()) };
 }
 
-/** LoCon's parameters and no others, and magnitudes, if any, of output rows. */
+/** LoCon without a Tucker core, and magnitudes, if any, of output rows. */
 function isPlainLora(parameters: ReadonlyMap<string, AdapterTensor>): boolean {
   const [up, magnitude] = [parameters.get("lora_up.weight"), parameters.get("dora_scale")];
-  if (!up || ![...parameters.keys()].every((name) => LORA_KEYS.has(name) || name === "alpha")) return false;
+  if (!up || parameters.has("lora_mid.weight")) return false;
   return !magnitude || (magnitude.shape[0] === up.shape[0] && sizeOf(magnitude.shape) === up.shape[0]);
 }
 

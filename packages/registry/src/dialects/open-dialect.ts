@@ -13,7 +13,7 @@ import { DIALECTS } from "./dialects.js";
 import { headerConfigs } from "./diffusers-metadata.js";
 import { inferredConfig } from "./inferred-config.js";
 import { MLX_TRANSPOSED } from "./mlx.js";
-import { moduleOf, rankOf, type RawModule, SCALARS } from "./module-of.js";
+import { moduleId, modulesOf, rankOf, type RawModule, SCALARS } from "./module-of.js";
 import { listNames } from "../list-names.js";
 import { readScalar } from "./read-scalar.js";
 
@@ -120,9 +120,9 @@ async function buildModules(
     part.forEach(([id, module], i) => {
       const rank = rankOf(module.parameters);
       const alpha = rank === undefined ? undefined : alphaOf(module, rank);
-      const built = moduleOf(dialect, module, { ...(alpha !== undefined && { alpha }), ...scalars[i] });
-      if (built) modules.set(id, built.module);
-      unknown.push(...(built?.unused ?? module.parameters.values()));
+      const built = modulesOf(dialect, module, { ...(alpha !== undefined && { alpha }), ...scalars[i] });
+      built.modules.forEach((own, place) => modules.set(moduleId(id, own, place), own));
+      unknown.push(...built.unused);
     });
   }
   return modules;

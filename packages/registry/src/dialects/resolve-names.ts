@@ -37,23 +37,24 @@ export function resolveNames(adapter: OpenedAdapter, base: BaseTensors): Resolve
   const shapeOf = shapesOf(base);
   const modules = new Map<string, AdapterModule>();
   const unplaced: Unplaced[] = [];
-  const lost: AdapterModule[] = [];
+  const lost: [string, AdapterModule][] = [];
   const found = new Set<Component>();
-  const put = (module: AdapterModule): void => {
-    const before = modules.get(module.path);
-    if (before)
-      unplaced.push({
-        path: module.path,
-        message: `${before.name ?? before.path} and ${module.name ?? module.path} are both for ${module.path}`,
-      });
-    else modules.set(module.path, module);
+  const owners = new Map<string, string>();
+  const put = (id: string, module: AdapterModule): void => {
+    const [name, owner] = [module.name ?? module.path, owners.get(module.path)];
+    if (owner !== undefined && owner !== name)
+      unplaced.push({ path: module.path, message: `${owner} and ${name} are both for ${module.path}` });
+    else {
+      owners.set(module.path, name);
+      modules.set(`${id} ${module.path}`, module);
+    }
   };
-  for (const module of adapter.modules.values()) {
+  for (const [id, module] of adapter.modules) {
     const candidates = names.lookUp(module.path, module.component ?? "model");
     const fitting = candidates.length > 1 ? candidates.filter((group) => fits(module, group, shapeOf)) : candidates;
     const [group, ...more] = fitting.length > 0 ? fitting : candidates.slice(0, 1);
     if (!group) {
-      lost.push(module);
+      lost.push([id, module]);
       continue;
     }
     found.add(module.component ?? "model");
@@ -62,21 +63,24 @@ export function resolveNames(adapter: OpenedAdapter, base: BaseTensors): Resolve
       for (const target of group) {
         const placed = place(module, target, shapeOf);
         if (typeof placed === "string") unplaced.push({ path: module.path, message: placed });
-        else put(placed);
+        else put(id, placed);
       }
   }
   const elsewhere = new Map<Component, number>();
-  for (const module of lost) {
+  for (const [id, module] of lost) {
     const component = module.component ?? "model";
     if (found.size > 0 && !found.has(component)) elsewhere.set(component, (elsewhere.get(component) ?? 0) + 1);
-    else put(module);
+    else put(id, module);
   }
   return { adapter: { ...adapter, modules }, unplaced, elsewhere };
 }
 
+/** Modules by their weights, and parameters that are no module's weight or bias, by their names. */
 function modulePaths(base: BaseTensors): Set<string> {
   const paths = new Set<string>();
-  for (const name of base.names()) if (/\.(weight|qweight)$/.test(name)) paths.add(name.slice(0, name.lastIndexOf(".")));
+  for (const name of base.names())
+    if (/\.(weight|qweight)$/.test(name)) paths.add(name.slice(0, name.lastIndexOf(".")));
+    else if (!name.endsWith(".bias")) paths.add(name);
   return paths;
 }
 
@@ -85,7 +89,7 @@ type ShapeOf = (path: string) => readonly number[] | undefined;
 
 function shapesOf(base: BaseTensors): ShapeOf {
   const names = new Set(base.names());
-  return (path) => (names.has(`${path}.weight`) ? base.info(`${path}.weight`).shape : undefined);
+  return (path) => [`${path}.weight`, path].filter((name) => names.has(name)).map((name) => base.info(name).shape)[0];
 }
 
 function fits(module: AdapterModule, group: readonly BaseTarget[], shapeOf: ShapeOf): boolean {

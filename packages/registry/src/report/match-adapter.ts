@@ -235,8 +235,17 @@ class Matcher {
     for (const [path, group] of byPath) {
       const basePath = this.locate(path);
       const own = ["weight", "in_proj_weight", "qweight"].find((part) => this.has(basePath, part));
+      const dot = basePath.lastIndexOf(".");
+      // A parameter that is no module's weight, by its own name.
+      if (!own && this.has(basePath.slice(0, Math.max(0, dot)), basePath.slice(dot + 1))) {
+        for (const entry of group)
+          this.matchModule(entry, basePath.slice(0, Math.max(0, dot)), basePath.slice(dot + 1), configOf(path), true);
+        continue;
+      }
       const targets = (this.adapter.config.values as { targetParameters?: readonly string[] | null }).targetParameters ?? [];
-      if (group.length === 1 && own) this.matchModule(group[0]!, basePath, own, configOf(path));
+      // Several wrappers of one module are for several parameters; several methods for one layer have no depth.
+      if (own && group.every(([, { depth }]) => depth === 0))
+        for (const entry of group) this.matchModule(entry, basePath, own, configOf(path));
       else this.matchParameters(group, path, basePath, targets, configOf(path));
     }
   }
@@ -248,7 +257,7 @@ class Matcher {
     config: { [field: string]: unknown },
     parameter = false,
   ): void {
-    const weight = `${path}.${part}`;
+    const weight = path === "" ? part : `${path}.${part}`;
     const name = module.method ?? this.adapter.method;
     const method = this.methodNamed(name);
     const biasPart = part === "in_proj_weight" ? "in_proj_bias" : "bias";

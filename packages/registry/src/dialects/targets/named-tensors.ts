@@ -2,6 +2,7 @@ import { FormatError } from "@weft/tensor-core";
 import type { ConvertModule, Loss } from "../convert/convert-module.js";
 import { type LazyTensor, scalarTensor } from "../convert/lazy-tensor.js";
 import type { Dialect } from "../dialect.js";
+import { moduleId } from "../module-of.js";
 
 /** Modules under a dialect's keys. */
 export interface NamedTensors {
@@ -33,12 +34,15 @@ export function namedTensors(modules: readonly ConvertModule[], dialect: Dialect
       continue;
     }
     const [[, first]] = keys as [readonly [string, string]];
-    const id = dialect.readKey(first)!.module;
-    const before = result.modules.get(id);
-    if (before)
-      throw new FormatError(`${before.label} and ${module.label} would both be ${id}`, {
+    const name = dialect.readKey(first)!.module;
+    const before = result.modules.get(name);
+    const companion =
+      before?.path === module.path && before.component === module.component && !keys.some(([, key]) => result.tensors.has(key!));
+    const id = companion ? moduleId(name, module, 1) : name;
+    if (before && !companion)
+      throw new FormatError(`${before.label} and ${module.label} would both be ${name}`, {
         kind: "duplicate-key",
-        tensor: id,
+        tensor: name,
         hint: "the dialect has underscores for dots, and these names differ in nothing else; choose one that keeps the dots",
       });
     result.modules.set(id, module);
