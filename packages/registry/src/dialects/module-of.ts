@@ -58,6 +58,7 @@ export function modulesOf(
   const place = { path: key.path, depth: 0, component: key.component, flat: key.flat, name: key.module };
   let left = parameters;
   for (let built = firstOf(dialect, left, scalars); built; built = firstOf(dialect, left, {})) {
+    if (modules.length > 0 && !COMPANIONS.has(built.method)) break;
     modules.push({ ...place, ...built });
     const used = new Set([...built.tensors.values()].map(({ name }) => name));
     left = new Map([...left].filter(([name, tensor]) => !used.has(tensor.name) && !(name in scalars && built.scalars.has(name))));
@@ -68,6 +69,9 @@ export function modulesOf(
 /** The key of one of the modules that a name stands for. @param at its place among them */
 export const moduleId = (name: string, { method }: Pick<AdapterModule, "method">, at: number): string =>
   at === 0 ? name : `${name} (${method})`;
+
+/** Methods that may stand beside another one: changes of the weight or bias as a whole. */
+const COMPANIONS: ReadonlySet<string> = new Set(["FULL", "NORM"]);
 
 interface Built extends Pick<AdapterModule, "method" | "config" | "tensors"> {
   readonly method: string;

@@ -8,7 +8,7 @@ import { type MethodEntry, type MethodTable } from "../methods.js";
 import type { Component } from "../dialects/dialect.js";
 import { hasForeignNames, resolveNames } from "../dialects/resolve-names.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
-import { type BaseIndex, type BaseTensors, indexBase } from "./base-index.js";
+import { type BaseIndex, type BaseTensors, indexBase, withPlacements } from "./base-index.js";
 import { fitLayer } from "./layer-of.js";
 import { nearestNames } from "./nearest.js";
 import { assignParameters } from "./parameters.js";
@@ -105,8 +105,15 @@ const MAX_HINTS = 5;
 export function matchAdapter(adapter: OpenedAdapter, base: BaseTensors, options: MatchOptions = {}): MatchReport {
   const index = indexBase(base.names());
   if (hasForeignNames(adapter)) {
-    const { adapter: resolved, unplaced, elsewhere } = resolveNames(adapter, base);
-    const report = new Matcher(resolved, base, index, options.rule ?? SAME_PATHS, options).run([]);
+    const { adapter: resolved, unplaced, elsewhere, placements } = resolveNames(adapter, base);
+    const placed = placements.size > 0 ? withPlacements(base, placements) : base;
+    const report = new Matcher(
+      resolved,
+      placed,
+      placed === base ? index : indexBase(placed.names()),
+      options.rule ?? SAME_PATHS,
+      options,
+    ).run([]);
     return { ...report, mismatched: [...unplaced, ...report.mismatched], elsewhere };
   }
   const found = options.rule ? { rule: options.rule, ambiguous: [] } : findPathRule(pathsOf(adapter), index);

@@ -14,6 +14,8 @@ export interface BaseTarget {
   /** The adapter's module is a part of this fused one of the base. */
   readonly within?: Part;
   readonly swapped?: boolean;
+  /** The name is the other style's. */
+  readonly renamed?: boolean;
 }
 
 interface Entry extends BaseTarget {
@@ -55,17 +57,18 @@ export class BaseNames {
   private addPath(path: string): void {
     this.add(path, { path, component: undefined });
     const { path: inner, component } = splitRoot(path);
-    const views: (Renamed & { within?: Part })[] = [{ path: inner }];
+    const views: (Renamed & { within?: Part; renamed?: boolean })[] = [{ path: inner }];
     for (const map of this.maps) {
       // Under the original's name it may be one part of a fused module; under diffusers' it may hold several.
       const original = map.toOriginal(inner);
-      if (original) for (const path of map.spellings(original.path)) views.push({ ...original, path });
+      if (original && original.path !== inner)
+        for (const path of map.spellings(original.path)) views.push({ ...original, path, renamed: true });
       for (const path of map.spellings(inner)) views.push({ path });
-      for (const { part, ...renamed } of map.toDiffusers(inner) ?? []) views.push({ ...renamed, ...(part && { within: part }) });
+      for (const { part, ...renamed } of map.toDiffusers(inner) ?? [])
+        if (renamed.path !== inner) views.push({ ...renamed, ...(part && { within: part }), renamed: true });
     }
     for (const view of views.slice()) for (const alias of aliases(view.path)) views.push({ ...view, path: alias });
-    for (const { path: name, part, within, swapped } of views)
-      this.add(name, { path, component, ...(part && { part }), ...(within && { within }), ...(swapped && { swapped }) });
+    for (const { path: name, ...rest } of views) this.add(name, { ...rest, path, component });
   }
 
   private add(name: string, entry: Entry): void {

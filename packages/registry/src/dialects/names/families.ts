@@ -37,6 +37,9 @@ export interface NamedModule {
   readonly matrix?: readonly [out: number, inputs: number] | undefined;
 }
 
+/** Modules that are looked at, spread over all of them; no denoiser has as many. */
+const SAMPLE = 4096;
+
 const STYLES: readonly Style[] = ["diffusers", "original"];
 
 /**
@@ -46,9 +49,11 @@ const STYLES: readonly Style[] = ["diffusers", "original"];
  * @param options.kohya the file is of kohya's kind, in which SD's UNet has diffusers' names, SDXL's the original's
  */
 export function namingOf(
-  modules: readonly NamedModule[],
+  all: readonly NamedModule[],
   options: { readonly secondEncoder?: boolean; readonly kohya?: boolean } = {},
 ): Naming {
+  const step = Math.ceil(all.length / SAMPLE);
+  const modules = all.filter((_, i) => i % step === 0);
   const scored = FAMILIES.map((names) => {
     const counts = STYLES.map((style) => modules.filter(({ path }) => NAME_MAPS[names.family].known(path, style) !== undefined).length);
     return { names, score: Math.max(...counts), style: STYLES[counts[0]! >= counts[1]! ? 0 : 1]! };
