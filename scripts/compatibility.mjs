@@ -48,6 +48,7 @@ const METHODS = {
   UNILORA: "Uni-LoRA",
   VBLORA: "VB-LoRA",
   WAVEFT: "WaveFT",
+  ADAPTION_PROMPT: "adaption prompt (LLaMA-Adapter)",
   LILY: "Lily",
   POLY: "Poly",
   "LyCORIS locon": "LyCORIS LoCon",
@@ -72,7 +73,7 @@ const KINDS = {
   "Conv1D (`fan_in_fan_out`)": ["Conv1D"],
   "Conv1d, 2d, 3d": ["Conv1d", "Conv2d", "Conv3d"],
   Embedding: ["Embedding"],
-  other: ["Norm", "parameter", "a whole model"],
+  other: ["Norm", "parameter", "Attention", "Block", "a whole model"],
 };
 
 /** Letters of what was shown; loading and saving go with a dialect's files. */
@@ -81,7 +82,6 @@ const ASPECTS = { forward: "run", train: "train", merge: "merge", save: "save" }
 /** PEFT's types that have no definition here, and why: no change of a layer stands for them, or a file does not tell it. */
 const LEFT_OUT = {
   ADAMSS: "its groups come from a clustering that the file does not hold",
-  ADAPTION_PROMPT: "adds attention to learned prompts inside the model's attention",
   FROD: "solves an equation with each base weight to begin",
   OSF: "is the full singular value decomposition of each weight",
   PSOFT: "depends on the signs that LAPACK gives singular vectors",

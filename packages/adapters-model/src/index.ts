@@ -1,2 +1,3 @@
+export { ADAPTION_PROMPT, AdaptionPromptConfig, type AdaptionPromptConfigFields } from "./adaption-prompt.js";
 export { LILY, LilyConfig, type LilyConfigFields } from "./lily.js";
 export { POLY, PolyConfig, type PolyConfigFields } from "./poly.js";

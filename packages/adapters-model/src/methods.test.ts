@@ -1,7 +1,17 @@
-import { createAdapter, forwardBase, type LayerSpec, type Shape, sizeOf, tensor, type Tensor } from "@weft/tensor-core";
+import {
+  type BaseLayer,
+  createAdapter,
+  forwardBase,
+  type LayerSpec,
+  reshape,
+  type Shape,
+  sizeOf,
+  tensor,
+  type Tensor,
+} from "@weft/tensor-core";
 import { type Check, methodChecks } from "@weft/tensor-core/testing";
 import { expect, it, test } from "vitest";
-import { LILY, LilyConfig, POLY, PolyConfig } from "./index.js";
+import { ADAPTION_PROMPT, AdaptionPromptConfig, LILY, LilyConfig, POLY, PolyConfig } from "./index.js";
 
 const linear: LayerSpec = { kind: "linear", shape: [12, 8], dtype: "f32", bias: true };
 const wide: LayerSpec = { ...linear, shape: [8, 12], bias: false };
@@ -93,4 +103,39 @@ it("new adapters change nothing", async () => {
   const lily = await createAdapter(LILY, new LilyConfig({ r: 2 }), { fc });
   const layer: LayerSpec = { kind: "linear", shape: [6, 4], dtype: "f32", bias: true };
   expect([...(await lily.forward("fc", x).data())]).toEqual([...(await forwardBase(layer, fc, x).data())]);
+});
+
+// Golden cases compare the whole with PEFT; here are its edges.
+const attentionLayer: LayerSpec = { kind: "attention", shape: [8], dtype: "f32", bias: false };
+const prompts = new AdaptionPromptConfig({ targetModules: "self_attn", adapterLen: 2, adapterLayers: 2 });
+
+it("an adaption prompt is on the last attentions, and says what the model lacks", () => {
+  const layers = [0, 1, 2].flatMap((i) => ["mlp", "self_attn"].map((name) => ({ path: `layers.${i}.${name}`, layer: attentionLayer })));
+  expect(ADAPTION_PROMPT.choose!(prompts, layers)).toEqual(["layers.1.self_attn", "layers.2.self_attn"]);
+  const four = new AdaptionPromptConfig({ ...prompts, adapterLayers: 4 });
+  expect(() => ADAPTION_PROMPT.choose!(four, layers)).toThrow("adapter_layers is 4, but the model has 3 modules self_attn");
+  expect(() => ADAPTION_PROMPT.choose!(new AdaptionPromptConfig({ targetModules: "attn" }), layers)).toThrow("adapter_layers is missing");
+  expect(() => ADAPTION_PROMPT.parameters(new AdaptionPromptConfig(), attentionLayer)).toThrow("adapter_len is missing");
+  expect(() => ADAPTION_PROMPT.parameters(prompts, linear)).toThrow("is for layers of kind attention, got linear");
+});
+
+it("an adaption prompt with a closed gate, or at strength 0, changes nothing", async () => {
+  const heads = (x: Tensor): Tensor => reshape(x, [x.shape[0]!, 1, x.shape[1]!, 8]);
+  const base: BaseLayer = {
+    weight: wave([0]),
+    forward: (x) => x,
+    attention: { queries: heads, keys: heads, values: heads, project: (mixed) => reshape(mixed, [mixed.shape[0]!, mixed.shape[2]!, 8]) },
+  };
+  const x = wave([2, 3, 8]);
+  const run = async (gate: number, scale: number): Promise<number[]> => {
+    const params = { prompt: wave([1, 2, 8], 1), gate: tensor([gate]) };
+    return [...(await ADAPTION_PROMPT.forward(x, base, params, { layer: attentionLayer, config: prompts, scale }).data())];
+  };
+  const plain = [...(await x.data())];
+  expect(await run(0, 1)).toEqual(plain);
+  expect(await run(1, 0)).toEqual(plain);
+  expect(await run(1, 1)).not.toEqual(plain);
+  expect(() => ADAPTION_PROMPT.forward(x, { weight: wave([0]) }, {}, { layer: attentionLayer, config: prompts, scale: 1 })).toThrow(
+    "the model does not show the inside of its attention",
+  );
 });

@@ -1,6 +1,6 @@
 import { ADALORA, FOURIERFT, IA3, LN_TUNING, LORA, TRAINABLE_TOKENS, VERA } from "@weft/adapters-lora";
 import { LOHA, LOKR } from "@weft/adapters-lycoris";
-import { LILY, POLY } from "@weft/adapters-model";
+import { ADAPTION_PROMPT, LILY, POLY } from "@weft/adapters-model";
 import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
 import { SHIRA, SUPERTUNING, UNILORA, WAVEFT } from "@weft/adapters-sparse";
 import { BEFT, C3A, DEFT, DELORA, GLORA, GRALORA, HIRA, MISS, PEANUT, PVERA, RANDLORA, ROAD, VBLORA } from "@weft/adapters-variants";
@@ -73,6 +73,7 @@ const PREFIXES: readonly (readonly [peftType: string, prefix: string])[] = [
 /** The methods that are defined, one line each. */
 const DEFINED: readonly MethodEntry[] = [
   methodEntry(ADALORA),
+  methodEntry(ADAPTION_PROMPT),
   methodEntry(BEFT),
   methodEntry(BOFT),
   methodEntry(C3A),

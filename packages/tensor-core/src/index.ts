@@ -35,6 +35,7 @@ export { type Box, mapBox, needs, placeholder, type RowPasses, rowPasses, type R
 export { AdaptedLayer } from "./adapter/adapted-layer.js";
 export { AdapterGroup, type AdapterSummary } from "./adapter/adapter-group.js";
 export {
+  type AttentionParts,
   type BaseLayer,
   biasLike,
   type ConvSpec,

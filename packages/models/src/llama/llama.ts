@@ -2,6 +2,7 @@ import type { WeightSource } from "@weft/io-safetensors";
 import {
   add,
   attention,
+  type AttentionParts,
   type BaseLayer,
   cast,
   type Device,
@@ -18,6 +19,7 @@ import {
   type Tensor,
   transpose,
   where,
+  zeros,
 } from "@weft/tensor-core";
 import { type ConfigJson, parseConfig } from "../config-fields.js";
 import { type LayerHook, runLayer } from "../hooks.js";
@@ -54,15 +56,18 @@ export interface LlamaOptions {
 
 /** What all blocks of one pass share. */
 interface Pass {
-  readonly batch: number;
-  /** Virtual tokens counted. */
-  readonly length: number;
   readonly past: readonly KeyValues[] | undefined;
   readonly cosine: Tensor;
   readonly sine: Tensor;
   readonly maskFor: (window: number | undefined) => Tensor | undefined;
-  readonly run: (path: string, x: Tensor) => Tensor;
+  /** A layer through the hook; `whole`: how an attention or a block runs. */
+  readonly run: (path: string, x: Tensor, whole?: Pick<BaseLayer, "forward" | "attention">) => Tensor;
 }
+
+/** The weight of what has none of its own. */
+const NONE = zeros([0]);
+/** [batch, length, heads, head dim] with the middle axes exchanged, and back. */
+const turned = (t: Tensor): Tensor => transpose(t, [0, 2, 1, 3]);
 
 /**
  * Llama, and the architectures that differ from it in little: Mistral (sliding window), Qwen2 (biases on q, k, v), Qwen3 (norms on q and k).
@@ -134,14 +139,15 @@ export class LlamaForCausalLM {
   forward(inputs: CausalInputs, hook?: LayerHook): CausalOutput {
     const { inputIds } = inputs;
     if (inputIds.shape.length !== 2) throw new ShapeError(`forward: inputIds is [${inputIds.shape}], expected [batch, length]`);
-    const run = (path: string, x: Tensor): Tensor => {
+    const run: Pass["run"] = (path, x, whole) => {
       const { layer, base } = this.layer(path);
-      return runLayer(hook, path, layer, base, x);
+      return runLayer(hook, path, layer, { ...base, ...whole }, x);
     };
     let h = withVirtualTokens(run("model.embed_tokens", inputIds), inputs.virtualTokens);
     const pass = this.begin(inputs, h, run);
     const hiddenStates = [h];
-    for (let i = 0; i < this.config.layers; i++) hiddenStates.push((h = this.block(i, h, pass)));
+    for (let i = 0; i < this.config.layers; i++)
+      hiddenStates.push((h = run(`model.layers.${i}`, h, { forward: (x) => this.block(i, x, pass) })));
     const last = run("model.norm", h);
     hiddenStates[hiddenStates.length - 1] = last;
     return { logits: run("lm_head", last), hiddenStates };
@@ -160,45 +166,54 @@ export class LlamaForCausalLM {
       if (!masks.has(window)) masks.set(window, causalMask({ batch, length, past, window, attentionMask }));
       return masks.get(window);
     };
-    return { batch, length, past: pastKeyValues, ...tables, maskFor, run };
+    return { past: pastKeyValues, ...tables, maskFor, run };
   }
 
   private block(i: number, h: Tensor, pass: Pass): Tensor {
     const { run } = pass;
     const path = `model.layers.${i}`;
-    const mixed = add(h, this.attend(i, run(`${path}.input_layernorm`, h), pass));
+    const inside = { forward: (x: Tensor) => this.attend(i, x, pass), attention: this.attentionParts(i, pass) };
+    const mixed = add(h, run(`${path}.self_attn`, run(`${path}.input_layernorm`, h), inside));
     const x = run(`${path}.post_attention_layernorm`, mixed);
     return add(mixed, run(`${path}.mlp.down_proj`, mul(silu(run(`${path}.mlp.gate_proj`, x)), run(`${path}.mlp.up_proj`, x))));
   }
 
-  private attend(i: number, x: Tensor, { batch, length, past, cosine, sine, maskFor, run }: Pass): Tensor {
+  private attentionParts(i: number, { cosine, sine, run }: Pass): AttentionParts {
     const { config } = this;
     const path = `model.layers.${i}.self_attn`;
-    const split = (name: string, count: number): Tensor => reshape(run(`${path}.${name}_proj`, x), [batch, length, count, config.headDim]);
-    const turn = (t: Tensor): Tensor => transpose(t, [0, 2, 1, 3]);
-    const rotated = (name: string, count: number): Tensor =>
-      rope(turn(config.qkNorm ? run(`${path}.${name}_norm`, split(name, count)) : split(name, count)), cosine, sine);
-    let q = rotated("q", config.heads);
-    let mask = maskFor(config.windows[i]);
+    const heads = (name: string, count: number, x: Tensor): Tensor => {
+      const split = reshape(run(`${path}.${name}_proj`, x), [...x.shape.slice(0, 2), count, config.headDim]);
+      return turned(config.qkNorm && name !== "v" ? run(`${path}.${name}_norm`, split) : split);
+    };
+    return {
+      queries: (x) => rope(heads("q", config.heads, x), cosine, sine),
+      keys: (x) => heads("k", config.keyValueHeads, x),
+      values: (x) => heads("v", config.keyValueHeads, x),
+      project: (mixed) => run(`${path}.o_proj`, reshape(turned(mixed), [mixed.shape[0]!, mixed.shape[2]!, -1])),
+    };
+  }
+
+  private attend(i: number, x: Tensor, pass: Pass): Tensor {
+    const { past, cosine, sine, maskFor } = pass;
+    const parts = this.attentionParts(i, pass);
+    let q = parts.queries(x);
+    let mask = maskFor(this.config.windows[i]);
     if (mask && this.options.attention === "eager") {
       const sees = cast(max(cast(mask, "i32"), { axes: [3], keepDims: true }), "bool");
       mask = logicalOr(mask, logicalNot(sees));
       q = where(sees, q, 0);
     }
-    const mixed = attention(
-      q,
-      withPast(past?.[i]?.key, rotated("k", config.keyValueHeads)),
-      withPast(past?.[i]?.value, turn(split("v", config.keyValueHeads))),
-      mask ? { mask } : { causal: true },
-    );
-    return run(`${path}.o_proj`, reshape(turn(mixed), [batch, length, config.heads * config.headDim]));
+    const keys = withPast(past?.[i]?.key, rope(parts.keys(x), cosine, sine));
+    return parts.project(attention(q, keys, withPast(past?.[i]?.value, parts.values(x)), mask ? { mask } : { causal: true }));
   }
 
   private layer(path: string): { layer: LayerSpec; base: BaseLayer } {
+    const { kind, out } = this.modules.get(path)!;
+    if (kind === "attention" || kind === "block")
+      return { layer: { kind, shape: [out], dtype: this.layer("model.norm").layer.dtype, bias: false }, base: { weight: NONE } };
     const weight = this.weights.get(`${path}.weight`) ?? weightOf(this.weights, this.tiedTo(path));
     const bias = this.weights.get(`${path}.bias`);
-    const kind = this.modules.get(path)!.kind as Exclude<ModuleDescription["kind"], "other">;
-    const layer: LayerSpec = { kind, shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined };
+    const layer: LayerSpec = { kind: kind as LayerSpec["kind"], shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined };
     return {
       layer: kind === "norm" ? { ...layer, norm: { kind: "rms", eps: this.config.normEps } } : layer,
       base: { weight, bias },

@@ -1,9 +1,9 @@
 import type { LlamaConfig } from "./config.js";
 
-/** What a module of the model is. Adapters attach to all kinds but `other`, which only contains or has no weight. */
+/** What a module of the model is. Adapters attach to all kinds but `other`. */
 export interface ModuleDescription {
-  readonly kind: "linear" | "embedding" | "norm" | "other";
-  /** Features in and out: embedding vocabulary → hidden; a norm keeps them; 0 for `other`. */
+  readonly kind: "linear" | "embedding" | "norm" | "attention" | "block" | "other";
+  /** Features in and out: embedding vocabulary → hidden; norms, attentions and blocks keep them; 0 for `other`. */
   readonly in: number;
   readonly out: number;
   readonly bias: boolean;
@@ -16,15 +16,16 @@ const other: ModuleDescription = { kind: "other", in: 0, out: 0, bias: false };
 /** Every module below the model with its path, in the order and under the names of `named_modules()` of the Python model. */
 export function* llamaModules(c: LlamaConfig): Generator<[path: string, module: ModuleDescription]> {
   const linear = (from: number, to: number, bias = false): ModuleDescription => ({ kind: "linear", in: from, out: to, bias });
-  const norm = (size: number): ModuleDescription => ({ kind: "norm", in: size, out: size, bias: false });
+  const same = (kind: ModuleDescription["kind"], size = c.hiddenSize): ModuleDescription => ({ kind, in: size, out: size, bias: false });
+  const norm = (size?: number): ModuleDescription => same("norm", size);
   const [queries, values] = [c.heads * c.headDim, c.keyValueHeads * c.headDim];
   yield ["model", other];
   yield ["model.embed_tokens", { kind: "embedding", in: c.vocabSize, out: c.hiddenSize, bias: false }];
   yield ["model.layers", other];
   for (let i = 0; i < c.layers; i++) {
     const block = `model.layers.${i}`;
-    yield [block, other];
-    yield [`${block}.self_attn`, other];
+    yield [block, same("block")];
+    yield [`${block}.self_attn`, same("attention")];
     yield [`${block}.self_attn.q_proj`, linear(c.hiddenSize, queries, c.qkvBias)];
     yield [`${block}.self_attn.k_proj`, linear(c.hiddenSize, values, c.qkvBias)];
     yield [`${block}.self_attn.v_proj`, linear(c.hiddenSize, values, c.qkvBias)];
@@ -35,10 +36,10 @@ export function* llamaModules(c: LlamaConfig): Generator<[path: string, module: 
     yield [`${block}.mlp.up_proj`, linear(c.hiddenSize, c.intermediateSize, c.mlpBias)];
     yield [`${block}.mlp.down_proj`, linear(c.intermediateSize, c.hiddenSize, c.mlpBias)];
     yield [`${block}.mlp.act_fn`, other];
-    yield [`${block}.input_layernorm`, norm(c.hiddenSize)];
-    yield [`${block}.post_attention_layernorm`, norm(c.hiddenSize)];
+    yield [`${block}.input_layernorm`, norm()];
+    yield [`${block}.post_attention_layernorm`, norm()];
   }
-  yield ["model.norm", norm(c.hiddenSize)];
+  yield ["model.norm", norm()];
   yield ["model.rotary_emb", other];
   yield ["lm_head", { ...linear(c.hiddenSize, c.vocabSize), outputEmbedding: true }];
 }

@@ -2,7 +2,7 @@ import type { TargetConfig } from "./targets.js";
 import { withValues } from "./with-values.js";
 import { LORA_DEFAULT_TARGETS } from "./default-targets.js";
 
-type Targets = { readonly [modelType: string]: readonly string[] };
+type Targets = { readonly [modelType: string]: string | readonly string[] };
 
 /** Default targets by `model_type` where a method's table in PEFT 0.21.2 differs from LoRA's. @see peft `utils/constants.py` */
 const OWN: { readonly [peftType: string]: Targets } = {
@@ -14,6 +14,7 @@ const OWN: { readonly [peftType: string]: Targets } = {
     roberta: ["query", "key", "value", "dense"],
     "deberta-v2": ["query_proj", "key_proj", "value_proj", "dense"],
   },
+  ADAPTION_PROMPT: { llama: "self_attn", mistral: "self_attn", gpt2: "attn" },
   C3A: { gpt2: ["mlp.c_proj"], gpt_bigcode: ["mlp.c_proj"] },
   FOURIERFT: { gpt2: ["mlp.c_proj"], gpt_bigcode: ["mlp.c_proj"] },
   IA3: {
@@ -109,7 +110,7 @@ const IA3_FEEDFORWARD: Targets = {
 };
 
 /** Methods whose targets LoRA's table says nothing about. */
-const APART = new Set(["IA3", "LN_TUNING"]);
+const APART = new Set(["ADAPTION_PROMPT", "IA3", "LN_TUNING"]);
 
 /** A config with the modules that PEFT adapts by default for a model type, where it names none itself. */
 export function withDefaultTargets<C extends TargetConfig>(peftType: string, config: C, modelType: string | undefined): C {

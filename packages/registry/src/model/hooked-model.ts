@@ -37,6 +37,14 @@ export interface HookedModel<Inputs, Outputs> {
   forward(inputs: Inputs, hook?: LayerHook): Outputs;
 }
 
+/** Layers that see more of the inputs than their own. */
+export const isWhole = ({ kind }: LayerSpec): boolean => kind === "attention" || kind === "block";
+
+/** The layers of a model that a method may be on. */
+export function layersOf(model: HookedModel<never, unknown>, { wholes = false }: { readonly wholes?: boolean } = {}): HookedLayer[] {
+  return [...model.layers()].filter(({ layer }) => wholes || !isWhole(layer));
+}
+
 /** The name of a layer's weight in a checkpoint: a raw parameter is its own. */
 export const weightName = ({ path, layer }: Pick<HookedLayer, "path" | "layer">): string =>
   layer.kind === "parameter" ? path : `${path}.weight`;

@@ -25,7 +25,7 @@ import { LORA, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
 import { hasPlainFactors } from "../dialects/special-lora.js";
 import { aloraTokens, takesTasks } from "./active-adapters.js";
 import type { AdapterState } from "./adapter-state.js";
-import type { LayerHook } from "./hooked-model.js";
+import { isWhole, type LayerHook } from "./hooked-model.js";
 
 /** The name that stands for a row without an adapter. */
 export const BASE = "__base__";
@@ -149,13 +149,14 @@ export function assertPerRow(states: ReadonlyMap<string, AdapterState>): void {
   for (const [name, state] of states) {
     const { layers, replaced, expected, prompt, config } = state;
     const raw = [...layers].find(([, attached]) => attached.some(({ context }) => context.layer.kind === "parameter"));
+    const inside = [...layers.values()].some(([first]) => isWhole(first!.context.layer));
     const whole = [...replaced.keys(), ...expected.keys(), ...(raw ? [raw[0]] : [])][0];
-    const why =
-      prompt || aloraTokens(config)
-        ? "looks at whole inputs"
-        : takesTasks(state)
-          ? "takes a task per row"
-          : whole && `changes ${whole} for all rows`;
+    const reasons = [
+      (prompt || inside || aloraTokens(config)) && "looks at whole inputs",
+      takesTasks(state) && "takes a task per row",
+      whole && `changes ${whole} for all rows`,
+    ];
+    const why = reasons.find(Boolean);
     if (why) throw new CapabilityError(`adapter "${name}" (${config.peftType}) ${why}: it cannot be used for some rows of a batch`);
   }
 }

@@ -26,7 +26,7 @@ import { selectTargets, type TargetConfig } from "../matching/targets.js";
 import { selectParameters } from "../matching/target-parameters.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterState } from "./adapter-state.js";
-import { type HookedLayer, type HookedModel, weightName } from "./hooked-model.js";
+import { type HookedLayer, type HookedModel, layersOf, weightName } from "./hooked-model.js";
 import { moduleNames } from "./module-names.js";
 import { newPrompt } from "./prompt-state.js";
 import { tieLayers, tiesOf } from "./tie-parameters.js";
@@ -67,8 +67,8 @@ export async function newAdapter(
   refuseUnrunnable(config.values);
   await prepareRegex(config.values, method);
   const values = config.values as unknown as Values;
-  const all = [...model.layers()];
-  const targets = chosen(model, values, all);
+  const all = layersOf(model, method);
+  const targets = method.choose ? byPath(all, method.choose(config.values as never, all)) : chosen(model, values, all);
   const generator = torchGenerator(seed);
   const moduleConfig = createModuleConfig(config.values, undefined, method);
   const configs = targets.map(({ path }) => moduleConfig(path) as never);
@@ -102,6 +102,10 @@ function resolved(config: AdapterConfig, model: HookedModel<never, unknown>): Ad
     ...config,
     values: withDefaultTargets(config.peftType, config.values as TargetConfig, model.config?.modelType) as AdapterConfig["values"],
   };
+}
+
+function byPath(all: readonly HookedLayer[], paths: readonly string[]): HookedLayer[] {
+  return all.filter(({ path }) => paths.includes(path));
 }
 
 /** The layers that a config names, in the model's order. */

@@ -8,7 +8,7 @@ import { around, hookOf, takesTasks, withPrompts } from "./active-adapters.js";
 import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
 import { combineAdapters, type CombineOptions } from "./combine.js";
 import { countTrainable, describeCount, type ParameterCount } from "./count-parameters.js";
-import { type HookedModel, type LayerHook, weightName } from "./hooked-model.js";
+import { type HookedModel, layersOf, type LayerHook, weightName } from "./hooked-model.js";
 import { adaptedBase, mergedWeights } from "./merged-weights.js";
 import { assertPerRow, BASE, mixedHook, type PreparedBatch, prepareBatch, type RowAdapters } from "./mixed-batch.js";
 import { type ConfigInput, newAdapter, type NewAdapterOptions } from "./new-state.js";
@@ -96,9 +96,10 @@ export class PeftModel<Inputs, Outputs> {
   async loadAdapter(opened: OpenedAdapter, name: string, { allowUnknownFields = false, ...call }: LoadAdapterOptions = {}): Promise<void> {
     this.assertNew(name);
     const adapter = { ...opened, weights: observeReads(opened.weights, call) };
-    const host = hostOf(this.baseModel);
+    const { method, prompt } = this.methods.get(adapter.method) ?? {};
+    const host = hostOf(this.baseModel, method);
     const options = { methods: this.methods, allowUnknownFields };
-    if (this.methods.get(adapter.method)?.prompt)
+    if (prompt)
       return this.put(
         name,
         stateOfPrompt(adapter.config, await attachPrompt(adapter, { ...host, sizes: promptSizes(this.baseModel) }, options)),
@@ -325,8 +326,11 @@ export class PeftModel<Inputs, Outputs> {
 }
 
 /** A model as `attachAdapter` sees it; a tied layer has a weight under its own name as well. */
-function hostOf(model: HookedModel<never, unknown>): Parameters<typeof attachAdapter>[1] {
-  const layers = new Map([...model.layers()].map((found) => [found.path, found]));
+function hostOf(
+  model: HookedModel<never, unknown>,
+  method: { readonly wholes?: boolean } | undefined,
+): Parameters<typeof attachAdapter>[1] {
+  const layers = new Map(layersOf(model, method).map((found) => [found.path, found]));
   const tensors = new Map(model.weights);
   for (const found of layers.values()) if (!tensors.has(weightName(found))) tensors.set(weightName(found), found.base.weight);
   return { layer: (path) => layers.get(path)?.layer, tensor: (name) => tensors.get(name), names: () => tensors.keys() };

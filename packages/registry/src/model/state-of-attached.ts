@@ -1,5 +1,5 @@
 import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
-import type { Attached, Params, Tensor } from "@weft/tensor-core";
+import { type Attached, ConfigError, type Params, type Tensor } from "@weft/tensor-core";
 import { type AttachedAdapter, trainedTokens } from "../attach.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import { sameValues } from "../same-values.js";
@@ -41,6 +41,13 @@ export async function stateOfAttached(
     if (changed !== before) expected.set(name, changed);
   }
   const [first] = attached.values();
+  const asked = first?.method.choose?.(adapter.config.values as never, [...model.layers()]) ?? [];
+  const absent = asked.find((path) => !attached.has(path));
+  if (absent !== undefined)
+    throw new ConfigError(`the config asks for ${asked.length} modules, but the file has nothing for ${absent}`, {
+      kind: "config-mismatch",
+      tensor: absent,
+    });
   const names = Object.keys(first?.method.shared?.keys ?? {});
   const shared: Params = Object.fromEntries(names.flatMap((name) => (first!.params[name] ? [[name, first!.params[name]]] : [])));
   const ties = first ? tiesOf(first.method, adapter.config, layers, model) : new Map();

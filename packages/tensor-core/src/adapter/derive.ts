@@ -96,7 +96,7 @@ export function forwardAdapters(
       const y = method.forward(input, below, params, context, dropout);
       return active ? where(active, y, forwardBase(layer, below, input)) : y;
     };
-    stacked = { weight: base.weight, bias: base.bias, forward: run };
+    stacked = { ...base, forward: run };
   }
   return stacked.forward!(x);
 }

@@ -10,14 +10,15 @@ import { sizeOf } from "../shape.js";
 
 /**
  * `norm` scales and shifts what it has normalised, by a weight and perhaps a bias [features]. `parameter` is a weight that a module uses
- * directly (raw expert parameters): it has no forward of its own.
+ * directly (raw expert parameters): it has no forward of its own. `attention` (with its projections) and `block` (attention, feed-forward part and
+ * norms) are made of layers: they have a forward, and no weight of their own.
  */
-export type LayerKind = "linear" | "conv1d" | "conv2d" | "conv3d" | "embedding" | "norm" | "parameter";
+export type LayerKind = "linear" | "conv1d" | "conv2d" | "conv3d" | "embedding" | "norm" | "parameter" | "attention" | "block";
 
 /** A layer as adapters see it: described, not subclassed. */
 export interface LayerSpec {
   readonly kind: LayerKind;
-  /** Shape of the stored weight: linear [out, in] (or [in, out] if `transposed`), conv [out, in/groups, *kernel], embedding [vocabulary, dim], norm [features]. */
+  /** Shape of the stored weight: linear [out, in] (or [in, out] if `transposed`), conv [out, in/groups, *kernel], embedding [vocabulary, dim], norm [features]; of an attention or a block its width: [features]. */
   readonly shape: readonly number[];
   readonly dtype: DType;
   readonly bias: boolean;
@@ -40,19 +41,34 @@ export type NormSpec =
   | { readonly kind: "layer"; readonly eps: number }
   | { readonly kind: "group"; readonly eps: number; readonly groups: number };
 
+/** The inside of an attention, for adapters that add to it; B rows, H heads, G key-value heads, d features per head. */
+export interface AttentionParts {
+  /** The queries of an input [B, T, features] as scores are made of them, rotated and normalised: [B, H, T, d]. */
+  queries(x: Tensor): Tensor;
+  /** Keys of an input [n, T, features] that has no place in the sequence, so without rotary embedding: [n, G, T, d]. */
+  keys(x: Tensor): Tensor;
+  /** Values [n, G, T, d]. */
+  values(x: Tensor): Tensor;
+  /** The result [B, T, features] of mixed values [B, H, T, d]. */
+  project(mixed: Tensor): Tensor;
+}
+
 /** The frozen layer below an adapter. The weight may be dense or the lazy expansion of any quantised format; methods do not know. */
 export interface BaseLayer {
+  /** Empty, [0], where the layer has none of its own. */
   readonly weight: Tensor;
   readonly bias?: Tensor | undefined;
   /** The base result, for weights that have a product of their own (quantised ones). */
   readonly forward?: (x: Tensor) => Tensor;
+  /** Of an attention. */
+  readonly attention?: AttentionParts;
 }
 
 export const isConv = (layer: LayerSpec): boolean => layer.kind === "conv1d" || layer.kind === "conv2d" || layer.kind === "conv3d";
 
 /** Features in and out: linear as named, conv channels (in over all groups), embedding vocabulary → dim. */
 export function featuresOf(layer: LayerSpec): { in: number; out: number } {
-  if (layer.kind === "norm") return { in: layer.shape[0]!, out: layer.shape[0]! };
+  if (layer.shape.length === 1) return { in: layer.shape[0]!, out: layer.shape[0]! };
   const [first, second] = layer.shape.slice(layer.kind === "parameter" ? -2 : 0) as [number, number];
   if (layer.kind === "embedding") return { in: first, out: second };
   if (isConv(layer)) return { in: second * (layer.conv?.groups ?? 1), out: first };
@@ -91,6 +107,7 @@ function normalise({ norm: spec, shape }: LayerSpec, x: Tensor, weight: Tensor, 
 /** The layer without an adapter, with `weight` in place of its own if given. */
 export function forwardBase(layer: LayerSpec, base: BaseLayer, x: Tensor, weight?: Tensor): Tensor {
   if (!weight && base.forward) return base.forward(x);
+  if (layer.kind === "attention" || layer.kind === "block") throw new ShapeError(`a layer of kind ${layer.kind} runs by its own forward`);
   const w = weight ?? base.weight;
   if (layer.kind === "embedding") return gather(w, x, 0);
   if (layer.kind === "norm") return normalise(layer, x, w, base.bias);

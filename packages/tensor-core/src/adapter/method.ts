@@ -94,6 +94,12 @@ export interface AdapterMethod<C> {
    * @param shapes by parameter name, of the tensors that the file has
    */
   configFromShapes?(config: C, layer: LayerSpec, shapes: { readonly [name: string]: Shape }): C;
+  /**
+   * The layers of a new adapter, where `target_modules` is not what chooses them.
+   * @param layers all that the model has, in its order
+   * @throws ConfigError if the model does not have what the config asks for
+   */
+  choose?(config: C, layers: readonly { readonly path: string; readonly layer: LayerSpec }[]): readonly string[];
   /** The parameters that the layer gets. @throws ConfigError if the method does not take such a layer */
   parameters(config: C, layer: LayerSpec): { readonly [name: string]: ParameterSpec };
   /** Names on disk (PEFT) behind the module path, for each parameter; the first is written, all are read. */
@@ -105,6 +111,8 @@ export interface AdapterMethod<C> {
    * @returns for each of them: parameter name → path of the layer whose parameter it is, which may be its own
    */
   tied?(config: C, layers: readonly TargetedLayer[]): readonly { readonly [name: string]: string }[];
+  /** It acts on attentions or blocks as a whole, which other methods do not get to see. */
+  readonly wholes?: boolean;
   /** Why no merged weight gives what the adapter does: `its mix depends on the input`. Such a method has neither `delta` nor `transform`. */
   readonly unmergeable?: string;
   /** Whether `forward` needs the task of each row. */
