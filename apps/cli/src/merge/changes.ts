@@ -1,4 +1,4 @@
-import { CapabilityError, ConfigError, type Rounding, ShapeError } from "@weft/tensor-core";
+import { CapabilityError, type Rounding } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import {
   ADAPTER_METHODS,
@@ -11,14 +11,18 @@ import {
   readAdapterTensor,
   specialLora,
 } from "@weft/registry";
+import { followTied } from "./follow-tied.js";
 import { initialSteps } from "./initial-factors.js";
 import { held, type RowPatch, type Step, type Stored } from "./item.js";
 import { placesOf, wholeWeight } from "./places.js";
+import { sameData } from "./same-data.js";
+import type { Tie } from "./tied.js";
 import { probeStep } from "./tile-graph.js";
+import { isSavedEmbedding, replaceTensor, tokenIndices } from "./whole-tensors.js";
 
 /** What the adapters do to one tensor of the base. */
 export interface Change {
-  /** Its own version of the tensor, from the last adapter that has one. */
+  /** Its own version of the tensor, from the adapter that has one. */
   replacement?: Stored;
   /** The base does not have this tensor. */
   added: boolean;
@@ -41,6 +45,8 @@ export interface ChangeOptions {
   readonly rounding: Rounding;
   /** Take the effect out instead. */
   readonly unmerge: boolean;
+  /** The base's tied embeddings, which its `names` have both of. */
+  readonly tie?: Tie | undefined;
   /** Stops decompositions, which take time. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,8 +56,6 @@ type ReadValues = ReadonlyMap<string, Float32Array | Int32Array>;
 
 /** Turned the other way round (mlx-lm's factors), or integers that become i32. */
 const isRead = ({ transposed, dtype }: AdapterTensor): boolean => transposed === true || dtype === "I16" || dtype === "I64";
-
-type Values = { readonly [field: string]: unknown };
 
 function refuseUnmergeable({ path, adapter }: ScaledAdapter): void {
   if (
@@ -94,9 +98,11 @@ export async function collectChanges(
     const report = matchAdapter(scaled.adapter, base);
     assertMatch(report, scaled.adapter);
     reports.push(report);
+    if (scaled.scale === 0) continue;
     const read = await readValues(scaled.adapter, report);
     const initial = await initialSteps(base, scaled, report, options);
-    addChanges(changes, scaled, report, { ...options, base, read, initial, alone: adapters.length === 1 });
+    const whole = followTied(report, scaled.adapter, options.tie);
+    await addChanges(changes, scaled, whole, { ...options, base, read, initial, alone: adapters.length === 1 });
   }
   for (const [name, { weight }] of changes) {
     if (weight !== undefined && changes.get(weight)?.steps.some(({ kind }) => kind === "initial"))
@@ -112,7 +118,7 @@ export async function collectChanges(
   return { changes, reports };
 }
 
-function addChanges(
+async function addChanges(
   changes: Map<string, Change>,
   scaled: ScaledAdapter,
   report: MatchReport,
@@ -122,7 +128,7 @@ function addChanges(
     readonly initial: ReadonlyMap<string, Step>;
     readonly alone: boolean;
   },
-): void {
+): Promise<void> {
   const { adapter } = scaled;
   const of = (name: string): Change => {
     const change = changes.get(name) ?? { added: false, resized: false, steps: [], patches: [] };
@@ -139,14 +145,12 @@ function addChanges(
       file: scaled.path,
       hint: "keep the base checkpoint",
     });
-  for (const { name, tensor, change } of options.unmerge ? [] : report.replaced)
-    Object.assign(of(name), {
-      replacement: stored(adapter, tensor),
-      added: change === "added",
-      resized: change === "resized",
-      steps: [],
-      patches: [],
-    });
+  for (const { name, tensor, change } of options.unmerge ? [] : report.replaced) {
+    // The base's own embedding, saved along.
+    const copy = change === "replaced" && isSavedEmbedding(adapter, tensor);
+    if (copy && (await sameData(options.base.info(name), stored(adapter, tensor)))) continue;
+    await replaceTensor(name, of(name), stored(adapter, tensor), change, scaled);
+  }
   for (const module of report.matched) {
     const tokens = options.alone && !report.placements.has(module.weight) ? replacedRows(scaled, module) : undefined;
     if (tokens && !options.unmerge) {
@@ -177,7 +181,7 @@ function addChanges(
     }
   }
   for (const { weight, tensor } of report.tokens)
-    of(weight).patches.push({ indices: tokenIndices(adapter, weight, tensor), rows: stored(adapter, tensor) });
+    of(weight).patches.push({ indices: tokenIndices(adapter, tensor), rows: stored(adapter, tensor) });
 }
 
 /** Rows are replaced behind all steps, so no step may come after them. */
@@ -200,8 +204,6 @@ function takeOutFirst(steps: Step[], initial: Step, { path }: ScaledAdapter, { w
     });
   steps.unshift(initial);
 }
-
-const isSavedEmbedding = (adapter: OpenedAdapter, tensor: AdapterTensor): boolean => [...adapter.embeddings.values()].includes(tensor);
 
 /** Trained tokens as trained replace rows as they are, in tiles of any size; at another strength, or among other adapters, they are a step like any other. */
 function replacedRows({ adapter, scale }: ScaledAdapter, { config, tensors }: MatchedModule): RowPatch | undefined {
@@ -273,32 +275,4 @@ function stored(adapter: OpenedAdapter, { name, shape, rows }: AdapterTensor): S
     dtype: info.dtype,
     shape,
   };
-}
-
-/** The rows that trained tokens replace, as the config lists them. */
-function tokenIndices(adapter: OpenedAdapter, weight: string, tensor: AdapterTensor): number[] {
-  const field = (adapter.config.values as Values).trainableTokenIndices;
-  const path = weight.replace(/\.weight$/, "");
-  const listed = Array.isArray(field)
-    ? (field as unknown[])
-    : Object.entries((field ?? {}) as { [name: string]: unknown[] }).find(([key]) => path === key || path.endsWith(`.${key}`))?.[1];
-  if (!listed || listed.length !== tensor.shape[0] || !listed.every((i) => Number.isInteger(i) && (i as number) >= 0)) {
-    throw new ConfigError(`${path}: the file holds ${tensor.shape[0]} trained tokens, the config lists ${listed?.length ?? "none"}`, {
-      kind: "config-mismatch",
-      tensor: tensor.name,
-    });
-  }
-  return listed as number[];
-}
-
-/** Checks that patched rows lie in the tensor. */
-export function checkPatches(name: string, rows: number, patches: readonly RowPatch[]): void {
-  for (const { indices } of patches) {
-    const outside = indices.find((i) => i >= rows);
-    if (outside !== undefined)
-      throw new ShapeError(`${name}: the adapter replaces row ${outside}, the embedding has ${rows}`, {
-        kind: "shape-mismatch",
-        tensor: name,
-      });
-  }
 }

@@ -13,8 +13,9 @@ import {
   type WeightSource,
 } from "@weft/io-safetensors";
 import { hashFile, openFileBytes } from "@weft/io-safetensors/node";
-import { type Change, checkPatches } from "./changes.js";
+import type { Change } from "./changes.js";
 import type { Item, Stored } from "./item.js";
+import { checkPatches } from "./whole-tensors.js";
 
 /** The output before it is written. */
 export interface OutputPlan {

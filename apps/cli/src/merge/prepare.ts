@@ -9,7 +9,9 @@ import { type Change, collectChanges, type ScaledAdapter } from "./changes.js";
 import type { Stored } from "./item.js";
 import { type OutputPlan, planOutput } from "./layout.js";
 import { type ConfigEdit, folderOf, readModelConfig } from "./side-files.js";
-import { findTie, type Tie, withAlias } from "./tied.js";
+import { checkVocabulary, resolveTie } from "./resolve-tie.js";
+import { findTie, withAlias } from "./tied.js";
+import { unscaledNotice } from "./whole-tensors.js";
 
 /** Options that decide what the output is. */
 export interface MergeSettings {
@@ -57,17 +59,11 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
       adapters.push({ path, adapter, scale });
     }
     const folder = folderOf(checkpoint.location);
-    const touches = (name: string): boolean =>
-      adapters.some(
-        ({ adapter }) =>
-          [...adapter.modules.values()].some(({ path }) => `${path}.weight` === name) ||
-          adapter.modulesToSave.has(name) ||
-          adapter.embeddings.has(name),
-      );
-    const tie = findTie(checkpoint, readModelConfig(folder), touches);
+    const tie = await findTie(checkpoint, readModelConfig(folder), modulesOf(adapters));
     const base = withAlias(checkpoint, tie);
-    const { changes, reports } = await collectChanges(base, adapters, { ...settings, signal });
-    const resolved = resolveTie(changes as Map<string, Change>, tie, settings.untie);
+    const { changes, reports } = await collectChanges(base, adapters, { ...settings, tie, signal });
+    const resolved = await resolveTie(changes as Map<string, Change>, tie, settings.untie);
+    checkVocabulary(base, changes, resolved);
     const names = [...base.names(), ...[...changes.keys()].filter((name) => !base.has(name))].filter((name) => name !== resolved.omit);
     const plan = planOutput(base, names, changes, settings);
     const resized = [...changes].find(([, change]) => change.resized && change.replacement);
@@ -79,7 +75,11 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
       plan,
       edit: { untie: resolved.untied, vocabulary: resized?.[1].replacement?.shape[0], dtype: settings.dtype },
       tokenizer: resized && folderOf(owner(adapters, resized[1].replacement!).adapter.weights.location),
-      notices: [...checkpoint.warnings, ...adapters.flatMap(({ adapter }) => adapter.warnings), ...resolved.notices],
+      notices: [
+        ...checkpoint.warnings,
+        ...adapters.flatMap((scaled, i) => [...scaled.adapter.warnings, ...unscaledNotice(scaled, reports[i]!)]),
+        ...resolved.notices,
+      ],
       inputs,
       job: jobHash(settings, plan, inputs),
       close,
@@ -90,47 +90,19 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
   }
 }
 
+/** Paths of the modules that adapters change or bring. */
+const modulesOf = (adapters: readonly ScaledAdapter[]): Set<string> =>
+  new Set(
+    adapters.flatMap(({ adapter: { modules, modulesToSave, embeddings, trainableTokens } }) => [
+      ...[...modules.values()].map(({ path }) => path),
+      ...[...modulesToSave.keys(), ...embeddings.keys()].map((name) => name.slice(0, name.lastIndexOf("."))),
+      ...trainableTokens.keys(),
+    ]),
+  );
+
 /** The adapter that a tensor lies in. */
 const owner = (adapters: readonly ScaledAdapter[], { file }: Stored): ScaledAdapter =>
   adapters.find(({ adapter }) => [...adapter.weights.names()].some((name) => adapter.weights.info(name).file === file))!;
-
-/**
- * Decides what becomes of tied embeddings. Trained token rows and resized vocabularies hold for both; anything else that changes one of
- * the two only is right for that one, so the output gets both.
- */
-function resolveTie(
-  changes: Map<string, Change>,
-  tie: Tie | undefined,
-  untie: boolean,
-): { untied: boolean; omit: string | undefined; notices: string[] } {
-  if (!tie) return { untied: false, omit: undefined, notices: [] };
-  const [embedding, head] = [changes.get(tie.embedding), changes.get(tie.head)];
-  const own = (change: Change | undefined): boolean =>
-    change !== undefined && (change.steps.length > 0 || (change.replacement !== undefined && !change.resized));
-  const separate = own(embedding) || own(head);
-  if (separate && untie) {
-    const changed = [...(embedding ? [tie.embedding] : []), ...(head ? [tie.head] : [])].join(" and ");
-    return {
-      untied: true,
-      omit: undefined,
-      notices: [
-        `tied embeddings: ${changed} changed, so the output holds ${tie.embedding} and ${tie.head}, and config.json says tie_word_embeddings: false (--no-untie changes both, as PEFT does)`,
-      ],
-    };
-  }
-  const shared = embedding ?? head;
-  if (embedding && head) shared!.steps.push(...head.steps);
-  if (shared) {
-    changes.set(tie.embedding, shared);
-    if (tie.aliased) changes.delete(tie.head);
-    else changes.set(tie.head, shared);
-  }
-  return {
-    untied: false,
-    omit: tie.aliased ? tie.head : undefined,
-    notices: separate ? [`tied embeddings: ${tie.embedding} and ${tie.head} are changed together`] : [],
-  };
-}
 
 /** Of inputs, settings and layout; no path of the output, no time of the run. */
 function jobHash(settings: MergeSettings, plan: OutputPlan, inputs: readonly string[]): string {

@@ -94,6 +94,6 @@ function withoutAdapter(parts: readonly string[], { adapterName = "default" }: K
   return parts.length > 2 && parts.at(-2) === adapterName ? [...parts.slice(0, -2), parts.at(-1)!] : parts;
 }
 
-const pathOf = (parts: readonly string[]): string => parts.filter((part) => part !== "base_layer").join(".");
+const pathOf = (parts: readonly string[]): string => parts.filter((part) => part !== "base_layer" && part !== "token_adapter").join(".");
 const PROMPT_TENSORS = /^(prompt_embeddings|prefix_task_(cols|rows)|cartridge_.*|prompt_encoder.*)$/;
 const isOwn = (name: string, { prefix }: KeyContext): boolean => (prefix === "" ? PROMPT_TENSORS.test(name) : name.startsWith(prefix));
