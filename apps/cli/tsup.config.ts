@@ -2,7 +2,12 @@ import { defineConfig } from "tsup";
 
 /** One self-contained program: commands are chunks that load when they are called, so that start-up pays for nothing else. */
 export default defineConfig({
-  entry: { weft: "src/weft.ts", "merge-worker": "src/merge/worker.ts", "extract-worker": "src/extract/worker.ts" },
+  entry: {
+    weft: "src/weft.ts",
+    "merge-worker": "src/merge/worker.ts",
+    "extract-worker": "src/extract/worker.ts",
+    "webgpu-probe": "src/webgpu-probe.ts",
+  },
   format: "esm",
   target: "node20",
   platform: "node",

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { WeftError, type WeftErrorCode } from "@weft/tensor-core";
 import { EXIT } from "./context.js";
 import { printable } from "./output.js";
+import type { Style } from "./style.js";
 
 /** A failure as the user sees it. */
 export interface Failure {
@@ -133,9 +134,11 @@ export function failureJson({ kind, message, file, tensor, hint }: Failure): { e
 const oneLine = (text: string): string => printable(text.replace(/\s*\n\s*/g, "; "), 2000);
 
 /** One line, then what to do. File and tensor are put in front where the message does not name them. */
-export function failureText({ message, file, tensor, hint }: Failure): string {
-  const where = [file, tensor]
-    .filter((part): part is string => part !== undefined && !message.includes(part))
-    .map((part) => `${printable(part)}: `);
-  return `error: ${where.join("")}${oneLine(message)}\n${hint === undefined ? "" : `  hint: ${oneLine(hint)}\n`}`;
+export function failureText({ message, file, tensor, hint }: Failure, style: Style): string {
+  // A message about a folder need not be led by a file in it.
+  const about = message.slice(0, Math.max(0, message.indexOf(": ")));
+  const named = (part: string): boolean => message.includes(part) || (about !== "" && part.startsWith(`${about}/`));
+  const where = [file, tensor].filter((part): part is string => part !== undefined && !named(part)).map((part) => `${printable(part)}: `);
+  const told = `${style.bold(style.red("error:"))} ${where.join("")}${oneLine(message)}\n`;
+  return hint === undefined ? told : `${told}  ${style.cyan("hint:")} ${oneLine(hint)}\n`;
 }

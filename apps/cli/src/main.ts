@@ -5,6 +5,7 @@ import { Output, type Streams } from "./output.js";
 import { createProgram } from "./program/create-program.js";
 import { usageError } from "./program/usage-error.js";
 import { watchSignals } from "./signals.js";
+import { styleFor, wantsColor } from "./style.js";
 
 /** Runs the command line. @returns the exit code */
 export async function main(argv: readonly string[], streams: Streams = processStreams()): Promise<number> {
@@ -34,7 +35,7 @@ export async function main(argv: readonly string[], streams: Streams = processSt
       signals.received(),
     );
     if (options.json) streams.stdout(`${JSON.stringify(failureJson(failure))}\n`);
-    else streams.stderr(failureText(failure));
+    else streams.stderr(failureText(failure, styleFor(streams.color?.stderr ?? false)));
     if (options.verbose && error instanceof Error) streams.stderr(`${stackOf(error)}\n`);
     return failure.exit;
   } finally {
@@ -59,5 +60,7 @@ function processStreams(): Streams {
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
     terminal: process.stderr.isTTY === true,
+    columns: () => process.stderr.columns ?? 80,
+    color: { stdout: wantsColor(process.stdout.isTTY === true), stderr: wantsColor(process.stderr.isTTY === true) },
   };
 }

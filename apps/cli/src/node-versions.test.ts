@@ -29,6 +29,7 @@ describe.each([20, 22, 24])("on Node %i", (major) => {
     const ran = spawnSync(node, args, { encoding: "utf8" });
     expect([ran.status, ran.stderr]).toEqual([0, ""]);
     const doctor = spawnSync(node, [PROGRAM, "doctor", "--json"], { encoding: "utf8" });
+    expect(doctor.stderr).toBe("");
     const { findings } = JSON.parse(doctor.stdout) as { findings: { what: string; level: string; found: string }[] };
     expect(findings).toContainEqual(
       expect.objectContaining({ what: "relaxed SIMD", level: "ok", found: major < 22 ? "yes, switched on when needed" : "yes" }),

@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import type { GlobalOptions } from "./context.js";
+import { type Style, styleFor } from "./style.js";
 
 /** Where text goes. Tests collect it; the program writes to the standard streams. */
 export interface Streams {
@@ -6,6 +8,10 @@ export interface Streams {
   stderr(text: string): void;
   /** True if stderr is a terminal: progress is drawn in place. */
   readonly terminal: boolean;
+  /** Columns of the terminal as it is now; 80 where there is none. */
+  readonly columns?: () => number;
+  /** Which of the streams take colours; none if not given. */
+  readonly color?: { readonly stdout: boolean; readonly stderr: boolean };
 }
 
 /**
@@ -14,10 +20,13 @@ export interface Streams {
  */
 export class Output {
   readonly streams: Streams;
+  /** How text on stderr looks. */
+  readonly style: Style;
   private readonly options: GlobalOptions;
 
   constructor(streams: Streams, options: GlobalOptions) {
     this.streams = streams;
+    this.style = styleFor(streams.color?.stderr ?? false);
     this.options = options;
   }
 
@@ -30,8 +39,10 @@ export class Output {
   }
 
   /** The result: the one thing that `--quiet` leaves. */
-  result(value: object, text: () => string): void {
-    this.streams.stdout(this.json ? `${JSON.stringify(value)}\n` : ensureNewline(text()));
+  result(value: object, text: (style: Style) => string): void {
+    if (this.json) return this.streams.stdout(`${exactJson(value)}\n`);
+    const style = styleFor(this.streams.color?.stdout ?? false);
+    this.streams.stdout(ensureNewline(text(style).replaceAll(/^✓/gm, style.green("✓"))));
   }
 
   /** An event of a running job; only with `--json`. */
@@ -48,8 +59,20 @@ export class Output {
 
   warn(text: string): void {
     if (this.json) this.event({ event: "warning", message: text });
-    else if (!this.quiet) this.streams.stderr(`warning: ${text}\n`);
+    else if (!this.quiet) this.streams.stderr(`${this.style.yellow("warning:")} ${text}\n`);
   }
+}
+
+/** JSON in which integers above 2^53 have all of their digits. */
+function exactJson(value: object): string {
+  const mark = randomUUID();
+  let found = false;
+  const text = JSON.stringify(value, (_, v: unknown) => {
+    if (typeof v !== "bigint") return v;
+    found = true;
+    return `${mark}${v}`;
+  });
+  return found ? text.replaceAll(new RegExp(`"${mark}(\\d+)"`, "g"), "$1") : text;
 }
 
 const ensureNewline = (text: string): string => (text === "" || text.endsWith("\n") ? text : `${text}\n`);
@@ -62,7 +85,8 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
     .map((row) =>
       row
         .map((cell, i) => (right.includes(i) ? cell.padStart(widths[i]!) : i === row.length - 1 ? cell : cell.padEnd(widths[i]!)))
-        .join("  "),
+        .join("  ")
+        .trimEnd(),
     )
     .join("\n");
 }

@@ -1,9 +1,25 @@
-import { formatBytes, type Output } from "./output.js";
+import { formatBytes, type Output, printable } from "./output.js";
 
 /** Plain lines come this often where nothing can be drawn in place. */
 const LINE_EVERY_MS = 5000;
 const DRAW_EVERY_MS = 100;
 const BAR = 24;
+
+/** A bar narrower than this tells less than the numbers do. */
+const LEAST_BAR = 8;
+
+/** A line of at most `columns` columns: of the numbers as many as fit, then a bar, then what is worked on. */
+function fitted(share: number, numbers: readonly string[], item: string, columns: number): string {
+  const fits = (count: number): boolean => numbers.slice(0, count).join("  ").length <= columns - 3;
+  const text = numbers.slice(0, [4, 3, 2].find(fits) ?? 1).join("  ");
+  const room = columns - 3 - text.length;
+  const bar = Math.min(BAR, room - 3);
+  const full = Math.round(share * bar);
+  const line = bar < LEAST_BAR ? `  ${text}` : `  [${"█".repeat(full)}${"─".repeat(bar - full)}] ${text}`;
+  const left = columns - 1 - line.length - 2;
+  if (item === "" || left < 2 * LEAST_BAR) return line.slice(0, columns - 1);
+  return `${line}  ${item.length > left ? `…${item.slice(1 - left)}` : item}`;
+}
 
 /** Progress of one job, counted in bytes. */
 export class Progress {
@@ -38,13 +54,17 @@ export class Progress {
       return;
     }
     const percent = `${Math.floor(share * 100)}%`.padStart(4);
-    const numbers = `${percent}  ${formatBytes(done)} of ${formatBytes(this.total)}  ${formatBytes(Math.round(rate))}/s  eta ${formatSeconds(eta)}`;
+    const numbers = [
+      percent,
+      `${formatBytes(done)} of ${formatBytes(this.total)}`,
+      `${formatBytes(Math.round(rate))}/s`,
+      `eta ${formatSeconds(eta)}`,
+    ];
     if (!draws) {
-      out.streams.stderr(`${this.label} ${numbers}${item && `  ${item}`}\n`);
+      out.streams.stderr(`${this.label} ${numbers.join("  ")}${item && `  ${item}`}\n`);
       return;
     }
-    const full = Math.round(share * BAR);
-    out.streams.stderr(`\r\u001b[2K  [${"█".repeat(full)}${"─".repeat(BAR - full)}] ${numbers}`);
+    out.streams.stderr(`\r\u001b[2K${fitted(share, numbers, printable(item), out.streams.columns?.() ?? 80)}`);
     this.drawn = true;
   }
 

@@ -17,6 +17,8 @@ export interface TensorInfo {
   readonly name: string;
   readonly dtype: SafetensorsDType;
   readonly shape: readonly number[];
+  /** The shape as written, where numbers do not hold it: a dimension above 2^53 beside a zero. */
+  readonly exactShape?: readonly (number | bigint)[];
   /** Length of its data in bytes. */
   readonly bytes: number;
   /** Where its data begins, in bytes from the beginning of the file. */
@@ -38,6 +40,7 @@ interface RawEntry {
   readonly name: string;
   readonly dtype: SafetensorsDType;
   shape: Exact[];
+  exactShape?: Exact[];
   /** First the begin of its data as written, then `TensorInfo.offset`. */
   offset: Exact;
   /** First the end of its data as written, then `TensorInfo.bytes`. */
@@ -201,7 +204,9 @@ function checkLayout(
   for (const entry of entries.values()) {
     entry.bytes = Number(entry.bytes) - Number(entry.offset);
     entry.offset = dataStart + Number(entry.offset);
-    if (entry.shape.some((d) => typeof d !== "number")) entry.shape = entry.shape.map(Number);
+    if (entry.shape.every((d) => typeof d === "number")) continue;
+    entry.exactShape = entry.shape;
+    entry.shape = entry.shape.map(Number);
   }
   return entries as ReadonlyMap<string, TensorInfo>;
 }

@@ -1,9 +1,12 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, statfsSync, accessSync, constants } from "node:fs";
 import { availableParallelism, cpus, freemem, homedir, totalmem } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { enableRelaxedSimd, hasRelaxedSimd } from "@weft/kernels-wasm/node";
 import { type Command, EXIT } from "../context.js";
 import { formatBytes, table } from "../output.js";
+import type { WebGpuProbe } from "../webgpu-probe.js";
 
 type Level = "ok" | "warn" | "fail";
 
@@ -17,11 +20,16 @@ interface Finding {
 
 /** `weft doctor`: what this machine offers. Exit code 1 if something that weft needs is missing. */
 export const doctor: Command<object, []> = async (_args, _options, { out }) => {
-  const findings = [node(), simd(), relaxedSimd(), threads(), wasmMemory(), memory(), await webgpu(), disk(), cache()];
+  const findings = [node(), simd(), relaxedSimd(), threads(), wasmMemory(), memory(), webgpu(), disk(), cache()];
   const failed = findings.some(({ level }) => level === "fail");
-  out.result({ ok: !failed, findings }, () =>
-    table(findings.map(({ what, level, found, remedy }) => [level.padEnd(4), what, remedy ? `${found} — ${remedy}` : found])),
-  );
+  out.result({ ok: !failed, findings }, (style) => {
+    const rows = findings.map(({ what, level, found, remedy }) => [level.padEnd(4), what, remedy ? `${found} — ${remedy}` : found]);
+    const color = { ok: style.green, warn: style.yellow, fail: style.red };
+    return table(rows)
+      .split("\n")
+      .map((line, i) => color[findings[i]!.level](line.slice(0, 4)) + line.slice(4))
+      .join("\n");
+  });
   return failed ? EXIT.failed : EXIT.done;
 };
 
@@ -100,24 +108,28 @@ function memory(): Finding {
   };
 }
 
-async function webgpu(): Promise<Finding> {
+/** Longer than any driver takes to start. */
+const PROBE_MS = 30_000;
+
+function webgpu(): Finding {
   const what = "WebGPU";
-  try {
-    // Optional: 130 MB of native code that only GPU work needs. The name is not a literal, so that no bundler looks for it.
-    const name = "webgpu";
-    const { create, globals } = (await import(name)) as {
-      create(flags: string[]): { requestAdapter(): Promise<{ info: { vendor: string; device: string; description: string } } | null> };
-      globals: object;
+  const program = fileURLToPath(new URL("./webgpu-probe.js", import.meta.url));
+  const { status, stdout } = spawnSync(process.execPath, [program], {
+    encoding: "utf8",
+    timeout: PROBE_MS,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  if (status !== 0)
+    return {
+      what,
+      level: "warn",
+      found: "package installed, does not start",
+      remedy: "update the driver; everything runs on the CPU meanwhile",
     };
-    Object.assign(globalThis, globals);
-    const adapter = await create([]).requestAdapter();
-    if (!adapter)
-      return { what, level: "warn", found: "package installed, no adapter found", remedy: "install a Vulkan, Metal or D3D12 driver" };
-    const { vendor, device, description } = adapter.info;
-    return { what, level: "ok", found: [vendor, device, description].filter(Boolean).join(" ") };
-  } catch {
-    return { what, level: "ok", found: "package not installed; everything runs on the CPU" };
-  }
+  const probe = JSON.parse(stdout) as WebGpuProbe;
+  if (!probe.installed) return { what, level: "ok", found: "package not installed; everything runs on the CPU" };
+  if (probe.adapter !== null) return { what, level: "ok", found: probe.adapter };
+  return { what, level: "warn", found: "package installed, no adapter found", remedy: "install a Vulkan, Metal or D3D12 driver" };
 }
 
 function disk(): Finding {

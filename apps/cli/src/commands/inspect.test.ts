@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { buildProgram, FIXTURES, spawnWeft, weft } from "../testing/cli.js";
+import { buildProgram, FIXTURES, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
 
 interface Entry {
   readonly file: string;
@@ -11,6 +11,7 @@ interface Entry {
   readonly expect: "accept" | "reject" | "either";
   readonly kinds: readonly string[];
 }
+const folder = temporaryFolder();
 const { files } = JSON.parse(readFileSync(join(FIXTURES, "malformed/manifest.json"), "utf8")) as { files: Entry[] };
 const known = files.filter(({ format }) => ["safetensors", "index", "adapter", "pickle"].includes(format));
 
@@ -131,6 +132,25 @@ describe("inspect", () => {
   it("lists tensors by a pattern", async () => {
     const { stdout } = await weft("inspect", "--json", "--tensors", "*.q_proj.lora_A*", adapter);
     expect((JSON.parse(stdout) as { tensors: { name: string }[] }).tensors.map(({ name }) => name)).toHaveLength(2);
+  });
+
+  it("prints dimensions that no number holds with all of their digits", async () => {
+    const file = join(folder, "wide.safetensors");
+    const header = Buffer.from('{"empty":{"dtype":"F32","shape":[0,9223372036854775808,9007199254740993],"data_offsets":[0,0]}}');
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    writeFileSync(file, Buffer.concat([length, header]));
+    expect((await weft("inspect", "--json", file)).stdout).toContain('"shape":[0,9223372036854775808,9007199254740993]');
+    expect((await weft("inspect", file)).stdout).toContain("[0, 9223372036854775808, 9007199254740993]");
+  });
+
+  it("warns on stderr, in JSON within the object", async () => {
+    const file = join(FIXTURES, "malformed", files.find(({ file: name }) => name.includes("any_total_size"))!.file);
+    const ran = await weft("inspect", file);
+    expect(ran.stderr).toMatch(/^warning: .*total_size/);
+    expect(ran.stdout).not.toContain("warning");
+    const json = await weft("inspect", file, "--json");
+    expect([json.stderr, (JSON.parse(json.stdout) as { warnings: string[] }).warnings.length]).toEqual(["", 1]);
   });
 
   it("knows what is no checkpoint", async () => {

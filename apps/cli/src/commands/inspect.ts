@@ -20,7 +20,7 @@ export interface InspectOptions {
 interface TensorLine {
   readonly name: string;
   readonly dtype: string;
-  readonly shape: readonly number[];
+  readonly shape: readonly (number | bigint)[];
   readonly sha256?: string;
   readonly stats?: ValueStats;
 }
@@ -59,6 +59,7 @@ export const inspect: Command<InspectOptions> = async ([path], options, { out, s
       ...(input.adapter && options.stats && { deltas: await deltasOf(input) }),
       tensors,
     };
+    if (!out.json) for (const warning of result.warnings) out.warn(printable(warning, 500));
     out.result(result, () => text(result, options));
     return EXIT.done;
   } finally {
@@ -84,7 +85,7 @@ async function describeTensors(
   try {
     const lines: TensorLine[] = [];
     for (const tensor of located) {
-      const { name, dtype, shape } = tensor;
+      const { name, dtype, exactShape: shape = tensor.shape } = tensor;
       // Lets a signal's handler run between tensors.
       if (hash || stats) await new Promise<void>((resolve) => setImmediate(resolve));
       if (signal.aborted) throw new CancelledError();
@@ -129,7 +130,6 @@ function text(result: Inspection, options: InspectOptions): string {
     `${adapter ? "adapter" : "checkpoint"}: ${tensors.length} tensors (${dtypes || "none"}), ${formatCount(result.parameters)} parameters, ${formatBytes(result.bytes)}${files.length > 1 ? ` in ${files.length} files` : ""}`,
   );
   for (const [key, value] of Object.entries(result.metadata).slice(0, 20)) lines.push(`  ${printable(key)}: ${printable(value)}`);
-  for (const warning of result.warnings) lines.push(`warning: ${printable(warning, 500)}`);
   lines.push("", tensorTable(tensors, options));
   if (result.deltas && result.deltas.length > 0) {
     const rows = result.deltas.map((d) => [
@@ -166,7 +166,9 @@ function adapterText(a: AdapterSummary): string[] {
     ["unmatched", a.unmatched.length > 0 ? unmatchedText(a.unmatched) : undefined],
     ["biases", a.biases > 0 ? String(a.biases) : undefined],
   ];
-  return rows.flatMap(([label, value]) => (value === undefined ? [] : [`${label.padEnd(9)}${value}`]));
+  const told = rows.flatMap(([label, value]) => (value === undefined ? [] : [[label, value] as const]));
+  const width = Math.max(9, ...told.map(([label]) => label.length + 1));
+  return told.map(([label, value]) => label.padEnd(width) + value);
 }
 
 const countsText = (counts: { readonly [name: string]: number }): string =>

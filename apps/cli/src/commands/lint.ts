@@ -8,6 +8,7 @@ import type { Finding, Severity } from "../lint/finding.js";
 import { findConfigTraps, findDialectTraps, findStaleHash } from "../lint/traps.js";
 import { findDeadRanks, findNonFinite } from "../lint/values.js";
 import { printable } from "../output.js";
+import type { Style } from "../style.js";
 
 export interface LintCommandOptions {
   readonly base?: string;
@@ -38,10 +39,10 @@ export const lint: Command<LintCommandOptions> = async ([path], { base: basePath
       ...(await findDeadRanks(modules, path, signal)),
     ].sort((a, b) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity));
     const counts = Object.fromEntries(ORDER.map((severity) => [severity, findings.filter((f) => f.severity === severity).length]));
-    out.result({ path, dialect: adapter.dialect, method: adapter.method, modules: adapter.modules.size, counts, findings }, () =>
+    out.result({ path, dialect: adapter.dialect, method: adapter.method, modules: adapter.modules.size, counts, findings }, (style) =>
       findings.length === 0
         ? `✓ ${path}: nothing found in ${adapter.modules.size} modules (${adapter.dialect}, ${adapter.method})`
-        : findings.map(text).join("\n"),
+        : findings.map((finding) => text(finding, style)).join("\n"),
     );
     return findings.some(({ severity }) => severity !== "note") ? EXIT.unlike : EXIT.done;
   } finally {
@@ -59,8 +60,9 @@ function modulesOf(adapter: OpenedAdapter): readonly ConvertModule[] {
   }
 }
 
-function text({ code, severity, message, proposal, where }: Finding): string {
+function text({ code, severity, message, proposal, where }: Finding, style: Style): string {
+  const color = { error: style.red, warning: style.yellow, note: style.cyan }[severity];
   const places = where.slice(0, SHOWN).map((place) => `\n  ${printable(place)}`);
   const more = where.length > SHOWN ? `\n  … and ${where.length - SHOWN} more` : "";
-  return `${severity} ${code}: ${printable(message, 1000)}${places.join("")}${more}\n  try: ${printable(proposal, 500)}`;
+  return `${color(severity)} ${code}: ${printable(message, 1000)}${places.join("")}${more}\n  try: ${printable(proposal, 500)}`;
 }

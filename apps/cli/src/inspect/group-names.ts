@@ -8,7 +8,7 @@ export interface NameGroup<T> {
 interface Named {
   readonly name: string;
   readonly dtype: string;
-  readonly shape: readonly number[];
+  readonly shape: readonly (number | bigint)[];
 }
 
 const NUMBER = /(?<=^|[._])\d+(?=[._]|$)/;

@@ -1,6 +1,7 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import type { Context, GlobalOptions } from "../context.js";
 import type { Streams } from "../output.js";
+import { styleFor } from "../style.js";
 import { VERSION } from "../version.js";
 import { benchCommand } from "./bench.js";
 import { combineCommand } from "./combine.js";
@@ -42,9 +43,16 @@ export function createProgram(streams: Streams, onCall: OnCall): CommandUnknownO
     .option("--dry-run", "say what would be written, write nothing")
     .option("--force", "replace existing output")
     .showSuggestionAfterError()
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, styleTitle: styleFor(true).bold })
     .exitOverride()
-    .configureOutput({ writeOut: streams.stdout, writeErr: () => {}, outputError: () => {} });
+    .configureOutput({
+      writeOut: streams.stdout,
+      writeErr: () => {},
+      outputError: () => {},
+      // commander takes the styles out again where there are no colours.
+      getOutHasColors: () => streams.color?.stdout ?? false,
+      getOutHelpWidth: () => Math.min(streams.columns?.() ?? 80, 120),
+    });
   const run: Runner =
     (load) =>
     (...parameters) => {
