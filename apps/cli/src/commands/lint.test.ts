@@ -107,6 +107,13 @@ describe("finds", () => {
     const { code, found } = await findings(path);
     expect(code).toBe(4);
     expect(codes(found)).toEqual(["dotted-dora-keys", "unused-tensors", "no-alpha"]);
+    // diffusers' converter leaves dots only in front of the magnitude, of a module that is there.
+    await writeSafetensorsFile(join(folder, "export.safetensors"), [
+      tensor(`${key}.lora_down.weight`, [2, 8], 1),
+      tensor(`${key}.lora_up.weight`, [8, 2], 2),
+      tensor("lora_unet_down_blocks_0_attentions_0.proj_in.lora_magnitude_vector", [8], 3),
+    ]);
+    expect(codes((await findings(join(folder, "export.safetensors"))).found)).toEqual(["dotted-dora-keys", "no-alpha"]);
   });
   it("a hash of other tensors", async () => {
     const out = join(folder, "kohya.safetensors");

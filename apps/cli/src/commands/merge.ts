@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { availableParallelism } from "node:os";
 import { CancelledError, ConfigError } from "@weft/tensor-core";
 import { writeFileAtomic } from "@weft/io-safetensors/node";
@@ -13,6 +13,7 @@ import type { ItemResult } from "../merge/item.js";
 import { shardDigest } from "../merge/layout.js";
 import { OutputFolder, refuseAnother } from "../merge/output-folder.js";
 import { type MergeSettings, prepareMerge, type Prepared } from "../merge/prepare.js";
+import { copyOthers, isPipeline, otherFiles, pipelineParts, refuseOthers } from "../merge/pipeline.js";
 import { planMemory, type Resources } from "../merge/plan-memory.js";
 import { runWorkers } from "../merge/run-workers.js";
 import { folderOf, type SideFile, sideFiles, writeSideFiles } from "../merge/side-files.js";
@@ -58,7 +59,32 @@ export const resourcesOf = (
   { options }: Context,
 ): Promise<Resources> => planMemory(plan.items, maxMemory, options.jobs ?? Math.min(8, availableParallelism()), report !== undefined);
 
+/** One checkpoint, or those models of a pipeline that the adapters are for; the rest of it goes along. */
 export async function runMerge(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
+  if (!isPipeline(settings.base)) return mergeOne(settings, options, context, verb);
+  const { base } = settings;
+  checkPlace(options.out, [base]);
+  const parts = await pipelineParts(settings);
+  const others = otherFiles(base, new Set(parts.keys()));
+  if (!context.options.force) refuseOthers(base, others, options.out);
+  const jobs = [...parts].map(([part, adapters]) => ({ part, own: { ...settings, base: join(base, part), adapters } }));
+  // Nothing is written before all parts are known to fit.
+  for (const { own } of jobs) await (await prepareMerge(own, context.signal)).close();
+  for (const { part, own } of jobs) {
+    const report = options.report && join(dirname(options.report), `${part}-${basename(options.report)}`);
+    await mergeOne(own, { ...options, out: join(options.out, part), ...(report !== undefined && { report }) }, context, verb);
+  }
+  const { dryRun } = context.options;
+  if (!dryRun) copyOthers(base, others, options.out);
+  context.out.result({ ...(dryRun && { dryRun }), out: options.out, parts: [...parts.keys()], copied: others.length }, () =>
+    dryRun
+      ? `would copy ${others.length} other files of ${base}`
+      : `✓ ${options.out}: ${[...parts.keys()].join(", ")}; ${others.length} other files as they were`,
+  );
+  return EXIT.done;
+}
+
+async function mergeOne(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
   const started = performance.now();
   await refuseEarly(settings, options.out, context);
   const prepared = await prepareMerge(settings, context.signal);

@@ -81,20 +81,22 @@ export function findDialectTraps(adapter: OpenedAdapter, modules: readonly Conve
               parameters.has("lokr_t2") || method === "LYCORIS_IA3" || overInputs(parameters.get("dora_scale")?.shape),
           ),
   });
-  const dotted = unknown.filter(({ name }) => /\.lora_magnitude_vector(\.weight)?$/.test(name)).map(({ name }) => name);
+  const dotted = dialect === "kohya" ? [...weights.names()].filter((name) => /\.lora_magnitude_vector(\.weight)?$/.test(name)) : [];
   add({
     code: "dotted-dora-keys",
     severity: "error",
-    message: "magnitudes (DoRA) under names with dots in a file of kohya's: diffusers' export writes them so, and every reader drops them",
-    proposal: "convert the original adapter anew: weft convert ORIGINAL --to kohya (diffusers' export has also lost lora_alpha)",
-    where: dialect === "kohya" ? dotted : [],
+    message:
+      "magnitudes (DoRA) under names with dots in a file of kohya's: diffusers' export writes them so, and readers of kohya's files drop them",
+    proposal:
+      "convert the original adapter anew: weft convert ORIGINAL --to kohya (diffusers' export has also lost lora_alpha); weft itself reads them",
+    where: dotted,
   });
   add({
     code: "unused-tensors",
     severity: "warning",
-    message: `${unknown.length - dotted.length} tensors belong to no module, and no reader uses them`,
+    message: `${unknown.filter(({ name }) => !dotted.includes(name)).length} tensors belong to no module, and no reader uses them`,
     proposal: "weft inspect lists all names; a training wrapper's prefix may be left in them",
-    where: unknown.map(({ name }) => name).filter((name) => dialect !== "kohya" || !dotted.includes(name)),
+    where: unknown.map(({ name }) => name).filter((name) => !dotted.includes(name)),
   });
   const noAlpha =
     (dialect === "kohya" || dialect === "lycoris") &&

@@ -61,8 +61,14 @@ export function fileOf(folder: string): string {
   throw new FormatError(`${folder}: no safetensors file in this folder`, { kind: "not-found", file: folder });
 }
 
-/** Checkpoints of distributed training, in which each process wrote its part: what they are known by, and what gathers them. */
+/** Folders of several models, and checkpoints of distributed training, in which each process wrote its part: what they are known by, and what to do. */
 const SCATTERED = [
+  {
+    kind: "pipeline",
+    mark: /^model_index\.json$/,
+    what: "this is a pipeline of several models (model_index.json)",
+    hint: "name the folder of one of them: unet, transformer, text_encoder …",
+  },
   {
     kind: "fsdp-checkpoint",
     mark: /\.distcp$/,

@@ -20,6 +20,7 @@ export { BaseNames, type BaseTarget } from "./names/base-names.js";
 export { NAME_MAPS, type Naming, namingOf } from "./names/families.js";
 export { type Family, type NameMap, type Part, partRows, type Renamed } from "./names/name-map.js";
 export { guessPath } from "./names/tokenize.js";
+export { PIPELINE_FOLDERS } from "./pipeline-folders.js";
 export { type ResolvedAdapter, resolveNames, type Unplaced } from "./resolve-names.js";
 export { hasPlainFactors, type SpecialLora, specialLora } from "./special-lora.js";
 export type { ConvertedFile, ConvertTarget, TargetName, WriteContext } from "./targets/target.js";

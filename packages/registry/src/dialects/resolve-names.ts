@@ -5,6 +5,7 @@ import type { Placement } from "../report/placement.js";
 import type { Component } from "./dialect.js";
 import { parametersOf } from "./module-of.js";
 import { BaseNames, type BaseTarget } from "./names/base-names.js";
+import { componentOfFolder } from "./pipeline-folders.js";
 import { PlacedWeights, placeModule } from "./place-module.js";
 import { weightMatrix } from "./weight-matrix.js";
 
@@ -52,7 +53,12 @@ export function resolveNames(adapter: OpenedAdapter, base: BaseTensors): Resolve
       modules.set(`${id} ${module.path}`, module);
     }
   };
+  const others = otherEncoders(adapter, base, names, weights);
   for (const [id, module] of adapter.modules) {
+    if (module.component && others.has(module.component)) {
+      lost.push([id, module]);
+      continue;
+    }
     const candidates = names.lookUp(module.path, module.component ?? "model");
     const fitting = candidates.length > 1 ? candidates.filter((group) => fits(module, group, weights)) : candidates;
     const [group, ...more] = fitting.length > 0 ? fitting : candidates.slice(0, 1);
@@ -75,6 +81,26 @@ export function resolveNames(adapter: OpenedAdapter, base: BaseTensors): Resolve
     else put(id, module);
   }
   return { adapter: { ...adapter, modules }, unplaced, elsewhere, placements: weights.placements };
+}
+
+/**
+ * Text encoders have the same names. Of several that an adapter is for, those that a base which does not say which one it is cannot be: by the shapes of
+ * all their modules, else by its folder.
+ */
+function otherEncoders(adapter: OpenedAdapter, base: BaseTensors, names: BaseNames, weights: PlacedWeights): ReadonlySet<Component> {
+  const claims = new Map<Component, boolean>();
+  for (const module of adapter.modules.values()) {
+    const component = module.component ?? "model";
+    const candidates = component.startsWith("te") ? names.lookUp(module.path, component).filter(([target]) => !target!.component) : [];
+    if (candidates.length === 0) continue;
+    const fitting = candidates.some((group) => fits(module, group, weights));
+    claims.set(component, (claims.get(component) ?? true) && fitting);
+  }
+  if (claims.size < 2) return new Set();
+  const fitting = [...claims].filter(([, fit]) => fit).map(([component]) => component);
+  const folder = componentOfFolder(base.location ?? "");
+  const chosen = fitting.length === 1 ? fitting[0] : fitting.find((component) => component === folder);
+  return new Set(chosen === undefined ? [] : [...claims.keys()].filter((component) => component !== chosen));
 }
 
 /** Modules by their weights, and parameters that are no module's weight or bias, by their names. */

@@ -2,6 +2,8 @@ import type { Placement } from "./placement.js";
 
 /** What a base is matched by: names and shapes. Every `WeightSource` has them. */
 export interface BaseTensors {
+  /** Where it lies: the folder may say which part of a pipeline it is. */
+  readonly location?: string;
   names(): Iterable<string>;
   info(name: string): { readonly dtype: string; readonly shape: readonly number[] };
   /** Of a name that is no tensor of the base, but a weight that its tensors hold otherwise: where it lies. */
@@ -11,6 +13,7 @@ export interface BaseTensors {
 /** A base with weights beside its own, under names of their own, that its tensors hold otherwise. */
 export function withPlacements(base: BaseTensors, placements: ReadonlyMap<string, Placement>): BaseTensors {
   return {
+    ...(base.location !== undefined && { location: base.location }),
     names: () => [...base.names(), ...placements.keys()],
     info: (name) => placements.get(name) ?? base.info(name),
     placement: (name) => placements.get(name) ?? base.placement?.(name),

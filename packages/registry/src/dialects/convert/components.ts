@@ -1,17 +1,8 @@
 import type { Component } from "../dialect.js";
 import { NAME_MAPS, namingOf } from "../names/families.js";
 import { weightMatrix } from "../weight-matrix.js";
+import { componentOfFolder } from "../pipeline-folders.js";
 import type { ConvertModule } from "./convert-module.js";
-
-/** Folders of a pipeline, as diffusers names them. */
-const FOLDERS: ReadonlyMap<string, Component> = new Map([
-  ["unet", "denoiser"],
-  ["transformer", "denoiser"],
-  ["text_encoder", "te1"],
-  ["text_encoder_2", "te2"],
-  ["text_encoder_3", "te3"],
-  ["prior", "prior"],
-]);
 
 const TEXT = /^(text_model[._]encoder[._]layers|encoder[._](layers|block))[._]/;
 
@@ -21,7 +12,7 @@ const TEXT = /^(text_model[._]encoder[._]layers|encoder[._](layers|block))[._]/;
  * @param location of the file
  */
 export function withComponents(modules: readonly ConvertModule[], location = ""): ConvertModule[] {
-  const folder = FOLDERS.get(location.split(/[\\/]/).at(-2) ?? "");
+  const folder = componentOfFolder(location);
   const open = modules.filter(({ component }) => component === "model");
   const { candidates, style } = namingOf(open.map(({ path, parameters }) => ({ path, matrix: weightMatrix(parameters) })));
   const componentOf = ({ path, component }: ConvertModule): Component => {

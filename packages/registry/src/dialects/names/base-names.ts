@@ -16,9 +16,6 @@ export interface BaseTarget {
   readonly swapped?: boolean;
   /** The name is the other style's. */
   readonly renamed?: boolean;
-}
-
-interface Entry extends BaseTarget {
   /** The component that the base's path says it belongs to. */
   readonly component: Component | undefined;
 }
@@ -26,7 +23,7 @@ interface Entry extends BaseTarget {
 /** Module paths of a base by every name that an adapter may have for them. */
 export class BaseNames {
   /** Flat name → entries, told apart by path and part. */
-  private readonly byFlat = new Map<string, Map<string, Entry>>();
+  private readonly byFlat = new Map<string, Map<string, BaseTarget>>();
   private readonly paths: ReadonlySet<string>;
   /** What its modules are called elsewhere. */
   private readonly maps: readonly NameMap[];
@@ -71,9 +68,9 @@ export class BaseNames {
     for (const { path: name, ...rest } of views) this.add(name, { ...rest, path, component });
   }
 
-  private add(name: string, entry: Entry): void {
+  private add(name: string, entry: BaseTarget): void {
     const key = flatten(name);
-    const entries = this.byFlat.get(key) ?? new Map<string, Entry>();
+    const entries = this.byFlat.get(key) ?? new Map<string, BaseTarget>();
     this.byFlat.set(key, entries);
     const id = `${entry.path}\n${entry.part?.index ?? ""}\n${entry.within?.index ?? ""}`;
     if (!entries.has(id)) entries.set(id, entry);
