@@ -1,4 +1,5 @@
 import {
+  add,
   type AdapterMethod,
   boolean,
   configClass,
@@ -15,12 +16,14 @@ import {
 } from "@weft/tensor-core";
 import { additive, count, fields, normal, requireAtMost, seed, type Size, trained } from "@weft/tensor-core/methods";
 import { sparse } from "./sparse.js";
+import { reconstructionFilters, WAVELET_NAMES } from "./wavelet.js";
 
 /** The config of a WaveFT adapter. */
 export interface WaveFTConfigFields {
   readonly nFrequency: number;
   readonly scaling: number;
-  readonly waveletFamily: "db1";
+  /** db1-10, sym2-10 or coif1-4; `db1` is Haar's. */
+  readonly waveletFamily: string;
   /** The coefficients are those of a wavelet transform; else entries of ΔW themselves. */
   readonly useIdwt: boolean;
   /** Seed of the coefficients' places. */
@@ -32,7 +35,7 @@ export interface WaveFTConfigFields {
 const FIELDS = fields("waveft", ["fan_in_fan_out", "bias", "init_weights"], {
   n_frequency: count(2592),
   scaling: finite(25),
-  wavelet_family: oneOf("db1", ["db1"]),
+  wavelet_family: oneOf("db1", WAVELET_NAMES),
   use_idwt: boolean(true),
   random_loc_seed: seed(777),
   n_frequency_pattern: pattern(1, 2 ** 31 - 1, true),
@@ -45,31 +48,63 @@ export const WaveFTConfig: ConfigClass<WaveFTConfigFields> = configClass("WAVEFT
 const placesOf = ({ randomLocSeed, nFrequency }: WaveFTConfigFields, size: Size): ArrayLike<number> =>
   torchRandperm(torchGenerator(randomLocSeed), size.out * size.in, nFrequency);
 
-/**
- * The 2 × 2 entries of ΔW that each Haar coefficient reaches, [n, 4], and its sign in them: place p of an axis is low-pass coefficient p of the
- * first half, or high-pass p - half. An entry behind the end of an odd axis is cut off (sign 0).
- */
-function haar(places: ArrayLike<number>, size: Size): { index: Tensor; sign: Tensor } {
-  const [rows, columns] = [Math.ceil(size.out / 2), Math.ceil(size.in / 2)];
-  const shape = [places.length, 4];
-  const [index, sign] = [new Int32Array(places.length * 4), new Float32Array(places.length * 4)];
-  for (let k = 0; k < places.length; k++) {
-    const [r, c] = [Math.floor(places[k]! / size.in), places[k]! % size.in];
-    for (let at = 0; at < 4; at++) {
-      const [i, j] = [at >> 1, at & 1];
-      const [row, column] = [2 * (r % rows) + i, 2 * (c % columns) + j];
-      if (row >= size.out || column >= size.in) continue;
-      index[4 * k + at] = row * size.in + column;
-      // PEFT exchanges the bands of the axes: a place that is high-pass along the columns alternates along the rows.
-      sign[4 * k + at] = (c >= columns && i ? -1 : 1) * (r >= rows && j ? -1 : 1);
-    }
-  }
-  return { index: tensor(index, { shape }), sign: tensor(sign, { shape }) };
+/** What coefficients reach along one axis of ΔW, [n, L]: places, and whether they are inside (else the place is 0). */
+interface Reach {
+  readonly places: Int32Array;
+  readonly inside: Uint8Array;
+  /** Which half of the axis each coefficient is in: 1 for the second, of details. */
+  readonly detail: Uint8Array;
 }
 
 /**
- * WaveFT (Bilican et al. 2025): ΔW = scaling·IDWT(C), n learned coefficients of the Haar wavelet (`db1`; other families are refused) at places
- * drawn from a seed. Each reaches four entries of ΔW, so none but those are computed. Linear and Conv1D (fan_in_fan_out).
+ * Coefficients at `positions` of an axis of `size` places. PEFT pads the axis by L - 2 to an even length, around the middle; coefficient k of a half
+ * reaches 2k … 2k + L-1, of which L - 2 are cut off in front.
+ */
+function reachOf(positions: readonly number[], size: number, length: number): Reach {
+  const half = Math.ceil((size + length - 2) / 2);
+  const offset = Math.floor((2 * half - size) / 2);
+  const [places, inside] = [new Int32Array(positions.length * length), new Uint8Array(positions.length * length)];
+  const detail = Uint8Array.from(positions, (position) => (position + offset >= half ? 1 : 0));
+  positions.forEach((position, n) => {
+    const first = 2 * (position + offset - detail[n]! * half) - (length - 2);
+    for (let i = 0; i < length; i++) {
+      if (first + i < 0 || first + i >= size) continue;
+      places[n * length + i] = first + i;
+      inside[n * length + i] = 1;
+    }
+  });
+  return { places, inside, detail };
+}
+
+/**
+ * ΔW of coefficients of a wavelet transform: each reaches L × L entries, by the product of a filter along each axis. PEFT exchanges the bands of the axes: a
+ * coefficient of details along the columns has the high-pass filter along the rows.
+ */
+function inverseTransform(values: Tensor, places: ArrayLike<number>, wavelet: string, size: Size): Tensor {
+  const { low, high } = reconstructionFilters(wavelet);
+  const [n, length] = [places.length, low.length];
+  const rows = reachOf(
+    Array.from(places, (place) => Math.floor(place / size.in)),
+    size.out,
+    length,
+  );
+  const columns = reachOf(
+    Array.from(places, (place) => place % size.in),
+    size.in,
+    length,
+  );
+  const factors = ({ inside }: Reach, { detail }: Reach): Float32Array =>
+    Float32Array.from(inside, (isIn, i) => (isIn ? (detail[Math.floor(i / length)] ? high : low)[i % length]! : 0));
+  const along = (data: Float32Array | Int32Array, axis: 1 | 2): Tensor =>
+    tensor(data, { shape: axis === 1 ? [n, length, 1] : [n, 1, length] });
+  const spread = mul(mul(reshape(values, [n, 1, 1]), along(factors(rows, columns), 1)), along(factors(columns, rows), 2));
+  const index = add(mul(along(rows.places, 1), size.in), along(columns.places, 2));
+  return sparse(reshape(spread, [-1]), reshape(index, [-1]), size);
+}
+
+/**
+ * WaveFT (Bilican et al. 2025): ΔW = scaling·IDWT(C), n learned coefficients of a wavelet (`db1` is Haar's) at places drawn from a seed. Each
+ * reaches L × L entries of ΔW for filters of length L, so none but those are computed. Linear and Conv1D (fan_in_fan_out).
  * @see peft `tuners/waveft/layer.py`, `waverec2d.py`
  */
 export const WAVEFT: AdapterMethod<WaveFTConfigFields> = additive({
@@ -77,7 +112,8 @@ export const WAVEFT: AdapterMethod<WaveFTConfigFields> = additive({
   prefix: "waveft_",
   fields: FIELDS,
   configFromShapes: (config, _, { spectrum }) => (spectrum ? { ...config, nFrequency: spectrum[0]! } : config),
-  parameters({ nFrequency: n, initWeights }, size) {
+  parameters({ nFrequency: n, initWeights, useIdwt, waveletFamily }, size) {
+    if (useIdwt) reconstructionFilters(waveletFamily);
     requireAtMost("WAVEFT", "n_frequency", n, size.in * size.out);
     return { spectrum: trained([n], initWeights ? "zeros" : normal(0.01)) };
   },
@@ -86,7 +122,6 @@ export const WAVEFT: AdapterMethod<WaveFTConfigFields> = additive({
     const places = placesOf(config, size);
     const values = mul(spectrum!, config.scaling);
     if (!config.useIdwt) return sparse(values, tensor(Int32Array.from(places), { shape: [places.length] }), size);
-    const { index, sign } = haar(places, size);
-    return sparse(reshape(mul(mul(reshape(values, [-1, 1]), 0.5), sign), [-1]), reshape(index, [-1]), size);
+    return inverseTransform(values, places, config.waveletFamily, size);
   },
 });

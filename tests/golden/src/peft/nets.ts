@@ -13,6 +13,7 @@ export interface LayerInfo {
 /** The little networks of make_peft.py: layers in this order, tanh between them (nothing between for `emb`). */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   mlp: ["lin0", "lin1", "head"],
+  odd: ["lin0", "lin1"],
   tower: ["lin0", "lin1", "wide0", "wide1", "lin2"],
   emb: ["emb", "lin0"],
   gpt: ["c_attn", "c_proj"],
