@@ -57,7 +57,7 @@ const ENTRIES: readonly Entry[] = [
   // The first half of SHiRA's places are rows, the other columns.
   entry(SHIRA, [new ShiraConfig({ r: 1 })], [linear], (i) => (i < 20 ? 12 : 8)),
   entry(SUPERTUNING, [new SupertuningConfig({ sparsity: 0.7 }), new SupertuningConfig({ sparsity: 0.9, r: 2 })], [linear], () => 96),
-  entry(UNILORA, [new UniLoraConfig({ r: 2, thetaDLength: 30 })], [linear, turned], () => 30),
+  entry(UNILORA, [new UniLoraConfig({ r: 2, thetaDLength: 30, saveIndices: true })], [linear, turned], () => 30),
   entry(WAVEFT, [new WaveFTConfig({ nFrequency: 30 }), new WaveFTConfig({ nFrequency: 30, useIdwt: false })], [linear, turned], () => 1),
   entry(WAVEFT, [new WaveFTConfig({ nFrequency: 30 })], [{ ...linear, shape: [7, 9] }], () => 1),
 ];
@@ -149,12 +149,13 @@ describe("layers and configs that do not fit", () => {
     [() => SUPERTUNING.parameters(new SupertuningConfig(), { ...linear, kind: "embedding" }), "for layers of kind linear, got embedding"],
     [() => new SupertuningConfig({ sparsity: 1 }), "sparsity is 1, expected a number from 0 to below 1"],
     [() => new SupertuningConfig({ save_precomputed_indices: false }), "save_precomputed_indices is false, expected true: save it again"],
-    [() => new UniLoraConfig({ save_indices: false }), "save_indices is false, expected true: save it again"],
     [() => WAVEFT.parameters(new WaveFTConfig({ nFrequency: 97 }), linear), "n_frequency is 97, at most 96"],
-    [() => new WaveFTConfig({ wavelet_family: "db2" }), 'wavelet_family is "db2", expected one of "db1"'],
+    [() => new WaveFTConfig({ wavelet_family: "bior1.3" }), 'wavelet_family is "bior1.3", expected one of "db1"'],
+    // PEFT's config takes it, and its forward pass fails.
+    [() => WAVEFT.parameters(new WaveFTConfig({ nFrequency: 9, wavelet_family: "coif5" }), linear), "has no filters that work for it"],
   ])("are refused (%#)", (f, message) => expect(f).toThrow(message));
-  it("as is a new adapter of Uni-LoRA", () =>
-    expect(createAdapter(UNILORA, new UniLoraConfig(), { fc: { weight: make([12, 8], 1) } })).rejects.toThrow(
-      "dealt out over all modules",
+  it("a wavelet without filters is fine where it is not used", () =>
+    expect(WAVEFT.parameters(new WaveFTConfig({ nFrequency: 9, wavelet_family: "coif5", useIdwt: false }), linear)).toHaveProperty(
+      "spectrum",
     ));
 });

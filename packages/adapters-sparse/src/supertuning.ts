@@ -17,7 +17,7 @@ import {
   tensor,
 } from "@weft/tensor-core";
 import { additive, fields, fixed, last, normal, optional, type Size, trained, wide } from "@weft/tensor-core/methods";
-import { SAVED_PLACES, sparse } from "./sparse.js";
+import { sparse } from "./sparse.js";
 
 /** The config of a Supertuning adapter. */
 export interface SupertuningConfigFields {
@@ -40,7 +40,11 @@ const FIELDS = fields("lora", ["dropout", "init_weights"], {
   r: optional((n) => Number.isInteger(n) && n > 0, "a positive integer"),
   lora_alpha: optional(Number.isFinite, "a finite number"),
   // Without the places in the file, those of equal magnitudes are as torch happens to order them.
-  save_precomputed_indices: SAVED_PLACES,
+  save_precomputed_indices: {
+    fallback: true,
+    check: (v) => v === true,
+    expected: "true: save it again with PEFT so that the file holds the places",
+  },
 });
 
 export const SupertuningConfig: ConfigClass<SupertuningConfigFields> = configClass("SUPERTUNING", FIELDS);

@@ -4,6 +4,7 @@ import {
   boolean,
   configClass,
   type ConfigClass,
+  featuresOf,
   finite,
   mul,
   oneOf,
@@ -26,6 +27,8 @@ export interface WaveFTConfigFields {
   readonly waveletFamily: string;
   /** The coefficients are those of a wavelet transform; else entries of ΔW themselves. */
   readonly useIdwt: boolean;
+  /** `nFrequency` is the mean over the layers, of which each has a share by its size. */
+  readonly proportionalParameters: boolean;
   /** Seed of the coefficients' places. */
   readonly randomLocSeed: number;
   readonly fanInFanOut: boolean;
@@ -107,21 +110,35 @@ function inverseTransform(values: Tensor, places: ArrayLike<number>, wavelet: st
  * reaches L × L entries of ΔW for filters of length L, so none but those are computed. Linear and Conv1D (fan_in_fan_out).
  * @see peft `tuners/waveft/layer.py`, `waverec2d.py`
  */
-export const WAVEFT: AdapterMethod<WaveFTConfigFields> = additive({
-  name: "WAVEFT",
-  prefix: "waveft_",
-  fields: FIELDS,
-  configFromShapes: (config, _, { spectrum }) => (spectrum ? { ...config, nFrequency: spectrum[0]! } : config),
-  parameters({ nFrequency: n, initWeights, useIdwt, waveletFamily }, size) {
-    if (useIdwt) reconstructionFilters(waveletFamily);
-    requireAtMost("WAVEFT", "n_frequency", n, size.in * size.out);
-    return { spectrum: trained([n], initWeights ? "zeros" : normal(0.01)) };
+export const WAVEFT: AdapterMethod<WaveFTConfigFields> = {
+  ...additive<WaveFTConfigFields>({
+    name: "WAVEFT",
+    prefix: "waveft_",
+    fields: FIELDS,
+    configFromShapes: (config, _, { spectrum }) => (spectrum ? { ...config, nFrequency: spectrum[0]! } : config),
+    parameters({ nFrequency: n, initWeights, useIdwt, waveletFamily }, size) {
+      if (useIdwt) reconstructionFilters(waveletFamily);
+      requireAtMost("WAVEFT", "n_frequency", n, size.in * size.out);
+      return { spectrum: trained([n], initWeights ? "zeros" : normal(0.01)) };
+    },
+    names: ["spectrum"],
+    change({ spectrum }, config, size) {
+      const places = placesOf(config, size);
+      const values = mul(spectrum!, config.scaling);
+      if (!config.useIdwt) return sparse(values, tensor(Int32Array.from(places), { shape: [places.length] }), size);
+      return inverseTransform(values, places, config.waveletFamily, size);
+    },
+  }),
+  allot({ proportionalParameters, nFrequency }, layers) {
+    if (!proportionalParameters) return layers.map(() => ({}));
+    const sizes = layers.map((layer) => featuresOf(layer).in * featuresOf(layer).out);
+    const total = sizes.reduce((a, b) => a + b, 0);
+    return sizes.map((size) => ({ config: { nFrequency: Math.max(1, roundHalfEven((size / total) * (nFrequency * layers.length))) } }));
   },
-  names: ["spectrum"],
-  change({ spectrum }, config, size) {
-    const places = placesOf(config, size);
-    const values = mul(spectrum!, config.scaling);
-    if (!config.useIdwt) return sparse(values, tensor(Int32Array.from(places), { shape: [places.length] }), size);
-    return inverseTransform(values, places, config.waveletFamily, size);
-  },
-});
+};
+
+/** Python's `round`. */
+function roundHalfEven(x: number): number {
+  const down = Math.floor(x);
+  return x - down === 0.5 ? down + (down % 2) : Math.round(x);
+}

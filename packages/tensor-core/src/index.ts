@@ -120,7 +120,15 @@ export { createReferenceBackend, operandBytes, runReferenceStep, stepName } from
 export { REFERENCE_KERNELS, type ReferenceKernel, runReferenceOp } from "./reference/kernels.js";
 export { runProgram } from "./reference/program.js";
 export { type Memory, readOperand, writeOperand } from "./reference/views.js";
-export { TorchGenerator, torchGenerator, torchKaimingUniform, torchNormal, torchRandperm, torchUniform } from "./random/index.js";
+export {
+  NumpyGenerator,
+  TorchGenerator,
+  torchGenerator,
+  torchKaimingUniform,
+  torchNormal,
+  torchRandperm,
+  torchUniform,
+} from "./random/index.js";
 export { planGraph, type Planned } from "./schedule/plan-graph.js";
 export { broadcastShapes, contiguousStrides, isContiguous, sameShape, type Shape, sizeOf } from "./shape.js";
 export { checkpoint } from "./transforms/checkpoint.js";

@@ -71,7 +71,11 @@ export async function newAdapter(
   const targets = method.choose ? byPath(all, method.choose(config.values as never, all)) : chosen(model, values, all);
   const generator = torchGenerator(seed);
   const moduleConfig = createModuleConfig(config.values, undefined, method);
-  const configs = targets.map(({ path }) => moduleConfig(path) as never);
+  const allotted = method.allot?.(
+    config.values as never,
+    targets.map(({ layer }) => layer),
+  );
+  const configs = targets.map(({ path }, i) => ({ ...moduleConfig(path), ...(allotted?.[i]?.config as object | undefined) }) as never);
   const shared = method.shared
     ? sharedOf(
         method,
@@ -85,7 +89,9 @@ export async function newAdapter(
   for (const [i, { path, layer, base: below }] of targets.entries()) {
     throwIfAborted(signal);
     const { params, weight } = await initLayer(method, configs[i]!, layer, generator, below.weight);
-    layers.set(path, [{ method, params: { ...shared, ...params }, context: { layer, config: configs[i]!, scale: 1 } as never }]);
+    layers.set(path, [
+      { method, params: { ...shared, ...allotted?.[i]?.params, ...params }, context: { layer, config: configs[i]!, scale: 1 } as never },
+    ]);
     if (weight) expected.set(weightName({ path, layer }), weight);
     onProgress?.(i + 1, targets.length);
   }
@@ -109,7 +115,7 @@ function byPath(all: readonly HookedLayer[], paths: readonly string[]): HookedLa
 }
 
 /** The layers that a config names, in the model's order. */
-function chosen(model: HookedModel<never, unknown>, values: Values, all: readonly HookedLayer[]): HookedLayer[] {
+export function chosen(model: HookedModel<never, unknown>, values: Values, all: readonly HookedLayer[]): HookedLayer[] {
   const byPath = new Map(all.map((layer) => [layer.path, layer]));
   const raw = all.filter(({ layer }) => layer.kind === "parameter").map(({ path }) => path);
   const parameters = new Set(selectParameters(values.targetParameters ?? [], raw));

@@ -14,6 +14,7 @@ import { assertPerRow, BASE, mixedHook, type PreparedBatch, prepareBatch, type R
 import { type ConfigInput, newAdapter, type NewAdapterOptions } from "./new-state.js";
 import { promptSizes, stateOfPrompt } from "./prompt-state.js";
 import { stateOfAttached } from "./state-of-attached.js";
+import { isSharedOnly, stateOfShared } from "./state-of-shared.js";
 
 export interface ForwardOptions {
   /** One adapter's name per row of the batch, `"__base__"` for none, instead of the active adapters. */
@@ -104,6 +105,7 @@ export class PeftModel<Inputs, Outputs> {
         name,
         stateOfPrompt(adapter.config, await attachPrompt(adapter, { ...host, sizes: promptSizes(this.baseModel) }, options)),
       );
+    if (isSharedOnly(adapter, this.methods)) return this.put(name, await stateOfShared(adapter, this.baseModel, options));
     const attached = await attachAdapter(adapter, host, options);
     this.put(name, await stateOfAttached(adapter, attached, this.baseModel));
   }

@@ -58,10 +58,15 @@ export async function createAdapter<C>(
   });
   const layerSpecs = specs.map(({ layer }) => layer);
   const shared = method.shared ? newShared(method.shared, config, layerSpecs, generator) : {};
+  const allotted = method.allot?.(config, layerSpecs);
   const adapted = new Map<string, AdaptedLayer<C>>();
-  for (const { path, layer, base } of specs) {
-    const { params, weight } = await initLayer(method, config, layer, generator, base.weight, base.bias);
-    adapted.set(path, new AdaptedLayer(method, config, layer, weight ? { ...base, weight } : base, params, shared));
+  for (const [i, { path, layer, base }] of specs.entries()) {
+    const own = { ...config, ...allotted?.[i]?.config };
+    const { params, weight } = await initLayer(method, own, layer, generator, base.weight, base.bias);
+    adapted.set(
+      path,
+      new AdaptedLayer(method, own, layer, weight ? { ...base, weight } : base, params, { ...shared, ...allotted?.[i]?.params }),
+    );
   }
   return new AdapterGroup(adapted);
 }

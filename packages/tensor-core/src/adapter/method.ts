@@ -113,6 +113,13 @@ export interface AdapterMethod<C> {
   tied?(config: C, layers: readonly TargetedLayer[]): readonly { readonly [name: string]: string }[];
   /** It acts on attentions or blocks as a whole, which other methods do not get to see. */
   readonly wholes?: boolean;
+  /**
+   * What a layer gets in view of all others: values of its config (WaveFT's share of the coefficients), and fixed parameters that a file may leave out
+   * (Uni-LoRA's places), which are no entries of `parameters` then.
+   * @param layers all layers of the adapter in the model's order
+   * @returns for each of them
+   */
+  allot?(config: C, layers: readonly LayerSpec[]): readonly { readonly config?: Partial<C>; readonly params?: Params }[];
   /** Why no merged weight gives what the adapter does: `its mix depends on the input`. Such a method has neither `delta` nor `transform`. */
   readonly unmergeable?: string;
   /** Whether `forward` needs the task of each row. */

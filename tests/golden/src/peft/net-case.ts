@@ -106,6 +106,22 @@ export const methodLabel = ({ method, config: { values } }: OpenedAdapter): stri
   return variant ? `${method}, ${variant}` : method;
 };
 
+/** An adapter by itself; one whose file does not say what its layers have is attached by a model alone. */
+function attachedOf(
+  adapter: OpenedAdapter,
+  peft: Awaited<ReturnType<typeof peftOf>>,
+  net: Net,
+  parameters: ReadonlyMap<string, Tensor>,
+): Promise<AttachedAdapter> {
+  const { layers, replaced } = peft.state("default");
+  if (adapter.modules.size === 0) return Promise.resolve({ layers: new Map([...layers].map(([path, [one]]) => [path, one!])), replaced });
+  return attachAdapter(adapter, {
+    layer: (path) => net.layers.get(path)?.spec,
+    tensor: (name) => parameters.get(name),
+    names: () => parameters.keys(),
+  });
+}
+
 const namedLayers = (infos: NetMeta["layers"]): NetMeta["layers"] =>
   Object.fromEntries(Object.entries(infos).filter(([, { type }]) => type !== "Identity"));
 
@@ -120,11 +136,8 @@ export async function runNetCase(folder: string, meta: NetMeta, device: Device):
 
   const adapter = await openAdapterFolder(folder);
   try {
-    const attached = await attachAdapter(adapter, {
-      layer: (path) => net.layers.get(path)?.spec,
-      tensor: (name) => parameters.get(name),
-      names: () => parameters.keys(),
-    });
+    const peft = await peftOf(new NetModel(meta.base, namedLayers(meta.layers), parameters), adapter);
+    const attached = await attachedOf(adapter, peft, net, parameters);
     const base = await adaptedBase(parameters, adapter, attached);
     const adapted = buildNet(meta.base, meta.layers, base);
     for (const [name, residual] of withPrefix(tensors, "residual.")) await check.tensors(`residual ${name}`, base.get(name)!, residual);
@@ -168,7 +181,6 @@ export async function runNetCase(folder: string, meta: NetMeta, device: Device):
       for (const [name, value] of merged)
         if (!expected.has(name)) check.exact(`${name} unchanged`, await sameValues(value, parameters.get(name)!), true);
     }
-    const peft = await peftOf(new NetModel(meta.base, namedLayers(meta.layers), parameters), adapter);
     await checkSave(check, peft, adapter, folder);
     // DoRA's norms and constrained OFT's projection are constants in the backward pass, and slopes in f16 and bf16 are those of their rounding.
     // VB-LoRA's choice of the largest logits jumps. The methods' own tests have the slopes of these.

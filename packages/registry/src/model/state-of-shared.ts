@@ -1,0 +1,56 @@
+import { assertKnownFields, MatchError, type Params, ShapeError, type Tensor } from "@weft/tensor-core";
+import type { MethodTable } from "../methods.js";
+import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
+import { readTensor } from "../read-tensor.js";
+import { type AdapterState, withParameters } from "./adapter-state.js";
+import type { HookedModel } from "./hooked-model.js";
+import { newAdapter } from "./new-state.js";
+
+/** Whether a file holds only what all layers share, so that its layers follow from the config and the model (Uni-LoRA without places). */
+export function isSharedOnly({ method, modules, shared }: OpenedAdapter, methods: MethodTable): boolean {
+  return methods.get(method)?.method?.allot !== undefined && modules.size === 0 && shared.size > 0;
+}
+
+/**
+ * An adapter whose file holds only what all layers share, on the layers of a model that its config names.
+ * @throws ConfigError if the config names none, or has fields that are not known; MatchError, ShapeError for tensors that have no place
+ */
+export async function stateOfShared(
+  adapter: OpenedAdapter,
+  model: HookedModel<never, unknown>,
+  { methods, allowUnknownFields }: { readonly methods: MethodTable; readonly allowUnknownFields: boolean },
+): Promise<AdapterState> {
+  const { config, method, weights } = adapter;
+  const { fields, shared } = methods.get(method)!.method!;
+  if (!allowUnknownFields) assertKnownFields(Object.fromEntries(config.unknown), Object.keys(fields), method);
+  const state = await newAdapter(model, { ...config.values, peftType: method }, { methods });
+  const read = async (want: Tensor, { name, shape }: AdapterTensor): Promise<Tensor> => {
+    if (shape.join() !== want.shape.join())
+      throw new ShapeError(`${name} is [${shape}], expected [${want.shape}]`, { kind: "shape-mismatch", tensor: name });
+    return readTensor(weights, name);
+  };
+  const wanted = new Map(Object.entries(state.shared).map(([name, t]) => [shared!.keys[name]![0]!, { name, t }]));
+  const left = new Set(weights.names());
+  const values: { [name: string]: Tensor } = {};
+  for (const [key, { name, t }] of wanted) {
+    const found = adapter.shared.get(key);
+    if (!found) throw new MatchError(`${key} is missing`, { kind: "missing-modules", tensor: key, file: weights.location });
+    values[name] = await read(t, found);
+    left.delete(found.name);
+  }
+  const replaced: { [name: string]: Tensor } = {};
+  for (const [name, tensor] of [...adapter.modulesToSave, ...adapter.biases]) {
+    const base = state.replaced.get(name);
+    if (!base) continue;
+    replaced[name] = await read(base, tensor);
+    left.delete(tensor.name);
+  }
+  const [unused] = left;
+  if (unused !== undefined && !allowUnknownFields)
+    throw new MatchError(`${unused} belongs to nothing that ${method} has with this config`, {
+      kind: "unused-tensors",
+      tensor: unused,
+      file: weights.location,
+    });
+  return { ...withParameters(state, { layers: {}, shared: values as Params, replaced, prompt: {} }), config };
+}
