@@ -16,7 +16,19 @@ import {
   type Tensor,
   tensor,
 } from "@weft/tensor-core";
-import { additive, fields, fixed, last, normal, optional, type Size, trained, wide } from "@weft/tensor-core/methods";
+import {
+  additive,
+  fields,
+  fixed,
+  last,
+  normal,
+  optional,
+  roundedTo,
+  roundsDelta,
+  type Size,
+  trained,
+  wide,
+} from "@weft/tensor-core/methods";
 import { sparse } from "./sparse.js";
 
 /** The config of a Supertuning adapter. */
@@ -106,12 +118,20 @@ export const SUPERTUNING: AdapterMethod<SupertuningConfigFields> = {
     const places = extremes(await cast(weight, "f32").data(), sizeOf(shape), config.selectTop);
     return { params: { ...initParameters(specs, generator), indices: tensor(places, { shape }) } };
   },
+  rounding: roundsDelta,
   delta(params, context) {
-    const { dtype } = context.layer;
-    const values = cast(SPARSE.delta(params, context), dtype);
+    const values = SPARSE.delta(params, context);
     if (!params.A) return values;
     const [A, B] = factors(params, context.config);
-    return add(values, cast(mul(matmul(B, A), context.scale), dtype));
+    return add(values, mul(matmul(B, A), context.scale));
+  },
+  merge(weight, params, context, { dtype }) {
+    if (!params.A) return undefined;
+    // PEFT adds the one and then the other, each in the weight's dtype.
+    const rounded = roundedTo(weight.dtype);
+    const [A, B] = factors(params, context.config);
+    const tuned = rounded(add(wide(weight), rounded(SPARSE.delta(params, context))));
+    return cast(add(tuned, rounded(mul(matmul(B, A), context.scale))), dtype);
   },
   forward(x, base, params, context, dropped) {
     const y = SPARSE.forward(x, base, params, context);

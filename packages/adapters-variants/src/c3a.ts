@@ -11,7 +11,7 @@ import {
   tensor,
   transpose,
 } from "@weft/tensor-core";
-import { additive, BY_LAYER, count, fields, normal, requireMultiples, trained } from "@weft/tensor-core/methods";
+import { additive, BY_LAYER, count, fields, normal, requireMultiples, roundsDelta, trained } from "@weft/tensor-core/methods";
 
 /** The config of a C³A adapter. */
 export interface C3AConfigFields {
@@ -56,6 +56,7 @@ export const C3A: AdapterMethod<C3AConfigFields> = additive({
     return { kernel: trained([size.out / b, size.in / b, b], init) };
   },
   names: ["kernel"],
+  rounding: roundsDelta,
   change({ kernel }, { blockSize: b }, size) {
     const shift = Int32Array.from({ length: b * b }, (_, at) => ((at % b) - Math.floor(at / b) + b) % b);
     const blocks = gather(kernel!, tensor(shift, { shape: [b, b] }), 2);

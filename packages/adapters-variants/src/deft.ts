@@ -25,7 +25,7 @@ import {
   type Tensor,
   where,
 } from "@weft/tensor-core";
-import { fields, normal, optional, rank, rewriting, stored, times, trained, wide } from "@weft/tensor-core/methods";
+import { fields, normal, optional, rank, rewriting, roundsDelta, stored, times, trained, wide } from "@weft/tensor-core/methods";
 
 /** The config of a DEFT adapter. */
 export interface DeftConfigFields {
@@ -96,6 +96,7 @@ export const DEFT: AdapterMethod<DeftConfigFields> = rewriting({
     return { P: trained([size.out, r], normal(0.02)), ...(!config.para && { R: trained([r, size.in], normal(0.02 * config.initScale)) }) };
   },
   names: ["P", "R"],
+  rounding: roundsDelta,
   init(config, layer, generator, weight) {
     const params = initParameters(DEFT.parameters(config, layer), generator);
     if (config.para || !config.initWeights || !weight) return Promise.resolve({ params });

@@ -13,7 +13,7 @@ import {
   reshape,
   type Tensor,
 } from "@weft/tensor-core";
-import { fields, fixed, last, lowRank, rank, rankFrom, ranks, stored, trained } from "@weft/tensor-core/methods";
+import { fields, fixed, last, lowRank, rank, rankFrom, ranks, roundsDelta, stored, trained } from "@weft/tensor-core/methods";
 
 /** The config of a DeLoRA adapter. */
 export interface DeloraConfigFields {
@@ -52,6 +52,7 @@ export const DELORA: AdapterMethod<DeloraConfigFields> = lowRank({
     w_norm: fixed([size.in], "ones"),
   }),
   names: ["A", "B", "lambda", "w_norm"],
+  rounding: roundsDelta,
   init(config, layer, generator, weight) {
     const params = initParameters(DELORA.parameters(config, layer), generator);
     return Promise.resolve({ params: weight ? { ...params, w_norm: norm(stored(weight, layer), { axes: [0] }) } : params });

@@ -15,7 +15,23 @@ import {
   type Tensor,
   type UnmergedBias,
 } from "@weft/tensor-core";
-import { BY_NAME, fields, fixed, last, rank, rankFrom, rewriting, stored, times, trained, wide } from "@weft/tensor-core/methods";
+import {
+  BY_NAME,
+  fields,
+  fixed,
+  last,
+  rank,
+  rankFrom,
+  rewriting,
+  type Round,
+  roundedTo,
+  roundsDelta,
+  stored,
+  times,
+  trained,
+  unrounded,
+  wide,
+} from "@weft/tensor-core/methods";
 
 type Path = "lora" | "vector" | "constant" | "none";
 
@@ -51,14 +67,20 @@ function support(params: Params, name: string): Tensor {
 }
 
 /** b⊙D + E + W·C [out], of a layer that has a bias b. */
-function biasChange({ bias, weight }: UnmergedBias, params: Params, { layer, scale }: AdapterContext<GloraConfigFields>): Tensor {
+function biasChange(
+  { bias, weight }: UnmergedBias,
+  params: Params,
+  { layer, scale }: AdapterContext<GloraConfigFields>,
+  rounded: Round,
+): Tensor {
+  const [C, D, E] = ["C", "D", "E"].map((name) => rounded(support(params, name))) as [Tensor, Tensor, Tensor];
   const withC = !params["C.zeros"];
   if (withC && !weight)
     throw new CapabilityError("GLORA: the merged bias depends on the layer's weight, which is not at hand", {
       hint: "merge weight and bias together",
     });
-  let change = add(mul(wide(bias), support(params, "D")), support(params, "E"));
-  if (withC) change = add(change, reshape(matmul(stored(wide(weight!), layer), support(params, "C")), [-1]));
+  let change = rounded(add(rounded(mul(wide(bias), D)), E));
+  if (withC) change = rounded(add(change, rounded(reshape(matmul(stored(wide(weight!), layer), C), [-1]))));
   return times(change, scale);
 }
 
@@ -82,7 +104,11 @@ const WEIGHT = rewriting<GloraConfigFields>({
     return result;
   },
   names: ["A", "B", "C", "D", "E"].flatMap((name) => ["Xd", "Xu", "X", "zeros"].map((part) => `${name}.${part}`)),
-  change: (weight, params) => add(mul(weight, support(params, "A")), support(params, "B")),
+  rounding: roundsDelta,
+  change(weight, params, _, __, rounded) {
+    const [A, B] = ["A", "B"].map((name) => rounded(support(params, name))) as [Tensor, Tensor];
+    return add(rounded(mul(weight, A)), B);
+  },
 });
 
 /**
@@ -93,9 +119,9 @@ const WEIGHT = rewriting<GloraConfigFields>({
  */
 export const GLORA: AdapterMethod<GloraConfigFields> = {
   ...WEIGHT,
-  biasTransform: (bias, params, context, unmerged) => add(wide(bias), biasChange(unmerged, params, context)),
+  biasTransform: (bias, params, context, unmerged) => add(wide(bias), biasChange(unmerged, params, context, roundedTo(bias.dtype))),
   forward(x, base, params, context, dropout) {
     const y = WEIGHT.forward(x, base, params, context, dropout);
-    return base.bias ? cast(add(y, biasChange({ bias: base.bias, weight: base.weight }, params, context)), y.dtype) : y;
+    return base.bias ? cast(add(y, biasChange({ bias: base.bias, weight: base.weight }, params, context, unrounded)), y.dtype) : y;
   },
 };

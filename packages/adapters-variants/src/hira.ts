@@ -1,5 +1,5 @@
 import { type AdapterMethod, configClass, type ConfigClass, isConv, matmul, mul, oneOf, reshape, swapLast } from "@weft/tensor-core";
-import { fields, normal, rank, rankFrom, ranks, rewriting, trained } from "@weft/tensor-core/methods";
+import { fields, normal, rank, rankFrom, ranks, rewriting, roundsDelta, trained } from "@weft/tensor-core/methods";
 
 /** The config of a HiRA adapter. */
 export interface HiraConfigFields {
@@ -35,8 +35,9 @@ export const HIRA: AdapterMethod<HiraConfigFields> = rewriting({
     };
   },
   names: ({ kind }) => (kind === "embedding" ? ["embedding_A", "embedding_B"] : ["A", "B"]),
-  change(weight, { A, B, embedding_A: a, embedding_B: b }, { r }) {
+  rounding: roundsDelta,
+  change(weight, { A, B, embedding_A: a, embedding_B: b }, { r }, _, rounded) {
     const product = a ? swapLast(matmul(b!, a)) : matmul(reshape(B!, [-1, r]), reshape(A!, [r, -1]));
-    return mul(weight, reshape(product, weight.shape));
+    return mul(weight, reshape(rounded(product), weight.shape));
   },
 });

@@ -17,7 +17,7 @@ import {
   tanh,
   type Tensor,
 } from "@weft/tensor-core";
-import { fields, last, rank, rewriting, trained } from "@weft/tensor-core/methods";
+import { fields, last, rank, rewriting, roundsDelta, trained } from "@weft/tensor-core/methods";
 
 const ACTIVATIONS: { readonly [name: string]: (x: Tensor) => Tensor } = {
   relu: relu,
@@ -71,6 +71,7 @@ export const PEANUT: AdapterMethod<PeanutConfigFields> = rewriting({
     return result;
   },
   names: ["A", "B", ...hiddenLayers(MAX_DEPTH)].map(weightOf),
+  rounding: roundsDelta,
   change(weight, params, { depth, actFn, scaling }) {
     const step = (h: Tensor, name: string): Tensor => ACTIVATIONS[actFn]!(linear(h, params[weightOf(name)]!));
     const inputs: Tensor[] = [];

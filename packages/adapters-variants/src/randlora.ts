@@ -62,6 +62,7 @@ export const RANDLORA: AdapterMethod<RandLoraConfigFields> = lowRank({
     };
   },
   names: ["lambda", "gamma"],
+  rounding: () => ({ merge: "twice", safeMerge: "once" }),
   shared: {
     parameters({ r }, layers) {
       const sizes = layers.map(featuresOf);

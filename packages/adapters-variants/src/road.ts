@@ -19,7 +19,21 @@ import {
   swapLast,
   type Tensor,
 } from "@weft/tensor-core";
-import { basics, BY_NAME, count, fields, normal, requireMultiples, stored, times, trained, wide } from "@weft/tensor-core/methods";
+import {
+  basics,
+  BY_NAME,
+  count,
+  fields,
+  normal,
+  requireMultiples,
+  type Round,
+  roundedTo,
+  stored,
+  times,
+  trained,
+  unrounded,
+  wide,
+} from "@weft/tensor-core/methods";
 
 /** The config of a RoAd adapter. */
 export interface RoadConfigFields {
@@ -56,9 +70,9 @@ function factors(theta: Tensor, alpha: Tensor, { variant, groupSize }: RoadConfi
 }
 
 /** The last axis turned pair by pair and scaled. */
-function turn(y: Tensor, { theta, alpha }: Params, { config, scale }: AdapterContext<RoadConfigFields>): Tensor {
+function turn(y: Tensor, { theta, alpha }: Params, { config, scale }: AdapterContext<RoadConfigFields>, rounded: Round): Tensor {
   const input = wide(y);
-  const [own, partners] = factors(wide(theta!), wide(alpha!), config);
+  const [own, partners] = factors(wide(theta!), wide(alpha!), config).map(rounded) as [Tensor, Tensor];
   const [first, second] = halves(input, config.groupSize / 2);
   const turned = add(mul(input, own), mul(reshape(concat([neg(second), first], -2), y.shape), partners));
   return scale === 1 ? turned : add(input, times(sub(turned, input), scale));
@@ -81,10 +95,11 @@ export const ROAD: AdapterMethod<RoadConfigFields> = {
     },
     names: ["theta", "alpha"],
   }),
-  transform: (weight, params, context) => stored(swapLast(turn(swapLast(stored(weight, context.layer)), params, context)), context.layer),
-  biasTransform: turn,
+  transform: (weight, params, context) =>
+    stored(swapLast(turn(swapLast(stored(weight, context.layer)), params, context, roundedTo(weight.dtype))), context.layer),
+  biasTransform: (bias, params, context) => turn(bias, params, context, roundedTo(bias.dtype)),
   forward(x, base, params, context) {
     const y = forwardBase(context.layer, base, x);
-    return cast(turn(y, params, context), y.dtype);
+    return cast(turn(y, params, context, unrounded), y.dtype);
   },
 };

@@ -6,6 +6,10 @@ import {
   type Attached,
   CapabilityError,
   ConfigError,
+  type DType,
+  encode,
+  fromBytes,
+  isFloat,
   type LayerSpec,
   MatchError,
   type Params,
@@ -32,6 +36,11 @@ export interface AttachOptions {
   readonly methods?: MethodTable;
   /** Factor on the adapter's effect; 1 if not given. */
   readonly scale?: number;
+  /**
+   * Hold the adapter in f32 whatever its file holds, as PEFT does by default (`autocast_adapter_dtype`); if false, in the dtype of the weights that
+   * it is for.
+   */
+  readonly autocastAdapterDtype?: boolean;
   /** Go on although the config asks for something, or the file holds something, that is not known here, and so cannot be done. */
   readonly allowUnknownFields?: boolean;
 }
@@ -47,7 +56,7 @@ export interface AttachedAdapter {
  * @throws MatchError, ShapeError if it does not wholly fit; CapabilityError if its method is not supported; ConfigError kind `unknown-field`
  */
 export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, options: AttachOptions = {}): Promise<AttachedAdapter> {
-  const { methods = ADAPTER_METHODS, scale = 1 } = options;
+  const { methods = ADAPTER_METHODS, scale = 1, autocastAdapterDtype = true } = options;
   const methodOf = (name: string): NonNullable<MethodEntry["method"]> => {
     const entry = methods.get(name);
     if (entry?.method) return entry.method;
@@ -67,7 +76,8 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
   const report = matchAdapter(adapter, { names: () => host.names(), info }, { methods, layer: (path) => host.layer?.(path) });
   assertMatch(report, adapter);
   if (!options.allowUnknownFields) assertAllUsed(report, adapter, methodOf(adapter.method));
-  const shared = await readAll(adapter, report.shared);
+  const heldIn = (layer: LayerSpec | undefined): DType => (autocastAdapterDtype || !layer || !isFloat(layer.dtype) ? "f32" : layer.dtype);
+  const shared = await readAll(adapter, report.shared, heldIn(report.matched[0]?.layer));
   const layers = new Map<string, Attached>();
   for (const { path, weight, layer, method, config, tensors } of report.matched) {
     if (!layer)
@@ -75,7 +85,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
         kind: "unsupported-method",
         tensor: weight,
       });
-    const own = await readAll(adapter, new Map([...tensors].map(([name, tensor]) => [name, { tensor }])));
+    const own = await readAll(adapter, new Map([...tensors].map(([name, tensor]) => [name, { tensor }])), heldIn(layer));
     const params: Params = { ...shared, ...own };
     const context = { layer, config, scale };
     layers.set(layer.kind === "parameter" ? weight : path, { method: methodOf(method), params, context: context as never });
@@ -102,11 +112,18 @@ function assertAllUsed({ unused }: MatchReport, { method, weights }: OpenedAdapt
   );
 }
 
-async function readAll({ weights }: OpenedAdapter, parameters: ReadonlyMap<string, SharedParameter>): Promise<Params> {
+/** @param dtype of floats, once they are read */
+async function readAll({ weights }: OpenedAdapter, parameters: ReadonlyMap<string, SharedParameter>, dtype: DType): Promise<Params> {
   const read = [...parameters].map(async ([name, p]) => {
-    return [name, "tensor" in p ? await readAdapterTensor(weights, p.tensor) : tensor(p.values, { shape: p.shape })] as const;
+    const found = "tensor" in p ? await readAdapterTensor(weights, p.tensor) : tensor(p.values, { shape: p.shape });
+    return [name, await heldAs(found, dtype)] as const;
   });
   return Object.fromEntries(await Promise.all(read));
+}
+
+/** A constant in another float dtype; integers stay. */
+async function heldAs(t: Tensor, dtype: DType): Promise<Tensor> {
+  return t.dtype === dtype || !isFloat(t.dtype) ? t : fromBytes(encode(await t.data(), dtype), t.shape, dtype);
 }
 
 /** The rows that an adapter's trained tokens replace, by name of the embedding weight: indices and new rows. */

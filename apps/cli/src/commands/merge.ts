@@ -29,6 +29,7 @@ export interface MergeOptions {
   readonly maxMemory: number;
   readonly maxShardSize?: number;
   readonly safe?: boolean;
+  readonly autocastAdapterDtype?: boolean;
   readonly allowNonfinite?: boolean;
   readonly untie?: boolean;
   readonly report?: string;
@@ -45,11 +46,22 @@ export function settingsOf(
     alpha,
     dtype,
     safe,
+    autocastAdapterDtype,
     untie,
     maxShardSize,
-  }: Pick<MergeOptions, "adapter" | "alpha" | "dtype" | "safe" | "untie" | "maxShardSize">,
+  }: Pick<MergeOptions, "adapter" | "alpha" | "dtype" | "safe" | "autocastAdapterDtype" | "untie" | "maxShardSize">,
 ): MergeSettings {
-  return { base, adapters: adapter, alpha, dtype, rounding: safe ? "twice" : "once", unmerge: false, untie: untie ?? true, maxShardSize };
+  return {
+    base,
+    adapters: adapter,
+    alpha,
+    dtype,
+    safeMerge: safe ?? false,
+    autocastAdapterDtype: autocastAdapterDtype ?? true,
+    unmerge: false,
+    untie: untie ?? true,
+    maxShardSize,
+  };
 }
 
 /** Threads and tile size of a run. */

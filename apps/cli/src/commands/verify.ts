@@ -6,7 +6,10 @@ import { printable } from "../output.js";
 import { Progress } from "../progress.js";
 import { type MergeOptions, resourcesOf, settingsOf } from "./merge.js";
 
-export interface VerifyOptions extends Pick<MergeOptions, "adapter" | "alpha" | "dtype" | "maxMemory" | "safe" | "untie"> {
+export interface VerifyOptions extends Pick<
+  MergeOptions,
+  "adapter" | "alpha" | "dtype" | "maxMemory" | "safe" | "autocastAdapterDtype" | "untie"
+> {
   readonly base: string;
 }
 

@@ -1,4 +1,4 @@
-import { CapabilityError, type Rounding } from "@weft/tensor-core";
+import { CapabilityError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import {
   ADAPTER_METHODS,
@@ -42,7 +42,8 @@ export interface ScaledAdapter {
 }
 
 export interface ChangeOptions {
-  readonly rounding: Rounding;
+  readonly safeMerge: boolean;
+  readonly autocastAdapterDtype: boolean;
   /** Take the effect out instead. */
   readonly unmerge: boolean;
   /** The base's tied embeddings, which its `names` have both of. */
@@ -216,7 +217,7 @@ function stepOf(
   { path, adapter, scale }: ScaledAdapter,
   module: MatchedModule,
   { shared }: MatchReport,
-  { rounding, read }: ChangeOptions & { readonly read: ReadValues },
+  { safeMerge, autocastAdapterDtype, read }: ChangeOptions & { readonly read: ReadValues },
 ): Omit<Step, "kind"> {
   const { layer } = module;
   if (!layer)
@@ -234,7 +235,8 @@ function stepOf(
     config: { ...module.config },
     layer,
     scale,
-    rounding,
+    safeMerge,
+    autocastAdapterDtype,
     params: Object.fromEntries([...common, ...own]),
   };
 }

@@ -67,7 +67,8 @@ async function initialStep(base: WeightSource, { method, config, weight, layer }
     config: removed!.config,
     layer: layer!,
     scale: -1,
-    rounding: "once",
+    safeMerge: false,
+    autocastAdapterDtype: true,
     params: Object.fromEntries(await Promise.all(factors)),
   };
 }

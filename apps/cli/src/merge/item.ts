@@ -1,6 +1,6 @@
 import type { SafetensorsDType } from "@weft/io-safetensors";
 import type { PlacedPart } from "@weft/registry";
-import type { LayerSpec, Rounding } from "@weft/tensor-core";
+import type { LayerSpec } from "@weft/tensor-core";
 
 /** Data of a tensor in a file. */
 export interface Stored {
@@ -32,7 +32,10 @@ export interface Step {
   readonly layer: LayerSpec;
   /** The user's factor. */
   readonly scale: number;
-  readonly rounding: Rounding;
+  /** Rounded as PEFT's `safe_merge` does. */
+  readonly safeMerge: boolean;
+  /** The adapter computes in f32 whatever its file holds, as PEFT reads it by default; else in the dtype of the weight. */
+  readonly autocastAdapterDtype: boolean;
   /**
    * `bias`: the tensor is the layer's bias. `unmerge`: the effect is taken out. `initial`: what the initialisation took out of the base; what is
    * left is the weight that the adapters were trained on.

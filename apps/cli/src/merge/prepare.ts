@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import type { Rounding } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import type { MatchReport } from "@weft/registry";
 import { localPath, openAdapterAt, openCheckpoint } from "../files/open-input.js";
@@ -21,7 +20,10 @@ export interface MergeSettings {
   /** Of adapters whose files do not say it. */
   readonly alpha?: number | undefined;
   readonly dtype: "f32" | "f16" | "bf16" | undefined;
-  readonly rounding: Rounding;
+  /** Round as PEFT's `safe_merge` does. */
+  readonly safeMerge: boolean;
+  /** Adapters compute in f32 whatever their files hold, as PEFT reads them by default. */
+  readonly autocastAdapterDtype: boolean;
   readonly unmerge: boolean;
   readonly untie: boolean;
   readonly maxShardSize: number | undefined;

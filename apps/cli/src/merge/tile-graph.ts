@@ -1,5 +1,6 @@
 import {
   type AdapterContext,
+  adapterParams,
   type AdapterMethod,
   abs,
   CapabilityError,
@@ -61,10 +62,10 @@ function mergedTensor(
   let [current, unmerged] = [steps.length === 0 ? cast(tensor, dtype) : tensor, tensor];
   for (const [i, step] of steps.entries()) {
     const to = i === steps.length - 1 ? dtype : between;
+    // A result in f32 is computed as if all were in f32.
+    const held = adapterParams(params[i]!, to === "f32" ? to : step.layer.dtype, step.autocastAdapterDtype);
     const change = (whole: Tensor, before: Tensor): Tensor =>
-      step.kind === "bias"
-        ? mergedBias(step, whole, params[i]!, to, { bias: before, weight })
-        : applyStep(step, whole, params[i]!, to, before);
+      step.kind === "bias" ? mergedBias(step, whole, held, to, { bias: before, weight }) : applyStep(step, whole, held, to, before);
     current = step.place ? onPlace(step, step.place, current, unmerged, change) : change(current, unmerged);
     if (step.kind === "initial") unmerged = current;
   }
@@ -91,6 +92,10 @@ function onPlace(
   return turned(reshape(result, turned(current).shape));
 }
 
+/** Place-holders of a step's parameters as they are stored. */
+const placeholders = ({ params }: Pick<Step, "params">): Params =>
+  Object.fromEntries(Object.entries(params).map(([name, stored]) => [name, placeholder(specOf(stored))]));
+
 /** A step's method, and what it gets to know of the layer. @throws CapabilityError if there is no such method */
 function methodOf(step: Omit<Step, "kind">): readonly [AdapterMethod<never>, AdapterContext<never>] {
   const method = ADAPTER_METHODS.get(step.method)?.method;
@@ -100,13 +105,14 @@ function methodOf(step: Omit<Step, "kind">): readonly [AdapterMethod<never>, Ada
 
 function mergedBias(step: Step, bias: Tensor, params: Params, dtype: DType, unmerged: UnmergedBias): Tensor {
   const [method, context] = methodOf(step);
-  return cast(mergeBias(method, bias, params, context, unmerged)!, dtype);
+  const [held, before] = [bias, unmerged.bias].map((b) => (dtype === "f32" ? cast(b, "f32") : b)) as [Tensor, Tensor];
+  return cast(mergeBias(method, held, params, context, { ...unmerged, bias: before })!, dtype);
 }
 
 function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unmerged: Tensor): Tensor {
   const [method, context] = methodOf(step);
   if (step.kind === "unmerge") return cast(unmergeWeight(method, weight, params, context), dtype);
-  return mergeWeight(method, weight, params, context, { rounding: step.rounding, dtype, unmerged });
+  return mergeWeight(method, weight, params, context, { safeMerge: step.safeMerge, dtype, unmerged });
 }
 
 /** What a step would do to a layer. */
@@ -120,9 +126,9 @@ export interface Probed {
 /** Which of a layer's tensors a step would change, found by building its graph over nothing. @throws CapabilityError if it cannot be merged */
 export function probeStep(step: Omit<Step, "kind">, bias: boolean): Probed {
   const [method, context] = methodOf(step);
-  const params: Params = Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))]));
+  const params = adapterParams(placeholders(step), step.layer.dtype, step.autocastAdapterDtype);
   const weight = placeholder({ shape: step.layer.shape, dtype: step.layer.dtype });
-  const merged = mergeWeight(method, weight, params, context, { rounding: step.rounding });
+  const merged = mergeWeight(method, weight, params, context, { safeMerge: step.safeMerge });
   const before = bias ? placeholder({ shape: [featuresOf(step.layer).out], dtype: step.layer.dtype }) : undefined;
   const after = mergeBias(method, before, params, context, { weight });
   const biasReadsWeight = after !== undefined && after !== before && needs(after, weight);
@@ -161,9 +167,7 @@ export interface ItemPasses {
 }
 
 export function itemPasses(item: Item, stats: boolean, claims: Claims): ItemPasses {
-  const params = item.steps.map((step): Params =>
-    Object.fromEntries(Object.entries(step.params).map(([name, stored]) => [name, placeholder(specOf(stored))])),
-  );
+  const params = item.steps.map(placeholders);
   // Rows of a weight beside a bias: the bias is a parameter like the others.
   const bias = item.weight && placeholder(specOf(item.source));
   const all = [...(bias ? [bias] : []), ...params.flatMap((p) => Object.values(p))];

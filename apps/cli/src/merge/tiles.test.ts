@@ -7,12 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FileSet } from "../files/file-set.js";
 import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
 import { FIXTURES, temporaryFolder } from "../testing/cli.js";
+import { computeItem, MERGE_DEFAULTS } from "../testing/merge-in-memory.js";
 import { firstDifference, MERGED_CASES, mergedCase } from "../testing/peft-cases.js";
 import { writeTensors } from "../testing/write-tensors.js";
-import { TileEngine } from "./engine.js";
 import type { Item } from "./item.js";
 import { prepareMerge } from "./prepare.js";
-import { processItem, TileMemory } from "./process-item.js";
 
 const folder = temporaryFolder();
 const files = new FileSet();
@@ -36,37 +35,14 @@ function poison(of: WasmBackend): void {
   };
 }
 
-/** The bytes of an item, computed in tiles of about a size. */
-async function compute(item: Item, tileBytes: number): Promise<{ bytes: Buffer; tiles: number }> {
-  const bytes = Buffer.alloc(item.bytes);
-  let tiles = 0;
-  const sink = {
-    async write(_: Item, memory: Uint8Array, start: number, length: number, at: number): Promise<void> {
-      tiles++;
-      bytes.set(memory.subarray(start, start + length), at);
-    },
-  };
-  const engine = new TileEngine(backend, true);
-  const job = { backend, engine, files, sink, tileBytes, allowNonFinite: false, stats: true, stopped: () => false, progress: () => {} };
-  await processItem(item, job, new TileMemory(backend));
-  return { bytes, tiles };
-}
+const compute = (item: Item, tileBytes: number): ReturnType<typeof computeItem> => computeItem(backend, files, item, tileBytes);
 
 const valuesOf = (bytes: Uint8Array, dtype: string): ArrayLike<number> => decode(bytes, toCoreDType(dtype as "F32")!);
 
 describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memory that nobody wrote", () => {
   it.each(MERGED_CASES)("%s", async (name) => {
     const { adapter, base, tolerance, merged } = await mergedCase(name, folder);
-    const settings = {
-      base,
-      adapters: [adapter],
-      dtype: undefined,
-      rounding: "once",
-      unmerge: false,
-      untie: true,
-      maxShardSize: undefined,
-    } as const;
-    const prepared = await prepareMerge(settings);
+    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [adapter] });
     const before = checkpointOf(base);
     for (const item of prepared.plan.items) {
       const [whole, small] = [await compute(item, 1 << 20), await compute(item, 400)];
@@ -81,15 +57,7 @@ describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memor
 
   it("rotations of the input are computed in many tiles, not whole", async () => {
     const { adapter, base } = await mergedCase("oft_linear", temporaryFolder());
-    const prepared = await prepareMerge({
-      base,
-      adapters: [adapter],
-      dtype: undefined,
-      rounding: "once",
-      unmerge: false,
-      untie: true,
-      maxShardSize: undefined,
-    });
+    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [adapter] });
     const [item] = prepared.plan.items.filter((i) => i.steps.length > 0);
     expect((await compute(item!, 400)).tiles).toBeGreaterThan(3);
     await prepared.close();
@@ -110,16 +78,7 @@ describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memor
       ([k, t]) => [k.replace(key, "lora_unet_blocks_0_to_out_0"), t] as const,
     );
     await writeTensors(adapter, new Map(renamed));
-    const settings = {
-      base,
-      adapters: [adapter],
-      dtype: undefined,
-      rounding: "once",
-      unmerge: false,
-      untie: true,
-      maxShardSize: undefined,
-    } as const;
-    const prepared = await prepareMerge(settings);
+    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [adapter] });
     const [item] = prepared.plan.items.filter((i) => i.steps.length > 0);
     const [whole, small] = [await compute(item!, 1 << 20), await compute(item!, 400)];
     expect(small.bytes.equals(whole.bytes)).toBe(true);

@@ -1,6 +1,18 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { adapters, alpha, allowNonfinite, maxMemory, maxShardSize, noUntie, outFolder, report, safe, weightDType } from "./options.js";
+import {
+  adapters,
+  alpha,
+  allowNonfinite,
+  maxMemory,
+  maxShardSize,
+  noAutocastAdapterDtype,
+  noUntie,
+  outFolder,
+  report,
+  safe,
+  weightDType,
+} from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const mergeCommand = (run: Runner) =>
@@ -12,6 +24,7 @@ export const mergeCommand = (run: Runner) =>
     .addOption(outFolder())
     .addOption(weightDType())
     .addOption(safe())
+    .addOption(noAutocastAdapterDtype())
     .addOption(maxMemory())
     .addOption(maxShardSize())
     .addOption(noUntie())

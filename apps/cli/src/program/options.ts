@@ -22,7 +22,13 @@ export const maxMemory = () =>
   new Option("--max-memory <size>", "memory that the program may take").argParser(byteSize).default(256e6, "256MB");
 export const maxShardSize = () =>
   new Option("--max-shard-size <size>", "cut the output anew into shards of at most this size (default: as the base)").argParser(byteSize);
-export const safe = () => new Option("--safe", "round the weight change to the weight's dtype before adding it, as PEFT's safe_merge does");
+export const safe = () =>
+  new Option("--safe", "round as PEFT's safe_merge does: the change of most methods goes to the weight's dtype before it is added");
+export const noAutocastAdapterDtype = () =>
+  new Option(
+    "--no-autocast-adapter-dtype",
+    "compute with adapters in the weight's dtype, as PEFT does with autocast_adapter_dtype=False (default: in f32)",
+  );
 export const noUntie = () =>
   new Option(
     "--no-untie",

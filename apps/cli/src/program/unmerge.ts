@@ -1,6 +1,16 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { adapters, alpha, allowNonfinite, maxMemory, maxShardSize, outFolder, report, weightDType } from "./options.js";
+import {
+  adapters,
+  alpha,
+  allowNonfinite,
+  maxMemory,
+  maxShardSize,
+  noAutocastAdapterDtype,
+  outFolder,
+  report,
+  weightDType,
+} from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const unmergeCommand = (run: Runner) =>
@@ -11,6 +21,7 @@ export const unmergeCommand = (run: Runner) =>
     .addOption(alpha())
     .addOption(outFolder())
     .addOption(weightDType())
+    .addOption(noAutocastAdapterDtype())
     .addOption(maxMemory())
     .addOption(maxShardSize())
     .addOption(allowNonfinite())

@@ -1,6 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { adapters, alpha, maxMemory, noUntie, safe, weightDType } from "./options.js";
+import { adapters, alpha, maxMemory, noAutocastAdapterDtype, noUntie, safe, weightDType } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const verifyCommand = (run: Runner) =>
@@ -12,6 +12,7 @@ export const verifyCommand = (run: Runner) =>
     .addOption(alpha())
     .addOption(weightDType())
     .addOption(safe())
+    .addOption(noAutocastAdapterDtype())
     .addOption(maxMemory())
     .addOption(noUntie())
     .addHelpText("after", examples(["with the options of the merge", "weft verify merged/ --base model/ -a my-lora/:0.8"]))

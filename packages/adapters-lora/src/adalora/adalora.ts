@@ -113,9 +113,9 @@ export const ADALORA: AdapterMethod<AdaLoraConfigFields> = {
   },
   keys: () => ({ A: ["lora_A"], E: ["lora_E"], B: ["lora_B"] }),
   delta,
-  merge(weight, { A, B, E }, context, { rounding, dtype }) {
+  merge(weight, { A, B, E }, context, { dtype }) {
     const { layer } = context;
-    if (isConv(layer) || rounding === "twice" || A!.shape[0] === 0) return undefined;
+    if (isConv(layer) || A!.shape[0] === 0) return undefined;
     return mergeLowRank(weight, mul(A!, E!), B!, {
       scale: scaleOf(context),
       dtype,

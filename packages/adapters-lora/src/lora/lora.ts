@@ -89,6 +89,7 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
     ...VARIANT_KEYS,
   }),
   delta: loraDelta,
+  rounding: ({ kind }) => ({ merge: kind === "embedding" || kind === "parameter" ? "twice" : "once", safeMerge: "twice" }),
   transform(weight, params, context, unmerged) {
     return params.magnitude && doraTransform(weight, loraDelta(params, context), params, context.layer, unmerged);
   },
@@ -113,6 +114,6 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
     // As plain LoRA: the factors are not those of a variant.
     return params && { params, config: { ...config, useDora: false, loraBias: false, kasaConfig: null } };
   },
-  biasDelta: ({ bias }, context) => bias && mul(cast(bias, "f32"), scaleOf(context)),
+  biasDelta: ({ bias }, context) => bias && cast(mul(cast(bias, "f32"), scaleOf(context)), bias.dtype),
   forward,
 };

@@ -40,10 +40,9 @@ export function mergedWeights(model: HookedModel<never, unknown>, states: readon
 
 /** Adapters merged one after the other; norms are taken of the weight before all of them, as PEFT does. */
 function mergeAll(attached: readonly Attached[], weight: Tensor, safe: boolean, dtype: Tensor["dtype"]): Tensor {
-  const rounding = safe ? "twice" : "once";
   return attached.reduce(
     (current, { method, params, context }) =>
-      mergeWeight(method, current, params, context as AdapterContext<never>, { rounding, dtype, unmerged: weight }),
+      mergeWeight(method, current, params, context as AdapterContext<never>, { safeMerge: safe, dtype, unmerged: weight }),
     weight,
   );
 }

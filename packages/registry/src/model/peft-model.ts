@@ -33,10 +33,12 @@ export interface ForwardOptions {
 export interface LoadAdapterOptions extends LongCallOptions {
   /** Go on although the config asks for something, or the file holds something, that is not known here, and so cannot be done. */
   readonly allowUnknownFields?: boolean;
+  /** Hold the adapter in f32 whatever its file holds (default), or in the dtype of the weights that it is for: PEFT's `autocast_adapter_dtype`. */
+  readonly autocastAdapterDtype?: boolean;
 }
 
 export interface MergeOptions {
-  /** Δ is rounded to the weight's dtype before it is added (PEFT's `safe_merge`). */
+  /** Round as PEFT's `safe_merge` does: for most methods Δ is rounded to the weight's dtype before it is added. */
   readonly safeMerge?: boolean;
   /** The active ones if not given. */
   readonly adapterNames?: readonly string[];
@@ -72,10 +74,14 @@ export class PeftModel<Inputs, Outputs> {
   static async fromPretrained<I, O>(
     model: HookedModel<I, O>,
     adapter: OpenedAdapter,
-    { adapterName = "default", methods = PEFT_METHODS }: { readonly adapterName?: string; readonly methods?: MethodTable } = {},
+    {
+      adapterName = "default",
+      methods = PEFT_METHODS,
+      ...options
+    }: LoadAdapterOptions & { readonly adapterName?: string; readonly methods?: MethodTable } = {},
   ): Promise<PeftModel<I, O>> {
     const peft = new PeftModel(model, methods);
-    await peft.loadAdapter(adapter, adapterName);
+    await peft.loadAdapter(adapter, adapterName, options);
     return peft;
   }
 
@@ -94,7 +100,11 @@ export class PeftModel<Inputs, Outputs> {
   }
 
   /** Adds an adapter from a file; the first one becomes active. @throws ConfigError if the name is taken, or the config asks for what is not known; MatchError, ShapeError if it does not wholly fit */
-  async loadAdapter(opened: OpenedAdapter, name: string, { allowUnknownFields = false, ...call }: LoadAdapterOptions = {}): Promise<void> {
+  async loadAdapter(
+    opened: OpenedAdapter,
+    name: string,
+    { allowUnknownFields = false, autocastAdapterDtype = true, ...call }: LoadAdapterOptions = {},
+  ): Promise<void> {
     this.assertNew(name);
     const adapter = { ...opened, weights: observeReads(opened.weights, call) };
     const { method, prompt } = this.methods.get(adapter.method) ?? {};
@@ -106,7 +116,7 @@ export class PeftModel<Inputs, Outputs> {
         stateOfPrompt(adapter.config, await attachPrompt(adapter, { ...host, sizes: promptSizes(this.baseModel) }, options)),
       );
     if (isSharedOnly(adapter, this.methods)) return this.put(name, await stateOfShared(adapter, this.baseModel, options));
-    const attached = await attachAdapter(adapter, host, options);
+    const attached = await attachAdapter(adapter, host, { ...options, autocastAdapterDtype });
     this.put(name, await stateOfAttached(adapter, attached, this.baseModel));
   }
 

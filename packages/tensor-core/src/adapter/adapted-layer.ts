@@ -2,6 +2,7 @@ import { bytesPerElement } from "../dtype.js";
 import { ConfigError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { sameShape, sizeOf } from "../shape.js";
+import { adapterParams } from "./adapter-params.js";
 import { forwardAdapters, mergeBias, mergeWeight, type MergeWeightOptions } from "./derive.js";
 import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
 import type { AdapterContext, AdapterMethod, Params } from "./method.js";
@@ -14,16 +15,27 @@ export class AdaptedLayer<C> {
   private readonly original: BaseLayer;
   private current: BaseLayer;
   private readonly shared: Params;
+  private readonly autocastAdapterDtype: boolean;
   private tensors: Params;
   private on = true;
 
   /**
    * @param shared parameters that the layer has in common with the adapter's other layers; counted by none of them
+   * @param autocastAdapterDtype compute with the parameters in f32 whatever dtype they have, or in the weight's, as PEFT does
    * @throws ShapeError if a parameter does not have the shape that config and layer give it
    */
-  constructor(method: AdapterMethod<C>, config: C, layer: LayerSpec, base: BaseLayer, params: Params, shared: Params = {}) {
+  constructor(
+    method: AdapterMethod<C>,
+    config: C,
+    layer: LayerSpec,
+    base: BaseLayer,
+    params: Params,
+    shared: Params = {},
+    autocastAdapterDtype = true,
+  ) {
     this.method = method;
     this.shared = shared;
+    this.autocastAdapterDtype = autocastAdapterDtype;
     this.config = config;
     this.layer = layer;
     this.original = this.current = base;
@@ -122,7 +134,7 @@ export class AdaptedLayer<C> {
   }
 
   private get all(): Params {
-    return { ...this.shared, ...this.tensors };
+    return adapterParams({ ...this.shared, ...this.tensors }, this.layer.dtype, this.autocastAdapterDtype);
   }
 
   private get context(): AdapterContext<C> {

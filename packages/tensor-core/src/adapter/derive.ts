@@ -5,11 +5,12 @@ import { add, sub, where } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
 import { sizeOf } from "../shape.js";
 import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
-import type { AdapterContext, AdapterMethod, Params, Rounding, UnmergedBias } from "./method.js";
+import type { AdapterContext, AdapterMethod, Params, UnmergedBias } from "./method.js";
 
 export interface MergeWeightOptions {
-  readonly rounding?: Rounding;
-  /** Dtype of the result; that of the weight if not given. */
+  /** Round as PEFT does with `safe_merge=True`, which for some methods is not as it does without. */
+  readonly safeMerge?: boolean;
+  /** Dtype of the result; that of the weight if not given. A result in f32 is computed as if the weight were in f32. */
   readonly dtype?: DType;
   /** The weight before other adapters were merged into it; the weight itself if not given. */
   readonly unmerged?: Tensor;
@@ -25,10 +26,11 @@ export function mergeWeight<C>(
 ): Tensor {
   if (!isFloat(weight.dtype)) throw new DTypeError(`merge: the base weight is ${weight.dtype}, not a float`);
   const dtype = options.dtype ?? weight.dtype;
-  const rounding = options.rounding ?? "once";
-  const special = method.merge?.(weight, params, context, { rounding, dtype });
+  const [held, unmerged] = [weight, options.unmerged ?? weight].map((w) => (dtype === "f32" ? cast(w, "f32") : w)) as [Tensor, Tensor];
+  const rounding = method.rounding?.(context.layer)[options.safeMerge ? "safeMerge" : "merge"] ?? "once";
+  const special = method.merge?.(held, params, context, { rounding, dtype });
   if (special) return special;
-  const transformed = method.transform?.(weight, params, context, options.unmerged ?? weight);
+  const transformed = method.transform?.(held, params, context, unmerged);
   if (transformed) return cast(transformed, dtype);
   if (!method.delta)
     throw new CapabilityError(`${method.name} cannot be merged: ${method.unmergeable ?? "it has neither a delta nor a transform"}`, {
@@ -36,7 +38,7 @@ export function mergeWeight<C>(
       hint: "keep it unmerged",
     });
   const delta = method.delta(params, context);
-  return cast(add(cast(weight, "f32"), cast(rounding === "twice" ? cast(delta, weight.dtype) : delta, "f32")), dtype);
+  return cast(add(cast(held, "f32"), cast(rounding === "twice" ? cast(delta, held.dtype) : delta, "f32")), dtype);
 }
 
 /**

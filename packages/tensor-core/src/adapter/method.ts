@@ -38,8 +38,15 @@ export interface AdapterContext<C> {
   readonly noise?: (shape: Shape) => Tensor;
 }
 
-/** How a merge rounds. `once`: W + Δ in f32, one rounding to the dtype of W (PEFT's default). `twice`: Δ is rounded to the dtype of W first (PEFT's `safe_merge`). */
+/** How a merge rounds. `once`: W + Δ in f32, one rounding to the dtype of W. `twice`: Δ is rounded to the dtype of W first. */
 export type Rounding = "once" | "twice";
+
+/** How each of PEFT's two ways to merge rounds, which differs from method to method. */
+export interface MergeRounding {
+  readonly merge: Rounding;
+  /** With `safe_merge=True`. */
+  readonly safeMerge: Rounding;
+}
 
 /** A layer as it was before any adapter was merged into it, as far as merging its bias may look at it. */
 export interface UnmergedBias {
@@ -138,6 +145,8 @@ export interface AdapterMethod<C> {
   removed?(config: C, layer: LayerSpec, weight: Tensor): Promise<{ readonly config: C; readonly params: Params } | undefined>;
   /** ΔW, in the shape of the stored weight and the dtype that PEFT gives it. */
   delta?(params: Params, context: AdapterContext<C>): Tensor;
+  /** Where PEFT's merges round ΔW on such a layer; if not given, neither rounds it by itself. */
+  rounding?(layer: LayerSpec): MergeRounding;
   /** W', in the dtype that the arithmetic has; undefined where these parameters are additive. `unmerged` is the weight before any adapter was merged (W itself unless several are). */
   transform?(weight: Tensor, params: Params, context: AdapterContext<C>, unmerged: Tensor): Tensor | undefined;
   /** A merge with a kernel of its own; must equal what follows from `delta`. */

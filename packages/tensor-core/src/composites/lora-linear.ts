@@ -1,5 +1,5 @@
 import { callComposite, type Composite } from "../composite.js";
-import type { DType } from "../dtype.js";
+import { type DType, isFloat } from "../dtype.js";
 import type { Tensor } from "../graph.js";
 import { add, mul } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
@@ -33,8 +33,8 @@ export function loraLinear(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scal
  * `mergeLowRank`: W' = round(W + Δ) with Δ = s·B·A in f32 (product first, then scale), in the dtype `dtype`.
  *
  * Inputs W [out, in] (or [in, out] with `transposed`), A [r, in], B [out, r]. Attribute `deltaDtype`: Δ is rounded to it before
- * the sum. PEFT's in-place merge with an f32 adapter is `f32` (one rounding); `safe_merge`, and adapters stored
- * in bf16 or f16, round Δ to that dtype first (two roundings).
+ * the sum. PEFT's in-place merge with an f32 adapter is `f32` (one rounding); `safe_merge`, and adapters computed
+ * with in bf16 or f16, round Δ to that dtype first (two roundings).
  * @see peft `tuners/lora/layer.py` Linear.merge, get_delta_weight
  */
 const MERGE_LOW_RANK: Composite = {
@@ -62,6 +62,10 @@ export interface MergeOptions {
   readonly transposed?: boolean;
 }
 
+/** What a tensor was before it was widened to f32, which the composite does by itself. */
+const narrow = (t: Tensor): Tensor =>
+  t.node.op === "cast" && t.dtype === "f32" && isFloat(t.node.inputs[0]!.dtype) ? t.node.inputs[0]! : t;
+
 /** @see MERGE_LOW_RANK */
 export function mergeLowRank(weight: Tensor, a: Tensor, b: Tensor, options: MergeOptions): Tensor {
   const attrs = {
@@ -70,5 +74,5 @@ export function mergeLowRank(weight: Tensor, a: Tensor, b: Tensor, options: Merg
     deltaDtype: options.deltaDtype ?? "f32",
     transposed: options.transposed ?? false,
   };
-  return callComposite(MERGE_LOW_RANK, [weight, a, b], attrs)[0]!;
+  return callComposite(MERGE_LOW_RANK, [weight, a, b].map(narrow), attrs)[0]!;
 }

@@ -1,8 +1,8 @@
-import { isFloat } from "../dtype.js";
+import { type DType, isFloat } from "../dtype.js";
 import { ConfigError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { type BaseLayer, featuresOf, forwardBase, type LayerKind, type LayerSpec } from "../adapter/layer.js";
-import type { AdapterContext, AdapterMethod, Init, Params, ParameterSpec } from "../adapter/method.js";
+import type { AdapterContext, AdapterMethod, Init, MergeRounding, Params, ParameterSpec } from "../adapter/method.js";
 import { cast } from "../ops/cast.js";
 import { add, mul } from "../ops/elementwise.js";
 import { linear, matmul } from "../ops/linear.js";
@@ -13,7 +13,10 @@ import type { Shape } from "../shape.js";
 export type Size = ReturnType<typeof featuresOf>;
 
 /** What a method of one weight says of itself; the rest follows from its ΔW. */
-export interface Definition<C> extends Pick<AdapterMethod<C>, "name" | "prefix" | "fields" | "configFromShapes" | "shared" | "init"> {
+export interface Definition<C> extends Pick<
+  AdapterMethod<C>,
+  "name" | "prefix" | "fields" | "configFromShapes" | "shared" | "init" | "rounding"
+> {
   /** Layers that the method takes; linear ones if not given. */
   readonly kinds?: readonly LayerKind[];
   parameters(config: C, size: Size, layer: LayerSpec): { readonly [name: string]: ParameterSpec };
@@ -37,9 +40,23 @@ interface LowRank<C> extends Definition<C> {
 
 /** A method whose ΔW depends on the weight. */
 interface Rewriting<C> extends Definition<C> {
-  /** ΔW at strength 1: [out, in] of a linear layer, else as stored; so the weight. */
-  change(weight: Tensor, params: Params, config: C, layer: LayerSpec): Tensor;
+  /**
+   * ΔW at strength 1: [out, in] of a linear layer, else as stored; so the weight.
+   * @param rounded what PEFT's merge rounds to the dtype of the weight on the way, and its forward does not
+   */
+  change(weight: Tensor, params: Params, config: C, layer: LayerSpec, rounded: Round): Tensor;
 }
+
+/** Rounds to some dtype and comes back to f32. */
+export type Round = (t: Tensor) => Tensor;
+export const roundedTo =
+  (dtype: DType): Round =>
+  (t) =>
+    wide(cast(t, dtype));
+export const unrounded: Round = (t) => t;
+
+/** `rounding` of methods whose ΔW both of PEFT's merges round before they add it. */
+export const roundsDelta = (): MergeRounding => ({ merge: "twice", safeMerge: "twice" });
 
 const spec =
   (trainable: boolean) =>
@@ -79,7 +96,7 @@ export const rankFrom =
     return found === undefined ? config : { ...config, r: shapes[found]![0]! };
   };
 
-type Basics = "name" | "prefix" | "fields" | "parameters" | "keys" | "configFromShapes" | "shared" | "init";
+type Basics = "name" | "prefix" | "fields" | "parameters" | "keys" | "configFromShapes" | "shared" | "init" | "rounding";
 
 /** The part of a method that its definition gives by itself. */
 export function basics<C>({ kinds = ["linear"], parameters, names, ...rest }: Definition<C>): Pick<AdapterMethod<C>, Basics> {
@@ -110,8 +127,11 @@ export function additive<C>({
   added,
   ...definition
 }: Additive<C>): AdapterMethod<C> & { delta: NonNullable<AdapterMethod<C>["delta"]> } {
-  const delta = (params: Params, { layer, config, scale }: AdapterContext<C>): Tensor =>
-    stored(times(change(widened(params), config, featuresOf(layer)), scale), layer);
+  const delta = (params: Params, { layer, config, scale }: AdapterContext<C>): Tensor => {
+    // In f32, but rounded where the adapter is held in 16 bits, as PEFT rounds what it has computed in f32.
+    const dtype = Object.values(params).find((t) => isFloat(t.dtype))!.dtype;
+    return stored(roundedTo(dtype)(times(change(widened(params), config, featuresOf(layer)), scale)), layer);
+  };
   return {
     ...basics(definition),
     delta,
@@ -141,11 +161,16 @@ export function lowRank<C>({ factors, ...definition }: LowRank<C>): AdapterMetho
 
 /** The method of a ΔW that depends on the weight as it was before any adapter. */
 export function rewriting<C>({ change, ...definition }: Rewriting<C>): AdapterMethod<C> {
-  const changeOf = (weight: Tensor, params: Params, { layer, config, scale }: AdapterContext<C>): Tensor =>
-    stored(times(change(stored(wide(weight), layer), widened(params), config, layer), scale), layer);
+  const changeOf = (weight: Tensor, params: Params, { layer, config, scale }: AdapterContext<C>, rounded: Round): Tensor =>
+    stored(times(change(stored(wide(weight), layer), widened(params), config, layer, rounded), scale), layer);
   return {
     ...basics(definition),
-    transform: (weight, params, context, unmerged) => add(wide(weight), changeOf(unmerged, params, context)),
-    forward: (x, base, params, context, dropout) => forwardChanged(x, base, context.layer, changeOf(base.weight, params, context), dropout),
+    transform(weight, params, context, unmerged) {
+      const rounded = roundedTo(weight.dtype);
+      const delta = changeOf(unmerged, params, context, rounded);
+      return add(wide(weight), definition.rounding?.(context.layer).merge === "twice" ? rounded(delta) : delta);
+    },
+    forward: (x, base, params, context, dropout) =>
+      forwardChanged(x, base, context.layer, changeOf(base.weight, params, context, unrounded), dropout),
   };
 }

@@ -10,10 +10,14 @@ export {
   requireAtMost,
   requireMultiples,
   rewriting,
+  type Round,
+  roundedTo,
+  roundsDelta,
   type Size,
   stored,
   times,
   trained,
+  unrounded,
   wide,
 } from "./define.js";
 export { BY_LAYER, BY_NAME, count, fields, optional, rank, ranks, seed } from "./fields.js";

@@ -1,7 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWeights } from "@weft/io-safetensors/node";
-import { configText, type HookedModel, type OpenedAdapter, PeftModel, readTensor, stateDict } from "@weft/registry";
+import {
+  configText,
+  type HookedModel,
+  type LoadAdapterOptions,
+  type OpenedAdapter,
+  PeftModel,
+  readTensor,
+  stateDict,
+} from "@weft/registry";
 import {
   add,
   encode,
@@ -137,6 +145,6 @@ const weights = ({ shape, size }: Tensor): Tensor =>
   );
 
 /** A model with the adapter on it. */
-export async function peftOf(model: HookedModel<never, unknown>, adapter: OpenedAdapter): Promise<Peft> {
-  return PeftModel.fromPretrained(model, adapter);
+export async function peftOf(model: HookedModel<never, unknown>, adapter: OpenedAdapter, options: LoadAdapterOptions = {}): Promise<Peft> {
+  return PeftModel.fromPretrained(model, adapter, options);
 }
