@@ -73,12 +73,12 @@ function biasChange(
   { layer, scale }: AdapterContext<GloraConfigFields>,
   rounded: Round,
 ): Tensor {
-  const [C, D, E] = ["C", "D", "E"].map((name) => rounded(support(params, name))) as [Tensor, Tensor, Tensor];
   const withC = !params["C.zeros"];
   if (withC && !weight)
     throw new CapabilityError("GLORA: the merged bias depends on the layer's weight, which is not at hand", {
       hint: "merge weight and bias together",
     });
+  const [C, D, E] = ["C", "D", "E"].map((name) => rounded(support(params, name))) as [Tensor, Tensor, Tensor];
   let change = rounded(add(rounded(mul(wide(bias), D)), E));
   if (withC) change = rounded(add(change, rounded(reshape(matmul(stored(wide(weight!), layer), C), [-1]))));
   return times(change, scale);

@@ -45,7 +45,7 @@ it("is refused by every merge, and told from a LoRA that acts everywhere", () =>
   const merge = (config: LoraConfig, options = {}) =>
     mergeWeight(LORA, zeros([3, 2]), { A: ones([1, 2]), B: ones([3, 1]) }, { layer, config, scale: 1 }, options);
   const activated = new LoraConfig({ r: 1, alora_invocation_tokens: [5, 6] });
-  for (const options of [{}, { rounding: "twice" }, { dtype: "bf16" }]) expect(() => merge(activated, options)).toThrow("cannot be merged");
+  for (const options of [{}, { safeMerge: true }, { dtype: "bf16" }]) expect(() => merge(activated, options)).toThrow("cannot be merged");
   expect(invocationTokens(activated)).toEqual([5, 6]);
   for (const plain of [new LoraConfig({ r: 1 }), new LoraConfig({ r: 1, aloraInvocationTokens: [] })]) {
     expect(invocationTokens(plain)).toBeUndefined();

@@ -57,7 +57,9 @@ export class PeftModel<Inputs, Outputs> {
   private active: readonly string[] = [];
   private disabled = false;
   private prepared: PreparedBatch | undefined;
-  private merged: { readonly names: readonly string[]; readonly weights: ReadonlyMap<string, Tensor> } | undefined;
+  private merged:
+    | { readonly names: readonly string[]; readonly safeMerge: boolean; readonly weights: ReadonlyMap<string, Tensor> }
+    | undefined;
 
   /** @param methods what `peft_type` may be; PEFT's methods if not given */
   constructor(
@@ -188,8 +190,15 @@ export class PeftModel<Inputs, Outputs> {
     return parametersOf(this.state(name));
   }
 
-  /** This model with other values in an adapter's trained tensors; it shares everything else. For functions that `grad` and `compile` trace. */
+  /**
+   * This model with other values in an adapter's trained tensors; it shares everything else. For functions that `grad` and `compile` trace.
+   * @throws ConfigError if adapters are merged: the merged weights would not follow the values
+   */
   withParameters(parameters: AdapterParameters, name: string = this.only()): PeftModel<Inputs, Outputs> {
+    if (this.merged)
+      throw new ConfigError(`${this.merged.names.join(", ")} is merged: the weights would not follow other values of "${name}"`, {
+        hint: "unmergeAdapter() first",
+      });
     const copy = this.copy();
     copy.adapters.set(name, withParameters(this.state(name), parameters));
     copy.forget(name);
@@ -203,11 +212,12 @@ export class PeftModel<Inputs, Outputs> {
     this.adapters.set(name, withParameters(this.state(name), parameters));
   }
 
-  /** The same adapters on another version of the model. They are shared: what is added or trained here is there, too. */
+  /** The same adapters on another version of the model. They are shared: what is added or trained here is there, too. What is merged here is merged there. */
   over(model: HookedModel<Inputs, Outputs>): PeftModel<Inputs, Outputs> {
     const other = new PeftModel(model, this.methods, this.adapters);
     other.active = this.active;
     other.disabled = this.disabled;
+    if (this.merged) other.mergeAdapter({ safeMerge: this.merged.safeMerge, adapterNames: this.merged.names });
     return other;
   }
 
@@ -228,7 +238,7 @@ export class PeftModel<Inputs, Outputs> {
       throw new ConfigError(`${this.merged.names.join(", ")} is merged already`, {
         hint: "unmergeAdapter() first; merging twice would add it twice",
       });
-    this.merged = { names: adapterNames, weights: mergedWeights(this.baseModel, this.states(adapterNames), safeMerge) };
+    this.merged = { names: adapterNames, safeMerge, weights: mergedWeights(this.baseModel, this.states(adapterNames), safeMerge) };
   }
 
   /** Puts the base weights back, bit for bit: they were kept. @throws ConfigError if nothing is merged */
