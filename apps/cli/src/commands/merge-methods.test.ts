@@ -18,23 +18,31 @@ describe("weft merge writes what PEFT merged", () => {
   const merged = new Set<string>();
 
   it.each(MERGED_CASES)("%s", async (name) => {
-    const { adapter, base, tolerance, merged: expected } = await mergedCase(name, folder);
+    const { adapter, base, tolerance, autocast, merged: whole, safe } = await mergedCase(name, folder);
     const opened = await openAdapterFolder(adapter);
     merged.add(opened.method);
     await opened.weights.close();
-    const out = join(folder, name);
-    const ran = spawnWeft(["merge", base, "-a", adapter, "-o", out, "--jobs", "1"]);
-    expect(ran.code, ran.stderr).toBe(0);
     const before = checkpointOf(base);
-    for (const [key, tensor] of checkpointOf(out)) {
-      const want = expected.get(key);
-      if (want) expect(`${key} ${firstDifference(values(tensor), values(want), tolerance)}`).toBe(`${key} equal`);
-      else expect(tensor.bytes.equals(before.get(key)!.bytes), `${key}, which PEFT left as it was`).toBe(true);
+    for (const [expected, options] of [
+      [whole, []],
+      [safe, ["--safe"]],
+    ] as const) {
+      if (expected.size === 0) continue;
+      const out = join(folder, name, ...options);
+      const held = autocast ? [] : ["--no-autocast-adapter-dtype"];
+      const ran = spawnWeft(["merge", base, "-a", adapter, "-o", out, "--jobs", "1", ...options, ...held]);
+      expect(ran.code, ran.stderr).toBe(0);
+      for (const [key, tensor] of checkpointOf(out)) {
+        const want = expected.get(key);
+        expect([key, tensor.dtype, tensor.shape]).toEqual([key, (want ?? before.get(key)!).dtype, (want ?? before.get(key)!).shape]);
+        if (!want || want.dtype !== "F32") expect(tensor.bytes.equals((want ?? before.get(key)!).bytes), `the bytes of ${key}`).toBe(true);
+        else expect(`${key} ${firstDifference(values(tensor), values(want), tolerance)}`).toBe(`${key} equal`);
+      }
     }
   });
 
-  it("for every method of PEFT that is computed with", () => {
-    const methods = [...PEFT_METHODS].filter(([, { method }]) => method).map(([name]) => name);
+  it("for every method of PEFT that merges", () => {
+    const methods = [...PEFT_METHODS].filter(([, { method }]) => method && !method.unmergeable).map(([name]) => name);
     expect(methods.length).toBeGreaterThan(20);
     expect(methods.filter((name) => !merged.has(name))).toEqual([]);
     // LyCORIS's own are merged, all in one file, in convert-merge.test.ts.

@@ -10,6 +10,7 @@ interface Meta {
   /** What was adapted: a small network of the case, or `llama_base`. */
   readonly base: string;
   readonly tolerance: number;
+  readonly autocast_adapter_dtype?: boolean;
 }
 
 const metaOf = (adapter: string): Meta => JSON.parse(readFileSync(join(adapter, "case.json"), "utf8")) as Meta;
@@ -46,21 +47,25 @@ export interface MergedCase {
   readonly tolerance: number;
   /** The tensors that PEFT's merge changed, by name in the checkpoint. */
   readonly merged: ReturnType<typeof tensorsOf>;
+  /** The same of `safe_merge`; empty where the base is in f32. */
+  readonly safe: ReturnType<typeof tensorsOf>;
+  /** False where PEFT read the adapter with `autocast_adapter_dtype=False`. */
+  readonly autocast: boolean;
 }
 
 export async function mergedCase(name: string, folder: string): Promise<MergedCase> {
   const adapter = ADAPTERS.get(name)!;
-  const { base: network, tolerance } = metaOf(adapter);
+  const { base: network, tolerance, autocast_adapter_dtype: autocast = true } = metaOf(adapter);
   const tensors = tensorsOf(join(adapter, "case.safetensors"));
   const under = (prefix: string): ReturnType<typeof tensorsOf> =>
     new Map([...tensors].filter(([key]) => key.startsWith(prefix)).map(([key, tensor]) => [key.slice(prefix.length), tensor]));
-  const merged = under("merged.");
-  if (network === "llama_base") return { adapter, base: join(FIXTURES, "peft", network), tolerance, merged };
+  const expected = { adapter, tolerance, autocast, merged: under("merged."), safe: under("merged_safe.") };
+  if (network === "llama_base") return { ...expected, base: join(FIXTURES, "peft", network) };
   const base = join(folder, `${name}-base`);
   mkdirSync(base);
   const entries = [...under("base.")].map(([key, { dtype, shape, bytes }]) => ({ name: key, dtype: dtype as "F32", shape, data: bytes }));
   await writeSafetensorsFile(join(base, "model.safetensors"), entries);
-  return { adapter, base, tolerance, merged };
+  return { ...expected, base };
 }
 
 /** The first value that lies further from PEFT's than `tolerance` of the tensor's largest (at least 1), in words; `equal` if none does. */
