@@ -1,0 +1,40 @@
+"""Outcomes of comparisons."""
+import torch
+
+# Largest difference, relative to the largest value of the tensor: f32 sums of a few hundred products in another order; half a unit of the last place
+# of the others, twice (the change and the sum may each round).
+TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2**-7, torch.float16: 2**-10}
+
+# What weft refuses, and may: part of a message → why. Mirrors the README's table of what is left out or followed differently.
+REFUSALS = {
+    "grouped": "a LoRA on a grouped convolution has no change of the weight's shape; PEFT refuses, too",
+}
+
+
+def gap(got, want):
+    """@returns the largest difference relative to the largest value, and where; infinite if names or shapes differ"""
+    worst = (0.0, "")
+    for name, b in want.items():
+        a = got.get(name)
+        if a is None or a.shape != b.shape:
+            return float("inf"), f"{name}: {'missing' if a is None else f'{list(a.shape)} instead of {list(b.shape)}'}"
+        if b.numel() == 0 or not b.is_floating_point():
+            continue
+        scale = max(b.double().abs().max().item(), 1e-30)
+        error = (a.double() - b.double()).abs().max().item() / scale
+        worst = max(worst, (error if error == error else float("inf"), name))
+    extra = set(got) - set(want)
+    return (float("inf"), f"{sorted(extra)[0]}: not in the original") if extra else worst
+
+
+def equal(got, want):
+    return got.keys() == want.keys() and all(got[k].dtype == v.dtype and got[k].shape == v.shape and torch.equal(got[k], v) for k, v in want.items())
+
+
+def judge(got, want, dtype):
+    if equal(got, want):
+        return "equal", ""
+    error, where = gap(got, want)
+    if error <= TOLERANCE[dtype]:
+        return ("within" if dtype == torch.float32 else "rounding"), f"{error:.1e} at {where}"
+    return "WRONG", f"{error:.2e} at {where}"
