@@ -14,7 +14,7 @@ if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$wanted" ]; then
 fi
 # Each prints its sum; the last line is the sum of all.
 passed=0 failed=0 skipped=0
-for script in tests/python/check.py tests/python/adapters.py tests/python/dialects.py; do
+for script in tests/python/check.py tests/python/adapters.py tests/python/dialects.py tests/python/differential; do
   echo "== $script"
   log=$("$venv/bin/python" "$script" 2> >(grep -v Loading >&2) | tee /dev/stderr | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
   if [ -z "$log" ]; then failed=$((failed + 1)); continue; fi

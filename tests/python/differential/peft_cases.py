@@ -44,7 +44,7 @@ def peft_cases(folder):
         for dtype in ("float32", "bfloat16"):
             noise = 0.02 if config.__name__ in SMALL_NOISE else 0.05
             cases.append(Case(f"peft-{name}".replace(" ", "_"), model, [(config, dict(kw))], dtype, build_of(tests, model), noise, example))
-    for name, _, first, config, kw, second in getattr(tests, "MULTIPLE_ACTIVE_ADAPTERS_TEST_CASES", []):
+    for name, _, config, kw, second in getattr(tests, "MULTIPLE_ACTIVE_ADAPTERS_TEST_CASES", []):
         configs = [(config, dict(kw)), (config, dict(second))]
         cases.append(Case(f"peft-several-{name}".replace(" ", "_"), "MLP", configs, "float32", build_of(tests, "MLP"), example=example))
     return cases
