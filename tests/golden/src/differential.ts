@@ -68,7 +68,9 @@ async function answer(job: Job, device: Device): Promise<object> {
   const peft = new PeftModel(new Layers(job, weights));
   for (const name of job.adapters) await loadAdapter(peft as never, join(job.home, name), name === "a0" ? "default" : name);
   peft.setAdapter(job.adapters.map((name) => (name === "a0" ? "default" : name)));
-  const inputs = new Map([...(await readAll(join(job.home, "inputs.safetensors"), device))].map(([name, x]) => [name.replace(/^in\./, ""), x]));
+  const inputs = new Map(
+    [...(await readAll(join(job.home, "inputs.safetensors"), device))].map(([name, x]) => [name.replace(/^in\./, ""), x]),
+  );
   const outputs = peft.forward(new Map(job.paths.flatMap((path) => (inputs.has(path) ? [[path, inputs.get(path)!]] : []))));
   const tensors = [];
   for (const [path, y] of outputs)
@@ -83,7 +85,9 @@ for await (const line of createInterface({ input: process.stdin })) {
   const job = JSON.parse(line) as Job;
   const result = await answer(job, device).catch((error: unknown) => {
     const known = error instanceof WeftError;
-    return { error: { kind: known ? error.kind : "crash", message: (error as Error).message, stack: known ? undefined : (error as Error).stack } };
+    return {
+      error: { kind: known ? error.kind : "crash", message: (error as Error).message, stack: known ? undefined : (error as Error).stack },
+    };
   });
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
