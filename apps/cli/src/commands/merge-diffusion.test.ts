@@ -125,6 +125,22 @@ describe("split adapters on a fused base", () => {
   });
 });
 
+describe("XLabs' files", () => {
+  it("change the first rows of linear1, which the original keeps in one", async () => {
+    const name = "single_blocks.0.linear1";
+    const [weight, down, up] = [matrix(7 * H, H), matrix(2, H), matrix(3 * H, 2)];
+    const key = "single_blocks.0.processor.qkv_lora";
+    const get = await merged(
+      { [`${name}.weight`]: stored(weight) },
+      { [`${key}.down.weight`]: stored(down), [`${key}.up.weight`]: stored(up) },
+    );
+    expectClose(get(`${name}.weight`), stack(add(weight.slice(0, 3 * H), product(up, down)), weight.slice(3 * H)));
+    const adapter = await file({ [`${key}.down.weight`]: stored(down), [`${key}.up.weight`]: stored(up) });
+    const { code, stderr } = spawnWeft(["convert", adapter, "--to", "kohya", "-o", fresh()]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/no name for rows of linear1/) as unknown]);
+  });
+});
+
 describe("fused adapters on a split base", () => {
   it("LoKr, which cannot be cut, changes all parts", async () => {
     const weights = PARTS.map(() => matrix(H, H));

@@ -15,6 +15,7 @@ export const CONTROL_LORA: Dialect = {
   example: "input_blocks.1.0.in_layers.2.down",
   includes: [],
   claims: ({ has }) => (has(CONTROL_LORA_MARK) ? `it holds the mark ${CONTROL_LORA_MARK}` : undefined),
+  isVague: () => true,
   readKey(name) {
     const suffix = splitSuffix(name, SUFFIXES);
     return suffix && { module: suffix.module, component: "denoiser", path: suffix.module, flat: false, parameter: suffix.parameter };

@@ -1,4 +1,5 @@
 import { FormatError } from "@weft/tensor-core";
+import { splitAdapterName } from "../keys/adapter-name.js";
 import { MAX_KEY_LENGTH } from "../keys/parse-key.js";
 import type { Dialect, DialectHints, DialectName } from "./dialect.js";
 import { DIALECTS } from "./dialects.js";
@@ -30,11 +31,12 @@ export interface KeySource {
 export function detectDialect(source: KeySource): Detection | undefined {
   const names = [...source.names()];
   const hints: DialectHints = { metadata: source.metadata, has: (name) => source.has(name) };
+  const plain = names.filter((name) => name.length <= MAX_KEY_LENGTH).map((name) => splitAdapterName(name).plain);
   const scored = [...DIALECTS.values()].flatMap((dialect) => {
     const claim = dialect.claims?.(hints);
-    if (dialect.name === "control-lora" && claim === undefined) return []; // `.up` and `.down` alone are anybody's names
-    const read = names.filter((name) => name.length <= MAX_KEY_LENGTH && dialect.readKey(name)).length;
-    return read === 0 ? [] : [{ dialect, read, claim }];
+    const keys = plain.flatMap((name) => dialect.readKey(name) ?? []);
+    const vague = claim === undefined && dialect.isVague?.(keys);
+    return keys.length === 0 || vague ? [] : [{ dialect, read: keys.length, claim }];
   });
   const claimed = scored.filter(({ claim, read }) => claim !== undefined && read * 2 >= names.length);
   const most = Math.max(0, ...scored.map(({ read }) => read));

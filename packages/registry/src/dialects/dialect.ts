@@ -10,6 +10,8 @@ export const DIALECT_NAMES = [
   "control-lora",
   "ai-toolkit",
   "onetrainer",
+  "xlabs",
+  "own-paths",
   "mlx",
 ] as const;
 export type DialectName = (typeof DIALECT_NAMES)[number];
@@ -48,6 +50,8 @@ export interface Dialect {
   readonly includes: readonly DialectName[];
   /** What, besides keys, says that a file is of this dialect. */
   claims?(hints: DialectHints): string | undefined;
+  /** The keys that it reads may be anybody's: it takes a file for its own only if something claims it. */
+  isVague?(keys: readonly DialectKey[]): boolean;
   readKey(name: string): DialectKey | undefined;
   /** The key of a parameter; undefined where the dialect has no name for the component or the parameter. */
   writeKey?(component: Component, path: string, parameter: string): string | undefined;

@@ -60,6 +60,12 @@ describe("detection", () => {
       {},
     ],
     ["onetrainer", pair("lora_unet_mid_block_attentions_0_proj_in"), { ot_branch: "master" }],
+    ["kohya", pair("lora_unet__blocks_0_cross_attn_k"), {}],
+    ["xlabs", pair("double_blocks.0.processor.qkv_lora1", "down.weight", "up.weight"), {}],
+    ["xlabs", pair("diffusion_model.single_blocks.7.processor.proj_lora", "down.weight", "up.weight"), {}],
+    ["own-paths", pair("blocks.0.self_attn.q", "lora_A.default.weight", "lora_B.default.weight"), {}],
+    ["own-paths", pair("transformer_blocks.3.attn.add_q_proj"), {}],
+    ["diffusers", pair("transformer.x_embedder", "lora_A.my-lora.weight", "lora_B.my-lora.weight"), {}],
     ["mlx", { "model.layers.0.self_attn.q_proj.lora_a": numbers([3, 2]), "model.layers.0.self_attn.q_proj.lora_b": numbers([2, 4]) }, {}],
   ])("%s", async (name, tensors, metadata) => {
     const adapter = await memoryAdapter(tensors, metadata, { assumeAlpha: true });
@@ -82,6 +88,33 @@ describe("detection", () => {
       1,
       ["lycoris_b.lora_down.weight", "lycoris_b.lora_up.weight"],
     ]);
+  });
+
+  test("adapters' names in keys: one is read, of several the one that is named", async () => {
+    const q = "transformer.transformer_blocks.0.attn.to_q";
+    const two = {
+      ...pair(q, "lora_A.one.weight", "lora_B.one.weight"),
+      ...pair(q, "lora_A.two.weight", "lora_B.two.weight"),
+      [`${q}.lora_magnitude_vector.two`]: numbers([4]),
+    };
+    const weights = await memoryFile(two);
+    await expect(openAdapter({ weights })).rejects.toMatchObject({
+      kind: "several-adapters",
+      message: expect.stringMatching(/several adapters: one, two/) as unknown,
+    });
+    await expect(openAdapter({ weights }, { adapterName: "three" })).rejects.toMatchObject({ kind: "no-such-adapter" });
+    const { modules, warnings, unknown } = await openAdapter({ weights }, { adapterName: "two" });
+    expect([...modules.get(q)!.tensors.values()].map(({ name }) => name).toSorted()).toEqual([
+      `${q}.lora_A.two.weight`,
+      `${q}.lora_B.two.weight`,
+      `${q}.lora_magnitude_vector.two`,
+    ]);
+    expect([warnings[0], unknown]).toEqual([expect.stringMatching(/another adapter was named: .*lora_A\.one/), []]);
+    const lokr = await memoryAdapter({
+      [`diffusion_model.a.lokr_w1.default`]: numbers([2, 2]),
+      [`diffusion_model.a.lokr_w2.default`]: numbers([2, 2]),
+    });
+    expect([...lokr.modules.values()].map(({ method }) => method)).toEqual(["LOKR"]);
   });
 
   test("a checkpoint is no adapter", async () => {

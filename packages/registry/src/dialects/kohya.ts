@@ -4,6 +4,8 @@ import type { PrefixTable } from "./prefixes.js";
 /** @see kohya-ss/sd-scripts `networks/lora.py`, `lora_flux.py`, `lora_sd3.py` */
 export const KOHYA_PREFIXES: PrefixTable = [
   ["lora_unet_", "denoiser"],
+  // Wan-Fun's files have two underscores.
+  ["lora_unet__", "denoiser"],
   ["lora_te_", "te"],
   ["lora_te1_", "te1"],
   ["lora_te2_", "te2"],

@@ -1,6 +1,7 @@
 import { ConfigError, FormatError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js";
+import { chosenAdapter, splitAdapterName } from "../keys/adapter-name.js";
 import { MAX_KEY_LENGTH } from "../keys/parse-key.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterModule, AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "../open-adapter.js";
@@ -39,11 +40,12 @@ export async function openDialect(weights: WeightSource, options: OpenDialectOpt
     const opened = await openPeft({ config: inferredConfig(weights, options), weights }, options);
     return options.alpha === undefined ? { ...opened, alphaAssumed: true, warnings: [...opened.warnings, UNKNOWN_ALPHA] } : opened;
   }
-  const { raw, unknown, replaced } = groupKeys(weights, name);
+  const { raw, unknown, replaced, leftOut } = groupKeys(weights, name, options.adapterName);
   const alpha = alphaSource(name, weights, raw.values(), options);
   const modules = await buildModules(weights, name, raw, unknown, alpha);
   await applyHeader(weights, modules);
-  const warnings = [...weights.warnings, ...alpha.warnings, ...remarks([...modules.values()], unknown)];
+  const others = leftOut.length > 0 ? [`left out, as another adapter was named: ${listNames(leftOut)}`] : [];
+  const warnings = [...weights.warnings, ...others, ...alpha.warnings, ...remarks([...modules.values()], unknown)];
   return {
     dialect: name,
     ...(detection && { detection }),
@@ -67,16 +69,30 @@ interface Groups {
   readonly unknown: AdapterTensor[];
   /** Tensors of a control-LoRA that stand for whole tensors of the base. */
   readonly replaced: ReadonlyMap<string, AdapterTensor>;
+  /** Keys of adapters that are not meant. */
+  readonly leftOut: readonly string[];
 }
 
-function groupKeys(weights: WeightSource, name: DialectName): Groups {
+function groupKeys(weights: WeightSource, name: DialectName, adapterName: string | undefined): Groups {
   const dialect = DIALECTS.get(name)!;
   const raw = new Map<string, { key: DialectKey; parameters: Map<string, AdapterTensor> }>();
   const unknown: AdapterTensor[] = [];
   const replaced = new Map<string, AdapterTensor>();
-  for (const key of weights.names()) {
+  const keys = [...weights.names()];
+  const meant = chosenAdapter(
+    keys.filter((key) => key.length <= MAX_KEY_LENGTH),
+    adapterName,
+    weights.location,
+  );
+  const leftOut: string[] = [];
+  for (const key of keys) {
     const { dtype, shape } = weights.info(key);
-    const read = key.length <= MAX_KEY_LENGTH ? dialect.readKey(key) : undefined;
+    const { plain, adapter } = key.length <= MAX_KEY_LENGTH ? splitAdapterName(key) : { plain: key, adapter: undefined };
+    if (adapter !== undefined && adapter !== meant) {
+      leftOut.push(key);
+      continue;
+    }
+    const read = key.length <= MAX_KEY_LENGTH ? dialect.readKey(plain) : undefined;
     if (!read) {
       if (name === "control-lora" && /\.(weight|bias)$/.test(key)) replaced.set(key, { name: key, dtype, shape });
       else if (name !== "control-lora" || key !== CONTROL_LORA_MARK) unknown.push({ name: key, dtype, shape });
@@ -94,7 +110,7 @@ function groupKeys(weights: WeightSource, name: DialectName): Groups {
       });
     module.parameters.set(read.parameter, tensorOf(name, key, read.parameter, dtype, shape));
   }
-  return { raw, unknown, replaced };
+  return { raw, unknown, replaced, leftOut };
 }
 
 /** A tensor in LyCORIS's layout: mlx-lm's factors lie transposed, and magnitudes under other names are those of output rows. */

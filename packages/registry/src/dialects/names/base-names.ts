@@ -61,6 +61,7 @@ export class BaseNames {
       if (original && original.path !== inner)
         for (const path of map.spellings(original.path)) views.push({ ...original, path, renamed: true });
       for (const path of map.spellings(inner)) views.push({ path });
+      for (const { path, part } of map.partsOf(inner)) views.push({ path, within: part!, renamed: true });
       for (const { part, ...renamed } of map.toDiffusers(inner) ?? [])
         if (renamed.path !== inner) views.push({ ...renamed, ...(part && { within: part }), renamed: true });
     }

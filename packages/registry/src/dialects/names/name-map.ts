@@ -40,6 +40,8 @@ export interface NameRow {
   /** Shares of the parts of a fused weight; equal if not given. */
   readonly sizes?: readonly number[];
   readonly swapped?: boolean;
+  /** The original's weight that this is some rows of: a name that programs have for them, and that is only read. */
+  readonly within?: Renamed & { readonly part: Part };
 }
 
 /** The names of a denoiser, and where its pipeline has it. */
@@ -58,6 +60,8 @@ export interface NameMap {
   toDiffusers(path: string): readonly Renamed[] | undefined;
   /** `part` and `swapped` say how the module lies in the original's weight. @param path dotted, or flat */
   toOriginal(path: string): Renamed | undefined;
+  /** Names that programs have for rows of this weight of the original. @param path dotted, or flat */
+  partsOf(path: string): readonly Renamed[];
   /** All names that the original has for this one of its names. @param path dotted, or flat */
   spellings(path: string): readonly string[];
   /** The path with its dots; undefined for one that the family does not have in this style. */

@@ -52,6 +52,11 @@ export const bflSingle = (): NameRow[] => [
     diffusers: behind("single_transformer_blocks.#.", ["attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"]),
     sizes: [1, 1, 1, 4],
   },
+  {
+    original: "single_blocks.#.linear1_qkv",
+    diffusers: behind("single_transformer_blocks.#.attn.", QKV),
+    within: { path: "single_blocks.#.linear1", part: { index: 0, sizes: [3, 4] } },
+  },
   { original: "single_blocks.#.linear2", diffusers: "single_transformer_blocks.#.proj_out" },
 ];
 

@@ -7,6 +7,8 @@ interface Entry {
   readonly names: readonly string[];
   readonly renamed: readonly Renamed[];
   readonly spellings: readonly string[];
+  /** Names for some of its rows. */
+  readonly parts: readonly Renamed[];
 }
 
 /** A style's names: by their flat form, and the words that they begin with. */
@@ -30,6 +32,10 @@ const MAX_NUMBERS = 5;
 /** A family's map out of its table. Flat names find their dots in the table. */
 export function tableMap(rows: readonly NameRow[]): NameMap {
   const tables: { readonly [S in Style]: Table } = { original: emptyTable(), diffusers: emptyTable() };
+  const partsOf = (originals: readonly string[]): Renamed[] =>
+    rows.flatMap(({ original, within }) =>
+      within && originals.includes(within.path) ? [{ path: listOf(original)[0]!, part: within.part }] : [],
+    );
   for (const row of rows) {
     const [originals, names] = [listOf(row.original), listOf(row.diffusers)];
     const sizes = row.sizes ?? names.map(() => 1);
@@ -39,15 +45,27 @@ export function tableMap(rows: readonly NameRow[]): NameMap {
     });
     const renamed = names.map((path, index) => ({ path, ...extra(index) }));
     for (const key of new Set(originals.map(flatten)))
-      put(tables.original, key, { names: originals.filter((name) => flatten(name) === key), renamed, spellings: originals });
+      put(tables.original, key, {
+        names: originals.filter((name) => flatten(name) === key),
+        renamed,
+        spellings: originals,
+        parts: partsOf(originals),
+      });
+    if (row.within) continue;
     names.forEach((name, index) =>
-      put(tables.diffusers, flatten(name), { names: [name], renamed: [{ path: originals[0]!, ...extra(index) }], spellings: [] }),
+      put(tables.diffusers, flatten(name), {
+        names: [name],
+        renamed: [{ path: originals[0]!, ...extra(index) }],
+        spellings: [],
+        parts: [],
+      }),
     );
   }
   const found = (path: string, style: Style): Entry | undefined => find(tables[style], path);
   return {
     toDiffusers: (path) => found(path, "original")?.renamed,
     toOriginal: (path) => found(path, "diffusers")?.renamed[0],
+    partsOf: (path) => found(path, "original")?.parts ?? [],
     spellings: (path) => found(path, "original")?.spellings ?? [],
     known: (path, style) => found(path, style)?.names[0],
   };
@@ -73,10 +91,12 @@ function find({ entries, beginnings }: Table, path: string): Entry | undefined {
     const [spelled, dotted] = [entry.names.map(filled), path.includes(".")];
     // A dotted path is that name only if its dots are.
     if (dotted && !spelled.includes(path)) continue;
+    const fill = (renamed: Renamed): Renamed => ({ ...renamed, path: filled(renamed.path) });
     return {
       names: dotted ? [path] : spelled,
       spellings: entry.spellings.map(filled),
-      renamed: entry.renamed.map((renamed) => ({ ...renamed, path: filled(renamed.path) })),
+      renamed: entry.renamed.map(fill),
+      parts: entry.parts.map(fill),
     };
   }
   return undefined;

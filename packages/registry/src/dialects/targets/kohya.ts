@@ -8,7 +8,10 @@ import type { ConvertTarget } from "./target.js";
 export const TO_KOHYA: ConvertTarget = {
   name: "kohya",
   style: "kohya",
-  fit: withoutWholeScale,
+  fit: (module) =>
+    module.dialect === "xlabs" && module.path.endsWith(".linear1_qkv")
+      ? "kohya's files have no name for rows of linear1"
+      : withoutWholeScale(module),
   write(modules, { source, naming }) {
     const { tensors, modules: named, losses } = namedTensors(modules, KOHYA, true);
     const metadata = kohyaMetadata(source.metadata, modules, naming);
