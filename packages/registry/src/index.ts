@@ -41,16 +41,9 @@ export {
 } from "./open-adapter.js";
 export { type BaseTensors, withPlacements } from "./report/base-index.js";
 export { assertMatch, describeReport } from "./report/describe-report.js";
-export {
-  matchAdapter,
-  type MatchedModule,
-  type MatchOptions,
-  type MatchReport,
-  type Mismatch,
-  type Missing,
-  type Replacement,
-  type SharedParameter,
-} from "./report/match-adapter.js";
+export { matchAdapter } from "./report/match-adapter.js";
+export type { MatchedModule, MatchOptions, MatchReport, Mismatch, Missing, Replacement, SharedParameter } from "./report/match-report.js";
+export type { ModelKind } from "./transformers/conversions-of.js";
 export { estimateMemory, type MemoryEstimate } from "./report/estimate-memory.js";
 export { editDistance, nearestNames } from "./report/nearest.js";
 export { boxOfWeight, type PlacedPart, type Placement } from "./report/placement.js";

@@ -1,10 +1,11 @@
 import type { WeightSource } from "@weft/io-safetensors";
 import { describeReport, matchAdapter, type OpenedAdapter } from "@weft/registry";
+import { folderOf, readModelConfig } from "../merge/side-files.js";
 import type { Finding } from "./finding.js";
 
 /** What of an adapter has no place in a base. */
 export function findWrongBase(adapter: OpenedAdapter, base: WeightSource): Finding[] {
-  const report = matchAdapter(adapter, base);
+  const report = matchAdapter(adapter, base, { model: readModelConfig(folderOf(base.location)) });
   const { missing, mismatched, matched } = report;
   if (missing.length + mismatched.length === 0) return [];
   const [, ...lines] = describeReport(report);

@@ -7,6 +7,7 @@ import {
   matchAdapter,
   type MatchedModule,
   type MatchReport,
+  type ModelKind,
   type OpenedAdapter,
   readAdapterTensor,
   specialLora,
@@ -48,6 +49,8 @@ export interface ChangeOptions {
   readonly unmerge: boolean;
   /** The base's tied embeddings, which its `names` have both of. */
   readonly tie?: Tie | undefined;
+  /** What the base's config.json says that it is. */
+  readonly model?: ModelKind | undefined;
   /** Stops decompositions, which take time. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -96,7 +99,7 @@ export async function collectChanges(
   const reports: MatchReport[] = [];
   for (const scaled of adapters) {
     refuseUnmergeable(scaled);
-    const report = matchAdapter(scaled.adapter, base);
+    const report = matchAdapter(scaled.adapter, base, { model: options.model });
     assertMatch(report, scaled.adapter);
     reports.push(report);
     if (scaled.scale === 0) continue;

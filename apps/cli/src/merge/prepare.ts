@@ -61,9 +61,10 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
       adapters.push({ path, adapter, scale });
     }
     const folder = folderOf(checkpoint.location);
-    const tie = await findTie(checkpoint, readModelConfig(folder), modulesOf(adapters));
+    const model = readModelConfig(folder);
+    const tie = await findTie(checkpoint, model, modulesOf(adapters));
     const base = withAlias(checkpoint, tie);
-    const { changes, reports } = await collectChanges(base, adapters, { ...settings, tie, signal });
+    const { changes, reports } = await collectChanges(base, adapters, { ...settings, model, tie, signal });
     const resolved = await resolveTie(changes as Map<string, Change>, tie, settings.untie);
     checkVocabulary(base, changes, resolved);
     const names = [...base.names(), ...[...changes.keys()].filter((name) => !base.has(name))].filter((name) => name !== resolved.omit);

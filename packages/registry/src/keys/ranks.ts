@@ -26,7 +26,9 @@ export function checkRanks(
     const b = tensors.get("lora_B.weight") ?? tensors.get("lora_embedding_B");
     const { r, targetParameters, useBdlora } = configOf(path);
     const [rankA, rankB] = [a?.shape[0], b?.shape[1]];
-    const fits = (rank: number): boolean => rank === r || (Boolean(targetParameters) && rank % r === 0);
+    // Which parameter of the module it is, only its shape in the base tells.
+    const parts = new Set((targetParameters ?? []).map((target) => target.slice(target.lastIndexOf(".") + 1)));
+    const fits = (rank: number): boolean => rank === r || [...parts].some((part) => rank % configOf(`${path}.${part}`).r === 0);
     // B of a grouped convolution or of block-diagonal LoRA has a fraction of the rank.
     const fraction = (b?.shape.length ?? 0) > 2 || Boolean(useBdlora);
     const agree = rankA === undefined || rankB === undefined || rankA === rankB || (fraction && rankB > 0 && rankA % rankB === 0);

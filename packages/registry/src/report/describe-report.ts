@@ -1,13 +1,13 @@
 import { MatchError, ShapeError } from "@weft/tensor-core";
 import type { OpenedAdapter } from "../open-adapter.js";
-import type { MatchReport } from "./match-adapter.js";
+import type { MatchReport } from "./match-report.js";
 
 /** Lines shown of each kind of problem; the rest is counted. */
 const SHOWN = 5;
 
 /** A report in lines for people: one summary, then what does not fit, then what is not used. */
 export function describeReport(report: MatchReport): string[] {
-  const { matched, replaced, tokens, missing, mismatched, unused, elsewhere, rule, ambiguous } = report;
+  const { matched, replaced, tokens, missing, mismatched, unused, elsewhere, rules, ambiguous } = report;
   const parts = [`${matched.length} ${plural(matched.length, "module")} matched`];
   for (const change of ["replaced", "resized", "added"] as const) {
     const count = replaced.filter((entry) => entry.change === change).length;
@@ -16,9 +16,9 @@ export function describeReport(report: MatchReport): string[] {
   if (tokens.length > 0) parts.push(`token rows of ${tokens.map(({ weight }) => weight).join(", ")} replaced`);
   for (const [component, count] of elsewhere)
     parts.push(`${count} ${plural(count, "module")} of ${component} left out: the base does not hold it`);
-  if (rule.strip !== "" || rule.add !== "")
+  if (rules.length > 0)
     parts.push(
-      `paths: ${rule.strip === "" ? "" : `"${rule.strip}" removed`}${rule.strip && rule.add ? ", " : ""}${rule.add === "" ? "" : `"${rule.add}" added`}`,
+      `paths: ${rules.map(({ strip, add }) => [strip && `"${strip}" removed`, add && `"${add}" added`].filter(Boolean).join(", ")).join("; ")}`,
     );
   return [
     parts.join(" · "),

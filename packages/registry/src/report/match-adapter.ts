@@ -1,99 +1,19 @@
-import type { LayerSpec, ParameterSpec } from "@weft/tensor-core";
+import type { ParameterSpec } from "@weft/tensor-core";
 import { ADAPTER_METHODS } from "../dialects/all-methods.js";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
 import { createModuleConfig } from "../matching/pattern-key.js";
-import type { RegexEngine } from "../matching/regex-engine.js";
 import { selectParameters } from "../matching/target-parameters.js";
-import { type MethodEntry, type MethodTable } from "../methods.js";
-import type { Component } from "../dialects/dialect.js";
+import type { MethodEntry } from "../methods.js";
 import { hasForeignNames, resolveNames } from "../dialects/resolve-names.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { type BaseIndex, type BaseTensors, indexBase, withPlacements } from "./base-index.js";
 import { fitLayer } from "./layer-of.js";
 import { nearestNames } from "./nearest.js";
 import { assignParameters } from "./parameters.js";
-import type { Placement } from "./placement.js";
-import { applyRule, findPathRule, type PathRule, SAME_PATHS } from "./path-rule.js";
-
-/** A module of the base that the adapter changes. */
-export interface MatchedModule {
-  /** Its key in `adapter.modules`. */
-  readonly id: string;
-  /** The module's path in the base. */
-  readonly path: string;
-  /** Name of the base tensor that is adapted, or a key of the report's `placements`. */
-  readonly weight: string;
-  /** Name of the module's bias, if it has one; or a key of `placements`, too. */
-  readonly bias: string | undefined;
-  /** The method of its tensors: the adapter's, or the module's own. */
-  readonly method: string;
-  /** The layer as the method sees it; undefined if the weight is quantised or the method has no definition here, so that nothing was checked. */
-  readonly layer: LayerSpec | undefined;
-  /** The config with the module's own rank and alpha. */
-  readonly config: { readonly [field: string]: unknown };
-  /** The adapter's tensors by the method's parameter names (`A`, `B`), or by their keys where `layer` is undefined. */
-  readonly tensors: ReadonlyMap<string, AdapterTensor>;
-}
-
-/** A tensor of the base that the adapter brings its own version of. */
-export interface Replacement {
-  /** Its name in the base. */
-  readonly name: string;
-  readonly tensor: AdapterTensor;
-  /** `resized`: the shapes differ (a larger vocabulary); `added`: the base does not have it (a new head). */
-  readonly change: "replaced" | "resized" | "added";
-}
-
-/** Something in the adapter that the base has no place for. */
-export interface Missing {
-  /** Path as the adapter has it, and as it was looked for. */
-  readonly path: string;
-  readonly wanted: string;
-  readonly tensors: readonly AdapterTensor[];
-  /** Names of the base that come near. */
-  readonly nearest: readonly string[];
-}
-
-export interface Mismatch {
-  readonly path: string;
-  /** What does not fit, with both shapes. */
-  readonly message: string;
-}
-
-/** A parameter of all modules: in the file, or rebuilt from the config's seed. */
-export type SharedParameter = { readonly tensor: AdapterTensor } | { readonly values: Float32Array; readonly shape: readonly number[] };
-
-/** What becomes of every tensor of an adapter on a base. */
-export interface MatchReport {
-  readonly matched: readonly MatchedModule[];
-  /** Parameters that every matched module has beside its own, by the method's parameter names. */
-  readonly shared: ReadonlyMap<string, SharedParameter>;
-  readonly replaced: readonly Replacement[];
-  /** Embedding rows to replace, with the name of the embedding's weight. */
-  readonly tokens: readonly { readonly weight: string; readonly tensor: AdapterTensor }[];
-  readonly missing: readonly Missing[];
-  readonly mismatched: readonly Mismatch[];
-  /** Tensors of the adapter that nothing uses. */
-  readonly unused: readonly AdapterTensor[];
-  /** Where weights and biases of `matched` lie that are no tensors of the base, but parts of some, or made of several. */
-  readonly placements: ReadonlyMap<string, Placement>;
-  /** Parts of a pipeline that the adapter has modules for and the base does not hold, with the number of modules. */
-  readonly elsewhere: ReadonlyMap<Component, number>;
-  /** How the adapter's paths were turned into the base's. */
-  readonly rule: PathRule;
-  /** Rules that fit equally well, so that none was taken; give one in the options. */
-  readonly ambiguous: readonly PathRule[];
-}
-
-export interface MatchOptions {
-  readonly methods?: MethodTable;
-  /** How the adapter's paths become the base's, instead of finding out. */
-  readonly rule?: PathRule;
-  /** Runs the config's patterns; the safe one if not given. */
-  readonly engine?: RegexEngine;
-  /** The layer at a module path of the base, where it is known; else it follows from the weight and the adapter's shapes. */
-  readonly layer?: (path: string) => LayerSpec | undefined;
-}
+import { type Located, locatePaths } from "./locate-paths.js";
+import { type Placement, wholeTensor } from "./placement.js";
+import type { MatchedModule, MatchOptions, MatchReport, Mismatch, Missing, Replacement, SharedParameter } from "./match-report.js";
+import { applyRule } from "./path-rule.js";
 
 /** Most hints per report: each is a search through all names. */
 const MAX_HINTS = 5;
@@ -103,21 +23,19 @@ const MAX_HINTS = 5;
  * not fit. Every tensor of the adapter occurs in the report; nothing is read but headers.
  */
 export function matchAdapter(adapter: OpenedAdapter, base: BaseTensors, options: MatchOptions = {}): MatchReport {
-  const index = indexBase(base.names());
   if (hasForeignNames(adapter)) {
     const { adapter: resolved, unplaced, elsewhere, placements } = resolveNames(adapter, base);
     const placed = placements.size > 0 ? withPlacements(base, placements) : base;
+    const locate = (path: string): string => (options.rule ? applyRule(options.rule, path) : path);
     const report = new Matcher(
       resolved,
-      placed,
-      placed === base ? index : indexBase(placed.names()),
-      options.rule ?? SAME_PATHS,
+      { base: placed, index: indexBase(placed.names()), locate, rules: [], ambiguous: [] },
       options,
-    ).run([]);
+    ).run();
     return { ...report, mismatched: [...unplaced, ...report.mismatched], elsewhere };
   }
-  const found = options.rule ? { rule: options.rule, ambiguous: [] } : findPathRule(pathsOf(adapter), index);
-  return new Matcher(adapter, base, index, found.rule, options).run(found.ambiguous);
+  const added = [...new Set([...adapter.modulesToSave.keys(), ...adapter.embeddings.keys()].map(pathOf))];
+  return new Matcher(adapter, locatePaths(pathsOf(adapter), added, base, options), options).run();
 }
 
 const pathOf = (name: string): string => name.slice(0, name.lastIndexOf("."));
@@ -139,31 +57,38 @@ class Matcher {
   private readonly resized = new Map<string, AdapterTensor>();
   private readonly shared = new Map<string, SharedParameter>();
   private readonly placements = new Map<string, Placement>();
+  private readonly base: BaseTensors;
+  private readonly index: BaseIndex;
   private hints = 0;
 
   constructor(
     private readonly adapter: OpenedAdapter,
-    private readonly base: BaseTensors,
-    private readonly index: BaseIndex,
-    private readonly rule: PathRule,
+    private readonly located: Located,
     private readonly options: MatchOptions,
   ) {
     this.unused = [...adapter.unknown];
+    this.base = located.base;
+    this.index = located.index;
   }
 
-  run(ambiguous: readonly PathRule[]): MatchReport {
+  run(): MatchReport {
     const { adapter } = this;
+    const { rules, ambiguous } = this.located;
     for (const [name, tensor] of [...adapter.modulesToSave, ...adapter.embeddings]) this.replace(name, tensor, true);
     for (const [name, tensor] of adapter.biases) this.replace(name, tensor, false);
     this.matchModules();
     for (const [path, tensor] of adapter.trainableTokens) this.matchTokens(path, tensor);
     this.matchShared();
     const { matched, shared, replaced, tokens, missing, mismatched, unused, placements } = this;
-    return { matched, shared, replaced, tokens, missing, mismatched, unused, placements, elsewhere: new Map(), rule: this.rule, ambiguous };
+    return { matched, shared, replaced, tokens, missing, mismatched, unused, placements, elsewhere: new Map(), rules, ambiguous };
   }
 
   private get method(): MethodEntry["method"] {
     return this.methodNamed(this.adapter.method);
+  }
+
+  private get targetParameters(): readonly string[] {
+    return (this.adapter.config.values as { targetParameters?: readonly string[] | null }).targetParameters ?? [];
   }
 
   private methodNamed(name: string): MethodEntry["method"] {
@@ -203,7 +128,13 @@ class Matcher {
   }
 
   private locate(path: string): string {
-    return this.index.modules.has(path) ? path : applyRule(this.rule, path);
+    return this.located.locate(path);
+  }
+
+  /** The tensor of the base that a weight is, where it has another name; else the weight's own name. */
+  private real(name: string): string {
+    const placement = this.base.placement?.(name);
+    return (placement && wholeTensor(placement, this.base)) ?? name;
   }
 
   private has(path: string, part: string): boolean {
@@ -213,7 +144,7 @@ class Matcher {
   private replace(name: string, tensor: AdapterTensor, mayBeNew: boolean): void {
     const dot = name.lastIndexOf(".");
     const [path, part] = [this.locate(name.slice(0, dot)), name.slice(dot + 1)];
-    const target = `${path}.${part}`;
+    const target = this.real(`${path}.${part}`);
     if (this.base.placement?.(target)) this.mismatched.push({ path: target, message: notWhole(target) });
     else if (this.has(path, part)) {
       const { shape } = this.base.info(target);
@@ -249,11 +180,12 @@ class Matcher {
           this.matchModule(entry, basePath.slice(0, Math.max(0, dot)), basePath.slice(dot + 1), configOf(path), true);
         continue;
       }
-      const targets = (this.adapter.config.values as { targetParameters?: readonly string[] | null }).targetParameters ?? [];
       // Several wrappers of one module are for several parameters; several methods for one layer have no depth.
-      if (own && group.every(([, { depth }]) => depth === 0))
-        for (const entry of group) this.matchModule(entry, basePath, own, configOf(path));
-      else this.matchParameters(group, path, basePath, targets, configOf(path));
+      if (own && group.every(([, { depth }]) => depth === 0)) {
+        // PEFT's patterns look at the whole name of a parameter that is a target itself.
+        const named = selectParameters(this.targetParameters, [`${path}.${own}`]).length > 0;
+        for (const entry of group) this.matchModule(entry, basePath, own, configOf(named ? `${path}.${own}` : path));
+      } else this.matchParameters(group, path, basePath, configOf);
     }
   }
 
@@ -264,17 +196,18 @@ class Matcher {
     config: { [field: string]: unknown },
     parameter = false,
   ): void {
-    const weight = path === "" ? part : `${path}.${part}`;
+    const asked = path === "" ? part : `${path}.${part}`;
+    const weight = this.real(asked);
     const name = module.method ?? this.adapter.method;
     const method = this.methodNamed(name);
     const biasPart = part === "in_proj_weight" ? "in_proj_bias" : "bias";
-    const bias = !parameter && this.has(path, biasPart) ? `${path}.${biasPart}` : undefined;
+    const bias = !parameter && this.has(path, biasPart) ? this.real(`${path}.${biasPart}`) : undefined;
     for (const placed of [weight, bias ?? weight]) {
       const placement = this.base.placement?.(placed);
       if (placement) this.placements.set(placed, placement);
     }
     const own = { ...config, ...module.config };
-    const entry = { id, path, weight, bias, method: name, config: own };
+    const entry = { id, path: weight === asked ? path : pathOf(weight), weight, bias, method: name, config: own };
     const { shape, dtype } = this.shapeOf(weight);
     const core = toCoreDType(parseDType(dtype) ?? "F64");
     if (!method || !core || !/^(f|bf)/.test(core) || part === "qweight") {
@@ -301,11 +234,14 @@ class Matcher {
     group: readonly [string, AdapterModule][],
     path: string,
     basePath: string,
-    targets: readonly string[],
-    config: { [field: string]: unknown },
+    configOf: (path: string) => { [field: string]: unknown },
   ): void {
+    const targets = this.targetParameters;
     const names = [...(this.index.modules.get(basePath) ?? [])].map((part) => `${basePath}.${part}`);
-    const chosen = selectParameters([...targets, ...targets.map((target) => applyRule(this.rule, target))], names);
+    const chosen = selectParameters(
+      [...targets, ...targets.map((target) => this.locate(pathOf(target)) + target.slice(target.lastIndexOf(".")))],
+      names,
+    );
     const assigned = assignParameters(
       group.map(([, module]) => module),
       chosen.map((name) => ({ name, shape: this.base.info(name).shape })),
@@ -321,13 +257,16 @@ class Matcher {
           path: basePath,
           message: `${basePath}: it cannot be told from the shapes which of ${chosen.map((n) => n.slice(basePath.length + 1)).join(", ")} the adapter's ${item[0]} is for`,
         });
-      else this.matchModule(item, basePath, name.slice(basePath.length + 1), config, true);
+      else {
+        const part = name.slice(basePath.length + 1);
+        this.matchModule(item, basePath, part, configOf(`${path}.${part}`), true);
+      }
     });
   }
 
   private matchTokens(path: string, tensor: AdapterTensor): void {
     const basePath = this.locate(path);
-    const weight = `${basePath}.weight`;
+    const weight = this.real(`${basePath}.weight`);
     if (!this.has(basePath, "weight")) return this.lose(path, basePath, [tensor]);
     if (this.base.placement?.(weight)) {
       this.mismatched.push({ path: weight, message: notWhole(weight) });

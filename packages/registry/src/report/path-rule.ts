@@ -6,9 +6,6 @@ export interface PathRule {
   readonly add: string;
 }
 
-/** Paths stay as they are. */
-export const SAME_PATHS: PathRule = { strip: "", add: "" };
-
 /** transformers 4.52 moved the parts of vision-language models; adapters and checkpoints exist in both orders. */
 const MOVED: readonly (readonly [string, string])[] = [
   ["language_model.model.", "model.language_model."],
@@ -25,16 +22,29 @@ export function applyRule({ strip, add }: PathRule, path: string): string {
 }
 
 /**
- * Finds the one rule that makes most of an adapter's paths name modules of the base: the paths as they are, or with a prefix
- * added (adapter of `BertModel`, checkpoint with `bert.`), taken off, or moved as transformers moved it.
- * If two rules are equally good, neither is taken, and `ambiguous` holds them.
+ * Finds the rules that make an adapter's paths name modules of the base: the paths with a prefix added (adapter of `BertModel`, checkpoint with
+ * `bert.`), taken off, or moved as transformers moved it. First the one that is right for most, then one for the rest: a model of several towers
+ * has one for each. If two rules are equally good, neither is taken, and `ambiguous` holds them.
+ * @param paths that the base does not have
  */
-export function findPathRule(
+export function findPathRules(
   paths: readonly string[],
   base: BaseIndex,
-): { readonly rule: PathRule; readonly ambiguous: readonly PathRule[] } {
+): { readonly rules: readonly PathRule[]; readonly ambiguous: readonly PathRule[] } {
+  const rules: PathRule[] = [];
+  let absent = paths;
+  for (;;) {
+    const winners = bestRules(absent, base);
+    const [rule, another] = winners;
+    if (!rule || another) return { rules, ambiguous: winners };
+    rules.push(rule);
+    absent = absent.filter((path) => !base.modules.has(applyRule(rule, path)));
+  }
+}
+
+/** The rules that make the most paths name modules of the base; several if they are equally good. */
+function bestRules(absent: readonly string[], base: BaseIndex): readonly PathRule[] {
   const found = (path: string): boolean => base.modules.has(path);
-  const absent = paths.filter((path) => !found(path));
   const candidates = new Map<string, PathRule>();
   const propose = (strip: string, add: string): void => {
     candidates.set(`${strip}\n${add}`, { strip, add });
@@ -50,7 +60,5 @@ export function findPathRule(
   }
   const scored = [...candidates.values()].map((rule) => ({ rule, score: absent.filter((path) => found(applyRule(rule, path))).length }));
   const best = Math.max(0, ...scored.map(({ score }) => score));
-  const winners = scored.filter(({ score }) => score === best && best > 0).map(({ rule }) => rule);
-  if (winners.length === 1) return { rule: winners[0]!, ambiguous: [] };
-  return { rule: SAME_PATHS, ambiguous: winners };
+  return scored.filter(({ score }) => score === best && best > 0).map(({ rule }) => rule);
 }

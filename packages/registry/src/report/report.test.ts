@@ -54,7 +54,7 @@ describe("adapters and bases of the PEFT fixtures", () => {
   test.each(cases)("%s: everything fits, nothing is left over", async (name) => {
     const opened = await openAdapterFolder(`${peft}${name}`);
     const report = matchAdapter(opened, await baseOf(name));
-    expect(report).toMatchObject({ missing: [], mismatched: [], unused: [], rule: { strip: "", add: "" } });
+    expect(report).toMatchObject({ missing: [], mismatched: [], unused: [], rules: [] });
     expect(() => assertMatch(report, opened)).not.toThrow();
     expect(report.matched.length).toBe(opened.modules.size);
     if (opened.method === "LORA") expect(report.matched.every(({ layer }) => layer !== undefined)).toBe(true);
@@ -182,25 +182,25 @@ describe("what does not fit", () => {
 describe("paths that differ by a prefix", () => {
   const found = async (path: string, target: string): Promise<unknown> => {
     const report = matchAdapter(await adapter({}, lora(path)), base({ [`${target}.weight`]: [4, 6], "other.weight": [1] }));
-    return [report.matched.map((m) => m.path), report.rule];
+    return [report.matched.map((m) => m.path), report.rules];
   };
   test("added", async () => {
     expect(await found("encoder.layer.0.query", "bert.encoder.layer.0.query")).toEqual([
       ["bert.encoder.layer.0.query"],
-      { strip: "", add: "bert." },
+      [{ strip: "", add: "bert." }],
     ]);
   });
   test("taken off", async () => {
-    expect(await found("model.layers.0.q_proj", "layers.0.q_proj")).toEqual([["layers.0.q_proj"], { strip: "model.", add: "" }]);
+    expect(await found("model.layers.0.q_proj", "layers.0.q_proj")).toEqual([["layers.0.q_proj"], [{ strip: "model.", add: "" }]]);
   });
   test("moved, as transformers did", async () => {
     expect(await found("language_model.model.layers.0.q_proj", "model.language_model.layers.0.q_proj")).toEqual([
       ["model.language_model.layers.0.q_proj"],
-      { strip: "language_model.model.", add: "model.language_model." },
+      [{ strip: "language_model.model.", add: "model.language_model." }],
     ]);
   });
   test("a layer's number is never taken for a prefix", async () => {
-    expect(await found("layers.0.q_proj", "q_proj")).toEqual([[], { strip: "", add: "" }]);
+    expect(await found("layers.0.q_proj", "q_proj")).toEqual([[], []]);
   });
   test("two equally good rules: none is taken, and a given one decides", async () => {
     const opened = await adapter({}, lora("layers.0.q"));

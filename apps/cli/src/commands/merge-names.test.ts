@@ -1,0 +1,51 @@
+import { cpSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
+import { FIXTURES, buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
+
+const names = join(FIXTURES, "names");
+const folder = temporaryFolder();
+beforeAll(buildProgram);
+const floats = ({ bytes }: { readonly bytes: Buffer }): Float32Array => new Float32Array(Uint8Array.from(bytes).buffer);
+
+/** Every adapter on every form of its base: what merging changes is in `<adapter>-<form>.safetensors`, which PEFT made. */
+const cases = readdirSync(names).flatMap((family) =>
+  readdirSync(join(names, family)).flatMap((file) => {
+    const [, adapter, form] = /^(.*)-(base|model)\.safetensors$/.exec(file) ?? [];
+    return adapter && form ? [{ family, adapter, form }] : [];
+  }),
+);
+
+/** Whether a merged checkpoint is what PEFT made, and nothing else. */
+function merges(base: string, adapter: string, wanted: string): void {
+  const out = join(folder, "out");
+  rmSync(out, { recursive: true, force: true });
+  const { code, stderr } = spawnWeft(["merge", base, "-a", adapter, "-o", out]);
+  expect(code, stderr).toBe(0);
+  const [before, got, want] = [checkpointOf(base), checkpointOf(out), tensorsOf(wanted)];
+  expect([...got.keys()].sort()).toEqual([...before.keys()].sort());
+  for (const [name, tensor] of got) {
+    const expected = floats(want.get(name) ?? before.get(name)!);
+    const size = expected.reduce((top, v) => Math.max(top, Math.abs(v)), 1e-6);
+    const error = floats(tensor).reduce((worst, v, i) => Math.max(worst, Math.abs(v - expected[i]!)), 0);
+    expect(error / size, name).toBeLessThan(1e-5);
+  }
+}
+
+describe("names that a checkpoint has on disk and a model of transformers has not", () => {
+  it.each(cases)("$family: $adapter on $form", ({ family, adapter, form }) => {
+    const at = join(names, family);
+    merges(join(at, form), join(at, adapter), join(at, `${adapter}-${form}.safetensors`));
+  });
+
+  it.each(cases.filter(({ family, form }) => form === "base" && !["gpt2", "gpt-oss"].includes(family)))(
+    "$family: $adapter on $form, of which nothing but the names is known",
+    ({ family, adapter, form }) => {
+      const [at, base] = [join(names, family), join(folder, `${family}-bare`)];
+      cpSync(join(at, form), base, { recursive: true });
+      rmSync(join(base, "config.json"));
+      merges(base, join(at, adapter), join(at, `${adapter}-${form}.safetensors`));
+    },
+  );
+});

@@ -1,0 +1,114 @@
+import { type Conversion, createConverter } from "../transformers/conversion.js";
+import { CONVERSIONS } from "../transformers/conversions.js";
+import { conversionsOf, type ModelKind } from "../transformers/conversions-of.js";
+import { type ModelNames, modelNames } from "../transformers/model-names.js";
+import { type BaseIndex, type BaseTensors, indexBase, withPlacements } from "./base-index.js";
+import { applyRule, findPathRules, type PathRule } from "./path-rule.js";
+import type { Placement } from "./placement.js";
+
+/** Where an adapter's paths lie in a base. */
+export interface Located {
+  /** The base, with the weights that it holds under other names or otherwise. */
+  readonly base: BaseTensors;
+  readonly index: BaseIndex;
+  /** The path of the base that a path of the adapter means, or its likeliest form where the base has none. */
+  locate(path: string): string;
+  readonly rules: readonly PathRule[];
+  readonly ambiguous: readonly PathRule[];
+}
+
+/** What is known of the names. */
+export interface LocateOptions {
+  readonly rule?: PathRule | undefined;
+  readonly model?: ModelKind | undefined;
+}
+
+/**
+ * Finds the modules of a base that an adapter's paths mean. In this order: paths as they are; under the names that transformers gives the
+ * checkpoint's tensors in the model, today or before; with a prefix added, removed or moved, for each part of the model; and, where nothing is known of
+ * the model, by whichever of transformers' conversions brings all paths together with the base.
+ * @param paths that must exist in the base
+ * @param added paths that may be new in it
+ */
+export function locatePaths(
+  paths: readonly string[],
+  added: readonly string[],
+  base: BaseTensors,
+  { rule, model }: LocateOptions,
+): Located {
+  const own = indexBase(base.names());
+  const list = model && conversionsOf(model);
+  const known = new Names(base, list, [...paths, ...added]);
+  const absent = paths.filter((path) => !known.has(path));
+  const { rules, ambiguous } = rule ? { rules: [rule], ambiguous: [] } : findPathRules(absent, own);
+  const moved = (path: string): string => rules.map((one) => applyRule(one, path)).find((to) => own.modules.has(to)) ?? path;
+  const lost = [...absent.filter((path) => !own.modules.has(moved(path))), ...(model ? [] : added.filter((path) => !known.has(path)))];
+  const guessed = lost.length > 0 && ambiguous.length === 0 && !rule ? guess(base, [...new Set([...paths, ...lost])]) : undefined;
+  const names = guessed ?? known;
+  const locate = (path: string): string => {
+    if (names.has(path)) return names.locate(path);
+    const to = moved(path);
+    return rules.length === 1 && !own.modules.has(to) ? applyRule(rules[0]!, path) : to;
+  };
+  return { base: names.base, index: names.index, locate, rules, ambiguous };
+}
+
+/** The base as one list of conversions reads it; with none, as it is. */
+class Names {
+  readonly base: BaseTensors;
+  readonly index: BaseIndex;
+  private readonly paths = new Map<string, string>();
+
+  constructor(base: BaseTensors, list: readonly Conversion[] | undefined, wanted: readonly string[]) {
+    const model = list && modelNames(base, list);
+    const placements = new Map<string, Placement>(model?.placements);
+    const plain = new Set(base.names());
+    for (const path of model ? wanted : []) this.place(path, model!, plain, placements);
+    this.base = placements.size > 0 ? withPlacements(base, placements) : base;
+    this.index = indexBase(this.base.names());
+  }
+
+  /** Notes where a path's weight lies that is no weight of the checkpoint or of the model under that name. */
+  private place(path: string, model: ModelNames, plain: ReadonlySet<string>, placements: Map<string, Placement>): void {
+    const name = `${path}.weight`;
+    if (plain.has(name) || placements.has(name)) return;
+    const found = model.place(name);
+    if (!found) {
+      const renamed = model.rename(name);
+      if (renamed !== name) this.paths.set(path, renamed.slice(0, -".weight".length));
+      return;
+    }
+    if (found.name === name) placements.set(name, found.placement!);
+    else this.paths.set(path, found.name.slice(0, -".weight".length));
+  }
+
+  has(path: string): boolean {
+    return this.index.modules.has(path) || this.index.modules.has(this.locate(path));
+  }
+
+  locate(path: string): string {
+    return this.index.modules.has(path) ? path : (this.paths.get(path) ?? path);
+  }
+
+  /** The tensors of the base that a path's module lies in. */
+  tensors(path: string): readonly unknown[] {
+    const at = this.locate(path);
+    return [...(this.index.modules.get(at) ?? [])].map((part) => this.base.placement?.(`${at}.${part}`)?.parts ?? `${at}.${part}`);
+  }
+}
+
+/** Names of a base that are looked at to see whether a list of conversions has anything to do with it. */
+const SAMPLE = 64;
+
+/** The names by the conversions that all paths are found with; undefined if there are none, or if they put a path into different tensors. */
+function guess(base: BaseTensors, paths: readonly string[]): Names | undefined {
+  const sample = [...paths.map((path) => `${path}.weight`), ...base.names()].slice(0, paths.length + SAMPLE);
+  const relevant = CONVERSIONS.filter((list) => {
+    const convert = createConverter(list);
+    return sample.some((name) => convert(name).names[0] !== name);
+  });
+  const fitting = relevant.map((list) => new Names(base, list, paths)).filter((names) => paths.every((path) => names.has(path)));
+  const [first, ...rest] = fitting;
+  const where = (names: Names): string => JSON.stringify(paths.map((path) => names.tensors(path)));
+  return rest.some((names) => where(names) !== where(first!)) ? undefined : first;
+}

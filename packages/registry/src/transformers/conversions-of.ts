@@ -1,0 +1,20 @@
+import type { Conversion } from "./conversion.js";
+import { CONVERSIONS, OF_CLASS, OF_TYPE } from "./conversions.js";
+
+/** What a model's config.json says about its kind. */
+export interface ModelKind {
+  /** Names of classes. */
+  readonly architectures?: unknown;
+  readonly model_type?: unknown;
+}
+
+/** How transformers renames the tensors of a model's checkpoint on loading; undefined if it does not, or does not know the model. */
+export function conversionsOf({ architectures, model_type: type }: ModelKind): readonly Conversion[] | undefined {
+  const ofClass = (Array.isArray(architectures) ? (architectures as unknown[]) : []).map((name) => entry(OF_CLASS, name));
+  const index = ofClass.find((found) => found !== undefined) ?? entry(OF_TYPE, type);
+  return index === undefined ? undefined : CONVERSIONS[index];
+}
+
+/** The name comes from a file: only own entries count. */
+const entry = (table: { readonly [name: string]: number }, name: unknown): number | undefined =>
+  typeof name === "string" && Object.hasOwn(table, name) ? table[name] : undefined;
