@@ -32,21 +32,19 @@ export interface BaseWeight {
 }
 
 /**
- * Describes the layer that a base weight belongs to, as far as its shape and the adapter's tensors tell, and checks the adapter's
- * shapes against it. A checkpoint does not say whether a matrix is stored [in, out]: `fan_in_fan_out` decides where both fit.
+ * The layers that a base weight may belong to, as far as its shape and the adapter's tensors tell: more than one where they fit a matrix stored
+ * [in, out] as well as one stored [out, in]. The order is that of `fan_in_fan_out`.
  */
-export function fitLayer(method: Method, config: object, module: AdapterModule, weight: BaseWeight): FittedLayer | Misfit {
-  const square = weight.parameter && weight.shape.length === 3 && weight.shape[1] === weight.shape[2];
-  if (square && !isRecent(config))
-    return {
-      problem: `the experts are square ([${weight.shape.join(",")}]) and the adapter was not written by PEFT 0.20 or later: their orientation is unknown`,
-    };
+export function fitLayers(method: Method, config: object, module: AdapterModule, weight: BaseWeight): readonly FittedLayer[] | Misfit {
+  const fitting: FittedLayer[] = [];
   let first: Misfit | undefined;
-  for (const layer of weight.layer && !weight.parameter ? [weight.layer] : layersOf(config, module, weight)) {
+  for (const layer of weight.layer ? [weight.layer] : layersOf(config, module, weight)) {
+    if (fitting.length > 0 && fitting[0]!.layer.kind !== layer.kind) break;
     const result = fit(method, config, layer, module);
-    if ("layer" in result) return result;
-    first ??= result;
+    if ("layer" in result) fitting.push(result);
+    else first ??= result;
   }
+  if (fitting.length > 0) return fitting;
   return first ?? { problem: `the base weight is [${weight.shape.join(",")}], which no layer has` };
 }
 
@@ -55,7 +53,8 @@ function layersOf(config: object, module: AdapterModule, { shape, dtype, bias, p
   const keys = [...module.tensors.keys()];
   const spec = (kind: LayerKind, rest: Partial<LayerSpec> = {}): LayerSpec => ({ kind, shape, dtype, bias, ...rest });
   if (keys.some((key) => key.includes("embedding"))) return [spec("embedding")];
-  if (parameter) return [false, true].map((transposed) => spec("parameter", { transposed }));
+  // PEFT takes a single matrix as a layer's weight, and turns stacks alone.
+  if (parameter) return (shape.length > 2 ? [false, true] : [false]).map((transposed) => spec("parameter", { transposed }));
   if (shape.length === 1) return [spec("norm")];
   if (shape.length === 2) {
     const stored = Boolean((config as { fanInFanOut?: boolean }).fanInFanOut);
@@ -69,10 +68,6 @@ function layersOf(config: object, module: AdapterModule, { shape, dtype, bias, p
   const conv = { stride: each.map(() => 1), padding: each.map(() => 0), dilation: each.map(() => 1), groups };
   return [spec(kind, { conv })];
 }
-
-/** PEFT before 0.20 took stacks of experts as [expert, in, out]; with equal sides nothing else tells the two readings apart. */
-const isRecent = (config: object): boolean =>
-  /^(?:0\.(?:[2-9]\d|\d{3,})|[1-9])/.test((config as { peftVersion?: string | null }).peftVersion ?? "");
 
 function fit(method: Method, config: object, layer: LayerSpec, { tensors }: AdapterModule): FittedLayer | Misfit {
   const keys = method.keys(layer);

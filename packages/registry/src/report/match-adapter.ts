@@ -1,4 +1,4 @@
-import type { ParameterSpec } from "@weft/tensor-core";
+import type { LayerSpec, ParameterSpec } from "@weft/tensor-core";
 import { ADAPTER_METHODS } from "../dialects/all-methods.js";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
 import { createModuleConfig } from "../matching/pattern-key.js";
@@ -7,8 +7,9 @@ import type { MethodEntry } from "../methods.js";
 import { hasForeignNames, resolveNames } from "../dialects/resolve-names.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { type BaseIndex, type BaseTensors, indexBase, withPlacements } from "./base-index.js";
-import { fitLayer } from "./layer-of.js";
+import { type FittedLayer, fitLayers } from "./layer-of.js";
 import { nearestNames } from "./nearest.js";
+import { Orientations, type Oriented } from "./orientation.js";
 import { assignParameters } from "./parameters.js";
 import { type Located, locatePaths } from "./locate-paths.js";
 import { type Placement, wholeTensor } from "./placement.js";
@@ -47,6 +48,19 @@ function pathsOf({ modules, biases, trainableTokens }: OpenedAdapter): string[] 
 
 const notWhole = (name: string): string => `${name}: the adapter brings its own, which the base does not hold in a tensor of its own`;
 
+/** A module that fits a weight in more than one way. */
+interface Undecided extends Oriented {
+  readonly entry: Omit<MatchedModule, "layer" | "tensors">;
+  readonly fits: readonly FittedLayer[];
+}
+
+const isOriented = ({ kind, shape }: LayerSpec): boolean => kind === "linear" || (kind === "parameter" && shape.length === 3);
+
+function unknownOrientation(weight: string, stack: boolean): string {
+  const how = stack ? "these are stacks of [out, in] or of [in, out]" : "it is stored [out, in] or [in, out]";
+  return `${weight}: nothing tells whether ${how}, and PEFT's fan_in_fan_out is that of another module; the base's config.json with its model_type settles it`;
+}
+
 class Matcher {
   private readonly matched: MatchedModule[] = [];
   private readonly replaced: Replacement[] = [];
@@ -59,6 +73,8 @@ class Matcher {
   private readonly placements = new Map<string, Placement>();
   private readonly base: BaseTensors;
   private readonly index: BaseIndex;
+  private readonly undecided: Undecided[] = [];
+  private readonly orientations: Orientations;
   private hints = 0;
 
   constructor(
@@ -69,6 +85,7 @@ class Matcher {
     this.unused = [...adapter.unknown];
     this.base = located.base;
     this.index = located.index;
+    this.orientations = new Orientations(options.model, this.base, this.index);
   }
 
   run(): MatchReport {
@@ -187,6 +204,7 @@ class Matcher {
         for (const entry of group) this.matchModule(entry, basePath, own, configOf(named ? `${path}.${own}` : path));
       } else this.matchParameters(group, path, basePath, configOf);
     }
+    this.settleUndecided();
   }
 
   private matchModule(
@@ -214,19 +232,39 @@ class Matcher {
       this.matched.push({ ...entry, layer: undefined, tensors: module.tensors });
       return;
     }
-    const fitted = fitLayer(method, own, module, {
+    const fits = fitLayers(method, own, module, {
       shape,
       dtype: core,
       bias: bias !== undefined,
       parameter,
-      layer: this.options.layer?.(path),
+      layer: this.options.layer?.(parameter ? weight : path),
     });
-    if ("problem" in fitted) {
-      this.mismatched.push({ path: weight, message: `${parameter ? weight : path}: ${fitted.problem}` });
+    if ("problem" in fits) {
+      this.mismatched.push({ path: weight, message: `${parameter ? weight : path}: ${fits.problem}` });
       return;
     }
-    this.matched.push({ ...entry, config: fitted.config as MatchedModule["config"], layer: fitted.layer, tensors: fitted.tensors });
-    this.unused.push(...fitted.unused);
+    const [fitted, another] = fits;
+    const oriented = { path, stack: parameter };
+    if (another) this.undecided.push({ ...oriented, entry, fits });
+    else this.settle(entry, fitted!);
+    if (!another && isOriented(fitted!.layer)) this.orientations.learn(oriented, fitted!.layer.transposed === true);
+  }
+
+  private settle(entry: Omit<MatchedModule, "layer" | "tensors">, { config, layer, tensors, unused }: FittedLayer): void {
+    this.matched.push({ ...entry, config: config as MatchedModule["config"], layer, tensors });
+    this.unused.push(...unused);
+  }
+
+  /** Modules whose shapes fit either way: by what the shapes of others tell, and what is known of the model. */
+  private settleUndecided(): void {
+    const { fanInFanOut = false } = this.adapter.config.values as { readonly fanInFanOut?: boolean };
+    const { peftVersion } = this.adapter.config.values as { readonly peftVersion?: string | null };
+    for (const { entry, fits, ...oriented } of this.undecided) {
+      const turned = this.orientations.decide(oriented, { fanInFanOut, peftVersion });
+      const fitted = fits.find(({ layer }) => (layer.transposed === true) === turned);
+      if (fitted) this.settle(entry, fitted);
+      else this.mismatched.push({ path: entry.weight, message: unknownOrientation(entry.weight, oriented.stack) });
+    }
   }
 
   /** `target_parameters`: the module's parameters by wrapper, decided by shape. */

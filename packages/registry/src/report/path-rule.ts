@@ -24,7 +24,7 @@ export function applyRule({ strip, add }: PathRule, path: string): string {
 /**
  * Finds the rules that make an adapter's paths name modules of the base: the paths with a prefix added (adapter of `BertModel`, checkpoint with
  * `bert.`), taken off, or moved as transformers moved it. First the one that is right for most, then one for the rest: a model of several towers
- * has one for each. If two rules are equally good, neither is taken, and `ambiguous` holds them.
+ * has one for each. If two rules are equally good for a path, neither is taken, and `ambiguous` holds them.
  * @param paths that the base does not have
  */
 export function findPathRules(
@@ -35,8 +35,10 @@ export function findPathRules(
   let absent = paths;
   for (;;) {
     const winners = bestRules(absent, base);
-    const [rule, another] = winners;
-    if (!rule || another) return { rules, ambiguous: winners };
+    const [rule] = winners;
+    const places = (path: string): Set<string> => new Set(winners.map((one) => applyRule(one, path)).filter((to) => base.modules.has(to)));
+    const contested = winners.length > 1 && absent.some((path) => places(path).size > 1);
+    if (!rule || contested) return { rules, ambiguous: winners };
     rules.push(rule);
     absent = absent.filter((path) => !base.modules.has(applyRule(rule, path)));
   }

@@ -169,13 +169,48 @@ describe("what does not fit", () => {
     expect(report.matched).toEqual([]);
     expect(report.mismatched).toMatchObject([{ message: expect.stringMatching(/which of up, down/) as unknown }, {}]);
   });
+});
 
-  test("square experts of an old adapter are refused", async () => {
-    const tensors = lora("e", 6, 6, 6);
-    const of = async (version: string | null): Promise<number> =>
-      matchAdapter(await adapter({ target_parameters: ["e.up"], peft_version: version }, tensors), base({ "e.up": [3, 6, 6] })).matched
-        .length;
-    expect([await of(null), await of("0.18.0"), await of("0.21.2")]).toEqual([0, 0, 1]);
+describe("weights whose shapes fit either way", () => {
+  const turned = (report: ReturnType<typeof matchAdapter>): unknown =>
+    report.matched.map(({ path, layer }) => [path, layer!.transposed === true]);
+
+  test("square experts: by what the model is, and which PEFT it was", async () => {
+    const of = async (version: string | null, type?: string): Promise<unknown> => {
+      const opened = await adapter({ target_parameters: ["e.up"], peft_version: version }, lora("e", 6, 6, 6));
+      const report = matchAdapter(opened, base({ "e.up": [3, 6, 6] }), type === undefined ? {} : { model: { model_type: type } });
+      return report.mismatched.length > 0 ? "refused" : (report.matched[0]!.layer!.transposed ?? false);
+    };
+    expect([await of("0.21.2", "qwen3_moe"), await of("0.21.2", "gpt_oss"), await of("0.17.1", "gpt_oss")]).toEqual([false, true, true]);
+    expect([await of("0.21.2"), await of("0.18.0", "qwen3_moe"), await of(null, "qwen3_moe")]).toEqual(["refused", "refused", "refused"]);
+  });
+  test("square experts: by a stack beside them that is not square", async () => {
+    const both = { ...lora("experts.base_layer", 6, 12, 6), ...lora("experts", 6, 6, 6) };
+    const opened = await adapter({ target_parameters: ["experts.gate_up_proj", "experts.down_proj"] }, both);
+    const of = (gate: readonly number[]): unknown =>
+      turned(matchAdapter(opened, base({ "experts.gate_up_proj": gate, "experts.down_proj": [3, 6, 6] })));
+    expect(of([3, 6, 12])).toEqual([["experts", true], ["experts", true]]); // prettier-ignore
+    expect(of([3, 12, 6])).toEqual([["experts", false], ["experts", false]]); // prettier-ignore
+    const down = await adapter({ target_parameters: ["experts.down_proj"], peft_version: "0.21.2" }, lora("experts", 6, 6, 6));
+    expect(turned(matchAdapter(down, base({ "experts.gate_up_proj": [3, 6, 12], "experts.down_proj": [3, 6, 6] })))).toEqual([["experts", true]]); // prettier-ignore
+  });
+
+  const gpt2 = { "h.0.attn.c_attn.weight": [6, 18], "h.0.attn.c_proj.weight": [6, 6], "h.0.mlp.c_proj.weight": [24, 6], "lm_head.weight": [9, 6] } as const; // prettier-ignore
+  test("the flag of the file holds for all modules unless shapes show that it does not", async () => {
+    const square = (flag: boolean, others: Shapes): Promise<OpenedAdapter> => adapter({ fan_in_fan_out: flag }, { ...lora("h.0.attn.c_proj", 6, 6), ...others }); // prettier-ignore
+    expect(turned(matchAdapter(await square(true, {}), base(gpt2)))).toEqual([["h.0.attn.c_proj", true]]);
+    const head = matchAdapter(await square(true, lora("lm_head", 6, 9)), base(gpt2));
+    expect(head.mismatched).toMatchObject([
+      { message: expect.stringMatching(/attn\.c_proj\.weight: nothing tells .* model_type/) as unknown },
+    ]);
+    const opened = await square(false, { ...lora("lm_head", 6, 9), ...lora("h.0.mlp.c_proj", 24, 6) });
+    expect(turned(matchAdapter(opened, base(gpt2)))).toContainEqual(["h.0.attn.c_proj", true]);
+  });
+  test("a bias beside a weight that is not square tells, and so does the model", async () => {
+    const opened = await adapter({ fan_in_fan_out: false }, lora("h.0.attn.c_proj", 6, 6));
+    expect(turned(matchAdapter(opened, base({ ...gpt2, "h.0.mlp.c_proj.bias": [6] })))).toEqual([["h.0.attn.c_proj", true]]);
+    expect(turned(matchAdapter(opened, base(gpt2), { model: { model_type: "gpt2" } }))).toEqual([["h.0.attn.c_proj", true]]);
+    expect(turned(matchAdapter(opened, base(gpt2)))).toEqual([["h.0.attn.c_proj", false]]);
   });
 });
 

@@ -14,6 +14,7 @@ import transformers
 from transformers import conversion_mapping
 from transformers.core_model_loading import WeightConverter
 from transformers.models.auto import modeling_auto
+from transformers.pytorch_utils import Conv1D
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 HEADS = ("CAUSAL_LM", "IMAGE_TEXT_TO_TEXT", "SEQUENCE_CLASSIFICATION", "TOKEN_CLASSIFICATION", "QUESTION_ANSWERING", "IMAGE_CLASSIFICATION", "SEQ_TO_SEQ_CAUSAL_LM")  # fmt: skip
@@ -79,7 +80,15 @@ def rule(transform):
     return entry
 
 
-lists, by_class, by_type = [], {}, {}
+def orientations(model):
+    """Names of layers whose weight is stored [in, out], and whether stacks of experts are; None where a model has both, or no stacks."""
+    leaves = lambda test: {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if test(module)}  # noqa: E731
+    turned = leaves(lambda m: isinstance(m, Conv1D)) - leaves(lambda m: isinstance(m, torch.nn.Linear))
+    stacks = {bool(getattr(m, "is_transposed", False)) for m in model.modules() if any(p.dim() == 3 for n, p in m.named_parameters(recurse=False) if n.endswith("_proj"))}
+    return turned, stacks.pop() if len(stacks) == 1 else None
+
+
+lists, by_class, by_type, turned_layers, turned_stacks = [], {}, {}, {}, {}
 for model_type, name in classes():
     cls, own = find(name)
     if cls is None or name in by_class or (own is not None and own != model_type):
@@ -89,6 +98,11 @@ for model_type, name in classes():
         conversions = conversion_mapping.get_checkpoint_conversion_mapping(name) or conversion_mapping.get_checkpoint_conversion_mapping(model_type) or []
     else:
         conversions = conversion_mapping.get_model_conversion_mapping(model, add_legacy=False)
+        layers, stacks = orientations(model)
+        if layers:
+            turned_layers[model_type] = sorted(layers | set(turned_layers.get(model_type, ())))
+        if stacks is not None:
+            turned_stacks[model_type] = stacks
     rules = [entry for entry in map(rule, conversions) if entry is not None]
     if rules and rules not in lists:
         lists.append(rules)
@@ -109,6 +123,11 @@ export const OF_CLASS: {{ readonly [name: string]: number }} = {json.dumps(compa
 
 /** `model_type` → the list of its most usual class. */
 export const OF_TYPE: {{ readonly [name: string]: number }} = {json.dumps(compact(by_type))};
+/** `model_type` → names of the layers whose weight is stored [in, out]; its other layers' are [out, in]. */
+export const TURNED_LAYERS: {{ readonly [type: string]: readonly string[] }} = {json.dumps(turned_layers)};
+
+/** `model_type` → whether its stacks of experts are [expert, in, out]. */
+export const TURNED_STACKS: {{ readonly [type: string]: boolean }} = {json.dumps(turned_stacks)};
 """
 pathlib.Path(__file__).with_name("conversions.ts").write_text(text)
 print(len(lists), "lists for", len(compact(by_class)), "of", len(by_class), "classes")
