@@ -16,13 +16,12 @@ import {
   tensor,
   type Tensor,
 } from "@weft/tensor-core";
-import type { MatchReport } from "./report/match-adapter.js";
 import { type MethodEntry, type MethodTable } from "./methods.js";
 import type { OpenedAdapter } from "./open-adapter.js";
 import { readAdapterTensor, readTensor } from "./read-tensor.js";
 import { assertMatch } from "./report/describe-report.js";
 import { matchAdapter } from "./report/match-adapter.js";
-import type { SharedParameter } from "./report/match-report.js";
+import type { MatchReport, SharedParameter } from "./report/match-report.js";
 
 /** A model that an adapter is attached to. */
 export interface AdapterHost {

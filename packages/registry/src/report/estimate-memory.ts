@@ -4,7 +4,8 @@ import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import type { BaseTensors } from "./base-index.js";
 import { assertMatch } from "./describe-report.js";
-import { matchAdapter, type MatchReport } from "./match-adapter.js";
+import { matchAdapter } from "./match-adapter.js";
+import type { MatchReport } from "./match-report.js";
 
 /** Bytes that a model with an adapter takes, before any of it is read. */
 export interface MemoryEstimate {

@@ -1,4 +1,4 @@
-import type { LayerSpec, ParameterSpec } from "@weft/tensor-core";
+import type { LayerSpec } from "@weft/tensor-core";
 import { ADAPTER_METHODS } from "../dialects/all-methods.js";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
 import { createModuleConfig } from "../matching/pattern-key.js";
@@ -13,7 +13,8 @@ import { Orientations, type Oriented } from "./orientation.js";
 import { assignParameters } from "./parameters.js";
 import { type Located, locatePaths } from "./locate-paths.js";
 import { type Placement, wholeTensor } from "./placement.js";
-import type { MatchedModule, MatchOptions, MatchReport, Mismatch, Missing, Replacement, SharedParameter } from "./match-report.js";
+import type { MatchedModule, MatchOptions, MatchReport, Mismatch, Missing, Replacement } from "./match-report.js";
+import { matchShared } from "./match-shared.js";
 import { applyRule } from "./path-rule.js";
 
 /** Most hints per report: each is a search through all names. */
@@ -69,7 +70,6 @@ class Matcher {
   private readonly mismatched: Mismatch[] = [];
   private readonly unused: AdapterTensor[];
   private readonly resized = new Map<string, AdapterTensor>();
-  private readonly shared = new Map<string, SharedParameter>();
   private readonly placements = new Map<string, Placement>();
   private readonly base: BaseTensors;
   private readonly index: BaseIndex;
@@ -95,9 +95,23 @@ class Matcher {
     for (const [name, tensor] of adapter.biases) this.replace(name, tensor, false);
     this.matchModules();
     for (const [path, tensor] of adapter.trainableTokens) this.matchTokens(path, tensor);
-    this.matchShared();
-    const { matched, shared, replaced, tokens, missing, mismatched, unused, placements } = this;
-    return { matched, shared, replaced, tokens, missing, mismatched, unused, placements, elsewhere: new Map(), rules, ambiguous };
+    const found = matchShared(adapter, this.method, this.matched);
+    this.mismatched.push(...found.mismatched);
+    this.unused.push(...found.unused);
+    const { matched, replaced, tokens, missing, mismatched, unused, placements } = this;
+    return {
+      matched,
+      shared: found.shared,
+      replaced,
+      tokens,
+      missing,
+      mismatched,
+      unused,
+      placements,
+      elsewhere: new Map(),
+      rules,
+      ambiguous,
+    };
   }
 
   private get method(): MethodEntry["method"] {
@@ -110,38 +124,6 @@ class Matcher {
 
   private methodNamed(name: string): MethodEntry["method"] {
     return (this.options.methods ?? ADAPTER_METHODS).get(name)?.method;
-  }
-
-  private matchShared(): void {
-    const { method, adapter } = this;
-    const layers = this.matched.flatMap(({ layer }) => layer ?? []);
-    if (!method?.shared || layers.length < this.matched.length || layers.length === 0) {
-      if (method) this.unused.push(...adapter.shared.values());
-      return;
-    }
-    const { keys, parameters, rebuild } = method.shared;
-    const config = adapter.config.values as never;
-    const specs: { readonly [name: string]: ParameterSpec } = parameters(config, layers);
-    const used = new Set<string>();
-    for (const [name, { shape }] of Object.entries(specs)) {
-      const key = keys[name]!.find((candidate) => adapter.shared.has(candidate));
-      if (key === undefined) continue;
-      used.add(key);
-      const tensor = adapter.shared.get(key)!;
-      if (tensor.shape.join() === shape.join()) this.shared.set(name, { tensor });
-      else
-        this.mismatched.push({
-          path: tensor.name,
-          message: `${tensor.name} is [${tensor.shape.join(",")}], expected [${shape.join(",")}]`,
-        });
-    }
-    const absent = Object.keys(specs).filter((name) => !this.shared.has(name));
-    if (absent.length > 0 && used.size === 0 && rebuild) {
-      for (const [name, values] of Object.entries(rebuild(config, specs))) this.shared.set(name, { values, shape: specs[name]!.shape });
-    } else
-      for (const name of absent)
-        if (!used.has(name)) this.mismatched.push({ path: keys[name]![0]!, message: `${keys[name]![0]} is missing` });
-    this.unused.push(...[...adapter.shared].flatMap(([key, tensor]) => (used.has(key) ? [] : [tensor])));
   }
 
   private locate(path: string): string {
@@ -265,6 +247,8 @@ class Matcher {
       if (fitted) this.settle(entry, fitted);
       else this.mismatched.push({ path: entry.weight, message: unknownOrientation(entry.weight, oriented.stack) });
     }
+    const order = new Map([...this.adapter.modules.keys()].map((id, i) => [id, i]));
+    this.matched.sort((a, b) => order.get(a.id)! - order.get(b.id)!);
   }
 
   /** `target_parameters`: the module's parameters by wrapper, decided by shape. */
