@@ -5,6 +5,7 @@ import { styleFor } from "../style.js";
 import { VERSION } from "../version.js";
 import { benchCommand } from "./bench.js";
 import { combineCommand } from "./combine.js";
+import { completionCommand } from "./completion.js";
 import { convertCommand } from "./convert.js";
 import { diffCommand } from "./diff.js";
 import { doctorCommand } from "./doctor.js";
@@ -25,7 +26,7 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Declare[]]
   ["Look:", [inspectCommand, diffCommand, lintCommand]],
   ["Checkpoints:", [mergeCommand, verifyCommand, unmergeCommand]],
   ["Adapters:", [convertCommand, extractCommand, resizeCommand, combineCommand, exportCommand]],
-  ["This machine:", [doctorCommand, benchCommand]],
+  ["This machine:", [doctorCommand, benchCommand, completionCommand]],
 ];
 
 /** What becomes of a command that was called: `run` does it. */

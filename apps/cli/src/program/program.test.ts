@@ -8,7 +8,8 @@ const silent = { stdout: () => {}, stderr: () => {}, terminal: false };
 const NAMES = createProgram(silent, async () => {}).commands.map((command) => command.name());
 
 /** The calls under "Examples:" of a help. */
-const examplesIn = (help: string): string[] => [...help.slice(help.indexOf("Examples:")).matchAll(/^ {2}(weft .*)$/gm)].map((m) => m[1]!);
+const examplesIn = (help: string): string[] =>
+  [...help.slice(help.indexOf("Examples:")).matchAll(/^ {2}(?:source <\()?(weft [^>)\n]*)/gm)].map((m) => m[1]!.trim());
 
 /** The words of a shell command. */
 const words = (line: string): string[] => [...line.matchAll(/"([^"]*)"|\S+/g)].map((m) => m[1] ?? m[0]);
