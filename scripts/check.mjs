@@ -1,7 +1,7 @@
 // One command for everything that must hold: `npm run check`, or `npm run check -- --only types,lint`.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { install, root } from "./setup.mjs";
+import { install, isMain, root } from "./setup.mjs";
 
 const packages = readdirSync(`${root}/packages`).filter((name) => existsSync(`${root}/packages/${name}/package.json`));
 const each = (command) => packages.map((name) => `(cd packages/${name} && ${command})`).join(" && ");
@@ -44,7 +44,7 @@ export function check(only) {
   return { failed, passed: CHECKS.filter((c) => !only || only.includes(c.name)).length - failed.length };
 }
 
-if (import.meta.url === `file://${process.argv[1]}`) {
+if (isMain(import.meta.url)) {
   install();
   const at = process.argv.indexOf("--only");
   const { failed } = check(at < 0 ? undefined : process.argv[at + 1].split(","));

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "./setup.mjs";
+import { isMain, root } from "./setup.mjs";
 
 /**
  * Bundles TypeScript and runs it with Node from the root of the repository.
@@ -36,7 +36,7 @@ export async function runExample(code, args = [], stdio = "pipe") {
   }
 }
 
-if (import.meta.url === `file://${process.argv[1]}`) {
+if (isMain(import.meta.url)) {
   const [file, ...args] = process.argv.slice(2);
   if (!file) {
     process.stderr.write("usage: node scripts/run-example.mjs FILE.ts [ARGUMENTS]\n");

@@ -1,26 +1,33 @@
 // Installs what the workspace needs, with nothing but Node and npm on the machine. Does nothing when that is done already.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const PNPM = "pnpm@10.34.9";
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Runs a command; its output is shown only if it fails or `show` is set. Ends the process when it fails. */
-export function run(command, args, { show = false, cwd = root, env = process.env } = {}) {
-  const result = spawnSync(command, args, { cwd, env, stdio: show ? "inherit" : "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
+/** Whether a module is the program that Node was started with, under whatever name of its file. */
+export const isMain = (url) => process.argv[1] !== undefined && url === pathToFileURL(realpathSync(process.argv[1])).href;
+
+/** `spawnSync` of npx, which is a script on Windows that only a shell runs. */
+export function spawnNpx(args, options) {
+  const shell = process.platform === "win32";
+  return spawnSync("npx", shell ? args.map((arg) => `"${arg}"`) : args, { shell, ...options });
+}
+
+/** Runs a command of npm's; its output is shown only if it fails or `show` is set. Ends the process when it fails. */
+export function npx(args, { show = false, cwd = root, env = process.env } = {}) {
+  const result = spawnNpx(args, { cwd, env, stdio: show ? "inherit" : "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
   if (result.status === 0) return result;
   if (!show) process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}`);
-  process.stderr.write(
-    `${command} ${args.join(" ")} failed${result.error ? `: ${result.error.message}` : ` with exit code ${result.status}`}\n`,
-  );
+  process.stderr.write(`npx ${args.join(" ")} failed${result.error ? `: ${result.error.message}` : ` with exit code ${result.status}`}\n`);
   process.exit(1);
 }
 
 export function pnpm(args, options) {
-  return run("npx", ["--yes", PNPM, ...args], options);
+  return npx(["--yes", PNPM, ...args], options);
 }
 
 /** The installed state is named by the lockfile and by what was asked for. */
@@ -48,4 +55,4 @@ export function install(filter) {
   writeFileSync(file, [...done, stamp(filter ?? "all")].join("\n"));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) install(process.argv[2]);
+if (isMain(import.meta.url)) install(process.argv[2]);

@@ -86,6 +86,18 @@ try {
   for (const program of ["page", "node"]) cpSync(join(root, "scripts/consumer", `${program}.ts`), join(folder, "user", `${program}.ts`));
   compile("page", { types: [], lib: ["es2022", "dom", "dom.iterable"] });
   compile("node", { types: ["node"], lib: ["es2022"] });
+
+  // The program has nothing beside itself, and needs nothing.
+  const program = join(folder, "program");
+  mkdirSync(program);
+  pnpm(["--filter", "@weft/cli", "exec", "pnpm", "pack", "--pack-destination", program]);
+  const name = install(join("program", readdirSync(program)[0]));
+  const stray = readdirSync(join(installed, name), { recursive: true }).filter((path) => /\.ts$|types|\.map$/.test(path));
+  const said = run(process.execPath, [join(installed, name, "dist/weft.js"), "inspect", join(root, "fixtures/peft/llama_lora")]);
+  if (stray.length > 0 || !said.includes("LORA (peft keys)")) {
+    process.stdout.write(`${name}: the tarball has ${stray.join(", ") || "nothing"} that is not for users; inspect said: ${said}\n`);
+    process.exitCode = 1;
+  }
 } finally {
   rmSync(folder, { recursive: true });
 }

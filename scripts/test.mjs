@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build, types } from "./build.mjs";
-import { install, root } from "./setup.mjs";
+import { install, root, spawnNpx } from "./setup.mjs";
 import { prepareSwiftShader } from "./swiftshader.mjs";
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
@@ -27,8 +27,7 @@ add(checked.passed, checked.failed.length);
 title("unit tests");
 const report = join(root, ".cache", "vitest.json");
 rmSync(report, { force: true });
-spawnSync(
-  "npx",
+spawnNpx(
   ["--no-install", "vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, "--silent=passed-only"],
   { cwd: root, stdio: "inherit", env: { ...process.env, CI: "1" } },
 );

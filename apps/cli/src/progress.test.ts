@@ -47,7 +47,7 @@ describe("in a terminal", () => {
   });
 
   it.for([60, 120])("of %i columns a merge never wraps", (columns, { skip }) => {
-    const line = `stty cols ${columns}; ${process.execPath} ${PROGRAM} merge ${large.base} -a ${large.lora} -o ${folder}/out-${columns}`;
+    const line = `stty cols ${columns}; "${process.execPath}" "${PROGRAM}" merge ${large.base} -a ${large.lora} -o ${folder}/out-${columns}`;
     const ran = spawnSync("script", ["-qec", line, "/dev/null"], { encoding: "utf8", env: { ...process.env, TERM: "xterm" } });
     if (ran.error) return skip("no script(1) here");
     expect(ran.status, ran.stdout).toBe(0);

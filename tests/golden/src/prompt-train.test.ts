@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import {
   CARTRIDGE,
   CPT,
@@ -21,7 +22,7 @@ import { compile, Device, mul, type Params, reshape, slice, softmaxCrossEntropy,
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readJson } from "./peft/files.js";
 
-const HOME = new URL("../../../fixtures/peft/llama_base", import.meta.url).pathname;
+const HOME = fileURLToPath(new URL("../../../fixtures/peft/llama_base", import.meta.url));
 let device: Device;
 let model: LlamaForCausalLM;
 let ids: Tensor;

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { LORA, LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
 import { type LayerHook, LlamaForCausalLM } from "@weft/models";
@@ -33,7 +34,7 @@ export interface TinyLora {
   readonly loss: (p: LoraParams, inputIds: Tensor) => Tensor;
 }
 
-const HOME = new URL("../../../fixtures/peft/llama_base", import.meta.url).pathname;
+const HOME = fileURLToPath(new URL("../../../fixtures/peft/llama_base", import.meta.url));
 
 export async function tinyLora(device: Device): Promise<TinyLora> {
   const config = new LoraConfig({ r: 4, loraAlpha: 8 });

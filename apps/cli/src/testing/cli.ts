@@ -25,7 +25,10 @@ export async function weft(...argv: readonly string[]): Promise<Ran> {
 /** Builds the program if it is not there; `npm test` builds everything first. */
 export function buildProgram(): void {
   if (existsSync(PROGRAM) && !process.env.WEFT_REBUILD) return;
-  const built = spawnSync("npx", ["--no-install", "tsup"], { cwd: join(ROOT, "apps/cli"), encoding: "utf8" });
+  const built = spawnSync(process.execPath, [join(ROOT, "node_modules/tsup/dist/cli-default.js")], {
+    cwd: join(ROOT, "apps/cli"),
+    encoding: "utf8",
+  });
   if (built.status !== 0) throw new Error(`tsup failed:\n${built.stdout}${built.stderr}`);
 }
 
