@@ -75,6 +75,13 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
   };
   const report = matchAdapter(adapter, { names: () => host.names(), info }, { methods, layer: (path) => host.layer?.(path) });
   assertMatch(report, adapter);
+  const [placed] = report.placements.keys();
+  if (placed !== undefined)
+    throw new CapabilityError(`${placed}: the model keeps this weight as a part of another, or in parts; adapters on it are not run`, {
+      kind: "unsupported-placement",
+      tensor: placed,
+      hint: "weft merge changes the checkpoint instead",
+    });
   if (!options.allowUnknownFields) assertAllUsed(report, adapter, methodOf(adapter.method));
   const heldIn = (layer: LayerSpec | undefined): DType => (autocastAdapterDtype || !layer || !isFloat(layer.dtype) ? "f32" : layer.dtype);
   const shared = await readAll(adapter, report.shared, heldIn(report.matched[0]?.layer));
@@ -88,7 +95,14 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
     const own = await readAll(adapter, new Map([...tensors].map(([name, tensor]) => [name, { tensor }])), heldIn(layer));
     const params: Params = { ...shared, ...own };
     const context = { layer, config, scale };
-    layers.set(layer.kind === "parameter" ? weight : path, { method: methodOf(method), params, context: context as never });
+    const key = layer.kind === "parameter" ? weight : path;
+    if (layers.has(key))
+      throw new CapabilityError(`${key}: the adapter changes it in two ways, ${layers.get(key)!.method.name} and ${method}`, {
+        kind: "several-methods",
+        tensor: weight,
+        hint: "weft merge applies both",
+      });
+    layers.set(key, { method: methodOf(method), params, context: context as never });
   }
   const replaced = new Map<string, Tensor>();
   for (const { name, tensor } of report.replaced) replaced.set(name, await readTensor(adapter.weights, tensor.name));

@@ -1,5 +1,6 @@
 import { fromCoreDType, layoutFile, type TensorEntry } from "@weft/io-safetensors";
-import { encode, type LongCallOptions, throwIfAborted } from "@weft/tensor-core";
+import { CapabilityError, encode, type LongCallOptions, throwIfAborted } from "@weft/tensor-core";
+import type { AdapterState } from "./adapter-state.js";
 import { modelCard } from "./model-card.js";
 import type { PeftModel } from "./peft-model.js";
 import { configText, stateDict } from "./state-dict.js";
@@ -24,11 +25,12 @@ export interface SaveOptions extends LongCallOptions {
   readonly adapterNames?: readonly string[];
 }
 
-/** The files of a model's adapters one adapter after the other, whose values are computed on the way. @throws CancelledError */
+/** The files of a model's adapters one adapter after the other, whose values are computed on the way. @throws CancelledError; CapabilityError kind `not-peft` */
 export async function* adapterFiles(
   peft: PeftModel<never, unknown>,
   { adapterNames = peft.adapterNames, signal, onProgress }: SaveOptions = {},
 ): AsyncGenerator<AdapterFiles> {
+  for (const name of adapterNames) assertPeft(name, peft.state(name));
   const states = adapterNames.map((name) => [name, peft.state(name), stateDict(peft.state(name))] as const);
   const total = states.reduce((sum, [, , tensors]) => sum + tensors.size, 0);
   let done = 0;
@@ -42,6 +44,15 @@ export async function* adapterFiles(
     }
     yield { folder: name === "default" ? "" : name, config: configText(state, peft.methods), tensors, card: modelCard(state.config) };
   }
+}
+
+/** PEFT's config has one rank and alpha for all modules, and none of LyCORIS's methods. @throws CapabilityError kind `not-peft` */
+function assertPeft(name: string, { dialect, config }: AdapterState): void {
+  if (dialect === undefined) return;
+  throw new CapabilityError(`${name} is an adapter of ${dialect}'s kind (${config.peftType}), which PEFT's folders do not hold as it is`, {
+    kind: "not-peft",
+    hint: "weft convert makes PEFT's of its file where there is a form for it",
+  });
 }
 
 /**

@@ -1,11 +1,14 @@
 import type { PromptConfigFields, PromptMethod } from "@weft/adapters-prompt";
 import type { Attached, Params, Tensor } from "@weft/tensor-core";
 import type { AdapterConfig } from "../config/read-config.js";
+import type { DialectName } from "../dialects/dialect.js";
 import { tiedOf, type Ties } from "./tie-parameters.js";
 
 /** One adapter on a model: everything that training changes and a file holds. Values are never changed in place. */
 export interface AdapterState {
   readonly config: AdapterConfig;
+  /** The dialect of the file that it was read from, where that is not PEFT's: its numbers are those of each module. */
+  readonly dialect?: DialectName;
   /** By module path (a raw parameter: by its name). A layer may have two: its method and trained tokens. */
   readonly layers: ReadonlyMap<string, readonly Attached[]>;
   /** Parameters that some layers have in common; each of those layers finds them among its own. */

@@ -1,7 +1,8 @@
 import { observeReads } from "@weft/io-safetensors";
 import { ConfigError, type LongCallOptions, Tensor } from "@weft/tensor-core";
 import { attachAdapter } from "../attach.js";
-import { type MethodTable, PEFT_METHODS } from "../methods.js";
+import { ADAPTER_METHODS } from "../dialects/all-methods.js";
+import type { MethodTable } from "../methods.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import { attachPrompt } from "../prompt/attach-prompt.js";
 import { around, hookOf, takesTasks, withPrompts } from "./active-adapters.js";
@@ -61,10 +62,10 @@ export class PeftModel<Inputs, Outputs> {
     | { readonly names: readonly string[]; readonly safeMerge: boolean; readonly weights: ReadonlyMap<string, Tensor> }
     | undefined;
 
-  /** @param methods what `peft_type` may be; PEFT's methods if not given */
+  /** @param methods what `peft_type` may be; PEFT's and LyCORIS's methods if not given */
   constructor(
     baseModel: HookedModel<Inputs, Outputs>,
-    methods: MethodTable = PEFT_METHODS,
+    methods: MethodTable = ADAPTER_METHODS,
     adapters: Map<string, AdapterState> = new Map(),
   ) {
     this.baseModel = baseModel;
@@ -78,7 +79,7 @@ export class PeftModel<Inputs, Outputs> {
     adapter: OpenedAdapter,
     {
       adapterName = "default",
-      methods = PEFT_METHODS,
+      methods = ADAPTER_METHODS,
       ...options
     }: LoadAdapterOptions & { readonly adapterName?: string; readonly methods?: MethodTable } = {},
   ): Promise<PeftModel<I, O>> {

@@ -52,5 +52,6 @@ export async function stateOfAttached(
   const shared: Params = Object.fromEntries(names.flatMap((name) => (first!.params[name] ? [[name, first!.params[name]]] : [])));
   const ties = first ? tiesOf(first.method, adapter.config, layers, model) : new Map();
   await assertTied(layers, ties);
-  return { config: adapter.config, layers: tieLayers(layers, ties), ties, shared, replaced, expected };
+  const foreign = adapter.dialect === "peft" ? {} : { dialect: adapter.dialect };
+  return { config: adapter.config, ...foreign, layers: tieLayers(layers, ties), ties, shared, replaced, expected };
 }

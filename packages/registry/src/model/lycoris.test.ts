@@ -1,0 +1,93 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openWeights } from "@weft/io-safetensors/node";
+import { forwardBase, type LayerSpec, type Tensor } from "@weft/tensor-core";
+import { afterAll, describe, expect, it } from "vitest";
+import { openAdapter } from "../open-adapter.js";
+import { loadPeftModel, savePretrained } from "../node/index.js";
+import { readTensor } from "../read-tensor.js";
+import { memoryFile, numbers } from "../dialects/testing/memory-adapter.js";
+import type { HookedLayer, HookedModel, LayerHook } from "./hooked-model.js";
+import { PeftModel } from "./peft-model.js";
+
+/** Adapters on one linear layer, and what LyCORIS's forward gives: fixtures/make_lycoris.py. */
+const HOME = join(import.meta.dirname, "../../../../fixtures/lycoris/modules");
+/** T-LoRA's and DyLoRA's files are less than their training; LyCORIS's own loading of full LoKr under rsLoRA is the reference's note 3. */
+const CASES = readdirSync(HOME).filter(
+  (name) => /^\d+-(locon|loha|lokr|glora|full|boft|diag-oft|ia3)-linear/.test(name) && !/full_matrix-rs_lora|glora.*rs_lora/.test(name),
+);
+const out = mkdtempSync(join(tmpdir(), "weft-"));
+afterAll(() => rmSync(out, { recursive: true }));
+
+class OneLayer implements HookedModel<Tensor, Tensor> {
+  constructor(
+    readonly path: string,
+    readonly weights: ReadonlyMap<string, Tensor>,
+  ) {}
+  layers(): HookedLayer[] {
+    const [weight, bias] = [this.weights.get(`${this.path}.weight`)!, this.weights.get(`${this.path}.bias`)];
+    const layer: LayerSpec = { kind: "linear", shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined };
+    return [{ path: this.path, layer, base: { weight, bias } }];
+  }
+  namedModules = () => [[this.path, { kind: "linear" }]] as const;
+  withWeights(changes: ReadonlyMap<string, Tensor>): OneLayer {
+    return new OneLayer(this.path, new Map([...this.weights, ...changes]));
+  }
+  forward(x: Tensor, hook?: LayerHook): Tensor {
+    const [{ path, layer, base }] = this.layers() as [HookedLayer];
+    return hook?.(path, layer, base, x) ?? forwardBase(layer, base, x);
+  }
+}
+
+async function caseOf(name: string): Promise<{ readonly model: OneLayer; readonly x: Tensor; readonly y: Tensor }> {
+  const source = await openWeights(join(HOME, name, "tensors.safetensors"));
+  const path = `blocks.0.${/^\d+-([\w-]+?)-linear/.exec(name)![1]!.replace("-", "")}`;
+  const weights = new Map<string, Tensor>();
+  for (const part of ["weight", "bias"]) if (source.has(part)) weights.set(`${path}.${part}`, await readTensor(source, part));
+  const read = { x: await readTensor(source, "x"), y: await readTensor(source, "y") };
+  await source.close();
+  return { model: new OneLayer(path, weights), ...read };
+}
+
+describe("LyCORIS's files on a model", () => {
+  it.each(CASES)("%s", async (name) => {
+    const { model, x, y } = await caseOf(name);
+    const peft = await loadPeftModel(model, join(HOME, name, "adapter.safetensors"));
+    const [got, want] = [await peft.forward(x).data(), await y.data()];
+    expect(Math.max(...Array.from(want, (v, i) => Math.abs(v - got[i]!)))).toBeLessThan(5e-5);
+  });
+
+  it("are not saved as PEFT's, whose config has one rank and alpha", async () => {
+    const { model } = await caseOf("000-locon-linear");
+    const peft = await loadPeftModel(model, join(HOME, "000-locon-linear/adapter.safetensors"));
+    await expect(savePretrained(peft, out)).rejects.toMatchObject({
+      kind: "not-peft",
+      message: expect.stringMatching(/lycoris/) as unknown,
+    });
+    expect(readdirSync(out)).toEqual([]);
+  });
+
+  it("that change a layer in two ways, or parts of it, are refused, not half applied", async () => {
+    const { model } = await caseOf("000-locon-linear");
+    const adapter = await openAdapter({
+      weights: await memoryFile({
+        "lycoris_blocks_0_locon.lora_down.weight": numbers([2, 16]),
+        "lycoris_blocks_0_locon.lora_up.weight": numbers([24, 2]),
+        "lycoris_blocks_0_locon.diff_b": numbers([24]),
+      }),
+    });
+    await expect(PeftModel.fromPretrained(model, adapter)).rejects.toMatchObject({ kind: "several-methods" });
+    const fused = new OneLayer(
+      "layers.0.attention.qkv",
+      new Map([["layers.0.attention.qkv.weight", model.weights.get("blocks.0.locon.weight")!]]),
+    );
+    const part = await openAdapter({
+      weights: await memoryFile({
+        "diffusion_model.layers.0.attention.to_q.lora_A.weight": numbers([2, 16]),
+        "diffusion_model.layers.0.attention.to_q.lora_B.weight": numbers([8, 2]),
+      }),
+    });
+    await expect(PeftModel.fromPretrained(fused, part)).rejects.toMatchObject({ kind: "unsupported-placement" });
+  });
+});
