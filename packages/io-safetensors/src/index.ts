@@ -15,6 +15,8 @@ export {
 export { openIndex, openSafetensors, type SafetensorsInput } from "./open.js";
 export { observeReads } from "./observe-reads.js";
 export { openFile, readHeader } from "./safetensors-file.js";
+export { findQuantization, type Quantization } from "./quantization/find-quantization.js";
+export { QUANTIZATION_FORMATS, type QuantizationFormat } from "./quantization/formats.js";
 export { describeZero3, refuseZero3, zero3Leftovers } from "./zero3-leftovers.js";
 export { MAX_INDEX_BYTES, parseShardIndex, type ShardIndex } from "./shard-index.js";
 export { type ByteSource, type LocatedTensor, refuseForeign, type RowRange, type TensorView, type WeightSource } from "./weight-source.js";

@@ -3,6 +3,7 @@ import { CancelledError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { compareTensors, type TensorDifference } from "../files/compare-tensors.js";
 import { FileSet } from "../files/file-set.js";
+import { describeQuantization, quantizationOf } from "../files/quantization-of.js";
 import { openInput } from "../files/open-input.js";
 import { printable, table } from "../output.js";
 import { Progress } from "../progress.js";
@@ -29,6 +30,16 @@ export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB
     const differences: Difference[] = [];
     const names = [...new Set([...a.weights.names(), ...b.weights.names()])];
     const both = names.filter((name) => a.weights.has(name) && b.weights.has(name));
+    for (const [path, { weights }] of [
+      [pathA, a],
+      [pathB, b],
+    ] as const) {
+      const quantization = quantizationOf(weights);
+      if (quantization.weights.size > 0)
+        out.warn(
+          `${path} holds quantised weights (${describeQuantization(quantization)}): codes and scales are compared, not what they stand for`,
+        );
+    }
     const progress = new Progress(
       out,
       "diff",

@@ -3,6 +3,7 @@ import { nearestNames } from "@weft/registry/names";
 import { CancelledError, MatchError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { FileSet } from "../files/file-set.js";
+import { quantizationOf } from "../files/quantization-of.js";
 import { type Input, localPath, openInput } from "../files/open-input.js";
 import { type AdapterSummary, describeAdapter } from "../inspect/describe-adapter.js";
 import type { DeltaNorm } from "../inspect/delta-norm.js";
@@ -34,6 +35,8 @@ interface Inspection {
   readonly metadata: { readonly [key: string]: string };
   readonly warnings: readonly string[];
   readonly adapter?: AdapterSummary;
+  /** Of a checkpoint: format → number of weights that are quantised in it. */
+  readonly quantized?: { readonly [format: string]: number };
   readonly deltas?: readonly DeltaNorm[];
   readonly tensors: readonly TensorLine[];
 }
@@ -55,7 +58,7 @@ export const inspect: Command<InspectOptions> = async ([path], options, { out, s
       // A Map keeps keys such as __proto__; a plain object must define them.
       metadata: Object.fromEntries(input.weights.metadata),
       warnings: input.warnings,
-      ...(input.adapter && { adapter: describeAdapter(input.adapter) }),
+      ...(input.adapter ? { adapter: describeAdapter(input.adapter) } : quantizedOf(input)),
       ...(input.adapter && options.stats && { deltas: await deltasOf(input) }),
       tensors,
     };
@@ -74,6 +77,11 @@ function nothingMatches(glob: string, names: readonly string[], path: string): M
     file: path,
     hint: `${near === undefined ? "" : `did you mean "*${near}*"? `}names are like ${names[0]}`,
   });
+}
+
+function quantizedOf({ weights }: Input): Pick<Inspection, "quantized"> {
+  const { formats } = quantizationOf(weights);
+  return formats.size === 0 ? {} : { quantized: Object.fromEntries(formats) };
 }
 
 async function describeTensors(
@@ -129,6 +137,7 @@ function text(result: Inspection, options: InspectOptions): string {
   lines.push(
     `${adapter ? "adapter" : "checkpoint"}: ${tensors.length} tensors (${dtypes || "none"}), ${formatCount(result.parameters)} parameters, ${formatBytes(result.bytes)}${files.length > 1 ? ` in ${files.length} files` : ""}`,
   );
+  if (result.quantized) lines.push(`quantised: ${countsText(result.quantized)}`);
   for (const [key, value] of Object.entries(result.metadata).slice(0, 20)) lines.push(`  ${printable(key)}: ${printable(value)}`);
   lines.push("", tensorTable(tensors, options));
   if (result.deltas && result.deltas.length > 0) {
@@ -165,6 +174,7 @@ function adapterText(a: AdapterSummary): string[] {
     ["parts", Object.keys(a.components).length > 0 ? countsText(a.components) : undefined],
     ["unmatched", a.unmatched.length > 0 ? unmatchedText(a.unmatched) : undefined],
     ["biases", a.biases > 0 ? String(a.biases) : undefined],
+    ["merge", a.unmergeable === null ? undefined : `refused: ${printable(a.unmergeable, 300)}`],
   ];
   const told = rows.flatMap(([label, value]) => (value === undefined ? [] : [[label, value] as const]));
   const width = Math.max(9, ...told.map(([label]) => label.length + 1));

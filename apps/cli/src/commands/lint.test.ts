@@ -141,3 +141,20 @@ it("does not fail on methods that only PEFT has", async () => {
   const { code, found } = await findings(join(FIXTURES, "peft/ia3_linear"));
   expect([code, codes(found)]).toEqual([0, []]);
 });
+
+describe("agrees with merge", () => {
+  const tied = join(FIXTURES, "tied/llama");
+  it("that a head which the base does not hold is the embedding's", async () => {
+    for (const name of ["lora_head", "save_head", "tokens_head"]) {
+      const { found } = await findings(join(FIXTURES, "tied", name), "--base", tied);
+      expect(codes(found), name).not.toContain("wrong-base");
+    }
+  });
+  it("that what acts otherwise than by weights is not merged", async () => {
+    const { code, found } = await findings(join(FIXTURES, "peft/llama_alora"));
+    expect([code, found]).toEqual([
+      0,
+      [expect.objectContaining({ code: "not-mergeable", message: expect.stringContaining("invocation tokens") as unknown })],
+    ]);
+  });
+});

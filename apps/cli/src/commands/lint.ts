@@ -3,7 +3,7 @@ import { type ConvertModule, convertModules, type DialectName, type OpenedAdapte
 import { WeftError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
-import { findWrongBase } from "../lint/base.js";
+import { findMergeBlocker, findWrongBase } from "../lint/base.js";
 import type { Finding, Severity } from "../lint/finding.js";
 import { findConfigTraps, findDialectTraps, findStaleHash } from "../lint/traps.js";
 import { findDeadRanks, findNonFinite } from "../lint/values.js";
@@ -32,7 +32,8 @@ export const lint: Command<LintCommandOptions> = async ([path], { base: basePath
     const files = [...new Set([...adapter.weights.names()].map((name) => adapter.weights.info(name).file))];
     const findings = [
       ...(await findNonFinite(adapter.weights, signal)),
-      ...(base ? findWrongBase(adapter, base) : []),
+      ...(base ? await findWrongBase(adapter, base) : []),
+      ...findMergeBlocker(adapter),
       ...findConfigTraps(adapter),
       ...findDialectTraps(adapter, modules),
       ...(files.length === 1 ? await findStaleHash(adapter, files[0]!) : []),

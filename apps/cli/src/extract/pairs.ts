@@ -1,5 +1,6 @@
 import { type SafetensorsDType, toCoreDType, type WeightSource } from "@weft/io-safetensors";
 import { isFloat, MatchError } from "@weft/tensor-core";
+import { quantizationOf } from "../files/quantization-of.js";
 
 /** A weight that both checkpoints have. */
 export interface Pair {
@@ -41,6 +42,7 @@ const floating = (dtype: SafetensorsDType): boolean => {
  * @throws MatchError kind `no-match` if there are none
  */
 export function findPairs(base: WeightSource, tuned: WeightSource, targets: readonly string[] | undefined): Pairs {
+  const quantized = new Map([...quantizationOf(base).weights, ...quantizationOf(tuned).weights]);
   const pairs: Pair[] = [];
   const leftOut: LeftOut[] = [];
   for (const name of [...tuned.names()].sort()) {
@@ -52,7 +54,9 @@ export function findPairs(base: WeightSource, tuned: WeightSource, targets: read
     }
     const before = base.info(name);
     const path = name.slice(0, -".weight".length);
-    if (before.shape.join() !== shape.join()) skip(`it was resized from [${before.shape}] to [${shape}]`, false);
+    const format = quantized.get(path) ?? quantized.get(name.slice(0, name.lastIndexOf(".")));
+    if (format !== undefined) skip(`it is quantised (${format}); extract from the 16-bit checkpoints`);
+    else if (before.shape.join() !== shape.join()) skip(`it was resized from [${before.shape}] to [${shape}]`, false);
     else if (!floating(dtype) || !floating(before.dtype))
       skip(`it is stored as ${floating(dtype) ? before.dtype : dtype}`, before.dtype === dtype);
     else if (!name.endsWith(".weight") || shape.length < 2 || shape.includes(0)) skip("it is no matrix that layers multiply with");
@@ -66,7 +70,12 @@ export function findPairs(base: WeightSource, tuned: WeightSource, targets: read
   if (pairs.length === 0)
     throw new MatchError("the two checkpoints have no weight in common that an adapter could be made of", {
       kind: "no-match",
-      hint: targets ? "--target takes last parts of module paths: q_proj,v_proj" : "are these two versions of one model?",
+      hint:
+        quantized.size > 0
+          ? `weights are quantised (${quantized.values().next().value}): extract from the 16-bit checkpoints`
+          : targets
+            ? "--target takes last parts of module paths: q_proj,v_proj"
+            : "are these two versions of one model?",
     });
   return { pairs, leftOut };
 }

@@ -1,4 +1,5 @@
 import { type AdapterModule, guessPath, type OpenedAdapter } from "@weft/registry";
+import { mergeBlocker } from "../merge/merge-blocker.js";
 import { ranges } from "./group-names.js";
 
 /** What `inspect` says of an adapter besides its tensors. */
@@ -28,6 +29,8 @@ export interface AdapterSummary {
   readonly unknown: number;
   /** Names of the tensors that belong to no module. */
   readonly unmatched: readonly string[];
+  /** Why merge refuses it whatever the base is; null where it does not. */
+  readonly unmergeable: string | null;
 }
 
 type Values = { readonly [field: string]: unknown };
@@ -60,6 +63,7 @@ export function describeAdapter(adapter: OpenedAdapter): AdapterSummary {
     biases: adapter.biases.size,
     unknown: adapter.unknown.length,
     unmatched: adapter.unknown.map(({ name }) => name),
+    unmergeable: mergeBlocker(adapter)?.why ?? null,
   };
 }
 

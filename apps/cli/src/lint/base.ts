@@ -1,11 +1,25 @@
 import type { WeightSource } from "@weft/io-safetensors";
 import { describeReport, matchAdapter, type OpenedAdapter } from "@weft/registry";
-import { folderOf, readModelConfig } from "../merge/side-files.js";
+import { quantizedTargets } from "../files/quantization-of.js";
+import { mergeBlocker } from "../merge/merge-blocker.js";
+import { viewBase } from "../merge/view-base.js";
 import type { Finding } from "./finding.js";
 
 /** What of an adapter has no place in a base. */
-export function findWrongBase(adapter: OpenedAdapter, base: WeightSource): Finding[] {
-  const report = matchAdapter(adapter, base, { model: readModelConfig(folderOf(base.location)) });
+export async function findWrongBase(adapter: OpenedAdapter, checkpoint: WeightSource): Promise<Finding[]> {
+  const { base, quantization, model } = await viewBase(checkpoint, [adapter]);
+  const report = matchAdapter(adapter, base, { model });
+  const quantized = quantizedTargets(report, quantization);
+  if (quantized.length > 0)
+    return [
+      {
+        code: "quantized-base",
+        severity: "error",
+        message: `the base holds ${quantized.length} of the weights that the adapter is for quantised (${quantized[0]![1]}): merge refuses it`,
+        proposal: "merge into the 16-bit base that was quantised, or run the adapter unmerged",
+        where: quantized.map(([path]) => path),
+      },
+    ];
   const { missing, mismatched, matched } = report;
   if (missing.length + mismatched.length === 0) return [];
   const [, ...lines] = describeReport(report);
@@ -21,4 +35,11 @@ export function findWrongBase(adapter: OpenedAdapter, base: WeightSource): Findi
       where: [...mismatched.map(({ path }) => path), ...missing.map(({ path }) => path)],
     },
   ];
+}
+
+/** Why no base takes the adapter in; merge refuses it with the same words. What changed its base before training is a finding of its own. */
+export function findMergeBlocker(adapter: OpenedAdapter): Finding[] {
+  const blocker = mergeBlocker(adapter);
+  if (!blocker || blocker.kind === "base-changed-by-init") return [];
+  return [{ code: "not-mergeable", severity: "note", message: blocker.why, proposal: blocker.hint, where: [] }];
 }

@@ -8,6 +8,8 @@ export type LintCode =
   | "dead-rank"
   | "oversized-rank"
   | "wrong-base"
+  | "quantized-base"
+  | "not-mergeable"
   | "unused-tensors"
   | "dotted-dora-keys"
   | "stale-hash"

@@ -1,7 +1,6 @@
 import { CapabilityError } from "@weft/tensor-core";
-import type { WeightSource } from "@weft/io-safetensors";
+import type { Quantization, WeightSource } from "@weft/io-safetensors";
 import {
-  ADAPTER_METHODS,
   type AdapterTensor,
   assertMatch,
   matchAdapter,
@@ -10,11 +9,12 @@ import {
   type ModelKind,
   type OpenedAdapter,
   readAdapterTensor,
-  specialLora,
 } from "@weft/registry";
+import { refuseQuantized } from "../files/quantization-of.js";
 import { followTied } from "./follow-tied.js";
 import { initialSteps } from "./initial-factors.js";
 import { held, type RowPatch, type Step, type Stored } from "./item.js";
+import { mergeBlocker } from "./merge-blocker.js";
 import { placesOf, wholeWeight } from "./places.js";
 import { sameData } from "./same-data.js";
 import type { Tie } from "./tied.js";
@@ -47,6 +47,7 @@ export interface ChangeOptions {
   readonly autocastAdapterDtype: boolean;
   /** Take the effect out instead. */
   readonly unmerge: boolean;
+  readonly quantization: Quantization;
   /** The base's tied embeddings, which its `names` have both of. */
   readonly tie?: Tie | undefined;
   /** What the base's config.json says that it is. */
@@ -62,31 +63,10 @@ type ReadValues = ReadonlyMap<string, Float32Array | Int32Array>;
 const isRead = ({ transposed, dtype }: AdapterTensor): boolean => transposed === true || dtype === "I16" || dtype === "I64";
 
 function refuseUnmergeable({ path, adapter }: ScaledAdapter): void {
-  if (
-    adapter.modules.size + adapter.modulesToSave.size + adapter.trainableTokens.size + adapter.biases.size === 0 &&
-    adapter.shared.size > 0
-  ) {
-    throw new CapabilityError(`${path}: ${adapter.method} adapters act on the input, not on weights: there is nothing to merge`, {
-      kind: "not-mergeable",
-      file: `${path}/adapter_config.json`,
-      hint: "keep it unmerged",
-    });
-  }
-  const unmergeable = ADAPTER_METHODS.get(adapter.method)?.method?.unmergeable;
-  if (unmergeable)
-    throw new CapabilityError(`${path}: ${adapter.method} cannot be merged: ${unmergeable}`, {
-      kind: "not-mergeable",
-      file: `${path}/adapter_config.json`,
-      hint: "keep it unmerged",
-    });
-  const special = specialLora(adapter.config.values);
-  const file = `${path}/adapter_config.json`;
-  if (special?.kind === "acts-otherwise")
-    throw new CapabilityError(`${path}: this adapter cannot be merged: ${special.why}`, {
-      kind: "not-mergeable",
-      file,
-      hint: special.remedy,
-    });
+  const blocker = mergeBlocker(adapter);
+  if (!blocker) return;
+  const { kind, why, hint } = blocker;
+  throw new CapabilityError(`${path}: ${why}`, { kind, file: `${path}/adapter_config.json`, hint });
 }
 
 /** Matches every adapter and collects what they do, by tensor name. @throws MatchError, ShapeError, ConfigError, CapabilityError */
@@ -100,6 +80,7 @@ export async function collectChanges(
   for (const scaled of adapters) {
     refuseUnmergeable(scaled);
     const report = matchAdapter(scaled.adapter, base, { model: options.model });
+    refuseQuantized(report, options.quantization, scaled.path);
     assertMatch(report, scaled.adapter);
     reports.push(report);
     if (scaled.scale === 0) continue;
@@ -225,7 +206,7 @@ function stepOf(
   const { layer } = module;
   if (!layer)
     throw new CapabilityError(
-      `${module.weight}: ${module.method} cannot be merged into this weight; the method is not supported, or the base is quantised`,
+      `${module.weight}: ${module.method} cannot be merged into this weight: the method is not supported, or the weight is none of floating-point numbers`,
       { kind: "unsupported-method", tensor: module.weight, file: path },
     );
   const common = [...shared].map(([name, p]) => [name, "tensor" in p ? stored(adapter, p.tensor) : held(p)] as const);

@@ -7,6 +7,7 @@ import {
   indexText,
   layoutFile,
   planShards,
+  type Quantization,
   type SafetensorsDType,
   type TensorEntry,
   toCoreDType,
@@ -31,6 +32,8 @@ export interface OutputPlan {
 export interface LayoutOptions {
   readonly dtype: "f32" | "f16" | "bf16" | undefined;
   readonly maxShardSize: number | undefined;
+  /** Of the base: codes and their scales keep their dtypes. */
+  readonly quantization: Quantization;
 }
 
 interface Planned extends TensorEntry {
@@ -69,7 +72,12 @@ export function planOutput(
   };
 }
 
-function plannedTensor(base: WeightSource, name: string, changes: ReadonlyMap<string, Change>, { dtype }: LayoutOptions): Planned {
+function plannedTensor(
+  base: WeightSource,
+  name: string,
+  changes: ReadonlyMap<string, Change>,
+  { dtype, quantization }: LayoutOptions,
+): Planned {
   const original = base.has(name) ? base.info(name) : undefined;
   const sourceOf = (tensor: string): Stored => changes.get(tensor)?.replacement ?? base.info(tensor);
   const change = changes.get(name);
@@ -78,14 +86,36 @@ function plannedTensor(base: WeightSource, name: string, changes: ReadonlyMap<st
   // What replaces a tensor of the base takes its dtype, as a module that PEFT loads into the model does.
   const natural = original?.dtype ?? source.dtype;
   checkPatches(name, source.shape[0] ?? 0, change?.patches ?? []);
-  return { name, dtype: outputDType(natural, dtype), shape: source.shape, source, weight, change };
+  return {
+    name,
+    dtype: isQuantized(quantization, name) ? natural : outputDType(natural, dtype),
+    shape: source.shape,
+    source,
+    weight,
+    change,
+  };
 }
 
-const HALF_OR_FULL = new Set<SafetensorsDType>(["F32", "F16", "BF16"]);
+const FLOATS = new Set<SafetensorsDType>(["F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"]);
+
+/** True for codes and what lies beside them. */
+function isQuantized({ weights }: Quantization, name: string): boolean {
+  if (weights.size === 0) return false;
+  for (const path of prefixes(name)) if (weights.has(path)) return !name.endsWith(".bias");
+  return [...ENDINGS].some((ending) => name.endsWith(ending) && weights.has(name.slice(0, -ending.length)));
+}
+
+/** `a.b.c`: a.b.c, a.b, a. */
+function* prefixes(name: string): Iterable<string> {
+  for (let at = name.length; at > 0; at = name.lastIndexOf(".", at - 1)) yield name.slice(0, at);
+}
+
+/** Of MXFP4's parameters. */
+const ENDINGS = ["_blocks", "_scales"];
 
 function outputDType(natural: SafetensorsDType, wanted: LayoutOptions["dtype"]): SafetensorsDType {
   const core = toCoreDType(natural);
-  return wanted && core && isFloat(core) && HALF_OR_FULL.has(natural) ? fromCoreDType(wanted) : natural;
+  return wanted && core && isFloat(core) && FLOATS.has(natural) ? fromCoreDType(wanted) : natural;
 }
 
 /** The base's own files; a tensor that it does not have goes into the last one. */

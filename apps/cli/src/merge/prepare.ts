@@ -7,9 +7,9 @@ import { parseScaledPath } from "../files/scaled-path.js";
 import { type Change, collectChanges, type ScaledAdapter } from "./changes.js";
 import type { Stored } from "./item.js";
 import { type OutputPlan, planOutput } from "./layout.js";
-import { type ConfigEdit, folderOf, readModelConfig } from "./side-files.js";
+import { type ConfigEdit, folderOf } from "./side-files.js";
 import { checkVocabulary, resolveTie } from "./resolve-tie.js";
-import { findTie, withAlias } from "./tied.js";
+import { viewBase } from "./view-base.js";
 import { unscaledNotice } from "./whole-tensors.js";
 
 /** Options that decide what the output is. */
@@ -60,15 +60,15 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
       opened.push(adapter.weights);
       adapters.push({ path, adapter, scale });
     }
-    const folder = folderOf(checkpoint.location);
-    const model = readModelConfig(folder);
-    const tie = await findTie(checkpoint, model, modulesOf(adapters));
-    const base = withAlias(checkpoint, tie);
-    const { changes, reports } = await collectChanges(base, adapters, { ...settings, model, tie, signal });
+    const { base, tie, quantization, model } = await viewBase(
+      checkpoint,
+      adapters.map(({ adapter }) => adapter),
+    );
+    const { changes, reports } = await collectChanges(base, adapters, { ...settings, model, tie, quantization, signal });
     const resolved = await resolveTie(changes as Map<string, Change>, tie, settings.untie);
     checkVocabulary(base, changes, resolved);
     const names = [...base.names(), ...[...changes.keys()].filter((name) => !base.has(name))].filter((name) => name !== resolved.omit);
-    const plan = planOutput(base, names, changes, settings);
+    const plan = planOutput(base, names, changes, { ...settings, quantization });
     const resized = [...changes].find(([, change]) => change.resized && change.replacement);
     const inputs = [...new Set(opened.flatMap((source) => [...source.names()].map((name) => source.info(name).file)))];
     return {
@@ -82,6 +82,7 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
         ...checkpoint.warnings,
         ...adapters.flatMap((scaled, i) => [...scaled.adapter.warnings, ...unscaledNotice(scaled, reports[i]!)]),
         ...resolved.notices,
+        ...roundingNotices(plan),
       ],
       inputs,
       job: jobHash(settings, plan, inputs),
@@ -93,15 +94,14 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
   }
 }
 
-/** Paths of the modules that adapters change or bring. */
-const modulesOf = (adapters: readonly ScaledAdapter[]): Set<string> =>
-  new Set(
-    adapters.flatMap(({ adapter: { modules, modulesToSave, embeddings, trainableTokens } }) => [
-      ...[...modules.values()].map(({ path }) => path),
-      ...[...modulesToSave.keys(), ...embeddings.keys()].map((name) => name.slice(0, name.lastIndexOf("."))),
-      ...trainableTokens.keys(),
-    ]),
-  );
+/** FP8 without scales is merged as any float is, but its steps are so large that much of a small change rounds away. */
+function roundingNotices({ items }: OutputPlan): string[] {
+  const coarse = items.filter(({ dtype, steps }) => dtype.startsWith("F8_") && steps.length > 0);
+  if (coarse.length === 0) return [];
+  return [
+    `${coarse.length} merged weights are stored as ${coarse[0]!.dtype}, whose steps are 1/16 of a value or more: most of a small change rounds away; --dtype bf16 keeps it`,
+  ];
+}
 
 /** The adapter that a tensor lies in. */
 const owner = (adapters: readonly ScaledAdapter[], { file }: Stored): ScaledAdapter =>

@@ -80,19 +80,22 @@ function editConfig(text: string, { untie, vocabulary, dtype }: ConfigEdit, file
     set("dtype", `"${TORCH[dtype]}"`, !result.includes('"torch_dtype"'));
   }
   try {
-    JSON.parse(result);
+    JSON.parse(withoutMark(result));
   } catch (cause) {
     throw new ConfigError(`${file}: not valid JSON`, { kind: "config-json", file, cause });
   }
   return result;
 }
 
+/** Editors on Windows put a byte order mark in front of a text. */
+const withoutMark = (text: string): string => text.replace(/^\ufeff/, "");
+
 /** The base's `config.json`, if there is one. @throws ConfigError kind `config-json` */
 export function readModelConfig(folder: string): { readonly [field: string]: unknown } | undefined {
   const file = join(folder, "config.json");
   if (!existsSync(file)) return undefined;
   try {
-    const value = JSON.parse(readFileSync(file, "utf8")) as unknown;
+    const value = JSON.parse(withoutMark(readFileSync(file, "utf8"))) as unknown;
     return typeof value === "object" && value !== null ? (value as { [field: string]: unknown }) : undefined;
   } catch (cause) {
     throw new ConfigError(`${file}: not valid JSON`, { kind: "config-json", file, cause });

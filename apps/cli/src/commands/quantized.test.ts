@@ -1,0 +1,116 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { checkpointOf, editJson, tensorsOf } from "../testing/checkpoints.js";
+import { FIXTURES, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
+import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
+
+const BASE = join(FIXTURES, "peft/llama_base");
+/** On q_proj, v_proj and down_proj; replaces lm_head.weight. */
+const LORA = join(FIXTURES, "peft/llama_lora");
+const Q = "model.layers.0.self_attn.q_proj";
+const UP = "model.layers.0.mlp.up_proj";
+const folder = temporaryFolder();
+
+const bytes = (dtype: string, shape: readonly number[], fill = 0x38): StoredTensor => ({
+  dtype,
+  shape,
+  bytes: Buffer.alloc(
+    shape.reduce((a, b) => a * b, 1),
+    fill,
+  ),
+});
+/** The base as one file, with some tensors taken out and others put in. */
+async function changed(
+  name: string,
+  out: readonly string[],
+  put: Readonly<Record<string, StoredTensor>>,
+  config: object = {},
+): Promise<string> {
+  const at = join(folder, name);
+  const tensors = new Map<string, StoredTensor>(checkpointOf(BASE));
+  for (const key of out) tensors.delete(key);
+  for (const [key, tensor] of Object.entries(put)) tensors.set(key, tensor);
+  await writeTensors(join(at, "model.safetensors"), tensors, { format: "pt" });
+  copyFileSync(join(BASE, "config.json"), join(at, "config.json"));
+  editJson(join(at, "config.json"), config);
+  return at;
+}
+
+let [nf4, scaled, other, fp8] = ["", "", "", ""];
+beforeAll(async () => {
+  const [out, inputs] = checkpointOf(BASE).get(`${Q}.weight`)!.shape;
+  const shape = [out!, inputs!];
+  const weights = { [`${Q}.weight.absmax`]: f32([16], () => 1), [`${Q}.weight.quant_state.bitsandbytes__nf4`]: bytes("U8", [20]) };
+  nf4 = await changed(
+    "nf4",
+    [`${Q}.weight`],
+    { [`${Q}.weight`]: bytes("U8", [(out! * inputs!) / 2, 1]), ...weights },
+    { quantization_config: { quant_method: "bitsandbytes" } },
+  );
+  scaled = await changed("scaled", [], {
+    [`${Q}.weight`]: bytes("F8_E4M3", shape),
+    [`${Q}.scale_weight`]: f32([], () => 0.5),
+    scaled_fp8: bytes("F8_E4M3", [2]),
+  });
+  const up = checkpointOf(BASE).get(`${UP}.weight`)!.shape;
+  other = await changed("other", [], { [`${UP}.weight`]: bytes("F8_E4M3", up), [`${UP}.weight_scale_inv`]: f32([1, 1], () => 0.5) });
+  fp8 = await changed("fp8", [], { [`${Q}.weight`]: bytes("F8_E4M3", shape) });
+});
+
+describe("a base with quantised weights", () => {
+  it.each([
+    ["bitsandbytes NF4", () => nf4],
+    ["scaled FP8 (ComfyUI)", () => scaled],
+  ])("%s: merge and lint refuse an adapter for them, inspect and diff name it", async (format, base) => {
+    const out = join(folder, "never");
+    const { code, stderr } = await weft("merge", base(), "-a", LORA, "-o", out);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`${Q}: the base holds this weight quantised (${format})`)]);
+    const linted = await weft("lint", LORA, "--base", base());
+    expect([linted.code, linted.stdout]).toEqual([4, expect.stringMatching(/quantized-base/)]);
+    expect(JSON.parse((await weft("inspect", "--json", base())).stdout)).toMatchObject({ quantized: { [format]: 1 } });
+    expect((await weft("diff", base(), base())).stderr).toContain(format);
+  });
+
+  it("is merged where the adapter is for others, and codes stay codes at another dtype", () => {
+    const out = join(folder, "others");
+    const ran = spawnWeft(["merge", other, "-a", LORA, "-o", out, "--dtype", "bf16"]);
+    expect(ran.code, ran.stderr).toBe(0);
+    const after = checkpointOf(out);
+    expect([after.get(`${UP}.weight`)!.dtype, after.get(`${UP}.weight_scale_inv`)!.dtype, after.get(`${Q}.weight`)!.dtype]).toEqual([
+      "F8_E4M3",
+      "F32",
+      "BF16",
+    ]);
+    expect(after.get(`${UP}.weight`)!.bytes.equals(checkpointOf(other).get(`${UP}.weight`)!.bytes)).toBe(true);
+  });
+
+  it("is no source for extract", async () => {
+    const { code, stderr } = await weft("extract", other, "--base", BASE, "--rank", "2", "--target", UP, "-o", join(folder, "x"));
+    expect([code, stderr]).toEqual([4, expect.stringMatching(/hint: .*quantised \(FP8 in blocks\)/)]);
+  });
+});
+
+it("FP8 without scales is merged as the values that it holds; --dtype bf16 keeps what its steps would lose", () => {
+  const [coarse, fine] = [join(folder, "coarse"), join(folder, "fine")];
+  const ran = spawnWeft(["merge", fp8, "-a", LORA, "-o", coarse]);
+  expect([ran.code, ran.stderr]).toEqual([0, expect.stringMatching(/stored as F8_E4M3.*--dtype bf16 keeps it/)]);
+  expect(spawnWeft(["merge", fp8, "-a", LORA, "-o", fine, "--dtype", "bf16"]).code).toBe(0);
+  // 0x38 is 1; what is added is (alpha / r)·B·A = 2·B·A, by hand.
+  const factors = tensorsOf(join(LORA, "adapter_model.safetensors"));
+  const [a, b] = ["A", "B"].map((x) => factors.get(`base_model.model.${Q}.lora_${x}.weight`)!);
+  const [x, y] = [a!, b!].map((t) => new Float32Array(Uint8Array.from(t.bytes).buffer)) as [Float32Array, Float32Array];
+  const [r, inputs] = a!.shape as [number, number];
+  const merged = checkpointOf(fine).get(`${Q}.weight`)!;
+  expect(merged.dtype).toBe("BF16");
+  const stored = new Uint16Array(Uint8Array.from(merged.bytes).buffer);
+  const worst = stored.reduce((most, bits, i) => {
+    const [row, column] = [Math.floor(i / inputs), i % inputs];
+    let delta = 0;
+    for (let k = 0; k < r; k++) delta += y[row * r + k]! * x[k * inputs + column]!;
+    const value = new Float32Array(Uint32Array.of(bits << 16).buffer)[0]!;
+    return Math.max(most, Math.abs(value - (1 + 2 * delta)));
+  }, 0);
+  expect(worst).toBeLessThan(2 ** -7);
+  expect(checkpointOf(coarse).get(`${Q}.weight`)!.dtype).toBe("F8_E4M3");
+});

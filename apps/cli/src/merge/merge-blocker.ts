@@ -1,0 +1,23 @@
+import { ADAPTER_METHODS, type OpenedAdapter, specialLora } from "@weft/registry";
+
+/** Why an adapter cannot be merged into any base, as far as its own files tell; merge refuses with it, lint and inspect say it. */
+export interface MergeBlocker {
+  readonly kind: string;
+  readonly why: string;
+  readonly hint: string;
+}
+
+/** Undefined for an adapter that merges where it fits. */
+export function mergeBlocker(adapter: OpenedAdapter): MergeBlocker | undefined {
+  const { method, config, modules, modulesToSave, trainableTokens, biases, shared } = adapter;
+  const unmerged = { kind: "not-mergeable", hint: "keep it unmerged" };
+  if (modules.size + modulesToSave.size + trainableTokens.size + biases.size === 0 && shared.size > 0)
+    return { ...unmerged, why: `${method} adapters act on the input, not on weights: there is nothing to merge` };
+  const unmergeable = ADAPTER_METHODS.get(method)?.method?.unmergeable;
+  if (unmergeable) return { ...unmerged, why: `${method} cannot be merged: ${unmergeable}` };
+  const special = specialLora(config.values);
+  if (special?.kind === "acts-otherwise") return { ...unmerged, why: `this adapter cannot be merged: ${special.why}` };
+  return special?.kind === "base-changed-by-init" && !special.determined
+    ? { kind: special.kind, why: special.why, hint: special.remedy }
+    : undefined;
+}
