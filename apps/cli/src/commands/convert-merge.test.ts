@@ -1,57 +1,29 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toCoreDType } from "@weft/io-safetensors";
 import { decode } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
 import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { everyLycorisModule, gapOf } from "../testing/lycoris-modules.js";
 import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
-const modules = join(FIXTURES, "lycoris/modules");
 const values = ({ bytes, dtype }: StoredTensor): ArrayLike<number> => decode(new Uint8Array(bytes), toCoreDType(dtype as "F32")!);
 
 beforeAll(buildProgram);
 
-/** Largest |got - want| / (1 + 5·|want|): below the fixtures' atol of 2e-5 it is within their atol and rtol. */
-function gap(got: ArrayLike<number>, want: readonly number[]): number {
-  expect(got.length).toBe(want.length);
-  return Math.max(...want.map((w, i) => Math.abs(got[i]! - w) / (1 + 5 * Math.abs(w))));
-}
-
 describe("weft merge takes files of other programs", () => {
-  // T-LoRA's files lack the factors that training began with.
-  const cases = readdirSync(modules).filter((name) => !name.includes("-tlora-"));
-
   it("one LyCORIS file with a module of every method and layer, into a base of diffusers' names", async () => {
-    const [base, adapter, want] = [new Map<string, StoredTensor>(), new Map<string, StoredTensor>(), new Map<string, number[]>()];
-    cases.forEach((name, i) => {
-      const { key } = JSON.parse(readFileSync(join(modules, name, "case.json"), "utf8")) as { key: string };
-      const tensors = tensorsOf(join(modules, name, "tensors.safetensors"));
-      for (const part of ["weight", "bias"]) {
-        const before = tensors.get(part);
-        if (!before) continue;
-        const change = tensors.get(`file_delta_${part}`) ?? tensors.get(`delta_${part}`);
-        const delta = change && values(change);
-        base.set(`blocks.${i}.to_out.0.${part}`, before);
-        want.set(
-          `blocks.${i}.to_out.0.${part}`,
-          Array.from(values(before), (w, at) => w + (delta?.[at] ?? 0)),
-        );
-      }
-      for (const [suffix, tensor] of tensorsOf(join(modules, name, "adapter.safetensors")))
-        adapter.set(suffix.replace(key, `lora_unet_blocks_${i}_to_out_0`), tensor);
-    });
-    const [checkpoint, file, out] = [join(folder, "base"), join(folder, "every.safetensors"), join(folder, "every")];
-    await writeTensors(join(checkpoint, "model.safetensors"), base);
-    await writeTensors(file, adapter);
-    const ran = spawnWeft(["merge", checkpoint, "-a", file, "-o", out, "--jobs", "1"]);
+    const { cases, base, adapter, expected } = await everyLycorisModule(folder);
+    const out = join(folder, "every");
+    const ran = spawnWeft(["merge", base, "-a", adapter, "-o", out, "--jobs", "1"]);
     expect(ran.code, ran.stderr).toBe(0);
     expect(ran.stderr).toContain(`${cases.length} modules matched`);
     const written = checkpointOf(out);
-    for (const [name, expected] of want) {
+    for (const [name, want] of expected) {
       const label = `${cases[Number(/\d+/.exec(name)![0])]} ${name}`;
-      expect([label, gap(values(written.get(name)!), expected) < 2e-5]).toEqual([label, true]);
+      expect([label, gapOf(values(written.get(name)!), want) < 2e-5]).toEqual([label, true]);
     }
   });
 
@@ -82,7 +54,7 @@ describe("weft merge takes files of other programs", () => {
         const [row, column] = [Math.floor(at / inputs), at % inputs];
         return w + Array.from({ length: rank }, (_, k) => vb[row * rank + k]! * va[k * inputs + column]!).reduce((x, y) => x + y, 0);
       });
-      expect([name, gap(values(written.get(name)!), want) < (a.dtype === "F16" ? 2e-3 : 2e-5)]).toEqual([name, true]);
+      expect([name, gapOf(values(written.get(name)!), want) < (a.dtype === "F16" ? 2e-3 : 2e-5)]).toEqual([name, true]);
     }
   });
 
@@ -109,7 +81,7 @@ describe("weft merge takes files of other programs", () => {
       { length: 12 },
       (_, at) => 1 + 10 * [0, 1].reduce((sum, k) => sum + va[(at % 3) * 2 + k]! * vb[k * 4 + Math.floor(at / 3)]!, 0),
     );
-    expect(gap(values(checkpointOf(out).get(`${path}.weight`)!), want)).toBeLessThan(2e-5);
+    expect(gapOf(values(checkpointOf(out).get(`${path}.weight`)!), want)).toBeLessThan(2e-5);
   });
 
   it("leaves out the parts of a pipeline that the base does not hold, and says so", async () => {

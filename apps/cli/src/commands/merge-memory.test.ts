@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, filesOf } from "../testing/checkpoints.js";
 import { buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { makeLlama } from "../testing/make-llama.js";
 import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
@@ -67,6 +68,19 @@ describe("a tensor that is larger than the memory", () => {
       }
     }
   }, 60_000);
+
+  it("is refused where the budget is below what the program itself takes, with the least that works", () => {
+    const { base, lora } = makeLlama(join(folder, "small"));
+    const args = ["merge", base, "-a", lora, "-o", join(folder, "small/out"), "--json", "--quiet"];
+    const refused = spawnWeft([...args, "--max-memory", "1"]);
+    const { error } = JSON.parse(refused.stdout) as { error: { kind: string; message: string; hint: string } };
+    expect([refused.code, error.kind]).toEqual([2, "memory-limit"]);
+    expect(error.message).toBe("the program itself takes 115 MB; --max-memory allows 1 B");
+    expect(error.hint).toBe("pass --max-memory 115MB");
+    const ran = spawnWeft([...args, "--max-memory", "115MB"]);
+    expect(ran.code, ran.stdout).toBe(0);
+    expect(ran.maxRss).toBeLessThan(115e6);
+  });
 
   it("is refused before anything is written where it is computed in one piece, with the memory that it needs", async () => {
     const [rows, columns, n] = [2000, 3000, 100];

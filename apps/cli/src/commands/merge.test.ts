@@ -47,7 +47,7 @@ describe("weft merge", () => {
     for (const args of [
       ["--jobs", "2"],
       ["--jobs", "5"],
-      ["--jobs", "1", "--max-memory", "100MB"],
+      ["--jobs", "1", "--max-memory", "115MB"],
       ["--report", join(folder, "report.json")],
     ])
       expect(filesOf(merged(args)), args.join(" ")).toEqual(filesOf(one));

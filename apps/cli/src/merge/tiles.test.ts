@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FileSet } from "../files/file-set.js";
 import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
 import { FIXTURES, temporaryFolder } from "../testing/cli.js";
-import { computeItem, MERGE_DEFAULTS } from "../testing/merge-in-memory.js";
+import { everyLycorisModule, gapOf } from "../testing/lycoris-modules.js";
+import { computeItem, MERGE_DEFAULTS, mergeInMemory } from "../testing/merge-in-memory.js";
 import { firstDifference, MERGED_CASES, mergedCase } from "../testing/peft-cases.js";
 import { writeTensors } from "../testing/write-tensors.js";
 import type { Item } from "./item.js";
@@ -53,6 +54,16 @@ describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memor
       expect(`${item.name} ${difference}`).toBe(`${item.name} equal`);
     }
     await prepared.close();
+  });
+
+  it("LyCORIS's modules, in memory that nobody wrote", async () => {
+    const { cases, base, adapter, expected } = await everyLycorisModule(temporaryFolder());
+    const merged = await mergeInMemory(backend, { base, adapters: [adapter] });
+    for (const [name, want] of expected) {
+      const { bytes, dtype } = merged.get(name)!;
+      const label = `${cases[Number(/\d+/.exec(name)![0])]} ${name}`;
+      expect([label, gapOf(valuesOf(bytes, dtype), want) < 2e-5]).toEqual([label, true]);
+    }
   });
 
   it("rotations of the input are computed in many tiles, not whole", async () => {

@@ -20,7 +20,7 @@ import {
 import { matrix, type Matrix, product, qr, transposed } from "@weft/tensor-core/linalg";
 import type { LoraConfigFields } from "../lora/config.js";
 import { magnitudeOf } from "../lora/dora.js";
-import { loraDelta, loraParameters, plainParameters } from "../lora/factors.js";
+import { doraDelta, loraParameters, plainParameters } from "../lora/factors.js";
 import { loraVariant } from "../variants/variants.js";
 import { decompose, withoutFactors } from "./base-change.js";
 import { pickRows, range, toTensor } from "./host-matrix.js";
@@ -119,6 +119,6 @@ async function initPlain(
 function withMagnitude(result: Initialised, config: LoraConfigFields, layer: LayerSpec, weight: Tensor | undefined): Initialised {
   const base = result.weight ?? weight;
   if (!base) throw new ConfigError("use_dora starts from the norms of the base weight, but none was given");
-  const magnitude = magnitudeOf(base, loraDelta(result.params, { layer, config, scale: 1 }), layer);
+  const magnitude = magnitudeOf(base, doraDelta(result.params, { layer, config, scale: 1 }), layer);
   return { ...result, params: { ...result.params, magnitude } };
 }

@@ -89,3 +89,16 @@ export function plainDelta({ A, B }: Params, context: Context): Tensor {
 
 /** ΔW of what an adapter stores. */
 export const loraDelta = (params: Params, context: Context): Tensor => plainDelta(plainFactors(params, context), context);
+
+/**
+ * s·B·A as DoRA's norm takes it. On a grouped convolution, where no ΔW has the weight's shape, PEFT puts the entries of a product of the reshaped
+ * factors in the weight's places; what was trained with that norm needs it.
+ * @see peft `tuners/lora/dora.py` _DoraConvNdLayer.get_lora_weight
+ */
+export function doraDelta(params: Params, context: Context): Tensor {
+  const { layer } = context;
+  if ((layer.conv?.groups ?? 1) === 1) return loraDelta(params, context);
+  const [A, B] = [params.A!, params.B!].map((t) => cast(t, "f32")) as [Tensor, Tensor];
+  const r = A.shape[0]!;
+  return mul(reshape(matmul(reshape(B, [-1, r]), reshape(A, [r, -1])), layer.shape), scaleOf(context));
+}

@@ -24,7 +24,7 @@ import { removedFactors, residualWeight } from "../init/base-change.js";
 import { initLora } from "../init/init.js";
 import { LORA_FIELDS, type LoraConfigFields } from "./config.js";
 import { doraForward, doraTransform } from "./dora.js";
-import { type Context, isExperts, loraDelta, loraParameters, plainFactors, scaleOf } from "./factors.js";
+import { type Context, doraDelta, isExperts, loraDelta, loraParameters, plainFactors, scaleOf } from "./factors.js";
 import { bdLoraAt } from "../variants/bdlora.js";
 import { loraVariant, VARIANT_KEYS } from "../variants/variants.js";
 
@@ -52,7 +52,7 @@ function forward(x: Tensor, base: BaseLayer, stored: Params, context: Context, d
   // PEFT applies no dropout to embeddings.
   const dropped = dropout && layer.kind !== "embedding" ? dropout(x) : x;
   if (params.magnitude)
-    return doraForward(x, base, lowRank(dropped, params, context), loraDelta(stored, context), params, context, dropped);
+    return doraForward(x, base, lowRank(dropped, params, context), doraDelta(stored, context), params, context, dropped);
   if (
     layer.kind === "linear" &&
     !layer.transposed &&
