@@ -75,7 +75,11 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
   name: "LORA",
   prefix: "lora_",
   fields: LORA_FIELDS,
-  configAt: bdLoraAt,
+  configAt(config, path) {
+    const at = bdLoraAt(config, path);
+    const isTarget = (name: string): boolean => `.${path}.weight`.endsWith(`.${name}`);
+    return config.targetParameters?.some(isTarget) ? { ...at, isParameter: true } : at;
+  },
   // PEFT has QA-LoRA for GPTQ weights; on others the option does nothing, and A is whole.
   configFromShapes: (config, layer, { A }) =>
     config.useQalora && A?.[1] === featuresOf(layer).in ? { ...config, useQalora: false } : config,
@@ -89,7 +93,10 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
     ...VARIANT_KEYS,
   }),
   delta: loraDelta,
-  rounding: ({ kind }) => ({ merge: kind === "embedding" || kind === "parameter" ? "twice" : "once", safeMerge: "twice" }),
+  rounding: ({ kind }, { isParameter }) => ({
+    merge: kind === "embedding" || kind === "parameter" || isParameter ? "twice" : "once",
+    safeMerge: "twice",
+  }),
   transform(weight, params, context, unmerged) {
     return params.magnitude && doraTransform(weight, loraDelta(params, context), params, context.layer, unmerged);
   },

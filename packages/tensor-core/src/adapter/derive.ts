@@ -27,7 +27,7 @@ export function mergeWeight<C>(
   if (!isFloat(weight.dtype)) throw new DTypeError(`merge: the base weight is ${weight.dtype}, not a float`);
   const dtype = options.dtype ?? weight.dtype;
   const [held, unmerged] = [weight, options.unmerged ?? weight].map((w) => (dtype === "f32" ? cast(w, "f32") : w)) as [Tensor, Tensor];
-  const rounding = method.rounding?.(context.layer)[options.safeMerge ? "safeMerge" : "merge"] ?? "once";
+  const rounding = method.rounding?.(context.layer, context.config)[options.safeMerge ? "safeMerge" : "merge"] ?? "once";
   const special = method.merge?.(held, params, context, { rounding, dtype });
   if (special) return special;
   const transformed = method.transform?.(held, params, context, unmerged);

@@ -146,7 +146,7 @@ export interface AdapterMethod<C> {
   /** ΔW, in the shape of the stored weight and the dtype that PEFT gives it. */
   delta?(params: Params, context: AdapterContext<C>): Tensor;
   /** Where PEFT's merges round ΔW on such a layer; if not given, neither rounds it by itself. */
-  rounding?(layer: LayerSpec): MergeRounding;
+  rounding?(layer: LayerSpec, config: C): MergeRounding;
   /** W', in the dtype that the arithmetic has; undefined where these parameters are additive. `unmerged` is the weight before any adapter was merged (W itself unless several are). */
   transform?(weight: Tensor, params: Params, context: AdapterContext<C>, unmerged: Tensor): Tensor | undefined;
   /** A merge with a kernel of its own; must equal what follows from `delta`. */

@@ -168,7 +168,7 @@ export function rewriting<C>({ change, ...definition }: Rewriting<C>): AdapterMe
     transform(weight, params, context, unmerged) {
       const rounded = roundedTo(weight.dtype);
       const delta = changeOf(unmerged, params, context, rounded);
-      return add(wide(weight), definition.rounding?.(context.layer).merge === "twice" ? rounded(delta) : delta);
+      return add(wide(weight), definition.rounding?.(context.layer, context.config).merge === "twice" ? rounded(delta) : delta);
     },
     forward: (x, base, params, context, dropout) =>
       forwardChanged(x, base, context.layer, changeOf(base.weight, params, context, unrounded), dropout),
