@@ -105,7 +105,7 @@ export interface LoraConfigFields extends Targeting {
   readonly useBdlora: BdLoraFields | null;
   /** The factor that `useBdlora` makes block-diagonal at this module: follows from its path, and is not in the file. */
   readonly blockDiagonal?: "A" | "B" | null;
-  /** The module's weight is one of `targetParameters`: follows from its path, and is not in the file. */
+  /** It is for one of `targetParameters`: follows from the path, and is not in the file. */
   readonly isParameter?: boolean;
   readonly kasaConfig: KasaFields | null;
   readonly montecloraConfig: MontecloraFields | null;

@@ -77,7 +77,7 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
   fields: LORA_FIELDS,
   configAt(config, path) {
     const at = bdLoraAt(config, path);
-    const isTarget = (name: string): boolean => `.${path}.weight`.endsWith(`.${name}`);
+    const isTarget = (name: string): boolean => `.${path}`.endsWith(`.${name}`);
     return config.targetParameters?.some(isTarget) ? { ...at, isParameter: true } : at;
   },
   // PEFT has QA-LoRA for GPTQ weights; on others the option does nothing, and A is whole.
