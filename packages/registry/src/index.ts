@@ -55,6 +55,11 @@ export type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./model/
 export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/new-state.js";
 export { getPeftModel } from "./model/get-peft-model.js";
 export { type InjectedAdapter, injectAdapter } from "./model/inject-adapter.js";
+export { initializeLoraCordaWeights } from "./model/starts/initialize-corda.js";
+export { initializeLoraEvaWeights } from "./model/starts/initialize-eva.js";
+export { initializeLoraGaWeights, type LoraGaOptions } from "./model/starts/initialize-lora-ga.js";
+export { initializeLoraLoftQWeights, type LoftQOptions } from "./model/starts/initialize-loftq.js";
+export type { StartOptions } from "./model/starts/start.js";
 export { glob } from "./matching/glob.js";
 export { saveFiles, type SaveOptions } from "./model/adapter-files.js";
 export { modelCard } from "./model/model-card.js";

@@ -2,6 +2,7 @@ import { fromCoreDType, layoutFile, type TensorEntry } from "@weft/io-safetensor
 import { CapabilityError, encode, type LongCallOptions, throwIfAborted } from "@weft/tensor-core";
 import type { AdapterState } from "./adapter-state.js";
 import { modelCard } from "./model-card.js";
+import { onOriginalBase } from "./on-original-base.js";
 import type { PeftModel } from "./peft-model.js";
 import { configText, stateDict } from "./state-dict.js";
 
@@ -31,7 +32,10 @@ export async function* adapterFiles(
   { adapterNames = peft.adapterNames, signal, onProgress }: SaveOptions = {},
 ): AsyncGenerator<AdapterFiles> {
   for (const name of adapterNames) assertPeft(name, peft.state(name));
-  const states = adapterNames.map((name) => [name, peft.state(name), stateDict(peft.state(name))] as const);
+  const states = adapterNames.map((name) => {
+    const state = onOriginalBase(peft.state(name));
+    return [name, state, stateDict(state)] as const;
+  });
   const total = states.reduce((sum, [, , tensors]) => sum + tensors.size, 0);
   let done = 0;
   for (const [name, state, dict] of states) {

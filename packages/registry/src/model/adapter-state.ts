@@ -19,6 +19,8 @@ export interface AdapterState {
   readonly replaced: ReadonlyMap<string, Tensor>;
   /** Weights of the base as the adapter expects them, where its initialisation changed them (PiSSA, OLoRA); neither trained nor saved. */
   readonly expected: ReadonlyMap<string, Tensor>;
+  /** Factors by path that a start took out of the base where its file would not tell (CorDA, LoRA-GA): saving puts them into the adapter. */
+  readonly initial?: ReadonlyMap<string, Params>;
   /** For methods that put something in front of the input instead of changing layers. */
   readonly prompt?: PromptState;
 }

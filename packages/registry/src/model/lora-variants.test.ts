@@ -2,39 +2,15 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
-import { forwardBase, type LayerSpec, tanh, type Tensor } from "@weft/tensor-core";
+import type { Tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
 import { openAdapter, type OpenedAdapter } from "../open-adapter.js";
 import { readTensor } from "../read-tensor.js";
 import { getPeftModel } from "./get-peft-model.js";
-import type { HookedModel, LayerHook } from "./hooked-model.js";
 import { PeftModel } from "./peft-model.js";
+import { Mlp } from "./testing/mlp.js";
 
 const home = (name: string): string => fileURLToPath(new URL(`../../../../fixtures/variants/${name}/`, import.meta.url));
-
-/** The network `mlp` of make_variants.py: linear layers in a row, tanh between them. */
-class Mlp implements HookedModel<Tensor, Tensor> {
-  constructor(readonly weights: ReadonlyMap<string, Tensor>) {}
-  layers() {
-    return ["lin0", "lin1", "head"].map((path) => {
-      const [weight, bias] = [this.weights.get(`${path}.weight`)!, this.weights.get(`${path}.bias`)];
-      const layer: LayerSpec = { kind: "linear", shape: weight.shape, dtype: weight.dtype, bias: bias !== undefined };
-      return { path, layer, base: { weight, bias } };
-    });
-  }
-  *namedModules(): Generator<[string, { kind: "linear" }]> {
-    for (const { path } of this.layers()) yield [path, { kind: "linear" }];
-  }
-  withWeights(changes: ReadonlyMap<string, Tensor>): Mlp {
-    return new Mlp(new Map([...this.weights, ...changes]));
-  }
-  forward(x: Tensor, hook?: LayerHook): Tensor {
-    return this.layers().reduce((h, { path, layer, base }, i) => {
-      const input = i === 0 ? h : tanh(h);
-      return hook?.(path, layer, base, input) ?? forwardBase(layer, base, input);
-    }, x);
-  }
-}
 
 async function caseOf(name: string, changes: object = {}): Promise<{ model: Mlp; adapter: OpenedAdapter; x: Tensor }> {
   const source = await openWeights(`${home(name)}case.safetensors`);

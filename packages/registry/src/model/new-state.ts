@@ -115,7 +115,7 @@ function byPath(all: readonly HookedLayer[], paths: readonly string[]): HookedLa
 }
 
 /** The layers that a config names, in the model's order. */
-export function chosen(model: HookedModel<never, unknown>, values: Values, all: readonly HookedLayer[]): HookedLayer[] {
+function chosen(model: HookedModel<never, unknown>, values: Values, all: readonly HookedLayer[]): HookedLayer[] {
   const byPath = new Map(all.map((layer) => [layer.path, layer]));
   const raw = all.filter(({ layer }) => layer.kind === "parameter").map(({ path }) => path);
   const parameters = new Set(selectParameters(values.targetParameters ?? [], raw));

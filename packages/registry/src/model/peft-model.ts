@@ -213,6 +213,14 @@ export class PeftModel<Inputs, Outputs> {
     this.adapters.set(name, withParameters(this.state(name), parameters));
   }
 
+  /** Puts a state of the same layers, or of fewer, in an adapter's place. @throws ConfigError while it is merged */
+  setState(state: AdapterState, name: string = this.only()): void {
+    this.state(name);
+    this.assertUnmerged(name);
+    this.forget(name);
+    this.adapters.set(name, state);
+  }
+
   /** The same adapters on another version of the model. They are shared: what is added or trained here is there, too. What is merged here is merged there. */
   over(model: HookedModel<Inputs, Outputs>): PeftModel<Inputs, Outputs> {
     const other = new PeftModel(model, this.methods, this.adapters);

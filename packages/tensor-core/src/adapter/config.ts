@@ -55,7 +55,7 @@ export const pattern = (low: number, high: number, whole: boolean): Field => ({
     v === null || isRecord((n) => isFinite(n) && (n as number) >= low && (n as number) <= high && (!whole || Number.isInteger(n)))(v),
   expected: `an object of ${whole ? "integers" : "numbers"} from ${low} to ${high}`,
 });
-/** A config of its own inside a config (`kasa_config`): null where it is off; `{}`, which PEFT writes for one that is off, stays as it is. */
+/** A config of its own inside a config (`kasa_config`): null where it is off, or what `fallback` is. */
 export const nested = (table: FieldTable, fallback: null | object = null): Field => ({
   fallback,
   check: (v) => v === null || isRecord(() => true)(v),
@@ -109,13 +109,14 @@ export function readFields(table: FieldTable, values: { readonly [name: string]:
         ...(file ? { file } : {}),
       });
     }
-    result[camel(name)] = field.table && isFilled(value) ? readNested(name, field.table, value, file) : value;
+    result[camel(name)] = field.table && isOn(value, field) ? readNested(name, field.table, value, file) : value;
   }
   return result;
 }
 
-const isFilled = (value: unknown): value is { readonly [name: string]: unknown } =>
-  typeof value === "object" && value !== null && Object.keys(value).length > 0;
+/** Whether a config inside a config is there; an empty one has defaults, unless that is how the field says that it is off. */
+const isOn = (value: unknown, { fallback }: Field): value is { readonly [name: string]: unknown } =>
+  typeof value === "object" && value !== null && (fallback === null || Object.keys(value).length > 0);
 
 function readNested(name: string, table: FieldTable, value: { readonly [name: string]: unknown }, file?: string): Record<string, unknown> {
   assertKnownFields(value, Object.keys(table), name, file);
@@ -169,7 +170,7 @@ export function writeFields(table: FieldTable, config: { readonly [name: string]
   return Object.fromEntries(
     Object.entries(table).map(([name, field]) => {
       const value = config[camel(name)] ?? field.fallback;
-      return [name, field.table && isFilled(value) ? writeFields(field.table, value) : value];
+      return [name, field.table && isOn(value, field) ? writeFields(field.table, value) : value];
     }),
   );
 }

@@ -6,5 +6,6 @@ export { luBasis } from "./lu-basis.js";
 export { columns, matrix, type Matrix, product, transposed } from "./matrix.js";
 export { qr } from "./qr.js";
 export { randomizedSvd, type RandomizedSvdOptions } from "./randomized-svd.js";
+export { solveSpd } from "./solve-spd.js";
 export { singularValues } from "./singular-values.js";
 export { FULL_SVD_LIMIT, truncatedSvd } from "./truncated-svd.js";
