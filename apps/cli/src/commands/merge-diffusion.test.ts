@@ -211,6 +211,40 @@ describe("changes beside a method", () => {
   });
 });
 
+describe("an adapter for images on a model of text alone", () => {
+  it("leaves the image input out, and says so; other modules that the base lacks are an error", async () => {
+    const q = "blocks.0.cross_attn.q";
+    const weight = matrix(H, H);
+    const [down, up] = [matrix(2, H), matrix(H, 2)];
+    const factors = (module: string): Record<string, StoredTensor> => ({
+      [`diffusion_model.${module}.lora_A.weight`]: stored(down),
+      [`diffusion_model.${module}.lora_B.weight`]: stored(up),
+    });
+    const base = await file({ [`${q}.weight`]: stored(weight), "blocks.0.ffn.0.weight": stored(matrix(H, H)) });
+    const out = fresh();
+    const { code, stderr } = spawnWeft([
+      "merge",
+      base,
+      "-a",
+      await file({ ...factors(q), ...factors("blocks.0.cross_attn.k_img") }),
+      "-o",
+      out,
+    ]);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/1 module of the image input \(image to video\) left out: the base does not hold it/) as unknown,
+    ]);
+    const { bytes } = checkpointOf(out).get(`${q}.weight`)!;
+    expectClose(
+      [...new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))],
+      add(weight, product(up, down)),
+    );
+    expect(
+      spawnWeft(["merge", base, "-a", await file({ ...factors(q), ...factors("blocks.1.cross_attn.q") }), "-o", fresh()]).code,
+    ).not.toBe(0);
+  });
+});
+
 describe("text encoders in a checkpoint of SDXL", () => {
   it("in OpenCLIP's names are found, their fused projection by rows, and not taken for the other one", async () => {
     const [first, second] = [

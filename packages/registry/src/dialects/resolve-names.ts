@@ -21,8 +21,8 @@ export interface Unplaced {
 export interface ResolvedAdapter {
   readonly adapter: OpenedAdapter;
   readonly unplaced: readonly Unplaced[];
-  /** Parts of the pipeline that the base does not hold, with the number of their modules. */
-  readonly elsewhere: ReadonlyMap<Component, number>;
+  /** Parts of the pipeline, or of its denoiser, that the base does not hold, with the number of their modules. */
+  readonly elsewhere: ReadonlyMap<string, number>;
   /** Weights and biases that modules are for, by names that are no tensors of the base, but parts of some, or made of several. */
   readonly placements: ReadonlyMap<string, Placement>;
 }
@@ -74,10 +74,11 @@ export function resolveNames(adapter: OpenedAdapter, base: BaseTensors): Resolve
       else for (const own of placed) put(id, own);
     }
   }
-  const elsewhere = new Map<Component, number>();
+  const elsewhere = new Map<string, number>();
   for (const [id, module] of lost) {
     const component = module.component ?? "model";
-    if (found.size > 0 && !found.has(component)) elsewhere.set(component, (elsewhere.get(component) ?? 0) + 1);
+    const part = !found.has(component) ? component : component === "denoiser" ? names.absentPart(module.path) : undefined;
+    if (found.size > 0 && part !== undefined) elsewhere.set(part, (elsewhere.get(part) ?? 0) + 1);
     else put(id, module);
   }
   return { adapter: { ...adapter, modules }, unplaced, elsewhere, placements: weights.placements };

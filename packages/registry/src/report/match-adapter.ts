@@ -227,7 +227,8 @@ class Matcher {
     }
     const [fitted, another] = fits;
     const oriented = { path, stack: parameter };
-    if (another) this.undecided.push({ ...oriented, entry, fits });
+    // Only PEFT's adapters are for weights that are stored [in, out].
+    if (another && module.component === undefined) this.undecided.push({ ...oriented, entry, fits });
     else this.settle(entry, fitted!);
     if (!another && isOriented(fitted!.layer)) this.orientations.learn(oriented, fitted!.layer.transposed === true);
   }

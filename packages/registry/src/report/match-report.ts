@@ -1,5 +1,4 @@
 import type { LayerSpec } from "@weft/tensor-core";
-import type { Component } from "../dialects/dialect.js";
 import type { RegexEngine } from "../matching/regex-engine.js";
 import type { MethodTable } from "../methods.js";
 import type { AdapterTensor } from "../open-adapter.js";
@@ -70,7 +69,7 @@ export interface MatchReport {
   /** Where weights and biases of `matched` lie that are no tensors of the base, but parts of some, or made of several. */
   readonly placements: ReadonlyMap<string, Placement>;
   /** Parts of a pipeline that the adapter has modules for and the base does not hold, with the number of modules. */
-  readonly elsewhere: ReadonlyMap<Component, number>;
+  readonly elsewhere: ReadonlyMap<string, number>;
   /** How the adapter's paths were turned into the base's, if not by the names that transformers gives them: a rule for each part of the model. */
   readonly rules: readonly PathRule[];
   /** Rules that fit equally well, so that none was taken; give one in the options. */

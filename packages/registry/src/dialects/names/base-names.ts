@@ -1,8 +1,8 @@
 import type { Component } from "../dialect.js";
 import { flatten } from "../flat-dialect.js";
 import { CLIP_TEXT } from "./clip.js";
-import { NAME_MAPS, namingOf } from "./families.js";
-import type { NameMap, Part, Renamed } from "./name-map.js";
+import { NAME_MAPS, namingOf, partOf } from "./families.js";
+import type { Family, NameMap, Part, Renamed } from "./name-map.js";
 import { denoiserPaths, splitRoot } from "./roots.js";
 
 /** A module of a base that a name of an adapter may mean. */
@@ -25,12 +25,17 @@ export class BaseNames {
   /** Flat name → entries, told apart by path and part. */
   private readonly byFlat = new Map<string, Map<string, BaseTarget>>();
   private readonly paths: ReadonlySet<string>;
+  /** Paths of its denoiser, and the families that they may be of. */
+  private readonly denoiser: readonly string[];
+  private readonly families: readonly Family[];
   /** What its modules are called elsewhere. */
   private readonly maps: readonly NameMap[];
 
   constructor(paths: Iterable<string>) {
     this.paths = new Set(paths);
-    this.maps = [...namingOf(denoiserPaths(this.paths)).candidates.map((family) => NAME_MAPS[family]), CLIP_TEXT];
+    this.denoiser = denoiserPaths(this.paths).map(({ path }) => path);
+    this.families = namingOf(this.denoiser.map((path) => ({ path }))).candidates;
+    this.maps = [...this.families.map((family) => NAME_MAPS[family]), CLIP_TEXT];
     for (const path of this.paths) this.addPath(path);
   }
 
@@ -49,6 +54,15 @@ export class BaseNames {
     const whole = fitting.filter(({ part }) => !part).map((entry) => [entry]);
     const parts = fitting.filter(({ part }) => part);
     return parts.length > 0 ? [...whole, parts.toSorted((a, b) => a.part!.index - b.part!.index)] : whole;
+  }
+
+  /** What the base's denoiser lacks as a whole that a module of this name belongs to, and other models of its family have. */
+  absentPart(path: string): string | undefined {
+    for (const family of this.families) {
+      const part = partOf(family, path);
+      if (part && !this.denoiser.some((own) => part.modules.test(own))) return part.name;
+    }
+    return undefined;
   }
 
   private addPath(path: string): void {

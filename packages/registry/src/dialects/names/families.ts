@@ -18,6 +18,12 @@ export const NAME_MAPS: { readonly [F in Family]: NameMap } = Object.fromEntries
   FAMILIES.map(({ family, rows }) => [family, tableMap(rows)]),
 ) as { [F in Family]: NameMap };
 
+/** The part of a family's models that a module belongs to and not all of them have. @param path dotted, or flat */
+export const partOf = (family: Family, path: string): NonNullable<FamilyNames["part"]> | undefined => {
+  const { part } = FAMILIES.find((names) => names.family === family)!;
+  return part?.modules.test(path) ? part : undefined;
+};
+
 /** What module names say about the denoiser that they belong to. */
 export interface Naming {
   /** Undefined if it is of no family that is known, or of one of several candidates. */

@@ -52,6 +52,8 @@ export interface FamilyNames {
   /** Modules whose number of inputs tells this family from others with the same names, and the numbers that its models have. */
   readonly inputs: readonly [modules: RegExp, sizes: readonly number[]];
   readonly rows: readonly NameRow[];
+  /** Modules that only some models of the family have. @see partOf */
+  readonly part?: { readonly name: string; readonly modules: RegExp };
 }
 
 /** The two names of every module of a model family. */

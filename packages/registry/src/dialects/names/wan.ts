@@ -16,6 +16,10 @@ export const WAN: FamilyNames = {
   family: "wan",
   attribute: "transformer",
   inputs: [/[._](self_attn|attn1)[._](q|to_q)$/, [1536, 3072, 5120]],
+  part: {
+    name: "the image input (image to video)",
+    modules: /[._](?:k_img|v_img|norm_k_img|add_k_proj|add_v_proj|norm_added_k)$|^(?:img_emb|condition_embedder[._]image_embedder)[._]/,
+  },
   rows: [
     ...attention("self_attn", "attn1"),
     ...attention("cross_attn", "attn2"),
