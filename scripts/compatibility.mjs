@@ -51,6 +51,7 @@ const METHODS = {
   ADAPTION_PROMPT: "adaption prompt (LLaMA-Adapter)",
   LILY: "Lily",
   POLY: "Poly",
+  XLORA: "X-LoRA",
   "LyCORIS locon": "LyCORIS LoCon",
   "LyCORIS locon, DoRA": "LyCORIS LoCon, DoRA",
   "LyCORIS loha": "LyCORIS LoHa",
@@ -87,7 +88,6 @@ const LEFT_OUT = {
   PSOFT: "depends on the signs that LAPACK gives singular vectors",
   SHADOW: "is a second model beside the first",
   TINYLORA: "the vector that a layer takes from the shared ones is not in the file",
-  XLORA: "a classifier over the whole model mixes adapters per token",
 };
 
 const folder = mkdtempSync(join(tmpdir(), "weft-compatibility-"));

@@ -48,6 +48,7 @@ def base_of(case, fixture):
 def check(case):
     fixture = load_file(pathlib.Path(case["fixture"]) / "case.safetensors")
     home = pathlib.Path(case["folder"])
+    os.chdir(home)  # where PEFT looks for the experts of X-LoRA
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         auto = json.loads((pathlib.Path(case["fixture"]) / "case.json").read_text()).get("autocast_adapter_dtype", True)

@@ -41,6 +41,8 @@ export interface AttachOptions {
    * it is for.
    */
   readonly autocastAdapterDtype?: boolean;
+  /** Layers of the adapter that its file does not hold: those of its experts. */
+  readonly layers?: ReadonlyMap<string, Attached>;
   /** Go on although the config asks for something, or the file holds something, that is not known here, and so cannot be done. */
   readonly allowUnknownFields?: boolean;
 }
@@ -73,7 +75,10 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
     const { shape, dtype } = host.tensor(name)!;
     return { shape, dtype: fromCoreDType(dtype) };
   };
-  const report = matchAdapter(adapter, { names: () => host.names(), info }, { methods, layer: (path) => host.layer?.(path) });
+  const others = [...(options.layers ?? [])];
+  const otherLayers = others.map(([, { context }]) => context.layer);
+  const base = { names: () => host.names(), info };
+  const report = matchAdapter(adapter, base, { methods, otherLayers, layer: (path) => host.layer?.(path) });
   assertMatch(report, adapter);
   const [placed] = report.placements.keys();
   if (placed !== undefined)
@@ -84,8 +89,8 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
     });
   if (!options.allowUnknownFields) assertAllUsed(report, adapter, methodOf(adapter.method));
   const heldIn = (layer: LayerSpec | undefined): DType => (autocastAdapterDtype || !layer || !isFloat(layer.dtype) ? "f32" : layer.dtype);
-  const shared = await readAll(adapter, report.shared, heldIn(report.matched[0]?.layer));
-  const layers = new Map<string, Attached>();
+  const shared = await readAll(adapter, report.shared, heldIn(report.matched[0]?.layer ?? otherLayers[0]));
+  const layers = new Map(others.map(([path, one]): [string, Attached] => [path, { ...one, params: { ...shared, ...one.params } }]));
   for (const { path, weight, layer, method, config, tensors } of report.matched) {
     if (!layer)
       throw new CapabilityError(`${weight}: ${method} on a quantised weight is not supported yet`, {

@@ -49,6 +49,7 @@ export { editDistance, nearestNames } from "./report/nearest.js";
 export { boxOfWeight, type PlacedPart, type Placement } from "./report/placement.js";
 export { applyRule, type PathRule } from "./report/path-rule.js";
 export type { AdapterParameters, AdapterState, PromptState } from "./model/adapter-state.js";
+export type { Experts } from "./model/expert-state.js";
 export type { CombinationType } from "./model/combination-type.js";
 export { combineAdapters, type CombineOptions } from "./model/combine.js";
 export type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./model/hooked-model.js";

@@ -52,9 +52,11 @@ export {
 export type {
   AdapterContext,
   AdapterMethod,
+  Expert,
   Init,
   Initialised,
   MergeRounding,
+  ModelPass,
   ParameterSpec,
   Params,
   Rounding,

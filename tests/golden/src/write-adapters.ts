@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { openWeights, writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { LlamaForCausalLM } from "@weft/models";
-import { type AdapterParameters, type ConfigInput, type HookedModel, PEFT_METHODS, PeftModel } from "@weft/registry";
-import { loadAdapter, savePretrained } from "@weft/registry/node";
+import { type AdapterParameters, type ConfigInput, type HookedModel, type OpenedAdapter, PEFT_METHODS, PeftModel } from "@weft/registry";
+import { loadAdapter, openAdapterFolder, savePretrained } from "@weft/registry/node";
 import { add, CapabilityError, Device, encode, type Params, type Tensor, tensor, torchGenerator, torchNormal } from "@weft/tensor-core";
 import { modelwideSubject } from "./peft/modelwide-case.js";
 import { readJson, readTensors, withPrefix } from "./peft/files.js";
@@ -68,6 +68,14 @@ function withNoise(parameters: AdapterParameters, size: number): AdapterParamete
   };
 }
 
+/** The adapters that a new one is to mix, opened. */
+async function expertsIn(folder: string, { adapters = {} }: { readonly adapters?: unknown }): Promise<Map<string, OpenedAdapter>> {
+  const opened = Object.entries(adapters as { readonly [name: string]: string }).map(
+    async ([name, place]) => [name, await openAdapterFolder(join(folder, place))] as const,
+  );
+  return new Map(await Promise.all(opened));
+}
+
 async function write(home: string, subject: Subject, peft: PeftModel<unknown, unknown>, useMerged: boolean): Promise<void> {
   mkdirSync(home, { recursive: true });
   await savePretrained(peft as never, home);
@@ -98,7 +106,7 @@ for (const suite of ["peft", "variants", "modelwide"].filter((name) => existsSyn
       else {
         const fresh = { ...config, ...(config.peft_type === "ADALORA" && { rank_pattern: null }) };
         try {
-          await peft.addAdapter("default", fresh as unknown as ConfigInput, { seed: 1 });
+          await peft.addAdapter("default", fresh as unknown as ConfigInput, { seed: 1, experts: await expertsIn(folder, config) });
         } catch (error) {
           // Some methods are read and trained, but a new one begins with data that only Python has.
           if (error instanceof CapabilityError) continue;

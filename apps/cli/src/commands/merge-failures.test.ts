@@ -111,6 +111,16 @@ describe("weft merge fails in words, and cleanly", () => {
       kind: "not-mergeable",
       names: ["PREFIX_TUNING"],
     });
+    for (const [name, why] of [
+      ["adaption_llama", "ADAPTION_PROMPT cannot be merged: it adds to an attention's result"],
+      ["lily_llama", "LILY cannot be merged: its mix of B depends on the input"],
+      ["xlora_deep", "XLORA cannot be merged: what its experts do depends on the token"],
+    ] as const)
+      expectFailure(merge(join(FIXTURES, "modelwide/llama_base"), join(FIXTURES, "modelwide", name)), {
+        code: 2,
+        kind: "not-mergeable",
+        names: [why],
+      });
     for (const init of ["corda", "pissa_niter_4"]) {
       const changed = broken(lora, (copy) => editJson(join(copy, "adapter_config.json"), { init_lora_weights: init }));
       expectFailure(merge(base, changed), { code: 2, kind: "base-changed-by-init", names: [init] });

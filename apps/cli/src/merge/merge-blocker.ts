@@ -11,10 +11,10 @@ export interface MergeBlocker {
 export function mergeBlocker(adapter: OpenedAdapter): MergeBlocker | undefined {
   const { method, config, modules, modulesToSave, trainableTokens, biases, shared } = adapter;
   const unmerged = { kind: "not-mergeable", hint: "keep it unmerged" };
-  if (modules.size + modulesToSave.size + trainableTokens.size + biases.size === 0 && shared.size > 0)
-    return { ...unmerged, why: `${method} adapters act on the input, not on weights: there is nothing to merge` };
   const unmergeable = ADAPTER_METHODS.get(method)?.method?.unmergeable;
   if (unmergeable) return { ...unmerged, why: `${method} cannot be merged: ${unmergeable}` };
+  if (modules.size + modulesToSave.size + trainableTokens.size + biases.size === 0 && shared.size > 0)
+    return { ...unmerged, why: `${method} adapters act on the input, not on weights: there is nothing to merge` };
   const special = specialLora(config.values);
   if (special?.kind === "acts-otherwise") return { ...unmerged, why: `this adapter cannot be merged: ${special.why}` };
   return special?.kind === "base-changed-by-init" && !special.determined

@@ -1,22 +1,36 @@
 import { invocationMask, invocationTokens } from "@weft/adapters-lora";
 import { type PromptInputs, promptOf, withPrompt } from "@weft/adapters-prompt";
-import { type Attached, ConfigError, forwardAdapters, forwardBase, type Tensor } from "@weft/tensor-core";
+import { type AdapterContext, type Attached, ConfigError, forwardAdapters, forwardBase, type Tensor } from "@weft/tensor-core";
 import type { AdapterState } from "./adapter-state.js";
-import type { LayerHook } from "./hooked-model.js";
+import type { HookedModel, LayerHook } from "./hooked-model.js";
 
 /** What several adapters make of a layer, as a hook. */
-export function hookOf(states: readonly AdapterState[], inputs: unknown, taskIds?: Tensor): LayerHook {
-  const masks = states.map(({ config }) => activeMask(aloraTokens(config), inputs));
-  const calling = (one: Attached, active: Tensor | undefined): Attached => ({
-    ...one,
-    ...(active && { active }),
-    ...(taskIds && { context: { ...one.context, taskIds } }),
-  });
+export function hookOf(states: readonly AdapterState[], passes: readonly Pass[]): LayerHook {
   return (path, layer, base, x) => {
-    const attached = states.flatMap(({ layers }, i) => (layers.get(path) ?? []).map((one) => calling(one, masks[i])));
+    const attached = states.flatMap(({ layers }, i) =>
+      (layers.get(path) ?? []).map(({ context, ...one }): Attached => {
+        const { active, ...call } = passes[i]!;
+        return { ...one, ...(active && { active }), context: { ...context, ...call } };
+      }),
+    );
     // Raw parameters are changed in the model's weights: see `adaptedBase`.
     return attached.length === 0 || layer.kind === "parameter" ? undefined : forwardAdapters(layer, base, attached, x);
   };
+}
+
+/** What an adapter's layers get to know of one pass over the model. */
+export interface Pass extends Pick<AdapterContext<never>, "taskIds" | "pass"> {
+  readonly active?: Tensor;
+}
+
+/** Prepares a pass over a model for an adapter. @param taskIds the task of each row */
+export function beginPass<I>(model: HookedModel<I, unknown>, state: AdapterState, inputs: I, taskIds?: Tensor): Pass {
+  const active = activeMask(aloraTokens(state.config), inputs);
+  const call = { ...(active && { active }), ...(taskIds && { taskIds }) };
+  const first = [...state.layers.values()][0]?.[0];
+  if (!first?.method.begin) return call;
+  const forward = (pass: unknown): unknown => model.forward(inputs, hookOf([state], [{ ...call, pass }]));
+  return { ...call, pass: first.method.begin({ inputs, forward }, state.shared, state.config.values as never) };
 }
 
 /** A hook over another one. */

@@ -1,6 +1,7 @@
 import { fromCoreDType, layoutFile, type TensorEntry } from "@weft/io-safetensors";
-import { CapabilityError, encode, type LongCallOptions, throwIfAborted } from "@weft/tensor-core";
+import { CapabilityError, ConfigError, encode, type LongCallOptions, throwIfAborted } from "@weft/tensor-core";
 import type { AdapterState } from "./adapter-state.js";
+import { expertsOf, savedConfig } from "./expert-state.js";
 import { modelCard } from "./model-card.js";
 import { onOriginalBase } from "./on-original-base.js";
 import type { PeftModel } from "./peft-model.js";
@@ -13,7 +14,7 @@ export interface EncodedTensor extends TensorEntry {
 
 /** What a folder of one adapter holds. */
 export interface AdapterFiles {
-  /** Folder below the one that is written to; empty for the adapter called `default`, as in PEFT. */
+  /** Folder below the one that is written to; empty for the adapter called `default`, as in PEFT; an expert's is below that of the adapter that mixes it. */
   readonly folder: string;
   readonly config: string;
   readonly tensors: readonly EncodedTensor[];
@@ -32,13 +33,18 @@ export async function* adapterFiles(
   { adapterNames = peft.adapterNames, signal, onProgress }: SaveOptions = {},
 ): AsyncGenerator<AdapterFiles> {
   for (const name of adapterNames) assertPeft(name, peft.state(name));
-  const states = adapterNames.map((name) => {
-    const state = onOriginalBase(peft.state(name));
-    return [name, state, stateDict(state)] as const;
+  const states = adapterNames.flatMap((name) => {
+    const [state, folder] = [onOriginalBase(peft.state(name)), name === "default" ? "" : name];
+    const experts = [...expertsOf(state)].map(([expert, own]) => [folder === "" ? expert : `${folder}/${expert}`, own] as const);
+    return [[folder, { ...state, config: savedConfig(state) }] as const, ...experts].map(([at, own]) => [at, own, stateDict(own)] as const);
   });
+  const folders = states.map(([folder]) => folder);
+  const twice = folders.find((folder, i) => folders.indexOf(folder) < i);
+  if (twice !== undefined)
+    throw new ConfigError(`two adapters would be written to ${twice}`, { hint: "save them in folders of their own" });
   const total = states.reduce((sum, [, , tensors]) => sum + tensors.size, 0);
   let done = 0;
-  for (const [name, state, dict] of states) {
+  for (const [folder, state, dict] of states) {
     const tensors: EncodedTensor[] = [];
     for (const [key, tensor] of dict) {
       throwIfAborted(signal);
@@ -46,7 +52,7 @@ export async function* adapterFiles(
       tensors.push({ name: key, dtype: fromCoreDType(tensor.dtype), shape: tensor.shape, data });
       onProgress?.(++done, total);
     }
-    yield { folder: name === "default" ? "" : name, config: configText(state, peft.methods), tensors, card: modelCard(state.config) };
+    yield { folder, config: configText(state, peft.methods), tensors, card: modelCard(state.config) };
   }
 }
 

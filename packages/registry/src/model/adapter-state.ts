@@ -21,6 +21,8 @@ export interface AdapterState {
   readonly expected: ReadonlyMap<string, Tensor>;
   /** Factors by path that a start took out of the base where its file would not tell (CorDA, LoRA-GA): saving puts them into the adapter. */
   readonly initial?: ReadonlyMap<string, Params>;
+  /** The adapters that this one mixes, by name; it has their values among its own. */
+  readonly experts?: ReadonlyMap<string, AdapterState>;
   /** For methods that put something in front of the input instead of changing layers. */
   readonly prompt?: PromptState;
 }

@@ -149,7 +149,7 @@ export function assertPerRow(states: ReadonlyMap<string, AdapterState>): void {
   for (const [name, state] of states) {
     const { layers, replaced, expected, prompt, config } = state;
     const raw = [...layers].find(([, attached]) => attached.some(({ context }) => context.layer.kind === "parameter"));
-    const inside = [...layers.values()].some(([first]) => isWhole(first!.context.layer));
+    const inside = [...layers.values()].some(([first]) => first!.method.begin || isWhole(first!.context.layer));
     const whole = [...replaced.keys(), ...expected.keys(), ...(raw ? [raw[0]] : [])][0];
     const reasons = [
       (prompt || inside || aloraTokens(config)) && "looks at whole inputs",

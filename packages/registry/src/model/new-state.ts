@@ -26,6 +26,7 @@ import { selectTargets, type TargetConfig } from "../matching/targets.js";
 import { selectParameters } from "../matching/target-parameters.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterState } from "./adapter-state.js";
+import { type Experts, mixedLayers } from "./expert-state.js";
 import { type HookedLayer, type HookedModel, layersOf, weightName } from "./hooked-model.js";
 import { moduleNames } from "./module-names.js";
 import { newPrompt } from "./prompt-state.js";
@@ -39,6 +40,8 @@ export interface NewAdapterOptions extends PromptSource, LongCallOptions {
   /** Parameters get the numbers that torch would draw after `torch.manual_seed(seed)`. */
   readonly seed?: number;
   readonly methods?: MethodTable;
+  /** The adapters that the new one mixes, opened, by their names in its config (X-LoRA). */
+  readonly experts?: Experts | undefined;
 }
 
 /** New adapters are in the format of this version of PEFT, whose readers of OFT need to know. */
@@ -56,7 +59,7 @@ interface Values extends TargetConfig {
 export async function newAdapter(
   model: HookedModel<never, unknown>,
   input: ConfigInput,
-  { seed = 0, methods = PEFT_METHODS, signal, onProgress, ...source }: NewAdapterOptions = {},
+  { seed = 0, methods = PEFT_METHODS, experts, signal, onProgress, ...source }: NewAdapterOptions = {},
 ): Promise<AdapterState> {
   const config = resolved(readAdapterConfig({ peft_version: FORMAT, ...asObject(input) }, { methods }), model);
   const { method, prompt } = methods.get(config.peftType) ?? {};
@@ -67,9 +70,10 @@ export async function newAdapter(
   refuseUnrunnable(config.values);
   await prepareRegex(config.values, method);
   const values = config.values as unknown as Values;
+  const generator = torchGenerator(seed);
+  if (method.mix) return newMixture(method, config, experts, model, generator, methods);
   const all = layersOf(model, method);
   const targets = method.choose ? byPath(all, method.choose(config.values as never, all)) : chosen(model, values, all);
-  const generator = torchGenerator(seed);
   const moduleConfig = createModuleConfig(config.values, undefined, method);
   const allotted = method.allot?.(
     config.values as never,
@@ -98,6 +102,22 @@ export async function newAdapter(
   await addTokens(layers, values, all, generator);
   const ties = tiesOf(method, config, layers, model);
   return { config, layers: tieLayers(layers, ties), ties, shared, replaced: replacedOf(model, values, layers), expected };
+}
+
+/** A new adapter over others. PEFT's numbers for a seed are others, as it draws for the experts before it reads them. */
+async function newMixture(
+  method: AdapterMethod<never>,
+  config: AdapterConfig,
+  given: Experts | undefined,
+  model: HookedModel<never, unknown>,
+  generator: TorchGenerator,
+  methods: MethodTable,
+): Promise<AdapterState> {
+  const { attached, experts } = await mixedLayers(method, config, given, model, { methods });
+  const specs = [...attached.values()].map(({ context }) => context.layer);
+  const shared = sharedOf(method, config, specs, generator);
+  const layers = new Map([...attached].map(([path, one]) => [path, [{ ...one, params: { ...shared, ...one.params } }]] as const));
+  return { config, layers, shared, experts, replaced: new Map(), expected: new Map() };
 }
 
 const asObject = (input: ConfigInput): { readonly [field: string]: unknown } =>

@@ -5,11 +5,13 @@ import { ADAPTER_METHODS } from "../dialects/all-methods.js";
 import type { MethodTable } from "../methods.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import { attachPrompt } from "../prompt/attach-prompt.js";
-import { around, hookOf, takesTasks, withPrompts } from "./active-adapters.js";
+import { around, beginPass, hookOf, takesTasks, withPrompts } from "./active-adapters.js";
 import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
 import { combineAdapters, type CombineOptions } from "./combine.js";
 import { countTrainable, describeCount, type ParameterCount } from "./count-parameters.js";
-import { type HookedModel, layersOf, type LayerHook, weightName } from "./hooked-model.js";
+import type { HookedModel, LayerHook } from "./hooked-model.js";
+import { type Experts, mixedLayers } from "./expert-state.js";
+import { hostOf } from "./host-of.js";
 import { adaptedBase, mergedWeights } from "./merged-weights.js";
 import { assertPerRow, BASE, mixedHook, type PreparedBatch, prepareBatch, type RowAdapters } from "./mixed-batch.js";
 import { type ConfigInput, newAdapter, type NewAdapterOptions } from "./new-state.js";
@@ -36,6 +38,8 @@ export interface LoadAdapterOptions extends LongCallOptions {
   readonly allowUnknownFields?: boolean;
   /** Hold the adapter in f32 whatever its file holds (default), or in the dtype of the weights that it is for: PEFT's `autocast_adapter_dtype`. */
   readonly autocastAdapterDtype?: boolean;
+  /** The adapters that this one mixes, opened, by their names in its config (X-LoRA). */
+  readonly experts?: Experts;
 }
 
 export interface MergeOptions {
@@ -106,21 +110,22 @@ export class PeftModel<Inputs, Outputs> {
   async loadAdapter(
     opened: OpenedAdapter,
     name: string,
-    { allowUnknownFields = false, autocastAdapterDtype = true, ...call }: LoadAdapterOptions = {},
+    { allowUnknownFields = false, autocastAdapterDtype = true, experts, ...call }: LoadAdapterOptions = {},
   ): Promise<void> {
     this.assertNew(name);
     const adapter = { ...opened, weights: observeReads(opened.weights, call) };
     const { method, prompt } = this.methods.get(adapter.method) ?? {};
     const host = hostOf(this.baseModel, method);
     const options = { methods: this.methods, allowUnknownFields };
+    const mixed = method?.mix && (await mixedLayers(method, adapter.config, experts, this.baseModel, { ...options, autocastAdapterDtype }));
     if (prompt)
       return this.put(
         name,
         stateOfPrompt(adapter.config, await attachPrompt(adapter, { ...host, sizes: promptSizes(this.baseModel) }, options)),
       );
     if (isSharedOnly(adapter, this.methods)) return this.put(name, await stateOfShared(adapter, this.baseModel, options));
-    const attached = await attachAdapter(adapter, host, { ...options, autocastAdapterDtype });
-    this.put(name, await stateOfAttached(adapter, attached, this.baseModel));
+    const attached = await attachAdapter(adapter, host, { ...options, autocastAdapterDtype, ...(mixed && { layers: mixed.attached }) });
+    this.put(name, { ...(await stateOfAttached(adapter, attached, this.baseModel)), ...(mixed && { experts: mixed.experts }) });
   }
 
   /** Adds a new adapter on the modules that its config names; the first one becomes active. @throws ConfigError */
@@ -175,7 +180,9 @@ export class PeftModel<Inputs, Outputs> {
     if (taskIds && !states.some(takesTasks))
       throw new ConfigError(`taskIds were given, but none of the active adapters (${this.active.join(", ")}) has tasks`);
     const given = withPrompts(states, inputs, taskIds);
-    return adaptedBase(this.baseModel, states).forward(given, around(hook, hookOf(states, inputs, taskIds)));
+    const model = adaptedBase(this.baseModel, states);
+    const passes = states.map((state) => beginPass(model, state, given as Inputs, taskIds));
+    return model.forward(given, around(hook, hookOf(states, passes)));
   }
 
   /**
@@ -354,15 +361,4 @@ export class PeftModel<Inputs, Outputs> {
     copy.disabled = this.disabled;
     return copy;
   }
-}
-
-/** A model as `attachAdapter` sees it; a tied layer has a weight under its own name as well. */
-function hostOf(
-  model: HookedModel<never, unknown>,
-  method: { readonly wholes?: boolean } | undefined,
-): Parameters<typeof attachAdapter>[1] {
-  const layers = new Map(layersOf(model, method).map((found) => [found.path, found]));
-  const tensors = new Map(model.weights);
-  for (const found of layers.values()) if (!tensors.has(weightName(found))) tensors.set(weightName(found), found.base.weight);
-  return { layer: (path) => layers.get(path)?.layer, tensor: (name) => tensors.get(name), names: () => tensors.keys() };
 }

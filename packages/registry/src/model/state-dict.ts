@@ -18,7 +18,10 @@ export function stateDict(state: AdapterState): Map<string, Tensor> {
       const isOwn = one === attached[0] && (one.method as unknown) !== TRAINABLE_TOKENS;
       const owner = layer.kind === "parameter" ? moduleOf(path, raw) : path;
       const inside = isOwn || state.config.peftType === TRAINABLE_TOKENS.name ? "" : "token_adapter.";
-      for (const name of ownNames(one)) result.set(`${TUNER}${owner}.${inside}${one.method.keys(layer)[name]![0]}`, one.params[name]!);
+      const keys = one.method.keys(layer);
+      // What has no name in the file is an expert's, which has a file of its own.
+      for (const name of ownNames(one).filter((own) => keys[own]))
+        result.set(`${TUNER}${owner}.${inside}${keys[name]![0]}`, one.params[name]!);
     }
   }
   for (const [name, tensor] of sharedOf(state)) result.set(`base_model.${name}`, tensor);

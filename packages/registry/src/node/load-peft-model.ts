@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { expertPaths } from "../model/expert-state.js";
 import type { HookedModel } from "../model/hooked-model.js";
 import { type LoadAdapterOptions, PeftModel } from "../model/peft-model.js";
-import type { OpenAdapterOptions } from "../open-adapter.js";
+import type { OpenAdapterOptions, OpenedAdapter } from "../open-adapter.js";
 import { openAdapterFolder } from "./open-adapter-folder.js";
 
 /** A model with an adapter from a folder or file. @throws the errors of `openAdapterFolder` and `PeftModel.loadAdapter` */
@@ -23,9 +26,19 @@ export async function loadAdapter(
   options: OpenAdapterOptions & LoadAdapterOptions = {},
 ): Promise<void> {
   const adapter = await openAdapterFolder(path, options);
+  const experts = new Map<string, OpenedAdapter>();
   try {
-    await peft.loadAdapter(adapter, name, options);
+    for (const [expert, place] of Object.entries(expertPaths(adapter.config))) {
+      const folder = options.experts?.has(expert) ? undefined : expertFolder(path, place);
+      if (folder !== undefined) experts.set(expert, await openAdapterFolder(folder, options));
+    }
+    await peft.loadAdapter(adapter, name, { ...options, experts: new Map([...experts, ...(options.experts ?? [])]) });
   } finally {
-    await adapter.weights.close();
+    for (const { weights } of [adapter, ...experts.values()]) await weights.close();
   }
+}
+
+/** Where an expert lies: as the config says, seen from the adapter's folder, as `savePretrained` writes it, or from here, as PEFT does. */
+function expertFolder(path: string, place: string): string | undefined {
+  return [join(path, place), place].find((folder) => existsSync(join(folder, "adapter_config.json")));
 }

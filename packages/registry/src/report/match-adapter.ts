@@ -95,7 +95,7 @@ class Matcher {
     for (const [name, tensor] of adapter.biases) this.replace(name, tensor, false);
     this.matchModules();
     for (const [path, tensor] of adapter.trainableTokens) this.matchTokens(path, tensor);
-    const found = matchShared(adapter, this.method, this.matched);
+    const found = matchShared(adapter, this.method, this.matched, this.options.otherLayers);
     this.mismatched.push(...found.mismatched);
     this.unused.push(...found.unused);
     const { matched, replaced, tokens, missing, mismatched, unused, placements } = this;

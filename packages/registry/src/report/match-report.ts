@@ -84,6 +84,8 @@ export interface MatchOptions {
   readonly model?: ModelKind | undefined;
   /** Runs the config's patterns; the safe one if not given. */
   readonly engine?: RegexEngine;
+  /** Layers of the adapter that its file does not hold: those of its experts. */
+  readonly otherLayers?: readonly LayerSpec[];
   /** The layer at a module path of the base, where it is known; else it follows from the weight and the adapter's shapes. */
   readonly layer?: (path: string) => LayerSpec | undefined;
 }

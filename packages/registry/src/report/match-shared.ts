@@ -1,20 +1,22 @@
-import type { ParameterSpec } from "@weft/tensor-core";
+import type { LayerSpec, ParameterSpec } from "@weft/tensor-core";
 import type { MethodEntry } from "../methods.js";
 import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import type { MatchedModule, MatchReport, Mismatch, SharedParameter } from "./match-report.js";
 
-/** The parameters that all matched modules have in common: out of the file, or rebuilt from the config's seed. */
+/** The parameters that all layers of an adapter have in common: out of the file, or rebuilt from the config's seed. */
 export function matchShared(
   adapter: OpenedAdapter,
   method: MethodEntry["method"],
   matched: readonly MatchedModule[],
+  otherLayers: readonly LayerSpec[] = [],
 ): Pick<MatchReport, "shared" | "mismatched" | "unused"> {
   const shared = new Map<string, SharedParameter>();
   const mismatched: Mismatch[] = [];
   const unused = (used: ReadonlySet<string>): AdapterTensor[] =>
     [...adapter.shared].flatMap(([key, tensor]) => (used.has(key) ? [] : [tensor]));
-  const layers = matched.flatMap(({ layer }) => layer ?? []);
-  if (!method?.shared || layers.length < matched.length || layers.length === 0)
+  const own = matched.flatMap(({ layer }) => layer ?? []);
+  const layers = [...own, ...otherLayers];
+  if (!method?.shared || own.length < matched.length || layers.length === 0)
     return { shared, mismatched, unused: method ? unused(new Set()) : [] };
   const { keys, parameters, rebuild } = method.shared;
   const config = adapter.config.values as never;

@@ -32,6 +32,8 @@ export interface AdapterContext<C> {
   readonly scale: number;
   /** The task of each row of the batch, i32 [batch], where the caller says it. */
   readonly taskIds?: Tensor;
+  /** What the method's `begin` gave for this pass over the model. */
+  readonly pass?: unknown;
   /** In training: zeros with probability `rate`, else ones, drawn anew for each call and step (rank and module dropout); nothing is left out if not given. */
   readonly mask?: (shape: Shape, rate: number) => Tensor;
   /** In training: standard normal values, drawn anew for each call and step (MonteCLoRA); nothing is drawn if not given. */
@@ -67,6 +69,21 @@ export interface SharedParameters<C> {
   readonly keys: { readonly [name: string]: readonly string[] };
   /** The values that follow from the config's seed, for files that do not hold them. @throws ConfigError if they do not follow */
   rebuild?(config: C, specs: { readonly [name: string]: ParameterSpec }): { readonly [name: string]: Float32Array };
+}
+
+/** One pass over a model, before it begins. */
+export interface ModelPass {
+  /** What the model is given. */
+  readonly inputs: unknown;
+  /** The model's outputs with this adapter alone, whose layers find `pass` in their context. */
+  forward(pass: unknown): unknown;
+}
+
+/** An adapter that another one mixes, on one layer. */
+export interface Expert {
+  readonly method: AdapterMethod<never>;
+  readonly params: Params;
+  readonly context: AdapterContext<never>;
 }
 
 /** A layer of an adapter with its place in the model. */
@@ -118,6 +135,13 @@ export interface AdapterMethod<C> {
    * @returns for each of them: parameter name → path of the layer whose parameter it is, which may be its own
    */
   tied?(config: C, layers: readonly TargetedLayer[]): readonly { readonly [name: string]: string }[];
+  /**
+   * Called before each pass over the model; what it gives is `pass` in the context of all layers.
+   * @param params those that all layers have in common
+   */
+  begin?(model: ModelPass, params: Params, config: C): unknown;
+  /** Its layers are those of other adapters, its experts, which it mixes: the config of a layer. @param experts of the layer, in the order of `adapters` in the config; @param index of the layer among all */
+  mix?(config: C, experts: readonly (Expert | undefined)[], index: number): C;
   /** It acts on attentions or blocks as a whole, which other methods do not get to see. */
   readonly wholes?: boolean;
   /**
