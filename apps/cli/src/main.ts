@@ -21,7 +21,7 @@ export async function main(argv: readonly string[], streams: Streams = processSt
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
     if (error instanceof CommanderError && error.code === "commander.help") {
-      streams.stdout(program.helpInformation());
+      program.outputHelp();
       return EXIT.done;
     }
     const failure = describeFailure(

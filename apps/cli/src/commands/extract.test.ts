@@ -212,7 +212,7 @@ describe("refuses", () => {
     mkdirSync(here);
     const args = [tuned, "--base", base, "--rank", "2", "-o", here];
     expect((await run(...args)).code).toBe(0);
-    expect(await kinds(...args)).toEqual([2, "usage"]);
+    expect(await kinds(...args)).toEqual([2, "exists"]);
     expect((await run(...args, "--force")).code).toBe(0);
   });
 });

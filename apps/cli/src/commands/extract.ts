@@ -1,7 +1,6 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { WeightSource } from "@weft/io-safetensors";
-import { ioError } from "@weft/io-safetensors/node";
 import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import {
   type ConvertModule,
@@ -21,6 +20,7 @@ import { runExtract } from "../extract/run-extract.js";
 import { UsageError } from "../failure.js";
 import { openCheckpoint } from "../files/open-input.js";
 import { checkOutput } from "../files/check-output.js";
+import { checkReport, writeReportFile } from "../files/report-file.js";
 import { filesOf, savedText, saveModules } from "../files/save-modules.js";
 import { folderOf, readModelConfig } from "../merge/side-files.js";
 import { formatBytes, printable } from "../output.js";
@@ -64,6 +64,7 @@ export const extract: Command<ExtractCommandOptions> = async ([tunedPath], optio
   const started = performance.now();
   const settings = settingsOf(options);
   checkOutput(options.out, [options.base, tunedPath], context.options.force);
+  checkReport(options.report, [options.base, tunedPath]);
   const opened: WeightSource[] = [];
   try {
     for (const path of [options.base, tunedPath]) opened.push(await openCheckpoint(path));
@@ -108,7 +109,7 @@ export const extract: Command<ExtractCommandOptions> = async ([tunedPath], optio
       seconds,
       peakRss: process.resourceUsage().maxRSS * 1024,
     };
-    if (options.report !== undefined) writeReport(options.report, result);
+    if (options.report !== undefined) await writeReportFile(options.report, result);
     context.out.result(result, () => [...savedText(files), ...summary(report, seconds, result.peakRss)].join("\n"));
     return EXIT.done;
   } finally {
@@ -220,12 +221,4 @@ function summary(report: readonly ModuleReport[], seconds: number, peak: number)
       ({ module, rank, residual }) => `  ${(100 * residual).toFixed(1).padStart(5)} %  rank ${rank ?? "-"}  ${printable(module)}`,
     ),
   ];
-}
-
-function writeReport(file: string, result: object): void {
-  try {
-    writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
-  } catch (error) {
-    throw ioError(error, file, "write");
-  }
 }

@@ -7,6 +7,7 @@ import { describeReport } from "@weft/registry";
 import { type Command, type Context, EXIT } from "../context.js";
 import { checkPlace } from "../files/check-output.js";
 import { localPath, openCheckpoint } from "../files/open-input.js";
+import { checkReport } from "../files/report-file.js";
 import { parseScaledPath } from "../files/scaled-path.js";
 import { doneAlready } from "../merge/done-already.js";
 import type { ItemResult } from "../merge/item.js";
@@ -98,7 +99,7 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
 
 async function mergeOne(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
   const started = performance.now();
-  await refuseEarly(settings, options.out, context);
+  await refuseEarly(settings, options, context);
   const prepared = await prepareMerge(settings, context.signal);
   try {
     const { plan } = prepared;
@@ -126,7 +127,7 @@ async function mergeOne(settings: MergeSettings, options: MergeOptions, context:
     const { results, digests, resumed, doneBefore } = await writeOrFind(prepared, side, options, resources, context, verb);
     const seconds = (performance.now() - started) / 1000;
     const peak = process.resourceUsage().maxRSS * 1024;
-    if (options.report !== undefined) writeReport(options.report, prepared, resources, results, digests);
+    if (options.report !== undefined) await writeReport(options.report, prepared, resources, results, digests);
     context.out.result({ ...summary, resumed, doneBefore, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () => {
       const files = plan.shards.map(({ file, layout }) => `✓ ${join(options.out, file)}  ${formatBytes(layout.size)}`);
       if (doneBefore) return [...files, `done already: ${options.out} holds exactly this, bit for bit`].join("\n");
@@ -142,8 +143,14 @@ async function mergeOne(settings: MergeSettings, options: MergeOptions, context:
 }
 
 /** What is known to be refused before adapters are opened and initialisations decomposed. */
-async function refuseEarly({ base, adapters, maxShardSize }: MergeSettings, out: string, { options }: Context): Promise<void> {
-  checkPlace(out, [base, ...adapters.map((text) => parseScaledPath(text).path)]);
+async function refuseEarly(
+  { base, adapters, maxShardSize }: MergeSettings,
+  { out, report }: MergeOptions,
+  { options }: Context,
+): Promise<void> {
+  const inputs = [base, ...adapters.map((text) => parseScaledPath(text).path)];
+  checkPlace(out, inputs);
+  checkReport(report, inputs);
   if (options.force || !existsSync(out)) return;
   const weights = await openCheckpoint(localPath(base));
   const files = new Set([...weights.names()].map((name) => basename(weights.info(name).file)));

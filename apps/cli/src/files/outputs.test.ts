@@ -100,6 +100,25 @@ const visible = (out: string): Record<string, string> =>
       .map((name) => [name, hashOf(join(out, name))]),
   );
 
+describe("--report", () => {
+  it.each([
+    ["merge", (report: string) => [...COMMANDS[0]![1](fresh()), "--report", report], () => small.base],
+    ["extract", (report: string) => [...COMMANDS[3]![1](fresh()), "--report", report], () => large.base],
+  ] as const)("of %s is refused where it cannot be written, before the work", async (_, call, input) => {
+    const pipe = fresh();
+    expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
+    for (const [report, kind] of [
+      [pipe, "not-a-file"],
+      ["/proc/report.json", "not-a-file"],
+      [folder, "not-a-file"],
+      [join(input(), "config.json"), "output-is-input"],
+    ] as const) {
+      const ran = await weft(...call(report), "--json");
+      expect([report, ran.code, failure(ran.stdout).kind, ran.stdout.split("\n").length]).toEqual([report, 2, kind, 2]);
+    }
+  });
+});
+
 describe("what --force replaces", () => {
   /** An adapter with a value that is none. */
   function broken(): string {

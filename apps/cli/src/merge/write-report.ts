@@ -1,5 +1,4 @@
-import { writeFileSync } from "node:fs";
-import { ioError } from "@weft/io-safetensors/node";
+import { writeReportFile } from "../files/report-file.js";
 import { isCopy, type ItemResult } from "./item.js";
 import type { Resources } from "./plan-memory.js";
 import type { Prepared } from "./prepare.js";
@@ -11,7 +10,7 @@ export function writeReport(
   { onePiece }: Resources,
   results: ReadonlyMap<string, ItemResult>,
   digests: ReadonlyMap<string, string>,
-): void {
+): Promise<void> {
   const six = (x: number): number => Number(x.toPrecision(6));
   const whole = new Set(onePiece);
   const tensors = plan.items.map((item) => {
@@ -42,9 +41,5 @@ export function writeReport(
     shards: plan.shards.map(({ file, layout }) => ({ file, bytes: layout.size, digest: digests.get(file) ?? null })),
     tensors,
   };
-  try {
-    writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
-  } catch (error) {
-    throw ioError(error, file, "write");
-  }
+  return writeReportFile(file, report);
 }

@@ -2,7 +2,7 @@ import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-ty
 import type { Context, GlobalOptions } from "../context.js";
 import type { Streams } from "../output.js";
 import { styleFor } from "../style.js";
-import { VERSION } from "../version.js";
+import { HOMEPAGE, VERSION } from "../version.js";
 import { benchCommand } from "./bench.js";
 import { combineCommand } from "./combine.js";
 import { completionCommand } from "./completion.js";
@@ -43,6 +43,7 @@ export function createProgram(streams: Streams, onCall: OnCall): CommandUnknownO
     .addOption(new Option("--jobs <n>", "threads (default: as many as cores, at most 8)").argParser(threads))
     .option("--dry-run", "say what would be written, write nothing")
     .option("--force", "replace existing output")
+    .addHelpText("after", `\nweft COMMAND --help shows the options of a command, with examples.\nDocumentation: ${HOMEPAGE}`)
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true, styleTitle: styleFor(true).bold })
     .exitOverride()
