@@ -75,7 +75,7 @@ describe("a tensor that is larger than the memory", () => {
     const refused = spawnWeft([...args, "--max-memory", "1"]);
     const { error } = JSON.parse(refused.stdout) as { error: { kind: string; message: string; hint: string } };
     expect([refused.code, error.kind]).toEqual([2, "memory-limit"]);
-    expect(error.message).toBe("the program itself takes 115 MB; --max-memory allows 1 B");
+    expect(error.message).toBe("the program itself takes 115.0 MB; --max-memory allows 1 B");
     expect(error.hint).toBe("pass --max-memory 115MB");
     const ran = spawnWeft([...args, "--max-memory", "115MB"]);
     expect(ran.code, ran.stdout).toBe(0);

@@ -13,8 +13,15 @@ export function mergeBlocker(adapter: OpenedAdapter): MergeBlocker | undefined {
   const unmerged = { kind: "not-mergeable", hint: "keep it unmerged" };
   const unmergeable = ADAPTER_METHODS.get(method)?.method?.unmergeable;
   if (unmergeable) return { ...unmerged, why: `${method} cannot be merged: ${unmergeable}` };
-  if (modules.size + modulesToSave.size + trainableTokens.size + biases.size === 0 && shared.size > 0)
-    return { ...unmerged, why: `${method} adapters act on the input, not on weights: there is nothing to merge` };
+  if (modules.size + modulesToSave.size + trainableTokens.size + biases.size === 0 && shared.size > 0) {
+    if (ADAPTER_METHODS.get(method)?.prompt)
+      return { ...unmerged, why: `${method} adapters act on the input, not on weights: there is nothing to merge` };
+    return {
+      kind: "needs-model",
+      why: `the file holds only what all layers of ${method} share; what each gets follows from the order of the model's modules, which a checkpoint does not tell`,
+      hint: "load the model in the library, and merge with PeftModel.mergeAndUnload()",
+    };
+  }
   const special = specialLora(config.values);
   if (special?.kind === "acts-otherwise") return { ...unmerged, why: `this adapter cannot be merged: ${special.why}` };
   return special?.kind === "base-changed-by-init" && !special.determined
