@@ -185,6 +185,14 @@ describe("PEFT's adapters", () => {
     ]);
   });
 
+  test("with a bias on B, which readers of kohya's kind drop, are refused", async () => {
+    const adapter = await open({ lora_bias: true }, { ...factors, [`${q}.lora_B.bias`]: numbers([4]) });
+    for (const to of ["lycoris", "comfyui", "kohya"] as const)
+      await expect(convertAdapter(adapter, { to })).rejects.toMatchObject({
+        message: expect.stringMatching(/a bias on B \(lora_bias\) has no name/) as unknown,
+      });
+  });
+
   test("with whole tensors, biases or methods of their own lose them, or are refused", async () => {
     const adapter = await open({ modules_to_save: ["head"] }, { ...factors, "base_model.model.head.weight": numbers([2, 2]) });
     await expect(convertAdapter(adapter, { to: "lycoris" })).rejects.toMatchObject({

@@ -110,6 +110,7 @@ const CONVOLUTION = /(?:^|\.)(?:conv\w*|skip_connection|op|in_layers\.2|out_laye
 export function asPlainLora(module: ConvertModule): ConvertModule | string {
   const { method, parameters, rank } = module;
   if (method === "LOCON" && !parameters.has("lora_mid.weight")) return module;
+  if (method === "FULL" && !parameters.has("diff")) return "a change of the bias alone (diff_b) has no form as LoRA here";
   if (rank === undefined || !["LOCON", "LOHA", "LOKR"].includes(method)) return `${method} is no product of low rank`;
   if (parameters.has("dora_scale") && method !== "LOCON") return `${method} with magnitudes (DoRA) has no form as LoRA here`;
   if (method === "LOKR" && parameters.has("lokr_w1") && parameters.has("lokr_w2"))

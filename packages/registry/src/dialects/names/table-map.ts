@@ -11,27 +11,25 @@ interface Entry {
   readonly parts: readonly Renamed[];
 }
 
-/** A style's names: by their flat form, and the words that they begin with. */
-interface Table {
-  readonly entries: Map<string, Entry>;
-  readonly beginnings: Set<string>;
+/** A style's names by their flat form with `#` for every number. */
+type Table = Map<string, { readonly entry: Entry; readonly numbers: readonly string[] }[]>;
+
+const isNumber = (word: string): boolean => /^(?:\d+|#)$/.test(word);
+
+/** A flat name in words: what it is with `#` for every number, and those numbers. */
+function taken(flat: string): { readonly form: string; readonly numbers: readonly string[] } {
+  const words = flat.split("_");
+  return { form: words.map((word) => (isNumber(word) ? "#" : word)).join("_"), numbers: words.filter(isNumber) };
 }
 
-const emptyTable = (): Table => ({ entries: new Map(), beginnings: new Set() });
-
-function put({ entries, beginnings }: Table, key: string, entry: Entry): void {
-  entries.set(key, entry);
-  beginnings.add(firstWord(key));
+function put(table: Table, flat: string, entry: Entry): void {
+  const { form, numbers } = taken(flat);
+  table.set(form, [...(table.get(form) ?? []), { entry, numbers }]);
 }
-
-const firstWord = (flat: string): string => flat.split("_", 1)[0]!;
-
-/** Numbers in a name of which each may be a block's or an index's; more than any model has. */
-const MAX_NUMBERS = 5;
 
 /** A family's map out of its table. Flat names find their dots in the table. */
 export function tableMap(rows: readonly NameRow[]): NameMap {
-  const tables: { readonly [S in Style]: Table } = { original: emptyTable(), diffusers: emptyTable() };
+  const tables: { readonly [S in Style]: Table } = { original: new Map(), diffusers: new Map() };
   const partsOf = (originals: readonly string[]): Renamed[] =>
     rows.flatMap(({ original, within }) =>
       within && originals.includes(within.path) ? [{ path: listOf(original)[0]!, part: within.part }] : [],
@@ -74,19 +72,14 @@ export function tableMap(rows: readonly NameRow[]): NameMap {
 const listOf = (names: string | readonly string[]): readonly string[] => (typeof names === "string" ? [names] : names);
 
 /** The entry of a path with the path's own numbers in it. */
-function find({ entries, beginnings }: Table, path: string): Entry | undefined {
-  const flat = flatten(path);
-  if (!beginnings.has(firstWord(flat))) return undefined;
-  const words = flat.split("_");
-  const numbers = words.flatMap((word, at) => (/^\d+$/.test(word) ? [at] : []));
-  if (numbers.length > MAX_NUMBERS) return undefined;
-  for (let mask = 0; mask < 1 << numbers.length; mask++) {
-    const blocks = numbers.filter((_, i) => (mask & (1 << i)) !== 0);
-    const entry = entries.get(words.map((word, at) => (blocks.includes(at) ? "#" : word)).join("_"));
-    if (!entry) continue;
+function find(table: Table, path: string): Entry | undefined {
+  const { form, numbers } = taken(flatten(path));
+  for (const { entry, numbers: wanted } of table.get(form) ?? []) {
+    if (!wanted.every((number, i) => number === "#" || number === numbers[i])) continue;
+    const blocks = numbers.filter((_, i) => wanted[i] === "#");
     const filled = (name: string): string => {
       let at = 0;
-      return name.replaceAll("#", () => words[blocks[at++]!]!);
+      return name.replaceAll("#", () => blocks[at++]!);
     };
     const [spelled, dotted] = [entry.names.map(filled), path.includes(".")];
     // A dotted path is that name only if its dots are.

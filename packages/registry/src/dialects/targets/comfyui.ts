@@ -1,6 +1,6 @@
-import { withoutWholeScale } from "../convert/fold-scale.js";
 import { COMFYUI } from "../comfyui.js";
 import { keptMetadata } from "./kohya-metadata.js";
+import { asLycoris } from "./lycoris-module.js";
 import { namedTensors } from "./named-tensors.js";
 import type { ConvertTarget } from "./target.js";
 
@@ -11,7 +11,7 @@ const KNOWN: ReadonlySet<string> = new Set(["LOCON", "LOHA", "LOKR", "FULL", "NO
 export const TO_COMFYUI: ConvertTarget = {
   name: "comfyui",
   style: "original",
-  fit: (module) => (KNOWN.has(module.method) ? withoutWholeScale(module) : `ComfyUI does not load ${module.method}`),
+  fit: (module) => (KNOWN.has(module.method) ? asLycoris(module, "ComfyUI") : `ComfyUI does not load ${module.method}`),
   write(modules, { source }) {
     const { tensors, modules: named, losses } = namedTensors(modules, COMFYUI, true);
     return {

@@ -1,6 +1,6 @@
-import { withoutWholeScale } from "../convert/fold-scale.js";
 import { KOHYA } from "../kohya.js";
 import { kohyaMetadata } from "./kohya-metadata.js";
+import { asLycoris } from "./lycoris-module.js";
 import { namedTensors } from "./named-tensors.js";
 import type { ConvertTarget } from "./target.js";
 
@@ -11,7 +11,7 @@ export const TO_KOHYA: ConvertTarget = {
   fit: (module) =>
     module.dialect === "xlabs" && module.path.endsWith(".linear1_qkv")
       ? "kohya's files have no name for rows of linear1"
-      : withoutWholeScale(module),
+      : asLycoris(module, "kohya"),
   write(modules, { source, naming }) {
     const { tensors, modules: named, losses } = namedTensors(modules, KOHYA, true);
     const metadata = kohyaMetadata(source.metadata, modules, naming);

@@ -1,6 +1,6 @@
-import { withoutWholeScale } from "../convert/fold-scale.js";
 import { LYCORIS } from "../lycoris.js";
 import { kohyaMetadata } from "./kohya-metadata.js";
+import { asLycoris } from "./lycoris-module.js";
 import { namedTensors } from "./named-tensors.js";
 import type { ConvertTarget } from "./target.js";
 
@@ -8,7 +8,7 @@ import type { ConvertTarget } from "./target.js";
 export const TO_LYCORIS: ConvertTarget = {
   name: "lycoris",
   style: "as-is",
-  fit: (module) => withoutWholeScale(module.component === "denoiser" ? { ...module, component: "model" } : module),
+  fit: (module) => asLycoris(module.component === "denoiser" ? { ...module, component: "model" } : module, "LyCORIS"),
   write(modules, { source, naming }) {
     const { tensors, modules: named, losses } = namedTensors(modules, LYCORIS, true);
     const metadata = kohyaMetadata(source.metadata, modules, naming).set(
