@@ -6,7 +6,7 @@ import { writeFileAtomic } from "@weft/io-safetensors/node";
 import { describeReport } from "@weft/registry";
 import { type Command, type Context, EXIT } from "../context.js";
 import { checkPlace } from "../files/check-output.js";
-import { localPath, openCheckpoint } from "../files/open-input.js";
+import { localPath, openBase } from "../files/open-input.js";
 import { checkReport } from "../files/report-file.js";
 import { parseScaledPath } from "../files/scaled-path.js";
 import { doneAlready } from "../merge/done-already.js";
@@ -152,7 +152,7 @@ async function refuseEarly(
   checkPlace(out, inputs);
   checkReport(report, inputs);
   if (options.force || !existsSync(out)) return;
-  const weights = await openCheckpoint(localPath(base));
+  const { base: weights } = await openBase(localPath(base));
   const files = new Set([...weights.names()].map((name) => basename(weights.info(name).file)));
   await weights.close();
   refuseAnother(out, maxShardSize === undefined ? files : undefined);

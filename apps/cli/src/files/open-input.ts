@@ -1,9 +1,10 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { CapabilityError, FormatError, WeftError } from "@weft/tensor-core";
 import { describeZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
 import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
 import type { DialectName, OpenedAdapter } from "@weft/registry";
+import { type PeftState, splitPeftState, unmergedPeft } from "./peft-state.js";
 
 /** What a path turned out to be. */
 export interface Input {
@@ -77,12 +78,29 @@ const looksLikeAdapter = (weights: WeightSource): boolean => {
 /** What to do where one stands in the place of the other. */
 const SWAPPED = "did you swap base and adapter? weft merge BASE -a ADAPTER; weft inspect shows what a file holds";
 
-/** Opens a checkpoint. @throws FormatError kind `not-a-checkpoint` for an adapter */
+/** Opens a checkpoint. @throws FormatError kind `not-a-checkpoint` for an adapter; CapabilityError kind `unmerged-peft` */
 export async function openCheckpoint(path: string): Promise<WeightSource> {
+  const { base, state } = await openBase(path);
+  if (!state?.adapter) return base;
+  await base.close();
+  throw unmergedPeft(path, state);
+}
+
+/** Opens a checkpoint that may have been saved with an adapter in it. @throws FormatError kind `not-a-checkpoint` for an adapter */
+export async function openBase(path: string): Promise<{ readonly base: WeightSource; readonly state: PeftState | undefined }> {
   const weights = await openWeights(path);
-  if (!looksLikeAdapter(weights)) return weights;
+  const state = splitPeftState(weights);
+  if (state || !looksLikeAdapter(weights)) return { base: state?.base ?? weights, state };
   await weights.close();
   throw new FormatError(`${path}: this is an adapter, expected a checkpoint`, { kind: "not-a-checkpoint", file: path, hint: SWAPPED });
+}
+
+/** The adapter inside of a model that was saved unmerged; rank and alpha are in the config beside it, or the user gives alpha. */
+export async function openOwnAdapter(path: string, { adapter }: PeftState, alpha: number | undefined): Promise<OpenedAdapter> {
+  const { openAdapter } = await import("@weft/registry");
+  const file = join(isFolder(path) ? path : dirname(path), "adapter_config.json");
+  const config = existsSync(file) ? readFileSync(file) : undefined;
+  return openAdapter({ weights: adapter!, ...(config && { config }) }, { file, ...(alpha !== undefined && { alpha }) });
 }
 
 /** Tensors whose names are those of an adapter are one, whether or not the program keeps a config beside them. */
@@ -90,12 +108,17 @@ async function byKeys(path: string, weights: WeightSource): Promise<Input> {
   let likely = false;
   for (const name of weights.names()) likely ||= ADAPTER_LIKE.test(name);
   const empty = zero3Leftovers(weights);
+  const state = splitPeftState(weights);
   const plain = {
     path,
     weights,
-    warnings: [...weights.warnings, ...(empty.length > 0 ? [describeZero3(empty, [...weights.names()].length).message] : [])],
+    warnings: [
+      ...weights.warnings,
+      ...(empty.length > 0 ? [describeZero3(empty, [...weights.names()].length).message] : []),
+      ...(state?.adapter ? [unmergedPeft(path, state).message] : []),
+    ],
   };
-  if (!likely) return plain;
+  if (!likely || state) return plain;
   try {
     const { detectDialect, openAdapter } = await import("@weft/registry");
     if (!detectDialect(weights)) return plain;

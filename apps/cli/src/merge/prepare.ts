@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import type { WeightSource } from "@weft/io-safetensors";
 import type { MatchReport } from "@weft/registry";
-import { localPath, openAdapterAt, openCheckpoint } from "../files/open-input.js";
+import { UsageError } from "../failure.js";
+import { localPath, openAdapterAt, openBase, openOwnAdapter } from "../files/open-input.js";
+import { unmergedPeft } from "../files/peft-state.js";
 import { parseScaledPath } from "../files/scaled-path.js";
 import { type Change, collectChanges, type ScaledAdapter } from "./changes.js";
 import type { Stored } from "./item.js";
@@ -51,9 +53,14 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
   const opened: WeightSource[] = [];
   const close = async (): Promise<void> => void (await Promise.all(opened.map((source) => source.close())));
   try {
-    const checkpoint = await openCheckpoint(localPath(settings.base));
+    const { base: checkpoint, state } = await openBase(localPath(settings.base));
     opened.push(checkpoint);
     const adapters: ScaledAdapter[] = [];
+    if (state?.adapter && settings.adapters.length > 0) throw unmergedPeft(settings.base, state);
+    if (state?.adapter) {
+      const adapter = await openOwnAdapter(localPath(settings.base), state, settings.alpha);
+      adapters.push({ path: settings.base, adapter, scale: 1 });
+    } else if (settings.adapters.length === 0) throw new UsageError("which adapter is to be merged?", "name it: -a ADAPTER");
     for (const text of settings.adapters) {
       const { path, scale } = parseScaledPath(text);
       const adapter = await openAdapterAt(path, { alpha: settings.alpha });

@@ -1,4 +1,5 @@
-import type { LocatedTensor, WeightSource } from "@weft/io-safetensors";
+import type { WeightSource } from "@weft/io-safetensors";
+import { renamedSource } from "../files/renamed-source.js";
 import { sameData } from "./same-data.js";
 
 /** Two names of one matrix: the input embedding and the layer that gives the logits. */
@@ -75,13 +76,5 @@ const pathOf = (name: string): string => name.slice(0, name.lastIndexOf("."));
 /** The base with the head under its own name, reading the embedding's data. */
 export function withAlias(base: WeightSource, tie: Tie | undefined): WeightSource {
   if (!tie?.aliased) return base;
-  const real = (name: string): string => (name === tie.head ? tie.embedding : name);
-  return {
-    ...base,
-    location: base.location,
-    names: () => [...base.names(), tie.head],
-    has: (name) => base.has(real(name)),
-    info: (name): LocatedTensor => ({ ...base.info(real(name)), name }),
-    read: (name, rows) => base.read(real(name), rows),
-  };
+  return renamedSource(base, new Map([...[...base.names()].map((name) => [name, name] as const), [tie.head, tie.embedding]]));
 }

@@ -1,7 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
 import {
-  adapters,
   alpha,
   allowNonfinite,
   maxMemory,
@@ -9,6 +8,7 @@ import {
   noAutocastAdapterDtype,
   noUntie,
   outFolder,
+  ownOrAdapters,
   report,
   safe,
   weightDType,
@@ -19,7 +19,7 @@ export const mergeCommand = (run: Runner) =>
   new Command("merge")
     .description("write a checkpoint with adapters merged in")
     .argument("<base>", "checkpoint: folder, index, file, or hf:user/repo in the hub's cache")
-    .addOption(adapters())
+    .addOption(ownOrAdapters())
     .addOption(alpha())
     .addOption(outFolder())
     .addOption(weightDType())

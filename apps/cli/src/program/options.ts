@@ -6,6 +6,13 @@ import { byteSize, collect, positive } from "./values.js";
 const DTYPES = ["f32", "f16", "bf16"] as const;
 
 /** Options that several commands have. */
+export const ownOrAdapters = () =>
+  new Option(
+    "-a, --adapter <path[:scale]>",
+    "adapter: folder or file, with a factor on its effect (repeat for several; they add up in order); left out, the one that a base saved unmerged holds",
+  )
+    .argParser(collect)
+    .default([] as string[], "none");
 export const adapters = () =>
   new Option(
     "-a, --adapter <path[:scale]>",

@@ -1,6 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { adapters, alpha, maxMemory, noAutocastAdapterDtype, noUntie, safe, weightDType } from "./options.js";
+import { alpha, maxMemory, noAutocastAdapterDtype, noUntie, safe, weightDType, ownOrAdapters } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const verifyCommand = (run: Runner) =>
@@ -8,7 +8,7 @@ export const verifyCommand = (run: Runner) =>
     .description("merge again in memory and compare with a merged checkpoint, bit for bit; exit code 4 if anything differs")
     .argument("<merged>", "checkpoint that merge wrote")
     .addOption(new Option("--base <path>", "the checkpoint that was merged into").makeOptionMandatory())
-    .addOption(adapters())
+    .addOption(ownOrAdapters())
     .addOption(alpha())
     .addOption(weightDType())
     .addOption(safe())
