@@ -1,3 +1,4 @@
+export { ARROW, arrowPrototype } from "./arrow/arrow.js";
 export { ADALORA, AdaLoraConfig, type AdaLoraConfigFields } from "./adalora/adalora.js";
 export { type AdaLoraParams, orthogonalRegularizer, pruneTriplets, RankAllocator } from "./adalora/rank-allocator.js";
 export { invocationMask, invocationStart, invocationTokens } from "./alora/alora.js";
@@ -19,3 +20,4 @@ export { cordaFactors } from "./starts/corda.js";
 export { IncrementalPca } from "./starts/incremental-pca.js";
 export { loftqFactors, type Quantise, quantiseInt8, quantiseNf4 } from "./starts/loftq.js";
 export { loraGaFactors } from "./starts/lora-ga.js";
+export { ARROW_FIELDS } from "./lora/sub-configs.js";

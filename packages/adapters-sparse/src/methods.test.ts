@@ -11,6 +11,8 @@ import {
   tensor,
   type Tensor,
   tileRows,
+  torchGenerator,
+  torchUniform,
   zeros,
 } from "@weft/tensor-core";
 import { type Check, type MethodCase, methodChecks } from "@weft/tensor-core/testing";
@@ -158,4 +160,42 @@ describe("layers and configs that do not fit", () => {
     expect(WAVEFT.parameters(new WaveFTConfig({ nFrequency: 9, wavelet_family: "coif5", useIdwt: false }), linear)).toHaveProperty(
       "spectrum",
     ));
+});
+
+describe("places of a new Uni-LoRA adapter, over two layers", () => {
+  // PEFT's UniLoraModel.generate_index(10, 4, 42): A [1, 3] and B [2, 1] of the first layer, then of the second.
+  const dealt = [
+    [
+      [0, 3, 3],
+      [3, 0],
+    ],
+    [
+      [1, 2, 1],
+      [2, 0],
+    ],
+  ] as const;
+  const counts = [3, 2, 2, 3];
+
+  it.each([true, false])("follow from the seed, with save_indices %s", async (saveIndices) => {
+    const weight = zeros([2, 3]);
+    const config = new UniLoraConfig({ r: 1, thetaDLength: 4, saveIndices });
+    const adapter = await createAdapter(UNILORA, config, { first: { weight }, second: { weight } }, { seed: 3 });
+    const theta = torchUniform(torchGenerator(3), 4, -0.02, 0.02);
+    const entry = (place: number): number => theta[place]! / Math.sqrt(counts[place]!);
+    for (const [i, path] of ["first", "second"].entries()) {
+      const layer = adapter.get(path);
+      expect("indices_A" in layer.params).toBe(saveIndices);
+      const y = await layer
+        .forward(
+          tensor([
+            [1, 0, 0],
+            [0, 1, 0],
+            [0, 0, 1],
+          ]),
+        )
+        .data();
+      const [a, b] = dealt[i]!;
+      a.forEach((column, j) => b.forEach((row, k) => expect(y[2 * j + k]).toBeCloseTo(entry(row) * entry(column), 9)));
+    }
+  });
 });

@@ -56,6 +56,7 @@ export type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./model/
 export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/new-state.js";
 export { getPeftModel } from "./model/get-peft-model.js";
 export { type InjectedAdapter, injectAdapter } from "./model/inject-adapter.js";
+export { addArrowRouter, type ArrowOptions } from "./model/arrow-router.js";
 export { initializeLoraCordaWeights } from "./model/starts/initialize-corda.js";
 export { initializeLoraEvaWeights } from "./model/starts/initialize-eva.js";
 export { initializeLoraGaWeights, type LoraGaOptions } from "./model/starts/initialize-lora-ga.js";

@@ -3,11 +3,19 @@ import { CapabilityError } from "@weft/tensor-core";
 
 type Values = { readonly [field: string]: unknown };
 
-/** Config fields that make an adapter something that no change of weights can stand for, and why. */
-const ACTS_OTHERWISE: readonly (readonly [field: string, why: string])[] = [
+/** Config fields that make an adapter something that no change of weights can stand for, and why; what to do where it does not run either. */
+const ACTS_OTHERWISE: readonly (readonly [field: string, why: string, instead?: string])[] = [
   ["aloraInvocationTokens", "aLoRA acts only behind its invocation tokens"],
-  ["arrowConfig", "Arrow routes between adapters token by token"],
-  ["layerReplication", "the adapter repeats layers of the base"],
+  [
+    "arrowConfig",
+    "Arrow routes between adapters token by token",
+    "load the adapters that it routes to, and give their names to addArrowRouter",
+  ],
+  [
+    "layerReplication",
+    "the adapter repeats layers of the base",
+    "build the model with the repeated layers, and set layer_replication to null",
+  ],
 ];
 
 /** Why an adapter's factors alone do not say what it does to its base. */
@@ -44,7 +52,7 @@ export const hasPlainFactors = (values: Values): boolean => loraVariant(values a
 
 /** @throws CapabilityError for adapters that act in a way that a model of layers with hooks does not offer */
 export function refuseUnrunnable(values: Values): void {
-  for (const [field, why] of ACTS_OTHERWISE.slice(1))
-    if (values[field] !== null && values[field] !== undefined)
-      throw new CapabilityError(`this adapter cannot be run: ${why}`, { kind: "unsupported-method" });
+  for (const [field, why, instead] of ACTS_OTHERWISE)
+    if (instead && values[field] !== null && values[field] !== undefined)
+      throw new CapabilityError(`this adapter cannot be run: ${why}`, { kind: "unsupported-method", hint: instead });
 }

@@ -58,6 +58,11 @@ export async function* adapterFiles(
 
 /** PEFT's config has one rank and alpha for all modules, and none of LyCORIS's methods. @throws CapabilityError kind `not-peft` */
 function assertPeft(name: string, { dialect, config }: AdapterState): void {
+  if ((config.values as { readonly arrowConfig?: unknown }).arrowConfig)
+    throw new CapabilityError(`${name} routes between other adapters (Arrow): it has no tensors of its own to save`, {
+      kind: "not-peft",
+      hint: "name the adapters to save in adapterNames, and add the router again after loading them",
+    });
   if (dialect === undefined) return;
   throw new CapabilityError(`${name} is an adapter of ${dialect}'s kind (${config.peftType}), which PEFT's folders do not hold as it is`, {
     kind: "not-peft",

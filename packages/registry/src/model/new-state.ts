@@ -94,7 +94,7 @@ export async function newAdapter(
     throwIfAborted(signal);
     const { params, weight } = await initLayer(method, configs[i]!, layer, generator, below.weight);
     layers.set(path, [
-      { method, params: { ...shared, ...allotted?.[i]?.params, ...params }, context: { layer, config: configs[i]!, scale: 1 } as never },
+      { method, params: { ...shared, ...params, ...allotted?.[i]?.params }, context: { layer, config: configs[i]!, scale: 1 } as never },
     ]);
     if (weight) expected.set(weightName({ path, layer }), weight);
     onProgress?.(i + 1, targets.length);

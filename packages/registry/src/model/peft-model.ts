@@ -220,12 +220,12 @@ export class PeftModel<Inputs, Outputs> {
     this.adapters.set(name, withParameters(this.state(name), parameters));
   }
 
-  /** Puts a state of the same layers, or of fewer, in an adapter's place. @throws ConfigError while it is merged */
+  /** Puts a state in an adapter's place, or adds it. @throws ConfigError while the adapter is merged, or if a new name cannot be one */
   setState(state: AdapterState, name: string = this.only()): void {
-    this.state(name);
-    this.assertUnmerged(name);
+    if (this.adapters.has(name)) this.assertUnmerged(name);
+    else this.assertNew(name);
     this.forget(name);
-    this.adapters.set(name, state);
+    this.put(name, state);
   }
 
   /** The same adapters on another version of the model. They are shared: what is added or trained here is there, too. What is merged here is merged there. */

@@ -63,10 +63,9 @@ export async function createAdapter<C>(
   for (const [i, { path, layer, base }] of specs.entries()) {
     const own = { ...config, ...allotted?.[i]?.config };
     const { params, weight } = await initLayer(method, own, layer, generator, base.weight, base.bias);
-    adapted.set(
-      path,
-      new AdaptedLayer(method, own, layer, weight ? { ...base, weight } : base, params, { ...shared, ...allotted?.[i]?.params }),
-    );
+    const fixed = allotted?.[i]?.params ?? {};
+    const stored = Object.fromEntries(Object.entries(params).map(([name, t]) => [name, fixed[name] ?? t]));
+    adapted.set(path, new AdaptedLayer(method, own, layer, weight ? { ...base, weight } : base, stored, { ...shared, ...fixed }));
   }
   return new AdapterGroup(adapted);
 }

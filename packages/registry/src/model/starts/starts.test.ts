@@ -9,6 +9,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { loadPeftModel } from "../../node/load-peft-model.js";
 import { savePretrained } from "../../node/save-pretrained.js";
 import { readTensor } from "../../read-tensor.js";
+import { addArrowRouter } from "../arrow-router.js";
 import { getPeftModel } from "../get-peft-model.js";
 import type { PeftModel } from "../peft-model.js";
 import { Mlp } from "../testing/mlp.js";
@@ -175,6 +176,43 @@ describe("starts refuse what they do not fit", () => {
     await expect(getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["lin0"], initLoraWeights: "corda" }))).rejects.toMatchObject({
       hint: expect.stringContaining("initializeLoraCordaWeights") as string,
     });
+  });
+});
+
+describe("Arrow", () => {
+  const routed = async (name: string, config: Readonly<Record<string, unknown>> = { topK: 2, routerTemperature: 0.7, rngSeed: 5 }) => {
+    const { model, all } = await fixture(name);
+    const count = Math.max(...[...all.keys()].flatMap((key) => (/^\d/.test(key) ? [Number(key[0])] : []))) + 1;
+    const peft = await getPeftModel(model, new LoraConfig({ r: 3, targetModules: ["lin0"] }), { adapterName: "other" });
+    for (let i = 0; i < count; i++) {
+      const lora = new LoraConfig({ r: 3, loraAlpha: 3 + i, useRslora: count > 4, targetModules: ["lin0", "lin1"] });
+      await peft.addAdapter(`${i}`, lora);
+      const layers = Object.fromEntries(
+        ["lin0", "lin1"].map((path) => [path, { A: all.get(`${i}.A.${path}`)!, B: all.get(`${i}.B.${path}`)! }]),
+      );
+      peft.setParameters({ ...peft.parameters(`${i}`), layers }, `${i}`);
+    }
+    const general = count > 4 ? { generalAdapterNames: ["4", "5"] } : {};
+    return { peft, model, all, add: () => addArrowRouter(peft as never, ["0", "1", "2", "3"], { ...general, config }) };
+  };
+
+  it.each(cases("arrow"))("%s: each token takes the experts that PEFT gives it", async (name) => {
+    const { peft, all, add: addRouter } = await routed(name);
+    addRouter();
+    expect(peft.activeAdapters).toEqual(["arrow_router"]);
+    expect(await gap(peft.forward(all.get("x")!), all.get("y")!)).toBeLessThan(2e-5);
+    peft.setAdapter("0");
+    expect(await gap(peft.forward(all.get("x")!), all.get("y")!)).toBeGreaterThan(0.01);
+  });
+
+  it("is neither merged nor saved, and takes only what it can route to", async () => {
+    const { peft, add: addRouter } = await routed("arrow");
+    addRouter();
+    expect(() => peft.mergeAdapter()).toThrow(/each token has its own mixture/);
+    await expect(savePretrained(peft as never, join(folder, "arrow"))).rejects.toMatchObject({ kind: "not-peft" });
+    expect(() => addArrowRouter(peft as never, ["0", "other"], { adapterName: "b", config: { topK: 1 } })).toThrow(/does not have lin1/);
+    expect(() => addArrowRouter(peft as never, ["0"], { adapterName: "b", config: { topK: 2 } })).toThrow(/top_k is 2/);
+    expect(() => addArrowRouter(peft as never, ["0"], { adapterName: "b", config: { topk: 1 } })).toThrow(/no field "topk"/);
   });
 });
 
