@@ -2,14 +2,12 @@ import { fromCoreDType } from "@weft/io-safetensors";
 import { ADAPTER_METHODS } from "./dialects/all-methods.js";
 import { refuseUnrunnable } from "./dialects/special-lora.js";
 import {
+  adapterDType,
   assertKnownFields,
   type Attached,
   CapabilityError,
   ConfigError,
   type DType,
-  encode,
-  fromBytes,
-  isFloat,
   type LayerSpec,
   MatchError,
   type Params,
@@ -18,7 +16,7 @@ import {
 } from "@weft/tensor-core";
 import { type MethodEntry, type MethodTable } from "./methods.js";
 import type { OpenedAdapter } from "./open-adapter.js";
-import { readAdapterTensor, readTensor } from "./read-tensor.js";
+import { heldAs, readAdapterTensor, readTensor } from "./read-tensor.js";
 import { assertMatch } from "./report/describe-report.js";
 import { matchAdapter } from "./report/match-adapter.js";
 import type { MatchReport, SharedParameter } from "./report/match-report.js";
@@ -88,7 +86,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
       hint: "weft merge changes the checkpoint instead",
     });
   if (!options.allowUnknownFields) assertAllUsed(report, adapter, methodOf(adapter.method));
-  const heldIn = (layer: LayerSpec | undefined): DType => (autocastAdapterDtype || !layer || !isFloat(layer.dtype) ? "f32" : layer.dtype);
+  const heldIn = (layer: LayerSpec | undefined): DType => adapterDType(layer?.dtype ?? "f32", autocastAdapterDtype);
   const shared = await readAll(adapter, report.shared, heldIn(report.matched[0]?.layer ?? otherLayers[0]));
   const layers = new Map(others.map(([path, one]): [string, Attached] => [path, { ...one, params: { ...shared, ...one.params } }]));
   for (const { path, weight, layer, method, config, tensors } of report.matched) {
@@ -140,11 +138,6 @@ async function readAll({ weights }: OpenedAdapter, parameters: ReadonlyMap<strin
   return Object.fromEntries(await Promise.all(read));
 }
 
-/** A constant in another float dtype; integers stay. */
-async function heldAs(t: Tensor, dtype: DType): Promise<Tensor> {
-  return t.dtype === dtype || !isFloat(t.dtype) ? t : fromBytes(encode(await t.data(), dtype), t.shape, dtype);
-}
-
 /** The rows that an adapter's trained tokens replace, by name of the embedding weight: indices and new rows. */
 export async function trainedTokens(
   adapter: OpenedAdapter,
@@ -157,7 +150,7 @@ export async function trainedTokens(
     const listed = Array.isArray(field)
       ? (field as readonly number[])
       : Object.entries(field ?? {}).find(([key]) => path === key || path.endsWith(`.${key}`))?.[1];
-    const rows = await readTensor(adapter.weights, name);
+    const rows = await heldAs(await readTensor(adapter.weights, name), "f32");
     if (!listed || listed.length !== rows.shape[0])
       throw new ConfigError(`${path}: the file holds ${rows.shape[0]} trained tokens, the config lists ${listed?.length ?? "none"}`, {
         kind: "config-mismatch",

@@ -1,4 +1,4 @@
-import { type Device, DTypeError, fromBytes, reshape, swapLast, tensor, type Tensor } from "@weft/tensor-core";
+import { type Device, type DType, DTypeError, encode, fromBytes, isFloat, reshape, swapLast, tensor, type Tensor } from "@weft/tensor-core";
 import { type RowRange, toCoreDType, type WeightSource } from "@weft/io-safetensors";
 import type { AdapterTensor } from "./open-adapter.js";
 
@@ -35,4 +35,9 @@ export async function readAdapterTensor(weights: WeightSource, entry: AdapterTen
   const stored = await readTensor(weights, name, { ...(rows && { rows }), ...(device && { device }) });
   if (transposed) return swapLast(stored);
   return stored.shape.join() === shape.join() ? stored : reshape(stored, shape);
+}
+
+/** A constant in another float dtype; integers stay. */
+export async function heldAs(t: Tensor, dtype: DType): Promise<Tensor> {
+  return t.dtype === dtype || !isFloat(t.dtype) ? t : fromBytes(encode(await t.data(), dtype), t.shape, dtype);
 }

@@ -30,7 +30,7 @@ export {
   unmergeWeight,
 } from "./adapter/derive.js";
 export { createAdapter, type CreateAdapterOptions, type LayerInput } from "./adapter/create-adapter.js";
-export { adapterParams } from "./adapter/adapter-params.js";
+export { adapterDType, adapterParams } from "./adapter/adapter-params.js";
 export { initLayer, initParameter, initParameters } from "./adapter/init.js";
 export { type Box, mapBox, needs, placeholder, type RowPasses, rowPasses, type RowSum, type Tile, tileRows } from "./adapter/tile.js";
 export { AdaptedLayer } from "./adapter/adapted-layer.js";

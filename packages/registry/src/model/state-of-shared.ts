@@ -1,7 +1,7 @@
 import { assertKnownFields, MatchError, type Params, ShapeError, type Tensor } from "@weft/tensor-core";
 import type { MethodTable } from "../methods.js";
 import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
-import { readTensor } from "../read-tensor.js";
+import { heldAs, readTensor } from "../read-tensor.js";
 import { type AdapterState, withParameters } from "./adapter-state.js";
 import type { HookedModel } from "./hooked-model.js";
 import { newAdapter } from "./new-state.js";
@@ -27,7 +27,7 @@ export async function stateOfShared(
   const read = async (want: Tensor, { name, shape }: AdapterTensor): Promise<Tensor> => {
     if (shape.join() !== want.shape.join())
       throw new ShapeError(`${name} is [${shape}], expected [${want.shape}]`, { kind: "shape-mismatch", tensor: name });
-    return readTensor(weights, name);
+    return heldAs(await readTensor(weights, name), want.dtype);
   };
   const wanted = new Map(Object.entries(state.shared).map(([name, t]) => [shared!.keys[name]![0]!, { name, t }]));
   const left = new Set(weights.names());
