@@ -162,32 +162,41 @@ describe("what --force replaces", () => {
     expect(readFileSync(join(out, "adapter_model.safetensors"), "utf8")).toBe("old");
   });
 
+  /** Starts a command, and waits until it begins to write. */
+  async function begun(argv: readonly string[], out: string): Promise<{ readonly kill: () => void; readonly exited: Promise<unknown> }> {
+    const child = startWeft(argv, { stdio: "ignore" });
+    const exited = new Promise((resolve) => child.on("exit", resolve));
+    while (!readdirSync(out).some((entry) => entry.startsWith(".weft")) && child.exitCode === null) await sleep(1);
+    return { kill: () => void child.kill("SIGKILL"), exited };
+  }
+
   it.each([
-    ["merge", (out: string) => ["merge", large.base, "-a", `${large.lora}:0.5`, "-o", out, "--force"], [150, 250, 350, 450]],
-    [
-      "convert",
-      (out: string) => ["convert", large.lora, "--to", "peft", "--fold-alpha", "--no-verify", "-o", out, "--force"],
-      [100, 200, 300],
-    ],
-    ["export", (out: string) => ["export", large.lora, "--target", "vllm", "-o", out, "--force"], [100, 200, 300]],
-  ] as const)("stays whole through kill -9 of %s until all of the new is there", { timeout: 120_000 }, async (name, call, waits) => {
-    const whole = fresh();
-    expect(spawnWeft(call(whole)).code).toBe(0);
-    const out = fresh();
-    if (name === "merge") expect(spawnWeft(["merge", large.base, "-a", large.lora, "-o", out]).code).toBe(0);
-    else cpSync(large.lora, out, { recursive: true });
+    ["merge", (out: string) => ["merge", large.base, "-a", `${large.lora}:0.5`, "-o", out, "--force", "--jobs", "1"]],
+    ["convert", (out: string) => ["convert", large.lora, "--to", "peft", "--fold-alpha", "-o", out, "--force"]],
+    ["export", (out: string) => ["export", large.lora, "--target", "vllm", "-o", out, "--force"]],
+  ] as const)("stays whole through kill -9 of %s until all of the new is there", { timeout: 120_000 }, async (name, call) => {
+    const existing = (): string => {
+      const out = fresh();
+      if (name === "merge") expect(spawnWeft(["merge", large.base, "-a", large.lora, "-o", out]).code).toBe(0);
+      else cpSync(large.lora, out, { recursive: true });
+      return out;
+    };
+    const whole = existing();
+    const first = await begun(call(whole), whole);
+    const started = performance.now();
+    await first.exited;
+    const duration = performance.now() - started;
+    const out = existing();
     const old = filesOf(out);
-    for (const wait of waits) {
-      const child = startWeft(call(out), { stdio: "ignore" });
-      const exited = new Promise((resolve) => child.on("exit", resolve));
-      // From the moment that it begins to write.
-      while (!readdirSync(out).some((entry) => entry.startsWith(".weft")) && child.exitCode === null) await sleep(1);
-      await sleep(wait - waits[0]);
-      child.kill("SIGKILL");
+    expect(old).not.toEqual(filesOf(whole));
+    for (const share of [0, 0.3, 0.5, 0.7, 0.85]) {
+      const { kill, exited } = await begun(call(out), out);
+      await sleep(share * duration);
+      kill();
       await exited;
       const now = visible(out);
       if (JSON.stringify(now) === JSON.stringify(filesOf(whole))) break;
-      expect(now, `after ${wait} ms`).toEqual(old);
+      expect(now, `after ${share} of ${duration} ms`).toEqual(old);
     }
     const again = spawnWeft(call(out));
     expect(again.code, again.stderr).toBe(0);
