@@ -52,6 +52,7 @@ const METHODS = {
   LILY: "Lily",
   POLY: "Poly",
   XLORA: "X-LoRA",
+  SHADOW: "ShadowPEFT",
   "LyCORIS locon": "LyCORIS LoCon",
   "LyCORIS locon, DoRA": "LyCORIS LoCon, DoRA",
   "LyCORIS loha": "LyCORIS LoHa",
@@ -86,7 +87,6 @@ const LEFT_OUT = {
   FROD: "solves an equation with each base weight to begin",
   OSF: "is the full singular value decomposition of each weight",
   PSOFT: "depends on the signs that LAPACK gives singular vectors",
-  SHADOW: "is a second model beside the first",
   TINYLORA: "the vector that a layer takes from the shared ones is not in the file",
 };
 

@@ -1,6 +1,6 @@
 import { ADALORA, FOURIERFT, IA3, LN_TUNING, LORA, TRAINABLE_TOKENS, VERA } from "@weft/adapters-lora";
 import { LOHA, LOKR } from "@weft/adapters-lycoris";
-import { ADAPTION_PROMPT, LILY, POLY, XLORA } from "@weft/adapters-model";
+import { ADAPTION_PROMPT, LILY, POLY, SHADOW, XLORA } from "@weft/adapters-model";
 import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
 import { SHIRA, SUPERTUNING, UNILORA, WAVEFT } from "@weft/adapters-sparse";
 import { BEFT, C3A, DEFT, DELORA, GLORA, GRALORA, HIRA, MISS, PEANUT, PVERA, RANDLORA, ROAD, VBLORA } from "@weft/adapters-variants";
@@ -97,6 +97,7 @@ const DEFINED: readonly MethodEntry[] = [
   methodEntry(PVERA),
   methodEntry(RANDLORA),
   methodEntry(ROAD),
+  methodEntry(SHADOW),
   methodEntry(SHIRA),
   methodEntry(SUPERTUNING),
   methodEntry(TRAINABLE_TOKENS),

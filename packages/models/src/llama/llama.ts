@@ -11,6 +11,8 @@ import {
   logicalNot,
   logicalOr,
   max,
+  type Mirror,
+  type MirrorSizes,
   mul,
   reshape,
   rope,
@@ -27,6 +29,7 @@ import { loadWeights, weightOf, type Weights } from "../weights.js";
 import { type LlamaConfig, readLlamaConfig } from "./config.js";
 import { type CausalInputs, defaultPositions, type KeyValues, withPast, withVirtualTokens } from "./inputs.js";
 import { causalMask } from "./mask.js";
+import { mirrorConfig, mirrorParameters } from "./mirror.js";
 import { llamaModules, llamaParameters, type ModuleDescription } from "./modules.js";
 import { ropeFrequencies, ropeTables } from "./rope.js";
 
@@ -137,20 +140,42 @@ export class LlamaForCausalLM {
 
   /** Logits and hidden states, lazily. */
   forward(inputs: CausalInputs, hook?: LayerHook): CausalOutput {
-    const { inputIds } = inputs;
-    if (inputIds.shape.length !== 2) throw new ShapeError(`forward: inputIds is [${inputIds.shape}], expected [batch, length]`);
     const run: Pass["run"] = (path, x, whole) => {
       const { layer, base } = this.layer(path);
       return runLayer(hook, path, layer, { ...base, ...whole }, x);
     };
+    const hiddenStates = this.hidden(inputs, run);
+    return { logits: run("lm_head", hiddenStates.at(-1)!), hiddenStates };
+  }
+
+  /** A smaller model of the same kind, which has this one's embeddings unless it is given its own. @throws ConfigError for sizes that do not go together */
+  mirror(sizes: MirrorSizes): Mirror {
+    const config = mirrorConfig(this.config, sizes);
+    return {
+      width: config.hiddenSize,
+      parameters: mirrorParameters(config),
+      hidden: (inputs, params) => {
+        const own = Object.entries(params).map(([name, t]) => [`model.${name}`, t] as const);
+        const embeddings = ["model.embed_tokens.weight", this.layer("model.embed_tokens").base.weight] as const;
+        const mirror = new LlamaForCausalLM(config, new Map([embeddings, ...own]), this.options);
+        return mirror
+          .hidden(inputs as CausalInputs, (path, x, whole) => {
+            const { layer, base } = mirror.layer(path);
+            return runLayer(undefined, path, layer, { ...base, ...whole }, x);
+          })
+          .at(-1)!;
+      },
+    };
+  }
+
+  private hidden(inputs: CausalInputs, run: Pass["run"]): Tensor[] {
+    const { inputIds } = inputs;
+    if (inputIds.shape.length !== 2) throw new ShapeError(`forward: inputIds is [${inputIds.shape}], expected [batch, length]`);
     let h = withVirtualTokens(run("model.embed_tokens", inputIds), inputs.virtualTokens);
     const pass = this.begin(inputs, h, run);
-    const hiddenStates = [h];
-    for (let i = 0; i < this.config.layers; i++)
-      hiddenStates.push((h = run(`model.layers.${i}`, h, { forward: (x) => this.block(i, x, pass) })));
-    const last = run("model.norm", h);
-    hiddenStates[hiddenStates.length - 1] = last;
-    return { logits: run("lm_head", last), hiddenStates };
+    const states = [h];
+    for (let i = 0; i < this.config.layers; i++) states.push((h = run(`model.layers.${i}`, h, { forward: (x) => this.block(i, x, pass) })));
+    return [...states.slice(0, -1), run("model.norm", h)];
   }
 
   private begin(inputs: CausalInputs, embedded: Tensor, run: Pass["run"]): Pass {

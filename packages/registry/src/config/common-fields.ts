@@ -24,6 +24,7 @@ export const TARGET_FIELDS: FieldTable = {
 
 /** Fields that PEFT declares as float and Python therefore writes with a decimal point (`0.0`). */
 export const FLOAT_FIELDS: ReadonlySet<string> = new Set([
+  "auxiliary_loss_weight",
   "beta1",
   "beta2",
   "boft_dropout",
@@ -50,6 +51,8 @@ export const FLOAT_FIELDS: ReadonlySet<string> = new Set([
   "rank_dropout",
   "scaling",
   "scaling_pass_value",
+  "shadow_alpha",
+  "shadow_dropout",
   "softmax_temperature",
   "sparsity",
   "unilora_dropout",

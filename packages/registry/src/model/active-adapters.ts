@@ -30,7 +30,14 @@ export function beginPass<I>(model: HookedModel<I, unknown>, state: AdapterState
   const first = [...state.layers.values()][0]?.[0];
   if (!first?.method.begin) return call;
   const forward = (pass: unknown): unknown => model.forward(inputs, hookOf([state], [{ ...call, pass }]));
-  return { ...call, pass: first.method.begin({ inputs, forward }, state.shared, state.config.values as never) };
+  return {
+    ...call,
+    pass: first.method.begin(
+      { inputs, forward, ...(model.mirror && { mirror: model.mirror.bind(model) }) },
+      state.shared,
+      state.config.values as never,
+    ),
+  };
 }
 
 /** A hook over another one. */

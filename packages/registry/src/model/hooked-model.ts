@@ -1,5 +1,6 @@
+import type { AdapterConfig } from "../config/read-config.js";
 import type { PromptModel } from "@weft/adapters-prompt";
-import type { BaseLayer, LayerSpec, Tensor } from "@weft/tensor-core";
+import type { AdapterMethod, BaseLayer, LayerSpec, Mirror, MirrorSizes, Tensor } from "@weft/tensor-core";
 
 /** Called for every layer of a model by module path; answers with the layer's result, or undefined to leave it to the base. */
 export type LayerHook = (path: string, layer: LayerSpec, base: BaseLayer, x: Tensor) => Tensor | undefined;
@@ -35,6 +36,8 @@ export interface HookedModel<Inputs, Outputs> {
   /** The same model with some parameters replaced. */
   withWeights(changes: ReadonlyMap<string, Tensor>): HookedModel<Inputs, Outputs>;
   forward(inputs: Inputs, hook?: LayerHook): Outputs;
+  /** A smaller model of the same kind, for adapters that have one beside it (SHADOW). @throws ConfigError for sizes that do not go together */
+  mirror?(sizes: MirrorSizes): Mirror;
 }
 
 /** Layers that see more of the inputs than their own. */
@@ -43,6 +46,15 @@ export const isWhole = ({ kind }: LayerSpec): boolean => kind === "attention" ||
 /** The layers of a model that a method may be on. */
 export function layersOf(model: HookedModel<never, unknown>, { wholes = false }: { readonly wholes?: boolean } = {}): HookedLayer[] {
   return [...model.layers()].filter(({ layer }) => wholes || !isWhole(layer));
+}
+
+/** An adapter's config completed from the model that it is put on. @throws ConfigError if it does not go with the model */
+export function onModel(
+  config: AdapterConfig,
+  method: AdapterMethod<never> | undefined,
+  model: HookedModel<never, unknown>,
+): AdapterConfig {
+  return method?.onModel ? { ...config, values: method.onModel(config.values as never, model) as AdapterConfig["values"] } : config;
 }
 
 /** The name of a layer's weight in a checkpoint: a raw parameter is its own. */

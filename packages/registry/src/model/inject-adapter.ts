@@ -28,6 +28,7 @@ function asModel<I, O>(base: HookedModel<I, O>, peft: PeftModel<I, O>): HookedMo
   return {
     ...(base.config && { config: base.config }),
     weights: base.weights,
+    ...(base.mirror && { mirror: base.mirror.bind(base) }),
     layers: () => base.layers(),
     namedModules: () => base.namedModules(),
     withWeights: (changes) => asModel(base.withWeights(changes), peft.over(base.withWeights(changes))),

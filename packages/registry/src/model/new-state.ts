@@ -27,7 +27,7 @@ import { selectParameters } from "../matching/target-parameters.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterState } from "./adapter-state.js";
 import { type Experts, mixedLayers } from "./expert-state.js";
-import { type HookedLayer, type HookedModel, layersOf, weightName } from "./hooked-model.js";
+import { type HookedLayer, type HookedModel, layersOf, onModel, weightName } from "./hooked-model.js";
 import { moduleNames } from "./module-names.js";
 import { newPrompt } from "./prompt-state.js";
 import { tieLayers, tiesOf } from "./tie-parameters.js";
@@ -61,8 +61,9 @@ export async function newAdapter(
   input: ConfigInput,
   { seed = 0, methods = PEFT_METHODS, experts, signal, onProgress, ...source }: NewAdapterOptions = {},
 ): Promise<AdapterState> {
-  const config = resolved(readAdapterConfig({ peft_version: FORMAT, ...asObject(input) }, { methods }), model);
-  const { method, prompt } = methods.get(config.peftType) ?? {};
+  const read = resolved(readAdapterConfig({ peft_version: FORMAT, ...asObject(input) }, { methods }), model);
+  const { method, prompt } = methods.get(read.peftType) ?? {};
+  const config = onModel(read, method, model);
   assertKnownFields(Object.fromEntries(config.unknown), Object.keys(prompt?.fields ?? method?.fields ?? {}), config.peftType);
   if (prompt) return newPrompt(prompt, config, model, { seed, ...source });
   if (!method)

@@ -9,7 +9,7 @@ import { around, beginPass, hookOf, takesTasks, withPrompts } from "./active-ada
 import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
 import { combineAdapters, type CombineOptions } from "./combine.js";
 import { countTrainable, describeCount, type ParameterCount } from "./count-parameters.js";
-import type { HookedModel, LayerHook } from "./hooked-model.js";
+import { type HookedModel, type LayerHook, onModel } from "./hooked-model.js";
 import { type Experts, mixedLayers } from "./expert-state.js";
 import { hostOf } from "./host-of.js";
 import { adaptedBase, mergedWeights } from "./merged-weights.js";
@@ -113,8 +113,9 @@ export class PeftModel<Inputs, Outputs> {
     { allowUnknownFields = false, autocastAdapterDtype = true, experts, ...call }: LoadAdapterOptions = {},
   ): Promise<void> {
     this.assertNew(name);
-    const adapter = { ...opened, weights: observeReads(opened.weights, call) };
-    const { method, prompt } = this.methods.get(adapter.method) ?? {};
+    const { method, prompt } = this.methods.get(opened.method) ?? {};
+    const config = onModel(opened.config, method, this.baseModel);
+    const adapter = { ...opened, config, weights: observeReads(opened.weights, call) };
     const host = hostOf(this.baseModel, method);
     const options = { methods: this.methods, allowUnknownFields };
     const mixed = method?.mix && (await mixedLayers(method, adapter.config, experts, this.baseModel, { ...options, autocastAdapterDtype }));

@@ -50,7 +50,7 @@ function moduleOf(path: string, raw: ReadonlyMap<string, readonly string[]>): st
 function sharedOf({ shared, layers, config }: AdapterState): [string, Tensor][] {
   const keys = [...layers.values()][0]?.[0]?.method.shared?.keys;
   if (!keys || (config.values as { readonly saveProjection?: boolean }).saveProjection === false) return [];
-  return Object.entries(shared).map(([name, tensor]) => [keys[name]![0]!, tensor]);
+  return Object.entries(shared).map(([name, tensor]) => [keys[name]?.[0] ?? name, tensor]);
 }
 
 /** A trained bias of an adapted module stays with the layer that the adapter wraps; so does an embedding that was saved along. */

@@ -48,7 +48,12 @@ export async function stateOfAttached(
       kind: "config-mismatch",
       tensor: absent,
     });
-  const names = Object.keys(first?.method.shared?.keys ?? {});
+  const names = Object.keys(
+    first?.method.shared?.parameters(
+      adapter.config.values as never,
+      [...attached.values()].map(({ context }) => context.layer),
+    ) ?? {},
+  );
   const shared: Params = Object.fromEntries(names.flatMap((name) => (first!.params[name] ? [[name, first!.params[name]]] : [])));
   const ties = first ? tiesOf(first.method, adapter.config, layers, model) : new Map();
   await assertTied(layers, ties);

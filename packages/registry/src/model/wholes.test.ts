@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LoraConfig } from "@weft/adapters-lora";
-import { AdaptionPromptConfig } from "@weft/adapters-model";
+import { AdaptionPromptConfig, ShadowConfig } from "@weft/adapters-model";
 import { forwardBase, type LayerSpec, reshape, tensor, type Tensor } from "@weft/tensor-core";
 import { afterAll, expect, it } from "vitest";
 import { savePretrained } from "../node/index.js";
@@ -79,4 +79,10 @@ it("a file that lacks a layer which its config asks for is refused", async () =>
   await expect(loadPeftModel(model, folder)).rejects.toThrow(
     "the config asks for 2 modules, but the file has nothing for blocks.0.self_attn",
   );
+});
+
+it("a shadow needs a model that shows its blocks and has smaller ones of its kind, and no classifier", async () => {
+  await expect(getPeftModel(model, new ShadowConfig())).rejects.toThrow("the model has no smaller one of its kind");
+  await expect(getPeftModel(model, { peft_type: "SHADOW", task_type: "SEQ_CLS" } as never)).rejects.toThrow("SEQ_CLS) is not supported");
+  expect(() => new ShadowConfig({ shadow_model: "org/model" })).toThrow('shadow_model is "org/model", expected one of "mirror"');
 });

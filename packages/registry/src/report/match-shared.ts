@@ -23,7 +23,7 @@ export function matchShared(
   const specs: { readonly [name: string]: ParameterSpec } = parameters(config, layers);
   const used = new Set<string>();
   for (const [name, { shape }] of Object.entries(specs)) {
-    const key = keys[name]!.find((candidate) => adapter.shared.has(candidate));
+    const key = (keys[name] ?? [name]).find((candidate) => adapter.shared.has(candidate));
     if (key === undefined) continue;
     used.add(key);
     const tensor = adapter.shared.get(key)!;
@@ -37,7 +37,6 @@ export function matchShared(
   const absent = Object.keys(specs).filter((name) => !shared.has(name));
   if (absent.length > 0 && used.size === 0 && rebuild) {
     for (const [name, values] of Object.entries(rebuild(config, specs))) shared.set(name, { values, shape: specs[name]!.shape });
-  } else
-    for (const name of absent) if (!used.has(name)) mismatched.push({ path: keys[name]![0]!, message: `${keys[name]![0]} is missing` });
+  } else for (const name of absent) if (!used.has(name)) mismatched.push({ path: name, message: `${keys[name]?.[0] ?? name} is missing` });
   return { shared, mismatched, unused: unused(used) };
 }

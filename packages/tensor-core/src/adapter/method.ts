@@ -65,14 +65,38 @@ export interface Initialised {
 /** Parameters that all layers of an adapter have in common (VeRA's projections); each layer finds them among its `params`. */
 export interface SharedParameters<C> {
   parameters(config: C, layers: readonly LayerSpec[]): { readonly [name: string]: ParameterSpec };
-  /** Names on disk behind `base_model.`; the first is written, all are read. */
+  /** Names on disk behind `base_model.`; the first is written, all are read. A parameter that is not here is called on disk as it is. */
   readonly keys: { readonly [name: string]: readonly string[] };
   /** The values that follow from the config's seed, for files that do not hold them. @throws ConfigError if they do not follow */
   rebuild?(config: C, specs: { readonly [name: string]: ParameterSpec }): { readonly [name: string]: Float32Array };
 }
 
+/** Sizes of a smaller model of the same kind; those that are not given are the model's own. */
+export interface MirrorSizes {
+  readonly layers: number;
+  readonly hiddenSize?: number | undefined;
+  readonly heads?: number | undefined;
+  readonly intermediateSize?: number | undefined;
+}
+
+/** A model of the same kind as another one, without a head, whose parameters are an adapter's. */
+export interface Mirror {
+  /** Width of its hidden states. */
+  readonly width: number;
+  /** Its parameters under the names of the Python model's decoder: `layers.0.self_attn.q_proj.weight`. */
+  readonly parameters: { readonly [name: string]: ParameterSpec };
+  /** Its last hidden states [batch, length, width]. Without `embed_tokens.weight` among the parameters it has the model's embeddings. */
+  hidden(inputs: unknown, params: Params): Tensor;
+}
+
+/** A model as far as a method may look at it when it is put on. */
+export interface ModelView {
+  layers(): Iterable<{ readonly path: string; readonly layer: LayerSpec }>;
+  mirror?(sizes: MirrorSizes): Mirror;
+}
+
 /** One pass over a model, before it begins. */
-export interface ModelPass {
+export interface ModelPass extends Pick<ModelView, "mirror"> {
   /** What the model is given. */
   readonly inputs: unknown;
   /** The model's outputs with this adapter alone, whose layers find `pass` in their context. */
@@ -118,6 +142,8 @@ export interface AdapterMethod<C> {
    * @param shapes by parameter name, of the tensors that the file has
    */
   configFromShapes?(config: C, layer: LayerSpec, shapes: { readonly [name: string]: Shape }): C;
+  /** The config completed from the model that the adapter is put on. @throws ConfigError if it does not go with the model */
+  onModel?(config: C, model: ModelView): C;
   /**
    * The layers of a new adapter, where `target_modules` is not what chooses them.
    * @param layers all that the model has, in its order
