@@ -85,7 +85,8 @@ async function groupTensors(weights: WeightSource, context: KeyContext): Promise
       const module = modules.get(id) ?? { path: key.path, depth: key.depth, tensors: new Map<string, AdapterTensor>() };
       modules.set(id, module);
       await put(module.tensors, key.key, tensor);
-    } else if (key.kind === "unknown") unknown.push(tensor);
+    } else if (key.kind === "original") continue;
+    else if (key.kind === "unknown") unknown.push(tensor);
     else if (key.kind === "shared") await put(groups.shared, key.key, tensor);
     else if (key.kind === "module") await put(groups.modulesToSave, `${key.path}.${key.key}`, tensor);
     else if (key.kind === "bias") await put(groups.biases, `${key.path}.bias`, tensor);

@@ -8,6 +8,7 @@
  * - `bias`: a trained bias of the base; `adapted` if its module carries an adapter.
  * - `embedding`: the base embedding as it was saved along; replaces, is never added.
  * - `tokens`: rows that replace rows of an embedding (`trainable_token_indices`).
+ * - `original`: what a saved module was before training; nothing uses it.
  * - `unknown`: none of these; must be reported.
  */
 export type AdapterKey =
@@ -17,6 +18,7 @@ export type AdapterKey =
   | { readonly kind: "bias"; readonly path: string; readonly key: "bias"; readonly adapted: boolean }
   | { readonly kind: "embedding"; readonly path: string; readonly key: "weight"; readonly adapted: boolean }
   | { readonly kind: "tokens"; readonly path: string; readonly key: string }
+  | { readonly kind: "original" }
   | { readonly kind: "unknown" };
 
 /** What the meaning of a key depends on besides its text. */
@@ -47,9 +49,8 @@ export function parseKey(name: string, context: KeyContext): AdapterKey {
   if (!inTuner && !name.includes(".")) return isOwn(name, context) ? { kind: "shared", key: name } : { kind: "unknown" };
   const inWrapper = !inTuner && name.startsWith(WRAPPER);
   const parts = name.slice(inTuner ? TUNER.length : inWrapper ? WRAPPER.length : 0).split(".");
-  // What a saved module was before training; nothing uses it.
-  if (parts.includes("original_module")) return { kind: "unknown" };
-  const saved = savedModule(parts, context);
+  if (parts.includes("original_module")) return { kind: "original" };
+  const saved = savedModule(parts, context) ?? wrappedModule(parts, context);
   if (saved) return saved;
   if (inWrapper) return prefix === "" ? { kind: "unknown" } : { kind: "shared", key: withoutAdapter(parts, context).join(".") };
   const at = prefix === "" ? -1 : parts.findLastIndex((part) => part.startsWith(prefix));
@@ -86,6 +87,12 @@ function savedModule(parts: readonly string[], context: KeyContext): AdapterKey 
   // An adapter's parameter inside stays one; a module may still be called like a parameter (`lora_head`).
   if (context.prefix !== "" && clean.slice(at + 1).some((part) => part.startsWith(context.prefix))) return undefined;
   return { kind: "module", path: paths.at(-1)!, key: clean.at(-1)! };
+}
+
+/** A saved module under its wrapper's name is one, whatever the config lists: tied layers are saved so. */
+function wrappedModule(parts: readonly string[], context: KeyContext): AdapterKey | undefined {
+  const [owner, key] = [withoutAdapter(parts, context).slice(0, -1), withoutAdapter(parts, context).at(-1)!];
+  return owner.at(-1) === "modules_to_save" ? { kind: "module", path: pathOf(owner.slice(0, -1)), key } : undefined;
 }
 
 /** PEFT's rule: the adapter's name goes at the very end, else right before the last part; nowhere else. */

@@ -5,7 +5,7 @@ import { type HookedLayer, type HookedModel, weightName } from "./hooked-model.j
 
 /** What adapters replace in a model, and their changes of raw parameters, which no hook sees. */
 export function adaptedBase<I, O>(model: HookedModel<I, O>, states: readonly AdapterState[]): HookedModel<I, O> {
-  const changes = new Map(states.flatMap(({ expected, replaced }) => [...expected, ...replaced]));
+  const changes = wholeTensors(states);
   for (const { path, layer, base } of rawParameters(model, states)) {
     const attached = states.flatMap(({ layers }) => layers.get(path) ?? []);
     changes.set(path, mergeAll(attached, changes.get(path) ?? base.weight, false, layer.dtype));
@@ -20,7 +20,7 @@ export function mergedWeights(model: HookedModel<never, unknown>, states: readon
     throw new CapabilityError(`${unmergeable.config.peftType} acts on the input, not on weights: there is nothing to merge`, {
       hint: "keep it unmerged",
     });
-  const merged = new Map(states.flatMap(({ expected, replaced }) => [...expected, ...replaced]));
+  const merged = wholeTensors(states);
   for (const found of model.layers()) {
     const attached = states.flatMap(({ layers }) => layers.get(found.path) ?? []);
     if (attached.length === 0) continue;
@@ -50,3 +50,7 @@ function mergeAll(attached: readonly Attached[], weight: Tensor, safe: boolean, 
 function rawParameters(model: HookedModel<never, unknown>, states: readonly AdapterState[]): HookedLayer[] {
   return [...model.layers()].filter(({ path, layer }) => layer.kind === "parameter" && states.some(({ layers }) => layers.has(path)));
 }
+
+/** Weights that are other ones than the model's: as adapters expect them, and over those what adapters bring. */
+const wholeTensors = (states: readonly AdapterState[]): Map<string, Tensor> =>
+  new Map([...states.flatMap(({ expected }) => [...expected]), ...states.flatMap(({ replaced }) => [...replaced])]);

@@ -17,6 +17,7 @@ import { assertPerRow, BASE, mixedHook, type PreparedBatch, prepareBatch, type R
 import { type ConfigInput, newAdapter, type NewAdapterOptions } from "./new-state.js";
 import { promptSizes, stateOfPrompt } from "./prompt-state.js";
 import { stateOfAttached } from "./state-of-attached.js";
+import { actingState } from "./tied-layers.js";
 import { isSharedOnly, stateOfShared } from "./state-of-shared.js";
 
 export interface ForwardOptions {
@@ -177,7 +178,7 @@ export class PeftModel<Inputs, Outputs> {
     const rows = adapterNames ?? adapterIndex;
     if (rows) return this.forwardMixed(inputs, rows, hook);
     if (this.merged) return this.baseModel.withWeights(this.merged.weights).forward(inputs, hook);
-    const states = this.states(this.active);
+    const states = this.acting(this.active);
     if (taskIds && !states.some(takesTasks))
       throw new ConfigError(`taskIds were given, but none of the active adapters (${this.active.join(", ")}) has tasks`);
     const given = withPrompts(states, inputs, taskIds);
@@ -255,7 +256,7 @@ export class PeftModel<Inputs, Outputs> {
       throw new ConfigError(`${this.merged.names.join(", ")} is merged already`, {
         hint: "unmergeAdapter() first; merging twice would add it twice",
       });
-    this.merged = { names: adapterNames, safeMerge, weights: mergedWeights(this.baseModel, this.states(adapterNames), safeMerge) };
+    this.merged = { names: adapterNames, safeMerge, weights: mergedWeights(this.baseModel, this.acting(adapterNames), safeMerge) };
   }
 
   /** Puts the base weights back, bit for bit: they were kept. @throws ConfigError if nothing is merged */
@@ -269,7 +270,7 @@ export class PeftModel<Inputs, Outputs> {
     const { merged } = this;
     if (!merged)
       return this.baseModel.withWeights(
-        mergedWeights(this.baseModel, this.states(options.adapterNames ?? this.active), options.safeMerge ?? false),
+        mergedWeights(this.baseModel, this.acting(options.adapterNames ?? this.active), options.safeMerge ?? false),
       );
     if (options.adapterNames && options.adapterNames.join() !== merged.names.join())
       throw new ConfigError(`${merged.names.join(", ")} is merged, not ${options.adapterNames.join(", ")}`, {
@@ -323,6 +324,11 @@ export class PeftModel<Inputs, Outputs> {
     const states = new Map(names.map((name) => [name, this.state(name)]));
     assertPerRow(states);
     return states;
+  }
+
+  /** Adapters as they act on this model. */
+  private acting(names: readonly string[]): AdapterState[] {
+    return this.states(names).map((state) => actingState(this.baseModel, state));
   }
 
   private states(names: readonly string[]): AdapterState[] {
