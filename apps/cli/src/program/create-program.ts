@@ -45,7 +45,7 @@ export function createProgram(streams: Streams, onCall: OnCall): CommandUnknownO
     .option("--force", "replace existing output")
     .addHelpText("after", `\nweft COMMAND --help shows the options of a command, with examples.\nDocumentation: ${HOMEPAGE}`)
     .showSuggestionAfterError()
-    .configureHelp({ showGlobalOptions: true, styleTitle: styleFor(true).bold })
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: 20, styleTitle: styleFor(true).bold })
     .exitOverride()
     .configureOutput({
       writeOut: streams.stdout,

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { main } from "../main.js";
 import { buildProgram, PROGRAM, weft } from "../testing/cli.js";
 import { createProgram } from "./create-program.js";
 
@@ -31,6 +32,14 @@ describe("help", () => {
     }
     for (const option of createProgram(silent, async () => {}).commands.find((command) => command.name() === name)!.options)
       expect([option.flags, option.description]).toEqual([option.flags, expect.stringMatching(/\w/)]);
+  });
+
+  it("wraps at the width of the terminal", async () => {
+    let text = "";
+    const out = { stdout: (more: string) => void (text += more), stderr: () => {}, terminal: true, columns: () => 60 };
+    await main(["merge", "--help"], out);
+    const [help] = text.split("Examples:");
+    expect(Math.max(...help!.split("\n").map((line) => line.length))).toBeLessThanOrEqual(60);
   });
 
   it("is what weft alone prints", async () => {
