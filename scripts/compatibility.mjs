@@ -31,20 +31,25 @@ const METHODS = {
   PROMPT_TUNING: "prompt tuning",
   PREFIX_TUNING: "prefix tuning",
   P_TUNING: "P-tuning",
+  ADAMSS: "AdaMSS",
   BEFT: "BEFT",
   C3A: "C3A",
   DEFT: "DEFT",
   DELORA: "DeLoRA",
+  FROD: "FRoD",
   GLORA: "GLoRA",
   GRALORA: "GraLoRA",
   HIRA: "HiRA",
   MISS: "MiSS",
+  OSF: "OSF",
   PEANUT: "PEANUT",
+  PSOFT: "PSOFT",
   PVERA: "PVeRA",
   RANDLORA: "RandLoRA",
   ROAD: "RoAd",
   SHIRA: "SHiRA",
   SUPERTUNING: "SuperTuning",
+  TINYLORA: "TinyLoRA",
   UNILORA: "Uni-LoRA",
   VBLORA: "VB-LoRA",
   WAVEFT: "WaveFT",
@@ -80,15 +85,6 @@ const KINDS = {
 
 /** Letters of what was shown; loading and saving go with a dialect's files. */
 const ASPECTS = { forward: "run", train: "train", merge: "merge", save: "save" };
-
-/** PEFT's types that have no definition here, and why: no change of a layer stands for them, or a file does not tell it. */
-const LEFT_OUT = {
-  ADAMSS: "its groups come from a clustering that the file does not hold",
-  FROD: "solves an equation with each base weight to begin",
-  OSF: "is the full singular value decomposition of each weight",
-  PSOFT: "depends on the signs that LAPACK gives singular vectors",
-  TINYLORA: "the vector that a layer takes from the shared ones is not in the file",
-};
 
 const folder = mkdtempSync(join(tmpdir(), "weft-compatibility-"));
 const file = join(folder, "outcomes.json");
@@ -152,10 +148,6 @@ const table = [
         .map((kind) => cellText(row.get(kind)))
         .join(" | ")} |`,
   ),
-  "",
-  `Left out of PEFT's types: ${Object.entries(LEFT_OUT)
-    .map(([type, why]) => `${type} (${why})`)
-    .join("; ")}.`,
 ].join("\n");
 const layers = Object.fromEntries(
   rows.map(([method, row]) => [
@@ -163,7 +155,7 @@ const layers = Object.fromEntries(
     Object.fromEntries([...row].map(([kind, cell]) => [kind, { shown: [...cell.aspects].sort(), cases: cell.cases }])),
   ]),
 );
-const data = `${JSON.stringify({ backend: "cpu", suites, layers, leftOut: LEFT_OUT }, null, 1)}\n`;
+const data = `${JSON.stringify({ backend: "cpu", suites, layers }, null, 1)}\n`;
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const updated = readme.replace(

@@ -13,6 +13,7 @@ const ALLOWED = {
   "adapters-orthogonal": ["tensor-core"],
   "adapters-prompt": ["tensor-core"],
   "adapters-sparse": ["tensor-core"],
+  "adapters-spectral": ["tensor-core"],
   "adapters-variants": ["tensor-core"],
   registry: [
     "tensor-core",
@@ -23,6 +24,7 @@ const ALLOWED = {
     "adapters-orthogonal",
     "adapters-prompt",
     "adapters-sparse",
+    "adapters-spectral",
     "adapters-variants",
   ],
   models: ["tensor-core", "io-safetensors"],

@@ -12,6 +12,7 @@ const LIMITS = {
   "adapters-orthogonal": 8_000,
   "adapters-prompt": 8_000,
   "adapters-sparse": 8_000,
+  "adapters-spectral": 10_000,
   "adapters-variants": 8_000,
   "io-safetensors": 6_700,
   "kernels-wasm": 25_000,

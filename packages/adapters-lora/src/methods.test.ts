@@ -97,7 +97,10 @@ it("trained tokens leave every other row alone, bit for bit", async () => {
 
 it("VeRA's projections are the same for every layer, cut to its size", () => {
   const config = new VeraConfig({ r: 5, projectionPrngKey: 11 });
-  const specs = VERA.shared!.parameters(config, [linear, turned, square]);
+  const specs = VERA.shared!.parameters(
+    config,
+    [linear, turned, square].map((layer, i) => ({ path: `${i}`, layer })),
+  );
   expect(specs.sharedA!.shape).toEqual([5, 8]);
   expect(specs.sharedB!.shape).toEqual([10, 5]);
   const again = VERA.shared!.rebuild!(config, specs);

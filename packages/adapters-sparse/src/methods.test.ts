@@ -43,7 +43,7 @@ type Entry = readonly [method: AdapterMethod<never>, cases: readonly MethodCase<
 function entry<C>(method: AdapterMethod<C>, configs: readonly C[], layers: readonly LayerSpec[], below: (i: number) => number): Entry {
   const cases = configs.flatMap((config) =>
     layers.map((layer): MethodCase<C> => {
-      const specs = { ...method.parameters(config, layer), ...method.shared?.parameters(config, [layer]) };
+      const specs = { ...method.parameters(config, layer), ...method.shared?.parameters(config, [{ path: "layer", layer }]) };
       const params = Object.entries(specs).map(([name, { shape }], i) => [
         name,
         name.startsWith("indices") ? places(shape, below) : make(shape, i + 0.37),

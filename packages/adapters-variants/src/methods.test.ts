@@ -43,7 +43,7 @@ const embedding: LayerSpec = { kind: "embedding", shape: [7, 8], dtype: "f32", b
 
 /** Parameters without a pattern. */
 function withParams<C>(method: AdapterMethod<C>, config: C, layer: LayerSpec): MethodCase<C> {
-  const specs = { ...method.parameters(config, layer), ...method.shared?.parameters(config, [layer]) };
+  const specs = { ...method.parameters(config, layer), ...method.shared?.parameters(config, [{ path: "layer", layer }]) };
   const params = Object.fromEntries(Object.entries(specs).map(([name, { shape }], i) => [name, make(shape, i + 0.37)]));
   return { name: `${layer.transposed ? "transposed" : layer.kind} [${layer.shape}] ${JSON.stringify(config)}`, config, layer, params };
 }

@@ -55,8 +55,8 @@ export const PVERA: AdapterMethod<PveraConfigFields> = lowRank({
   }),
   names: ["b", "d"],
   shared: {
-    parameters({ r }, layers) {
-      const sizes = layers.map(featuresOf);
+    parameters({ r }, modules) {
+      const sizes = modules.map(({ layer }) => featuresOf(layer));
       return { sharedA: fixed([2 * r, Math.max(...sizes.map((s) => s.in))]), sharedB: fixed([Math.max(...sizes.map((s) => s.out)), r]) };
     },
     keys: { sharedA: ["pvera_A"], sharedB: ["pvera_B"] },

@@ -64,8 +64,8 @@ export const RANDLORA: AdapterMethod<RandLoraConfigFields> = lowRank({
   names: ["lambda", "gamma"],
   rounding: () => ({ merge: "twice", safeMerge: "once" }),
   shared: {
-    parameters({ r }, layers) {
-      const sizes = layers.map(featuresOf);
+    parameters({ r }, modules) {
+      const sizes = modules.map(({ layer }) => featuresOf(layer));
       const [min, max] = sides({ in: Math.max(...sizes.map((s) => s.in)), out: Math.max(...sizes.map((s) => s.out)) });
       return { sharedA: fixed([r, 1, min]), sharedB: fixed([max, Math.ceil(min / r), r]) };
     },

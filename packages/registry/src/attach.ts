@@ -8,6 +8,7 @@ import {
   CapabilityError,
   ConfigError,
   type DType,
+  type LayerOrigin,
   type LayerSpec,
   MatchError,
   type Params,
@@ -19,7 +20,8 @@ import type { OpenedAdapter } from "./open-adapter.js";
 import { heldAs, readAdapterTensor, readTensor } from "./read-tensor.js";
 import { assertMatch } from "./report/describe-report.js";
 import { matchAdapter } from "./report/match-adapter.js";
-import type { MatchReport, SharedParameter } from "./report/match-report.js";
+import type { MatchedModule, MatchReport, SharedParameter } from "./report/match-report.js";
+import { moduleIndex } from "./report/module-index.js";
 
 /** A model that an adapter is attached to. */
 export interface AdapterHost {
@@ -28,6 +30,10 @@ export interface AdapterHost {
   /** Shape and dtype of a parameter by its full name (`lin.weight`). */
   tensor(name: string): { readonly shape: readonly number[]; readonly dtype: LayerSpec["dtype"] } | undefined;
   names(): Iterable<string>;
+  /** Values of a parameter, for methods whose parameters follow from the base weight (`derived`). */
+  values?(name: string): Tensor | undefined;
+  /** Module paths in the order of the Python model, where it is known. */
+  order?(): Iterable<string>;
 }
 
 export interface AttachOptions {
@@ -74,7 +80,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
     return { shape, dtype: fromCoreDType(dtype) };
   };
   const others = [...(options.layers ?? [])];
-  const otherLayers = others.map(([, { context }]) => context.layer);
+  const otherLayers = others.map(([path, { context }]) => ({ path, layer: context.layer }));
   const base = { names: () => host.names(), info };
   const report = matchAdapter(adapter, base, { methods, otherLayers, layer: (path) => host.layer?.(path) });
   assertMatch(report, adapter);
@@ -87,17 +93,26 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
     });
   if (!options.allowUnknownFields) assertAllUsed(report, adapter, methodOf(adapter.method));
   const heldIn = (layer: LayerSpec | undefined): DType => adapterDType(layer?.dtype ?? "f32", autocastAdapterDtype);
-  const shared = await readAll(adapter, report.shared, heldIn(report.matched[0]?.layer ?? otherLayers[0]));
+  const shared = await readAll(adapter, report.shared, heldIn(report.matched[0]?.layer ?? otherLayers[0]?.layer));
   const layers = new Map(others.map(([path, one]): [string, Attached] => [path, { ...one, params: { ...shared, ...one.params } }]));
-  for (const { path, weight, layer, method, config, tensors } of report.matched) {
+  const indexOf = moduleIndex(report.matched, host.order?.());
+  for (const { path, weight, bias, layer, method, config, tensors } of report.matched) {
     if (!layer)
       throw new CapabilityError(`${weight}: ${method} on a quantised weight is not supported yet`, {
         kind: "unsupported-method",
         tensor: weight,
       });
     const own = await readAll(adapter, new Map([...tensors].map(([name, tensor]) => [name, { tensor }])), heldIn(layer));
+    const definition = methodOf(method);
     const params: Params = { ...shared, ...own };
-    const context = { layer, config, scale };
+    const found = await definition.derived?.derive(
+      config as never,
+      layer,
+      originOf(method, host, { path, weight, bias }, indexOf),
+      params,
+      false,
+    );
+    const context = { layer, config: found?.config ?? config, scale };
     const key = layer.kind === "parameter" ? weight : path;
     if (layers.has(key))
       throw new CapabilityError(`${key}: the adapter changes it in two ways, ${layers.get(key)!.method.name} and ${method}`, {
@@ -105,7 +120,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
         tensor: weight,
         hint: "weft merge applies both",
       });
-    layers.set(key, { method: methodOf(method), params, context: context as never });
+    layers.set(key, { method: definition, params: { ...params, ...found?.params }, context: context as never });
   }
   const replaced = new Map<string, Tensor>();
   for (const { name, tensor } of report.replaced) replaced.set(name, await readTensor(adapter.weights, tensor.name));
@@ -127,6 +142,24 @@ function assertAllUsed({ unused }: MatchReport, { method, weights }: OpenedAdapt
       hint: "does adapter_config.json belong to this file? allowUnknownFields drops them",
     },
   );
+}
+
+function originOf(
+  method: string,
+  host: AdapterHost,
+  { path, weight, bias }: Pick<MatchedModule, "path" | "weight" | "bias">,
+  place: (path: string) => Pick<LayerOrigin, "index" | "count">,
+): LayerOrigin {
+  const values = (name: string): Tensor => {
+    const found = host.values?.(name);
+    if (found) return found;
+    throw new CapabilityError(`${path}: ${method} needs the values of ${name}, from which parameters follow that its file does not hold`, {
+      kind: "needs-base",
+      tensor: name,
+      hint: "give the host a `values` function",
+    });
+  };
+  return { path, weight: () => values(weight), bias: () => (bias === undefined ? undefined : values(bias)), ...place(path) };
 }
 
 /** @param dtype of floats, once they are read */

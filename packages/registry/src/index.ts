@@ -25,6 +25,8 @@ export {
 } from "./matching/targets.js";
 export * from "./algebra/index.js";
 export * from "./dialects/index.js";
+export { moduleOrder } from "./matching/module-order.js";
+export { moduleIndex } from "./report/module-index.js";
 export { type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions, trainedTokens } from "./attach.js";
 export { layersFor } from "./layers-for.js";
 export { type MethodEntry, methodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";

@@ -3,6 +3,7 @@ import { LOHA, LOKR } from "@weft/adapters-lycoris";
 import { ADAPTION_PROMPT, LILY, POLY, SHADOW, XLORA } from "@weft/adapters-model";
 import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
 import { SHIRA, SUPERTUNING, UNILORA, WAVEFT } from "@weft/adapters-sparse";
+import { ADAMSS, FROD, OSF, PSOFT, TINYLORA } from "@weft/adapters-spectral";
 import { BEFT, C3A, DEFT, DELORA, GLORA, GRALORA, HIRA, MISS, PEANUT, PVERA, RANDLORA, ROAD, VBLORA } from "@weft/adapters-variants";
 import type { PromptConfigFields, PromptMethod } from "@weft/adapters-prompt";
 import type { AdapterMethod, FieldTable } from "@weft/tensor-core";
@@ -73,6 +74,7 @@ const PREFIXES: readonly (readonly [peftType: string, prefix: string])[] = [
 /** The methods that are defined, one line each. */
 const DEFINED: readonly MethodEntry[] = [
   methodEntry(ADALORA),
+  methodEntry(ADAMSS),
   methodEntry(ADAPTION_PROMPT),
   methodEntry(BEFT),
   methodEntry(BOFT),
@@ -80,6 +82,7 @@ const DEFINED: readonly MethodEntry[] = [
   methodEntry(DEFT),
   methodEntry(DELORA),
   methodEntry(FOURIERFT),
+  methodEntry(FROD),
   methodEntry(GLORA),
   methodEntry(GRALORA),
   methodEntry(HIRA),
@@ -92,14 +95,17 @@ const DEFINED: readonly MethodEntry[] = [
   methodEntry(LORA),
   methodEntry(MISS),
   methodEntry(OFT),
+  methodEntry(OSF),
   methodEntry(PEANUT),
   methodEntry(POLY),
+  methodEntry(PSOFT),
   methodEntry(PVERA),
   methodEntry(RANDLORA),
   methodEntry(ROAD),
   methodEntry(SHADOW),
   methodEntry(SHIRA),
   methodEntry(SUPERTUNING),
+  methodEntry(TINYLORA),
   methodEntry(TRAINABLE_TOKENS),
   methodEntry(UNILORA),
   methodEntry(VBLORA),

@@ -31,7 +31,7 @@ export {
 } from "./adapter/derive.js";
 export { createAdapter, type CreateAdapterOptions, type LayerInput } from "./adapter/create-adapter.js";
 export { adapterDType, adapterParams } from "./adapter/adapter-params.js";
-export { initLayer, initParameter, initParameters } from "./adapter/init.js";
+export { initLayer, type InitialisedLayer, initParameter, initParameters, initShared } from "./adapter/init.js";
 export { type Box, mapBox, needs, placeholder, type RowPasses, rowPasses, type RowSum, type Tile, tileRows } from "./adapter/tile.js";
 export { AdaptedLayer } from "./adapter/adapted-layer.js";
 export { AdapterGroup, type AdapterSummary } from "./adapter/adapter-group.js";
@@ -50,11 +50,15 @@ export {
   matrixShape,
 } from "./adapter/layer.js";
 export type {
+  AdaptedModule,
   AdapterContext,
   AdapterMethod,
+  Derived,
+  DerivedParameters,
   Expert,
   Init,
   Initialised,
+  LayerOrigin,
   MergeRounding,
   Mirror,
   MirrorSizes,

@@ -11,6 +11,7 @@ import {
   readAdapterTensor,
 } from "@weft/registry";
 import { refuseQuantized } from "../files/quantization-of.js";
+import { type DerivedStep, derivedSteps } from "./derived-parameters.js";
 import { followTied } from "./follow-tied.js";
 import { initialSteps } from "./initial-factors.js";
 import { held, type RowPatch, type Step, type Stored } from "./item.js";
@@ -56,6 +57,12 @@ export interface ChangeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What steps are made with beside the adapter. */
+interface StepOptions extends ChangeOptions {
+  readonly read: ReadValues;
+  readonly derived: ReadonlyMap<string, DerivedStep>;
+}
+
 /** Values of tensors that a file does not hold as they are computed with, by name. */
 type ReadValues = ReadonlyMap<string, Float32Array | Int32Array>;
 
@@ -86,8 +93,9 @@ export async function collectChanges(
     if (scaled.scale === 0) continue;
     const read = await readValues(scaled.adapter, report);
     const initial = await initialSteps(base, scaled, report, options);
+    const derived = await derivedSteps(base, scaled, report, options);
     const whole = followTied(report, scaled.adapter, options.tie);
-    await addChanges(changes, scaled, whole, { ...options, base, read, initial, alone: adapters.length === 1 });
+    await addChanges(changes, scaled, whole, { ...options, base, read, initial, derived, alone: adapters.length === 1 });
   }
   for (const [name, { weight }] of changes) {
     if (weight !== undefined && changes.get(weight)?.steps.some(({ kind }) => kind === "initial"))
@@ -107,9 +115,8 @@ async function addChanges(
   changes: Map<string, Change>,
   scaled: ScaledAdapter,
   report: MatchReport,
-  options: ChangeOptions & {
+  options: StepOptions & {
     readonly base: WeightSource;
-    readonly read: ReadValues;
     readonly initial: ReadonlyMap<string, Step>;
     readonly alone: boolean;
   },
@@ -142,8 +149,9 @@ async function addChanges(
       of(module.weight).patches.push(tokens);
       continue;
     }
-    const step = stepOf(scaled, module, report, options);
-    const changed = probe(scaled, module, step);
+    const whole = stepOf(scaled, module, report, options);
+    const changed = probe(scaled, module, whole);
+    const step = { ...whole, params: Object.fromEntries(Object.entries(whole.params).filter(([name]) => changed.reads.has(name))) };
     const initial = options.initial.get(module.path);
     if (initial) takeOutFirst(of(module.weight).steps, initial, scaled, module);
     if (changed.weight)
@@ -201,7 +209,7 @@ function stepOf(
   { path, adapter, scale }: ScaledAdapter,
   module: MatchedModule,
   { shared }: MatchReport,
-  { safeMerge, autocastAdapterDtype, read }: ChangeOptions & { readonly read: ReadValues },
+  { safeMerge, autocastAdapterDtype, read, derived }: StepOptions,
 ): Omit<Step, "kind"> {
   const { layer } = module;
   if (!layer)
@@ -209,19 +217,21 @@ function stepOf(
       `${module.weight}: ${module.method} cannot be merged into this weight: the method is not supported, or the weight is none of floating-point numbers`,
       { kind: "unsupported-method", tensor: module.weight, file: path },
     );
-  const common = [...shared].map(([name, p]) => [name, "tensor" in p ? stored(adapter, p.tensor) : held(p)] as const);
-  const own = [...module.tensors].map(([name, tensor]) => {
+  const place = (tensor: AdapterTensor): Stored => {
     const values = isRead(tensor) ? read.get(tensor.name) : undefined;
-    return [name, values ? held({ values, shape: tensor.shape }) : stored(adapter, tensor)] as const;
-  });
+    return values ? held({ values, shape: tensor.shape }) : stored(adapter, tensor);
+  };
+  const common = [...shared].map(([name, p]) => [name, "tensor" in p ? place(p.tensor) : held(p)] as const);
+  const own = [...module.tensors].map(([name, tensor]) => [name, place(tensor)] as const);
+  const found = derived.get(module.path);
   return {
     method: module.method,
-    config: { ...module.config },
+    config: { ...(found?.config ?? module.config) },
     layer,
     scale,
     safeMerge,
     autocastAdapterDtype,
-    params: Object.fromEntries([...common, ...own]),
+    params: { ...Object.fromEntries([...common, ...own]), ...found?.params },
   };
 }
 
@@ -240,8 +250,9 @@ function probe({ path }: ScaledAdapter, module: MatchedModule, step: Omit<Step, 
   }
 }
 
-async function readValues(adapter: OpenedAdapter, { matched }: MatchReport): Promise<ReadValues> {
-  const tensors = matched.flatMap((module) => [...module.tensors.values()].filter(isRead));
+async function readValues(adapter: OpenedAdapter, { matched, shared }: MatchReport): Promise<ReadValues> {
+  const common = [...shared.values()].flatMap((p) => ("tensor" in p ? p.tensor : []));
+  const tensors = [...common, ...matched.flatMap((module) => [...module.tensors.values()])].filter(isRead);
   const read = tensors.map(async (tensor) => {
     const values = await (await readAdapterTensor(adapter.weights, tensor)).data();
     return [tensor.name, values as Float32Array | Int32Array] as const;

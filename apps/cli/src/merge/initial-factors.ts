@@ -1,11 +1,9 @@
-import { CancelledError, CapabilityError, featuresOf } from "@weft/tensor-core";
+import { CapabilityError, featuresOf } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { ADAPTER_METHODS, type MatchedModule, type MatchReport, readTensor, specialLora } from "@weft/registry";
+import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
 import { held, type Step } from "./item.js";
 import type { ChangeOptions, ScaledAdapter } from "./changes.js";
-
-/** Multiplications that the decompositions for one adapter may take: about a minute. */
-const MAX_WORK = 5e10;
 
 /** A bound on the multiplications that decomposing a weight takes: a QR, a whole SVD, or at most 200 rounds of subspace iteration. */
 function workOf({ layer, config }: MatchedModule): number {
@@ -41,25 +39,19 @@ export async function initialSteps(
     });
   if (placements.size > 0) throw refusal(`; the base does not hold ${placements.keys().next().value} in a tensor of its own`);
   if (unmerge || !special.determined) throw refusal("");
-  const work = matched.reduce((sum, module) => sum + workOf(module), 0);
-  if (work > MAX_WORK)
-    throw refusal(
-      `; decomposing ${matched.length} weights to find how takes up to ${(work / MAX_WORK).toFixed(1)} times what a merge allows itself (a minute)`,
-    );
-  const steps = new Map<string, Step>();
-  for (const module of matched) {
-    // Lets a signal's handler run between weights.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    if (signal?.aborted) throw new CancelledError("stopped");
-    steps.set(module.path, await initialStep(base, module));
-  }
-  return steps;
+  return decomposeAll(
+    matched,
+    workOf,
+    (module) => initialStep(base, module),
+    (why) => refusal(`; to find how, ${why}`),
+    signal,
+  );
 }
 
 async function initialStep(base: WeightSource, { method, config, weight, layer }: MatchedModule): Promise<Step> {
   const removed = await ADAPTER_METHODS.get(method)!.method!.removed!(config as never, layer!, await readTensor(base, weight));
   const factors = Object.entries(removed!.params).map(async ([name, tensor]) => {
-    return [name, held({ values: shared((await tensor.data()) as Float32Array), shape: tensor.shape })] as const;
+    return [name, held({ values: sharedWithWorkers((await tensor.data()) as Float32Array), shape: tensor.shape })] as const;
   });
   return {
     kind: "initial",
@@ -71,11 +63,4 @@ async function initialStep(base: WeightSource, { method, config, weight, layer }
     autocastAdapterDtype: true,
     params: Object.fromEntries(await Promise.all(factors)),
   };
-}
-
-/** In memory that worker threads see without a copy of their own. */
-function shared(values: Float32Array): Float32Array {
-  const result = new Float32Array(new SharedArrayBuffer(values.byteLength));
-  result.set(values);
-  return result;
 }

@@ -121,6 +121,8 @@ export interface Probed {
   readonly bias: boolean;
   /** The bias's change depends on the weight. */
   readonly biasReadsWeight: boolean;
+  /** The parameters that it computes with: others of those that layers share are not loaded for it. */
+  readonly reads: ReadonlySet<string>;
 }
 
 /** Which of a layer's tensors a step would change, found by building its graph over nothing. @throws CapabilityError if it cannot be merged */
@@ -136,7 +138,8 @@ export function probeStep(step: Omit<Step, "kind">, bias: boolean): Probed {
     throw new CapabilityError(
       `${step.method} adapters are not merged into the bias of a weight that is stored [in, out]: each value needs all rows`,
     );
-  return { weight: merged !== weight, bias: after !== before, biasReadsWeight };
+  const reads = Object.entries(params).flatMap(([name, param]) => (needs(merged, param) || (after && needs(after, param)) ? [name] : []));
+  return { weight: merged !== weight, bias: after !== before, biasReadsWeight, reads: new Set(reads) };
 }
 
 /** A plan over rows, and the data of those of its inputs that are constants of the graph (positions that follow from a seed). */

@@ -22,8 +22,9 @@ const ADAPTERS: ReadonlyMap<string, string> = new Map(
       const adapter = join(FIXTURES, group, name);
       const [config, tensors] = ["adapter_config.json", "case.safetensors"].map((file) => join(adapter, file)) as [string, string];
       if (!existsSync(config) || !existsSync(tensors)) return [];
-      // Without its indices Uni-LoRA takes them from the order of a model's modules: see merge-methods.test.ts.
-      if ((JSON.parse(readFileSync(config, "utf8")) as { save_indices?: boolean }).save_indices === false) return [];
+      // Without its indices Uni-LoRA takes them from the order of a model's modules: see merge-methods.test.ts. So does TinyLoRA without its projections.
+      const saved = JSON.parse(readFileSync(config, "utf8")) as { save_indices?: boolean; peft_type: string; save_projection?: boolean };
+      if (saved.save_indices === false || (saved.peft_type === "TINYLORA" && saved.save_projection === false)) return [];
       return [...tensorsOf(tensors).keys()].some((key) => key.startsWith("merged.")) ? [[name, adapter] as const] : [];
     }),
   ),

@@ -90,8 +90,8 @@ export const VERA: AdapterMethod<VeraConfigFields> = {
   },
   keys: () => ({ lambdaB: ["vera_lambda_b"], lambdaD: ["vera_lambda_d"] }),
   shared: {
-    parameters({ r }, layers) {
-      const sizes = layers.map(featuresOf);
+    parameters({ r }, modules) {
+      const sizes = modules.map(({ layer }) => featuresOf(layer));
       const spec = (shape: number[]) => ({ shape, init: { kind: "kaimingUniform" }, trainable: false }) as const;
       return { sharedA: spec([r, Math.max(...sizes.map((s) => s.in))]), sharedB: spec([Math.max(...sizes.map((s) => s.out)), r]) };
     },

@@ -137,6 +137,10 @@ describe("choosing modules", () => {
   test("without targets the model type decides, and without both there is an error", () => {
     const none: TargetConfig = { targetModules: null };
     expect(selectTargets(withDefaultTargets("LORA", none, "gpt2"), ["h.0.c_attn", "h.0.c_proj"]).matched).toEqual(["h.0.c_attn"]);
+    // PEFT's OSF takes all linear modules where its table has no entry, also of models that have no type.
+    expect(withDefaultTargets("OSF", none, "gpt2").targetModules).toEqual(["c_attn", "c_proj"]);
+    expect(withDefaultTargets("OSF", none, "bert").targetModules).toBe("all-linear");
+    expect(withDefaultTargets("OSF", none, undefined).targetModules).toBe("all-linear");
     expect(kindOf(() => selectTargets(withDefaultTargets("LORA", none, "constructor"), ["a"]))).toBe("config-schema");
     expect(selectTargets({ targetParameters: ["experts.w"] }, ["experts"]).matched).toEqual([]);
   });

@@ -4,6 +4,8 @@ import { LORA_DEFAULT_TARGETS } from "./default-targets.js";
 
 type Targets = { readonly [modelType: string]: string | readonly string[] };
 
+const DECODER = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "down_proj", "up_proj"];
+
 /** Default targets by `model_type` where a method's table in PEFT 0.21.2 differs from LoRA's. @see peft `utils/constants.py` */
 const OWN: { readonly [peftType: string]: Targets } = {
   ADALORA: {
@@ -14,9 +16,11 @@ const OWN: { readonly [peftType: string]: Targets } = {
     roberta: ["query", "key", "value", "dense"],
     "deberta-v2": ["query_proj", "key_proj", "value_proj", "dense"],
   },
+  ADAMSS: { vit: ["query", "value"] },
   ADAPTION_PROMPT: { llama: "self_attn", mistral: "self_attn", gpt2: "attn" },
   C3A: { gpt2: ["mlp.c_proj"], gpt_bigcode: ["mlp.c_proj"] },
   FOURIERFT: { gpt2: ["mlp.c_proj"], gpt_bigcode: ["mlp.c_proj"] },
+  FROD: { phi: ["q_proj", "v_proj"], vit: ["query", "value"] },
   IA3: {
     t5: ["k", "v", "wo"],
     mt5: ["k", "v", "wi_1"],
@@ -65,6 +69,25 @@ const OWN: { readonly [peftType: string]: Targets } = {
     qwen2: ["post_attention_layernorm"],
     qwen3: ["post_attention_layernorm"],
   },
+  OSF: {
+    llama: DECODER,
+    llama4: DECODER,
+    mistral: DECODER,
+    mixtral: DECODER,
+    gemma: DECODER,
+    gemma2: DECODER,
+    gemma3_text: DECODER,
+    qwen2: DECODER,
+    qwen3: DECODER,
+    phi: DECODER,
+    gpt2: ["c_attn", "c_proj"],
+    bloom: ["query_key_value", "dense_4h_to_h"],
+    opt: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+    gptj: ["q_proj", "k_proj", "v_proj", "out_proj", "fc_in", "fc_out"],
+    gpt_neox: ["query_key_value", "dense_4h_to_h"],
+    falcon: ["query_key_value", "dense_4h_to_h"],
+    gpt_bigcode: ["c_attn", "c_proj"],
+  },
   PVERA: { phi: ["q_proj", "v_proj"], dinov2: ["query", "value"] },
   SHIRA: { phi: ["q_proj", "v_proj"] },
   VBLORA: {
@@ -110,17 +133,25 @@ const IA3_FEEDFORWARD: Targets = {
 };
 
 /** Methods whose targets LoRA's table says nothing about. */
-const APART = new Set(["ADAPTION_PROMPT", "IA3", "LN_TUNING"]);
+const APART = new Set(["ADAPTION_PROMPT", "IA3", "LN_TUNING", "OSF"]);
+/** What is adapted in models of other types, and in those that do not tell theirs. */
+const OTHERWISE: { readonly [peftType: string]: string } = { OSF: "all-linear" };
 
 /** A config with the modules that PEFT adapts by default for a model type, where it names none itself. */
 export function withDefaultTargets<C extends TargetConfig>(peftType: string, config: C, modelType: string | undefined): C {
   const named = hasValue(config.targetModules) || hasValue(config.targetParameters);
-  if (named || modelType === undefined) return config;
-  const found = entry(entry(OWN, peftType), modelType) ?? (APART.has(peftType) ? undefined : LORA_DEFAULT_TARGETS.get(modelType));
+  if (named) return config;
+  const found = targetsOf(peftType, modelType ?? "") ?? entry(OTHERWISE, peftType);
   if (found === undefined) return config;
   const feedforward = peftType === "IA3" && !hasValue((config as { readonly feedforwardModules?: unknown }).feedforwardModules);
-  return withValues(config, { targetModules: found, ...(feedforward && { feedforwardModules: entry(IA3_FEEDFORWARD, modelType) ?? [] }) });
+  return withValues(config, {
+    targetModules: found,
+    ...(feedforward && { feedforwardModules: entry(IA3_FEEDFORWARD, modelType ?? "") ?? [] }),
+  });
 }
+
+const targetsOf = (peftType: string, modelType: string): string | readonly string[] | undefined =>
+  entry(entry(OWN, peftType), modelType) ?? (APART.has(peftType) ? undefined : LORA_DEFAULT_TARGETS.get(modelType));
 
 const hasValue = (value: unknown): boolean => value !== null && value !== undefined;
 

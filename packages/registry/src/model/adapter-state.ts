@@ -1,5 +1,5 @@
 import type { PromptConfigFields, PromptMethod } from "@weft/adapters-prompt";
-import type { Attached, Params, Tensor } from "@weft/tensor-core";
+import type { Attached, Params, ParameterSpec, Tensor } from "@weft/tensor-core";
 import type { AdapterConfig } from "../config/read-config.js";
 import type { DialectName } from "../dialects/dialect.js";
 import { tiedOf, type Ties } from "./tie-parameters.js";
@@ -72,12 +72,16 @@ export function parametersOf(state: AdapterState): AdapterParameters {
 }
 
 function trainedShared({ shared, layers, config }: AdapterState): Params {
-  const attached = [...layers.values()].flat();
-  const specs = attached[0]?.method.shared?.parameters(
-    config.values as never,
-    attached.map(({ context }) => context.layer),
+  const specs = sharedSpecs(layers, config);
+  return Object.fromEntries(Object.entries(shared).filter(([name]) => specs[name]?.trainable));
+}
+
+/** The parameters that an adapter's layers share, as its method says. */
+export function sharedSpecs(layers: AdapterState["layers"], { values }: AdapterConfig): { readonly [name: string]: ParameterSpec } {
+  const sharing = [...layers].flatMap(([path, attached]) =>
+    attached.flatMap(({ method: { shared }, context: { layer } }) => (shared ? [{ path, layer, shared }] : [])),
   );
-  return Object.fromEntries(Object.entries(shared).filter(([name]) => specs?.[name]?.trainable));
+  return sharing[0]?.shared.parameters(values as never, sharing) ?? {};
 }
 
 /** The adapter with other values of its trained tensors. */

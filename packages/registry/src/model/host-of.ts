@@ -1,3 +1,4 @@
+import type { Tensor } from "@weft/tensor-core";
 import type { AdapterHost } from "../attach.js";
 import { type HookedModel, layersOf, weightName } from "./hooked-model.js";
 
@@ -6,5 +7,6 @@ export function hostOf(model: HookedModel<never, unknown>, method: { readonly wh
   const layers = new Map(layersOf(model, method).map((found) => [found.path, found]));
   const tensors = new Map(model.weights);
   for (const found of layers.values()) if (!tensors.has(weightName(found))) tensors.set(weightName(found), found.base.weight);
-  return { layer: (path) => layers.get(path)?.layer, tensor: (name) => tensors.get(name), names: () => tensors.keys() };
+  const tensor = (name: string): Tensor | undefined => tensors.get(name);
+  return { layer: (path) => layers.get(path)?.layer, tensor, values: tensor, names: () => tensors.keys(), order: () => layers.keys() };
 }

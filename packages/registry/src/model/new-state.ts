@@ -4,12 +4,8 @@ import {
   type Attached,
   ConfigError,
   initLayer,
-  initParameters,
-  type LayerSpec,
+  initShared,
   type LongCallOptions,
-  type Params,
-  type ParameterSpec,
-  tensor,
   throwIfAborted,
   type Tensor,
   type TorchGenerator,
@@ -81,23 +77,15 @@ export async function newAdapter(
     targets.map(({ layer }) => layer),
   );
   const configs = targets.map(({ path }, i) => ({ ...moduleConfig(path), ...(allotted?.[i]?.config as object | undefined) }) as never);
-  const shared = method.shared
-    ? sharedOf(
-        method,
-        config,
-        targets.map(({ layer }) => layer),
-        generator,
-      )
-    : {};
+  const shared = initShared(method, config.values as never, targets, generator);
   const layers = new Map<string, readonly Attached[]>();
   const expected = new Map<string, Tensor>();
   for (const [i, { path, layer, base: below }] of targets.entries()) {
     throwIfAborted(signal);
-    const { params, weight } = await initLayer(method, configs[i]!, layer, generator, below.weight);
-    layers.set(path, [
-      { method, params: { ...shared, ...params, ...allotted?.[i]?.params }, context: { layer, config: configs[i]!, scale: 1 } as never },
-    ]);
-    if (weight) expected.set(weightName({ path, layer }), weight);
+    const origin = { path, weight: () => below.weight, bias: () => below.bias, index: i, count: targets.length };
+    const made = await initLayer(method, configs[i]!, layer, generator, origin, shared, allotted?.[i]?.params);
+    layers.set(path, [{ method, params: { ...made.others, ...made.params }, context: { layer, config: made.config, scale: 1 } as never }]);
+    if (made.weight) expected.set(weightName({ path, layer }), made.weight);
     onProgress?.(i + 1, targets.length);
   }
   await addTokens(layers, values, all, generator);
@@ -115,8 +103,8 @@ async function newMixture(
   methods: MethodTable,
 ): Promise<AdapterState> {
   const { attached, experts } = await mixedLayers(method, config, given, model, { methods });
-  const specs = [...attached.values()].map(({ context }) => context.layer);
-  const shared = sharedOf(method, config, specs, generator);
+  const modules = [...attached].map(([path, { context }]) => ({ path, layer: context.layer }));
+  const shared = initShared(method, config.values as never, modules, generator);
   const layers = new Map([...attached].map(([path, one]) => [path, [{ ...one, params: { ...shared, ...one.params } }]] as const));
   return { config, layers, shared, experts, replaced: new Map(), expected: new Map() };
 }
@@ -161,13 +149,6 @@ function chosen(model: HookedModel<never, unknown>, values: Values, all: readonl
   return targets;
 }
 
-function sharedOf(method: AdapterMethod<never>, config: AdapterConfig, layers: readonly LayerSpec[], generator: TorchGenerator): Params {
-  const specs: { readonly [name: string]: ParameterSpec } = method.shared!.parameters(config.values as never, layers);
-  const values = method.shared!.rebuild?.(config.values as never, specs);
-  if (!values) return initParameters(specs, generator);
-  return Object.fromEntries(Object.entries(specs).map(([name, { shape }]) => [name, tensor(values[name]!, { shape })]));
-}
-
 /** `trainable_token_indices`: rows of embeddings that are trained beside the method's own parameters. A list is for the input embedding. */
 async function addTokens(
   layers: Map<string, readonly Attached[]>,
@@ -186,7 +167,12 @@ async function addTokens(
       });
   for (const [{ path, layer, base }, tokenIndices] of wanted) {
     const config = { tokenIndices, targetModules: null, initWeights: true };
-    const { params } = await initLayer(TRAINABLE_TOKENS, config, layer, generator, base.weight);
+    const { params } = await initLayer(TRAINABLE_TOKENS, config, layer, generator, {
+      path,
+      weight: () => base.weight,
+      bias: () => base.bias,
+      count: 1,
+    });
     const tokens = { method: TRAINABLE_TOKENS, params, context: { layer, config, scale: 1 } } as unknown as Attached;
     layers.set(path, [...(layers.get(path) ?? []), tokens]);
   }

@@ -1,8 +1,9 @@
-import type { Attached, Tensor } from "@weft/tensor-core";
+import { type Attached, cast, type Tensor } from "@weft/tensor-core";
 import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
+import { sharedKeys } from "../keys/shared-keys.js";
 import { writeAdapterConfig } from "../config/write-config.js";
-import { type AdapterState, ownNames } from "./adapter-state.js";
+import { type AdapterState, ownNames, sharedSpecs } from "./adapter-state.js";
 
 const TUNER = "base_model.model.";
 
@@ -47,10 +48,14 @@ function moduleOf(path: string, raw: ReadonlyMap<string, readonly string[]>): st
   return module + ".base_layer".repeat(order.length - 1 - order.indexOf(path));
 }
 
-function sharedOf({ shared, layers, config }: AdapterState): [string, Tensor][] {
-  const keys = [...layers.values()][0]?.[0]?.method.shared?.keys;
-  if (!keys || (config.values as { readonly saveProjection?: boolean }).saveProjection === false) return [];
-  return Object.entries(shared).map(([name, tensor]) => [keys[name]?.[0] ?? name, tensor]);
+function sharedOf({ shared, layers, config }: AdapterState): (readonly [string, Tensor])[] {
+  const sharing = [...layers.values()].find(([first]) => first?.method.shared)?.[0]!.method.shared;
+  const specs = sharedSpecs(layers, config);
+  const kept = (config.values as { readonly saveProjection?: boolean }).saveProjection !== false;
+  return Object.entries(shared).flatMap(([name, tensor]) => {
+    const { trainable, dtype = tensor.dtype } = specs[name]!;
+    return kept || trainable ? [[sharedKeys(sharing!, name)[0]!, cast(tensor, dtype)] as const] : [];
+  });
 }
 
 /** A trained bias of an adapted module stays with the layer that the adapter wraps; so does an embedding that was saved along. */

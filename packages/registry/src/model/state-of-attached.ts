@@ -3,7 +3,7 @@ import { type Attached, ConfigError, type Params, type Tensor } from "@weft/tens
 import { type AttachedAdapter, trainedTokens } from "../attach.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import { sameValues } from "../same-values.js";
-import type { AdapterState } from "./adapter-state.js";
+import { type AdapterState, sharedSpecs } from "./adapter-state.js";
 import { type HookedModel, weightName } from "./hooked-model.js";
 import { assertTied, tieLayers, tiesOf } from "./tie-parameters.js";
 
@@ -48,12 +48,7 @@ export async function stateOfAttached(
       kind: "config-mismatch",
       tensor: absent,
     });
-  const names = Object.keys(
-    first?.method.shared?.parameters(
-      adapter.config.values as never,
-      [...attached.values()].map(({ context }) => context.layer),
-    ) ?? {},
-  );
+  const names = Object.keys(sharedSpecs(layers, adapter.config));
   const shared: Params = Object.fromEntries(names.flatMap((name) => (first!.params[name] ? [[name, first!.params[name]]] : [])));
   const ties = first ? tiesOf(first.method, adapter.config, layers, model) : new Map();
   await assertTied(layers, ties);

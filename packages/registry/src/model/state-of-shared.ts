@@ -4,6 +4,7 @@ import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { heldAs, readTensor } from "../read-tensor.js";
 import { type AdapterState, withParameters } from "./adapter-state.js";
 import type { HookedModel } from "./hooked-model.js";
+import { sharedKeys } from "../keys/shared-keys.js";
 import { newAdapter } from "./new-state.js";
 
 /** Whether a file holds only what all layers share, so that its layers follow from the config and the model (Uni-LoRA without places). */
@@ -29,7 +30,7 @@ export async function stateOfShared(
       throw new ShapeError(`${name} is [${shape}], expected [${want.shape}]`, { kind: "shape-mismatch", tensor: name });
     return heldAs(await readTensor(weights, name), want.dtype);
   };
-  const wanted = new Map(Object.entries(state.shared).map(([name, t]) => [shared!.keys[name]![0]!, { name, t }]));
+  const wanted = new Map(Object.entries(state.shared).map(([name, t]) => [sharedKeys(shared!, name)[0]!, { name, t }]));
   const left = new Set(weights.names());
   const values: { [name: string]: Tensor } = {};
   for (const [key, { name, t }] of wanted) {

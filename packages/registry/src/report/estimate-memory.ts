@@ -69,6 +69,6 @@ function trainedElements({ matched }: MatchReport, methods: MethodTable): number
   });
   const [first] = matched;
   const shared = first && methods.get(first.method)?.method?.shared;
-  const layers = matched.flatMap(({ layer }) => layer ?? []);
-  return own.reduce((a, b) => a + b, 0) + (shared ? trained(shared.parameters(first.config as never, layers)) : 0);
+  const modules = matched.flatMap(({ path, layer }) => (layer ? [{ path, layer }] : []));
+  return own.reduce((a, b) => a + b, 0) + (shared ? trained(shared.parameters(first.config as never, modules)) : 0);
 }

@@ -1,4 +1,4 @@
-import type { LayerSpec } from "@weft/tensor-core";
+import type { AdaptedModule, LayerSpec } from "@weft/tensor-core";
 import type { RegexEngine } from "../matching/regex-engine.js";
 import type { MethodTable } from "../methods.js";
 import type { AdapterTensor } from "../open-adapter.js";
@@ -85,7 +85,7 @@ export interface MatchOptions {
   /** Runs the config's patterns; the safe one if not given. */
   readonly engine?: RegexEngine;
   /** Layers of the adapter that its file does not hold: those of its experts. */
-  readonly otherLayers?: readonly LayerSpec[];
+  readonly otherLayers?: readonly AdaptedModule[];
   /** The layer at a module path of the base, where it is known; else it follows from the weight and the adapter's shapes. */
   readonly layer?: (path: string) => LayerSpec | undefined;
 }

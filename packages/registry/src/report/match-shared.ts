@@ -1,4 +1,5 @@
-import type { LayerSpec, ParameterSpec } from "@weft/tensor-core";
+import type { AdaptedModule, ParameterSpec } from "@weft/tensor-core";
+import { sharedKeys } from "../keys/shared-keys.js";
 import type { MethodEntry } from "../methods.js";
 import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import type { MatchedModule, MatchReport, Mismatch, SharedParameter } from "./match-report.js";
@@ -8,22 +9,23 @@ export function matchShared(
   adapter: OpenedAdapter,
   method: MethodEntry["method"],
   matched: readonly MatchedModule[],
-  otherLayers: readonly LayerSpec[] = [],
+  otherLayers: readonly AdaptedModule[] = [],
 ): Pick<MatchReport, "shared" | "mismatched" | "unused"> {
   const shared = new Map<string, SharedParameter>();
   const mismatched: Mismatch[] = [];
   const unused = (used: ReadonlySet<string>): AdapterTensor[] =>
     [...adapter.shared].flatMap(([key, tensor]) => (used.has(key) ? [] : [tensor]));
-  const own = matched.flatMap(({ layer }) => layer ?? []);
-  const layers = [...own, ...otherLayers];
-  if (!method?.shared || own.length < matched.length || layers.length === 0)
+  const own = matched.flatMap(({ path, layer }) => (layer ? [{ path, layer }] : []));
+  const modules = [...own, ...otherLayers];
+  if (!method?.shared || own.length < matched.length || modules.length === 0)
     return { shared, mismatched, unused: method ? unused(new Set()) : [] };
-  const { keys, parameters, rebuild } = method.shared;
+  const { parameters, rebuild } = method.shared;
+  const keysOf = (name: string): readonly string[] => sharedKeys(method.shared!, name);
   const config = adapter.config.values as never;
-  const specs: { readonly [name: string]: ParameterSpec } = parameters(config, layers);
+  const specs: { readonly [name: string]: ParameterSpec } = parameters(config, modules);
   const used = new Set<string>();
   for (const [name, { shape }] of Object.entries(specs)) {
-    const key = (keys[name] ?? [name]).find((candidate) => adapter.shared.has(candidate));
+    const key = keysOf(name).find((candidate) => adapter.shared.has(candidate));
     if (key === undefined) continue;
     used.add(key);
     const tensor = adapter.shared.get(key)!;
@@ -37,6 +39,6 @@ export function matchShared(
   const absent = Object.keys(specs).filter((name) => !shared.has(name));
   if (absent.length > 0 && used.size === 0 && rebuild) {
     for (const [name, values] of Object.entries(rebuild(config, specs))) shared.set(name, { values, shape: specs[name]!.shape });
-  } else for (const name of absent) if (!used.has(name)) mismatched.push({ path: name, message: `${keys[name]?.[0] ?? name} is missing` });
+  } else for (const name of absent) if (!used.has(name)) mismatched.push({ path: name, message: `${keysOf(name)[0]} is missing` });
   return { shared, mismatched, unused: unused(used) };
 }

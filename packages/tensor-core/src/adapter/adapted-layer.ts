@@ -20,7 +20,7 @@ export class AdaptedLayer<C> {
   private on = true;
 
   /**
-   * @param shared parameters that the layer has in common with the adapter's other layers; counted by none of them
+   * @param shared parameters that are not the layer's own: those in common with the adapter's other layers, and derived ones; not counted
    * @param autocastAdapterDtype compute with the parameters in f32 whatever dtype they have, or in the weight's, as PEFT does
    * @throws ShapeError if a parameter does not have the shape that config and layer give it
    */

@@ -1,11 +1,10 @@
 import { CapabilityError } from "../errors.js";
-import { tensor } from "../ops/create.js";
-import { type TorchGenerator, torchGenerator } from "../random/index.js";
+import { torchGenerator } from "../random/index.js";
 import { AdaptedLayer } from "./adapted-layer.js";
 import { AdapterGroup } from "./adapter-group.js";
-import { initLayer, initParameters } from "./init.js";
+import { initLayer, initShared } from "./init.js";
 import type { BaseLayer, LayerSpec } from "./layer.js";
-import type { AdapterMethod, Params, SharedParameters } from "./method.js";
+import type { AdapterMethod } from "./method.js";
 
 /** A base layer to adapt: its weight [out, in] (conv [out, in, *kernel], embedding [vocabulary, dim]) and what kind it is. */
 export interface LayerInput extends BaseLayer {
@@ -20,17 +19,9 @@ export interface CreateAdapterOptions {
   readonly seed?: number;
 }
 
-/** New values of the parameters that all layers share. */
-function newShared<C>(shared: SharedParameters<C>, config: C, layers: readonly LayerSpec[], generator: TorchGenerator): Params {
-  const specs = shared.parameters(config, layers);
-  if (!shared.rebuild) return initParameters(specs, generator);
-  const values = shared.rebuild(config, specs);
-  return Object.fromEntries(Object.entries(specs).map(([name, { shape }]) => [name, tensor(values[name]!, { shape })]));
-}
-
 /**
  * A new adapter over layers given by path, initialised as PEFT does.
- * @param config a checked config; what it says for single modules (`configAt`) is not applied: give such layers their own adapter
+ * @param config a checked config; what its patterns say for single modules is not applied: give such layers their own adapter
  * @throws ConfigError, ShapeError if config and layers do not fit
  */
 export async function createAdapter<C>(
@@ -56,16 +47,20 @@ export async function createAdapter<C>(
     };
     return { path, layer, base };
   });
-  const layerSpecs = specs.map(({ layer }) => layer);
-  const shared = method.shared ? newShared(method.shared, config, layerSpecs, generator) : {};
-  const allotted = method.allot?.(config, layerSpecs);
+  const allotted = method.allot?.(
+    config,
+    specs.map(({ layer }) => layer),
+  );
+  const shared = initShared(method, config, specs, generator);
   const adapted = new Map<string, AdaptedLayer<C>>();
-  for (const [i, { path, layer, base }] of specs.entries()) {
-    const own = { ...config, ...allotted?.[i]?.config };
-    const { params, weight } = await initLayer(method, own, layer, generator, base.weight, base.bias);
-    const fixed = allotted?.[i]?.params ?? {};
-    const stored = Object.fromEntries(Object.entries(params).map(([name, t]) => [name, fixed[name] ?? t]));
-    adapted.set(path, new AdaptedLayer(method, own, layer, weight ? { ...base, weight } : base, stored, { ...shared, ...fixed }));
+  for (const [index, { path, layer, base }] of specs.entries()) {
+    const origin = { path, weight: () => base.weight, bias: () => base.bias, index, count: specs.length };
+    const { config: found, params } = allotted?.[index] ?? {};
+    const made = await initLayer(method, { ...config, ...found }, layer, generator, origin, shared, params);
+    adapted.set(
+      path,
+      new AdaptedLayer(method, made.config, layer, made.weight ? { ...base, weight: made.weight } : base, made.params, made.others),
+    );
   }
   return new AdapterGroup(adapted);
 }

@@ -14,6 +14,8 @@ export type Init =
 
 export interface ParameterSpec {
   readonly shape: Shape;
+  /** In files, where it is not the one that the adapter is held in. */
+  readonly dtype?: DType;
   readonly init: Init;
   readonly trainable: boolean;
   /** Not trained, but counted among all parameters: frozen ones are in PEFT, fixed data (indices, buffers) is not. */
@@ -62,11 +64,18 @@ export interface Initialised {
   readonly weight?: Tensor;
 }
 
-/** Parameters that all layers of an adapter have in common (VeRA's projections); each layer finds them among its `params`. */
+/** A layer of an adapter as those that look at all of them see it. */
+export interface AdaptedModule {
+  /** Path of the module, or the name of a raw parameter. */
+  readonly path: string;
+  readonly layer: LayerSpec;
+}
+
+/** Parameters that layers of an adapter have in common (VeRA's projections for all, FRoD's for modules of one role); each layer finds them all among its `params`. */
 export interface SharedParameters<C> {
-  parameters(config: C, layers: readonly LayerSpec[]): { readonly [name: string]: ParameterSpec };
-  /** Names on disk behind `base_model.`; the first is written, all are read. A parameter that is not here is called on disk as it is. */
-  readonly keys: { readonly [name: string]: readonly string[] };
+  parameters(config: C, modules: readonly AdaptedModule[]): { readonly [name: string]: ParameterSpec };
+  /** Names on disk behind `base_model.`; the first is written, all are read. A parameter that is not listed is called there as here. */
+  readonly keys?: { readonly [name: string]: readonly string[] };
   /** The values that follow from the config's seed, for files that do not hold them. @throws ConfigError if they do not follow */
   rebuild?(config: C, specs: { readonly [name: string]: ParameterSpec }): { readonly [name: string]: Float32Array };
 }
@@ -111,11 +120,42 @@ export interface Expert {
 }
 
 /** A layer of an adapter with its place in the model. */
-export interface TargetedLayer {
-  readonly path: string;
-  readonly layer: LayerSpec;
+export interface TargetedLayer extends AdaptedModule {
   /** The entry of `target_modules` that chose it, the longest if several did: `q_proj`; all of it if it is a regular expression. */
   readonly target: string;
+}
+
+/** A layer's base and its place among the layers of its adapter. */
+export interface LayerOrigin {
+  readonly path: string;
+  /** Read where it is looked at. */
+  weight(): Tensor | Promise<Tensor>;
+  bias(): Tensor | undefined | Promise<Tensor | undefined>;
+  /** Number of the layer in the order of the model's modules; undefined where that order is not known (a checkpoint does not keep it). */
+  readonly index?: number | undefined;
+  /** Number of the adapter's layers. */
+  readonly count: number;
+}
+
+/** What follows from a layer's base and place. */
+export interface Derived<C> {
+  /** Further parameters of the layer, beside those that it owns: frozen, neither counted nor saved. */
+  readonly params: Params;
+  /** Own parameters of a new adapter that begin with something of the base; the others begin as their `init` says. */
+  readonly initial?: Params;
+  /** The config with what was found out. */
+  readonly config?: C;
+}
+
+/** Parameters that are in no file, because they follow from the base weight or from the layer's place (singular vectors, groups of rows). */
+export interface DerivedParameters<C> {
+  /** A bound on the multiplications that deriving takes for one layer. */
+  work(config: C, layer: LayerSpec): number;
+  /**
+   * @param loaded the layer's parameters, own and shared, as a file has them; for a new adapter the shared ones only, and `isNew`
+   * @throws CapabilityError if the base does not determine them
+   */
+  derive(config: C, layer: LayerSpec, origin: LayerOrigin, loaded: Params, isNew: boolean): Promise<Derived<C>>;
 }
 
 /**
@@ -155,6 +195,7 @@ export interface AdapterMethod<C> {
   /** Names on disk (PEFT) behind the module path, for each parameter; the first is written, all are read. */
   keys(layer: LayerSpec): { readonly [name: string]: readonly string[] };
   readonly shared?: SharedParameters<C>;
+  readonly derived?: DerivedParameters<C>;
   /**
    * Parameters that some layers have in common. A file holds them with each layer; they are trained and counted once.
    * @param layers all layers of the adapter in the model's order

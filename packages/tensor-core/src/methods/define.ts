@@ -15,7 +15,7 @@ export type Size = ReturnType<typeof featuresOf>;
 /** What a method of one weight says of itself; the rest follows from its ΔW. */
 export interface Definition<C> extends Pick<
   AdapterMethod<C>,
-  "name" | "prefix" | "fields" | "configFromShapes" | "shared" | "init" | "rounding"
+  "name" | "prefix" | "fields" | "configFromShapes" | "shared" | "derived" | "init" | "rounding"
 > {
   /** Layers that the method takes; linear ones if not given. */
   readonly kinds?: readonly LayerKind[];
@@ -72,7 +72,7 @@ export const last = (initWeights: unknown): "zeros" | "kaimingUniform" => (initW
 export const normal = (std = 1, mean = 0): Init => ({ kind: "normal", std, mean });
 
 export const wide = (t: Tensor): Tensor => cast(t, "f32");
-const widened = (params: Params): Params =>
+export const widened = (params: Params): Params =>
   Object.fromEntries(Object.entries(params).map(([name, t]) => [name, isFloat(t.dtype) ? wide(t) : t]));
 export const times = (t: Tensor, factor: number): Tensor => (factor === 1 ? t : mul(t, factor));
 /** A matrix [out, in] as the layer stores it, and back. */
@@ -96,7 +96,7 @@ export const rankFrom =
     return found === undefined ? config : { ...config, r: shapes[found]![0]! };
   };
 
-type Basics = "name" | "prefix" | "fields" | "parameters" | "keys" | "configFromShapes" | "shared" | "init" | "rounding";
+type Basics = "name" | "prefix" | "fields" | "parameters" | "keys" | "configFromShapes" | "shared" | "derived" | "init" | "rounding";
 
 /** The part of a method that its definition gives by itself. */
 export function basics<C>({ kinds = ["linear"], parameters, names, ...rest }: Definition<C>): Pick<AdapterMethod<C>, Basics> {

@@ -19,5 +19,6 @@ export {
   trained,
   unrounded,
   wide,
+  widened,
 } from "./define.js";
 export { BY_LAYER, BY_NAME, count, fields, optional, rank, ranks, seed } from "./fields.js";

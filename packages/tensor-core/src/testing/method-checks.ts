@@ -57,7 +57,7 @@ function defaultsSurvive<C>({ fields, name }: AdapterMethod<C>): void {
 function checksOf<C>(method: AdapterMethod<C>, c: MethodCase<C>): Check[] {
   const { config, layer } = c;
   const specs = method.parameters(config, layer);
-  const shared: { readonly [name: string]: ParameterSpec } = method.shared?.parameters(config, [layer]) ?? {};
+  const shared: { readonly [name: string]: ParameterSpec } = method.shared?.parameters(config, [{ path: "layer", layer }]) ?? {};
   const params: Params =
     c.params ?? Object.fromEntries(Object.entries({ ...specs, ...shared }).map(([name, { shape }], i) => [name, wave(shape, i)]));
   const weight = wave(layer.shape, 0.5);

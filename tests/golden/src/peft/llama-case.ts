@@ -36,7 +36,9 @@ export async function runLlamaCase(folder: string, home: string, meta: { readonl
     const attached = await attachAdapter(adapter, {
       layer: (path) => layers.get(path),
       tensor: (name) => model.weights.get(name),
+      values: (name) => model.weights.get(name),
       names: () => model.weights.keys(),
+      order: () => layers.keys(),
     });
     const base = model.withWeights(attached.replaced);
     const hookFor = (inputIds: Tensor): LayerHook => {

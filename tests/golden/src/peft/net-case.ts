@@ -95,8 +95,8 @@ function trainableCount(adapter: OpenedAdapter, attached: AttachedAdapter): numb
   for (const group of [adapter.modulesToSave, adapter.biases, adapter.trainableTokens])
     for (const { shape } of group.values()) count += sizeOf(shape);
   const [first] = attached.layers.values();
-  const layers = [...attached.layers.values()].map(({ context }) => (context as AdapterContext<unknown>).layer);
-  const shared = first?.method.shared?.parameters((first.context as { config: never }).config, layers) ?? {};
+  const modules = [...attached.layers].map(([path, { context }]) => ({ path, layer: (context as AdapterContext<unknown>).layer }));
+  const shared = first?.method.shared?.parameters((first.context as { config: never }).config, modules) ?? {};
   for (const { trainable, shape } of Object.values(shared)) count += trainable ? sizeOf(shape) : 0;
   return count;
 }
@@ -120,7 +120,9 @@ function attachedOf(
   const host = {
     layer: (path: string) => net.layers.get(path)?.spec,
     tensor: (name: string) => parameters.get(name),
+    values: (name: string) => parameters.get(name),
     names: () => parameters.keys(),
+    order: () => net.layers.keys(),
   };
   return attachAdapter(adapter, host, options);
 }
