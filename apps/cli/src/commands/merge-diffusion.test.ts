@@ -87,6 +87,19 @@ describe("split adapters on a fused base", () => {
     expectClose(get(`${root}out.weight`), add(out, delta("to_out_0"), 0.5));
   });
 
+  it("a file that has the fused weight and its parts is refused: nothing would say that they are the same change", async () => {
+    const factors = (name: string, rows: number): Record<string, StoredTensor> => ({
+      [`${key(name)}.lora_down.weight`]: stored(matrix(2, H)),
+      [`${key(name)}.lora_up.weight`]: stored(matrix(rows, 2)),
+    });
+    const adapter = await file({ ...factors("to_q", H), ...factors("qkv", 3 * H) });
+    const { code, stderr } = spawnWeft(["merge", await file(base), "-a", adapter, "-o", fresh()]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/attention_qkv and lora_unet_layers_0_attention_to_q are both for/) as unknown,
+    ]);
+  });
+
   it("so does LoKr, and DoRA with the norms of its own rows", async () => {
     const [w1, w2] = [matrix(2, 2), matrix(H / 2, H / 2)];
     const [down, up, magnitude] = [matrix(2, H), matrix(H, 2), matrix(H, 1)];

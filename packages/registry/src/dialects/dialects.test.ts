@@ -123,6 +123,19 @@ describe("detection", () => {
         await memoryFile({ "model.layers.0.mlp.up_proj.weight": numbers([2, 2]), "a.up": numbers([1]), "a.down": numbers([1]) }),
       ),
     ).toBeUndefined();
+    // A whole model of a known family, with parameters that are called as an adapter's are.
+    const names = ["blocks.0.self_attn.q", "blocks.0.self_attn.k", "blocks.0.ffn.0", "patch_embedding"];
+    const weights = Object.fromEntries(
+      names.flatMap((name) => [
+        [`${name}.weight`, numbers([2, 2])],
+        [`diffusion_model.${name}.bias`, numbers([2])],
+      ]),
+    );
+    const odd = Object.fromEntries(["blocks.0.diff", "head.diff_b", "gate.alpha", "x.up", "x.down"].map((name) => [name, numbers([2])]));
+    expect(detectDialect(await memoryFile({ ...weights, ...odd }))).toBeUndefined();
+    expect(
+      detectDialect(await memoryFile({ "net.0.alpha": numbers([2]), "net.1.alpha": numbers([2]), "net.2.diff": numbers([2]) })),
+    ).toBeUndefined();
   });
 });
 

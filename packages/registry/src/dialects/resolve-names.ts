@@ -53,6 +53,8 @@ export function resolveNames(adapter: OpenedAdapter, base: BaseTensors): Resolve
       modules.set(`${id} ${module.path}`, module);
     }
   };
+  /** Fused weights of which some module is a part, and that module. */
+  const cut = new Map<string, string>();
   const others = otherEncoders(adapter, base, names, weights);
   for (const [id, module] of adapter.modules) {
     if (module.component && others.has(module.component)) {
@@ -69,11 +71,15 @@ export function resolveNames(adapter: OpenedAdapter, base: BaseTensors): Resolve
     found.add(module.component ?? "model");
     if (more.length > 0) unplaced.push({ path: module.path, message: ambiguity(module, fitting), ambiguous: true });
     else {
+      if (group[0]!.within) cut.set(group[0]!.path, module.name ?? module.path);
       const placed = placeModule(module, group, weights);
       if (typeof placed === "string") unplaced.push({ path: module.path, message: placed });
       else for (const own of placed) put(id, own);
     }
   }
+  for (const [path, part] of cut)
+    if (owners.has(path))
+      unplaced.push({ path, message: `${owners.get(path)} and ${part} are both for ${path}; one of them repeats the other` });
   const elsewhere = new Map<string, number>();
   for (const [id, module] of lost) {
     const component = module.component ?? "model";
