@@ -1,8 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LORA, LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
-import { cast, forwardBase, type LayerSpec, type Tensor, tensor } from "@weft/tensor-core";
+import { AdaptedLayer, cast, forwardBase, type LayerSpec, type Tensor, tensor } from "@weft/tensor-core";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadAdapter, openAdapterFolder, savePretrained } from "../node/index.js";
 import { readTensor } from "../read-tensor.js";
@@ -86,6 +87,25 @@ describe("an adapter whose file is in bf16 computes in f32", () => {
     expect([...saved.names()].map((key) => saved.info(key).dtype)).toEqual(["F32", "F32"]);
     await saved.close();
     await close();
+  });
+
+  it("also on a single layer without a model", async () => {
+    const source = await openWeights(join(HOME, "lora/adapter_model.bf16.safetensors"));
+    const [A, B] = await Promise.all(["A", "B"].map((name) => readTensor(source, `base_model.model.lin.lora_${name}.weight`)));
+    const config = new LoraConfig({ r: 4, loraAlpha: 6 });
+    for (const [dtype, autocast, key] of [
+      ["f32", true, "f32.bf16.merge"],
+      ["bf16", true, "bf16.bf16.merge"],
+      ["bf16", false, "bf16.bf16.off"],
+    ] as const) {
+      const { model, want, close } = await caseOf("lora", dtype);
+      const [{ layer, base }] = model.layers() as [HookedLayer];
+      const adapted = new AdaptedLayer(LORA, config, layer, base, { A: A!, B: B! }, {}, autocast);
+      adapted.merge();
+      expect(await adapted.weight.data()).toEqual(await (await want(`${key}.lin.weight`)).data());
+      await close();
+    }
+    await source.close();
   });
 
   it("unless it is asked to compute in the dtype of the weights", async () => {
