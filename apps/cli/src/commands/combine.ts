@@ -100,7 +100,14 @@ async function openAll(
       first = { to: targetOf(adapter, options.to), baseName, metadata };
     }
     const own = modulesOfAdapter(adapter, first.to, base, context);
-    losses.push(...own.losses);
+    const whole = own.losses.filter((loss) => loss.whole);
+    if (whole.length > 0 && scale !== 1)
+      context.out.warn(
+        scale === 0
+          ? `${path}: its factor is 0, so ${whole[0]!.module} and the like are left out`
+          : `${path}: the factor ${scale} does not count for ${whole[0]!.module} and the like: the adapter brings them whole`,
+      );
+    losses.push(...own.losses.filter((loss) => scale !== 0 || !loss.whole));
     summands.push({ modules: own.modules, weight: scale, ...(options.block && { blockWeight: blockWeights(options.block, own.modules) }) });
   }
   return { summands, losses, ...first! };

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkpointOf, copyFolder, poke, tensorsOf } from "../testing/checkpoints.js";
@@ -39,5 +40,28 @@ describe("tensors that an adapter brings whole", () => {
     expect([code, stderr]).toEqual([0, expect.stringMatching(/factor is 0, so nothing of it is merged/)]);
     const before = checkpointOf(BASE);
     for (const [name, { bytes }] of checkpointOf(out)) expect(bytes.equals(before.get(name)!.bytes), name).toBe(true);
+  });
+});
+
+describe("tensors that an adapter brings whole, in PEFT's files", () => {
+  const headOf = (adapter: string): Buffer => tensorsOf(join(adapter, "adapter_model.safetensors")).get(HEAD)!.bytes;
+
+  it("go along when it is resized", () => {
+    const out = fresh();
+    const { code, stderr } = spawnWeft(["resize", LORA, "--rank", "2", "-o", out]);
+    expect(code, stderr).toBe(0);
+    expect(headOf(out).equals(headOf(LORA))).toBe(true);
+    expect(JSON.parse(readFileSync(join(out, "adapter_config.json"), "utf8"))).toMatchObject({ r: 2, modules_to_save: ["lm_head"] });
+  });
+
+  it("go along when it is combined, whatever its factor; different ones of two are a conflict", () => {
+    const out = fresh();
+    const { code, stderr } = spawnWeft(["combine", "-a", LORA, "-a", `${LORA}:0.5`, "-o", out]);
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/the factor 0\.5 does not count for .*lm_head\.weight/)]);
+    expect(headOf(out).equals(headOf(LORA))).toBe(true);
+    const copy = copyFolder(LORA, fresh());
+    poke(join(copy, "adapter_model.safetensors"), HEAD, new Uint8Array(Float32Array.of(9).buffer));
+    const refused = spawnWeft(["combine", "-a", LORA, "-a", copy, "-o", fresh()]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/two adapters bring different tensors/)]);
   });
 });

@@ -6,6 +6,7 @@ import { TARGETS } from "../targets/targets.js";
 import { type ConvertModule, convertModules, type Loss } from "./convert-module.js";
 import { withDots } from "./dotted-paths.js";
 import { withFoldedScale } from "./fold-scale.js";
+import { withWholeTensors } from "./whole-tensors.js";
 import { renameModules } from "./rename.js";
 
 export interface ConvertOptions {
@@ -63,7 +64,9 @@ export async function writeModules(
   { to, base, allowLoss, losses: before = [], source, baseModel }: WriteModulesOptions,
 ): Promise<Omit<Conversion, "notes">> {
   const target = TARGETS.get(to)!;
-  const losses = [...before];
+  // Tensors beside the modules are lost where the target is not PEFT's, or the user gives them up.
+  const kept = to === "peft" && !allowLoss ? before.flatMap(({ whole }) => whole ?? []) : [];
+  const losses = before.filter(({ whole }) => !whole || !kept.includes(whole));
   const fit = (module: ConvertModule): ConvertModule | string =>
     module.embedding && to !== "peft" ? `LoRA on an embedding has no form in ${to}` : target.fit(module);
   const fitted = fitModules(modules, fit, losses);
@@ -74,7 +77,8 @@ export async function writeModules(
   losses.push(...written.losses);
   if (written.files.every((file) => file.modules.size === 0)) throw nothingLeft(losses, to);
   if (losses.length > 0 && !allowLoss) throw lossy(losses, to);
-  return { files: written.files, losses };
+  const [first, ...rest] = written.files;
+  return { files: [await withWholeTensors(first!, kept), ...rest], losses };
 }
 
 function fitModules(

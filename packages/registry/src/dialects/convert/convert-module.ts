@@ -5,6 +5,7 @@ import type { Component, DialectName } from "../dialect.js";
 import { parametersOf, rankOf } from "../module-of.js";
 import { specialLora } from "../special-lora.js";
 import { withComponents } from "./components.js";
+import { type WholeTensor, wholeTensors } from "./whole-tensors.js";
 import { integerTensor, type LazyTensor, lazyTensor, reshaped, scalarTensor } from "./lazy-tensor.js";
 
 /** Rows of a module before and after conversion that hold the same change. */
@@ -56,6 +57,8 @@ export interface Loss {
   readonly message: string;
   /** The module is written all the same, less exactly; otherwise it is left out. */
   readonly keeps?: boolean;
+  /** What PEFT's files have a place for. */
+  readonly whole?: WholeTensor;
 }
 
 /** Low-rank methods: their parameters are scaled by alpha / r. */
@@ -96,8 +99,12 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
     if (refused === undefined) modules.push(convertModule(adapter, id, module, method, values));
     else losses.push({ module: module.name ?? module.path, message: refused });
   }
+  const whole = wholeTensors(adapter);
   for (const [what, tensors] of otherTensors(adapter))
-    for (const name of tensors) losses.push({ module: name, message: `${name}: ${what} have no form in other dialects` });
+    for (const name of tensors) {
+      const kept = whole.get(name);
+      losses.push({ module: name, message: `${name}: ${what} have no form in other dialects`, ...(kept && { whole: kept }) });
+    }
   for (const { name } of adapter.unknown) losses.push({ module: name, message: `${name}: belongs to no module` });
   return { modules: withComponents(modules, adapter.weights.location), losses };
 }
