@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { root } from "./setup.mjs";
 
 const LIMITS = {
-  "adapters-lora": 8_000,
+  "adapters-lora": 8_300,
   "adapters-lycoris": 8_000,
   "adapters-model": 8_000,
   "adapters-orthogonal": 8_000,
