@@ -29,6 +29,8 @@ export interface AdapterModule {
   readonly path: string;
   /** Wrappers between the module and these parameters: greater than 0 only for further `target_parameters` of the same module. */
   readonly depth: number;
+  /** The adapted module that it is a part of: PEFT wraps `out_proj` inside a multi-head attention. */
+  readonly inside?: string;
   /** By the name behind the module that the method lists in `keys`: `lora_A.weight`. */
   readonly tensors: ReadonlyMap<string, AdapterTensor>;
   /** The module's name in the file, where that is not its path. */

@@ -57,7 +57,7 @@ export async function openPeft(
 
 /** Sorts the tensors. A parameter may be there twice if the copies are equal: with `bias="all"` PEFT writes the bias of a saved module under two names. */
 async function groupTensors(weights: WeightSource, context: KeyContext): Promise<Groups> {
-  const modules = new Map<string, { path: string; depth: number; tensors: Map<string, AdapterTensor> }>();
+  const modules = new Map<string, { path: string; depth: number; tensors: Map<string, AdapterTensor>; inside?: string }>();
   const groups = {
     shared: new Map<string, AdapterTensor>(),
     modulesToSave: new Map<string, AdapterTensor>(),
@@ -82,7 +82,8 @@ async function groupTensors(weights: WeightSource, context: KeyContext): Promise
     const key = parseKey(name, context);
     if (key.kind === "parameter") {
       const id = key.path + ".base_layer".repeat(key.depth);
-      const module = modules.get(id) ?? { path: key.path, depth: key.depth, tensors: new Map<string, AdapterTensor>() };
+      const inside = key.inside === undefined ? {} : { inside: key.inside };
+      const module = modules.get(id) ?? { path: key.path, depth: key.depth, tensors: new Map<string, AdapterTensor>(), ...inside };
       modules.set(id, module);
       await put(module.tensors, key.key, tensor);
     } else if (key.kind === "original") continue;

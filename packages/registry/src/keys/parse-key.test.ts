@@ -29,7 +29,7 @@ test.each<[string, KeyContext, object]>([
   [
     "base_model.model.mha.base_layer.out_proj.lora_A.weight",
     lora,
-    { kind: "parameter", path: "mha.out_proj", key: "lora_A.weight", depth: 0 },
+    { kind: "parameter", path: "mha.out_proj", key: "lora_A.weight", depth: 0, inside: "mha" },
   ],
   ["base_model.model.lora_block.proj.lora_A.weight", lora, { kind: "parameter", path: "lora_block.proj", key: "lora_A.weight", depth: 0 }],
   ["layers.0.q_proj.lora_A.weight", lora, { kind: "parameter", path: "layers.0.q_proj", key: "lora_A.weight", depth: 0 }],

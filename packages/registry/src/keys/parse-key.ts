@@ -3,6 +3,7 @@
  *
  * - `parameter`: of the method at a module. `key` is the name behind the module as the method's definition lists it (`lora_A.weight`).
  *   `depth` counts the wrappers between: with several `target_parameters` of one module the innermost has the greatest depth.
+ *   `inside`: the adapted module that the module is a part of (`out_proj` of a multi-head attention).
  * - `shared`: of the method, for all modules (`vera_A`, `prompt_embeddings`).
  * - `module`: replaces a tensor of the base (`modules_to_save`).
  * - `bias`: a trained bias of the base; `adapted` if its module carries an adapter.
@@ -12,7 +13,7 @@
  * - `unknown`: none of these; must be reported.
  */
 export type AdapterKey =
-  | { readonly kind: "parameter"; readonly path: string; readonly key: string; readonly depth: number }
+  | { readonly kind: "parameter"; readonly path: string; readonly key: string; readonly depth: number; readonly inside?: string }
   | { readonly kind: "shared"; readonly key: string }
   | { readonly kind: "module"; readonly path: string; readonly key: string }
   | { readonly kind: "bias"; readonly path: string; readonly key: "bias"; readonly adapted: boolean }
@@ -59,7 +60,10 @@ export function parseKey(name: string, context: KeyContext): AdapterKey {
   if (at >= 1) {
     const owner = parts.slice(0, at);
     const depth = owner.length - 1 - owner.findLastIndex((part) => part !== "base_layer");
-    return { kind: "parameter", path: pathOf(owner), key: withoutAdapter(parts.slice(at), context).join("."), depth };
+    const inner = owner.slice(0, owner.length - depth);
+    const wrapper = inner.lastIndexOf("base_layer");
+    const inside = wrapper > 0 ? { inside: pathOf(inner.slice(0, wrapper)) } : {};
+    return { kind: "parameter", path: pathOf(owner), key: withoutAdapter(parts.slice(at), context).join("."), depth, ...inside };
   }
   return baseTensor(parts, context);
 }

@@ -17,7 +17,7 @@ export function stateDict(state: AdapterState): Map<string, Tensor> {
     for (const one of attached) {
       const { layer } = one.context;
       const isOwn = one === attached[0] && (one.method as unknown) !== TRAINABLE_TOKENS;
-      const owner = layer.kind === "parameter" ? moduleOf(path, raw) : path;
+      const owner = wrapped(layer.kind === "parameter" ? moduleOf(path, raw) : path, state);
       const inside = isOwn || state.config.peftType === TRAINABLE_TOKENS.name ? "" : "token_adapter.";
       const keys = one.method.keys(layer);
       // What has no name in the file is an expert's, which has a file of its own.
@@ -28,6 +28,14 @@ export function stateDict(state: AdapterState): Map<string, Tensor> {
   for (const [name, tensor] of sharedOf(state)) result.set(`base_model.${name}`, tensor);
   for (const [name, tensor] of state.replaced) result.set(`${TUNER}${replacedName(name, state)}`, tensor);
   return result;
+}
+
+/** A path as PEFT has it: a module inside an adapted one (`out_proj` of a multi-head attention) lies in its base layer. */
+function wrapped(path: string, { layers }: AdapterState): string {
+  const parts = path.split(".");
+  return parts
+    .map((part, i) => (i < parts.length - 1 && layers.has(parts.slice(0, i + 1).join(".")) ? `${part}.base_layer` : part))
+    .join(".");
 }
 
 /** Raw parameters by module, in the order in which the module registers them. */
@@ -59,11 +67,12 @@ function sharedOf({ shared, layers, config }: AdapterState): (readonly [string, 
 }
 
 /** A trained bias of an adapted module stays with the layer that the adapter wraps; so does an embedding that was saved along. */
-function replacedName(name: string, { layers, config }: AdapterState): string {
+function replacedName(name: string, state: AdapterState): string {
+  const { layers, config } = state;
   const dot = name.lastIndexOf(".");
   const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
   const saved = (config.values as { readonly modulesToSave?: readonly string[] | null }).modulesToSave ?? [];
-  return layers.has(path) && !saved.some((entry) => path.endsWith(entry)) ? `${path}.base_layer.${part}` : name;
+  return layers.has(path) && !saved.some((entry) => path.endsWith(entry)) ? `${wrapped(path, state)}.base_layer.${part}` : name;
 }
 
 /** What `adapter_config.json` says. */

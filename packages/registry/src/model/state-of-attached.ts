@@ -1,5 +1,5 @@
 import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
-import { type Attached, ConfigError, type Params, type Tensor } from "@weft/tensor-core";
+import { type Attached, CapabilityError, ConfigError, type Params, type Tensor } from "@weft/tensor-core";
 import { type AttachedAdapter, trainedTokens } from "../attach.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import { sameValues } from "../same-values.js";
@@ -13,6 +13,18 @@ export async function stateOfAttached(
   { layers: attached, replaced: given }: AttachedAdapter,
   model: HookedModel<never, unknown>,
 ): Promise<AdapterState> {
+  const [one] = attached.values();
+  const listed = new Set([...layersOf(model, one?.method)].map(({ path }) => path));
+  const unlisted = [...attached.keys()].find((path) => !listed.has(path));
+  if (unlisted !== undefined)
+    throw new CapabilityError(
+      `${unlisted}: the adapter changes it, but the model does not list it among its layers: it would have no effect`,
+      {
+        kind: "unsupported-target",
+        tensor: unlisted,
+        hint: "let the model's layers() give it, and call the hook where it runs; or merge the adapter into the checkpoint",
+      },
+    );
   const layers = new Map<string, readonly Attached[]>([...attached].map(([path, one]) => [path, [one]]));
   const expected = new Map<string, Tensor>();
   const replaced = new Map(given);

@@ -206,7 +206,7 @@ class Matcher {
       const placement = this.base.placement?.(placed);
       if (placement) this.placements.set(placed, placement);
     }
-    const own = { ...config, ...module.config };
+    const own = { ...config, ...module.config, ...this.insideAttention(module, config) };
     const entry = { id, path: weight === asked ? path : pathOf(weight), weight, bias, method: name, config: own };
     const { shape, dtype } = this.shapeOf(weight);
     const core = toCoreDType(parseDType(dtype) ?? "F64");
@@ -231,6 +231,12 @@ class Matcher {
     if (another && module.component === undefined) this.undecided.push({ ...oriented, entry, fits });
     else this.settle(entry, fitted!);
     if (!another && isOriented(fitted!.layer)) this.orientations.learn(oriented, fitted!.layer.transposed === true);
+  }
+
+  /** PEFT 0.21.2 adds the change of the `out_proj` of an `nn.MultiheadAttention` twice, in its forward as in its merge: so it was trained. */
+  private insideAttention({ inside }: AdapterModule, { loraAlpha }: { readonly [field: string]: unknown }): object {
+    const twice = inside !== undefined && typeof loraAlpha === "number" && this.has(this.locate(inside), "in_proj_weight");
+    return twice ? { loraAlpha: 2 * loraAlpha } : {};
   }
 
   private settle(entry: Omit<MatchedModule, "layer" | "tensors">, { config, layer, tensors, unused }: FittedLayer): void {
