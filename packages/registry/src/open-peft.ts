@@ -3,6 +3,8 @@ import type { WeightSource } from "@weft/io-safetensors";
 import { type AdapterConfig, readAdapterConfig } from "./config/read-config.js";
 import { checkFactors } from "./keys/check-factors.js";
 import { checkRanks } from "./keys/ranks.js";
+import { chosenAdapter } from "./keys/adapter-name.js";
+import { adapterNameFinder } from "./keys/peft-adapter-name.js";
 import { type KeyContext, parseKey } from "./keys/parse-key.js";
 import { prepareRegex } from "./matching/prepare-regex.js";
 import { type RegexEngine, safeRegex } from "./matching/regex-engine.js";
@@ -33,11 +35,20 @@ export async function openPeft(
   const method = methods.get(config.peftType)!;
   if (!options.engine) await prepareRegex(config.values, method.method);
   const { bias, modulesToSave } = config.values as { bias?: string; modulesToSave?: readonly string[] | null };
-  const groups = await groupTensors(weights, {
+  const names = [...weights.names()];
+  const nameIn = method.method && method.prefix !== "" ? adapterNameFinder(method.method) : () => undefined;
+  const meant = chosenAdapter(
+    names.flatMap((name) => nameIn(name) ?? []),
+    adapterName,
+    weights.location,
+  );
+  const leftOut = names.filter((name) => (nameIn(name) ?? meant) !== meant);
+  const ofName = meant ?? adapterName;
+  const groups = await groupTensors(weights, new Set(leftOut), {
     prefix: method.prefix,
     modulesToSave: modulesToSave ?? [],
     biases: (bias ?? "none") !== "none",
-    ...(adapterName ? { adapterName } : {}),
+    ...(ofName ? { adapterName: ofName } : {}),
   });
   const { modules, unknown } = groups;
   if (modules.size + groups.shared.size + groups.trainableTokens.size === 0) throw noAdapter(weights, config.peftType);
@@ -48,6 +59,7 @@ export async function openPeft(
     warnings.push(
       `the config has fields that this version does not know; they are kept, but have no effect: ${listNames([...config.unknown.keys()])}`,
     );
+  if (leftOut.length > 0) warnings.push(`${leftOut.length} tensors of other adapters than ${meant} are not used: ${listNames(leftOut)}`);
   if (unknown.length > 0)
     warnings.push(
       `${unknown.length} of the adapter's tensors belong to no module and are not used: ${listNames(unknown.map(({ name }) => name))}`,
@@ -56,7 +68,7 @@ export async function openPeft(
 }
 
 /** Sorts the tensors. A parameter may be there twice if the copies are equal: with `bias="all"` PEFT writes the bias of a saved module under two names. */
-async function groupTensors(weights: WeightSource, context: KeyContext): Promise<Groups> {
+async function groupTensors(weights: WeightSource, leftOut: ReadonlySet<string>, context: KeyContext): Promise<Groups> {
   const modules = new Map<string, { path: string; depth: number; tensors: Map<string, AdapterTensor>; inside?: string }>();
   const groups = {
     shared: new Map<string, AdapterTensor>(),
@@ -77,6 +89,7 @@ async function groupTensors(weights: WeightSource, context: KeyContext): Promise
       });
   };
   for (const name of weights.names()) {
+    if (leftOut.has(name)) continue;
     const { dtype, shape } = weights.info(name);
     const tensor: AdapterTensor = { name, dtype, shape };
     const key = parseKey(name, context);

@@ -39,7 +39,7 @@ describe("names that a checkpoint has on disk and a model of transformers has no
     merges(join(at, form), join(at, adapter), join(at, `${adapter}-${form}.safetensors`));
   });
 
-  it.each(cases.filter(({ family, form }) => form === "base" && !["gpt2", "gpt-oss"].includes(family)))(
+  it.each(cases.filter(({ family, form }) => form === "base" && !["attention", "gpt2", "gpt-oss"].includes(family)))(
     "$family: $adapter on $form, of which nothing but the names is known",
     ({ family, adapter, form }) => {
       const [at, base] = [join(names, family), join(folder, `${family}-bare`)];

@@ -25,6 +25,7 @@ import { formatSeconds, Progress } from "../progress.js";
 export interface MergeOptions {
   readonly adapter: readonly string[];
   readonly alpha?: number;
+  readonly adapterName?: string;
   readonly out: string;
   readonly dtype?: "f32" | "f16" | "bf16";
   readonly maxMemory: number;
@@ -45,17 +46,19 @@ export function settingsOf(
   {
     adapter,
     alpha,
+    adapterName,
     dtype,
     safe,
     autocastAdapterDtype,
     untie,
     maxShardSize,
-  }: Pick<MergeOptions, "adapter" | "alpha" | "dtype" | "safe" | "autocastAdapterDtype" | "untie" | "maxShardSize">,
+  }: Pick<MergeOptions, "adapter" | "alpha" | "adapterName" | "dtype" | "safe" | "autocastAdapterDtype" | "untie" | "maxShardSize">,
 ): MergeSettings {
   return {
     base,
     adapters: adapter,
     alpha,
+    adapterName,
     dtype,
     safeMerge: safe ?? false,
     autocastAdapterDtype: autocastAdapterDtype ?? true,

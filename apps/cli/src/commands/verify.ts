@@ -8,7 +8,7 @@ import { type MergeOptions, resourcesOf, settingsOf } from "./merge.js";
 
 export interface VerifyOptions extends Pick<
   MergeOptions,
-  "adapter" | "alpha" | "dtype" | "maxMemory" | "safe" | "autocastAdapterDtype" | "untie"
+  "adapter" | "alpha" | "adapterName" | "dtype" | "maxMemory" | "safe" | "autocastAdapterDtype" | "untie"
 > {
   readonly base: string;
 }

@@ -135,18 +135,28 @@ export interface AdapterHints {
   /** Its dialect. */
   readonly from?: DialectName | undefined;
   readonly alpha?: number | undefined;
+  /** Its name, where the file holds several. */
+  readonly adapterName?: string | undefined;
   /** Open it although its alpha is unknown, to look at the rest. */
   readonly assumeAlpha?: boolean;
 }
 
 /** Opens an adapter: its folder, its config or its file, in any dialect; every error names a file. */
-export async function openAdapterAt(named: string, { from, alpha, assumeAlpha = false }: AdapterHints = {}): Promise<OpenedAdapter> {
+export async function openAdapterAt(
+  named: string,
+  { from, alpha, adapterName, assumeAlpha = false }: AdapterHints = {},
+): Promise<OpenedAdapter> {
   const { openAdapterFolder } = await import("@weft/registry/node");
   const path = localPath(named);
   isFolder(path);
   const folder = basename(path) === "adapter_config.json" ? dirname(path) : path;
   try {
-    return await openAdapterFolder(folder, { assumeAlpha, ...(from && { dialect: from }), ...(alpha !== undefined && { alpha }) });
+    return await openAdapterFolder(folder, {
+      assumeAlpha,
+      ...(from && { dialect: from }),
+      ...(alpha !== undefined && { alpha }),
+      ...(adapterName !== undefined && { adapterName }),
+    });
   } catch (error) {
     if (!(error instanceof WeftError)) throw error;
     if (error.kind === "unknown-dialect") await refuseCheckpoint(path, error);

@@ -20,14 +20,19 @@ const partOf = (component: Component): Component => (component === "te" ? "te1" 
  * The folders of a pipeline that adapters are for, each with the adapters that have modules for it.
  * @throws MatchError kinds `unknown-part`, `no-such-part`, `several-parts`
  */
-export async function pipelineParts({ base, adapters, alpha }: MergeSettings): Promise<ReadonlyMap<string, readonly string[]>> {
+export async function pipelineParts({
+  base,
+  adapters,
+  alpha,
+  adapterName,
+}: MergeSettings): Promise<ReadonlyMap<string, readonly string[]>> {
   const index = JSON.parse(readFileSync(join(base, INDEX), "utf8")) as object;
   const folders = Object.keys(index).filter((name) => PIPELINE_FOLDERS.has(name) && existsSync(join(base, name)));
   const listed = folders.map((name) => join(base, name)).join(", ");
   const parts = new Map<string, string[]>();
   for (const text of adapters) {
     const { path } = parseScaledPath(text);
-    const adapter = await openAdapterAt(path, { alpha });
+    const adapter = await openAdapterAt(path, { alpha, adapterName });
     await adapter.weights.close();
     const components = new Set([...adapter.modules.values()].map(({ component = "model" }) => component));
     for (const component of components) {

@@ -21,6 +21,8 @@ export interface MergeSettings {
   readonly adapters: readonly string[];
   /** Of adapters whose files do not say it. */
   readonly alpha?: number | undefined;
+  /** Which adapter is meant, of files that hold several. */
+  readonly adapterName?: string | undefined;
   readonly dtype: "f32" | "f16" | "bf16" | undefined;
   /** Round as PEFT's `safe_merge` does. */
   readonly safeMerge: boolean;
@@ -63,7 +65,7 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
     } else if (settings.adapters.length === 0) throw new UsageError("which adapter is to be merged?", "name it: -a ADAPTER");
     for (const text of settings.adapters) {
       const { path, scale } = parseScaledPath(text);
-      const adapter = await openAdapterAt(path, { alpha: settings.alpha });
+      const adapter = await openAdapterAt(path, { alpha: settings.alpha, adapterName: settings.adapterName });
       opened.push(adapter.weights);
       adapters.push({ path, adapter, scale });
     }

@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
 import {
+  adapterName,
   alpha,
   allowNonfinite,
   maxMemory,
@@ -21,6 +22,7 @@ export const mergeCommand = (run: Runner) =>
     .argument("<base>", "checkpoint: folder, index, file, or hf:user/repo in the hub's cache")
     .addOption(ownOrAdapters())
     .addOption(alpha())
+    .addOption(adapterName())
     .addOption(outFolder())
     .addOption(weightDType())
     .addOption(safe())

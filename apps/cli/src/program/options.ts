@@ -50,6 +50,7 @@ export const from = () =>
   );
 export const alpha = () =>
   new Option("--alpha <number>", "alpha of an adapter whose file does not say it; the scale is alpha / rank").argParser(positive);
+export const adapterName = () => new Option("--adapter-name <name>", "which adapter is meant, of files that hold several");
 export const namesFrom = () =>
   new Option("--base <path>", "checkpoint that the adapter is for: its names and shapes settle what names with underscores mean");
 export const baseName = () => new Option("--base-name <name>", "what adapter_config.json calls the base model");

@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
 import {
+  adapterName,
   adapters,
   alpha,
   allowNonfinite,
@@ -19,6 +20,7 @@ export const unmergeCommand = (run: Runner) =>
     .argument("<merged>", "checkpoint: folder, index or file")
     .addOption(adapters())
     .addOption(alpha())
+    .addOption(adapterName())
     .addOption(outFolder())
     .addOption(weightDType())
     .addOption(noAutocastAdapterDtype())

@@ -1,6 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { alpha, maxMemory, noAutocastAdapterDtype, noUntie, safe, weightDType, ownOrAdapters } from "./options.js";
+import { adapterName, alpha, maxMemory, noAutocastAdapterDtype, noUntie, safe, weightDType, ownOrAdapters } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const verifyCommand = (run: Runner) =>
@@ -10,6 +10,7 @@ export const verifyCommand = (run: Runner) =>
     .addOption(new Option("--base <path>", "the checkpoint that was merged into").makeOptionMandatory())
     .addOption(ownOrAdapters())
     .addOption(alpha())
+    .addOption(adapterName())
     .addOption(weightDType())
     .addOption(safe())
     .addOption(noAutocastAdapterDtype())

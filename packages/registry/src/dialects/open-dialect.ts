@@ -80,7 +80,7 @@ function groupKeys(weights: WeightSource, name: DialectName, adapterName: string
   const replaced = new Map<string, AdapterTensor>();
   const keys = [...weights.names()];
   const meant = chosenAdapter(
-    keys.filter((key) => key.length <= MAX_KEY_LENGTH),
+    keys.flatMap((key) => (key.length <= MAX_KEY_LENGTH ? (splitAdapterName(key).adapter ?? []) : [])),
     adapterName,
     weights.location,
   );

@@ -14,11 +14,12 @@ export function splitAdapterName(key: string): { readonly plain: string; readonl
 
 /**
  * The adapter of a file that is meant: the one that it holds, or the one that is named.
- * @returns undefined if no key has a name in it
+ * @param names that its keys have in them
+ * @returns undefined if there are none
  * @throws FormatError kinds `several-adapters`, `no-such-adapter`
  */
-export function chosenAdapter(keys: Iterable<string>, named: string | undefined, location: string): string | undefined {
-  const found = [...new Set([...keys].flatMap((key) => splitAdapterName(key).adapter ?? []))];
+export function chosenAdapter(names: Iterable<string>, named: string | undefined, location: string): string | undefined {
+  const found = [...new Set(names)];
   if (found.length === 0) return undefined;
   if (named !== undefined && found.includes(named)) return named;
   if (named === undefined && found.length === 1) return found[0];
@@ -29,7 +30,7 @@ export function chosenAdapter(keys: Iterable<string>, named: string | undefined,
     {
       kind: named === undefined ? "several-adapters" : "no-such-adapter",
       file: location,
-      hint: "name one of them (adapterName), or save each in a file of its own",
+      hint: "name one of them (adapterName, or --adapter-name where it is merged), or save each in a file of its own",
     },
   );
 }

@@ -421,3 +421,26 @@ it("a saved config says what PEFT's does", async () => {
   expect(existsSync(join(home, "adapter_model.safetensors"))).toBe(true);
   await evaluate(peft.forward(ids));
 });
+
+test("an adapter on a module that the model does not list is refused, not ignored", async () => {
+  const complete = await getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["up", "head"] }));
+  await savePretrained(complete, join(folder, "listed"));
+  class Partial extends Toy {
+    override layers(): HookedLayer[] {
+      return super.layers().filter(({ path }) => path !== "head");
+    }
+  }
+  await expect(loadPeftModel(new Partial(model.weights), join(folder, "listed"))).rejects.toMatchObject({ kind: "unsupported-target", tensor: "head" }); // prettier-ignore
+});
+
+test("a module inside an adapted one has its name inside the other's base layer, as PEFT's out_proj of an attention", async () => {
+  const nested = new Toy(new Map([...model.weights].map(([name, w]) => [name.replace("blocks.0.down", "blocks.0.up.out_proj"), w])));
+  nested.layers = () => ["blocks.0.up", "blocks.0.up.out_proj"].map((path) => { const weight = nested.weights.get(`${path}.weight`)!; return { path, layer: { kind: "linear", shape: weight.shape, dtype: "f32", bias: false }, base: { weight } }; }); // prettier-ignore
+  const peft = await getPeftModel(nested, new LoraConfig({ r: 2, targetModules: ["up", "out_proj"] }));
+  expect([...stateDict(peft.state("default")).keys()]).toEqual([
+    "base_model.model.blocks.0.up.lora_A.weight",
+    "base_model.model.blocks.0.up.lora_B.weight",
+    "base_model.model.blocks.0.up.base_layer.out_proj.lora_A.weight",
+    "base_model.model.blocks.0.up.base_layer.out_proj.lora_B.weight",
+  ]);
+});

@@ -4,7 +4,7 @@ import { type AttachedAdapter, trainedTokens } from "../attach.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import { sameValues } from "../same-values.js";
 import { type AdapterState, sharedSpecs } from "./adapter-state.js";
-import { type HookedModel, weightName } from "./hooked-model.js";
+import { type HookedModel, layersOf, weightName } from "./hooked-model.js";
 import { assertTied, tieLayers, tiesOf } from "./tie-parameters.js";
 
 /** An adapter that was read from a file, as a model keeps it; with the base weights that its initialisation had changed. */
