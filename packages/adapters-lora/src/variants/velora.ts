@@ -25,9 +25,9 @@ const groupSize = (inputs: number, groups: number): number => Math.ceil(inputs /
 
 /** v/‖v‖, or the same for a vector of ones where v is 0. */
 function normalised(v: Tensor): Tensor {
-  const ones = mul(add(mul(v, 0), 1), 1 / Math.sqrt(v.shape[0]!));
   const length = norm(v);
-  return where(equal(length, 0), ones, div(v, where(equal(length, 0), 1, length)));
+  const isZero = equal(length, 0);
+  return where(isZero, 1 / Math.sqrt(v.shape[0]!), div(v, where(isZero, 1, length)));
 }
 
 /**

@@ -76,6 +76,18 @@ describe("variants among other adapters", () => {
     expect(() => peft.forward(x, { adapterNames: ["default", "__base__"] })).toThrow(/changes lin0.weight/);
   });
 
+  it("two KaSA adapters at once have no base in common", async () => {
+    const { model, adapter, x } = await caseOf("lora_kasa");
+    const peft = await PeftModel.fromPretrained(model, adapter);
+    await peft.loadAdapter(adapter, "again");
+    const alone = await peft.forward(x).data();
+    peft.setAdapter(["default", "again"]);
+    expect(() => peft.forward(x)).toThrow(/two active adapters/);
+    expect(() => peft.mergeAndUnload()).toThrow(/two active adapters/);
+    peft.setAdapter("again");
+    expect(await peft.forward(x).data()).toEqual(alone);
+  });
+
   it("they are not combined by their factors", async () => {
     const { model, adapter } = await caseOf("lora_bdlora");
     const peft = await PeftModel.fromPretrained(model, adapter);

@@ -51,6 +51,15 @@ function rawParameters(model: HookedModel<never, unknown>, states: readonly Adap
   return [...model.layers()].filter(({ path, layer }) => layer.kind === "parameter" && states.some(({ layers }) => layers.has(path)));
 }
 
-/** Weights that are other ones than the model's: as adapters expect them, and over those what adapters bring. */
-const wholeTensors = (states: readonly AdapterState[]): Map<string, Tensor> =>
-  new Map([...states.flatMap(({ expected }) => [...expected]), ...states.flatMap(({ replaced }) => [...replaced])]);
+/** Weights that are other ones than the model's: as adapters expect them, and over those what adapters bring. @throws CapabilityError if two have each a base of their own */
+function wholeTensors(states: readonly AdapterState[]): Map<string, Tensor> {
+  const expected = states.flatMap((state) => [...state.expected]);
+  const twice = expected.find(([name], i) => expected.findIndex(([other]) => other === name) < i)?.[0];
+  if (twice !== undefined)
+    throw new CapabilityError(`${twice}: the initialisations of two active adapters changed it, each in its own way`, {
+      kind: "base-changed-by-init",
+      tensor: twice,
+      hint: "use one of them at a time, or merge one and load the other on the result",
+    });
+  return new Map([...expected, ...states.flatMap(({ replaced }) => [...replaced])]);
+}

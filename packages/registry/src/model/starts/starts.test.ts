@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { kasaLoss, LORA, LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
-import { add, type LayerSpec, matmul, mean, mul, type Params, type Tensor, tensor } from "@weft/tensor-core";
+import { add, type LayerSpec, matmul, mean, mul, type Params, reshape, slice, type Tensor, tensor } from "@weft/tensor-core";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadPeftModel } from "../../node/load-peft-model.js";
 import { savePretrained } from "../../node/save-pretrained.js";
 import { readTensor } from "../../read-tensor.js";
 import { addArrowRouter } from "../arrow-router.js";
 import { getPeftModel } from "../get-peft-model.js";
+import type { HookedModel } from "../hooked-model.js";
 import type { PeftModel } from "../peft-model.js";
 import { Mlp } from "../testing/mlp.js";
 import { initializeLoraCordaWeights } from "./initialize-corda.js";
@@ -155,6 +156,45 @@ describe("EVA", () => {
     await savePretrained(peft as never, join(folder, name));
     const again = await loadPeftModel(model, join(folder, name));
     expect(await gap(again.forward(batches[0]!), model.forward(batches[0]!))).toBe(0);
+  });
+
+  it("looks at tokens alone that are not padded and have a label", async () => {
+    const { model, batches, json } = await fixture("eva_default");
+    const [first, second] = batches.map((x) => reshape(x, [1, 40, 16])) as [Tensor, Tensor];
+    const config = new LoraConfig({ ...json("config"), target_modules: ["lin0", "lin1"] });
+    const start = async (inputs: readonly object[], read: (inputs: never) => Tensor): Promise<PeftModel<never, Tensor>> => {
+      const reader = (of: Mlp): HookedModel<never, Tensor> => ({
+        weights: of.weights,
+        layers: () => of.layers(),
+        namedModules: () => of.namedModules(),
+        withWeights: (changes) => reader(of.withWeights(changes)),
+        forward: (given, hook) => of.forward(read(given), hook),
+      });
+      const peft = await getPeftModel(reader(model), config);
+      await initializeLoraEvaWeights(peft, inputs as never);
+      return peft;
+    };
+    const integers = (f: (i: number) => number): Tensor =>
+      tensor(
+        Int32Array.from({ length: 40 }, (_, i) => f(i)),
+        { shape: [1, 40] },
+      );
+    const [attentionMask, labels] = [integers((i) => (i < 30 ? 1 : 0)), integers((i) => (i < 4 ? -100 : 7))];
+    const masked = await start(
+      [
+        { x: first, attentionMask, labels },
+        { x: second, attentionMask, labels },
+      ],
+      ({ x }: { x: Tensor }) => x,
+    );
+    const cut = [first, second].map((x) => slice(x, [undefined, [4, 30]]));
+    const rows = await start(
+      cut.map((x) => ({ x })),
+      ({ x }: { x: Tensor }) => x,
+    );
+    const A = (peft: PeftModel<never, Tensor>): Tensor => peft.state("default").layers.get("lin0")![0]!.params["A"]!;
+    expect(await gap(A(masked), A(rows))).toBe(0);
+    expect(await gap(A(masked), A(await start([{ x: first }, { x: second }], ({ x }: { x: Tensor }) => x)))).toBeGreaterThan(0.01);
   });
 
   it("batches that are too small are an error", async () => {
