@@ -10,7 +10,7 @@ import {
   div,
   equal,
   exp,
-  type Expert,
+  type Attached,
   type Field,
   type FieldTable,
   finite,
@@ -65,7 +65,7 @@ export interface XLoraConfigFields {
 
 /** The config of one layer. */
 interface LayerConfig extends XLoraConfigFields {
-  readonly experts?: readonly (Expert | undefined)[];
+  readonly experts?: readonly (Attached | undefined)[];
   readonly index?: number;
 }
 

@@ -20,15 +20,7 @@ export {
   TARGETING,
   writeFields,
 } from "./adapter/config.js";
-export {
-  type Attached,
-  countParameters,
-  forwardAdapters,
-  mergeBias,
-  mergeWeight,
-  type MergeWeightOptions,
-  unmergeWeight,
-} from "./adapter/derive.js";
+export { countParameters, forwardAdapters, mergeBias, mergeWeight, type MergeWeightOptions, unmergeWeight } from "./adapter/derive.js";
 export { createAdapter, type CreateAdapterOptions, type LayerInput } from "./adapter/create-adapter.js";
 export { adapterDType, adapterParams } from "./adapter/adapter-params.js";
 export { initLayer, type InitialisedLayer, initParameter, initParameters, initShared } from "./adapter/init.js";
@@ -53,9 +45,9 @@ export type {
   AdaptedModule,
   AdapterContext,
   AdapterMethod,
+  Attached,
   Derived,
   DerivedParameters,
-  Expert,
   Init,
   Initialised,
   LayerOrigin,

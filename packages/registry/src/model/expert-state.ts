@@ -1,4 +1,4 @@
-import { type AdapterMethod, type Attached, ConfigError, type Expert, type Params } from "@weft/tensor-core";
+import { type AdapterMethod, type Attached, ConfigError, type Params } from "@weft/tensor-core";
 import { attachAdapter, type AttachOptions } from "../attach.js";
 import type { AdapterConfig } from "../config/read-config.js";
 import type { OpenedAdapter } from "../open-adapter.js";
@@ -68,7 +68,7 @@ export async function mixedLayers(
   }
   const attached = new Map<string, Attached>();
   for (const { path, layer } of layersOf(model)) {
-    const here = [...states.values()].map((state): Expert | undefined => state.layers.get(path)?.[0]);
+    const here = [...states.values()].map((state): Attached | undefined => state.layers.get(path)?.[0]);
     if (here.every((expert) => !expert)) continue;
     const own = method.mix!(config.values as never, here, attached.size);
     const params: Params = Object.fromEntries(

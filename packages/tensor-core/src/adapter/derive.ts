@@ -5,7 +5,7 @@ import { add, sub, where } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
 import { sizeOf } from "../shape.js";
 import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
-import type { AdapterContext, AdapterMethod, Params, UnmergedBias } from "./method.js";
+import type { AdapterContext, AdapterMethod, Attached, Params, UnmergedBias } from "./method.js";
 
 export interface MergeWeightOptions {
   /** Round as PEFT does with `safe_merge=True`, which for some methods is not as it does without. */
@@ -68,15 +68,6 @@ export function unmergeWeight<C>(method: AdapterMethod<C>, weight: Tensor, param
   if (!method.delta || method.transform?.(weight, params, context, weight))
     throw new CapabilityError(`${method.name}: a merge of this method is not undone from the merged weight alone; keep the base weight`);
   return cast(sub(cast(weight, "f32"), cast(cast(method.delta(params, context), weight.dtype), "f32")), weight.dtype);
-}
-
-/** One adapter on a layer. */
-export interface Attached {
-  readonly method: AdapterMethod<never>;
-  readonly params: Params;
-  readonly context: AdapterContext<never>;
-  /** Where the adapter acts: bool, broadcast over the layer's result (aLoRA: […, length, 1]); everywhere if not given. */
-  readonly active?: Tensor;
 }
 
 /**

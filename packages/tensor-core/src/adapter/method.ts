@@ -112,11 +112,13 @@ export interface ModelPass extends Pick<ModelView, "mirror"> {
   forward(pass: unknown): unknown;
 }
 
-/** An adapter that another one mixes, on one layer. */
-export interface Expert {
+/** One adapter on a layer. */
+export interface Attached {
   readonly method: AdapterMethod<never>;
   readonly params: Params;
   readonly context: AdapterContext<never>;
+  /** Where the adapter acts: bool, broadcast over the layer's result (aLoRA: […, length, 1]); everywhere if not given. */
+  readonly active?: Tensor;
 }
 
 /** A layer of an adapter with its place in the model. */
@@ -207,8 +209,12 @@ export interface AdapterMethod<C> {
    * @param params those that all layers have in common
    */
   begin?(model: ModelPass, params: Params, config: C): unknown;
-  /** Its layers are those of other adapters, its experts, which it mixes: the config of a layer. @param experts of the layer, in the order of `adapters` in the config; @param index of the layer among all */
-  mix?(config: C, experts: readonly (Expert | undefined)[], index: number): C;
+  /**
+   * The config of a layer, for a method whose layers are those of other adapters, its experts, which it mixes.
+   * @param experts what each of them has on the layer
+   * @param index of the layer among all
+   */
+  mix?(config: C, experts: readonly (Attached | undefined)[], index: number): C;
   /** It acts on attentions or blocks as a whole, which other methods do not get to see. */
   readonly wholes?: boolean;
   /**
