@@ -14,6 +14,7 @@ INCONSISTENT = {
 # What weft refuses, and may: part of a message → why. Mirrors the README's table of what is left out or followed differently.
 REFUSALS = {
     "grouped": "a LoRA on a grouped convolution has no change of the weight's shape; PEFT refuses, too",
+    "follows from the order of the model's modules": "Uni-LoRA without its indices: a checkpoint does not tell the order; the library knows the model, and does it",
 }
 
 

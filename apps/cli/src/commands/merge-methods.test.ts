@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toCoreDType } from "@weft/io-safetensors";
 import { ADAPTER_METHODS, PEFT_METHODS } from "@weft/registry";
@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf } from "../testing/checkpoints.js";
 import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
 import { firstDifference, MERGED_CASES, mergedCase } from "../testing/peft-cases.js";
+import { writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 const values = ({ bytes, dtype }: { bytes: Buffer; dtype: string }): ArrayLike<number> =>
@@ -50,6 +51,18 @@ describe("weft merge writes what PEFT merged", () => {
     const ran = spawnWeft(["merge", base, "-a", adapter, "-o", join(folder, name), "--json"]);
     expect([ran.code, JSON.parse(ran.stdout)]).toMatchObject([2, { error: { kind: "needs-model" } }]);
     expect(existsSync(join(folder, name))).toBe(false);
+  });
+
+  it("nor the whole tensors beside such modules alone", async () => {
+    const [adapter, from] = [join(folder, "unilora_saved"), join(FIXTURES, "variants/unilora_seeded")];
+    const { base } = await mergedCase("unilora_linear", temporaryFolder());
+    const head = checkpointOf(base).get("head.weight")!;
+    const tensors = new Map([...checkpointOf(from), ["base_model.model.head.weight", head] as const]);
+    await writeTensors(join(adapter, "adapter_model.safetensors"), tensors);
+    const config = JSON.parse(readFileSync(join(from, "adapter_config.json"), "utf8")) as object;
+    writeFileSync(join(adapter, "adapter_config.json"), JSON.stringify({ ...config, modules_to_save: ["head"] }));
+    const ran = spawnWeft(["merge", base, "-a", adapter, "-o", join(folder, "unilora_saved_out"), "--json"]);
+    expect([ran.code, JSON.parse(ran.stdout)]).toMatchObject([2, { error: { kind: "needs-model" } }]);
   });
 
   it("for every method of PEFT that merges", () => {

@@ -9,11 +9,12 @@ export interface MergeBlocker {
 
 /** Undefined for an adapter that merges where it fits. */
 export function mergeBlocker(adapter: OpenedAdapter): MergeBlocker | undefined {
-  const { method, config, modules, modulesToSave, trainableTokens, biases, shared } = adapter;
+  const { method, config, modules, shared } = adapter;
   const unmerged = { kind: "not-mergeable", hint: "keep it unmerged" };
   const unmergeable = ADAPTER_METHODS.get(method)?.method?.unmergeable;
   if (unmergeable) return { ...unmerged, why: `${method} cannot be merged: ${unmergeable}` };
-  if (modules.size + modulesToSave.size + trainableTokens.size + biases.size === 0 && shared.size > 0) {
+  // Whole tensors beside them would be replaced, and the change itself be left out.
+  if (modules.size === 0 && shared.size > 0) {
     if (ADAPTER_METHODS.get(method)?.prompt)
       return { ...unmerged, why: `${method} adapters act on the input, not on weights: there is nothing to merge` };
     return {
