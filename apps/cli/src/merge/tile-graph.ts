@@ -128,7 +128,8 @@ export interface Probed {
 /** Which of a layer's tensors a step would change, found by building its graph over nothing. @throws CapabilityError if it cannot be merged */
 export function probeStep(step: Omit<Step, "kind">, bias: boolean): Probed {
   const [method, context] = methodOf(step);
-  const params = adapterParams(placeholders(step), step.layer.dtype, step.autocastAdapterDtype);
+  const stored = placeholders(step);
+  const params = adapterParams(stored, step.layer.dtype, step.autocastAdapterDtype);
   const weight = placeholder({ shape: step.layer.shape, dtype: step.layer.dtype });
   const merged = mergeWeight(method, weight, params, context, { safeMerge: step.safeMerge });
   const before = bias ? placeholder({ shape: [featuresOf(step.layer).out], dtype: step.layer.dtype }) : undefined;
@@ -138,7 +139,8 @@ export function probeStep(step: Omit<Step, "kind">, bias: boolean): Probed {
     throw new CapabilityError(
       `${step.method} adapters are not merged into the bias of a weight that is stored [in, out]: each value needs all rows`,
     );
-  const reads = Object.entries(params).flatMap(([name, param]) => (needs(merged, param) || (after && needs(after, param)) ? [name] : []));
+  // As they are stored: the graph may read past a cast.
+  const reads = Object.entries(stored).flatMap(([name, param]) => (needs(merged, param) || (after && needs(after, param)) ? [name] : []));
   return { weight: merged !== weight, bias: after !== before, biasReadsWeight, reads: new Set(reads) };
 }
 
