@@ -1,5 +1,6 @@
-import { ones, tensor } from "@weft/tensor-core";
+import { cast, createAdapter, ones, randomKey, tensor, type Tensor, zeros } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
+import { ADALORA, AdaLoraConfig } from "./adalora/adalora.js";
 import { createLora } from "./create-lora.js";
 import { LoraConfig } from "./lora/config.js";
 
@@ -62,21 +63,108 @@ describe("a single layer with LoRA", () => {
   });
   it("counts", async () => {
     const { layer } = await single();
-    expect(layer.summary).toEqual({ trainable: 5, total: 13, ratio: 5 / 13, adapterBytes: 20, savedBytes: 12 });
+    expect(layer.summary).toEqual({
+      rank: 1,
+      alpha: 2,
+      trainable: 5,
+      original: 8,
+      total: 13,
+      ratio: 5 / 13,
+      adapterBytes: 20,
+      savedBytes: 12,
+    });
   });
 });
 
 describe("an adapter of several layers", () => {
-  it("merges all or none", async () => {
+  it("merges what is not merged yet, and unmerges what is", async () => {
     const adapter = await createLora({ r: 1, initLoraWeights: false }, { a: { weight }, b: { weight } });
     adapter.get("b").merge();
-    expect(() => adapter.mergeAll()).toThrow("b is already merged");
-    expect(adapter.get("a").merged).toBe(false);
-    adapter.get("b").unmerge();
+    const before = adapter.get("b").weight;
     adapter.mergeAll();
     expect([...adapter.layers.values()].every((l) => l.merged)).toBe(true);
+    expect(adapter.get("b").weight).toBe(before);
+    adapter.get("a").unmerge();
     adapter.unmergeAll();
-    expect(adapter.summary.layers).toBe(2);
+    expect([...adapter.layers.values()].some((l) => l.merged)).toBe(false);
+  });
+  it("grows and shrinks: a layer that is added gets the numbers that it would have had from the start", async () => {
+    const config = { r: 1, loraAlpha: 3 };
+    const whole = await createLora(config, { a: { weight }, b: { weight } }, { seed: 5 });
+    const grown = await createLora(config, { a: { weight } }, { seed: 5 });
+    const added = await grown.addLayer("b", { weight });
+    expect([...(await added.params.A!.data())]).toEqual([...(await whole.get("b").params.A!.data())]);
+    await expect(grown.addLayer("b", { weight })).rejects.toThrow('a layer "b" already');
+    expect(grown.summary).toEqual({
+      layers: 2,
+      rank: 1,
+      alpha: 3,
+      trainable: 10,
+      original: 12,
+      total: 22,
+      ratio: 10 / 22,
+      adapterBytes: 40,
+      savedBytes: 8,
+    });
+    grown.removeLayer("a");
+    expect([...grown.layers.keys()]).toEqual(["b"]);
+    expect(() => grown.removeLayer("a")).toThrow('no layer "a"');
+  });
+  it("tells what is saved in the dtypes that things have", async () => {
+    const half = { weight: cast(weight, "bf16"), bias };
+    const { fc } = Object.fromEntries((await createLora({ r: 1 }, { fc: half })).layers);
+    fc!.set("A", cast(A, "bf16"), { dtype: "bf16" });
+    // 6 weights of 2 bytes and 2 biases of 4; A in 3·2 bytes, B in 2·4.
+    expect(fc!.summary).toMatchObject({ adapterBytes: 14, savedBytes: 20 - 14 });
+    expect(() => fc!.set("B", B, { dtype: "bf16" })).toThrow("fc: B is f32, expected bf16");
+    expect(() => fc!.set("B", B, { dtype: "f23" as never })).toThrow('"f23" is no dtype');
+  });
+  it("gives ΔW", async () => {
+    const { layer } = await single();
+    expect([...(await layer.delta().data())]).toEqual([2, 0, 4, -2, 0, -4]);
+  });
+  it("names the layer that was given something else", async () => {
+    const adapter = await createLora({ r: 1 }, { "encoder.fc": { weight }, tokens: { weight, kind: "embedding" } });
+    expect(() => adapter.forward("encoder.fc", ones([4, 2]))).toThrow("encoder.fc: the input is [4,2], expected […, 3]: in_features is 3");
+    expect(() => adapter.forward("tokens", ones([4]))).toThrow("tokens: the input of an embedding is i32, got f32");
+  });
+  it("drops of the input in training what the config asks for", async () => {
+    const adapter = await createLora({ r: 1, loraAlpha: 1, loraDropout: 0.5 }, { fc: { weight: zeros([1, 8]) } });
+    adapter.get("fc").set("A", ones([1, 8]));
+    adapter.get("fc").set("B", ones([1, 1]));
+    const run = async (dropoutKey?: Tensor) => (await adapter.forward("fc", ones([64, 8]), { dropoutKey }).data()) as Float32Array;
+    expect(new Set(await run())).toEqual(new Set([8]));
+    const dropped = await run(randomKey(1));
+    // Each of 8 ones is 0 or 2.
+    expect([...dropped].every((v) => v % 2 === 0 && v >= 0 && v <= 16)).toBe(true);
+    expect(new Set(dropped).size).toBeGreaterThan(3);
+    expect(await run(randomKey(1))).toEqual(dropped);
+    expect(await run(randomKey(2))).not.toEqual(dropped);
+  });
+});
+
+describe("what cannot be meant", () => {
+  it("is refused", async () => {
+    await expect(createLora({ r: 1 }, { fc: { weight: zeros([0, 3]) } })).rejects.toThrow(
+      "fc: the weight is [0,3]: there is nothing to adapt",
+    );
+    await expect(createAdapter(ADALORA, new AdaLoraConfig({ initR: 2, targetR: 3 }), { fc: { weight } })).rejects.toThrow(
+      "target_r is 3, init_r 2",
+    );
+  });
+  it.each([
+    [{ rank: 4 }, '"rank" is called r (in files r)'],
+    [{ alpha: 4 }, '"alpha" is called loraAlpha (in files lora_alpha)'],
+  ])("is explained: %j", (fields, hint) => {
+    expect(() => new LoraConfig(fields as never)).toThrow(expect.objectContaining({ kind: "unknown-field", hint }));
+  });
+  it("is warned of, where PEFT takes it", async () => {
+    const warnings: string[] = [];
+    await createLora({ r: 3, loraAlpha: 0 }, { fc: { weight } }, { onWarning: (message) => warnings.push(message) });
+    expect(warnings).toEqual([
+      "fc: alpha is 0: the adapter does nothing",
+      "fc: r is 3, but a change of a weight of [2,3] has at most rank 2",
+    ]);
   });
 });
 

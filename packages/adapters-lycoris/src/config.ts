@@ -1,7 +1,6 @@
 import {
   boolean,
   type DType,
-  dropout,
   type Field,
   type FieldTable,
   finite,
@@ -9,6 +8,7 @@ import {
   MAX_RANK,
   oneOf,
   pattern,
+  dropRate,
   readFields,
   type Shape,
   TARGETING,
@@ -45,8 +45,8 @@ export interface RankConfig extends LycorisConfig {
 export const PEFT_FIELDS: FieldTable = {
   r: integer(8, 1, MAX_RANK),
   alpha: finite(8),
-  rank_dropout: dropout(),
-  module_dropout: dropout(),
+  rank_dropout: dropRate(),
+  module_dropout: dropRate(),
   use_effective_conv2d: boolean(false),
   ...TARGETING,
   init_weights: boolean(true),
@@ -58,8 +58,8 @@ export const PEFT_FIELDS: FieldTable = {
 export const LYCORIS_FIELDS: FieldTable = {
   r: integer(4, 0, MAX_RANK),
   alpha: finite(1),
-  rank_dropout: dropout(),
-  module_dropout: dropout(),
+  rank_dropout: dropRate(),
+  module_dropout: dropRate(),
   rank_dropout_scale: boolean(false),
 };
 

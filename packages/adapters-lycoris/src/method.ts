@@ -46,7 +46,7 @@ export interface LycorisMethod<C> extends AdapterMethod<C> {
  * What a method itself has to say. Parameters come in f32, in the shapes that `parameters` gives. `delta` and `effect` are those at
  * strength 1; `transform` and `forward` apply `context.scale`, LyCORIS' multiplier, themselves.
  */
-export interface LycorisDefinition<C extends LycorisConfig> {
+export interface LycorisDefinition<C extends LycorisConfig> extends Pick<AdapterMethod<C>, "checkNew"> {
   readonly name: string;
   readonly prefix: string;
   readonly fields: FieldTable;
@@ -127,6 +127,7 @@ export function lycorisMethod<C extends LycorisConfig>(definition: LycorisDefini
     prefix,
     fields,
     scalars: definition.scalars ?? [],
+    ...(definition.checkNew && { checkNew: definition.checkNew }),
     keys: () => keys,
     parameters(config, layer) {
       const specs = Object.entries(own(config, layer));
@@ -172,20 +173,20 @@ export function lycorisMethod<C extends LycorisConfig>(definition: LycorisDefini
         return bias && mul(bias, context.scale);
       },
     }),
-    forward(x, base, params, context, dropout) {
+    forward(x, base, params, context) {
       const { layer, scale, config } = context;
       const p = view(params, context);
       const dtype = isFloat(x.dtype) ? promote(x.dtype, base.weight.dtype) : base.weight.dtype;
       if (ranked(config).r === 0) return forwardBase(layer, base, x);
       if (definition.forward) return cast(definition.forward(x, base, p, context), dtype);
       if (!p.doraScale) {
-        const fused = base.forward || dropout || context.mask ? undefined : definition.fused?.(x, base, p, context);
+        const fused = base.forward || context.mask ? undefined : definition.fused?.(x, base, p, context);
         if (fused) return fused;
         const raw = definition.effect?.(cast(x, "f32"), p, context);
         if (raw) {
           const rows = rowMask(context);
           const effect = dropModule(mul(rows ? mul(raw, biasLike(layer, rows)) : raw, scale), context);
-          return cast(add(forwardBase(layer, base, x), dropout ? dropout(effect) : effect), dtype);
+          return cast(add(forwardBase(layer, base, x), effect), dtype);
         }
       }
       const delta = change(p, context);

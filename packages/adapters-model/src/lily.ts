@@ -74,10 +74,10 @@ export const LILY: AdapterMethod<LilyConfigFields> = {
       return { [A]: group[i - (i % strideA)]!, [B]: group[0]! };
     });
   },
-  forward(x, base, params, { layer, config, scale }, dropout) {
+  forward(x, base, params, { layer, config, scale }) {
     const y = forwardBase(layer, base, x);
     const { r, numB, scaling } = config;
-    const hidden = linear(wide(dropout ? dropout(x) : x), wide(params[A]!));
+    const hidden = linear(wide(x), wide(params[A]!));
     const chances = mean(reshape(softmax(linear(hidden, wide(params[ROUTER]!))), [-1, numB]), { axes: [0], keepDims: true });
     const mixed = reshape(matmul(chances, reshape(wide(params[B]!), [numB, -1])), [r, -1]);
     return cast(add(y, mul(matmul(hidden, mixed), scaling * scale)), y.dtype);

@@ -112,7 +112,7 @@ export const POLY: AdapterMethod<PolyConfigFields> = {
     const params = Object.fromEntries([A, B].map((name) => [name, factor(name, specs[name]!.shape)]));
     return { params: { ...params, [LOGITS]: initParameter(specs[LOGITS]!, generator) } };
   },
-  forward(x, base, params, { layer, config, scale, taskIds }, dropout) {
+  forward(x, base, params, { layer, config, scale, taskIds }) {
     if (!taskIds) throw new ConfigError("POLY needs the task of each row", { hint: "give taskIds, i32 [batch], to forward" });
     const [batch] = x.shape as [number];
     if (taskIds.shape.join() !== `${batch}`)
@@ -122,7 +122,7 @@ export const POLY: AdapterMethod<PolyConfigFields> = {
     const { r } = config;
     const a = reshape(transpose(mixed(share, wide(params[A]!)), [1, 0, 2, 3]), [batch, -1, r]);
     const b = reshape(transpose(mixed(share, wide(params[B]!)), [1, 2, 0, 3]), [batch, r, -1]);
-    const rows = reshape(wide(dropout ? dropout(x) : x), [batch, sizeOf(x.shape.slice(1, -1)), x.shape.at(-1)!]);
+    const rows = reshape(wide(x), [batch, sizeOf(x.shape.slice(1, -1)), x.shape.at(-1)!]);
     return cast(add(y, reshape(mul(matmul(matmul(rows, a), b), scale / r), y.shape)), y.dtype);
   },
 };

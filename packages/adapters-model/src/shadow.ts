@@ -7,7 +7,7 @@ import {
   configClass,
   type ConfigClass,
   ConfigError,
-  dropout,
+  dropped,
   finite,
   forwardBase,
   gelu,
@@ -15,6 +15,7 @@ import {
   type MirrorSizes,
   mul,
   oneOf,
+  dropRate,
   type ParameterSpec,
   type Params,
   sigmoid,
@@ -28,6 +29,7 @@ export interface ShadowConfigFields {
   readonly targetModules: string | readonly string[] | null;
   readonly r: number;
   readonly shadowAlpha: number;
+  readonly shadowDropout: number;
   readonly initWeights: boolean;
   readonly shadowNumHiddenLayers: number | null;
   readonly shadowHiddenSize: number | null;
@@ -50,7 +52,7 @@ const size = (): ReturnType<typeof optional> =>
 const FIELDS = fields("shadow", ["init_weights"], {
   r: rank(8),
   shadow_alpha: finite(0.1),
-  shadow_dropout: { ...dropout(), fallback: 0.2 },
+  shadow_dropout: dropRate(0.2),
   shadow_model: oneOf("mirror", ["mirror"]),
   shadow_num_hidden_layers: size(),
   shadow_hidden_size: size(),
@@ -162,11 +164,11 @@ export const SHADOW: AdapterMethod<OnModel> = {
     const projection = params[PROJECTION];
     return { state: projection ? linear(wide(hidden), wide(projection)) : hidden };
   },
-  forward(x, base, params, { layer, config, scale, pass }) {
+  forward(x, base, params, { layer, config, scale, pass, mask }) {
     if (!pass) throw new ConfigError("SHADOW runs on a whole model", { hint: "run it by PeftModel.forward" });
     const carried = pass as ShadowPass;
     const weight = (name: string): Tensor => wide(params[named(name, "weight")]!);
-    const gap = sub(wide(x), wide(carried.state));
+    const gap = dropped(sub(wide(x), wide(carried.state)), config.shadowDropout, mask);
     const injected = add(x, cast(mul(linear(linear(gap, weight(DOWN)), weight(UP)), config.shadowAlpha * scale), x.dtype));
     const y = forwardBase(layer, base, injected);
     const gate = sigmoid(update(GATE, wide(y), params));

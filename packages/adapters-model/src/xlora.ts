@@ -1,5 +1,6 @@
 import {
   add,
+  type AdapterContext,
   type AdapterMethod,
   boolean,
   CapabilityError,
@@ -8,12 +9,14 @@ import {
   type ConfigClass,
   ConfigError,
   div,
+  dropped,
   equal,
   exp,
   type Attached,
   type Field,
   type FieldTable,
   finite,
+  forwardAdapters,
   forwardBase,
   full,
   integer,
@@ -25,6 +28,7 @@ import {
   notEqual,
   type Params,
   type ParameterSpec,
+  dropRate,
   relu,
   reshape,
   slice,
@@ -84,7 +88,7 @@ const FIELDS: FieldTable = {
   layerwise_scalings: boolean(false),
   xlora_depth: integer(1, 1, MAX_DEPTH),
   xlora_size: count(2048),
-  xlora_dropout_p: finite(0.2),
+  xlora_dropout_p: dropRate(0.2),
   use_trainable_adapters: boolean(false),
   softmax_temperature: finite(1),
   top_k_lora: optional((n) => Number.isInteger(n) && n >= 1, "an integer from 1 on"),
@@ -121,12 +125,12 @@ function chosen(shares: Tensor, { topKLora, enableSoftmaxTopk }: XLoraConfigFiel
 }
 
 /** The shares of the experts, by what the classifier makes of the last hidden states [batch, length, hidden]. */
-function classify(hidden: Tensor, params: Params, config: XLoraConfigFields): Shares {
+function classify(hidden: Tensor, params: Params, config: XLoraConfigFields, mask: AdapterContext<never>["mask"]): Shares {
   const at = positions(config);
   const logits = at.reduce(
     (h, position, i) => {
       const [weight, bias] = namesAt(position).map((name) => wide(params[name]!)) as [Tensor, Tensor];
-      return linear(i === 0 ? h : relu(h), weight, bias);
+      return linear(i === 0 ? h : dropped(relu(h), config.xloraDropoutP, mask), weight, bias);
     },
     wide(stopGradient(hidden)),
   );
@@ -198,15 +202,15 @@ export const XLORA: AdapterMethod<LayerConfig> = {
         .map((name) => [name, [`internal_xlora_classifier.${name}`]]),
     ),
   },
-  begin({ forward }, params, config): Shares {
+  begin({ forward, mask }, params, config): Shares {
     const value = config.scalingPassValue;
     const equalShares = full([1, 1, expertCount(config)], value);
     const outputs = forward((() => (value === 0 ? undefined : chosen(equalShares, config))) satisfies Shares);
     const hidden = (outputs as { readonly hiddenStates?: readonly Tensor[] }).hiddenStates?.at(-1);
     if (!hidden) throw new ConfigError("X-LoRA looks at the model's last hidden states, but its outputs have no `hiddenStates`");
-    return classify(hidden, params, config);
+    return classify(hidden, params, config, mask);
   },
-  forward(x, base, params, { layer, config, scale, pass }, dropout) {
+  forward(x, base, params, { layer, config, scale, pass, mask, noise }) {
     if (!pass) throw new ConfigError("X-LoRA runs on a whole model", { hint: "run it by PeftModel.forward" });
     const y = forwardBase(layer, base, x);
     const shares = (pass as Shares)(config.index!);
@@ -215,7 +219,8 @@ export const XLORA: AdapterMethod<LayerConfig> = {
     return (config.experts ?? []).reduce((result, expert, i) => {
       if (!expert) return result;
       const own = Object.fromEntries(Object.keys(expert.params).map((name) => [name, params[`${i}.${name}`]!]));
-      const effect = expert.method.forward(x, nothing, own, expert.context, dropout);
+      const context = { ...expert.context, ...(mask && { mask }), ...(noise && { noise }) };
+      const effect = forwardAdapters(layer, nothing, [{ method: expert.method, params: own, context }], x);
       const share = mul(slice(shares, [undefined, undefined, [i, i + 1]]), config.globalScalingWeight * scale);
       return cast(add(result, mul(effect, share)), y.dtype);
     }, y);

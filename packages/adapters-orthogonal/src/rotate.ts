@@ -37,6 +37,12 @@ export function checkLayer(method: string, layer: LayerSpec, kinds: readonly Lay
   if (groups !== 1) throw new ConfigError(`${method} on a convolution needs groups = 1, got ${groups}: a rotation would mix the groups`);
 }
 
+/** Parameters of blocks [blocks, …] or [factors, blocks, …] in a training step, which leaves out some: zeros turn nothing. */
+export function keptBlocks(R: Tensor, rate: number, mask: AdapterContext<never>["mask"]): Tensor {
+  const inside = R.shape.length === 4 ? 2 : 1;
+  return mask && rate > 0 ? mul(R, mask([...R.shape.slice(0, inside), ...R.shape.slice(inside).map(() => 1)], rate)) : R;
+}
+
 /** before + scale·(after - before): the effect of an adapter by the user's factor. */
 export const blend = (before: Tensor, after: Tensor, scale: number): Tensor =>
   scale === 1 ? after : add(before, mul(sub(after, before), scale));

@@ -6,12 +6,12 @@ import {
   type ConfigClass,
   configClass,
   ConfigError,
-  dropout,
   initParameters,
   linear,
   matmul,
   mul,
   type Params,
+  share,
   sizeOf,
   type Tensor,
   tensor,
@@ -47,7 +47,7 @@ export interface SupertuningConfigFields {
 }
 
 const FIELDS = fields("lora", ["dropout", "init_weights"], {
-  sparsity: { ...dropout(), fallback: 0.99 },
+  sparsity: share(0.99),
   select_top: boolean(true),
   r: optional((n) => Number.isInteger(n) && n > 0, "a positive integer"),
   lora_alpha: optional(Number.isFinite, "a finite number"),

@@ -200,8 +200,8 @@ export const ADAMSS: AdapterMethod<AdamssConfigFields> = {
   ...ADDITIVE,
   // PEFT's merges round it as they round ΔW.
   biasDelta: (params, context) => (context.layer.bias ? cast(biasChange(params, context), context.layer.dtype) : undefined),
-  forward(x, base, params, context, dropout) {
-    const y = ADDITIVE.forward(x, base, params, context, dropout);
+  forward(x, base, params, context) {
+    const y = ADDITIVE.forward(x, base, params, context);
     return context.layer.bias ? cast(add(wide(y), biasChange(params, context)), y.dtype) : y;
   },
 };

@@ -120,8 +120,8 @@ const WEIGHT = rewriting<GloraConfigFields>({
 export const GLORA: AdapterMethod<GloraConfigFields> = {
   ...WEIGHT,
   biasTransform: (bias, params, context, unmerged) => add(wide(bias), biasChange(unmerged, params, context, roundedTo(bias.dtype))),
-  forward(x, base, params, context, dropout) {
-    const y = WEIGHT.forward(x, base, params, context, dropout);
+  forward(x, base, params, context) {
+    const y = WEIGHT.forward(x, base, params, context);
     return base.bias ? cast(add(y, biasChange({ bias: base.bias, weight: base.weight }, params, context, unrounded)), y.dtype) : y;
   },
 };

@@ -1,3 +1,5 @@
+import { DTypeError } from "./errors.js";
+
 /** Storage dtypes of tensors. Computation is f32 (integers: i32) on every backend; the reference computes in f64. */
 export const DTYPES = ["f32", "f16", "bf16", "f8e4m3", "f8e5m2", "i32", "i8", "u8", "bool"] as const;
 
@@ -5,8 +7,15 @@ export type DType = (typeof DTYPES)[number];
 
 const BYTES: Record<DType, number> = { f32: 4, f16: 2, bf16: 2, f8e4m3: 1, f8e5m2: 1, i32: 4, i8: 1, u8: 1, bool: 1 };
 
-/** Bytes of one element. */
+/** @throws DTypeError unless it is one of `DTYPES` */
+export function assertDType(dtype: DType): void {
+  if (!Object.hasOwn(BYTES, dtype))
+    throw new DTypeError(`${JSON.stringify(dtype)} is no dtype`, { hint: `there are ${DTYPES.join(", ")}` });
+}
+
+/** Bytes of one element. @throws DTypeError for what is no dtype */
 export function bytesPerElement(dtype: DType): number {
+  assertDType(dtype);
   return BYTES[dtype];
 }
 

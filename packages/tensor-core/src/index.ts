@@ -1,9 +1,11 @@
 export {
   assertKnownFields,
   boolean,
+  camel,
   type ConfigClass,
   configClass,
   dropout,
+  dropRate,
   type Field,
   type FieldTable,
   finite,
@@ -14,6 +16,7 @@ export {
   opaque,
   pattern,
   readFields,
+  share,
   stringList,
   stringOrList,
   type Targeting,
@@ -21,13 +24,17 @@ export {
   writeFields,
 } from "./adapter/config.js";
 export { countParameters, forwardAdapters, mergeBias, mergeWeight, type MergeWeightOptions, unmergeWeight } from "./adapter/derive.js";
-export { createAdapter, type CreateAdapterOptions, type LayerInput } from "./adapter/create-adapter.js";
+export { createAdapter, type CreateAdapterOptions } from "./adapter/create-adapter.js";
+export type { LayerInput } from "./adapter/adapt-layer.js";
+export { assertNewLayer, type CheckOptions } from "./adapter/check-new-layer.js";
+export { type Draws, drawsOf, dropped, inputDropout } from "./adapter/training-pass.js";
 export { adapterDType, adapterParams } from "./adapter/adapter-params.js";
 export { initLayer, type InitialisedLayer, initParameter, initParameters, initShared } from "./adapter/init.js";
 export { type Box, mapBox, needs, placeholder, type RowPasses, rowPasses, type RowSum, type Tile, tileRows } from "./adapter/tile.js";
-export { AdaptedLayer } from "./adapter/adapted-layer.js";
-export { AdapterGroup, type AdapterSummary } from "./adapter/adapter-group.js";
+export { AdaptedLayer, type AdaptedLayerOptions, type LayerSummary } from "./adapter/adapted-layer.js";
+export { AdapterGroup, type AdapterGroupOptions, type AdapterSummary } from "./adapter/adapter-group.js";
 export {
+  assertInput,
   type AttentionParts,
   type BaseLayer,
   biasLike,

@@ -101,6 +101,13 @@ export const ADALORA: AdapterMethod<AdaLoraConfigFields> = {
   prefix: "lora_",
   fields: FIELDS,
   configFromShapes: (config, _, { E }) => (E ? { ...config, rank: E[0]! } : config),
+  checkNew({ targetR, initR }) {
+    if (targetR > initR)
+      throw new ConfigError(`ADALORA: target_r is ${targetR}, init_r ${initR}: the budget can only fall`, {
+        hint: "init_r has to be at least target_r; about 1.5 times it is usual",
+      });
+    return [];
+  },
   parameters({ initR, rank = initR, initLoraWeights }, layer) {
     if (layer.kind !== "linear" && layer.kind !== "conv2d")
       throw new ConfigError(`ADALORA is for linear and conv2d layers, got ${layer.kind}`);

@@ -65,7 +65,7 @@ export const LORA_FIELDS: FieldTable = {
   use_bdlora: nested(BDLORA_FIELDS),
   kasa_config: nested(KASA_FIELDS),
   arrow_config: nested(ARROW_FIELDS),
-  monteclora_config: nested(MONTECLORA_FIELDS),
+  monteclora_config: { ...nested(MONTECLORA_FIELDS), draws: "otherwise" },
   velora_config: nested(VELORA_FIELDS),
   loftq_config: nested(LOFTQ_FIELDS, {}),
   eva_config: nested(EVA_FIELDS),

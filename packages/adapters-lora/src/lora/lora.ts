@@ -13,6 +13,7 @@ import {
   isConv,
   linear,
   loraLinear,
+  matrixShape,
   mergeLowRank,
   mul,
   type Params,
@@ -49,8 +50,7 @@ function forward(x: Tensor, base: BaseLayer, stored: Params, context: Context, d
       hint: "compute with mergeWeight(LORA, weight, params, context)",
     });
   const params = plainFactors(stored, context);
-  // PEFT applies no dropout to embeddings.
-  const dropped = dropout && layer.kind !== "embedding" ? dropout(x) : x;
+  const dropped = dropout ? dropout(x) : x;
   if (params.magnitude)
     return doraForward(x, base, lowRank(dropped, params, context), doraDelta(stored, context), params, context, dropped);
   if (
@@ -83,6 +83,11 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
   // PEFT has QA-LoRA for GPTQ weights; on others the option does nothing, and A is whole.
   configFromShapes: (config, layer, { A }) =>
     config.useQalora && A?.[1] === featuresOf(layer).in ? { ...config, useQalora: false } : config,
+  checkNew({ r }, layer) {
+    const { in: inputs, out } = featuresOf(layer);
+    const most = Math.min(isConv(layer) ? matrixShape(layer)[1] : inputs, out);
+    return r > most ? [`r is ${r}, but a change of a weight of [${layer.shape}] has at most rank ${most}`] : [];
+  },
   parameters: loraParameters,
   keys: ({ kind }): { readonly [name: string]: readonly string[] } => ({
     A: kind === "embedding" ? ["lora_embedding_A"] : ["lora_A.weight"],

@@ -133,6 +133,11 @@ export const LOKR: LycorisMethod<LokrConfigFields> = lycorisMethod<LokrConfigFie
     doraScale: "dora_scale",
   },
   scalars: ["alpha"],
+  checkNew({ decomposeFactor }) {
+    if (decomposeFactor === 0)
+      throw new ConfigError("LOKR: decompose_factor is 0, which divides nothing", { hint: "-1 factors as evenly as possible" });
+    return [];
+  },
   parameters(config, layer) {
     const { out1, in1, rank1, rank2, ...form } = formOf(config, layer);
     const [out, inputs, ...kernel] = layer.shape as [number, number, ...number[]];

@@ -8,11 +8,12 @@ import {
   isConv,
   type LayerSpec,
   mul,
+  type Params,
   type ParameterSpec,
   reshape,
   sub,
 } from "@weft/tensor-core";
-import { checkLayer, forwardWeight, rotatedWidth, transformRows } from "../rotate.js";
+import { checkLayer, forwardWeight, keptBlocks, rotatedWidth, transformRows } from "../rotate.js";
 import { butterflyRotation } from "./butterfly-rotation.js";
 import { BOFT_FIELDS, type BOFTConfigFields } from "./config.js";
 
@@ -69,8 +70,10 @@ export const BOFT: AdapterMethod<BOFTConfigFields> = {
     const { weight: turn } = butterflyRotation(R!);
     return transformRows(weight, context, (rows) => mul(turn(rows), reshape(s!, [-1, 1])));
   },
-  forward(x, base, params, context) {
-    const { layer, scale } = context;
+  forward(x, base, stored, context) {
+    const { layer, scale, config, mask } = context;
+    const R = keptBlocks(stored.R!, config.boftDropout / config.boftNButterflyFactor, mask);
+    const params: Params = { ...stored, R };
     if (isConv(layer) || scale !== 1) return forwardWeight(x, base, layer, BOFT.transform!(base.weight, params, context, base.weight)!);
     const y = forwardBase(layer, base, cast(butterflyRotation(params.R!).input(x), x.dtype));
     const s = reshape(params.s!, [-1]);

@@ -2,10 +2,10 @@ import {
   boolean,
   type ConfigClass,
   configClass,
-  dropout,
   type FieldTable,
   integer,
   oneOf,
+  dropRate,
   type Targeting,
   TARGETING,
 } from "@weft/tensor-core";
@@ -18,7 +18,7 @@ export const BOFT_FIELDS: FieldTable = {
   boft_block_size: integer(4, 0, MAX_FEATURES),
   boft_block_num: integer(0, 0, MAX_FEATURES),
   boft_n_butterfly_factor: integer(1, 1, 30),
-  boft_dropout: dropout(),
+  boft_dropout: dropRate(),
   fan_in_fan_out: boolean(false),
   bias: oneOf("none", ["none", "all", "boft_only"]),
   init_weights: boolean(true),
@@ -32,7 +32,7 @@ export interface BOFTConfigFields extends Targeting {
   readonly boftBlockNum: number;
   /** Number m of factors; with more, each output sees b·2^(m-1) inputs. */
   readonly boftNButterflyFactor: number;
-  /** Kept for a round trip; not applied. */
+  /** How often a training step turns a block not at all, in one of the m factors on average. */
   readonly boftDropout: number;
   /** Base weights are stored [in, out]. */
   readonly fanInFanOut: boolean;

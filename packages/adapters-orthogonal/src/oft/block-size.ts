@@ -11,7 +11,7 @@ function nearestDivisor(width: number, wanted: number): number {
 }
 
 /** The size of the blocks that rotate `width` features. @throws ConfigError unless exactly one of r and oft_block_size is given */
-export function blockSize({ r, oftBlockSize }: OFTConfigFields, width: number): number {
+export function blockSize({ r, oftBlockSize }: Pick<OFTConfigFields, "r" | "oftBlockSize">, width: number): number {
   if ((r === 0) === (oftBlockSize === 0))
     throw new ConfigError(`OFT needs either r or oft_block_size to be non-zero, got r = ${r} and oft_block_size = ${oftBlockSize}`, {
       hint: "oft_block_size is 32 if not given: set it to 0 where r is given",

@@ -2,11 +2,10 @@ import {
   boolean,
   type ConfigClass,
   configClass,
-  dropout,
   type FieldTable,
-  finite,
   integer,
   oneOf,
+  dropRate,
   type Targeting,
   TARGETING,
 } from "@weft/tensor-core";
@@ -18,12 +17,12 @@ export const OFT_FIELDS: FieldTable = {
   ...TARGETING,
   r: integer(0, 0, MAX_FEATURES),
   oft_block_size: integer(32, 0, MAX_FEATURES),
-  module_dropout: dropout(),
+  module_dropout: dropRate(),
   fan_in_fan_out: boolean(false),
   bias: oneOf("none", ["none", "all", "oft_only"]),
   init_weights: boolean(true),
   coft: boolean(false),
-  eps: finite(6e-5),
+  eps: { fallback: 6e-5, check: (v) => typeof v === "number" && v >= 0 && Number.isFinite(v), expected: "a number from 0 on" },
   block_share: boolean(false),
   use_cayley_neumann: boolean(true),
   num_cayley_neumann_terms: integer(5, 1, 256),
@@ -35,7 +34,7 @@ export interface OFTConfigFields extends Targeting {
   readonly r: number;
   /** Size of the blocks; 0 if `r` says it. Sizes that do not divide the features become the nearest that does. */
   readonly oftBlockSize: number;
-  /** Kept for a round trip; PEFT does not apply it. */
+  /** How often a training step turns a block not at all; one block for all is always turned. PEFT reads it and forgets it. */
   readonly moduleDropout: number;
   /** Base weights are stored [in, out]. */
   readonly fanInFanOut: boolean;

@@ -11,7 +11,7 @@ import {
   swapLast,
   type Tensor,
 } from "@weft/tensor-core";
-import { blend, checkLayer, forwardRotatedInput, forwardWeight, rotatedWidth, transformRows } from "../rotate.js";
+import { blend, checkLayer, forwardRotatedInput, forwardWeight, keptBlocks, rotatedWidth, transformRows } from "../rotate.js";
 import { blockSize, blockSizeOf } from "./block-size.js";
 import { OFT_FIELDS, type OFTConfigFields } from "./config.js";
 import { rotationBlocks } from "./rotation-blocks.js";
@@ -61,16 +61,24 @@ export const OFT: AdapterMethod<OFTConfigFields> = {
     const oftBlockSize = blockSizeOf(R[1]!);
     return { ...config, r: 0, oftBlockSize, blockShare: R[0] === 1 && oftBlockSize < rotatedWidth(layer) };
   },
+  checkNew({ r, oftBlockSize }, layer) {
+    const [width, given] = [rotatedWidth(layer), r === 0 ? oftBlockSize : r];
+    if (width % given === 0) return [];
+    const b = blockSize({ r, oftBlockSize }, width);
+    return [`${r === 0 ? "oft_block_size" : "r"} ${given} does not divide ${width} features: ${width / b} blocks of ${b} are made`];
+  },
   parameters,
   keys: ({ kind }) => ({ R: [kind === "embedding" ? "oft_embedding_R.weight" : "oft_R.weight"], legacy: ["oft_r"] }),
   transform(weight, { R }, context) {
     const { weight: turned, output } = turns(rotationBlocks(R!, context.config));
     return transformRows(weight, context, context.layer.kind === "embedding" ? output : turned);
   },
-  forward(x, base, params, context) {
-    const { layer } = context;
+  forward(x, base, stored, context) {
+    const { layer, config, mask } = context;
+    // One block for all is kept, as PEFT's dropout would.
+    const params = { ...stored, R: stored.R!.shape[0] === 1 ? stored.R! : keptBlocks(stored.R!, config.moduleDropout, mask) };
     if (isConv(layer)) return forwardWeight(x, base, layer, OFT.transform!(base.weight, params, context, base.weight)!);
-    const rotation = turns(rotationBlocks(params.R!, context.config));
+    const rotation = turns(rotationBlocks(params.R, config));
     if (layer.kind === "linear") return forwardRotatedInput(x, base, context, rotation);
     const y = forwardBase(layer, base, x);
     return cast(blend(y, rotation.input(y), context.scale), y.dtype);

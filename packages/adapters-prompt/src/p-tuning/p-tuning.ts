@@ -1,4 +1,4 @@
-import { ConfigError, dropout, integer, linear, oneOf, type Params, relu, type Tensor } from "@weft/tensor-core";
+import { ConfigError, integer, linear, oneOf, type Params, dropRate, relu, type Tensor } from "@weft/tensor-core";
 import { PROMPT_FIELDS, type PromptConfigFields, size } from "../config.js";
 import { embeddingOf, linearOf } from "../init-prompt.js";
 import { EMBEDDING, PROMPT, type PromptMethod, totalTokens } from "../prompt-method.js";
@@ -58,7 +58,7 @@ export const P_TUNING: PromptMethod<PTuningConfigFields> = {
     encoder_reparameterization_type: oneOf("MLP", ["MLP", "LSTM"]),
     encoder_hidden_size: size(),
     encoder_num_layers: integer(2, 1, MAX_LAYERS),
-    encoder_dropout: dropout(),
+    encoder_dropout: dropRate(),
   },
   parameters: (config) => ({
     [EMBEDDING]: embeddingOf(totalTokens(config), config.tokenDim),

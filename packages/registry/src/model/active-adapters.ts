@@ -1,7 +1,18 @@
 import { invocationMask, invocationTokens } from "@weft/adapters-lora";
 import { type PromptInputs, promptOf, withPrompt } from "@weft/adapters-prompt";
-import { type AdapterContext, type Attached, ConfigError, forwardAdapters, forwardBase, type Tensor } from "@weft/tensor-core";
-import type { AdapterState } from "./adapter-state.js";
+import {
+  type AdapterContext,
+  assertInput,
+  type Attached,
+  ConfigError,
+  type Draws,
+  dropped,
+  forwardAdapters,
+  forwardBase,
+  type Params,
+  type Tensor,
+} from "@weft/tensor-core";
+import type { AdapterState, PromptState } from "./adapter-state.js";
 import type { HookedModel, LayerHook } from "./hooked-model.js";
 
 /** What several adapters make of a layer, as a hook. */
@@ -14,26 +25,27 @@ export function hookOf(states: readonly AdapterState[], passes: readonly Pass[])
       }),
     );
     // Raw parameters are changed in the model's weights: see `adaptedBase`.
+    if (attached.length > 0) assertInput(layer, x, path);
     return attached.length === 0 || layer.kind === "parameter" ? undefined : forwardAdapters(layer, base, attached, x);
   };
 }
 
 /** What an adapter's layers get to know of one pass over the model. */
-export interface Pass extends Pick<AdapterContext<never>, "taskIds" | "pass"> {
+export interface Pass extends Pick<AdapterContext<never>, "taskIds" | "pass">, Partial<Draws> {
   readonly active?: Tensor;
 }
 
-/** Prepares a pass over a model for an adapter. @param taskIds the task of each row */
-export function beginPass<I>(model: HookedModel<I, unknown>, state: AdapterState, inputs: I, taskIds?: Tensor): Pass {
+/** Prepares a pass over a model for an adapter. @param taskIds the task of each row; @param draws of a training pass */
+export function beginPass<I>(model: HookedModel<I, unknown>, state: AdapterState, inputs: I, taskIds?: Tensor, draws?: Draws): Pass {
   const active = activeMask(aloraTokens(state.config), inputs);
-  const call = { ...(active && { active }), ...(taskIds && { taskIds }) };
+  const call = { ...(active && { active }), ...(taskIds && { taskIds }), ...draws };
   const first = [...state.layers.values()][0]?.[0];
   if (!first?.method.begin) return call;
   const forward = (pass: unknown): unknown => model.forward(inputs, hookOf([state], [{ ...call, pass }]));
   return {
     ...call,
     pass: first.method.begin(
-      { inputs, forward, ...(model.mirror && { mirror: model.mirror.bind(model) }) },
+      { inputs, forward, ...(draws && { mask: draws.mask }), ...(model.mirror && { mirror: model.mirror.bind(model) }) },
       state.shared,
       state.config.values as never,
     ),
@@ -59,13 +71,22 @@ function activeMask(tokens: readonly number[] | undefined, inputs: unknown): Ten
   return invocationMask(inputIds, tokens);
 }
 
+/** What a prompt puts in front: in training, its encoder drops as its config says. */
+function savedOf({ method, config, saved, trained }: PromptState, draws: Draws | undefined): Params {
+  const rate = (config as { readonly encoderDropout?: number }).encoderDropout ?? 0;
+  return draws && trained && rate > 0 ? method.encode(trained, config, (t) => dropped(t, rate, draws.mask)) : saved;
+}
+
 /** The inputs with the prompts of the adapters in front, the last one outermost. */
-export function withPrompts<I>(states: readonly AdapterState[], inputs: I, tasks?: Tensor): I {
+export function withPrompts<I>(states: readonly AdapterState[], inputs: I, tasks?: Tensor, draws?: Draws): I {
   const options = tasks ? { tasks } : {};
   return states.reduce(
     (given, { prompt }) =>
       prompt
-        ? (withPrompt(promptOf(prompt.method, prompt.config, prompt.saved, options), given as unknown as PromptInputs) as unknown as I)
+        ? (withPrompt(
+            promptOf(prompt.method, prompt.config, savedOf(prompt, draws), options),
+            given as unknown as PromptInputs,
+          ) as unknown as I)
         : given,
     inputs,
   );

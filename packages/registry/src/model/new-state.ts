@@ -1,7 +1,9 @@
 import {
   type AdapterMethod,
   assertKnownFields,
+  assertNewLayer,
   type Attached,
+  type CheckOptions,
   ConfigError,
   initLayer,
   initShared,
@@ -32,7 +34,7 @@ import { tieLayers, tiesOf } from "./tie-parameters.js";
 export type ConfigInput = { readonly peftType: string } | { readonly peft_type: string };
 
 /** `onProgress` counts layers. */
-export interface NewAdapterOptions extends PromptSource, LongCallOptions {
+export interface NewAdapterOptions extends PromptSource, LongCallOptions, CheckOptions {
   /** Parameters get the numbers that torch would draw after `torch.manual_seed(seed)`. */
   readonly seed?: number;
   readonly methods?: MethodTable;
@@ -55,7 +57,7 @@ interface Values extends TargetConfig {
 export async function newAdapter(
   model: HookedModel<never, unknown>,
   input: ConfigInput,
-  { seed = 0, methods = PEFT_METHODS, experts, signal, onProgress, ...source }: NewAdapterOptions = {},
+  { seed = 0, methods = PEFT_METHODS, experts, signal, onProgress, onWarning, ...source }: NewAdapterOptions = {},
 ): Promise<AdapterState> {
   const read = resolved(readAdapterConfig({ peft_version: FORMAT, ...asObject(input) }, { methods }), model);
   const { method, prompt } = methods.get(read.peftType) ?? {};
@@ -82,6 +84,7 @@ export async function newAdapter(
   const expected = new Map<string, Tensor>();
   for (const [i, { path, layer, base: below }] of targets.entries()) {
     throwIfAborted(signal);
+    assertNewLayer(method, configs[i]!, layer, path, onWarning && { onWarning });
     const origin = { path, weight: () => below.weight, bias: () => below.bias, index: i, count: targets.length };
     const made = await initLayer(method, configs[i]!, layer, generator, origin, shared, allotted?.[i]?.params);
     layers.set(path, [{ method, params: { ...made.others, ...made.params }, context: { layer, config: made.config, scale: 1 } as never }]);

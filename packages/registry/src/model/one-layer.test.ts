@@ -100,7 +100,7 @@ describe("an adapter whose file is in bf16 computes in f32", () => {
     ] as const) {
       const { model, want, close } = await caseOf("lora", dtype);
       const [{ layer, base }] = model.layers() as [HookedLayer];
-      const adapted = new AdaptedLayer(LORA, config, layer, base, { A: A!, B: B! }, {}, autocast);
+      const adapted = new AdaptedLayer(LORA, config, layer, base, { A: A!, B: B! }, { autocastAdapterDtype: autocast });
       adapted.merge();
       expect(await adapted.weight.data()).toEqual(await (await want(`${key}.lin.weight`)).data());
       await close();

@@ -1,5 +1,5 @@
 import { observeReads } from "@weft/io-safetensors";
-import { ConfigError, type LongCallOptions, Tensor } from "@weft/tensor-core";
+import { ConfigError, drawsOf, type LongCallOptions, Tensor } from "@weft/tensor-core";
 import { attachAdapter } from "../attach.js";
 import { ADAPTER_METHODS } from "../dialects/all-methods.js";
 import type { MethodTable } from "../methods.js";
@@ -17,6 +17,7 @@ import { assertPerRow, BASE, mixedHook, type PreparedBatch, prepareBatch, type R
 import { type ConfigInput, newAdapter, type NewAdapterOptions } from "./new-state.js";
 import { promptSizes, stateOfPrompt } from "./prompt-state.js";
 import { stateOfAttached } from "./state-of-attached.js";
+import { assertDecided } from "./training-options.js";
 import { actingState } from "./tied-layers.js";
 import { isSharedOnly, stateOfShared } from "./state-of-shared.js";
 
@@ -28,6 +29,11 @@ export interface ForwardOptions {
    * mixture without a new plan. Plain LoRAs only.
    */
   readonly adapterIndex?: Tensor;
+  /**
+   * The pass trains: dropout and noise act as the configs of the adapters ask for, drawn from this key (`randomKey(step)`); the same key gives the same
+   * draws. It is data: give it to a compiled step as an argument. Without it, or null, nothing is dropped.
+   */
+  readonly dropoutKey?: Tensor | null;
   /** The task of each row, i32 [batch], for adapters of several tasks: Poly, multitask prompts. */
   readonly taskIds?: Tensor;
   /** A hook around the adapters: the base that it is given is the layer with them. */
@@ -66,6 +72,8 @@ export class PeftModel<Inputs, Outputs> {
   private merged:
     | { readonly names: readonly string[]; readonly safeMerge: boolean; readonly weights: ReadonlyMap<string, Tensor> }
     | undefined;
+  /** Its parameters are a training step's. */
+  private stepping = false;
 
   /** @param methods what `peft_type` may be; PEFT's and LyCORIS's methods if not given */
   constructor(
@@ -173,17 +181,21 @@ export class PeftModel<Inputs, Outputs> {
   }
 
   /** The model's outputs with the active adapters, or with one adapter per row of the batch. @throws ConfigError */
-  forward(inputs: Inputs, { adapterNames, adapterIndex, taskIds, hook }: ForwardOptions = {}): Outputs {
+  forward(inputs: Inputs, { adapterNames, adapterIndex, taskIds, hook, dropoutKey }: ForwardOptions = {}): Outputs {
     if (this.disabled) return this.baseModel.forward(inputs, hook);
     const rows = adapterNames ?? adapterIndex;
+    if (dropoutKey && (rows || this.merged))
+      throw new ConfigError(`a pass with ${rows ? "an adapter per row" : "merged adapters"} does not train: it takes no dropoutKey`);
     if (rows) return this.forwardMixed(inputs, rows, hook);
     if (this.merged) return this.baseModel.withWeights(this.merged.weights).forward(inputs, hook);
     const states = this.acting(this.active);
     if (taskIds && !states.some(takesTasks))
       throw new ConfigError(`taskIds were given, but none of the active adapters (${this.active.join(", ")}) has tasks`);
-    const given = withPrompts(states, inputs, taskIds);
+    if (dropoutKey !== null) assertDecided(states, { training: this.stepping, drawn: dropoutKey !== undefined });
+    const draws = dropoutKey ? drawsOf(dropoutKey) : undefined;
+    const given = withPrompts(states, inputs, taskIds, draws);
     const model = adaptedBase(this.baseModel, states);
-    const passes = states.map((state) => beginPass(model, state, given as Inputs, taskIds));
+    const passes = states.map((state) => beginPass(model, state, given as Inputs, taskIds, draws));
     return model.forward(given, around(hook, hookOf(states, passes)));
   }
 
@@ -212,6 +224,7 @@ export class PeftModel<Inputs, Outputs> {
     const copy = this.copy();
     copy.adapters.set(name, withParameters(this.state(name), parameters));
     copy.forget(name);
+    copy.stepping = true;
     return copy;
   }
 

@@ -1,44 +1,78 @@
-import { bytesPerElement } from "../dtype.js";
-import { ConfigError, ShapeError } from "../errors.js";
+import { assertDType, bytesPerElement, type DType } from "../dtype.js";
+import { ConfigError, DTypeError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
+import { cast } from "../ops/cast.js";
+import { sub } from "../ops/elementwise.js";
 import { sameShape, sizeOf } from "../shape.js";
 import { adapterParams } from "./adapter-params.js";
 import { forwardAdapters, mergeBias, mergeWeight, type MergeWeightOptions } from "./derive.js";
-import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
+import { assertInput, type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
 import type { AdapterContext, AdapterMethod, Params } from "./method.js";
+import { drawsOf } from "./training-pass.js";
+
+/** The first of these fields of a config that is a number. */
+function numberOf(config: unknown, names: readonly string[]): number | undefined {
+  const values = config as { readonly [name: string]: unknown };
+  return names.map((name) => values[name]).find((value) => typeof value === "number");
+}
+
+export interface AdaptedLayerOptions {
+  /** Parameters that are not the layer's own: those in common with the adapter's other layers, and derived ones; not counted. */
+  readonly shared?: Params;
+  /** Compute with the parameters in f32 whatever dtype they have (default), or in the weight's, as PEFT does. */
+  readonly autocastAdapterDtype?: boolean;
+  /** How errors call the layer; by the method if not given. */
+  readonly name?: string;
+}
+
+/** What an adapter on a layer amounts to. */
+export interface LayerSummary {
+  /** Rank and alpha of the config; undefined if the method has none. */
+  readonly rank: number | undefined;
+  readonly alpha: number | undefined;
+  readonly trainable: number;
+  /** Parameters of the layer itself. */
+  readonly original: number;
+  /** Of the layer and of the adapter. */
+  readonly total: number;
+  /** trainable / total. */
+  readonly ratio: number;
+  readonly adapterBytes: number;
+  /** What a fine-tuned copy of the layer would take more than the adapter, in bytes. */
+  readonly savedBytes: number;
+}
 
 /** One layer with one adapter, for users without a model around it: run, switch off, merge, unmerge, count. */
 export class AdaptedLayer<C> {
   readonly method: AdapterMethod<C>;
   readonly layer: LayerSpec;
   readonly config: C;
-  private readonly original: BaseLayer;
+  /** The layer below: as it was given, or as the initialisation changed it (PiSSA). */
+  readonly base: BaseLayer;
   private current: BaseLayer;
-  private readonly shared: Params;
+  readonly shared: Params;
   private readonly autocastAdapterDtype: boolean;
+  /** How errors call it: the path in its adapter. */
+  private readonly name: string;
   private tensors: Params;
   private on = true;
 
-  /**
-   * @param shared parameters that are not the layer's own: those in common with the adapter's other layers, and derived ones; not counted
-   * @param autocastAdapterDtype compute with the parameters in f32 whatever dtype they have, or in the weight's, as PEFT does
-   * @throws ShapeError if a parameter does not have the shape that config and layer give it
-   */
+  /** @throws ShapeError if a parameter does not have the shape that config and layer give it */
   constructor(
     method: AdapterMethod<C>,
     config: C,
     layer: LayerSpec,
     base: BaseLayer,
     params: Params,
-    shared: Params = {},
-    autocastAdapterDtype = true,
+    { shared = {}, autocastAdapterDtype = true, name = method.name }: AdaptedLayerOptions = {},
   ) {
+    this.name = name;
     this.method = method;
     this.shared = shared;
     this.autocastAdapterDtype = autocastAdapterDtype;
     this.config = config;
     this.layer = layer;
-    this.original = this.current = base;
+    this.base = this.current = base;
     this.tensors = {};
     for (const [name, tensor] of Object.entries(params)) this.set(name, tensor);
     for (const name of Object.keys(method.parameters(config, layer)))
@@ -50,7 +84,7 @@ export class AdaptedLayer<C> {
   }
 
   get merged(): boolean {
-    return this.current !== this.original;
+    return this.current !== this.base;
   }
 
   get enabled(): boolean {
@@ -66,30 +100,50 @@ export class AdaptedLayer<C> {
     return this.current.bias;
   }
 
-  /** Replaces a parameter. @throws ShapeError, ConfigError; an error while merged, since W' holds the old one */
-  set(name: string, tensor: Tensor): void {
+  /**
+   * Replaces a parameter.
+   * @param dtype that the tensor must have, for adapters that are to be held in so many bits; any if not given
+   * @throws ShapeError, ConfigError, DTypeError; an error while merged, since W' holds the old one
+   */
+  set(name: string, tensor: Tensor, { dtype }: { readonly dtype?: DType } = {}): void {
     const spec = this.method.parameters(this.config, this.layer)[name];
     if (!spec)
       throw new ConfigError(`${this.method.name} has no parameter "${name}"`, {
         hint: `it has ${Object.keys(this.method.parameters(this.config, this.layer)).join(", ")}`,
       });
-    if (!sameShape(spec.shape, tensor.shape))
-      throw new ShapeError(`${this.method.name}: ${name} is [${tensor.shape}], expected [${spec.shape}]`);
-    if (this.merged)
-      throw new ConfigError(`${this.method.name}: ${name} cannot change while the adapter is merged`, { hint: "unmerge() first" });
+    if (!sameShape(spec.shape, tensor.shape)) throw new ShapeError(`${this.name}: ${name} is [${tensor.shape}], expected [${spec.shape}]`);
+    if (dtype) assertDType(dtype);
+    if (dtype && tensor.dtype !== dtype)
+      throw new DTypeError(`${this.name}: ${name} is ${tensor.dtype}, expected ${dtype}`, {
+        tensor: name,
+        hint: `cast(tensor, "${dtype}") first`,
+      });
+    if (this.merged) throw new ConfigError(`${this.name}: ${name} cannot change while the adapter is merged`, { hint: "unmerge() first" });
     this.tensors = { ...this.tensors, [name]: tensor };
   }
 
-  /** The layer's result; with a batch of any leading shape. Merged, one product with W'; disabled, the base alone. */
-  forward(x: Tensor, dropout?: (x: Tensor) => Tensor): Tensor {
-    if (!this.on) return forwardBase(this.layer, this.original, x);
+  /** ΔW: what merging adds to the weight, in f32. @throws CapabilityError if the method cannot be merged */
+  delta(): Tensor {
+    const wide = cast(this.base.weight, "f32");
+    return sub(mergeWeight(this.method, wide, this.all, this.context, { dtype: "f32" }), wide);
+  }
+
+  /**
+   * The layer's result; with a batch of any leading shape. Merged, one product with W'; disabled, the base alone.
+   * @param dropoutKey the pass trains: the dropout that the config asks for is drawn from this key (`randomKey(step)`)
+   * @throws ShapeError, DTypeError naming the layer if the input does not fit
+   */
+  forward(x: Tensor, { dropoutKey }: { readonly dropoutKey?: Tensor | undefined } = {}): Tensor {
+    assertInput(this.layer, x, this.name);
+    if (dropoutKey && this.merged)
+      throw new ConfigError(`${this.name}: a merged adapter does not train: it takes no dropoutKey`, { hint: "unmerge() first" });
+    if (!this.on) return forwardBase(this.layer, this.base, x);
     if (this.merged) return forwardBase(this.layer, this.current, x);
     return forwardAdapters(
       this.layer,
-      this.original,
-      [{ method: this.method, params: this.all, context: this.context } as never],
+      this.base,
+      [{ method: this.method, params: this.all, context: { ...this.context, ...(dropoutKey && drawsOf(dropoutKey)) } } as never],
       x,
-      dropout,
     );
   }
 
@@ -104,32 +158,37 @@ export class AdaptedLayer<C> {
   /** Puts W' in the place of W. @throws ConfigError if it is merged already */
   merge(options: Omit<MergeWeightOptions, "unmerged"> = {}): void {
     if (this.merged)
-      throw new ConfigError(`${this.method.name}: the adapter is already merged`, {
+      throw new ConfigError(`${this.name}: the adapter is already merged`, {
         hint: "unmerge() first; merging twice would add it twice",
       });
-    const weight = mergeWeight(this.method, this.original.weight, this.all, this.context, options);
-    this.current = { weight, bias: mergeBias(this.method, this.original.bias, this.all, this.context, this.original) };
+    const weight = mergeWeight(this.method, this.base.weight, this.all, this.context, options);
+    this.current = { weight, bias: mergeBias(this.method, this.base.bias, this.all, this.context, this.base) };
   }
 
   /** Puts the base weight back, bit for bit: it was kept. @throws ConfigError if nothing is merged */
   unmerge(): void {
-    if (!this.merged) throw new ConfigError(`${this.method.name}: the adapter is not merged`);
-    this.current = this.original;
+    if (!this.merged) throw new ConfigError(`${this.name}: the adapter is not merged`);
+    this.current = this.base;
   }
 
-  /** Parameter counts, the trainable share of the layer, and the bytes that a fine-tuned copy of the layer would take more than the adapter. */
-  get summary(): { trainable: number; total: number; ratio: number; adapterBytes: number; savedBytes: number } {
+  get summary(): LayerSummary {
     const specs = this.method.parameters(this.config, this.layer);
     const trainable = Object.values(specs).reduce((sum, s) => sum + (s.trainable ? sizeOf(s.shape) : 0), 0);
-    const base = sizeOf(this.layer.shape) + (this.original.bias ? this.original.bias.size : 0);
+    const bytes = (list: readonly Tensor[]): number => list.reduce((sum, t) => sum + t.size * bytesPerElement(t.dtype), 0);
+    const held = this.base.bias ? [this.base.weight, this.base.bias] : [this.base.weight];
+    const original = held.reduce((sum, t) => sum + t.size, 0);
     const adapter = Object.values(this.tensors).reduce((sum, t) => sum + t.size, 0);
-    const adapterBytes = Object.values(this.tensors).reduce((sum, t) => sum + t.size * bytesPerElement(t.dtype), 0);
+    const adapterBytes = bytes(Object.values(this.tensors));
+    const total = original + adapter;
     return {
+      rank: numberOf(this.config, ["rank", "initR", "r"]),
+      alpha: numberOf(this.config, ["loraAlpha", "alpha"]),
       trainable,
-      total: base + adapter,
-      ratio: trainable / (base + adapter),
+      original,
+      total,
+      ratio: trainable / total,
       adapterBytes,
-      savedBytes: base * bytesPerElement(this.layer.dtype) - adapterBytes,
+      savedBytes: bytes(held) - adapterBytes,
     };
   }
 

@@ -8,6 +8,8 @@ export interface Field {
   readonly expected: string;
   /** The fields of the object that the value is, where it is a config of its own. */
   readonly table?: FieldTable;
+  /** Where it is on, training passes draw at random; `input`: it is the share of its input that an adapter drops. */
+  readonly draws?: "input" | "otherwise";
 }
 
 /** The fields of a method's config under PEFT's names (snake_case). */
@@ -30,12 +32,16 @@ export const integer = (fallback: number, low: number, high: number): Field => (
   expected: `an integer from ${low} to ${high}`,
 });
 export const finite = (fallback: number): Field => ({ fallback, check: isFinite, expected: "a finite number" });
-/** A probability that leaves something over: [0, 1). */
-export const dropout = (): Field => ({
-  fallback: 0,
+/** A share that leaves something over: [0, 1). */
+export const share = (fallback: number): Field => ({
+  fallback,
   check: (v) => isFinite(v) && (v as number) >= 0 && (v as number) < 1,
   expected: "a number from 0 to below 1",
 });
+/** The share of its input that an adapter drops in training. */
+export const dropout = (): Field => ({ ...share(0), draws: "input" });
+/** The probability that a training step drops something else: a block, a module. */
+export const dropRate = (fallback = 0): Field => ({ ...share(fallback), draws: "otherwise" });
 export const boolean = (fallback: boolean): Field => ({ fallback, check: (v) => typeof v === "boolean", expected: "true or false" });
 export const oneOf = <T>(fallback: T, values: readonly T[]): Field => ({
   fallback,
@@ -91,7 +97,8 @@ export interface Targeting {
 /** Largest rank that a config may ask for: far beyond any use, small enough to bound memory. */
 export const MAX_RANK = 65536;
 
-const camel = (name: string): string => name.replace(/_([a-zA-Z])/g, (_, c: string) => c.toUpperCase());
+/** PEFT's spelling of a field as an object has it here: `lora_alpha` → `loraAlpha`. */
+export const camel = (name: string): string => name.replace(/_([a-zA-Z])/g, (_, c: string) => c.toUpperCase());
 
 /**
  * A config object (camelCase, defaults filled in) from values in either spelling. Unknown fields are left out; the caller
@@ -160,9 +167,21 @@ export function assertKnownFields(
   if (unknown.length > 0)
     throw new ConfigError(`${what} has no field ${unknown.map((name) => JSON.stringify(name)).join(", ")}`, {
       kind: "unknown-field",
-      hint: "it may change what the adapter does; remove it, or allow it with allowUnknownFields where the adapter is read",
+      hint:
+        meantField(unknown, known) ??
+        "it may change what the adapter does; remove it, or allow it with allowUnknownFields where the adapter is read",
       ...(file ? { file } : {}),
     });
+}
+
+/** Which of PEFT's fields a short name stands for: `rank` for `r`, `alpha` for the `lora_alpha` that the method has. */
+function meantField(unknown: readonly string[], known: Iterable<string>): string | undefined {
+  const names = [...known];
+  const meant = unknown.flatMap((name) => {
+    const found = name === "rank" ? names.find((other) => other === "r") : names.find((other) => other.endsWith(`_${name}`));
+    return found === undefined ? [] : [`${JSON.stringify(name)} is called ${camel(found)} (in files ${found})`];
+  });
+  return meant.length > 0 ? meant.join("; ") : undefined;
 }
 
 /** The fields of a table that an object has, back in PEFT's spelling, defaults included. */

@@ -4,6 +4,7 @@ import type { Tensor } from "../graph.js";
 import { add, sub, where } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
 import { sizeOf } from "../shape.js";
+import { dropped, inputDropout } from "./training-pass.js";
 import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
 import type { AdapterContext, AdapterMethod, Attached, Params, UnmergedBias } from "./method.js";
 
@@ -70,23 +71,26 @@ export function unmergeWeight<C>(method: AdapterMethod<C>, weight: Tensor, param
   return cast(sub(cast(weight, "f32"), cast(cast(method.delta(params, context), weight.dtype), "f32")), weight.dtype);
 }
 
+/** What a method's forward applies to the adapter's input in training; PEFT drops nothing of an embedding's ids. */
+function inputDrop({ method, context }: Attached): ((x: Tensor) => Tensor) | undefined {
+  const { config, layer, mask } = context;
+  const found = mask && layer.kind !== "embedding" ? inputDropout(method, config) : undefined;
+  return found && ((x) => dropped(x, found.rate, mask));
+}
+
 /**
  * A layer with adapters, unmerged. One adapter runs by its method's forward. Several add up as in PEFT: each sees the
  * same input, and the result is that of the first with the effects of the others (their result less the base's) on top.
+ * Contexts that have a `mask` train: there the dropout of each adapter's config acts.
  */
-export function forwardAdapters(
-  layer: LayerSpec,
-  base: BaseLayer,
-  adapters: readonly Attached[],
-  x: Tensor,
-  dropout?: (x: Tensor) => Tensor,
-): Tensor {
+export function forwardAdapters(layer: LayerSpec, base: BaseLayer, adapters: readonly Attached[], x: Tensor): Tensor {
   if (adapters.length === 0) return forwardBase(layer, base, x);
   let stacked: BaseLayer = base;
-  for (const { method, params, context, active } of adapters) {
-    const below = stacked;
+  for (const attached of adapters) {
+    const { method, params, context, active } = attached;
+    const [below, drop] = [stacked, inputDrop(attached)];
     const run = (input: Tensor): Tensor => {
-      const y = method.forward(input, below, params, context, dropout);
+      const y = method.forward(input, below, params, context, drop);
       return active ? where(active, y, forwardBase(layer, below, input)) : y;
     };
     stacked = { ...base, forward: run };

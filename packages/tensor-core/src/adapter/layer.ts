@@ -1,6 +1,6 @@
 import { layerNorm, rmsNorm } from "../composites/norm.js";
 import type { DType } from "../dtype.js";
-import { ShapeError } from "../errors.js";
+import { DTypeError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { ones, zeros } from "../ops/create.js";
 import { add, mul, sub } from "../ops/elementwise.js";
@@ -102,6 +102,24 @@ function normalise({ norm: spec, shape }: LayerSpec, x: Tensor, weight: Tensor, 
   const normed = reshape(layerNorm(groups, ones(groups.shape.slice(2)), zeros(groups.shape.slice(2)), spec.eps), x.shape);
   const spread = (t: Tensor): Tensor => reshape(t, [-1, ...x.shape.slice(2).map(() => 1)]);
   return bias ? add(mul(normed, spread(weight)), spread(bias)) : mul(normed, spread(weight));
+}
+
+/**
+ * Checks what a layer is given, so that an error names the layer instead of an operation inside of it.
+ * @throws ShapeError, DTypeError naming the layer, what it expects and what it got
+ */
+export function assertInput(layer: LayerSpec, x: Tensor, name: string): void {
+  const { in: inputs } = featuresOf(layer);
+  const refuse = (expected: string): never => {
+    throw new ShapeError(`${name}: the input is [${x.shape}], expected ${expected}`, { kind: "input-shape", tensor: name });
+  };
+  if (layer.kind === "embedding") {
+    if (x.dtype !== "i32") throw new DTypeError(`${name}: the input of an embedding is i32, got ${x.dtype}`, { tensor: name });
+  } else if (isConv(layer)) {
+    const axes = layer.shape.length - 2;
+    if (x.shape.length !== axes + 2 || x.shape[1] !== inputs)
+      refuse(`[batch, ${inputs}${", size".repeat(axes)}]: in_channels is ${inputs}`);
+  } else if (layer.kind === "linear" && x.shape.at(-1) !== inputs) refuse(`[…, ${inputs}]: in_features is ${inputs}`);
 }
 
 /** The layer without an adapter, with `weight` in place of its own if given. */

@@ -105,7 +105,7 @@ export interface ModelView {
 }
 
 /** One pass over a model, before it begins. */
-export interface ModelPass extends Pick<ModelView, "mirror"> {
+export interface ModelPass extends Pick<ModelView, "mirror">, Pick<AdapterContext<never>, "mask"> {
   /** What the model is given. */
   readonly inputs: unknown;
   /** The model's outputs with this adapter alone, whose layers find `pass` in their context. */
@@ -192,6 +192,11 @@ export interface AdapterMethod<C> {
    * @throws ConfigError if the model does not have what the config asks for
    */
   choose?(config: C, layers: readonly { readonly path: string; readonly layer: LayerSpec }[]): readonly string[];
+  /**
+   * What is said against a new adapter of a layer that PEFT takes as it is. A file is not asked.
+   * @throws ConfigError for what cannot be trained
+   */
+  checkNew?(config: C, layer: LayerSpec): readonly string[];
   /** The parameters that the layer gets. @throws ConfigError if the method does not take such a layer */
   parameters(config: C, layer: LayerSpec): { readonly [name: string]: ParameterSpec };
   /** Names on disk (PEFT) behind the module path, for each parameter; the first is written, all are read. */

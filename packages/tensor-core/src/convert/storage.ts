@@ -1,5 +1,5 @@
 import type { DType } from "../dtype.js";
-import { bytesPerElement } from "../dtype.js";
+import { assertDType, bytesPerElement } from "../dtype.js";
 import { fromBf16, fromF16, fromF8e4m3, fromF8e5m2, toBf16, toF16, toF8e4m3, toF8e5m2 } from "./small-floats.js";
 
 /** Integer wrap-around as torch: saturating nowhere, truncation toward zero from floats. */
@@ -24,6 +24,7 @@ const ROUND: Record<DType, (x: number) => number> = {
 
 /** The value that `x` has once stored as `dtype`: floats to nearest (ties to even) by way of f32, integers truncated and wrapped, bool 0 or 1. */
 export function roundTo(x: number, dtype: DType): number {
+  assertDType(dtype);
   return ROUND[dtype](x);
 }
 

@@ -1,5 +1,5 @@
 import { encode } from "../convert/storage.js";
-import { bytesPerElement, type DType } from "../dtype.js";
+import { assertDType, bytesPerElement, type DType } from "../dtype.js";
 import { ShapeError } from "../errors.js";
 import { makeNode, Tensor } from "../graph.js";
 import { applyPrimitive } from "../primitives.js";
@@ -8,6 +8,7 @@ import type { Device } from "../device.js";
 
 /** One value everywhere; costs no memory. */
 export function full(shape: Shape, value: number, dtype: DType = "f32"): Tensor {
+  assertDType(dtype);
   return applyPrimitive("full", [], { shape, value, dtype });
 }
 export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
