@@ -132,7 +132,7 @@ const METHODS: readonly (readonly [string, ConfigInput])[] = [
   ["LoRA with trained tokens", lora(2, 4, { trainableTokenIndices: [3, 7] })],
   ["LoRA of an embedding", new LoraConfig({ r: 2, targetModules: ["embed", "0.up"] })],
   ["PiSSA", lora(3, 3, { initLoraWeights: "pissa" })],
-  ["AdaLoRA", new AdaLoraConfig({ initR: 3, totalStep: 10, targetModules: ["up"] })],
+  ["AdaLoRA", new AdaLoraConfig({ initR: 3, targetR: 2, totalStep: 10, targetModules: ["up"] })],
   ["(IA)³", new IA3Config({ targetModules: ["up", "down"], feedforwardModules: ["down"] })],
   ["VeRA", new VeraConfig({ r: 4, targetModules: "all-linear" })],
   ["VeRA, projections not saved", new VeraConfig({ r: 4, targetModules: ["up", "down"], save_projection: false })],

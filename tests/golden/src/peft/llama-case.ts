@@ -60,7 +60,11 @@ export async function runLlamaCase(folder: string, home: string, meta: { readonl
     const peft = await peftOf(model as never, adapter);
     await checkSave(check, peft, adapter, folder);
     if (!label.endsWith("DoRA"))
-      await checkTraining(check, peft, (p) => (p.forward({ inputIds: ids, attentionMask: mask } as never) as { logits: Tensor }).logits);
+      await checkTraining(
+        check,
+        peft,
+        (p) => (p.forward({ inputIds: ids, attentionMask: mask } as never, { dropoutKey: null }) as { logits: Tensor }).logits,
+      );
     if (!tensors.has("y_merged")) {
       for (const [path, { method, params, context }] of attached.layers)
         check.exact(

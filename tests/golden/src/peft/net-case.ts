@@ -192,7 +192,7 @@ export async function runNetCase(folder: string, meta: NetMeta, device: Device):
     // VB-LoRA's choice of the largest logits jumps. The methods' own tests have the slopes of these.
     const { useDora, coft, topk } = adapter.config.values as { useDora?: boolean; coft?: boolean; topk?: number };
     const smooth = meta.dtype === "f32" && !useDora && !coft && !topk;
-    const output = (p: typeof peft): Tensor => p.forward(want("x") as never) as Tensor;
+    const output = (p: typeof peft): Tensor => p.forward(want("x") as never, { dropoutKey: null }) as Tensor;
     const byTorch = await checkGradients(check, peft, join(folder, "../../gradients", `${basename(folder)}.safetensors`), output);
     if (smooth && !byTorch) await checkTraining(check, peft, output);
     // PEFT keeps the rank of each AdaLoRA module as one more parameter.

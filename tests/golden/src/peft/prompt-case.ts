@@ -63,7 +63,8 @@ export async function runPromptCase(
     check.shows("load", "forward");
     const peft = await peftOf(model as never, adapter);
     await checkSave(check, peft, adapter, folder);
-    const run = (p: typeof peft): Tensor => (p.forward({ inputIds, attentionMask } as never) as { logits: Tensor }).logits;
+    const run = (p: typeof peft): Tensor =>
+      (p.forward({ inputIds, attentionMask } as never, { dropoutKey: null }) as { logits: Tensor }).logits;
     if (peft.state("default").prompt!.trained) await checkTraining(check, peft, run);
     if (meta.trainable_params !== undefined) check.exact("trainable parameters", trainableCount(attached), meta.trainable_params);
   } finally {
