@@ -1,33 +1,14 @@
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, hashOf } from "../testing/checkpoints.js";
+import { checkpointOf } from "../testing/checkpoints.js";
 import { buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { add, expectClose, floats, kron, type Matrix, matrix, product, scalar, stack, stored, vector } from "../testing/matrices.js";
 import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 beforeAll(buildProgram, 120_000);
 const folder = temporaryFolder();
 let made = 0;
 const fresh = (): string => join(folder, `${made++}`);
-
-/** A matrix as rows. */
-type Matrix = readonly (readonly number[])[];
-
-const random = (seed: number): (() => number) => {
-  let x = seed;
-  return () => ((x = (x * 16807) % 2147483647) / 2147483647 - 0.5) as number;
-};
-const draw = random(7);
-const matrix = (rows: number, columns: number): Matrix =>
-  Array.from({ length: rows }, () => Array.from({ length: columns }, () => Math.fround(draw())));
-const add = (a: Matrix, b: Matrix, scale = 1): Matrix => a.map((row, i) => row.map((x, j) => x + scale * b[i]![j]!));
-const product = (a: Matrix, b: Matrix): Matrix => a.map((row) => b[0]!.map((_, j) => row.reduce((sum, x, k) => sum + x * b[k]![j]!, 0)));
-const kron = (a: Matrix, b: Matrix): Matrix => a.flatMap((row) => b.map((inner) => row.flatMap((x) => inner.map((y) => x * y))));
-const stack = (...parts: Matrix[]): Matrix => parts.flat();
-
-const stored = (m: Matrix): StoredTensor => f32([m.length, m[0]!.length], (i) => m[Math.floor(i / m[0]!.length)]![i % m[0]!.length]!);
-const vector = (v: readonly number[]): StoredTensor => f32([v.length], (i) => v[i]!);
-const scalar = (x: number): StoredTensor => f32([], () => x);
 
 async function file(tensors: Readonly<Record<string, StoredTensor>>): Promise<string> {
   const path = `${fresh()}.safetensors`;
@@ -45,16 +26,7 @@ async function merged(
   const { code, stderr } = spawnWeft(["merge", await file(base), "-a", (await file(adapter)) + scale, "-o", out]);
   expect(code, stderr).toBe(0);
   const tensors = checkpointOf(out);
-  return (name) => {
-    const { bytes } = tensors.get(name)!;
-    return [...new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))];
-  };
-}
-
-function expectClose(got: readonly number[], want: Matrix): void {
-  const values = want.flat();
-  expect(got).toHaveLength(values.length);
-  expect(Math.max(...got.map((x, i) => Math.abs(x - values[i]!)))).toBeLessThan(2e-6);
+  return (name) => floats(tensors.get(name)!);
 }
 
 const PARTS = ["to_q", "to_k", "to_v"] as const;
@@ -287,94 +259,5 @@ describe("text encoders in a checkpoint of SDXL", () => {
     expectClose(get(`${second}mlp.c_fc.weight`), add(fc, mlp));
     expect(get(`${first}self_attn.q_proj.weight`)).toEqual(one.flat());
     expect(get(`${second}attn.in_proj_bias`)).toEqual(bias.flat());
-  });
-});
-
-describe("a pipeline's folder", () => {
-  const [unet, te, te2] = [
-    "mid_block.resnets.0.conv1",
-    "text_model.encoder.layers.0.self_attn.q_proj",
-    "text_model.encoder.layers.0.self_attn.q_proj",
-  ];
-  const kohya = {
-    unet: `lora_unet_${unet.replaceAll(".", "_")}`,
-    text_encoder: `lora_te1_${te.replaceAll(".", "_")}`,
-    text_encoder_2: `lora_te2_${te2.replaceAll(".", "_")}`,
-  };
-  const sizes = { unet: 8, text_encoder: 6, text_encoder_2: 10 };
-  const paths = { unet, text_encoder: te, text_encoder_2: te2 };
-  type Part = keyof typeof paths;
-  const parts = Object.keys(paths) as Part[];
-
-  /** A pipeline, an adapter for three of its models, and what merging gives. */
-  async function make(size: (part: Part) => number = (part) => sizes[part]) {
-    const [root, adapter] = [fresh(), `${fresh()}.safetensors`];
-    const [tensors, want] = [new Map<string, StoredTensor>(), new Map<Part, Matrix>()];
-    for (const part of parts) {
-      const [weight, down, up] = [matrix(size(part), size(part)), matrix(2, size(part)), matrix(size(part), 2)];
-      const name = part === "unet" ? "diffusion_pytorch_model" : "model";
-      await writeTensors(join(root, part, `${name}.safetensors`), new Map([[`${paths[part]}.weight`, stored(weight)]]));
-      tensors.set(`${kohya[part]}.lora_down.weight`, stored(down)).set(`${kohya[part]}.lora_up.weight`, stored(up));
-      want.set(part, add(weight, product(up, down)));
-    }
-    await writeTensors(join(root, "vae/diffusion_pytorch_model.safetensors"), new Map([["decoder.conv_in.weight", stored(matrix(4, 4))]]));
-    writeFileSync(
-      join(root, "model_index.json"),
-      JSON.stringify({ _class_name: "P", ...Object.fromEntries([...parts, "vae"].map((part) => [part, []])) }),
-    );
-    await writeTensors(adapter, tensors);
-    return { root, adapter, want };
-  }
-  const valuesOf = (out: string, part: Part): number[] => {
-    const { bytes } = checkpointOf(join(out, part)).get(`${paths[part]}.weight`)!;
-    return [...new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))];
-  };
-
-  it("has each part merged into its folder, and the rest copied", async () => {
-    const { root, adapter, want } = await make();
-    const out = fresh();
-    const { code, stderr } = spawnWeft(["merge", root, "-a", adapter, "-o", out]);
-    expect(code, stderr).toBe(0);
-    for (const part of parts) expectClose(valuesOf(out, part), want.get(part)!);
-    for (const name of ["model_index.json", "vae/diffusion_pytorch_model.safetensors"])
-      expect(hashOf(join(out, name))).toBe(hashOf(join(root, name)));
-    expect(spawnWeft(["merge", root, "-a", adapter, "-o", out]).code).toBe(0);
-  });
-
-  it("says which encoder it is by shapes, else by its folder, else not at all", async () => {
-    const { root, adapter, want } = await make(() => 6);
-    for (const part of ["text_encoder", "text_encoder_2"] as const) {
-      const out = fresh();
-      const { code, stderr } = spawnWeft(["merge", join(root, part), "-a", adapter, "-o", out]);
-      expect(code, stderr).toBe(0);
-      expectClose(
-        [...checkpointOf(out).values()].flatMap(({ bytes }) => [
-          ...new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)),
-        ]),
-        want.get(part)!,
-      );
-    }
-    const elsewhere = join(fresh(), "model.safetensors");
-    mkdirSync(dirname(elsewhere));
-    cpSync(join(root, "text_encoder/model.safetensors"), elsewhere);
-    const { code, stderr } = spawnWeft(["merge", elsewhere, "-a", adapter, "-o", fresh()]);
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/lora_te1_\S+ and lora_te2_\S+ are both for/) as unknown]);
-  });
-
-  it("names the folders where it cannot be known which part is meant, and writes nothing", async () => {
-    const { root, adapter } = await make();
-    rmSync(join(root, "text_encoder_2"), { recursive: true });
-    const out = fresh();
-    const { code, stderr } = spawnWeft(["merge", root, "-a", adapter, "-o", out]);
-    expect([code, stderr]).toEqual([
-      4,
-      expect.stringMatching(/it is for te2, and .* has no folder for that[^]*unet, .*text_encoder/) as unknown,
-    ]);
-    expect(existsSync(out)).toBe(false);
-    const inspected = spawnWeft(["inspect", root]);
-    expect([inspected.code, inspected.stderr]).toEqual([
-      2,
-      expect.stringMatching(/pipeline of several models[^]*unet, transformer/) as unknown,
-    ]);
   });
 });

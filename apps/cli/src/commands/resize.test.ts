@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decode } from "@weft/tensor-core";
 import { matrix, product } from "@weft/tensor-core/linalg";
@@ -71,6 +71,15 @@ it("keeps PEFT's form, and says what is kept", async () => {
     expect(to).toBe(1);
     expect(kept).toBeGreaterThan(0);
     expect(kept).toBeLessThanOrEqual(1);
+  }
+});
+
+it("refuses DoRA in any dialect, and writes nothing: its magnitudes are of the change as it is", async () => {
+  for (const input of ["peft/lora_dora", "lycoris/modules/037-locon-linear-weight_decompose/adapter.safetensors"]) {
+    const out = join(folder, "dora");
+    const { code, stderr } = await weft("resize", join(FIXTURES, input), "--rank", "1", "-o", out);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/magnitudes \(DoRA\)[^]*weft extract/) as unknown]);
+    expect(existsSync(out)).toBe(false);
   }
 });
 

@@ -10,7 +10,7 @@ import {
   type TargetName,
   withFactors,
 } from "@weft/registry";
-import { CancelledError, MatchError } from "@weft/tensor-core";
+import { CancelledError, CapabilityError, MatchError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
 import { modulesOfAdapter, targetOf } from "../files/adapter-modules.js";
@@ -114,6 +114,7 @@ async function resizeAll(
       resized.push(module);
       continue;
     }
+    if (plain.parameters.has("dora_scale")) throw withMagnitudes(module);
     const given = await readFactors(plain);
     const kernel = plain.parameters
       .get("lora_down.weight")!
@@ -125,6 +126,14 @@ async function resizeAll(
   }
   return { resized, report };
 }
+
+/** m·(W + ΔW) / ‖W + ΔW‖ with another ΔW is another weight in every row. */
+const withMagnitudes = ({ label }: ConvertModule): CapabilityError =>
+  new CapabilityError(`${printable(label)}: its magnitudes (DoRA) go with the change at its full rank, so it cannot be resized`, {
+    kind: "not-resizable",
+    tensor: label,
+    hint: "make a LoRA of what it does: weft merge BASE -a ADAPTER -o MERGED, then weft extract MERGED --base BASE --rank N -o OUT",
+  });
 
 function storedDType({ parameters }: ConvertModule): FactorDType {
   const { dtype } = parameters.get("lora_down.weight")!;

@@ -1,6 +1,8 @@
-import { type Command, EXIT } from "../context.js";
+import { join } from "node:path";
+import { type Command, type Context, EXIT } from "../context.js";
 import { localPath, openCheckpoint } from "../files/open-input.js";
-import { prepareMerge } from "../merge/prepare.js";
+import { changedOthers, isPipeline, otherFiles, pipelineParts } from "../merge/pipeline.js";
+import { type MergeSettings, prepareMerge } from "../merge/prepare.js";
 import { runWorkers } from "../merge/run-workers.js";
 import { printable } from "../output.js";
 import { Progress } from "../progress.js";
@@ -21,11 +23,51 @@ interface Difference {
   readonly what: string;
 }
 
-/** `weft verify MERGED --base BASE -a ADAPTER …`: merges again in memory and compares bit for bit. Exit code 4 if anything differs. */
+/** What comparing a merge with its result gave. */
+interface Compared {
+  readonly tensors: number;
+  readonly different: readonly Difference[];
+}
+
+/**
+ * `weft verify MERGED --base BASE -a ADAPTER …`: merges again in memory and compares bit for bit; of a pipeline the models that the adapters are for, and
+ * the bytes of all other files. Exit code 4 if anything differs.
+ */
 export const verify: Command<VerifyOptions> = async ([path], options, context) => {
+  const settings = settingsOf(options.base, options);
+  const { tensors, different } = isPipeline(options.base)
+    ? await comparePipeline(path, settings, options, context)
+    : await compareMerge(path, settings, options, context);
+  const equal = different.length === 0;
+  context.out.result({ equal, tensors, different }, () =>
+    equal
+      ? `✓ all ${tensors} tensors are what merging gives, bit for bit`
+      : [
+          ...different.slice(0, SHOWN).map(({ name, what }) => `${printable(name)} ${what}`),
+          `${different.length} of ${tensors} tensors differ`,
+        ].join("\n"),
+  );
+  return equal ? EXIT.done : EXIT.unlike;
+};
+
+async function comparePipeline(path: string, settings: MergeSettings, options: VerifyOptions, context: Context): Promise<Compared> {
+  const { base } = settings;
+  const parts = await pipelineParts(settings);
+  const others = changedOthers(base, otherFiles(base, new Set(parts.keys())), path);
+  const different: Difference[] = others.map((name) => ({ name, what: "is not the base's" }));
+  let tensors = 0;
+  for (const [part, adapters] of parts) {
+    const compared = await compareMerge(join(path, part), { ...settings, base: join(base, part), adapters }, options, context);
+    tensors += compared.tensors;
+    different.push(...compared.different.map(({ name, what }) => ({ name: `${part}: ${name}`, what })));
+  }
+  return { tensors, different };
+}
+
+async function compareMerge(path: string, settings: MergeSettings, options: VerifyOptions, context: Context): Promise<Compared> {
   const { out, signal } = context;
   const merged = await openCheckpoint(localPath(path));
-  const prepared = await prepareMerge(settingsOf(options.base, options), signal).catch(async (error: unknown) => {
+  const prepared = await prepareMerge(settings, signal).catch(async (error: unknown) => {
     await merged.close();
     throw error;
   });
@@ -66,18 +108,8 @@ export const verify: Command<VerifyOptions> = async ([path], options, context) =
       onProgress: (bytes) => progress.update(bytes),
     }).finally(() => progress.end());
     different.sort((a, b) => (a.name < b.name ? -1 : 1));
-    const equal = different.length === 0;
-    const count = prepared.plan.items.length;
-    out.result({ equal, tensors: count, different }, () =>
-      equal
-        ? `✓ all ${count} tensors are what merging gives, bit for bit`
-        : [
-            ...different.slice(0, SHOWN).map(({ name, what }) => `${printable(name)} ${what}`),
-            `${different.length} of ${count} tensors differ`,
-          ].join("\n"),
-    );
-    return equal ? EXIT.done : EXIT.unlike;
+    return { tensors: prepared.plan.items.length, different };
   } finally {
     await Promise.all([merged.close(), prepared.close()]);
   }
-};
+}

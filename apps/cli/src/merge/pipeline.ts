@@ -53,7 +53,7 @@ export async function pipelineParts({
         throw new MatchError(`${path}: it may be for ${folder} or for ${another} of ${base}`, {
           kind: "several-parts",
           file: path,
-          hint: `name the one as the base: ${join(base, folder)}`,
+          hint: `name the model's own folder as the base: ${join(base, folder)} or ${join(base, another)} (Wan 2.2: high noise, low noise)`,
         });
       parts.set(folder, [...(parts.get(folder) ?? []), text]);
     }
@@ -68,10 +68,14 @@ export function otherFiles(base: string, parts: ReadonlySet<string>): string[] {
   return others.toSorted((a, b) => Number(a === INDEX) - Number(b === INDEX) || (a < b ? -1 : 1));
 }
 
+/** Those of the base's files that another folder lacks or has otherwise. */
+export const changedOthers = (base: string, names: readonly string[], other: string): string[] =>
+  names.filter((name) => !existsSync(join(other, name)) || !isSame(join(base, name), join(other, name)));
+
 /** Refuses to replace what is not the same file already. @throws ConfigError kind `exists` */
 export function refuseOthers(base: string, names: readonly string[], out: string): void {
-  for (const name of names)
-    if (existsSync(join(out, name)) && !isSame(join(base, name), join(out, name))) throw existsError(join(out, name));
+  const there = names.filter((name) => existsSync(join(out, name)));
+  for (const name of changedOthers(base, there, out)) throw existsError(join(out, name));
 }
 
 const isSame = (a: string, b: string): boolean => statSync(a).size === statSync(b).size && readFileSync(a).equals(readFileSync(b));
