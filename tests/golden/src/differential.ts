@@ -33,7 +33,7 @@ class Layers implements HookedModel<ByPath, ByPath> {
 
   layers(): HookedLayer[] {
     return this.job.layers.flatMap(({ path, layer }) => {
-      const weight = this.weights.get(`${path}.weight`);
+      const weight = this.weights.get(layer.kind === "parameter" ? path : `${path}.weight`);
       return weight ? [{ path, layer: { ...layer, shape: weight.shape }, base: { weight, bias: this.weights.get(`${path}.bias`) } }] : [];
     });
   }

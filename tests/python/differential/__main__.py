@@ -10,7 +10,7 @@ warnings.filterwarnings("ignore")
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import torch, transformers
 from safetensors.torch import load_file
-from judge import INCONSISTENT, REFUSALS, judge
+from judge import INCONSISTENT, REFUSALS, judge, name_of
 from oracle import PeerRefuses, folder_tensors, forward_with, prepare
 from peft_cases import peft_cases
 from random_cases import random_cases
@@ -38,7 +38,7 @@ def merges(case, home, expected, dtype):
             yield label, *refusal(*error)
         else:
             got = folder_tensors(home / f"out-{safe}")
-            outcome, detail = judge(got, want, dtype)
+            outcome, detail = judge(got, want, dtype, case)
             if outcome == "WRONG":
                 # The unmerged forward pass decides who is right.
                 y = forward_with(expected["base"], got, expected["example"])
@@ -51,17 +51,12 @@ def merges(case, home, expected, dtype):
 
 def judge_forward(case, outputs, expected, dtype):
     known = {p: y for p, y in expected["outputs"].items() if p in outputs}
-    outcome, detail = judge({p: outputs[p] for p in known}, known, dtype, len(case.configs))
-    if outcome == "WRONG" and why_inconsistent(case):
+    outcome, detail = judge({p: outputs[p] for p in known}, known, dtype, case)
+    if outcome == "WRONG" and INCONSISTENT.get(name_of(case)):
         merged = expected["merged_outputs"]()
-        if judge({p: outputs[p] for p in known}, {p: merged[p] for p in known}, dtype, len(case.configs))[0] != "WRONG":
-            return "as merged", f"{why_inconsistent(case)} ({detail})"
+        if judge({p: outputs[p] for p in known}, {p: merged[p] for p in known}, dtype, case)[0] != "WRONG":
+            return "as merged", f"{INCONSISTENT.get(name_of(case))} ({detail})"
     return outcome, detail
-
-
-def why_inconsistent(case):
-    name = case.configs[0][0]
-    return INCONSISTENT.get(name if isinstance(name, str) else name.__name__)
 
 
 def library(case, home, job, answer, expected, dtype):

@@ -67,6 +67,17 @@ def example_of(model, rng, dtype):
     return dict(input_ids=ids, decoder_input_ids=ids) if model.config.is_encoder_decoder else dict(input_ids=ids)
 
 
+def raw_parameters(model, dtype):
+    """Weights that a module uses itself instead of through a layer: stacks of experts, and routers, which are linear."""
+    for path, module in model.named_modules():
+        for name, p in module.named_parameters(recurse=False):
+            spec = dict(shape=list(p.shape), dtype=dtype, bias=False)
+            if p.dim() == 3 and describe(module, dtype) is None:
+                yield dict(path=f"{path}.{name}", layer=spec | dict(kind="parameter", transposed=bool(getattr(module, "is_transposed", False))))
+            elif name == "weight" and p.dim() == 2 and describe(module, dtype) is None:
+                yield dict(path=path, layer=spec | dict(kind="linear"))
+
+
 def describe(module, dtype):
     """A layer as weft sees it, or None for what is none."""
     weight = getattr(module, "weight", None)

@@ -5,7 +5,7 @@ import peft, torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import AuxiliaryTrainingWrapper
 from safetensors.torch import load_file, save_file
-from nets import describe, example_of
+from nets import describe, example_of, raw_parameters
 from random_cases import builder
 
 NAMES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
@@ -117,6 +117,7 @@ def prepare(case, home):
     save_file({f"in.{p}": x.contiguous() for p, (x, _) in seen.items()} or {"none": torch.zeros(1)}, home / "inputs.safetensors")
     saved = load_file(home / "a0/adapter_model.safetensors")
     layers = [dict(path=p, layer=spec) for p, m in base.named_modules() if (spec := describe(m, NAMES[case.dtype]))]
+    layers += raw_parameters(base, NAMES[case.dtype])
     modules = [dict(path=p, kind=next((one["layer"]["kind"] for one in layers if one["path"] == p), "other")) for p, _ in base.named_modules() if p]
     job = dict(
         home=str(home), layers=layers, modules=modules, adapters=[f"a{i}" for i in range(count)], paths=list(seen),

@@ -137,7 +137,9 @@ def random_cases(seed, count, only=None):
             second.pop("modules_to_save", None)
             second.pop("bias", None)
             if method in ("VeraConfig", "PveraConfig", "RandLoraConfig"):
-                second = second | {k: adapters[0][1][k] for k in ("r", "save_projection", "projection_prng_key", "sparse") if k in adapters[0][1]}
+                # PEFT gives a second adapter the bases of the first, whatever it was trained with.
+                shared = ("r", "save_projection", "projection_prng_key", "sparse", "target_modules")
+                second = second | {k: adapters[0][1][k] for k in shared if k in adapters[0][1]}
             adapters.append((method, second))
         noise = 0.02 if method in SMALL_NOISE else 0.05
         cases.append(Case(f"random-{len(cases)}-{net}-{method}", net, adapters, dtype, noise=noise))
