@@ -4,7 +4,7 @@ import { openAdapterFolder } from "@weft/registry/node";
 
 const adapter = await openAdapterFolder("fixtures/peft/llama_lora");
 const base = await openWeights("fixtures/peft/llama_base");
-const report = matchAdapter(adapter, base);
+const report = await matchAdapter(adapter, base);
 console.log(describeReport(report).join("\n"));
 assertMatch(report, adapter);
 for (const { weight, layer, config } of report.matched) console.log(weight, layer?.kind, `r = ${config.r}`);

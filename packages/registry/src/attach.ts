@@ -82,7 +82,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
   const others = [...(options.layers ?? [])];
   const otherLayers = others.map(([path, { context }]) => ({ path, layer: context.layer }));
   const base = { names: () => host.names(), info };
-  const report = matchAdapter(adapter, base, { methods, otherLayers, layer: (path) => host.layer?.(path) });
+  const report = await matchAdapter(adapter, base, { methods, otherLayers, layer: (path) => host.layer?.(path) });
   assertMatch(report, adapter);
   const [placed] = report.placements.keys();
   if (placed !== undefined)

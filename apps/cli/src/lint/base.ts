@@ -8,7 +8,7 @@ import type { Finding } from "./finding.js";
 /** What of an adapter has no place in a base. */
 export async function findWrongBase(adapter: OpenedAdapter, checkpoint: WeightSource): Promise<Finding[]> {
   const { base, quantization, model } = await viewBase(checkpoint, [adapter]);
-  const report = matchAdapter(adapter, base, { model });
+  const report = await matchAdapter(adapter, base, { model });
   const quantized = quantizedTargets(report, quantization);
   if (quantized.length > 0)
     return [

@@ -86,7 +86,7 @@ export async function collectChanges(
   const reports: MatchReport[] = [];
   for (const scaled of adapters) {
     refuseUnmergeable(scaled);
-    const report = matchAdapter(scaled.adapter, base, { model: options.model });
+    const report = await matchAdapter(scaled.adapter, base, { model: options.model });
     refuseQuantized(report, options.quantization, scaled.path);
     assertMatch(report, scaled.adapter);
     reports.push(report);

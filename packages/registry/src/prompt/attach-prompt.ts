@@ -57,7 +57,7 @@ export async function attachPrompt(
     const { shape, dtype } = host.tensor(name)!;
     return { shape, dtype: fromCoreDType(dtype) };
   };
-  const report = matchAdapter(adapter, { names: () => host.names(), info }, { methods });
+  const report = await matchAdapter(adapter, { names: () => host.names(), info }, { methods });
   assertMatch(report, adapter);
   const read = (tensor: AdapterTensor): Promise<Tensor> => readAdapterTensor(adapter.weights, tensor);
   const saved: { [name: string]: Tensor } = {};

@@ -27,18 +27,18 @@ const TRAINING_COPIES = 3;
  * What a model and an adapter on it take, out of their headers.
  * @throws MatchError, ShapeError if the adapter does not fit the base
  */
-export function estimateMemory(
+export async function estimateMemory(
   base: BaseTensors,
   adapter?: OpenedAdapter,
   { methods = PEFT_METHODS }: { readonly methods?: MethodTable } = {},
-): MemoryEstimate {
+): Promise<MemoryEstimate> {
   const bytes = (name: string): number => {
     const { dtype, shape } = base.info(name);
     return (sizeOf(shape) * bitsPerElement(parseDType(dtype)!)) / 8;
   };
   const weights = [...base.names()].reduce((sum, name) => sum + bytes(name), 0);
   if (!adapter) return { base: weights, adapter: 0, merge: 0, training: 0 };
-  const report = matchAdapter(adapter, base, { methods });
+  const report = await matchAdapter(adapter, base, { methods });
   assertMatch(report, adapter);
   const own = report.matched.flatMap(({ tensors }) => [...tensors.values()]);
   const shared = [...report.shared.values()].map((p) => ("tensor" in p ? p.tensor : p));

@@ -1,6 +1,5 @@
 import { type Conversion, createConverter } from "../transformers/conversion.js";
-import { CONVERSIONS } from "../transformers/conversions.js";
-import { conversionsOf, type ModelKind } from "../transformers/conversions-of.js";
+import { allConversions, conversionsOf, type ModelKind } from "../transformers/conversions-of.js";
 import { type ModelNames, modelNames } from "../transformers/model-names.js";
 import { type BaseIndex, type BaseTensors, indexBase, withPlacements } from "./base-index.js";
 import { applyRule, findPathRules, type PathRule } from "./path-rule.js";
@@ -30,20 +29,21 @@ export interface LocateOptions {
  * @param paths that must exist in the base
  * @param added paths that may be new in it
  */
-export function locatePaths(
+export async function locatePaths(
   paths: readonly string[],
   added: readonly string[],
   base: BaseTensors,
   { rule, model }: LocateOptions,
-): Located {
+): Promise<Located> {
   const own = indexBase(base.names());
-  const list = model && conversionsOf(model);
+  const list = model && (await conversionsOf(model));
   const known = new Names(base, list, [...paths, ...added]);
   const absent = paths.filter((path) => !known.has(path));
   const { rules, ambiguous } = rule ? { rules: [rule], ambiguous: [] } : findPathRules(absent, own);
   const moved = (path: string): string => rules.map((one) => applyRule(one, path)).find((to) => own.modules.has(to)) ?? path;
   const lost = [...absent.filter((path) => !own.modules.has(moved(path))), ...(model ? [] : added.filter((path) => !known.has(path)))];
-  const guessed = lost.length > 0 && ambiguous.length === 0 && !rule ? guess(base, [...new Set([...paths, ...lost])]) : undefined;
+  const guessed =
+    lost.length > 0 && ambiguous.length === 0 && !rule ? guess(base, [...new Set([...paths, ...lost])], await allConversions()) : undefined;
   const names = guessed ?? known;
   const locate = (path: string): string => {
     if (names.has(path)) return names.locate(path);
@@ -101,9 +101,9 @@ class Names {
 const SAMPLE = 64;
 
 /** The names by the conversions that all paths are found with; undefined if there are none, or if they put a path into different tensors. */
-function guess(base: BaseTensors, paths: readonly string[]): Names | undefined {
+function guess(base: BaseTensors, paths: readonly string[], all: readonly (readonly Conversion[])[]): Names | undefined {
   const sample = [...paths.map((path) => `${path}.weight`), ...base.names()].slice(0, paths.length + SAMPLE);
-  const relevant = CONVERSIONS.filter((list) => {
+  const relevant = all.filter((list) => {
     const convert = createConverter(list);
     return sample.some((name) => convert(name).names[0] !== name);
   });

@@ -24,7 +24,7 @@ const MAX_HINTS = 5;
  * Matches an adapter to a base by names and shapes: which tensor of the base each module changes, what is replaced, and what does
  * not fit. Every tensor of the adapter occurs in the report; nothing is read but headers.
  */
-export function matchAdapter(adapter: OpenedAdapter, base: BaseTensors, options: MatchOptions = {}): MatchReport {
+export async function matchAdapter(adapter: OpenedAdapter, base: BaseTensors, options: MatchOptions = {}): Promise<MatchReport> {
   if (hasForeignNames(adapter)) {
     const { adapter: resolved, unplaced, elsewhere, placements } = resolveNames(adapter, base);
     const placed = placements.size > 0 ? withPlacements(base, placements) : base;
@@ -37,7 +37,7 @@ export function matchAdapter(adapter: OpenedAdapter, base: BaseTensors, options:
     return { ...report, mismatched: [...unplaced, ...report.mismatched], elsewhere };
   }
   const added = [...new Set([...adapter.modulesToSave.keys(), ...adapter.embeddings.keys()].map(pathOf))];
-  return new Matcher(adapter, locatePaths(pathsOf(adapter), added, base, options), options).run();
+  return new Matcher(adapter, await locatePaths(pathsOf(adapter), added, base, options), options).run();
 }
 
 const pathOf = (name: string): string => name.slice(0, name.lastIndexOf("."));

@@ -1,4 +1,4 @@
-import { TURNED_LAYERS, TURNED_STACKS } from "../transformers/conversions.js";
+import { TURNED_LAYERS, TURNED_STACKS } from "../transformers/turned-weights.js";
 import type { ModelKind } from "../transformers/conversions-of.js";
 import type { BaseIndex, BaseTensors } from "./base-index.js";
 

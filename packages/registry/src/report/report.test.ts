@@ -9,6 +9,7 @@ import { openAdapter, type OpenedAdapter } from "../open-adapter.js";
 import type { BaseTensors } from "./base-index.js";
 import { assertMatch, describeReport } from "./describe-report.js";
 import { matchAdapter } from "./match-adapter.js";
+import type { MatchReport } from "./match-report.js";
 import { editDistance, nearestNames } from "./nearest.js";
 
 const peft = fileURLToPath(new URL("../../../../fixtures/peft/", import.meta.url));
@@ -53,7 +54,7 @@ describe("adapters and bases of the PEFT fixtures", () => {
   const cases = readdirSync(peft).filter((name) => existsSync(`${peft}${name}/adapter_config.json`));
   test.each(cases)("%s: everything fits, nothing is left over", async (name) => {
     const opened = await openAdapterFolder(`${peft}${name}`);
-    const report = matchAdapter(opened, await baseOf(name));
+    const report = await matchAdapter(opened, await baseOf(name));
     expect(report).toMatchObject({ missing: [], mismatched: [], unused: [], rules: [] });
     expect(() => assertMatch(report, opened)).not.toThrow();
     expect(report.matched.length).toBe(opened.modules.size);
@@ -62,7 +63,7 @@ describe("adapters and bases of the PEFT fixtures", () => {
 
   test("layers are told apart, and have their own rank", async () => {
     const of = async (name: string): Promise<unknown[]> =>
-      matchAdapter(await openAdapterFolder(`${peft}${name}`), await baseOf(name)).matched.map(({ path, layer, config }) => [
+      (await matchAdapter(await openAdapterFolder(`${peft}${name}`), await baseOf(name))).matched.map(({ path, layer, config }) => [
         path,
         layer!.kind,
         layer!.transposed ?? false,
@@ -83,7 +84,10 @@ describe("adapters and bases of the PEFT fixtures", () => {
   });
 
   test("nested target_parameters find their parameter by shape", async () => {
-    const { matched } = matchAdapter(await openAdapterFolder(`${peft}lora_target_parameters`), await baseOf("lora_target_parameters"));
+    const { matched } = await matchAdapter(
+      await openAdapterFolder(`${peft}lora_target_parameters`),
+      await baseOf("lora_target_parameters"),
+    );
     expect(matched.map(({ id, weight, layer }) => [id, weight, layer!.kind])).toEqual([
       ["experts.base_layer", "experts.w_up", "parameter"],
       ["experts", "experts.w_down", "parameter"],
@@ -92,7 +96,7 @@ describe("adapters and bases of the PEFT fixtures", () => {
 
   test("tensors that replace the base's are listed by name", async () => {
     const of = async (name: string): Promise<unknown[]> =>
-      matchAdapter(await openAdapterFolder(`${peft}${name}`), await baseOf(name)).replaced.map(({ name: target, change }) => [
+      (await matchAdapter(await openAdapterFolder(`${peft}${name}`), await baseOf(name))).replaced.map(({ name: target, change }) => [
         target,
         change,
       ]);
@@ -108,7 +112,7 @@ describe("adapters and bases of the PEFT fixtures", () => {
 describe("what does not fit", () => {
   test("a shape is reported with what it should be", async () => {
     const opened = await adapter({ base_model_name_or_path: "big" }, lora("layers.0.k_proj", 6, 5));
-    const report = matchAdapter(opened, base({ "layers.0.k_proj.weight": [4, 6] }));
+    const report = await matchAdapter(opened, base({ "layers.0.k_proj.weight": [4, 6] }));
     expect(report.mismatched.map(({ message }) => message)).toEqual([
       "layers.0.k_proj: lora_B is [5,2], base weight is [4,6] → needs [4,2]",
     ]);
@@ -118,7 +122,7 @@ describe("what does not fit", () => {
 
   test("a missing module is reported with the nearest name", async () => {
     const opened = await adapter({}, { ...lora("layers.0.q_proj"), ...lora("layers.0.qq_proj") });
-    const report = matchAdapter(opened, base({ "layers.0.q_proj.weight": [4, 6], "layers.0.k_proj.weight": [4, 6] }));
+    const report = await matchAdapter(opened, base({ "layers.0.q_proj.weight": [4, 6], "layers.0.k_proj.weight": [4, 6] }));
     expect(report.matched.map(({ path }) => path)).toEqual(["layers.0.q_proj"]);
     expect(report.missing).toMatchObject([{ path: "layers.0.qq_proj", nearest: ["layers.0.q_proj"] }]);
     expect(() => assertMatch(report, opened)).toThrowError(
@@ -128,7 +132,7 @@ describe("what does not fit", () => {
 
   test("an adapter for another model matches nothing", async () => {
     const opened = await adapter({}, Object.assign({}, ...Array.from({ length: 9 }, (_, i) => lora(`down_blocks.${i}.attentions.to_q`))));
-    const report = matchAdapter(opened, base({ "model.layers.0.self_attn.q_proj.weight": [4, 6] }));
+    const report = await matchAdapter(opened, base({ "model.layers.0.self_attn.q_proj.weight": [4, 6] }));
     expect(() => assertMatch(report, opened)).toThrowError(MatchError);
     expect(() => assertMatch(report, opened)).toThrowError(/0 of 9 modules.*\n.*down_blocks\.0[^]*… and 4 more/);
   });
@@ -138,7 +142,7 @@ describe("what does not fit", () => {
       {},
       { ...lora("a.q"), "base_model.model.a.q.lora_magnitude_vector": [4], "base_model.model.a.other": [1] },
     );
-    const report = matchAdapter(opened, base({ "a.q.weight": [4, 6] }));
+    const report = await matchAdapter(opened, base({ "a.q.weight": [4, 6] }));
     expect(report.unused.map(({ name }) => name)).toEqual(["base_model.model.a.other", "base_model.model.a.q.lora_magnitude_vector"]);
     expect(describeReport(report)).toEqual([
       "1 module matched",
@@ -150,7 +154,7 @@ describe("what does not fit", () => {
   test("hostile names end within a second", async () => {
     const long = "a.".repeat(30_000);
     const start = performance.now();
-    const report = matchAdapter(
+    const report = await matchAdapter(
       await adapter({ modules_to_save: ["b"] }, { ...lora(`${long}q`), ...lora("k") }),
       base({ [`${long}k.weight`]: [4, 6], "k.weight": [4, 6] }),
     );
@@ -159,26 +163,25 @@ describe("what does not fit", () => {
   });
 
   test("half an adapter is not enough", async () => {
-    const report = matchAdapter(await adapter({ use_dora: true }, lora("a.q")), base({ "a.q.weight": [4, 6] }));
+    const report = await matchAdapter(await adapter({ use_dora: true }, lora("a.q")), base({ "a.q.weight": [4, 6] }));
     expect(report.mismatched.map(({ message }) => message)).toEqual(["a.q: lora_magnitude_vector is missing"]);
   });
 
   test("parameters of one shape are not guessed", async () => {
     const opened = await adapter({ target_parameters: ["e.up", "e.down"] }, { ...lora("e", 6, 4, 6), ...lora("e.base_layer", 6, 4, 6) });
-    const report = matchAdapter(opened, base({ "e.up": [3, 4, 6], "e.down": [3, 4, 6] }));
+    const report = await matchAdapter(opened, base({ "e.up": [3, 4, 6], "e.down": [3, 4, 6] }));
     expect(report.matched).toEqual([]);
     expect(report.mismatched).toMatchObject([{ message: expect.stringMatching(/which of up, down/) as unknown }, {}]);
   });
 });
 
 describe("weights whose shapes fit either way", () => {
-  const turned = (report: ReturnType<typeof matchAdapter>): unknown =>
-    report.matched.map(({ path, layer }) => [path, layer!.transposed === true]);
+  const turned = (report: MatchReport): unknown => report.matched.map(({ path, layer }) => [path, layer!.transposed === true]);
 
   test("square experts: by what the model is, and which PEFT it was", async () => {
     const of = async (version: string | null, type?: string): Promise<unknown> => {
       const opened = await adapter({ target_parameters: ["e.up"], peft_version: version }, lora("e", 6, 6, 6));
-      const report = matchAdapter(opened, base({ "e.up": [3, 6, 6] }), type === undefined ? {} : { model: { model_type: type } });
+      const report = await matchAdapter(opened, base({ "e.up": [3, 6, 6] }), type === undefined ? {} : { model: { model_type: type } });
       return report.mismatched.length > 0 ? "refused" : (report.matched[0]!.layer!.transposed ?? false);
     };
     expect([await of("0.21.2", "qwen3_moe"), await of("0.21.2", "gpt_oss"), await of("0.17.1", "gpt_oss")]).toEqual([false, true, true]);
@@ -187,36 +190,36 @@ describe("weights whose shapes fit either way", () => {
   test("square experts: by a stack beside them that is not square", async () => {
     const both = { ...lora("experts.base_layer", 6, 12, 6), ...lora("experts", 6, 6, 6) };
     const opened = await adapter({ target_parameters: ["experts.gate_up_proj", "experts.down_proj"] }, both);
-    const of = (gate: readonly number[]): unknown =>
-      turned(matchAdapter(opened, base({ "experts.gate_up_proj": gate, "experts.down_proj": [3, 6, 6] })));
-    expect(of([3, 6, 12])).toEqual([["experts", true], ["experts", true]]); // prettier-ignore
-    expect(of([3, 12, 6])).toEqual([["experts", false], ["experts", false]]); // prettier-ignore
+    const of = async (gate: readonly number[]): Promise<unknown> =>
+      turned(await matchAdapter(opened, base({ "experts.gate_up_proj": gate, "experts.down_proj": [3, 6, 6] })));
+    expect(await of([3, 6, 12])).toEqual([["experts", true], ["experts", true]]); // prettier-ignore
+    expect(await of([3, 12, 6])).toEqual([["experts", false], ["experts", false]]); // prettier-ignore
     const down = await adapter({ target_parameters: ["experts.down_proj"], peft_version: "0.21.2" }, lora("experts", 6, 6, 6));
-    expect(turned(matchAdapter(down, base({ "experts.gate_up_proj": [3, 6, 12], "experts.down_proj": [3, 6, 6] })))).toEqual([["experts", true]]); // prettier-ignore
+    expect(turned(await matchAdapter(down, base({ "experts.gate_up_proj": [3, 6, 12], "experts.down_proj": [3, 6, 6] })))).toEqual([["experts", true]]); // prettier-ignore
   });
 
   const gpt2 = { "h.0.attn.c_attn.weight": [6, 18], "h.0.attn.c_proj.weight": [6, 6], "h.0.mlp.c_proj.weight": [24, 6], "lm_head.weight": [9, 6] } as const; // prettier-ignore
   test("the flag of the file holds for all modules unless shapes show that it does not", async () => {
     const square = (flag: boolean, others: Shapes): Promise<OpenedAdapter> => adapter({ fan_in_fan_out: flag }, { ...lora("h.0.attn.c_proj", 6, 6), ...others }); // prettier-ignore
-    expect(turned(matchAdapter(await square(true, {}), base(gpt2)))).toEqual([["h.0.attn.c_proj", true]]);
-    const head = matchAdapter(await square(true, lora("lm_head", 6, 9)), base(gpt2));
+    expect(turned(await matchAdapter(await square(true, {}), base(gpt2)))).toEqual([["h.0.attn.c_proj", true]]);
+    const head = await matchAdapter(await square(true, lora("lm_head", 6, 9)), base(gpt2));
     expect(head.mismatched).toMatchObject([
       { message: expect.stringMatching(/attn\.c_proj\.weight: nothing tells .* model_type/) as unknown },
     ]);
     const opened = await square(false, { ...lora("lm_head", 6, 9), ...lora("h.0.mlp.c_proj", 24, 6) });
-    expect(turned(matchAdapter(opened, base(gpt2)))).toContainEqual(["h.0.attn.c_proj", true]);
+    expect(turned(await matchAdapter(opened, base(gpt2)))).toContainEqual(["h.0.attn.c_proj", true]);
   });
   test("a bias beside a weight that is not square tells, and so does the model", async () => {
     const opened = await adapter({ fan_in_fan_out: false }, lora("h.0.attn.c_proj", 6, 6));
-    expect(turned(matchAdapter(opened, base({ ...gpt2, "h.0.mlp.c_proj.bias": [6] })))).toEqual([["h.0.attn.c_proj", true]]);
-    expect(turned(matchAdapter(opened, base(gpt2), { model: { model_type: "gpt2" } }))).toEqual([["h.0.attn.c_proj", true]]);
-    expect(turned(matchAdapter(opened, base(gpt2)))).toEqual([["h.0.attn.c_proj", false]]);
+    expect(turned(await matchAdapter(opened, base({ ...gpt2, "h.0.mlp.c_proj.bias": [6] })))).toEqual([["h.0.attn.c_proj", true]]);
+    expect(turned(await matchAdapter(opened, base(gpt2), { model: { model_type: "gpt2" } }))).toEqual([["h.0.attn.c_proj", true]]);
+    expect(turned(await matchAdapter(opened, base(gpt2)))).toEqual([["h.0.attn.c_proj", false]]);
   });
 });
 
 describe("paths that differ by a prefix", () => {
   const found = async (path: string, target: string): Promise<unknown> => {
-    const report = matchAdapter(await adapter({}, lora(path)), base({ [`${target}.weight`]: [4, 6], "other.weight": [1] }));
+    const report = await matchAdapter(await adapter({}, lora(path)), base({ [`${target}.weight`]: [4, 6], "other.weight": [1] }));
     return [report.matched.map((m) => m.path), report.rules];
   };
   test("added", async () => {
@@ -240,13 +243,13 @@ describe("paths that differ by a prefix", () => {
   test("two equally good rules: none is taken, and a given one decides", async () => {
     const opened = await adapter({}, lora("layers.0.q"));
     const towers = base({ "text.layers.0.q.weight": [4, 6], "vision.layers.0.q.weight": [4, 6] });
-    expect(matchAdapter(opened, towers)).toMatchObject({ matched: [], ambiguous: [{ add: "text." }, { add: "vision." }] });
-    expect(matchAdapter(opened, towers, { rule: { strip: "", add: "text." } }).matched.map(({ path }) => path)).toEqual([
+    expect(await matchAdapter(opened, towers)).toMatchObject({ matched: [], ambiguous: [{ add: "text." }, { add: "vision." }] });
+    expect((await matchAdapter(opened, towers, { rule: { strip: "", add: "text." } })).matched.map(({ path }) => path)).toEqual([
       "text.layers.0.q",
     ]);
   });
   test("a head beside the prefixed body keeps its own path", async () => {
-    const report = matchAdapter(
+    const report = await matchAdapter(
       await adapter({}, { ...lora("layers.0.q"), ...lora("head") }),
       base({ "bert.layers.0.q.weight": [4, 6], "head.weight": [4, 6] }),
     );
@@ -266,7 +269,7 @@ describe("tensors that replace the base's", () => {
         "base_model.model.lm_head.weight": [10, 5],
       },
     );
-    const report = matchAdapter(opened, base({ "embed_tokens.weight": [10, 6], "lm_head.weight": [10, 6] }));
+    const report = await matchAdapter(opened, base({ "embed_tokens.weight": [10, 6], "lm_head.weight": [10, 6] }));
     expect(report.replaced.map(({ name, change }) => [name, change])).toEqual([
       ["score.weight", "added"],
       ["embed_tokens.weight", "resized"],
@@ -276,7 +279,7 @@ describe("tensors that replace the base's", () => {
   });
 
   test("a quantised weight is matched without a check of shapes", async () => {
-    const { matched } = matchAdapter(await adapter({}, lora("a.q")), base({ "a.q.qweight": [1, 4], "a.q.scales": [1, 4] }));
+    const { matched } = await matchAdapter(await adapter({}, lora("a.q")), base({ "a.q.qweight": [1, 4], "a.q.scales": [1, 4] }));
     expect(matched).toMatchObject([{ weight: "a.q.qweight", layer: undefined }]);
   });
 
@@ -285,7 +288,7 @@ describe("tensors that replace the base's", () => {
       {},
       { "base_model.model.c.lora_A.weight": [2, 8, 3, 3], "base_model.model.c.lora_B.weight": [6, 1, 1, 1] },
     );
-    const { matched } = matchAdapter(opened, base({ "c.weight": [6, 4, 3, 3] }));
+    const { matched } = await matchAdapter(opened, base({ "c.weight": [6, 4, 3, 3] }));
     expect(matched[0]!.layer).toMatchObject({ kind: "conv2d", conv: { groups: 2 } });
   });
 });

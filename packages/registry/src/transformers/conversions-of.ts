@@ -1,5 +1,4 @@
 import type { Conversion } from "./conversion.js";
-import { CONVERSIONS, OF_CLASS, OF_TYPE } from "./conversions.js";
 
 /** What a model's config.json says about its kind. */
 export interface ModelKind {
@@ -8,8 +7,14 @@ export interface ModelKind {
   readonly model_type?: unknown;
 }
 
+/** All lists of conversions. They take as much room as half of the program, so they are loaded when a checkpoint is seen that may need one. */
+export async function allConversions(): Promise<readonly (readonly Conversion[])[]> {
+  return (await import("./conversions.js")).CONVERSIONS;
+}
+
 /** How transformers renames the tensors of a model's checkpoint on loading; undefined if it does not, or does not know the model. */
-export function conversionsOf({ architectures, model_type: type }: ModelKind): readonly Conversion[] | undefined {
+export async function conversionsOf({ architectures, model_type: type }: ModelKind): Promise<readonly Conversion[] | undefined> {
+  const { CONVERSIONS, OF_CLASS, OF_TYPE } = await import("./conversions.js");
   const ofClass = (Array.isArray(architectures) ? (architectures as unknown[]) : []).map((name) => entry(OF_CLASS, name));
   const index = ofClass.find((found) => found !== undefined) ?? entry(OF_TYPE, type);
   return index === undefined ? undefined : CONVERSIONS[index];

@@ -1,4 +1,5 @@
-"""Writes conversions.ts: how transformers renames, stacks and joins the tensors of checkpoints on loading, by class of model.
+"""Writes conversions.ts: how transformers renames, stacks and joins the tensors of checkpoints on loading, by class of model; and turned-weights.ts:
+what a model stores [in, out].
 
     python packages/registry/src/transformers/make-conversions.py
 
@@ -112,8 +113,8 @@ for model_type, name in classes():
 def compact(table):
     return {name: index for name, index in sorted(table.items()) if index is not None}
 
-text = f"""// Written by make-conversions.py from transformers {transformers.__version__}; do not edit.
-import type {{ Conversion }} from "./conversion.js";
+note = f"// Written by make-conversions.py from transformers {transformers.__version__}; do not edit.\n"
+text = f"""{note}import type {{ Conversion }} from "./conversion.js";
 
 /** Lists of conversions, in the order in which they are applied. */
 export const CONVERSIONS: readonly (readonly Conversion[])[] = {json.dumps(lists)};
@@ -123,11 +124,14 @@ export const OF_CLASS: {{ readonly [name: string]: number }} = {json.dumps(compa
 
 /** `model_type` → the list of its most usual class. */
 export const OF_TYPE: {{ readonly [name: string]: number }} = {json.dumps(compact(by_type))};
+"""
+turned = f"""{note}
 /** `model_type` → names of the layers whose weight is stored [in, out]; its other layers' are [out, in]. */
 export const TURNED_LAYERS: {{ readonly [type: string]: readonly string[] }} = {json.dumps(turned_layers)};
 
 /** `model_type` → whether its stacks of experts are [expert, in, out]. */
 export const TURNED_STACKS: {{ readonly [type: string]: boolean }} = {json.dumps(turned_stacks)};
 """
-pathlib.Path(__file__).with_name("conversions.ts").write_text(text)
+for file, content in {"conversions.ts": text, "turned-weights.ts": turned}.items():
+    pathlib.Path(__file__).with_name(file).write_text(content)
 print(len(lists), "lists for", len(compact(by_class)), "of", len(by_class), "classes")

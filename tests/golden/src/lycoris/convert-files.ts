@@ -56,7 +56,7 @@ export async function sameFile(
 
 /** W' - W of every module of an adapter on a base, by the base's path. */
 export async function changesOn(adapter: OpenedAdapter, base: WeightSource, device: Device): Promise<Map<string, Tensor>> {
-  const report = matchAdapter(adapter, base);
+  const report = await matchAdapter(adapter, base);
   assertMatch(report, adapter);
   const changes = new Map<string, Tensor>();
   for (const { path, weight, method: name, layer, config, tensors } of report.matched) {
