@@ -68,6 +68,7 @@ describe("links between pages", () => {
     "apps/cli/README.md",
     "apps/bench/README.md",
     "examples/node-merge/README.md",
+    "examples/one-layer/README.md",
     "docs/browser.md",
     "docs/other-frameworks.md",
   ];

@@ -6,7 +6,7 @@ import { LORA } from "./lora/lora.js";
  * A new LoRA adapter over layers given by path, initialised as PEFT does; with the default initialisation it changes nothing yet.
  * @throws ConfigError, ShapeError if config and layers do not fit
  */
-export function createLora(
+export async function createLora(
   config: Partial<LoraConfigFields> | LoraConfig,
   layers: { readonly [path: string]: LayerInput },
   options: CreateAdapterOptions = {},

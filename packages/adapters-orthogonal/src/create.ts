@@ -9,21 +9,21 @@ import { OFT } from "./oft/oft.js";
 type Layers = { readonly [path: string]: LayerInput };
 
 /** A new OFT adapter over layers given by path; it changes nothing yet. @throws ConfigError if config and layers do not fit */
-export const createOft = (
+export const createOft = async (
   config: Partial<OFTConfigFields>,
   layers: Layers,
   options?: CreateAdapterOptions,
 ): Promise<AdapterGroup<OFTConfigFields>> => createAdapter(OFT, new OFTConfig(config), layers, options);
 
 /** A new BOFT adapter over layers given by path; it changes nothing yet. @throws ConfigError if config and layers do not fit */
-export const createBoft = (
+export const createBoft = async (
   config: Partial<BOFTConfigFields>,
   layers: Layers,
   options?: CreateAdapterOptions,
 ): Promise<AdapterGroup<BOFTConfigFields>> => createAdapter(BOFT, new BOFTConfig(config), layers, options);
 
 /** A new HRA adapter over layers given by path; it changes nothing yet if r is even. @throws ConfigError if config and layers do not fit */
-export const createHra = (
+export const createHra = async (
   config: Partial<HRAConfigFields>,
   layers: Layers,
   options?: CreateAdapterOptions,

@@ -56,6 +56,7 @@ export type { CombinationType } from "./model/combination-type.js";
 export { combineAdapters, type CombineOptions } from "./model/combine.js";
 export type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./model/hooked-model.js";
 export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/new-state.js";
+export { loadAdapterGroup, peftModelOf } from "./model/adapter-group.js";
 export { getPeftModel } from "./model/get-peft-model.js";
 export { type InjectedAdapter, injectAdapter } from "./model/inject-adapter.js";
 export { addArrowRouter, type ArrowOptions } from "./model/arrow-router.js";

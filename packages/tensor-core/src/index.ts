@@ -25,7 +25,7 @@ export {
 } from "./adapter/config.js";
 export { countParameters, forwardAdapters, mergeBias, mergeWeight, type MergeWeightOptions, unmergeWeight } from "./adapter/derive.js";
 export { createAdapter, type CreateAdapterOptions } from "./adapter/create-adapter.js";
-export type { LayerInput } from "./adapter/adapt-layer.js";
+export { type LayerInput, type SpecifiedLayer, specOf } from "./adapter/adapt-layer.js";
 export { assertNewLayer, type CheckOptions } from "./adapter/check-new-layer.js";
 export { type Draws, drawsOf, dropped, inputDropout } from "./adapter/training-pass.js";
 export { adapterDType, adapterParams } from "./adapter/adapter-params.js";

@@ -43,7 +43,7 @@ export interface NewAdapterOptions extends PromptSource, LongCallOptions, CheckO
 }
 
 /** New adapters are in the format of this version of PEFT, whose readers of OFT need to know. */
-const FORMAT = "0.21.2";
+export const PEFT_VERSION = "0.21.2";
 
 interface Values extends TargetConfig {
   readonly bias?: string;
@@ -59,7 +59,7 @@ export async function newAdapter(
   input: ConfigInput,
   { seed = 0, methods = PEFT_METHODS, experts, signal, onProgress, onWarning, ...source }: NewAdapterOptions = {},
 ): Promise<AdapterState> {
-  const read = resolved(readAdapterConfig({ peft_version: FORMAT, ...asObject(input) }, { methods }), model);
+  const read = resolved(readAdapterConfig({ peft_version: PEFT_VERSION, ...asObject(input) }, { methods }), model);
   const { method, prompt } = methods.get(read.peftType) ?? {};
   const config = onModel(read, method, model);
   assertKnownFields(Object.fromEntries(config.unknown), Object.keys(prompt?.fields ?? method?.fields ?? {}), config.peftType);

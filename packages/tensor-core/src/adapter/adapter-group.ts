@@ -3,7 +3,7 @@ import type { Tensor } from "../graph.js";
 import { type TorchGenerator, torchGenerator } from "../random/index.js";
 import type { AdaptedLayer, LayerSummary } from "./adapted-layer.js";
 import { adaptLayer, type LayerInput, specOf } from "./adapt-layer.js";
-import { assertNewLayer, type CheckOptions } from "./check-new-layer.js";
+import { assertNewLayer, assertOfLayers, type CheckOptions } from "./check-new-layer.js";
 import type { MergeWeightOptions } from "./derive.js";
 import type { AdapterMethod, Params } from "./method.js";
 
@@ -60,6 +60,7 @@ export class AdapterGroup<C> {
    */
   async addLayer(path: string, input: LayerInput): Promise<AdaptedLayer<C>> {
     if (this.adapted.has(path)) throw new ConfigError(`the adapter has a layer "${path}" already`, { hint: "removeLayer() first" });
+    assertOfLayers(this.method, this.config);
     const spec = specOf(this.config, input);
     const modules = [...[...this.adapted].map(([at, { layer }]) => ({ path: at, layer })), { path, layer: spec.layer }];
     const common = Object.entries(this.method.shared?.parameters(this.config, modules) ?? {});

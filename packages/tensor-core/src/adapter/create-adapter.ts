@@ -3,7 +3,7 @@ import { torchGenerator } from "../random/index.js";
 import type { AdaptedLayer } from "./adapted-layer.js";
 import { AdapterGroup } from "./adapter-group.js";
 import { adaptLayer, type LayerInput, specOf } from "./adapt-layer.js";
-import { assertNewLayer, type CheckOptions } from "./check-new-layer.js";
+import { assertNewLayer, assertOfLayers, type CheckOptions } from "./check-new-layer.js";
 import { initShared } from "./init.js";
 import type { AdapterMethod } from "./method.js";
 
@@ -14,7 +14,7 @@ export interface CreateAdapterOptions extends CheckOptions {
 
 /**
  * A new adapter over layers given by path, initialised as PEFT does.
- * @param config a checked config; what its patterns say for single modules is not applied: give such layers their own adapter
+ * @param config a checked config. `target_modules` and what goes with it have no effect: the layers are those given
  * @throws ConfigError, ShapeError if config and layers do not fit
  */
 export async function createAdapter<C>(
@@ -27,6 +27,7 @@ export async function createAdapter<C>(
     throw new CapabilityError(`${method.name}: layers have parameters in common by their place in a model`, {
       hint: "put it on a model with PeftModel, or on one layer",
     });
+  assertOfLayers(method, config);
   const { seed = 0, ...check } = options;
   const generator = torchGenerator(seed);
   const specs = Object.entries(layers).map(([path, input]) => ({ path, ...specOf(config, input) }));
