@@ -1,33 +1,12 @@
-import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf } from "../testing/checkpoints.js";
-import { buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { buildProgram, spawnWeft } from "../testing/cli.js";
 import { add, expectClose, floats, kron, type Matrix, matrix, product, scalar, stack, stored, vector } from "../testing/matrices.js";
-import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
+import { mergingFolder } from "../testing/merging-folder.js";
+import { f32, type StoredTensor } from "../testing/write-tensors.js";
 
 beforeAll(buildProgram, 120_000);
-const folder = temporaryFolder();
-let made = 0;
-const fresh = (): string => join(folder, `${made++}`);
-
-async function file(tensors: Readonly<Record<string, StoredTensor>>): Promise<string> {
-  const path = `${fresh()}.safetensors`;
-  await writeTensors(path, new Map(Object.entries(tensors)));
-  return path;
-}
-
-/** Merges, and gives the values of the result. */
-async function merged(
-  base: Readonly<Record<string, StoredTensor>>,
-  adapter: Readonly<Record<string, StoredTensor>>,
-  scale = "",
-): Promise<(name: string) => number[]> {
-  const out = fresh();
-  const { code, stderr } = spawnWeft(["merge", await file(base), "-a", (await file(adapter)) + scale, "-o", out]);
-  expect(code, stderr).toBe(0);
-  const tensors = checkpointOf(out);
-  return (name) => floats(tensors.get(name)!);
-}
+const { fresh, file, merged } = mergingFolder();
 
 const PARTS = ["to_q", "to_k", "to_v"] as const;
 const H = 8;
@@ -219,11 +198,7 @@ describe("an adapter for images on a model of text alone", () => {
       0,
       expect.stringMatching(/1 module of the image input \(image to video\) left out: the base does not hold it/) as unknown,
     ]);
-    const { bytes } = checkpointOf(out).get(`${q}.weight`)!;
-    expectClose(
-      [...new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))],
-      add(weight, product(up, down)),
-    );
+    expectClose(floats(checkpointOf(out).get(`${q}.weight`)!), add(weight, product(up, down)));
     expect(
       spawnWeft(["merge", base, "-a", await file({ ...factors(q), ...factors("blocks.1.cross_attn.q") }), "-o", fresh()]).code,
     ).not.toBe(0);

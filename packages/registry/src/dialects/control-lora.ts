@@ -16,6 +16,7 @@ export const CONTROL_LORA: Dialect = {
   includes: [],
   claims: ({ has }) => (has(CONTROL_LORA_MARK) ? `it holds the mark ${CONTROL_LORA_MARK}` : undefined),
   isVague: () => true,
+  isWhole: (name) => /\.(weight|bias)$/.test(name),
   readKey(name) {
     const suffix = splitSuffix(name, SUFFIXES);
     return suffix && { module: suffix.module, component: "denoiser", path: suffix.module, flat: false, parameter: suffix.parameter };

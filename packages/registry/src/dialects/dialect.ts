@@ -52,6 +52,8 @@ export interface Dialect {
   claims?(hints: DialectHints): string | undefined;
   /** The keys that it reads may be anybody's: it takes a file for its own only if something claims it. */
   isVague?(keys: readonly DialectKey[]): boolean;
+  /** A tensor that stands for the whole one of that name in the base. */
+  isWhole?(name: string): boolean;
   readKey(name: string): DialectKey | undefined;
   /** The key of a parameter; undefined where the dialect has no name for the component or the parameter. */
   writeKey?(component: Component, path: string, parameter: string): string | undefined;

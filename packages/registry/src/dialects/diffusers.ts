@@ -1,7 +1,7 @@
 import type { Dialect } from "./dialect.js";
 import { dottedDialect } from "./dotted-dialect.js";
 import { type PrefixTable, splitPrefix } from "./prefixes.js";
-import { PEFT_LORA_SUFFIXES, splitSuffix, type SuffixTable } from "./suffixes.js";
+import { LORA_LAYER_SUFFIXES, PEFT_LORA_SUFFIXES, splitSuffix, type SuffixTable } from "./suffixes.js";
 
 /** Attributes of a diffusers pipeline. */
 export const DIFFUSERS_PREFIXES: PrefixTable = [
@@ -34,8 +34,7 @@ export const diffusersOf = (attribute: "unet" | "transformer"): Dialect => ({
 
 const MIDDLE_SUFFIXES: SuffixTable = new Map([
   ...PEFT_LORA_SUFFIXES,
-  ["lora.down.weight", "lora_down.weight"],
-  ["lora.up.weight", "lora_up.weight"],
+  ...LORA_LAYER_SUFFIXES,
   ["lora_linear_layer.down.weight", "lora_down.weight"],
   ["lora_linear_layer.up.weight", "lora_up.weight"],
   ["lora.alpha", "alpha"],

@@ -67,7 +67,7 @@ export async function openDialect(weights: WeightSource, options: OpenDialectOpt
 interface Groups {
   readonly raw: ReadonlyMap<string, RawModule>;
   readonly unknown: AdapterTensor[];
-  /** Tensors of a control-LoRA that stand for whole tensors of the base. */
+  /** Those that stand for whole tensors of the base. */
   readonly replaced: ReadonlyMap<string, AdapterTensor>;
   /** Keys of adapters that are not meant. */
   readonly leftOut: readonly string[];
@@ -94,7 +94,7 @@ function groupKeys(weights: WeightSource, name: DialectName, adapterName: string
     }
     const read = key.length <= MAX_KEY_LENGTH ? dialect.readKey(plain) : undefined;
     if (!read) {
-      if (name === "control-lora" && /\.(weight|bias)$/.test(key)) replaced.set(key, { name: key, dtype, shape });
+      if (dialect.isWhole?.(key)) replaced.set(key, { name: key, dtype, shape });
       else if (name !== "control-lora" || key !== CONTROL_LORA_MARK) unknown.push({ name: key, dtype, shape });
       continue;
     }

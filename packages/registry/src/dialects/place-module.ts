@@ -1,6 +1,6 @@
 import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
 import type { BaseTensors } from "../report/base-index.js";
-import { type Placement, placeBox, placeJoined, placeWhole } from "../report/placement.js";
+import { exchanged, type Placement, placeBox, placeJoined, placeTransposed, placeWhole } from "../report/placement.js";
 import type { BaseTarget } from "./names/base-names.js";
 import { partRows } from "./names/name-map.js";
 import { isLastContext } from "./names/sd3.js";
@@ -18,7 +18,19 @@ export class PlacedWeights {
   /** The weight's shape; undefined if it is quantised, so that nothing is known of it. */
   shapeOf(path: string): readonly number[] | undefined {
     const name = this.tensor(path, "weight");
-    return name === undefined ? undefined : this.base.info(name).shape;
+    if (name === undefined) return undefined;
+    const { shape } = this.base.info(name);
+    return this.isTurned(path) ? exchanged(shape) : shape;
+  }
+
+  /** OpenCLIP's projection of the text is a parameter [in, out], that of transformers a layer. */
+  isTurned(path: string): boolean {
+    return /(?:^|\.)text_projection$/.test(path) && this.names.has(path);
+  }
+
+  /** A module whose weight is stored [in, out]. */
+  turned(path: string): string {
+    return this.put(`${path}[out, in]`, (part) => (part === "weight" ? placeTransposed(this.whole(path)) : undefined));
   }
 
   /** A fused projection whose parameters belong to the module above it. */
@@ -66,7 +78,7 @@ export class PlacedWeights {
   }
 
   /** torch's and OpenCLIP's attentions have `in_proj_weight` and `in_proj_bias`; a parameter is its own weight. */
-  private tensor(path: string, part: "weight" | "bias"): string | undefined {
+  tensor(path: string, part: "weight" | "bias"): string | undefined {
     const names = [`${path}.${part}`, `${path}_${part}`, ...(part === "weight" ? [path] : [])];
     return names.find((name) => this.names.has(name));
   }
@@ -114,7 +126,11 @@ export function placeModule(
       ),
     ];
   }
-  const path = weights.isFused(target.path) ? weights.rows(target.path, [[0, rows]]) : target.path;
+  const path = weights.isFused(target.path)
+    ? weights.rows(target.path, [[0, rows]])
+    : weights.isTurned(target.path)
+      ? weights.turned(target.path)
+      : target.path;
   return [at(path, module.method === "LORA" ? withKernel(module.tensors, shape) : module.tensors)];
 }
 

@@ -87,7 +87,16 @@ export function resolveNames(adapter: OpenedAdapter, base: BaseTensors): Resolve
     if (found.size > 0 && part !== undefined) elsewhere.set(part, (elsewhere.get(part) ?? 0) + 1);
     else put(id, module);
   }
-  return { adapter: { ...adapter, modules }, unplaced, elsewhere, placements: weights.placements };
+  const modulesToSave = new Map([...adapter.modulesToSave].map(([name, tensor]) => [wholeName(name, names, weights), tensor]));
+  return { adapter: { ...adapter, modules, modulesToSave }, unplaced, elsewhere, placements: weights.placements };
+}
+
+/** What the base calls the tensor that one of the adapter stands for; its own name if the base has none. */
+function wholeName(name: string, names: BaseNames, weights: PlacedWeights): string {
+  const dot = name.lastIndexOf(".");
+  const [group, ...more] = names.lookUp(name.slice(0, dot), "denoiser");
+  if (!group || more.length > 0 || group.some(({ part, within, swapped }) => part ?? within ?? swapped)) return name;
+  return weights.tensor(group[0]!.path, name.endsWith(".bias") ? "bias" : "weight") ?? name;
 }
 
 /**

@@ -24,6 +24,15 @@ export const PEFT_LORA_SUFFIXES: SuffixTable = new Map([
   ["lora_magnitude_vector.weight", "dora_scale"],
 ]);
 
+/** diffusers' names of 2023. */
+export const LORA_LAYER_SUFFIXES: SuffixTable = new Map([
+  ["lora.down.weight", "lora_down.weight"],
+  ["lora.up.weight", "lora_up.weight"],
+]);
+
+/** What stands behind the original's paths: LyCORIS's names, PEFT's, or diffusers' of 2023. */
+export const DOTTED_SUFFIXES: SuffixTable = new Map([...LYCORIS_SUFFIXES, ...PEFT_LORA_SUFFIXES, ...LORA_LAYER_SUFFIXES]);
+
 /** A name split before the longest suffix that the table has; undefined if it has none, or nothing stands in front. */
 export function splitSuffix(name: string, table: SuffixTable): { readonly module: string; readonly parameter: string } | undefined {
   let found: { module: string; parameter: string } | undefined;

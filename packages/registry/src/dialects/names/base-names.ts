@@ -1,6 +1,7 @@
 import type { Component } from "../dialect.js";
 import { flatten } from "../flat-dialect.js";
 import { CLIP_TEXT } from "./clip.js";
+import { NORM_SCALE } from "./flux.js";
 import { NAME_MAPS, namingOf, partOf } from "./families.js";
 import type { Family, NameMap, Part, Renamed } from "./name-map.js";
 import { denoiserPaths, splitRoot } from "./roots.js";
@@ -67,7 +68,8 @@ export class BaseNames {
 
   private addPath(path: string): void {
     this.add(path, { path, component: undefined });
-    const { path: inner, component } = splitRoot(path);
+    const { path: own, component } = splitRoot(path);
+    const inner = own.endsWith(NORM_SCALE) ? own.slice(0, own.lastIndexOf(".")) : own;
     const views: (Renamed & { within?: Part; renamed?: boolean })[] = [{ path: inner }];
     for (const map of this.maps) {
       // Under the original's name it may be one part of a fused module; under diffusers' it may hold several.

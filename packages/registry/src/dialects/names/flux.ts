@@ -1,6 +1,9 @@
 import type { FamilyNames, NameRow } from "./name-map.js";
 import { ATTENTION_INPUTS, bflAttention, bflSingle, embedder, IMAGE, pairs, type Stream, TEXT } from "./rows.js";
 
+/** How names of norms end that Black Forest Labs' models scale queries and keys by. */
+export const NORM_SCALE = "_norm.scale";
+
 const LAYERS = ["in_layer", "out_layer"] as const;
 
 const stream = (original: string, names: Stream): NameRow[] => [
