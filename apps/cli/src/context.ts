@@ -1,15 +1,5 @@
+import type { GlobalOptions } from "./global-options.js";
 import type { Output } from "./output.js";
-
-/** Options that every command takes. */
-export interface GlobalOptions {
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly verbose: boolean;
-  readonly dryRun: boolean;
-  readonly force: boolean;
-  /** Threads; undefined: the command chooses. */
-  readonly jobs: number | undefined;
-}
 
 /** What a command gets besides its own arguments. */
 export interface Context {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { GlobalOptions } from "./context.js";
+import type { GlobalOptions } from "./global-options.js";
 import { type Style, styleFor } from "./style.js";
 
 /** Where text goes. Tests collect it; the program writes to the standard streams. */
@@ -12,6 +12,12 @@ export interface Streams {
   readonly columns?: () => number;
   /** Which of the streams take colours; none if not given. */
   readonly color?: { readonly stdout: boolean; readonly stderr: boolean };
+}
+
+/** Something that a person should know, with what it is about for programs. */
+export interface Warning {
+  readonly kind: string;
+  readonly message: string;
 }
 
 /**
@@ -57,9 +63,10 @@ export class Output {
     else this.streams.stderr(`${text}\n`);
   }
 
-  warn(text: string): void {
-    if (this.json) this.event({ event: "warning", message: text });
-    else if (!this.quiet) this.streams.stderr(`${this.style.yellow("warning:")} ${text}\n`);
+  warn(warning: string | Warning): void {
+    const told = typeof warning === "string" ? { message: warning } : warning;
+    if (this.json) this.event({ event: "warning", ...told });
+    else if (!this.quiet) this.streams.stderr(`${this.style.yellow("warning:")} ${told.message}\n`);
   }
 }
 

@@ -126,7 +126,7 @@ describe("alpha that no config says", () => {
     expect(config.values).toMatchObject({ loraAlpha: 6, useDora: false, loraBias: false });
     expect([modules.size, alphaAssumed]).toEqual([2, undefined]);
     const looked = await memoryAdapter(bare, {}, { assumeAlpha: true });
-    expect([looked.alphaAssumed, looked.warnings.at(-1)]).toEqual([true, expect.stringMatching(/^alpha is unknown/)]);
+    expect([looked.alphaAssumed, looked.warnings.at(-1)]).toMatchObject([true, { kind: "unknown-alpha" }]);
   });
 
   test("mlx-lm's tensors alone: the same, with alpha / rank for its scale", async () => {
@@ -149,13 +149,17 @@ describe("alpha that no config says", () => {
       ss_network_args: '{"conv_dim": "2", "conv_alpha": "0.5"}',
     });
     expect(configs({ ...adapter, warnings })).toMatchObject([{ alpha: 1 }, { alpha: 0.5 }]);
-    expect(warnings).toEqual([expect.stringMatching(/ss_network_alpha = 1 \(convolutions: 0\.5\)/)]);
+    expect(warnings).toEqual([
+      { kind: "alpha-in-header", message: expect.stringMatching(/ss_network_alpha = 1 \(convolutions: 0\.5\)/) as unknown },
+    ]);
   });
 
   test("without it the readers' rule holds, scale 1, and that is told", async () => {
     const { warnings, ...adapter } = await memoryAdapter(kohya, { ss_network_alpha: "Dynamic" });
     expect(configs({ ...adapter, warnings })).toMatchObject([{ alpha: null }, { alpha: null }]);
-    expect(warnings).toEqual([expect.stringMatching(/no alpha is in the file, so the scale is 1/)]);
+    expect(warnings).toEqual([
+      { kind: "no-alpha", message: expect.stringMatching(/no alpha is in the file, so the scale is 1/) as unknown },
+    ]);
     expect(configs(await memoryAdapter(kohya, {}, { alpha: 4 }))).toMatchObject([{ alpha: 4 }, { alpha: 4 }]);
   });
 

@@ -29,6 +29,7 @@ export { moduleOrder } from "./matching/module-order.js";
 export { moduleIndex } from "./report/module-index.js";
 export { type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions, trainedTokens } from "./attach.js";
 export { layersFor } from "./layers-for.js";
+export type { AdapterWarning, AdapterWarningKind } from "./adapter-warning.js";
 export { type MethodEntry, methodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";
 export { type AttachedPrompt, attachPrompt, type PromptHost } from "./prompt/attach-prompt.js";
 export { promptEntry } from "./prompt/prompt-entries.js";

@@ -1,4 +1,5 @@
 import { refuseZero3, type WeightSource } from "@weft/io-safetensors";
+import type { AdapterWarning } from "./adapter-warning.js";
 import { parseConfigJson } from "./config/json.js";
 import type { AdapterConfig } from "./config/read-config.js";
 import { alphaKnown } from "./dialects/alpha-source.js";
@@ -70,7 +71,7 @@ export interface OpenedAdapter {
   /** Tensors that fit none of these. */
   readonly unknown: readonly AdapterTensor[];
   /** What a user should be told once. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly AdapterWarning[];
 }
 
 export interface AdapterSource {

@@ -1,5 +1,6 @@
 import { ConfigError, WeftError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
+import { ADAPTER_WARNINGS, type AdapterWarning } from "./adapter-warning.js";
 import { type AdapterConfig, readAdapterConfig } from "./config/read-config.js";
 import { checkFactors } from "./keys/check-factors.js";
 import { checkRanks } from "./keys/ranks.js";
@@ -54,16 +55,13 @@ export async function openPeft(
   if (modules.size + groups.shared.size + groups.trainableTokens.size === 0) throw noAdapter(weights, config.peftType);
   checkFactors(modules.values(), weights.location);
   checkRanks(config, modules.values(), options);
-  const warnings = [...weights.warnings, ...unsafeTargets(config, options.engine)];
-  if (method.fields && config.unknown.size > 0)
-    warnings.push(
-      `the config has fields that this version does not know; they are kept, but have no effect: ${listNames([...config.unknown.keys()])}`,
-    );
-  if (leftOut.length > 0) warnings.push(`${leftOut.length} tensors of other adapters than ${meant} are not used: ${listNames(leftOut)}`);
-  if (unknown.length > 0)
-    warnings.push(
-      `${unknown.length} of the adapter's tensors belong to no module and are not used: ${listNames(unknown.map(({ name }) => name))}`,
-    );
+  const warnings = [
+    ...ADAPTER_WARNINGS.file(weights.warnings),
+    ...unsafeTargets(config, options.engine),
+    ...(method.fields ? ADAPTER_WARNINGS.unknownFields([...config.unknown.keys()]) : []),
+    ...ADAPTER_WARNINGS.otherAdapters(leftOut, meant),
+    ...ADAPTER_WARNINGS.unusedTensors(unknown.map(({ name }) => name)),
+  ];
   return { dialect: "peft", method: config.peftType, config, weights, ...groups, warnings };
 }
 
@@ -129,14 +127,14 @@ function noAdapter(weights: WeightSource, peftType: string): ConfigError {
 }
 
 /** Checks the patterns that choose modules. @throws ConfigError kind `config-regex` */
-function unsafeTargets({ values }: AdapterConfig, engine: RegexEngine = safeRegex): string[] {
+function unsafeTargets({ values }: AdapterConfig, engine: RegexEngine = safeRegex): AdapterWarning[] {
   const targets = expandAllLinear(values as TargetConfig, []);
   try {
     createTargetMatcher({ ...targets, targetModules: targets.targetModules ?? [] }, { engine });
     return [];
   } catch (error) {
     if (error instanceof WeftError && (error.kind === "unsafe-regex" || error.kind === "limit"))
-      return [`${error.message}; the modules are taken from the adapter's tensors`];
+      return [ADAPTER_WARNINGS.unsafePattern(error.message)];
     throw error;
   }
 }

@@ -4,7 +4,8 @@ import { CancelledError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
 import { modulesOfAdapter, targetOf } from "../files/adapter-modules.js";
-import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
+import { openAdapters } from "../files/open-adapters.js";
+import { openCheckpoint } from "../files/open-input.js";
 import { checkOutput } from "../files/check-output.js";
 import { filesOf, savedText, saveModules } from "../files/save-modules.js";
 import { parseScaledPath } from "../files/scaled-path.js";
@@ -13,6 +14,7 @@ import { formatSeconds } from "../progress.js";
 export interface CombineCommandOptions {
   readonly adapter: readonly string[];
   readonly alpha?: number;
+  readonly adapterName?: string;
   readonly out: string;
   readonly combine: CombinationType;
   readonly rank?: number;
@@ -89,10 +91,9 @@ async function openAll(
   const summands: Summand[] = [];
   const losses: Loss[] = [];
   let first: Omit<Opened, "summands" | "losses"> | undefined;
-  for (const text of options.adapter) {
-    const { path, scale } = parseScaledPath(text);
-    const adapter = await openAdapterAt(path, { alpha: options.alpha });
-    opened.push(adapter.weights);
+  const adapters = await openAdapters(options.adapter, options);
+  opened.push(...adapters.map(({ adapter }) => adapter.weights));
+  for (const { path, adapter, scale } of adapters) {
     if (!first) {
       const metadata = new Map(adapter.weights.metadata);
       for (const key of OWN) metadata.delete(key);

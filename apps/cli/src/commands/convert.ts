@@ -28,6 +28,7 @@ export interface ConvertCommandOptions {
   readonly out: string;
   readonly from?: DialectName;
   readonly alpha?: number;
+  readonly adapterName?: string;
   readonly base?: string;
   readonly allowLoss?: boolean;
   readonly foldAlpha?: boolean;
@@ -90,19 +91,12 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
   }
 };
 
-function describe({ dialect, detection, method, unknown, warnings }: OpenedAdapter, { losses, notes }: Conversion, { out }: Context): void {
+function describe({ dialect, detection, method, warnings }: OpenedAdapter, { losses, notes }: Conversion, { out }: Context): void {
   out.note(`${dialect} (${method})${detection ? `: ${detection.reason}` : ""}`);
   for (const warning of warnings) out.warn(warning);
   for (const note of notes) out.warn(note);
   for (const { message } of losses.slice(0, SHOWN)) out.warn(`lost: ${printable(message, 500)}`);
   if (losses.length > SHOWN) out.warn(`lost: ${losses.length - SHOWN} more`);
-  if (unknown.length > 0)
-    out.note(
-      `unmatched: ${unknown
-        .slice(0, SHOWN)
-        .map(({ name }) => printable(name))
-        .join(", ")}${unknown.length > SHOWN ? " …" : ""}`,
-    );
 }
 
 /** Opens what was written and compares every module's change with the one that it was made of. */

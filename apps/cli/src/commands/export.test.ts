@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decode } from "@weft/tensor-core";
 import { matrix, product } from "@weft/tensor-core/linalg";
 import { describe, expect, it } from "vitest";
-import { tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
 import { FIXTURES, temporaryFolder, weft } from "../testing/cli.js";
 import { makeLlama } from "../testing/make-llama.js";
+import { writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 const PEFT = join(FIXTURES, "peft");
@@ -72,6 +73,39 @@ it("leaves an even adapter's factors as they are", async () => {
   for (const [name, { bytes }] of before) expect(after.get(name)!.bytes.equals(bytes)).toBe(true);
 });
 
+describe("with a base", () => {
+  /** A LoRA of a text model; the bases hold it as it is, or as a part of a vision-language model. */
+  async function make(prefix: string): Promise<{ lora: string; base: string }> {
+    const { lora, base: plain } = makeLlama(join(folder, `of-${prefix.length}`), { layers: 1 });
+    if (prefix === "model.") return { lora, base: plain };
+    const base = join(folder, "wrapped");
+    const renamed = [...checkpointOf(plain)].map(([name, tensor]) => [name.replace(/^model\./, prefix), tensor] as const);
+    await writeTensors(join(base, "model.safetensors"), new Map(renamed));
+    writeFileSync(
+      join(base, "config.json"),
+      JSON.stringify({ architectures: ["Qwen3VLForConditionalGeneration"], model_type: "qwen3_vl" }),
+    );
+    return { lora, base };
+  }
+  it.each(["model.", "model.language_model."])("writes the base's names: %s", async (prefix) => {
+    const { lora, base } = await make(prefix);
+    const out = join(folder, `fitted-${prefix.length}`);
+    const { code, stderr } = await weft("export", lora, "--target", "vllm", "-o", out, "--base", base);
+    expect(code, stderr).toBe(0);
+    const [before, after] = [changes(lora, false), changes(out, false)];
+    expect([...after.keys()]).toEqual([...before.keys()].map((path) => path.replace(/^model\./, prefix)));
+    for (const [path, want] of before) expect(after.get(path.replace(/^model\./, prefix))).toEqual(want);
+    const weights = checkpointOf(base);
+    for (const path of after.keys()) expect(weights.has(`${path}.weight`)).toBe(true);
+  });
+  it("refuses a base that has no place for a module", async () => {
+    const { lora } = makeLlama(join(folder, "deep"), { layers: 2 });
+    const { base } = makeLlama(join(folder, "flat"), { layers: 1 });
+    const { code, stderr } = await weft("export", lora, "--target", "vllm", "-o", join(folder, "none"), "--base", base);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("model.layers.1.") as unknown]);
+  });
+});
+
 describe("refuses, with the reason,", () => {
   const refusal = async (target: string, adapter: string): Promise<{ code: number; kind: string; message: string; hint: string }> => {
     const { code, stdout } = await weft("export", "--json", "--quiet", adapter, "--target", target, "-o", join(folder, "refused"));
@@ -83,6 +117,7 @@ describe("refuses, with the reason,", () => {
     ["lora_modules_to_save", /modules_to_save/],
     ["lora_bias_all", /trained biases/],
     ["lora_conv2d", /linear layers only/],
+    ["lora_embedding", /LoRA on embeddings/],
   ])("%s", async (name, reason) => {
     const { code, kind, message } = await refusal("vllm", join(PEFT, name));
     expect([code, kind]).toEqual([2, "unsupported-by-target"]);

@@ -3,6 +3,7 @@ import { asPlainLora, type ConvertModule } from "@weft/registry";
 import { CapabilityError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { evenOut } from "../export/even-out.js";
+import { pathsInBase } from "../export/paths-in-base.js";
 import { type ExportTarget, SERVERS, UNWRITTEN, whyNotServed } from "../export/servers.js";
 import { modulesOfAdapter } from "../files/adapter-modules.js";
 import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
@@ -13,6 +14,7 @@ export interface ExportCommandOptions {
   readonly target: ExportTarget;
   readonly out: string;
   readonly alpha?: number;
+  readonly adapterName?: string;
   readonly base?: string;
   readonly baseName?: string;
   readonly allowLoss?: boolean;
@@ -27,7 +29,7 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
   checkOutput(out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path, { alpha: options.alpha });
+    const adapter = await openAdapterAt(path, options);
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);
@@ -38,7 +40,8 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
         ? { reason: "the adapter has no LoRA modules", hint: "weft inspect shows what it has" }
         : whyNotServed(adapter, plain, server);
     if (refused) throw new CapabilityError(refused.reason, { kind: "unsupported-by-target", hint: refused.hint });
-    const { modules, changed } = await evenOut(plain);
+    const { modules: even, changed } = await evenOut(plain);
+    const modules = base ? await pathsInBase(even, adapter, base) : even;
     const rank = modules[0]!.rank!;
     const advice = server.advice(rank, modules);
     const summary = { target, rank, modules: modules.length, evenedOut: changed, advice };

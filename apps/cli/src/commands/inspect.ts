@@ -10,12 +10,13 @@ import type { DeltaNorm } from "../inspect/delta-norm.js";
 import { globMatcher, groupNames } from "../inspect/group-names.js";
 import { tensorDetails, type ValueStats } from "../inspect/tensor-details.js";
 import type { AdapterModule } from "@weft/registry";
-import { formatBytes, formatCount, printable, table } from "../output.js";
+import { formatBytes, formatCount, printable, table, type Warning } from "../output.js";
 
 export interface InspectOptions {
   readonly hash?: boolean;
   readonly stats?: boolean;
   readonly tensors?: string;
+  readonly adapterName?: string;
 }
 
 interface TensorLine {
@@ -33,7 +34,7 @@ interface Inspection {
   readonly bytes: number;
   readonly files: readonly string[];
   readonly metadata: { readonly [key: string]: string };
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
   readonly adapter?: AdapterSummary;
   /** Of a checkpoint: format → number of weights that are quantised in it. */
   readonly quantized?: { readonly [format: string]: number };
@@ -43,7 +44,7 @@ interface Inspection {
 
 /** `weft inspect`: what a file or folder holds. With `--json` exactly one object. */
 export const inspect: Command<InspectOptions> = async ([path], options, { out, signal }) => {
-  const input = await openInput(options.hash || options.stats ? localPath(path) : path);
+  const input = await openInput(options.hash || options.stats ? localPath(path) : path, options);
   try {
     const wanted = options.tensors === undefined ? () => true : globMatcher(options.tensors);
     const located = [...input.weights.names()].filter(wanted).map((name) => input.weights.info(name));
@@ -62,7 +63,7 @@ export const inspect: Command<InspectOptions> = async ([path], options, { out, s
       ...(input.adapter && options.stats && { deltas: await deltasOf(input) }),
       tensors,
     };
-    if (!out.json) for (const warning of result.warnings) out.warn(printable(warning, 500));
+    if (!out.json) for (const warning of result.warnings) out.warn(printable(warning.message, 500));
     out.result(result, () => text(result, options));
     return EXIT.done;
   } finally {

@@ -7,6 +7,7 @@ import type { Finding } from "../lint/finding.js";
 import { copyFolder, editJson, poke, tensorsOf } from "../testing/checkpoints.js";
 import { FIXTURES, temporaryFolder, weft } from "../testing/cli.js";
 import { makeLlama } from "../testing/make-llama.js";
+import { f32, writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 const llama = makeLlama(folder, { layers: 1 });
@@ -124,6 +125,25 @@ describe("finds", () => {
     content[content.length - 2]! ^= 1;
     writeFileSync(out, content);
     expect(codes((await findings(out)).found)).toContain("stale-hash");
+  });
+  it("what opening warned of: modules without alpha beside others, alpha of the header, a field that is not known", async () => {
+    const pair = (path: string, rank: number): [string, ReturnType<typeof f32>][] => [
+      [`lora_unet_${path}.lora_down.weight`, f32([rank, 4], (i) => Math.sin(i + rank))],
+      [`lora_unet_${path}.lora_up.weight`, f32([4, rank], (i) => Math.cos(i + rank))],
+    ];
+    const [some, header] = [join(folder, "some.safetensors"), join(folder, "header.safetensors")];
+    const two = new Map([...pair("a", 1), ...pair("b", 2)]);
+    await writeTensors(some, new Map([...two, ["lora_unet_a.alpha", f32([], () => 1)]]));
+    const { found } = await findings(some);
+    expect(found).toMatchObject([{ code: "no-alpha", severity: "warning", message: expect.stringMatching(/^1 of 2 modules/) as unknown }]);
+    await writeTensors(header, two, { ss_network_alpha: "1" });
+    expect((await findings(header)).found).toMatchObject([
+      { code: "no-alpha", message: expect.stringMatching(/ss_network_alpha = 1/) as unknown },
+    ]);
+    const odd = broken("odd", (path) => editJson(join(path, "adapter_config.json"), { some_alpha: 3 }));
+    expect((await findings(odd)).found.find(({ code }) => code === "opened-with-warning")).toMatchObject({
+      message: expect.stringContaining("some_alpha") as unknown,
+    });
   });
   it("LoKr that LyCORIS's loader fails on", async () => {
     const { code, found } = await findings(join(FIXTURES, "lycoris/modules/030-lokr-conv3x3-use_tucker/adapter.safetensors"));

@@ -83,7 +83,7 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
   const parts = await pipelineParts(settings);
   const others = otherFiles(base, new Set(parts.keys()));
   if (!context.options.force) refuseOthers(base, others, options.out);
-  const jobs = [...parts].map(([part, adapters]) => ({ part, own: { ...settings, base: join(base, part), adapters } }));
+  const jobs = [...parts].map(([part, own]) => ({ part, own: { ...settings, ...own, base: join(base, part) } }));
   // Nothing is written before all parts are known to fit.
   for (const { own } of jobs) await (await prepareMerge(own, context.signal)).close();
   for (const { part, own } of jobs) {

@@ -29,6 +29,7 @@ export interface ResizeCommandOptions {
   readonly svCumulative?: number;
   readonly from?: DialectName;
   readonly alpha?: number;
+  readonly adapterName?: string;
   readonly to?: TargetName;
   readonly base?: string;
   readonly dtype?: Lowercase<FactorDType>;

@@ -70,6 +70,12 @@ export function whyNotServed(
 ): { reason: string; hint: string } | undefined {
   const dora = modules.find(({ parameters }) => parameters.has("dora_scale"));
   if (dora) return { reason: `${name} has no DoRA (${dora.label} has magnitudes)`, hint: "weft merge folds it into the base" };
+  const embedding = modules.find((module) => module.embedding);
+  if (embedding)
+    return {
+      reason: `${name} loads LoRA on embeddings for some architectures only (${embedding.label} is one), and which it is, the adapter does not say`,
+      hint: "weft merge writes it into the base",
+    };
   const saved = [...adapter.modulesToSave.keys(), ...adapter.embeddings.keys(), ...adapter.trainableTokens.keys()][0];
   if (saved !== undefined)
     return {

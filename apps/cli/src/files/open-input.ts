@@ -4,6 +4,7 @@ import { CapabilityError, FormatError, WeftError } from "@weft/tensor-core";
 import { describeZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
 import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
 import type { DialectName, OpenedAdapter } from "@weft/registry";
+import type { Warning } from "../output.js";
 import { type PeftState, splitPeftState, unmergedPeft } from "./peft-state.js";
 
 /** What a path turned out to be. */
@@ -13,7 +14,7 @@ export interface Input {
   /** The adapter, where the path is one: by its `adapter_config.json`, or by its keys. */
   readonly adapter?: OpenedAdapter;
   /** What a user should be told once. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /**
@@ -21,22 +22,22 @@ export interface Input {
  * its tensor file with the config beside), a checkpoint folder, a URL, or a repository of the hub, whose adapters are read out of its cache only.
  * Only headers are read.
  */
-export async function openInput(path: string): Promise<Input> {
+export async function openInput(path: string, { adapterName }: Pick<AdapterHints, "adapterName"> = {}): Promise<Input> {
   if (/^(hf|https?):/.test(path)) {
     const snapshot = path.startsWith("hf:") ? cachedSnapshot(path) : undefined;
-    if (snapshot !== undefined && adapterFolder(snapshot) !== undefined) return openInput(snapshot);
-    return byKeys(path, await openWeights(path));
+    if (snapshot !== undefined && adapterFolder(snapshot) !== undefined) return openInput(snapshot, { adapterName });
+    return byKeys(path, await openWeights(path), adapterName);
   }
   const folder = adapterFolder(path);
   if (folder !== undefined) {
     try {
-      const adapter = await openAdapterAt(folder, { assumeAlpha: true });
+      const adapter = await openAdapterAt(folder, { adapterName, assumeAlpha: true });
       return { path, weights: adapter.weights, adapter, warnings: adapter.warnings };
     } catch (error) {
       // A full model that a trainer left a config of its adapter beside.
       if (!(error instanceof WeftError && error.kind === "not-an-adapter")) throw error;
-      const { weights, warnings } = await byKeys(path, await openWeights(path));
-      return { path, weights, warnings: [...warnings, `${error.message}${error.hint === undefined ? "" : `; ${error.hint}`}`] };
+      const { weights, warnings } = await byKeys(path, await openWeights(path), adapterName);
+      return { path, weights, warnings: [...warnings, warningOf(error)] };
     }
   }
   if (path.endsWith(".json") && !path.endsWith(".index.json")) {
@@ -46,7 +47,7 @@ export async function openInput(path: string): Promise<Input> {
       hint: "name a .safetensors file, an .index.json, or a folder that holds one",
     });
   }
-  return byKeys(path, await openWeights(path));
+  return byKeys(path, await openWeights(path), adapterName);
 }
 
 /** What a name of every dialect's files has at least one of: plain checkpoints need not load what tells dialects apart. */
@@ -104,7 +105,7 @@ export async function openOwnAdapter(path: string, { adapter }: PeftState, alpha
 }
 
 /** Tensors whose names are those of an adapter are one, whether or not the program keeps a config beside them. */
-async function byKeys(path: string, weights: WeightSource): Promise<Input> {
+async function byKeys(path: string, weights: WeightSource, adapterName: string | undefined): Promise<Input> {
   let likely = false;
   for (const name of weights.names()) likely ||= ADAPTER_LIKE.test(name);
   const empty = zero3Leftovers(weights);
@@ -113,22 +114,27 @@ async function byKeys(path: string, weights: WeightSource): Promise<Input> {
     path,
     weights,
     warnings: [
-      ...weights.warnings,
-      ...(empty.length > 0 ? [describeZero3(empty, [...weights.names()].length).message] : []),
-      ...(state?.adapter ? [unmergedPeft(path, state).message] : []),
+      ...weights.warnings.map((message) => ({ kind: "file", message })),
+      ...(empty.length > 0 ? [{ kind: "zero3-leftovers", message: describeZero3(empty, [...weights.names()].length).message }] : []),
+      ...(state?.adapter ? [warningOf(unmergedPeft(path, state))] : []),
     ],
   };
   if (!likely || state) return plain;
   try {
     const { detectDialect, openAdapter } = await import("@weft/registry");
     if (!detectDialect(weights)) return plain;
-    const adapter = await openAdapter({ weights }, { assumeAlpha: true });
+    const adapter = await openAdapter({ weights }, { assumeAlpha: true, ...(adapterName !== undefined && { adapterName }) });
     return { path, weights, adapter, warnings: adapter.warnings };
   } catch (error) {
     await weights.close();
     throw error;
   }
 }
+
+const warningOf = ({ kind, message, hint }: WeftError): Warning => ({
+  kind,
+  message: `${message}${hint === undefined ? "" : `; ${hint}`}`,
+});
 
 /** What a user may say of an adapter that its file does not. */
 export interface AdapterHints {

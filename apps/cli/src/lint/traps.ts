@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { type ConvertModule, type OpenedAdapter, specialLora } from "@weft/registry";
+import { type AdapterWarning, type ConvertModule, type OpenedAdapter, specialLora } from "@weft/registry";
 import type { Finding } from "./finding.js";
 
 interface Values {
@@ -55,7 +55,7 @@ export function findConfigTraps({ dialect, config, modules }: OpenedAdapter): Fi
 
 /** Forms that the library of their own dialect reads otherwise, or not at all. */
 export function findDialectTraps(adapter: OpenedAdapter, modules: readonly ConvertModule[]): Finding[] {
-  const { dialect, config, unknown, warnings, weights } = adapter;
+  const { dialect, unknown, warnings, weights } = adapter;
   const findings: Finding[] = [];
   const names = (test: (module: ConvertModule) => boolean): string[] => modules.filter(test).map(({ label }) => label);
   const add = (finding: Finding): void => void (finding.where.length > 0 && findings.push(finding));
@@ -98,18 +98,6 @@ export function findDialectTraps(adapter: OpenedAdapter, modules: readonly Conve
     proposal: "weft inspect lists all names; a training wrapper's prefix may be left in them",
     where: unknown.map(({ name }) => name).filter((name) => !dotted.includes(name)),
   });
-  const noAlpha =
-    (dialect === "kohya" || dialect === "lycoris") &&
-    !weights.metadata.has("ss_network_alpha") &&
-    ![...weights.names()].some((name) => name.endsWith(".alpha"));
-  const ranks = new Set(modules.map(({ rank }) => rank));
-  add({
-    code: "no-alpha",
-    severity: ranks.size > 1 ? "warning" : "note",
-    message: `the file has no alpha, so the scale is 1${ranks.size > 1 ? ", though ranks differ: readers that guess one alpha for all give other results" : ""}`,
-    proposal: "weft convert writes alphas; was it saved by a trainer that works them into the factors?",
-    where: noAlpha ? names(({ rank }) => rank !== undefined) : [],
-  });
   if (adapter.alphaAssumed)
     add({
       code: "no-alpha",
@@ -118,17 +106,26 @@ export function findDialectTraps(adapter: OpenedAdapter, modules: readonly Conve
       proposal: "put its adapter_config.json beside it, or give --alpha",
       where: [weights.location],
     });
-  // Findings of their own say these.
-  const known = (text: string): boolean => /belong to no module|alpha/.test(text);
-  for (const message of warnings.filter((text) => !known(text)))
-    findings.push({
-      code: "opened-with-warning",
-      severity: "warning",
-      message,
-      proposal: "see the file that it names",
-      where: [config.peftType],
-    });
-  return findings;
+  return [...findings, ...warnings.flatMap((warning) => findWarned(adapter, modules, warning))];
+}
+
+/** What opening the adapter warned of, as a finding; none where another finding says it. */
+function findWarned({ config }: OpenedAdapter, modules: readonly ConvertModule[], { kind, message }: AdapterWarning): Finding[] {
+  if (kind === "unused-tensors" || kind === "unknown-alpha") return [];
+  if (kind === "no-alpha" || kind === "alpha-in-header") {
+    const ranked = modules.filter(({ rank }) => rank !== undefined);
+    const differ = kind === "no-alpha" && new Set(ranked.map(({ rank }) => rank)).size > 1;
+    return [
+      {
+        code: "no-alpha",
+        severity: differ || kind === "alpha-in-header" ? "warning" : "note",
+        message: differ ? `${message}; its ranks differ, so readers that guess one alpha for all give other results` : message,
+        proposal: "weft convert writes alphas; was it saved by a trainer that works them into the factors?",
+        where: ranked.map(({ label }) => label),
+      },
+    ];
+  }
+  return [{ code: "opened-with-warning", severity: "warning", message, proposal: "see the file that it names", where: [config.peftType] }];
 }
 
 /** [1, in]: magnitudes of columns. */

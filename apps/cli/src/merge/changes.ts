@@ -10,6 +10,7 @@ import {
   type OpenedAdapter,
   readAdapterTensor,
 } from "@weft/registry";
+import type { ScaledAdapter } from "../files/open-adapters.js";
 import { refuseQuantized } from "../files/quantization-of.js";
 import { type DerivedStep, derivedSteps } from "./derived-parameters.js";
 import { followTied } from "./follow-tied.js";
@@ -34,13 +35,6 @@ export interface Change {
   patches: RowPatch[];
   /** Of a bias: the weight that its steps look at. */
   weight?: string;
-}
-
-/** An adapter with the user's factor. */
-export interface ScaledAdapter {
-  readonly path: string;
-  readonly adapter: OpenedAdapter;
-  readonly scale: number;
 }
 
 export interface ChangeOptions {

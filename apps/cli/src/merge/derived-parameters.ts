@@ -11,7 +11,8 @@ import {
   readTensor,
 } from "@weft/registry";
 import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
-import type { ChangeOptions, ScaledAdapter } from "./changes.js";
+import type { ScaledAdapter } from "../files/open-adapters.js";
+import type { ChangeOptions } from "./changes.js";
 import { held, type Stored } from "./item.js";
 
 /** What a module's step has beside the tensors of the file. */

@@ -3,7 +3,8 @@ import type { WeightSource } from "@weft/io-safetensors";
 import { ADAPTER_METHODS, type MatchedModule, type MatchReport, readTensor, specialLora } from "@weft/registry";
 import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
 import { held, type Step } from "./item.js";
-import type { ChangeOptions, ScaledAdapter } from "./changes.js";
+import type { ScaledAdapter } from "../files/open-adapters.js";
+import type { ChangeOptions } from "./changes.js";
 
 /** A bound on the multiplications that decomposing a weight takes: a QR, a whole SVD, or at most 200 rounds of subspace iteration. */
 function workOf({ layer, config }: MatchedModule): number {

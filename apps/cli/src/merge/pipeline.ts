@@ -3,8 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { MatchError } from "@weft/tensor-core";
 import { type Component, PIPELINE_FOLDERS } from "@weft/registry";
 import { existsError } from "../files/check-output.js";
-import { openAdapterAt } from "../files/open-input.js";
-import { parseScaledPath } from "../files/scaled-path.js";
+import { openAdapters } from "../files/open-adapters.js";
 import type { MergeSettings } from "./prepare.js";
 
 /** What makes a folder a pipeline of diffusers. */
@@ -17,23 +16,18 @@ export const isPipeline = (base: string): boolean => existsSync(join(base, INDEX
 const partOf = (component: Component): Component => (component === "te" ? "te1" : component);
 
 /**
- * The folders of a pipeline that adapters are for, each with the adapters that have modules for it.
+ * The folders of a pipeline that adapters are for, each with the adapters that have modules for it, and with the user's alpha if one of them needs it.
  * @throws MatchError kinds `unknown-part`, `no-such-part`, `several-parts`
  */
-export async function pipelineParts({
-  base,
-  adapters,
-  alpha,
-  adapterName,
-}: MergeSettings): Promise<ReadonlyMap<string, readonly string[]>> {
+export async function pipelineParts(settings: MergeSettings): Promise<ReadonlyMap<string, Pick<MergeSettings, "adapters" | "alpha">>> {
+  const { base } = settings;
   const index = JSON.parse(readFileSync(join(base, INDEX), "utf8")) as object;
   const folders = Object.keys(index).filter((name) => PIPELINE_FOLDERS.has(name) && existsSync(join(base, name)));
   const listed = folders.map((name) => join(base, name)).join(", ");
-  const parts = new Map<string, string[]>();
-  for (const text of adapters) {
-    const { path } = parseScaledPath(text);
-    const adapter = await openAdapterAt(path, { alpha, adapterName });
-    await adapter.weights.close();
+  const parts = new Map<string, Pick<MergeSettings, "adapters" | "alpha">>();
+  const opened = await openAdapters(settings.adapters, settings);
+  await Promise.all(opened.map(({ adapter }) => adapter.weights.close()));
+  for (const { path, text, alpha, adapter } of opened) {
     const components = new Set([...adapter.modules.values()].map(({ component = "model" }) => component));
     for (const component of components) {
       if (component === "model")
@@ -55,7 +49,8 @@ export async function pipelineParts({
           file: path,
           hint: `name the model's own folder as the base: ${join(base, folder)} or ${join(base, another)} (Wan 2.2: high noise, low noise)`,
         });
-      parts.set(folder, [...(parts.get(folder) ?? []), text]);
+      const before = parts.get(folder);
+      parts.set(folder, { adapters: [...(before?.adapters ?? []), text], alpha: before?.alpha ?? alpha });
     }
   }
   return parts;

@@ -3,10 +3,10 @@ import { statSync } from "node:fs";
 import type { WeightSource } from "@weft/io-safetensors";
 import type { MatchReport } from "@weft/registry";
 import { UsageError } from "../failure.js";
-import { localPath, openAdapterAt, openBase, openOwnAdapter } from "../files/open-input.js";
+import { openAdapters, type ScaledAdapter } from "../files/open-adapters.js";
+import { localPath, openBase, openOwnAdapter } from "../files/open-input.js";
 import { unmergedPeft } from "../files/peft-state.js";
-import { parseScaledPath } from "../files/scaled-path.js";
-import { type Change, collectChanges, type ScaledAdapter } from "./changes.js";
+import { type Change, collectChanges } from "./changes.js";
 import type { Stored } from "./item.js";
 import { type OutputPlan, planOutput } from "./layout.js";
 import { type ConfigEdit, folderOf } from "./side-files.js";
@@ -19,7 +19,7 @@ export interface MergeSettings {
   readonly base: string;
   /** `path` or `path:scale`, in order. */
   readonly adapters: readonly string[];
-  /** Of adapters whose files do not say it. */
+  /** Of adapters whose files do not say it; one of them at least. */
   readonly alpha?: number | undefined;
   /** Which adapter is meant, of files that hold several. */
   readonly adapterName?: string | undefined;
@@ -63,11 +63,9 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
       const adapter = await openOwnAdapter(localPath(settings.base), state, settings.alpha);
       adapters.push({ path: settings.base, adapter, scale: 1 });
     } else if (settings.adapters.length === 0) throw new UsageError("which adapter is to be merged?", "name it: -a ADAPTER");
-    for (const text of settings.adapters) {
-      const { path, scale } = parseScaledPath(text);
-      const adapter = await openAdapterAt(path, { alpha: settings.alpha, adapterName: settings.adapterName });
-      opened.push(adapter.weights);
-      adapters.push({ path, adapter, scale });
+    for (const named of await openAdapters(settings.adapters, settings)) {
+      opened.push(named.adapter.weights);
+      adapters.push(named);
     }
     const { base, tie, quantization, model } = await viewBase(
       checkpoint,
@@ -89,7 +87,10 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
       tokenizer: resized && folderOf(owner(adapters, resized[1].replacement!).adapter.weights.location),
       notices: [
         ...checkpoint.warnings,
-        ...adapters.flatMap((scaled, i) => [...scaled.adapter.warnings, ...unscaledNotice(scaled, reports[i]!)]),
+        ...adapters.flatMap((scaled, i) => [
+          ...scaled.adapter.warnings.map(({ message }) => message),
+          ...unscaledNotice(scaled, reports[i]!),
+        ]),
         ...resolved.notices,
         ...roundingNotices(plan),
       ],

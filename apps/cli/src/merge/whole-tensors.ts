@@ -1,6 +1,7 @@
 import { CapabilityError, ConfigError, ShapeError } from "@weft/tensor-core";
 import type { AdapterTensor, MatchReport, OpenedAdapter } from "@weft/registry";
-import type { Change, ScaledAdapter } from "./changes.js";
+import type { ScaledAdapter } from "../files/open-adapters.js";
+import type { Change } from "./changes.js";
 import type { RowPatch, Stored } from "./item.js";
 import { sameData } from "./same-data.js";
 

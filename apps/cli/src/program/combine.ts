@@ -1,7 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { COMBINATION_TYPES } from "@weft/registry/names";
 import { examples } from "./examples.js";
-import { adapters, allowLoss, alpha, namesFrom, outPath, to } from "./options.js";
+import { adapterName, adapters, allowLoss, alpha, namesFrom, outPath, to } from "./options.js";
 import type { Runner } from "./runner.js";
 import { blockWeight, natural, rank, share } from "./values.js";
 
@@ -10,6 +10,7 @@ export const combineCommand = (run: Runner) =>
     .description("write several adapters as one, without their base")
     .addOption(adapters())
     .addOption(alpha())
+    .addOption(adapterName())
     .addOption(outPath())
     .addOption(
       new Option("--combine <type>", "exact: the sum itself, ranks added up; the others as PEFT's add_weighted_adapter")

@@ -1,6 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { allowLoss, alpha, from, namesFrom, outPath, to } from "./options.js";
+import { adapterName, allowLoss, alpha, from, namesFrom, outPath, to } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const convertCommand = (run: Runner) =>
@@ -12,6 +12,7 @@ export const convertCommand = (run: Runner) =>
     .addOption(namesFrom())
     .addOption(from())
     .addOption(alpha())
+    .addOption(adapterName())
     .addOption(allowLoss())
     .option("--fold-alpha", "work alpha into the factors")
     .option("--no-verify", "do not rebuild the weight changes on both sides")

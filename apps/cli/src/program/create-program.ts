@@ -1,5 +1,6 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import type { Context, GlobalOptions } from "../context.js";
+import type { Context } from "../context.js";
+import type { GlobalOptions } from "../global-options.js";
 import type { Streams } from "../output.js";
 import { styleFor } from "../style.js";
 import { HOMEPAGE, VERSION } from "../version.js";

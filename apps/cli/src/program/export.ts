@@ -1,7 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { EXPORT_TARGETS } from "../export/servers.js";
 import { examples } from "./examples.js";
-import { allowLoss, alpha, baseName, namesFrom, outFolder } from "./options.js";
+import { adapterName, allowLoss, alpha, baseName, namesFrom, outFolder } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const exportCommand = (run: Runner) =>
@@ -11,8 +11,15 @@ export const exportCommand = (run: Runner) =>
     .addOption(new Option("--target <server>", "what is to load it").choices(EXPORT_TARGETS).makeOptionMandatory())
     .addOption(outFolder())
     .addOption(alpha())
+    .addOption(adapterName())
     .addOption(baseName())
     .addOption(namesFrom())
     .addOption(allowLoss())
-    .addHelpText("after", examples(["for vLLM", "weft export my-lora/ --target vllm -o served/"]))
+    .addHelpText(
+      "after",
+      examples(
+        ["for vLLM", "weft export my-lora/ --target vllm -o served/"],
+        ["the names fitted to the model that it is served with", "weft export my-lora/ --target vllm --base model/ -o served/"],
+      ),
+    )
     .action(run(async () => (await import("../commands/export.js")).exportAdapter));

@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
+import { adapterName } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const inspectCommand = (run: Runner) =>
@@ -9,6 +10,7 @@ export const inspectCommand = (run: Runner) =>
     .option("--hash", "SHA-256 of every tensor's bytes")
     .option("--stats", "norms, and values that are not finite (adapters: norm of the weight change per module)")
     .option("--tensors <glob>", "only tensors with such names, each in a line of its own")
+    .addOption(adapterName())
     .addHelpText(
       "after",
       examples(

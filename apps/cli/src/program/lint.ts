@@ -1,6 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { alpha, from } from "./options.js";
+import { adapterName, alpha, from } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const lintCommand = (run: Runner) =>
@@ -10,5 +10,6 @@ export const lintCommand = (run: Runner) =>
     .option("--base <path>", "checkpoint that it is to go with")
     .addOption(from())
     .addOption(alpha())
+    .addOption(adapterName())
     .addHelpText("after", examples(["does it fit this model, and is anything odd about it?", "weft lint my-lora/ --base model/"]))
     .action(run(async () => (await import("../commands/lint.js")).lint));

@@ -1,6 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { allowLoss, alpha, factorDType, from, namesFrom, outPath, to } from "./options.js";
+import { adapterName, allowLoss, alpha, factorDType, from, namesFrom, outPath, to } from "./options.js";
 import type { Runner } from "./runner.js";
 import { positive, rank, share } from "./values.js";
 
@@ -18,6 +18,7 @@ export const resizeCommand = (run: Runner) =>
     .addOption(new Option("--sv-cumulative <share>", "keep this share of the sum of singular values").argParser(share))
     .addOption(from())
     .addOption(alpha())
+    .addOption(adapterName())
     .addOption(to())
     .addOption(namesFrom())
     .addOption(factorDType())

@@ -1,5 +1,6 @@
 import { ConfigError, FormatError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
+import { ADAPTER_WARNINGS, type AdapterWarning } from "../adapter-warning.js";
 import type { DialectName } from "./dialect.js";
 import { ADAPTER_METADATA } from "./diffusers.js";
 import type { OpenDialectOptions } from "./open-dialect.js";
@@ -11,7 +12,7 @@ type AlphaOptions = Pick<OpenDialectOptions, "scale" | "alpha" | "assumeAlpha">;
 export interface AlphaSource {
   /** Undefined where the scale is 1. */
   readonly alphaOf: (module: RawModule, rank: number) => number | undefined;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly AdapterWarning[];
   /** Nothing says it. */
   readonly assumed: boolean;
 }
@@ -37,27 +38,17 @@ export function alphaSource(
   if (silent === 0 || weights.metadata.has(ADAPTER_METADATA)) return { ...none, warnings: [] };
   if (dialect === "mlx") {
     if (!assumeAlpha) throw missingConfig(weights, "mlx-lm's keys", "the scale");
-    return { ...none, warnings: [UNKNOWN_ALPHA], assumed: true };
+    return { ...none, warnings: [ADAPTER_WARNINGS.unknownAlpha()], assumed: true };
   }
   const header = silent < ranked.length ? undefined : kohyaAlpha(weights.metadata);
   if (header)
     return {
       alphaOf: header.alphaOf,
-      warnings: [
-        `the file has no alpha tensors: ${header.text} of its header is taken, which readers that ignore the header do not (scale 1)`,
-      ],
+      warnings: [ADAPTER_WARNINGS.alphaInHeader(header.text)],
       assumed: false,
     };
-  const which =
-    silent < ranked.length
-      ? `${silent} of ${ranked.length} modules have no alpha, so their scale`
-      : "no alpha is in the file, so the scale";
-  return { ...none, warnings: [`${which} is 1, as the readers of ${dialect} files take it; --alpha gives another`] };
+  return { ...none, warnings: [ADAPTER_WARNINGS.noAlpha(silent, ranked.length, dialect)] };
 }
-
-/** What a user is told where an adapter is opened although its scale is unknown. */
-export const UNKNOWN_ALPHA =
-  "alpha is unknown: it is in the adapter_config.json, which is not beside the file; to use the adapter, put it there or give --alpha";
 
 /** An alpha for an adapter that has its own. */
 export const alphaKnown = (file: string): ConfigError =>

@@ -109,7 +109,13 @@ describe("detection", () => {
       `${q}.lora_B.two.weight`,
       `${q}.lora_magnitude_vector.two`,
     ]);
-    expect([warnings[0], unknown]).toEqual([expect.stringMatching(/another adapter was named: .*lora_A\.one/), []]);
+    expect([warnings[0], unknown]).toEqual([
+      {
+        kind: "other-adapters",
+        message: expect.stringMatching(/^2 tensors of adapters other than two left out: .*lora_A\.one/) as unknown,
+      },
+      [],
+    ]);
     const lokr = await memoryAdapter({
       [`diffusion_model.a.lokr_w1.default`]: numbers([2, 2]),
       [`diffusion_model.a.lokr_w2.default`]: numbers([2, 2]),
@@ -169,7 +175,9 @@ describe("scales", () => {
       "lora_unet_b.lora_up.weight": { shape: [4, 0] },
     });
     expect(modules.get("lora_unet_a")!.config).toMatchObject({ alpha: 0 });
-    expect(warnings).toEqual([expect.stringMatching(/^2 modules have alpha or rank 0.*lora_unet_a, lora_unet_b/)]);
+    expect(warnings).toEqual([
+      { kind: "without-effect", message: expect.stringMatching(/^2 modules with alpha or rank 0.*lora_unet_a, lora_unet_b/) as unknown },
+    ]);
   });
 
   test("diffusers keeps alpha in the header, per component", async () => {

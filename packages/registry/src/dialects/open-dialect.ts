@@ -1,12 +1,13 @@
 import { ConfigError, FormatError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
+import { ADAPTER_WARNINGS } from "../adapter-warning.js";
 import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js";
 import { chosenAdapter, splitAdapterName } from "../keys/adapter-name.js";
 import { MAX_KEY_LENGTH } from "../keys/parse-key.js";
 import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterModule, AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "../open-adapter.js";
 import { openPeft } from "../open-peft.js";
-import { type AlphaSource, alphaSource, UNKNOWN_ALPHA } from "./alpha-source.js";
+import { type AlphaSource, alphaSource } from "./alpha-source.js";
 import { CONTROL_LORA_MARK } from "./control-lora.js";
 import { detectDialect } from "./detect-dialect.js";
 import type { DialectKey, DialectName } from "./dialect.js";
@@ -38,14 +39,21 @@ export async function openDialect(weights: WeightSource, options: OpenDialectOpt
   if (name === undefined) throw unknownDialect(weights);
   if (name === "peft") {
     const opened = await openPeft({ config: inferredConfig(weights, options), weights }, options);
-    return options.alpha === undefined ? { ...opened, alphaAssumed: true, warnings: [...opened.warnings, UNKNOWN_ALPHA] } : opened;
+    if (options.alpha !== undefined) return opened;
+    return { ...opened, alphaAssumed: true, warnings: [...opened.warnings, ADAPTER_WARNINGS.unknownAlpha()] };
   }
-  const { raw, unknown, replaced, leftOut } = groupKeys(weights, name, options.adapterName);
+  const { raw, unknown, replaced, meant, leftOut } = groupKeys(weights, name, options.adapterName);
   const alpha = alphaSource(name, weights, raw.values(), options);
   const modules = await buildModules(weights, name, raw, unknown, alpha);
   await applyHeader(weights, modules);
-  const others = leftOut.length > 0 ? [`left out, as another adapter was named: ${listNames(leftOut)}`] : [];
-  const warnings = [...weights.warnings, ...others, ...alpha.warnings, ...remarks([...modules.values()], unknown)];
+  const silent = [...modules.values()].filter(({ config }) => (config?.alpha ?? config?.loraAlpha) === 0 || config?.r === 0);
+  const warnings = [
+    ...ADAPTER_WARNINGS.file(weights.warnings),
+    ...ADAPTER_WARNINGS.otherAdapters(leftOut, meant),
+    ...alpha.warnings,
+    ...ADAPTER_WARNINGS.withoutEffect(silent.map((module) => module.name!)),
+    ...ADAPTER_WARNINGS.unusedTensors(unknown.map((tensor) => tensor.name)),
+  ];
   return {
     dialect: name,
     ...(detection && { detection }),
@@ -69,6 +77,8 @@ interface Groups {
   readonly unknown: AdapterTensor[];
   /** Those that stand for whole tensors of the base. */
   readonly replaced: ReadonlyMap<string, AdapterTensor>;
+  /** Name of the adapter that is meant, where the keys have it. */
+  readonly meant: string | undefined;
   /** Keys of adapters that are not meant. */
   readonly leftOut: readonly string[];
 }
@@ -110,7 +120,7 @@ function groupKeys(weights: WeightSource, name: DialectName, adapterName: string
       });
     module.parameters.set(read.parameter, tensorOf(name, key, read.parameter, dtype, shape));
   }
-  return { raw, unknown, replaced, leftOut };
+  return { raw, unknown, replaced, meant, leftOut };
 }
 
 /** A tensor in LyCORIS's layout: mlx-lm's factors lie transposed, and magnitudes under other names are those of output rows. */
@@ -180,16 +190,6 @@ function commonest(values: readonly string[]): string | undefined {
   const counts = new Map<string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0];
-}
-
-function remarks(modules: readonly AdapterModule[], unknown: readonly AdapterTensor[]): string[] {
-  const silent = modules.filter(({ config }) => (config?.alpha ?? config?.loraAlpha) === 0 || config?.r === 0).map(({ name }) => name!);
-  return [
-    ...(silent.length > 0 ? [`${silent.length} modules have alpha or rank 0 and do nothing: ${listNames(silent)}`] : []),
-    ...(unknown.length > 0
-      ? [`${unknown.length} of the adapter's tensors belong to no module and are not used: ${listNames(unknown.map(({ name }) => name))}`]
-      : []),
-  ];
 }
 
 function unknownDialect(weights: WeightSource): FormatError {

@@ -30,7 +30,7 @@ export function chosenAdapter(names: Iterable<string>, named: string | undefined
     {
       kind: named === undefined ? "several-adapters" : "no-such-adapter",
       file: location,
-      hint: "name one of them (adapterName, or --adapter-name where it is merged), or save each in a file of its own",
+      hint: "choose one with --adapter-name (adapterName in the library), or save each in a file of its own",
     },
   );
 }

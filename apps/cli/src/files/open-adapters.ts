@@ -1,0 +1,47 @@
+import type { OpenedAdapter } from "@weft/registry";
+import { WeftError } from "@weft/tensor-core";
+import { type AdapterHints, openAdapterAt } from "./open-input.js";
+import { parseScaledPath, type ScaledPath } from "./scaled-path.js";
+
+/** An adapter with the user's factor. */
+export interface ScaledAdapter extends ScaledPath {
+  readonly adapter: OpenedAdapter;
+}
+
+/** An adapter of several that a command names, as the command wrote it. */
+export interface NamedAdapter extends ScaledAdapter {
+  readonly text: string;
+  /** The user's alpha, where the adapter does not say its own. */
+  readonly alpha: number | undefined;
+}
+
+/**
+ * Opens the adapters of a command, `path` or `path:scale`. The user's alpha is for those of them that do not say their own.
+ * @throws ConfigError kind `alpha-known` if there is an alpha, and none of them lacks it; UsageError of `parseScaledPath`, errors of `openAdapterAt`
+ */
+export async function openAdapters(texts: readonly string[], hints: AdapterHints): Promise<NamedAdapter[]> {
+  const opened: NamedAdapter[] = [];
+  const known: WeftError[] = [];
+  try {
+    for (const text of texts) {
+      const scaled = parseScaledPath(text);
+      const open = async (alpha: number | undefined): Promise<NamedAdapter> => ({
+        ...scaled,
+        text,
+        alpha,
+        adapter: await openAdapterAt(scaled.path, { ...hints, alpha }),
+      });
+      const adapter = await open(hints.alpha).catch((error: unknown) => {
+        if (!(error instanceof WeftError && error.kind === "alpha-known")) throw error;
+        known.push(error);
+        return open(undefined);
+      });
+      opened.push(adapter);
+    }
+    if (known.length > 0 && known.length === texts.length) throw known[0]!;
+    return opened;
+  } catch (error) {
+    await Promise.all(opened.map(({ adapter }) => adapter.weights.close()));
+    throw error;
+  }
+}
