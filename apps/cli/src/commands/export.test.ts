@@ -93,7 +93,7 @@ describe("with a base", () => {
     const { code, stderr } = await weft("export", lora, "--target", "vllm", "-o", out, "--base", base);
     expect(code, stderr).toBe(0);
     const [before, after] = [changes(lora, false), changes(out, false)];
-    expect([...after.keys()]).toEqual([...before.keys()].map((path) => path.replace(/^model\./, prefix)));
+    expect([...after.keys()].toSorted()).toEqual([...before.keys()].map((path) => path.replace(/^model\./, prefix)).toSorted());
     for (const [path, want] of before) expect(after.get(path.replace(/^model\./, prefix))).toEqual(want);
     const weights = checkpointOf(base);
     for (const path of after.keys()) expect(weights.has(`${path}.weight`)).toBe(true);

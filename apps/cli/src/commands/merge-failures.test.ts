@@ -194,14 +194,17 @@ describe("weft merge fails in words, and cleanly", () => {
 });
 
 describe("a full disk", () => {
+  /** Paths may hold anything, so the lines below get them from here, and quote them. */
+  const LINE = 'merge() { "$NODE" "$WEFT" merge "$BASE" -a "$LORA" -o "$DISK/out" "$@"; };';
+
   /** What a line of bash prints with a file system of `size` bytes at `$DISK`, in a namespace of its own. */
-  function onDisk(size: number, script: string): { readonly stdout: string; readonly stderr: string } {
+  function onDisk(size: number, script: string, whole = ""): { readonly stdout: string; readonly stderr: string } {
     const disk = fresh("disk");
     mkdirSync(disk);
-    const env = { ...process.env, DISK: disk, WEFT: `${process.execPath} ${PROGRAM} merge ${base} -a ${lora}`, LARGE: "remount,size=8m" };
-    return spawnSync("unshare", ["-rm", "bash", "-c", `mount -t tmpfs -o size=${size} tmpfs "$DISK" && ${script}`], {
+    const paths = { DISK: disk, NODE: process.execPath, WEFT: PROGRAM, BASE: base, LORA: lora, WHOLE: whole };
+    return spawnSync("unshare", ["-rm", "bash", "-c", `${LINE} mount -t tmpfs -o size=${size} tmpfs "$DISK" && ${script}`], {
       encoding: "utf8",
-      env,
+      env: { ...process.env, ...paths, LARGE: "remount,size=8m" },
     });
   }
   const mountable = (): boolean => onDisk(4096, "echo yes").stdout === "yes\n";
@@ -213,7 +216,7 @@ describe("a full disk", () => {
 
   it("is known before anything is written", (context) => {
     if (!mountable()) return context.skip(WHY_NOT);
-    const { stdout, stderr } = onDisk(102_400, '$WEFT -o "$DISK/out"; echo "exit $?"; ls -A "$DISK"');
+    const { stdout, stderr } = onDisk(102_400, 'merge; echo "exit $?"; ls -A "$DISK"');
     expect(stdout).toBe("exit 1\n");
     expect(stderr).toMatch(/^error: .*disk-\d+\/out: the output takes .*, the disk has .* free\n {2}hint: /m);
     return undefined;
@@ -226,7 +229,8 @@ describe("a full disk", () => {
     // Room for the weights by their size and for the journal, but not for the pages that they take, and the files beside them.
     const { stdout, stderr } = onDisk(
       (Math.ceil(total() / 4096) + 1) * 4096,
-      `$WEFT -o "$DISK/out"; echo "exit $?"; ls -A "$DISK"; mount -o "$LARGE" "$DISK"; $WEFT -o "$DISK/out" --quiet >&2; diff -r "$DISK/out" ${whole} && echo same`,
+      'merge; echo "exit $?"; ls -A "$DISK"; mount -o "$LARGE" "$DISK"; merge --quiet >&2; diff -r "$DISK/out" "$WHOLE" && echo same',
+      whole,
     );
     expect(stdout, stderr).toBe("exit 1\nsame\n");
     expect(stderr.split("\n").filter((line) => line.startsWith("error: "))).toEqual([

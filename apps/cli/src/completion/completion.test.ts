@@ -48,7 +48,7 @@ describe("bash", () => {
     return run("bash", [
       "--norc",
       "-c",
-      `source ${file("bash")}; COMP_WORDS=(${quoted}); COMP_CWORD=${list.length - 1}; _weft; printf '%s\\n' "\${COMPREPLY[@]}"; complete -p weft >/dev/null`,
+      `source "${file("bash")}"; COMP_WORDS=(${quoted}); COMP_CWORD=${list.length - 1}; _weft; printf '%s\\n' "\${COMPREPLY[@]}"; complete -p weft >/dev/null`,
     ]);
   };
 
@@ -56,7 +56,7 @@ describe("bash", () => {
 
   it("leaves files to bash", () => {
     for (const words of ["merge ", "merge base -a ", "merge base -o l", "merge base --max-memory "]) expect(complete(words)).toEqual([]);
-    expect(run("bash", ["--norc", "-c", `source ${file("bash")}; complete -p weft`])).toEqual([
+    expect(run("bash", ["--norc", "-c", `source "${file("bash")}"; complete -p weft`])).toEqual([
       "complete -o bashdefault -o default -F _weft weft",
     ]);
   });
@@ -74,7 +74,7 @@ describe("bash", () => {
 
 describe("fish", () => {
   const complete = (words: string): string[] | undefined =>
-    run("fish", ["--no-config", "-c", `source ${file("fish")}; complete -C 'weft ${words}'`])?.map((line) => line.split("\t")[0]!);
+    run("fish", ["--no-config", "-c", `source "${file("fish")}"; complete -C 'weft ${words}'`])?.map((line) => line.split("\t")[0]!);
 
   it.for(CASES)("weft %s", ([words, expected], { skip }) => {
     const found = complete(words);
@@ -87,7 +87,7 @@ describe("fish", () => {
 describe("zsh", () => {
   it("reads it, and calls it for weft", ({ skip }) => {
     if (!run("zsh", ["-n", file("zsh")])) return skip("no zsh here");
-    const script = `autoload -U compinit; compinit -u -d ${join(folder, "dump")}; source ${file("zsh")}; print $_comps[weft]`;
+    const script = `autoload -U compinit; compinit -u -d "${join(folder, "dump")}"; source "${file("zsh")}"; print $_comps[weft]`;
     expect(run("zsh", ["-fc", script])).toEqual(["_weft"]);
     return undefined;
   });

@@ -73,7 +73,7 @@ export function whyNotServed(
   const embedding = modules.find((module) => module.embedding);
   if (embedding)
     return {
-      reason: `${name} loads LoRA on embeddings for some architectures only (${embedding.label} is one), and which it is, the adapter does not say`,
+      reason: `${name} loads LoRA on embeddings for some architectures only, and which these are is not known here (${embedding.label})`,
       hint: "weft merge writes it into the base",
     };
   const saved = [...adapter.modulesToSave.keys(), ...adapter.embeddings.keys(), ...adapter.trainableTokens.keys()][0];
