@@ -83,10 +83,9 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
   const parts = await pipelineParts(settings);
   const others = otherFiles(base, new Set(parts.keys()));
   if (!context.options.force) refuseOthers(base, others, options.out);
-  const jobs = [...parts].map(([part, own]) => ({ part, own: { ...settings, ...own, base: join(base, part) } }));
   // Nothing is written before all parts are known to fit.
-  for (const { own } of jobs) await (await prepareMerge(own, context.signal)).close();
-  for (const { part, own } of jobs) {
+  for (const own of parts.values()) await (await prepareMerge(own, context.signal)).close();
+  for (const [part, own] of parts) {
     const report = options.report && join(dirname(options.report), `${part}-${basename(options.report)}`);
     await mergeOne(own, { ...options, out: join(options.out, part), ...(report !== undefined && { report }) }, context, verb);
   }

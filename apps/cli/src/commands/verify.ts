@@ -56,8 +56,8 @@ async function comparePipeline(path: string, settings: MergeSettings, options: V
   const others = changedOthers(base, otherFiles(base, new Set(parts.keys())), path);
   const different: Difference[] = others.map((name) => ({ name, what: "is not the base's" }));
   let tensors = 0;
-  for (const [part, adapters] of parts) {
-    const compared = await compareMerge(join(path, part), { ...settings, base: join(base, part), adapters }, options, context);
+  for (const [part, own] of parts) {
+    const compared = await compareMerge(join(path, part), own, options, context);
     tensors += compared.tensors;
     different.push(...compared.different.map(({ name, what }) => ({ name: `${part}: ${name}`, what })));
   }

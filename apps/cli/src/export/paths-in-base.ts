@@ -20,7 +20,7 @@ export async function pathsInBase(
     modules: new Map(modules.map((module) => [module.path, loraOf(module)])),
   };
   const { base, model } = await viewBase(checkpoint, [asPeft]);
-  const report = matchAdapter(asPeft, base, { model });
+  const report = await matchAdapter(asPeft, base, { model });
   assertMatch(report, adapter);
   const paths = new Map(report.matched.map(({ id, path }) => [id, path]));
   return modules.map((module) => ({ ...module, path: paths.get(module.path)! }));

@@ -16,15 +16,16 @@ export const isPipeline = (base: string): boolean => existsSync(join(base, INDEX
 const partOf = (component: Component): Component => (component === "te" ? "te1" : component);
 
 /**
- * The folders of a pipeline that adapters are for, each with the adapters that have modules for it, and with the user's alpha if one of them needs it.
+ * The folders of a pipeline that adapters are for, each with the settings of its own merge: the adapters that have modules for it, and the user's alpha if
+ * one of them needs it.
  * @throws MatchError kinds `unknown-part`, `no-such-part`, `several-parts`
  */
-export async function pipelineParts(settings: MergeSettings): Promise<ReadonlyMap<string, Pick<MergeSettings, "adapters" | "alpha">>> {
+export async function pipelineParts(settings: MergeSettings): Promise<ReadonlyMap<string, MergeSettings>> {
   const { base } = settings;
   const index = JSON.parse(readFileSync(join(base, INDEX), "utf8")) as object;
   const folders = Object.keys(index).filter((name) => PIPELINE_FOLDERS.has(name) && existsSync(join(base, name)));
   const listed = folders.map((name) => join(base, name)).join(", ");
-  const parts = new Map<string, Pick<MergeSettings, "adapters" | "alpha">>();
+  const parts = new Map<string, MergeSettings>();
   const opened = await openAdapters(settings.adapters, settings);
   await Promise.all(opened.map(({ adapter }) => adapter.weights.close()));
   for (const { path, text, alpha, adapter } of opened) {
@@ -50,7 +51,12 @@ export async function pipelineParts(settings: MergeSettings): Promise<ReadonlyMa
           hint: `name the model's own folder as the base: ${join(base, folder)} or ${join(base, another)} (Wan 2.2: high noise, low noise)`,
         });
       const before = parts.get(folder);
-      parts.set(folder, { adapters: [...(before?.adapters ?? []), text], alpha: before?.alpha ?? alpha });
+      parts.set(folder, {
+        ...settings,
+        base: join(base, folder),
+        adapters: [...(before?.adapters ?? []), text],
+        alpha: before?.alpha ?? alpha,
+      });
     }
   }
   return parts;
