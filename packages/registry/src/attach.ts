@@ -22,6 +22,9 @@ import { assertMatch } from "./report/describe-report.js";
 import { matchAdapter } from "./report/match-adapter.js";
 import type { MatchedModule, MatchReport, SharedParameter } from "./report/match-report.js";
 import { moduleIndex } from "./report/module-index.js";
+import { assertPlaceable, notRun, type PlacedLayer, placedLayer } from "./placed-layer.js";
+import { gatherPlaced } from "./placed-values.js";
+import type { ModelKind } from "./transformers/conversions-of.js";
 
 /** A model that an adapter is attached to. */
 export interface AdapterHost {
@@ -32,6 +35,8 @@ export interface AdapterHost {
   names(): Iterable<string>;
   /** Values of a parameter, for methods whose parameters follow from the base weight (`derived`). */
   values?(name: string): Tensor | undefined;
+  /** What the model is, for the names that transformers has for its weights. */
+  readonly kind?: ModelKind | undefined;
   /** Module paths in the order of the Python model, where it is known. */
   order?(): Iterable<string>;
 }
@@ -49,12 +54,16 @@ export interface AttachOptions {
   readonly layers?: ReadonlyMap<string, Attached>;
   /** Go on although the config asks for something, or the file holds something, that is not known here, and so cannot be done. */
   readonly allowUnknownFields?: boolean;
+  /** The caller changes weights of the model for layers that it holds otherwise: `placed` of the result. Without it such adapters are refused. */
+  readonly allowPlaced?: boolean;
 }
 
 /** An adapter on a model: what `forwardAdapters` takes by module path (raw parameters: by full name), and the parameters that it replaces. */
 export interface AttachedAdapter {
   readonly layers: ReadonlyMap<string, Attached>;
   readonly replaced: ReadonlyMap<string, Tensor>;
+  /** Those of `layers` that are no layers of the model, by the same path: they act by what merging them makes of the tensors that they lie in. */
+  readonly placed: ReadonlyMap<string, PlacedLayer>;
 }
 
 /**
@@ -82,19 +91,19 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
   const others = [...(options.layers ?? [])];
   const otherLayers = others.map(([path, { context }]) => ({ path, layer: context.layer }));
   const base = { names: () => host.names(), info };
-  const report = await matchAdapter(adapter, base, { methods, otherLayers, layer: (path) => host.layer?.(path) });
+  const report = await matchAdapter(adapter, base, { methods, otherLayers, layer: (path) => host.layer?.(path), model: host.kind });
   assertMatch(report, adapter);
-  const [placed] = report.placements.keys();
-  if (placed !== undefined)
-    throw new CapabilityError(`${placed}: the model keeps this weight as a part of another, or in parts; adapters on it are not run`, {
-      kind: "unsupported-placement",
-      tensor: placed,
-      hint: "weft merge changes the checkpoint instead",
-    });
+  const [inParts] = report.placements.keys();
+  if (inParts !== undefined && !options.allowPlaced) throw notRun(inParts, "adapters on it are run by PeftModel alone");
   if (!options.allowUnknownFields) assertAllUsed(report, adapter, methodOf(adapter.method));
   const heldIn = (layer: LayerSpec | undefined): DType => adapterDType(layer?.dtype ?? "f32", autocastAdapterDtype);
   const shared = await readAll(adapter, report.shared, heldIn(report.matched[0]?.layer ?? otherLayers[0]?.layer));
   const layers = new Map(others.map(([path, one]): [string, Attached] => [path, { ...one, params: { ...shared, ...one.params } }]));
+  const placed = new Map<string, PlacedLayer>();
+  const values = (name: string): Tensor | undefined => {
+    const placement = report.placements.get(name);
+    return placement && host.values ? gatherPlaced(placement, (part) => host.values!(part)!) : host.values?.(name);
+  };
   const indexOf = moduleIndex(report.matched, host.order?.());
   for (const { path, weight, bias, layer, method, config, tensors } of report.matched) {
     if (!layer)
@@ -108,7 +117,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
     const found = await definition.derived?.derive(
       config as never,
       layer,
-      originOf(method, host, { path, weight, bias }, indexOf),
+      originOf(method, values, { path, weight, bias }, indexOf),
       params,
       false,
     );
@@ -120,11 +129,14 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
         tensor: weight,
         hint: "weft merge applies both",
       });
+    const at = placedLayer(report.placements, { weight, bias }, info);
+    if (at) placed.set(key, at);
     layers.set(key, { method: definition, params: { ...params, ...found?.params }, context: context as never });
   }
   const replaced = new Map<string, Tensor>();
   for (const { name, tensor } of report.replaced) replaced.set(name, await readTensor(adapter.weights, tensor.name));
-  return { layers, replaced };
+  for (const path of placed.keys()) assertPlaceable(path, layers.get(path)!, adapter.config);
+  return { layers, replaced, placed };
 }
 
 /** What no parameter is for would be lost on saving, and may have been meant to act. @throws MatchError */
@@ -146,12 +158,12 @@ function assertAllUsed({ unused }: MatchReport, { method, weights }: OpenedAdapt
 
 function originOf(
   method: string,
-  host: AdapterHost,
+  valuesOf: (name: string) => Tensor | undefined,
   { path, weight, bias }: Pick<MatchedModule, "path" | "weight" | "bias">,
   place: (path: string) => Pick<LayerOrigin, "index" | "count">,
 ): LayerOrigin {
   const values = (name: string): Tensor => {
-    const found = host.values?.(name);
+    const found = valuesOf(name);
     if (found) return found;
     throw new CapabilityError(`${path}: ${method} needs the values of ${name}, from which parameters follow that its file does not hold`, {
       kind: "needs-base",

@@ -2,6 +2,7 @@ import type { PromptConfigFields, PromptMethod } from "@weft/adapters-prompt";
 import type { Attached, Params, ParameterSpec, Tensor } from "@weft/tensor-core";
 import type { AdapterConfig } from "../config/read-config.js";
 import type { DialectName } from "../dialects/dialect.js";
+import type { PlacedLayer } from "../placed-layer.js";
 import { tiedOf, type Ties } from "./tie-parameters.js";
 
 /** One adapter on a model: everything that training changes and a file holds. Values are never changed in place. */
@@ -11,6 +12,8 @@ export interface AdapterState {
   readonly dialect?: DialectName;
   /** By module path (a raw parameter: by its name). A layer may have two: its method and trained tokens. */
   readonly layers: ReadonlyMap<string, readonly Attached[]>;
+  /** Layers among them that the model holds in other tensors, by path: they act by what merging makes of those. */
+  readonly placed?: ReadonlyMap<string, PlacedLayer>;
   /** Parameters that some layers have in common; each of those layers finds them among its own. */
   readonly ties?: Ties;
   /** Parameters that all layers have in common, and find among their own. */

@@ -89,7 +89,8 @@ export async function combineAdapters(
   const masks = maskSource(options);
   const made = new Map<string, Params>();
   for (const [path, sources] of perLayer) made.set(path, await combineLayer(type, sources, rank, options, masks));
-  return stateOf(first, made, perLayer, type, rank);
+  const placed = new Map(states.flatMap((state) => [...(state.placed ?? [])]));
+  return { ...stateOf(first, made, perLayer, type, rank), placed };
 }
 
 function assertPlain({ config, layers, replaced, expected }: AdapterState): void {

@@ -8,5 +8,13 @@ export function hostOf(model: HookedModel<never, unknown>, method: { readonly wh
   const tensors = new Map(model.weights);
   for (const found of layers.values()) if (!tensors.has(weightName(found))) tensors.set(weightName(found), found.base.weight);
   const tensor = (name: string): Tensor | undefined => tensors.get(name);
-  return { layer: (path) => layers.get(path)?.layer, tensor, values: tensor, names: () => tensors.keys(), order: () => layers.keys() };
+  const kind = model.config?.modelType === undefined ? undefined : { model_type: model.config.modelType };
+  return {
+    kind,
+    layer: (path) => layers.get(path)?.layer,
+    tensor,
+    values: tensor,
+    names: () => tensors.keys(),
+    order: () => layers.keys(),
+  };
 }

@@ -147,10 +147,10 @@ function replaceRows(y: Tensor, parts: readonly { readonly rows: readonly number
 /** Checks that adapters can act on some rows of a batch and leave the others alone. @throws CapabilityError naming the first that cannot */
 export function assertPerRow(states: ReadonlyMap<string, AdapterState>): void {
   for (const [name, state] of states) {
-    const { layers, replaced, expected, prompt, config } = state;
+    const { layers, replaced, expected, placed, prompt, config } = state;
     const raw = [...layers].find(([, attached]) => attached.some(({ context }) => context.layer.kind === "parameter"));
     const inside = [...layers.values()].some(([first]) => first!.method.begin || isWhole(first!.context.layer));
-    const whole = [...replaced.keys(), ...expected.keys(), ...(raw ? [raw[0]] : [])][0];
+    const whole = [...replaced.keys(), ...expected.keys(), ...(raw ? [raw[0]] : []), ...(placed?.keys() ?? [])][0];
     const reasons = [
       (prompt || inside || aloraTokens(config)) && "looks at whole inputs",
       takesTasks(state) && "takes a task per row",

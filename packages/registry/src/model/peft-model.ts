@@ -134,7 +134,12 @@ export class PeftModel<Inputs, Outputs> {
         stateOfPrompt(adapter.config, await attachPrompt(adapter, { ...host, sizes: promptSizes(this.baseModel) }, options)),
       );
     if (isSharedOnly(adapter, this.methods)) return this.put(name, await stateOfShared(adapter, this.baseModel, options));
-    const attached = await attachAdapter(adapter, host, { ...options, autocastAdapterDtype, ...(mixed && { layers: mixed.attached }) });
+    const attached = await attachAdapter(adapter, host, {
+      ...options,
+      autocastAdapterDtype,
+      allowPlaced: true,
+      ...(mixed && { layers: mixed.attached }),
+    });
     this.put(name, { ...(await stateOfAttached(adapter, attached, this.baseModel)), ...(mixed && { experts: mixed.experts }) });
   }
 

@@ -2,6 +2,8 @@ import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
 import { type Attached, CapabilityError, ConfigError, type Params, type Tensor } from "@weft/tensor-core";
 import { type AttachedAdapter, trainedTokens } from "../attach.js";
 import type { OpenedAdapter } from "../open-adapter.js";
+import { notRun } from "../placed-layer.js";
+import { gatherPlaced } from "../placed-values.js";
 import { sameValues } from "../same-values.js";
 import { type AdapterState, sharedSpecs } from "./adapter-state.js";
 import { type HookedModel, layersOf, weightName } from "./hooked-model.js";
@@ -10,12 +12,12 @@ import { assertTied, tieLayers, tiesOf } from "./tie-parameters.js";
 /** An adapter that was read from a file, as a model keeps it; with the base weights that its initialisation had changed. */
 export async function stateOfAttached(
   adapter: OpenedAdapter,
-  { layers: attached, replaced: given }: AttachedAdapter,
+  { layers: attached, replaced: given, placed }: AttachedAdapter,
   model: HookedModel<never, unknown>,
 ): Promise<AdapterState> {
   const [one] = attached.values();
   const listed = new Set([...layersOf(model, one?.method)].map(({ path }) => path));
-  const unlisted = [...attached.keys()].find((path) => !listed.has(path));
+  const unlisted = [...attached.keys()].find((path) => !listed.has(path) && !placed.has(path));
   if (unlisted !== undefined)
     throw new CapabilityError(
       `${unlisted}: the adapter changes it, but the model does not list it among its layers: it would have no effect`,
@@ -46,6 +48,12 @@ export async function stateOfAttached(
   for (const [path, { method, context }] of attached) {
     if (!method.expectedBase) continue;
     const { layer, config } = context;
+    const at = placed.get(path);
+    if (at) {
+      const held = gatherPlaced(at.weight, (part) => model.weights.get(part)!);
+      if ((await method.expectedBase(config, layer, held)) !== held) throw notRun(path, "the adapter's initialisation changed it");
+      continue;
+    }
     const name = weightName({ path, layer });
     const before = given.get(name) ?? known.get(name)?.base.weight;
     if (!before) continue;
@@ -65,5 +73,5 @@ export async function stateOfAttached(
   const ties = first ? tiesOf(first.method, adapter.config, layers, model) : new Map();
   await assertTied(layers, ties);
   const foreign = adapter.dialect === "peft" ? {} : { dialect: adapter.dialect };
-  return { config: adapter.config, ...foreign, layers: tieLayers(layers, ties), ties, shared, replaced, expected };
+  return { config: adapter.config, ...foreign, layers: tieLayers(layers, ties), ties, placed, shared, replaced, expected };
 }

@@ -116,7 +116,8 @@ function attachedOf(
   options: AttachOptions,
 ): Promise<AttachedAdapter> {
   const { layers, replaced } = peft.state("default");
-  if (adapter.modules.size === 0) return Promise.resolve({ layers: new Map([...layers].map(([path, [one]]) => [path, one!])), replaced });
+  if (adapter.modules.size === 0)
+    return Promise.resolve({ layers: new Map([...layers].map(([path, [one]]) => [path, one!])), replaced, placed: new Map() });
   const host = {
     layer: (path: string) => net.layers.get(path)?.spec,
     tensor: (name: string) => parameters.get(name),
