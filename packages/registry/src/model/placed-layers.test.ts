@@ -8,6 +8,7 @@ import {
   type LayerSpec,
   matmul,
   mul,
+  randomKey,
   reshape,
   silu,
   slice,
@@ -139,6 +140,14 @@ describe("what such an adapter cannot do", () => {
     const alora = { ...old, config: { ...old.config, values: { ...old.config.values, aloraInvocationTokens: [1] } } };
     await expect(PeftModel.fromPretrained(model, alora)).rejects.toMatchObject({ kind: "unsupported-placement" });
   });
+});
+
+it("drops nothing in training: what its config asks for is refused", async () => {
+  const old = await openAdapterFolder(`${names}mixtral/old`);
+  const dropping = { ...old, config: { ...old.config, values: { ...old.config.values, loraDropout: 0.5 } } };
+  const peft = await PeftModel.fromPretrained(await load("mixtral", "model"), dropping);
+  expect(() => peft.forward(x, { dropoutKey: randomKey(1) })).toThrow(/experts.*lora_dropout does not go with/);
+  expect(() => peft.withParameters(peft.parameters()).forward(x, { dropoutKey: null })).not.toThrow();
 });
 
 it("trains: the loss's slope along an expert's factor is that of differences", async () => {

@@ -11,7 +11,7 @@ function drawingField({ layers, config, prompt }: AdapterState): string | undefi
 /**
  * Checks that a training step says whether it drops, where a config asks for it, and that nothing is asked for that cannot be.
  * @param training the pass runs with parameters of a step; `drawn`: it was given a key
- * @throws ConfigError kind `dropout-undecided`, naming the field; kind `config-mismatch` for dropout on raw parameters, which PEFT refuses, too
+ * @throws ConfigError kind `dropout-undecided`, naming the field; kind `config-mismatch` for dropout on raw parameters, which PEFT refuses, too, and on weights that the model holds otherwise
  */
 export function assertDecided(
   states: readonly AdapterState[],
@@ -27,6 +27,12 @@ export function assertDecided(
     });
     if (raw)
       throw new ConfigError(`${raw[0]}: ${field} does not go with a raw parameter, whose change has no input to drop from`, {
+        kind: "config-mismatch",
+        hint: `set ${field} to 0`,
+      });
+    const [placed] = state.placed?.keys() ?? [];
+    if (placed !== undefined)
+      throw new ConfigError(`${placed}: ${field} does not go with a weight that the model keeps as a part of another, or in parts`, {
         kind: "config-mismatch",
         hint: `set ${field} to 0`,
       });
