@@ -7,17 +7,11 @@ import { describe, expect, it } from "vitest";
 import { runExample } from "./run-example.mjs";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-/** Packages whose own tests run their example and compare what it prints. */
-const TESTED_THEMSELVES = new Set(["registry", "kernels-webgpu", "models"]);
 /** A block is left out only if its first line says so and why: `// not run: needs a GPU`. */
 const NOT_RUN = /^\/\/ not run: \S.*\n/;
 
 const packages = readdirSync(join(root, "packages")).filter((name) => existsSync(join(root, "packages", name, "package.json")));
-const pages = [
-  "README.md",
-  "docs/other-frameworks.md",
-  ...packages.filter((name) => !TESTED_THEMSELVES.has(name)).map((name) => `packages/${name}/README.md`),
-];
+const pages = ["README.md", "docs/other-frameworks.md", ...packages.map((name) => `packages/${name}/README.md`)];
 const text = (page: string): string => readFileSync(join(root, page), "utf8");
 
 it.each(packages)("packages/%s has a README with an example", (name) => {

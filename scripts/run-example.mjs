@@ -2,8 +2,27 @@
 // A published package is plain JavaScript and needs none of this; here the packages' entry points are their sources.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { isMain, root } from "./setup.mjs";
+import { prepareSwiftShader } from "./swiftshader.mjs";
+
+/** `webgpu` is native, so it stays outside of the bundle, and optional; it is the dependency of one package. */
+const WEBGPU = {
+  name: "webgpu",
+  /** @param {import("esbuild").PluginBuild} build */
+  setup(build) {
+    const { resolve } = createRequire(join(root, "packages/kernels-webgpu/package.json"));
+    build.onResolve({ filter: /^webgpu$/ }, ({ path }) => {
+      try {
+        return { path: pathToFileURL(resolve(path)).href, external: true };
+      } catch {
+        return { path, external: true };
+      }
+    });
+  },
+};
 
 /**
  * Bundles TypeScript and runs it with Node from the root of the repository.
@@ -16,7 +35,7 @@ export async function runExample(code, args = [], stdio = "pipe") {
   mkdirSync(join(root, ".cache"), { recursive: true });
   const folder = mkdtempSync(join(root, ".cache", "example-"));
   try {
-    // Every package is a dependency of the golden runner, so imports are resolved from there. `webgpu` is native and optional.
+    // Every package is a dependency of the golden runner, so imports are resolved from there.
     const { outputFiles } = await build({
       nodePaths: [join(root, "node_modules")],
       stdin: { contents: code, loader: "ts", resolveDir: join(root, "tests/golden") },
@@ -25,7 +44,7 @@ export async function runExample(code, args = [], stdio = "pipe") {
       platform: "node",
       target: "node20",
       write: false,
-      external: ["webgpu"],
+      plugins: [WEBGPU],
       banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     });
     const file = join(folder, "example.mjs");
@@ -44,6 +63,7 @@ if (isMain(import.meta.url)) {
   }
   const { install } = await import("./setup.mjs");
   install();
+  prepareSwiftShader();
   const { status } = await runExample(readFileSync(file, "utf8"), args, "inherit");
   process.exitCode = status ?? 1;
 }

@@ -24,6 +24,7 @@ import {
   slice,
   tensor,
   type Tensor,
+  CapabilityError,
 } from "@weft/tensor-core";
 import { jacobiSvd, matrix, type Matrix } from "@weft/tensor-core/linalg";
 import {
@@ -58,6 +59,8 @@ export interface AdamssConfigFields {
   /** Singular directions of the weight that are looked at. */
   readonly r: number;
   readonly numSubspaces: number;
+  /** Groups would be pruned in training: refused. */
+  readonly useAsa: boolean;
   /** Rank of each group's change, at most. */
   readonly subspaceRank: number;
   readonly initWeights: "orthogonal" | null | false;
@@ -198,6 +201,10 @@ function mainDirections(rows: Matrix, { subspaceRank, useDynamicRank, svdThresho
  */
 export const ADAMSS: AdapterMethod<AdamssConfigFields> = {
   ...ADDITIVE,
+  checkNew({ useAsa }) {
+    if (useAsa) throw new CapabilityError("ADAMSS: use_asa prunes groups in training, which is not done here", { hint: "set it to false" });
+    return [];
+  },
   // PEFT's merges round it as they round ΔW.
   biasDelta: (params, context) => (context.layer.bias ? cast(biasChange(params, context), context.layer.dtype) : undefined),
   forward(x, base, params, context) {

@@ -72,6 +72,9 @@ export interface AdaLoraConfigFields extends Omit<LoraConfigFields, "rankPattern
   readonly rank?: number;
 }
 
+/** Fields that its config has from LoRA's, and that it does not act on. */
+const NOT_ADALORA = ["useRslora", "useDora", "loraBias", "aloraInvocationTokens", "useQalora"] as const;
+
 export const AdaLoraConfig: ConfigClass<AdaLoraConfigFields> = configClass("ADALORA", FIELDS);
 
 type Context = AdapterContext<AdaLoraConfigFields>;
@@ -101,7 +104,13 @@ export const ADALORA: AdapterMethod<AdaLoraConfigFields> = {
   prefix: "lora_",
   fields: FIELDS,
   configFromShapes: (config, _, { E }) => (E ? { ...config, rank: E[0]! } : config),
-  checkNew({ targetR, initR }) {
+  checkNew(config) {
+    const { targetR, initR } = config;
+    const ignored = NOT_ADALORA.find((field) => config[field] && String(config[field]) !== "");
+    if (ignored)
+      throw new ConfigError(`ADALORA has no ${ignored}: PEFT reads it, and does nothing with it`, {
+        hint: `leave ${ignored} out, or use LoRA`,
+      });
     if (targetR > initR)
       throw new ConfigError(`ADALORA: target_r is ${targetR}, init_r ${initR}: the budget can only fall`, {
         hint: "init_r has to be at least target_r; about 1.5 times it is usual",
