@@ -9,7 +9,7 @@ import { listNames } from "./list-names.js";
  * - `unused-tensors`: tensors that belong to no module
  * - `unknown-alpha`: nothing says alpha
  * - `no-alpha`: no alpha for some modules or all, whose scale is 1
- * - `alpha-in-header`: alpha is that of kohya's header
+ * - `alpha-in-header`: alpha is that of the header
  * - `without-effect`: modules whose alpha or rank is 0
  */
 export type AdapterWarningKind =
@@ -60,6 +60,8 @@ export const ADAPTER_WARNINGS = {
     kind: "no-alpha",
     message: `${silent < all ? `${silent} of ${all} modules have no alpha, so their scale` : "no alpha is in the file, so the scale"} is 1, as the readers of ${dialect} files take it${silent < all ? "" : "; --alpha gives another"}`,
   }),
+  notInHeader: (names: readonly string[]): AdapterWarning[] =>
+    about("no-alpha", names, "modules without alpha that the configs in the header do not name have scale 1"),
   alphaInHeader: (field: string): AdapterWarning => ({
     kind: "alpha-in-header",
     message: `the file has no alpha tensors: ${field} of its header is taken, which readers that ignore the header do not (scale 1)`,

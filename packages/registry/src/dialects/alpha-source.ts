@@ -2,7 +2,7 @@ import { ConfigError, FormatError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { ADAPTER_WARNINGS, type AdapterWarning } from "../adapter-warning.js";
 import type { DialectName } from "./dialect.js";
-import { ADAPTER_METADATA } from "./diffusers.js";
+import { headerText } from "./diffusers-metadata.js";
 import type { OpenDialectOptions } from "./open-dialect.js";
 import { type RawModule, rankOf } from "./module-of.js";
 
@@ -18,8 +18,8 @@ export interface AlphaSource {
 }
 
 /**
- * Finds alpha where modules have none: the user's, mlx-lm's scale, kohya's header. Without any of them kohya, diffusers, ComfyUI and the rest take
- * scale 1, which is said; for PEFT's and mlx-lm's keys there is no such rule.
+ * Finds alpha where modules have none: the user's, mlx-lm's scale, the header's. Without any of them kohya, diffusers, ComfyUI and the rest take
+ * scale 1, which is said; for PEFT's and mlx-lm's keys there is no such rule. ai-toolkit leaves alpha out where it is the rank.
  * @throws ConfigError kind `alpha-known` if the user gives what the file says; FormatError kind `missing-config`
  */
 export function alphaSource(
@@ -30,17 +30,18 @@ export function alphaSource(
 ): AlphaSource {
   const ranked = [...modules].filter(({ parameters }) => (rankOf(parameters) ?? 0) > 0);
   const silent = ranked.filter(({ parameters }) => !parameters.has("alpha")).length;
-  const told = scale !== undefined || weights.metadata.has(ADAPTER_METADATA) || silent < ranked.length;
+  const inHeader = headerText(weights.metadata) !== undefined;
+  const told = scale !== undefined || inHeader || silent < ranked.length;
   if (alpha !== undefined && told) throw alphaKnown(weights.location);
   if (scale !== undefined) return { alphaOf: (_, rank) => scale * rank, warnings: [], assumed: false };
   if (alpha !== undefined) return { alphaOf: () => alpha, warnings: [], assumed: false };
   const none = { alphaOf: () => undefined, assumed: false };
-  if (silent === 0 || weights.metadata.has(ADAPTER_METADATA)) return { ...none, warnings: [] };
+  if (silent === 0 || inHeader || dialect === "ai-toolkit") return { ...none, warnings: [] };
   if (dialect === "mlx") {
     if (!assumeAlpha) throw missingConfig(weights, "mlx-lm's keys", "the scale");
     return { ...none, warnings: [ADAPTER_WARNINGS.unknownAlpha()], assumed: true };
   }
-  const header = silent < ranked.length ? undefined : kohyaAlpha(weights.metadata);
+  const header = silent < ranked.length ? undefined : headerAlpha(weights.metadata);
   if (header)
     return {
       alphaOf: header.alphaOf,
@@ -66,16 +67,20 @@ export const missingConfig = (weights: WeightSource, whose: string, what: string
     hint: "put the adapter_config.json into the same folder, or give alpha with --alpha",
   });
 
-/** What kohya's header says of the training: alpha, and another one for kernels larger than 1. @see sd-scripts `library/train_util.py` */
-function kohyaAlpha(metadata: ReadonlyMap<string, string>): { alphaOf: AlphaSource["alphaOf"]; text: string } | undefined {
-  const alpha = numberOf(metadata.get("ss_network_alpha"));
-  if (alpha === undefined) return undefined;
+/** Entries of headers that are alpha: kohya's and musubi-tuner's, and that of programs which have PEFT's names. */
+const ALPHAS = ["ss_network_alpha", "lora_alpha"];
+
+/** What a header says of the training: alpha, and kohya's another one for kernels larger than 1. @see sd-scripts `library/train_util.py` */
+function headerAlpha(metadata: ReadonlyMap<string, string>): { alphaOf: AlphaSource["alphaOf"]; text: string } | undefined {
+  const entry = ALPHAS.find((name) => numberOf(metadata.get(name)) !== undefined);
+  if (entry === undefined) return undefined;
+  const alpha = numberOf(metadata.get(entry))!;
   const conv = numberOf(/"conv_alpha"\s*:\s*"?([\d.]+)/.exec(metadata.get("ss_network_args") ?? "")?.[1]) ?? alpha;
   const isConv = ({ parameters }: RawModule): boolean =>
     (parameters.get("lora_down.weight")?.shape ?? []).slice(2).some((size) => size > 1);
   return {
     alphaOf: (module) => (isConv(module) ? conv : alpha),
-    text: `ss_network_alpha = ${alpha}${conv === alpha ? "" : ` (convolutions: ${conv})`}`,
+    text: `${entry} = ${alpha}${conv === alpha ? "" : ` (convolutions: ${conv})`}`,
   };
 }
 

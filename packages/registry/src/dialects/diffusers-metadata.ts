@@ -17,14 +17,26 @@ interface LoraValues {
   readonly useRslora: boolean;
 }
 
+/** Where finetrainers keeps PEFT's fields, of the denoiser alone. @see finetrainers `trainer/sft_trainer` */
+const LORA_CONFIG = "lora_config";
+
+/** PEFT's configs in a header, and the entry that they are; undefined if it has none. */
+export function headerText(metadata: ReadonlyMap<string, string>): readonly [entry: string, text: string] | undefined {
+  const text = metadata.get(ADAPTER_METADATA);
+  if (text !== undefined) return [ADAPTER_METADATA, text];
+  const own = metadata.get(LORA_CONFIG);
+  return own?.includes('"lora_alpha"') ? [LORA_CONFIG, own] : undefined;
+}
+
 /**
- * The configs that diffusers keeps in a file's header: a JSON object of PEFT's fields with the component in front (`unet.lora_alpha`).
+ * The configs in a file's header: diffusers' JSON object of PEFT's fields with the component in front (`unet.lora_alpha`), or finetrainers' without.
  * @returns alpha by a module's name with its component; rsLoRA's √r is worked in. Undefined if the header has none
  * @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit`
  */
 export async function headerConfigs(weights: WeightSource): Promise<((module: string) => HeaderConfig | undefined) | undefined> {
-  const text = weights.metadata.get(ADAPTER_METADATA);
-  if (text === undefined) return undefined;
+  const header = headerText(weights.metadata);
+  if (!header) return undefined;
+  const [entry, text] = header;
   const fields = new Map<string, Record<string, unknown>>();
   for (const [key, value] of Object.entries(parseConfigJson(text, weights.location))) {
     const dot = key.indexOf(".");
@@ -36,7 +48,7 @@ export async function headerConfigs(weights: WeightSource): Promise<((module: st
   const configs = new Map<string, (path: string) => LoraValues>();
   for (const [component, config] of fields) {
     if ((config.peft_type ?? "LORA") !== "LORA")
-      throw new ConfigError(`${weights.location}: ${ADAPTER_METADATA} is of ${String(config.peft_type)}, expected LORA`, {
+      throw new ConfigError(`${weights.location}: ${entry} is of ${String(config.peft_type)}, expected LORA`, {
         kind: "config-schema",
         file: weights.location,
       });

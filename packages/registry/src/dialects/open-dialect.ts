@@ -45,12 +45,13 @@ export async function openDialect(weights: WeightSource, options: OpenDialectOpt
   const { raw, unknown, replaced, meant, leftOut } = groupKeys(weights, name, options.adapterName);
   const alpha = alphaSource(name, weights, raw.values(), options);
   const modules = await buildModules(weights, name, raw, unknown, alpha);
-  await applyHeader(weights, modules);
+  const unnamed = await applyHeader(weights, raw, modules);
   const silent = [...modules.values()].filter(({ config }) => (config?.alpha ?? config?.loraAlpha) === 0 || config?.r === 0);
   const warnings = [
     ...ADAPTER_WARNINGS.file(weights.warnings),
     ...ADAPTER_WARNINGS.otherAdapters(leftOut, meant),
     ...alpha.warnings,
+    ...ADAPTER_WARNINGS.notInHeader(unnamed),
     ...ADAPTER_WARNINGS.withoutEffect(silent.map((module) => module.name!)),
     ...ADAPTER_WARNINGS.unusedTensors(unknown.map((tensor) => tensor.name)),
   ];
@@ -161,14 +162,17 @@ async function readScalars(weights: WeightSource, parameters: RawModule["paramet
   );
 }
 
-/** Alphas that diffusers keeps in the header. */
-async function applyHeader(weights: WeightSource, modules: Map<string, AdapterModule>): Promise<void> {
+/** Alphas of PEFT's configs in the header. @returns modules without alpha that these do not name */
+async function applyHeader(weights: WeightSource, raw: Groups["raw"], modules: Map<string, AdapterModule>): Promise<string[]> {
   const inHeader = await headerConfigs(weights);
-  if (!inHeader) return;
+  if (!inHeader) return [];
+  const unnamed: string[] = [];
   for (const [id, module] of modules) {
     const found = module.method === "LORA" ? inHeader(id) : undefined;
     if (found) modules.set(id, { ...module, config: { ...module.config, ...found } });
+    else if (raw.get(id) && rankOf(raw.get(id)!.parameters) && !raw.get(id)!.parameters.has("alpha")) unnamed.push(id);
   }
+  return unnamed;
 }
 
 /** The values that most modules have: what a summary shows. Each module has its own over them. */
