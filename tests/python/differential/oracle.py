@@ -123,7 +123,7 @@ def prepare(case, home):
         home=str(home), layers=layers, modules=modules, adapters=[f"a{i}" for i in range(count)], paths=list(seen),
         modelType=getattr(getattr(base, "config", None), "model_type", None),
     )
-    return job, dict(merged_outputs=lambda: outputs_merged(base, home, count, seen), base=base, example=example, y=y, outputs={p: out for p, (_, out) in seen.items()}, merged=merged, saved=saved)
+    return job, dict(merged_outputs=lambda: outputs_merged(base, home, count, seen), exact_outputs=lambda: outputs_in_f32(base, home, count, seen), base=base, example=example, y=y, outputs={p: out for p, (_, out) in seen.items()}, merged=merged, saved=saved)
 
 
 @torch.no_grad()
@@ -131,6 +131,13 @@ def outputs_merged(base, home, count, seen):
     """What the adapted layers give once PEFT has merged the adapters into them."""
     merged = load(base, home, count).base_model.merge_and_unload(adapter_names=[f"a{i}" for i in range(count)])
     return {path: merged.get_submodule(path)(x) for path, (x, _) in seen.items()}
+
+
+@torch.no_grad()
+def outputs_in_f32(base, home, count, seen):
+    """What the adapted layers give where nothing is rounded on the way: the same values in f32."""
+    layers = adapted(load(copy.deepcopy(base).float(), home, count))
+    return {path: layers[path](x.float() if x.is_floating_point() else x) for path, (x, _) in seen.items()}
 
 
 @torch.no_grad()
