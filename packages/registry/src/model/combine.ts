@@ -21,6 +21,7 @@ import { lowRankSvd, type Matrix, matrix, torchSvd, truncatedSvd } from "@weft/t
 import { clampFactors } from "../algebra/clamp-factors.js";
 import { factorsOf } from "../algebra/factors.js";
 import type { AdapterState } from "./adapter-state.js";
+import { asLoraState } from "./as-lora-state.js";
 import type { CombinationType } from "./combination-type.js";
 import { combineTasks, type TaskOptions, type TaskRule } from "./task-arithmetic.js";
 
@@ -64,15 +65,16 @@ const RULES: { readonly [type: string]: TaskRule } = {
 };
 
 /**
- * One LoRA made of several, layer by layer; a layer that some lack is made of those that have it.
+ * One LoRA made of several adapters, LoRAs or what has an exact form as one (LoHa, LoKr), layer by layer; a layer that some lack is made of those that have it.
  * @throws ConfigError if ranks or options do not fit; CapabilityError for adapters that are no plain LoRA
  * @see peft `tuners/lora/model.py` add_weighted_adapter, `utils/merge_utils.py`
  */
 export async function combineAdapters(
-  states: readonly AdapterState[],
+  given: readonly AdapterState[],
   weights: readonly number[],
   options: CombineOptions = {},
 ): Promise<AdapterState> {
+  const states = await Promise.all(given.map(asLora));
   const [first] = states;
   if (!first || states.length !== weights.length)
     throw new ConfigError(`${states.length} adapters and ${weights.length} weights: expected equally many, at least one`);
@@ -93,6 +95,12 @@ export async function combineAdapters(
   return { ...stateOf(first, made, perLayer, type, rank), placed };
 }
 
+async function asLora(state: AdapterState): Promise<AdapterState> {
+  const lora = await asLoraState(state);
+  if (typeof lora !== "string") return lora;
+  throw new CapabilityError(lora, { kind: "not-combinable", hint: "merge them into the weights one after the other" });
+}
+
 function assertPlain({ config, layers, replaced, expected }: AdapterState): void {
   const values = config.values as unknown as LoraConfigFields;
   const special = values.useDora
@@ -104,10 +112,6 @@ function assertPlain({ config, layers, replaced, expected }: AdapterState): void
         : replaced.size > 0
           ? "modules_to_save or trained biases"
           : loraVariant(values)?.field;
-  if (config.peftType !== "LORA")
-    throw new CapabilityError(`${config.peftType} adapters are not combined by their factors`, {
-      hint: "merge them into the weights one after the other",
-    });
   if (special || expected.size > 0 || [...layers.values()].some((list) => list.length > 1 || (list[0]!.method as unknown) !== LORA))
     throw new CapabilityError(`a LoRA with ${special ?? "trained tokens or a base of its own"} cannot be combined with others`);
 }

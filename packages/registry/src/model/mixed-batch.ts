@@ -25,6 +25,7 @@ import { LORA, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
 import { hasPlainFactors } from "../dialects/special-lora.js";
 import { aloraTokens, takesTasks } from "./active-adapters.js";
 import type { AdapterState } from "./adapter-state.js";
+import { asLoraState } from "./as-lora-state.js";
 import { isWhole, type LayerHook } from "./hooked-model.js";
 
 /** The name that stands for a row without an adapter. */
@@ -52,8 +53,13 @@ export interface PreparedBatch {
   readonly banks: ReadonlyMap<string, LayerBank>;
 }
 
-/** Puts the plain LoRAs of all layers side by side, once, so that a pass need not. */
-export async function prepareBatch(states: ReadonlyMap<string, AdapterState>): Promise<PreparedBatch> {
+/** Puts the plain LoRAs of all layers, and what is one in another form (LoHa, LoKr), side by side, once, so that a pass need not. */
+export async function prepareBatch(given: ReadonlyMap<string, AdapterState>): Promise<PreparedBatch> {
+  const states = new Map<string, AdapterState>();
+  for (const [name, state] of given) {
+    const lora = await asLoraState(state);
+    states.set(name, typeof lora === "string" ? state : lora);
+  }
   const banks = new Map<string, LayerBank>();
   for (const path of new Set([...states.values()].flatMap(({ layers }) => [...layers.keys()]))) {
     const found = bankAt(path, states);

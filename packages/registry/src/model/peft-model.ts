@@ -26,7 +26,7 @@ export interface ForwardOptions {
   readonly adapterNames?: readonly string[];
   /**
    * The same by number, i32 [batch]: place in the list that was given to `prepareBatch`, -1 for none. It is data: a compiled forward takes any
-   * mixture without a new plan. Plain LoRAs only.
+   * mixture without a new plan. LoRAs, and LoHa and LoKr as such, once they are prepared.
    */
   readonly adapterIndex?: Tensor;
   /**

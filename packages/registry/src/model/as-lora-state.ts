@@ -1,0 +1,61 @@
+import { rankScale } from "@weft/adapters-lycoris";
+import { type Attached, encode, type Tensor } from "@weft/tensor-core";
+import { fromCoreDType } from "@weft/io-safetensors";
+import { loraState } from "../algebra/lora-state.js";
+import type { ConvertModule } from "../dialects/convert/convert-module.js";
+import { asPlainLora } from "../dialects/convert/expand.js";
+import type { LazyTensor } from "../dialects/convert/lazy-tensor.js";
+import type { AdapterState } from "./adapter-state.js";
+
+const lazy = (t: Tensor): LazyTensor => ({
+  dtype: fromCoreDType(t.dtype),
+  shape: t.shape,
+  read: async () => encode(await t.data(), t.dtype),
+});
+
+/** A layer's LoHa or LoKr as its file's module. */
+function moduleOf(path: string, { method, params, context }: Attached): ConvertModule {
+  const { layer, config } = context;
+  const values = config as { readonly r: number; readonly alpha: number | null };
+  const keys = method.keys(layer);
+  return {
+    label: path,
+    component: "model",
+    path,
+    guessed: false,
+    method: method.name,
+    parameters: new Map(Object.entries(params).map(([name, t]) => [keys[name]![0]!, lazy(t)])),
+    rank: values.r,
+    scale: rankScale(values),
+    scalars: new Map(),
+    pieces: [],
+    weightShape: layer.shape,
+  };
+}
+
+/**
+ * The same change of the weights as a plain LoRA, exactly, as `combineModules` has it of files: a LoHa of rank r has rank r², a LoKr the product of the
+ * ranks of its halves. A LoRA is what it is.
+ * @returns the adapter, or why it has no such form
+ */
+export async function asLoraState(state: AdapterState): Promise<AdapterState | string> {
+  const { config, layers, replaced, expected } = state;
+  if (config.peftType === "LORA") return state;
+  if (config.peftType !== "LOHA" && config.peftType !== "LOKR") return `${config.peftType} adapters are not combined by their factors`;
+  if (replaced.size + expected.size > 0) return `a ${config.peftType} that brings weights of its own cannot be combined with others`;
+  const modules: ConvertModule[] = [];
+  for (const [path, [first, more]] of layers) {
+    const { layer, config: own } = first!.context;
+    const scrambled = config.peftType === "LOKR" && layer.kind === "conv1d" && (own as { readonly dialect?: string }).dialect !== "lycoris";
+    if (more || scrambled || (layer.conv?.groups ?? 1) !== 1) return `${path}: this ${config.peftType} has no form as LoRA`;
+    const module = asPlainLora(moduleOf(path, first!));
+    if (typeof module === "string") return `${path}: ${module}`;
+    modules.push(module);
+  }
+  const made = await loraState(modules);
+  const placed = [...made.layers].map(([path, [one]]): [string, readonly Attached[]] => {
+    const { layer } = layers.get(path)![0]!.context;
+    return [path, [{ ...one!, context: { ...one!.context, layer } }]];
+  });
+  return { ...made, layers: new Map(placed) };
+}
