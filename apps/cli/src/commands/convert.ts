@@ -20,6 +20,7 @@ import { type Command, type Context, EXIT } from "../context.js";
 import { checkOutput } from "../files/check-output.js";
 import { bytesOf, type Place, placesOf, refuseOverwriting, writePlaces } from "../files/converted-files.js";
 import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
+import { classNameOf } from "../merge/side-files.js";
 import { formatBytes, printable } from "../output.js";
 import { formatSeconds, Progress } from "../progress.js";
 
@@ -49,7 +50,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
     const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);
     const { to, allowLoss = false, foldAlpha = false } = options;
-    const conversion = await convertAdapter(adapter, { to, allowLoss, foldAlpha, ...(base && { base }) });
+    const conversion = await convertAdapter(adapter, { to, allowLoss, foldAlpha, ...(base && { base, className: classNameOf(base) }) });
     describe(adapter, conversion, context);
     const places = placesOf(conversion.files, options.out);
     const summary = {

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import type { WeightSource } from "@weft/io-safetensors";
 import { type ConvertModule, type Loss, type TargetName, writeModules } from "@weft/registry";
 import type { Context } from "../context.js";
+import { classNameOf } from "../merge/side-files.js";
 import { formatBytes } from "../output.js";
 import { placesOf, refuseOverwriting, writePlaces } from "./converted-files.js";
 
@@ -28,7 +29,15 @@ export interface SavedFile {
 /** Writes modules as an adapter of a dialect. @throws errors of `refuseOverwriting`, `placesOf` and `writeModules` */
 export async function saveModules(modules: readonly ConvertModule[], options: SaveModulesOptions, context: Context): Promise<SavedFile[]> {
   const { to, out, base, baseName, allowLoss, losses = [], metadata, inputs } = options;
-  const { files, losses: all } = await writeModules(modules, { to, base, allowLoss, losses, source: { metadata }, baseModel: baseName });
+  const { files, losses: all } = await writeModules(modules, {
+    to,
+    base,
+    className: base && classNameOf(base),
+    allowLoss,
+    losses,
+    source: { metadata },
+    baseModel: baseName,
+  });
   for (const { message } of all) context.out.warn(`lost: ${message}`);
   const places = placesOf(files, out);
   refuseOverwriting(places, inputs, context.options.force);

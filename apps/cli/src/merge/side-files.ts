@@ -102,6 +102,12 @@ export function readModelConfig(folder: string): { readonly [field: string]: unk
   }
 }
 
+/** diffusers' class of the model that tensors are of, where a config.json beside them has one. @throws ConfigError kind `config-json` */
+export function classNameOf({ location }: { readonly location: string }): string | undefined {
+  const name = readModelConfig(folderOf(location))?._class_name;
+  return typeof name === "string" ? name : undefined;
+}
+
 /** Writes the files into a folder. */
 export async function writeSideFiles(files: readonly SideFile[], folder: string): Promise<void> {
   for (const { name, from, text } of files) {

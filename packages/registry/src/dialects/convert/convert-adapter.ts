@@ -13,6 +13,8 @@ export interface ConvertOptions {
   readonly to: TargetName;
   /** Names and shapes of the base: they tell what names with underscores mean. */
   readonly base?: BaseTensors;
+  /** diffusers' class of the base: `_class_name` of its config.json. */
+  readonly className?: string | undefined;
   /** Leave out or round what the target cannot hold, instead of refusing. */
   readonly allowLoss?: boolean;
   /** Work alpha into the factors. */
@@ -38,18 +40,20 @@ const SHOWN = 5;
  *   MatchError kinds `ambiguous-name`, `unknown-model`
  */
 export async function convertAdapter(adapter: OpenedAdapter, options: ConvertOptions): Promise<Conversion> {
-  const { to, base, allowLoss = false, foldAlpha = false } = options;
+  const { to, base, className, allowLoss = false, foldAlpha = false } = options;
   const { modules, losses } = convertModules(adapter);
   const dotted = withDots(modules, adapter, base);
   const baseModel = (adapter.config.values as { baseModelNameOrPath?: string | null }).baseModelNameOrPath ?? null;
   const folded = foldAlpha ? dotted.map(withFoldedScale) : dotted;
-  const written = await writeModules(folded, { to, base, allowLoss, source: adapter.weights, baseModel, losses });
+  const written = await writeModules(folded, { to, base, className, allowLoss, source: adapter.weights, baseModel, losses });
   return { ...written, notes: guessNotes(dotted) };
 }
 
 export interface WriteModulesOptions extends Omit<WriteContext, "naming"> {
   readonly to: TargetName;
   readonly base: BaseTensors | undefined;
+  /** diffusers' class of the base. */
+  readonly className?: string | undefined;
   readonly allowLoss: boolean;
   /** What was lost before. */
   readonly losses?: readonly Loss[];
@@ -61,7 +65,7 @@ export interface WriteModulesOptions extends Omit<WriteContext, "naming"> {
  */
 export async function writeModules(
   modules: readonly ConvertModule[],
-  { to, base, allowLoss, losses: before = [], source, baseModel }: WriteModulesOptions,
+  { to, base, className, allowLoss, losses: before = [], source, baseModel }: WriteModulesOptions,
 ): Promise<Omit<Conversion, "notes">> {
   const target = TARGETS.get(to)!;
   // Tensors beside the modules are lost where the target is not PEFT's, or the user gives them up.
@@ -70,7 +74,7 @@ export async function writeModules(
   const fit = (module: ConvertModule): ConvertModule | string =>
     module.embedding && to !== "peft" ? `LoRA on an embedding has no form in ${to}` : target.fit(module);
   const fitted = fitModules(modules, fit, losses);
-  const renamed = await renameModules(fitted, target, base);
+  const renamed = await renameModules(fitted, target, base, className);
   losses.push(...renamed.losses, ...roundings(renamed.modules));
   if (renamed.modules.length === 0) throw nothingLeft(losses, to);
   const written = target.write(renamed.modules, { source, naming: renamed.naming, baseModel });

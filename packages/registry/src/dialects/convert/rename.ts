@@ -1,7 +1,7 @@
 import { MatchError, sizeOf } from "@weft/tensor-core";
 import type { DialectName } from "../dialect.js";
 import { isLastContext } from "../names/sd3.js";
-import { mapFor, NAME_MAPS, type NamedModule, type Naming, namingOf } from "../names/families.js";
+import { isClassOf, mapFor, NAME_MAPS, type NamedModule, type Naming, namingOf } from "../names/families.js";
 import type { NameMap, Part, Renamed, Style } from "../names/name-map.js";
 import { denoiserPaths } from "../names/roots.js";
 import { weightMatrix } from "../weight-matrix.js";
@@ -23,15 +23,17 @@ export interface RenameResult {
 /**
  * Gives a denoiser's modules the names of the target's style; fused weights are cut or put together, and exchanged halves exchanged. Names stay as
  * they are where the target is the dialect that they come from. Text encoders get `text_model` in front, as all files but the newest have it.
- * @throws MatchError kind `unknown-model` if the names fit no model family, or several that differ
+ * @param className diffusers' class of the base
+ * @throws MatchError kind `unknown-model` if the names fit no model family, or several that differ, or the base's class has other names
  */
 export async function renameModules(
   modules: readonly ConvertModule[],
   { name, style }: { readonly name: TargetName; readonly style: NameStyle },
   base: BaseTensors | undefined,
+  className: string | undefined,
 ): Promise<RenameResult> {
   const denoiser = modules.filter(({ component }) => component === "denoiser");
-  const naming = namingIn(denoiser, modules, base);
+  const naming = namingIn(denoiser, modules, base, className);
   const texts = modules.filter(({ component }) => component !== "denoiser").map(withTextModel);
   const asTheyAre = { modules: [...denoiser, ...texts], losses: [], naming };
   if (style === "as-is" || denoiser.every(({ dialect }) => dialect === name)) return asTheyAre;
@@ -89,16 +91,35 @@ const STYLES: ReadonlyMap<DialectName, Style> = new Map([
  * The base says which family it is, where it is given; the adapter's own names say in which style it is written. Of a family that is not known
  * what stands in front of the names says whose attribute it is.
  */
-function namingIn(denoiser: readonly ConvertModule[], all: readonly ConvertModule[], base: BaseTensors | undefined): Naming {
+function namingIn(
+  denoiser: readonly ConvertModule[],
+  all: readonly ConvertModule[],
+  base: BaseTensors | undefined,
+  className: string | undefined,
+): Naming {
   const own = namingOf(
     denoiser.map(({ path, parameters }) => ({ path, matrix: weightMatrix(parameters) })),
     { secondEncoder: all.some(({ component }) => component === "te2"), kohya: agreed(denoiser.map(({ dialect }) => dialect)) === "kohya" },
   );
-  const inBase = base && namingOf(modulesOfBase(base));
+  const inBase = base && namingOf(modulesOfBase(base), { className });
+  if (inBase && className !== undefined) checkClass(inBase, className, base.location);
   if (inBase && inBase.candidates.length > 0) return { ...inBase, style: own.style };
   if (own.candidates.length > 0) return own;
   const attribute = agreed(denoiser.map(({ label }) => /^(unet|transformer)\./.exec(label)?.[1] as Naming["attribute"]));
   return { ...own, attribute };
+}
+
+/** Classes that share most names with a family need not share all: LTX2VideoTransformer3DModel. */
+function checkClass({ candidates }: Naming, className: string, file: string | undefined): void {
+  if (candidates.length === 0 || candidates.some((family) => isClassOf(family, className))) return;
+  throw new MatchError(
+    `${file ?? "the base"}: its config.json says ${className}, and its tensors have names and shapes of ${candidates.join(" or ")}, which has other classes`,
+    {
+      kind: "unknown-model",
+      ...(file !== undefined && { file }),
+      hint: "give the base whose config.json lies beside its own tensors; models of other families are not known",
+    },
+  );
 }
 
 const agreed = <T>(values: readonly T[]): T | undefined => (new Set(values).size === 1 ? values[0] : undefined);

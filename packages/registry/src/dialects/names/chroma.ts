@@ -10,6 +10,7 @@ const stream = (original: string, names: Stream): NameRow[] => [
 export const CHROMA: FamilyNames = {
   family: "chroma",
   attribute: "transformer",
+  classes: ["ChromaTransformer2DModel"],
   inputs: [ATTENTION_INPUTS, [3072]],
   rows: [
     ...stream("img", IMAGE),

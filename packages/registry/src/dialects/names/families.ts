@@ -24,6 +24,10 @@ export const partOf = (family: Family, path: string): NonNullable<FamilyNames["p
   return part?.modules.test(path) ? part : undefined;
 };
 
+/** Whether diffusers has models of a family in a class. */
+export const isClassOf = (family: Family, name: string): boolean =>
+  FAMILIES.find((names) => names.family === family)!.classes.includes(name);
+
 /** What module names say about the denoiser that they belong to. */
 export interface Naming {
   /** Undefined if it is of no family that is known, or of one of several candidates. */
@@ -51,12 +55,13 @@ const STYLES: readonly Style[] = ["diffusers", "original"];
 /**
  * The family and style of a denoiser's modules: whose table has most of their names, and more than half; where several have as many, the shapes decide:
  * rows of fused projections, and the widths that the families' models have.
+ * @param options.className diffusers' class of the model, where it is known: it decides among those that the names fit
  * @param options.secondEncoder the adapter is for a second text encoder, too
  * @param options.kohya the file is of kohya's kind, in which SD's UNet has diffusers' names, SDXL's the original's
  */
 export function namingOf(
   all: readonly NamedModule[],
-  options: { readonly secondEncoder?: boolean; readonly kohya?: boolean } = {},
+  options: { readonly className?: string | undefined; readonly secondEncoder?: boolean; readonly kohya?: boolean } = {},
 ): Naming {
   const step = Math.ceil(all.length / SAMPLE);
   const modules = all.filter((_, i) => i % step === 0);
@@ -68,7 +73,9 @@ export function namingOf(
   if (best * 2 <= modules.length) return { family: undefined, candidates: [], style: undefined, attribute: undefined };
   const tied = scored.filter(({ score }) => score === best);
   const { style } = tied[0]!;
+  const { className } = options;
   const narrowed = [
+    ({ classes }: FamilyNames) => className === undefined || classes.includes(className),
     ({ family }: FamilyNames) => !(options.secondEncoder && family === "sd"),
     ({ family }: FamilyNames) => !options.kohya || family !== (style === "diffusers" ? "sdxl" : "sd"),
     (names: FamilyNames) => modules.every((module) => partsFit(names, module)),

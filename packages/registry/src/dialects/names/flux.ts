@@ -19,6 +19,7 @@ const stream = (original: string, names: Stream): NameRow[] => [
 export const FLUX: FamilyNames = {
   family: "flux",
   attribute: "transformer",
+  classes: ["FluxTransformer2DModel", "FluxControlNetModel"],
   inputs: [ATTENTION_INPUTS, [3072]],
   rows: [
     ...stream("img", IMAGE),

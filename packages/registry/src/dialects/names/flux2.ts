@@ -15,6 +15,7 @@ const stream = (original: string, names: Stream): NameRow[] => [
 export const FLUX2: FamilyNames = {
   family: "flux2",
   attribute: "transformer",
+  classes: ["Flux2Transformer2DModel"],
   inputs: [ATTENTION_INPUTS, [3072, 4096, 6144]],
   rows: [
     ...stream("img", IMAGE),

@@ -28,6 +28,7 @@ const single = (name: string): string => `single_transformer_blocks.#.${name}`;
 export const HUNYUAN_VIDEO: FamilyNames = {
   family: "hunyuan-video",
   attribute: "transformer",
+  classes: ["HunyuanVideoTransformer3DModel", "HunyuanVideoFramepackTransformer3DModel"],
   inputs: [ATTENTION_INPUTS, [3072]],
   rows: [
     ...stream("img", IMAGE),

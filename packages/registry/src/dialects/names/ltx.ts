@@ -7,6 +7,7 @@ const BLOCK = "transformer_blocks.#.";
 export const LTX: FamilyNames = {
   family: "ltx",
   attribute: "transformer",
+  classes: ["LTXVideoTransformer3DModel"],
   inputs: [ATTENTION_INPUTS, [2048, 4096]],
   rows: [
     ...["attn1", "attn2"].flatMap((name) => [

@@ -19,6 +19,7 @@ const modulated = (name: string): NameRow[] =>
 export const LUMINA2: FamilyNames = {
   family: "lumina2",
   attribute: "transformer",
+  classes: ["Lumina2Transformer2DModel"],
   inputs: [ATTENTION_INPUTS, [2304]],
   rows: [
     ...["layers", "noise_refiner", "context_refiner"].flatMap(block),

@@ -49,6 +49,8 @@ export interface FamilyNames {
   readonly family: Family;
   /** The pipeline's attribute, which the keys of diffusers' adapters begin with. */
   readonly attribute: "unet" | "transformer";
+  /** diffusers' classes of its models: `_class_name` of their config.json. */
+  readonly classes: readonly string[];
   /** Modules whose number of inputs tells this family from others with the same names, and the numbers that its models have. */
   readonly inputs: readonly [modules: RegExp, sizes: readonly number[]];
   readonly rows: readonly NameRow[];

@@ -8,6 +8,7 @@ const STREAM = ["mod.1", "mlp.net.0.proj", "mlp.net.2"];
 export const QWEN_IMAGE: FamilyNames = {
   family: "qwen-image",
   attribute: "transformer",
+  classes: ["QwenImageTransformer2DModel", "QwenImageControlNetModel"],
   inputs: [ATTENTION_INPUTS, [3072]],
   rows: same(
     ...ATTENTION.map((name) => `transformer_blocks.#.attn.${name}`),

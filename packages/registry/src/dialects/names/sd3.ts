@@ -14,6 +14,7 @@ const stream = (original: string, { attention, out, ff, norm, norms }: Stream): 
 export const SD3: FamilyNames = {
   family: "sd3",
   attribute: "transformer",
+  classes: ["SD3Transformer2DModel", "SD3ControlNetModel"],
   inputs: [ATTENTION_INPUTS, [1536, 2432]],
   rows: [
     ...stream("x_block", IMAGE),

@@ -74,6 +74,7 @@ const CONTEXT = /[._]attn2[._]to_[kv]$/;
 export const SD: FamilyNames = {
   family: "sd",
   attribute: "unet",
+  classes: ["UNet2DConditionModel", "UNetMotionModel", "ControlNetModel"],
   inputs: [CONTEXT, [768, 1024]],
   rows: unetRows([true, true, true, false], "0"),
 };
@@ -81,6 +82,7 @@ export const SD: FamilyNames = {
 export const SDXL: FamilyNames = {
   family: "sdxl",
   attribute: "unet",
+  classes: ["UNet2DConditionModel", "UNetMotionModel", "ControlNetModel"],
   inputs: [CONTEXT, [2048]],
   rows: [...unetRows([false, true, true], "#"), ...pairs("label_emb.0.", "add_embedding.", { 0: "linear_1", 2: "linear_2" })],
 };

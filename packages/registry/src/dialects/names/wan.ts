@@ -15,6 +15,7 @@ const attention = (original: string, diffusers: string): ReturnType<typeof pairs
 export const WAN: FamilyNames = {
   family: "wan",
   attribute: "transformer",
+  classes: ["WanTransformer3DModel", "WanVACETransformer3DModel", "WanAnimateTransformer3DModel"],
   inputs: [/[._](self_attn|attn1)[._](q|to_q)$/, [1536, 3072, 5120]],
   part: {
     name: "the image input (image to video)",

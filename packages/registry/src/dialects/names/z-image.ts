@@ -15,6 +15,7 @@ const block = (name: string): NameRow[] => [
 export const Z_IMAGE: FamilyNames = {
   family: "z-image",
   attribute: "transformer",
+  classes: ["ZImageTransformer2DModel"],
   inputs: [ATTENTION_INPUTS, [3840]],
   rows: [
     ...["layers", "noise_refiner", "context_refiner"].flatMap(block),
