@@ -4,14 +4,13 @@ import {
   cast,
   ConfigError,
   featuresOf,
-  forwardBase,
+  forwardWithoutBias,
   isConv,
   type LayerSpec,
   mul,
   type Params,
   type ParameterSpec,
   reshape,
-  sub,
 } from "@weft/tensor-core";
 import { checkLayer, forwardWeight, keptBlocks, rotatedWidth, transformRows } from "../rotate.js";
 import { butterflyRotation } from "./butterfly-rotation.js";
@@ -75,8 +74,8 @@ export const BOFT: AdapterMethod<BOFTConfigFields> = {
     const R = keptBlocks(stored.R!, config.boftDropout / config.boftNButterflyFactor, mask);
     const params: Params = { ...stored, R };
     if (isConv(layer) || scale !== 1) return forwardWeight(x, base, layer, BOFT.transform!(base.weight, params, context, base.weight)!);
-    const y = forwardBase(layer, base, cast(butterflyRotation(params.R!).input(x), x.dtype));
-    const s = reshape(params.s!, [-1]);
-    return cast(base.bias ? add(mul(sub(y, base.bias), s), base.bias) : mul(y, s), y.dtype);
+    const y = forwardWithoutBias(layer, base, cast(butterflyRotation(params.R!).input(x), x.dtype));
+    const scaled = mul(y, reshape(params.s!, [-1]));
+    return cast(base.bias ? add(scaled, base.bias) : scaled, y.dtype);
   },
 };
