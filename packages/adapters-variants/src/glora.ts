@@ -70,17 +70,17 @@ function support(params: Params, name: string): Tensor {
 function biasChange(
   { bias, weight }: UnmergedBias,
   params: Params,
-  { layer, scale }: AdapterContext<GloraConfigFields>,
+  { layer, scale, config }: AdapterContext<GloraConfigFields>,
   rounded: Round,
 ): Tensor {
-  const withC = !params["C.zeros"];
+  const withC = config.configC !== "none";
   if (withC && !weight)
     throw new CapabilityError("GLORA: the merged bias depends on the layer's weight, which is not at hand", {
       hint: "merge weight and bias together",
     });
-  const [C, D, E] = ["C", "D", "E"].map((name) => rounded(support(params, name))) as [Tensor, Tensor, Tensor];
+  const [D, E] = ["D", "E"].map((name) => rounded(support(params, name))) as [Tensor, Tensor];
   let change = rounded(add(rounded(mul(wide(bias), D)), E));
-  if (withC) change = rounded(add(change, rounded(reshape(matmul(stored(wide(weight!), layer), C), [-1]))));
+  if (withC) change = rounded(add(change, rounded(reshape(matmul(stored(wide(weight!), layer), rounded(support(params, "C"))), [-1]))));
   return times(change, scale);
 }
 
