@@ -2,16 +2,20 @@ import {
   type BaseLayer,
   createAdapter,
   forwardBase,
+  grad,
   type LayerSpec,
+  mul,
   reshape,
   type Shape,
   sizeOf,
+  slice,
+  sum,
   tensor,
   type Tensor,
 } from "@weft/tensor-core";
 import { type Check, methodChecks } from "@weft/tensor-core/testing";
 import { expect, it, test } from "vitest";
-import { ADAPTION_PROMPT, AdaptionPromptConfig, LILY, LilyConfig, POLY, PolyConfig } from "./index.js";
+import { ADAPTION_PROMPT, AdaptionPromptConfig, LILY, LilyConfig, POLY, PolyConfig, XLORA, XLoraConfig } from "./index.js";
 
 const linear: LayerSpec = { kind: "linear", shape: [12, 8], dtype: "f32", bias: true };
 const wide: LayerSpec = { ...linear, shape: [8, 12], bias: false };
@@ -138,4 +142,27 @@ it("an adaption prompt with a closed gate, or at strength 0, changes nothing", a
   expect(() => ADAPTION_PROMPT.forward(x, { weight: wave([0]) }, {}, { layer: attentionLayer, config: prompts, scale: 1 })).toThrow(
     "the model does not show the inside of its attention",
   );
+});
+
+// PEFT runs the first pass under torch.no_grad.
+it("X-LoRA's shares follow the first pass, but no gradient goes back into it", async () => {
+  const config = new XLoraConfig({ hiddenSize: 4, adapters: { a: "a", b: "b" } });
+  const params = { "layers.0.weight": wave([2, 4]), "layers.0.bias": wave([2], 1) };
+  const share = (hidden: Tensor, own = params): Tensor => {
+    const shares = XLORA.begin!({ forward: () => ({ hiddenStates: [hidden] }) } as never, own, config) as (index: number) => Tensor;
+    return sum(slice(shares(0), [undefined, undefined, [0, 1]]));
+  };
+  const hidden = wave([1, 3, 4]);
+  const [plain, doubled] = [await share(hidden).item(), await share(mul(hidden, 2)).item()];
+  expect(Math.abs(plain - doubled)).toBeGreaterThan(0.01);
+  expect([...(await grad((h: Tensor) => share(h))(hidden).data())]).toEqual(Array<number>(12).fill(0));
+  // The bias does learn: ∂Σ p₀/∂b₀ = Σ p₀(1 − p₀) over the tokens.
+  const [h, w, b] = await Promise.all([hidden, params["layers.0.weight"], params["layers.0.bias"]].map((t) => t.data()));
+  const expected = [0, 1, 2].reduce((total, token) => {
+    const [z0, z1] = [0, 1].map((n) => [0, 1, 2, 3].reduce((z, i) => z + w![n * 4 + i]! * h![token * 4 + i]!, b![n]!));
+    const p = 1 / (1 + Math.exp(z1! - z0!));
+    return total + p * (1 - p);
+  }, 0);
+  const gradient = grad((bias: Tensor) => share(hidden, { ...params, "layers.0.bias": bias }))(params["layers.0.bias"]);
+  expect((await gradient.data())[0]).toBeCloseTo(expected, 6);
 });
