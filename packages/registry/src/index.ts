@@ -70,4 +70,6 @@ export { glob } from "./matching/glob.js";
 export { saveFiles, type SaveOptions } from "./model/adapter-files.js";
 export { modelCard } from "./model/model-card.js";
 export { configText, stateDict } from "./model/state-dict.js";
-export { type ForwardOptions, type LoadAdapterOptions, type MergeOptions, PeftModel } from "./model/peft-model.js";
+export type { LoadAdapterOptions } from "./model/load-state.js";
+export type { ForwardOptions } from "./model/active-adapters.js";
+export { type MergeOptions, PeftModel } from "./model/peft-model.js";

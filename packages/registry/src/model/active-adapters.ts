@@ -6,6 +6,7 @@ import {
   type Attached,
   ConfigError,
   type Draws,
+  drawsOf,
   dropped,
   forwardAdapters,
   forwardBase,
@@ -15,8 +16,27 @@ import {
 import type { AdapterState, PromptState } from "./adapter-state.js";
 import type { HookedModel, LayerHook } from "./hooked-model.js";
 
+export interface ForwardOptions {
+  /** One adapter's name per row of the batch, `"__base__"` for none, instead of the active adapters. */
+  readonly adapterNames?: readonly string[];
+  /**
+   * The same by number, i32 [batch]: place in the list that was given to `prepareBatch`, -1 for none. It is data: a compiled forward takes any
+   * mixture without a new plan. LoRAs, and LoHa and LoKr as such, once they are prepared.
+   */
+  readonly adapterIndex?: Tensor;
+  /**
+   * The pass trains: dropout and noise act as the configs of the adapters ask for, drawn from this key (`randomKey(step)`); the same key gives the same
+   * draws. It is data: give it to a compiled step as an argument. Without it, or null, nothing is dropped.
+   */
+  readonly dropoutKey?: Tensor | null;
+  /** The task of each row, i32 [batch], for adapters of several tasks: Poly, multitask prompts. */
+  readonly taskIds?: Tensor;
+  /** A hook around the adapters: the base that it is given is the layer with them. */
+  readonly hook?: LayerHook;
+}
+
 /** What several adapters make of a layer, as a hook. */
-export function hookOf(states: readonly AdapterState[], passes: readonly Pass[]): LayerHook {
+function hookOf(states: readonly AdapterState[], passes: readonly Pass[]): LayerHook {
   return (path, layer, base, x) => {
     const attached = states.flatMap(({ layers }, i) =>
       (layers.get(path) ?? []).map(({ context, ...one }): Attached => {
@@ -31,12 +51,12 @@ export function hookOf(states: readonly AdapterState[], passes: readonly Pass[])
 }
 
 /** What an adapter's layers get to know of one pass over the model. */
-export interface Pass extends Pick<AdapterContext<never>, "taskIds" | "pass">, Partial<Draws> {
+interface Pass extends Pick<AdapterContext<never>, "taskIds" | "pass">, Partial<Draws> {
   readonly active?: Tensor;
 }
 
 /** Prepares a pass over a model for an adapter. @param taskIds the task of each row; @param draws of a training pass */
-export function beginPass<I>(model: HookedModel<I, unknown>, state: AdapterState, inputs: I, taskIds?: Tensor, draws?: Draws): Pass {
+function beginPass<I>(model: HookedModel<I, unknown>, state: AdapterState, inputs: I, taskIds?: Tensor, draws?: Draws): Pass {
   const active = activeMask(aloraTokens(state.config), inputs);
   const call = { ...(active && { active }), ...(taskIds && { taskIds }), ...draws };
   const first = [...state.layers.values()][0]?.[0];
@@ -50,6 +70,19 @@ export function beginPass<I>(model: HookedModel<I, unknown>, state: AdapterState
       state.config.values as never,
     ),
   };
+}
+
+/** A model's outputs with adapters around its layers and in front of its inputs. @param model with the raw parameters as the adapters make them */
+export function forwardActive<I, O>(
+  model: HookedModel<I, O>,
+  states: readonly AdapterState[],
+  inputs: I,
+  { taskIds, hook, dropoutKey }: { readonly [name in "taskIds" | "hook" | "dropoutKey"]: ForwardOptions[name] | undefined },
+): O {
+  const draws = dropoutKey ? drawsOf(dropoutKey) : undefined;
+  const given = withPrompts(states, inputs, taskIds, draws);
+  const passes = states.map((state) => beginPass(model, state, given, taskIds, draws));
+  return model.forward(given, around(hook, hookOf(states, passes)));
 }
 
 /** A hook over another one. */
@@ -78,7 +111,7 @@ function savedOf({ method, config, saved, trained }: PromptState, draws: Draws |
 }
 
 /** The inputs with the prompts of the adapters in front, the last one outermost. */
-export function withPrompts<I>(states: readonly AdapterState[], inputs: I, tasks?: Tensor, draws?: Draws): I {
+function withPrompts<I>(states: readonly AdapterState[], inputs: I, tasks?: Tensor, draws?: Draws): I {
   const options = tasks ? { tasks } : {};
   return states.reduce(
     (given, { prompt }) =>

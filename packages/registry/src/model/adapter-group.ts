@@ -16,7 +16,8 @@ import type { AdapterState } from "./adapter-state.js";
 import { weightName } from "./hooked-model.js";
 import { layersModel } from "./layers-model.js";
 import { PEFT_VERSION } from "./new-state.js";
-import { type LoadAdapterOptions, PeftModel } from "./peft-model.js";
+import type { LoadAdapterOptions } from "./load-state.js";
+import { PeftModel } from "./peft-model.js";
 
 /**
  * An adapter over layers as a `PeftModel` of those layers, which saves (`saveFiles`, `savePretrained`), merges and combines as any other: its adapter is

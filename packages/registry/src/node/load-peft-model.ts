@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expertPaths } from "../model/expert-state.js";
 import type { HookedModel } from "../model/hooked-model.js";
-import { type LoadAdapterOptions, PeftModel } from "../model/peft-model.js";
+import type { LoadAdapterOptions } from "../model/load-state.js";
+import { PeftModel } from "../model/peft-model.js";
 import type { OpenAdapterOptions, OpenedAdapter } from "../open-adapter.js";
 import { openAdapterFolder } from "./open-adapter-folder.js";
 

@@ -1,0 +1,49 @@
+import { observeReads } from "@weft/io-safetensors";
+import type { LongCallOptions } from "@weft/tensor-core";
+import { attachAdapter } from "../attach.js";
+import type { MethodTable } from "../methods.js";
+import type { OpenedAdapter } from "../open-adapter.js";
+import { attachPrompt } from "../prompt/attach-prompt.js";
+import type { AdapterState } from "./adapter-state.js";
+import { type Experts, mixedLayers } from "./expert-state.js";
+import { type HookedModel, onModel } from "./hooked-model.js";
+import { hostOf } from "./host-of.js";
+import { promptSizes, stateOfPrompt } from "./prompt-state.js";
+import { stateOfAttached } from "./state-of-attached.js";
+import { isSharedOnly, stateOfShared } from "./state-of-shared.js";
+
+export interface LoadAdapterOptions extends LongCallOptions {
+  /** Go on although the config asks for something, or the file holds something, that is not known here, and so cannot be done. */
+  readonly allowUnknownFields?: boolean;
+  /** Hold the adapter in f32 whatever its file holds (default), or in the dtype of the weights that it is for: PEFT's `autocast_adapter_dtype`. */
+  readonly autocastAdapterDtype?: boolean;
+  /** The adapters that this one mixes, opened, by their names in its config (X-LoRA). */
+  readonly experts?: Experts;
+}
+
+/**
+ * Reads an adapter for a model: a prompt, one whose layers have all in common, or one on layers.
+ * @throws ConfigError if the config asks for what is not known; MatchError, ShapeError if it does not wholly fit
+ */
+export async function loadState(
+  model: HookedModel<never, unknown>,
+  opened: OpenedAdapter,
+  methods: MethodTable,
+  { allowUnknownFields = false, autocastAdapterDtype = true, experts, ...call }: LoadAdapterOptions,
+): Promise<AdapterState> {
+  const { method, prompt } = methods.get(opened.method) ?? {};
+  const config = onModel(opened.config, method, model);
+  const adapter = { ...opened, config, weights: observeReads(opened.weights, call) };
+  const host = hostOf(model, method);
+  const options = { methods, allowUnknownFields };
+  const mixed = method?.mix && (await mixedLayers(method, config, experts, model, { ...options, autocastAdapterDtype }));
+  if (prompt) return stateOfPrompt(config, await attachPrompt(adapter, { ...host, sizes: promptSizes(model) }, options));
+  if (isSharedOnly(adapter, methods)) return stateOfShared(adapter, model, options);
+  const attached = await attachAdapter(adapter, host, {
+    ...options,
+    autocastAdapterDtype,
+    allowPlaced: true,
+    ...(mixed && { layers: mixed.attached }),
+  });
+  return { ...(await stateOfAttached(adapter, attached, model)), ...(mixed && { experts: mixed.experts }) };
+}
