@@ -73,6 +73,17 @@ export interface LycorisDefinition<C extends LycorisConfig> extends Pick<Adapter
 /** Shapes that say the same: equal but for the axes behind the first. */
 const isSameData = (a: Shape, b: Shape): boolean => a.length > 0 && a[0] === b[0] && sizeOf(a) === sizeOf(b);
 
+/** What rank dropout leaves: zeros and ones, or scaled up. */
+export function rankMask(
+  { rankDropout = 0, dialect, rankDropoutScale = dialect !== "lycoris" }: RankConfig,
+  mask: AdapterContext<never>["mask"],
+  shape: Shape,
+): Tensor | undefined {
+  if (!mask || rankDropout === 0) return undefined;
+  const kept = mask(shape, rankDropout);
+  return rankDropoutScale ? div(kept, maximum(mean(kept), 1e-6)) : kept;
+}
+
 /** The method that follows from a definition: the rules that all of LyCORIS' methods share. */
 export function lycorisMethod<C extends LycorisConfig>(definition: LycorisDefinition<C>): LycorisMethod<C> {
   const { name, prefix, fields, suffixes, takes = isLinearOrConv } = definition;
@@ -110,12 +121,7 @@ export function lycorisMethod<C extends LycorisConfig>(definition: LycorisDefini
       : delta;
   }
   /** The factors of the output features that rank dropout leaves [out]. */
-  function rowMask({ config, layer, mask }: Context): Tensor | undefined {
-    const { rankDropout = 0, dialect, rankDropoutScale = dialect !== "lycoris" } = ranked(config);
-    if (!mask || rankDropout === 0) return undefined;
-    const kept = mask([layer.shape[0]!], rankDropout);
-    return rankDropoutScale ? div(kept, maximum(mean(kept), 1e-6)) : kept;
-  }
+  const rowMask = (context: Context): Tensor | undefined => rankMask(ranked(context.config), context.mask, [context.layer.shape[0]!]);
   /** `t` times 0 or 1, where module dropout is on. */
   function dropModule(t: Tensor, { config, mask }: Context): Tensor {
     const { moduleDropout = 0 } = ranked(config);

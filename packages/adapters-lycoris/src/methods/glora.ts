@@ -1,21 +1,6 @@
-import {
-  add,
-  cast,
-  conv,
-  div,
-  forwardBase,
-  isConv,
-  linear,
-  matmul,
-  maximum,
-  mean,
-  mul,
-  reshape,
-  swapLast,
-  type Tensor,
-} from "@weft/tensor-core";
+import { add, cast, conv, forwardBase, isConv, linear, matmul, mul, reshape, swapLast, type Tensor } from "@weft/tensor-core";
 import { LYCORIS_FIELDS, type RankConfig, rankScale } from "../config.js";
-import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
+import { type LycorisMethod, lycorisMethod, rankMask, withValues } from "../method.js";
 import { isDense, lowRankDelta, lowRankEffect, matrix, trained } from "../parts/low-rank.js";
 
 /**
@@ -48,13 +33,12 @@ export const LYCORIS_GLORA: LycorisMethod<RankConfig> = lycorisMethod<RankConfig
     return add(weight, mul(add(turned, lowRankDelta({ up: b1!, down: b2! }, layer)), rankScale(config) * scale));
   },
   forward(x, base, { a1, a2, b1, b2 }, { layer, config, scale, mask }) {
-    const { rankDropout, moduleDropout, rankDropoutScale } = config;
     /** With the ranks that a training step leaves; LyCORIS keeps as many as it should drop. */
     const kept = (down: Tensor): Tensor => {
-      if (!mask || rankDropout === 0) return down;
-      const ranks = mask([config.r, ...down.shape.slice(1).map(() => 1)], rankDropout);
-      return mul(down, rankDropoutScale ? div(ranks, maximum(mean(ranks), 1e-6)) : ranks);
+      const ranks = rankMask(config, mask, [config.r, ...down.shape.slice(1).map(() => 1)]);
+      return ranks ? mul(down, ranks) : down;
     };
+    const { moduleDropout } = config;
     const strength = rankScale(config) * scale;
     const s = mask && moduleDropout > 0 ? mul(mask([], moduleDropout), strength) : strength;
     const input = cast(x, "f32");
