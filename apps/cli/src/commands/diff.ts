@@ -1,4 +1,4 @@
-import type { LocatedTensor } from "@weft/io-safetensors";
+import { type LocatedTensor, refuseZero3 } from "@weft/io-safetensors";
 import { CancelledError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { compareTensors, type TensorDifference } from "../files/compare-tensors.js";
@@ -27,6 +27,7 @@ export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB
   const [a, b] = [await openInput(pathA), await openInput(pathB)];
   const files = new FileSet();
   try {
+    for (const { weights } of [a, b]) refuseZero3(weights);
     const differences: Difference[] = [];
     const names = [...new Set([...a.weights.names(), ...b.weights.names()])];
     const both = names.filter((name) => a.weights.has(name) && b.weights.has(name));

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { CapabilityError, FormatError, WeftError } from "@weft/tensor-core";
-import { describeZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
+import { describeZero3, refuseZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
 import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
 import type { DialectName, OpenedAdapter } from "@weft/registry";
 import type { Warning } from "../output.js";
@@ -79,6 +79,18 @@ const looksLikeAdapter = (weights: WeightSource): boolean => {
 /** What to do where one stands in the place of the other. */
 const SWAPPED = "did you swap base and adapter? weft merge BASE -a ADAPTER; weft inspect shows what a file holds";
 
+/** Opens files whose values count. @throws FormatError kind `zero3-leftovers` */
+async function openWhole(path: string): Promise<WeightSource> {
+  const weights = await openWeights(path);
+  try {
+    refuseZero3(weights);
+    return weights;
+  } catch (error) {
+    await weights.close();
+    throw error;
+  }
+}
+
 /** Opens a checkpoint. @throws FormatError kind `not-a-checkpoint` for an adapter; CapabilityError kind `unmerged-peft` */
 export async function openCheckpoint(path: string): Promise<WeightSource> {
   const { base, state } = await openBase(path);
@@ -87,9 +99,12 @@ export async function openCheckpoint(path: string): Promise<WeightSource> {
   throw unmergedPeft(path, state);
 }
 
-/** Opens a checkpoint that may have been saved with an adapter in it. @throws FormatError kind `not-a-checkpoint` for an adapter */
+/**
+ * Opens a checkpoint that may have been saved with an adapter in it.
+ * @throws FormatError kinds `not-a-checkpoint` for an adapter, `zero3-leftovers`
+ */
 export async function openBase(path: string): Promise<{ readonly base: WeightSource; readonly state: PeftState | undefined }> {
-  const weights = await openWeights(path);
+  const weights = await openWhole(path);
   const state = splitPeftState(weights);
   if (state || !looksLikeAdapter(weights)) return { base: state?.base ?? weights, state };
   await weights.close();

@@ -1,4 +1,4 @@
-import { type Quantization, refuseZero3, type WeightSource } from "@weft/io-safetensors";
+import type { Quantization, WeightSource } from "@weft/io-safetensors";
 import type { OpenedAdapter } from "@weft/registry";
 import { quantizationOf } from "../files/quantization-of.js";
 import { folderOf, readModelConfig } from "./side-files.js";
@@ -13,9 +13,8 @@ export interface BaseView {
   readonly model: ReturnType<typeof readModelConfig>;
 }
 
-/** @throws FormatError kind `zero3-leftovers`; ConfigError kind `config-json` */
+/** @throws ConfigError kind `config-json` */
 export async function viewBase(checkpoint: WeightSource, adapters: readonly OpenedAdapter[]): Promise<BaseView> {
-  refuseZero3(checkpoint);
   const model = readModelConfig(folderOf(checkpoint.location));
   const tie = await findTie(checkpoint, model, pathsOf(adapters));
   return { base: withAlias(checkpoint, tie), tie, quantization: quantizationOf(checkpoint), model };

@@ -7,6 +7,7 @@ import { gatherPlaced } from "../placed-values.js";
 import { sameValues } from "../same-values.js";
 import { type AdapterState, sharedSpecs } from "./adapter-state.js";
 import { type HookedModel, layersOf, weightName } from "./hooked-model.js";
+import { tiedLayers } from "./tied-layers.js";
 import { assertTied, tieLayers, tiesOf } from "./tie-parameters.js";
 
 /** An adapter that was read from a file, as a model keeps it; with the base weights that its initialisation had changed. */
@@ -31,15 +32,19 @@ export async function stateOfAttached(
   const expected = new Map<string, Tensor>();
   const replaced = new Map(given);
   const known = new Map([...model.layers()].map((found) => [weightName(found), found]));
-  // PEFT saves an embedding along with an adapter on it, also if it is the base's own; then nothing is replaced.
+  const tied = tiedLayers(model)?.map(weightName) ?? [];
+  // PEFT saves an embedding along with an adapter on it, also if it is the base's own; then nothing is replaced. A resized one is the base of both of two that are tied.
   for (const name of adapter.embeddings.keys()) {
     const [now, before] = [replaced.get(name), known.get(name)?.base.weight];
-    if (now && before && (await sameValues(now, before))) replaced.delete(name);
+    if (!now || !before) continue;
+    if (await sameValues(now, before)) replaced.delete(name);
+    else if (tied.includes(name)) for (const other of tied) if (!replaced.has(other)) replaced.set(other, now);
   }
   for (const [name, { indices, rows }] of await trainedTokens(adapter)) {
     const found = known.get(name);
     if (!found) continue;
-    const context = { layer: found.layer, config: { tokenIndices: indices, targetModules: null, initWeights: true }, scale: 1 };
+    const layer = { ...found.layer, shape: replaced.get(name)?.shape ?? found.layer.shape };
+    const context = { layer, config: { tokenIndices: indices, targetModules: null, initWeights: true }, scale: 1 };
     layers.set(found.path, [
       ...(layers.get(found.path) ?? []),
       { method: TRAINABLE_TOKENS, params: { rows }, context } as unknown as Attached,

@@ -3,7 +3,7 @@ import type { AdapterState } from "./adapter-state.js";
 import { type HookedLayer, type HookedModel, weightName } from "./hooked-model.js";
 
 /** The input embedding and the output layer of a model that have one weight. */
-function tiedLayers(model: HookedModel<never, unknown>): readonly [embedding: HookedLayer, head: HookedLayer] | undefined {
+export function tiedLayers(model: HookedModel<never, unknown>): readonly [embedding: HookedLayer, head: HookedLayer] | undefined {
   const layers = [...model.layers()];
   for (const embedding of layers.filter(({ layer }) => layer.kind === "embedding")) {
     const head = layers.find(({ layer, base }) => layer.kind === "linear" && base.weight === embedding.base.weight);
@@ -26,7 +26,10 @@ export function actingState(model: HookedModel<never, unknown>, state: AdapterSt
   const tokens = own.find(isTokens);
   const layers = new Map(state.layers);
   if (tokens && !others.some(isTokens))
-    layers.set(head.path, [{ ...tokens, context: { ...tokens.context, layer: head.layer } }, ...others]);
+    layers.set(head.path, [
+      { ...tokens, context: { ...tokens.context, layer: { ...head.layer, shape: tokens.context.layer.shape } } },
+      ...others,
+    ]);
   const name = weightName(head);
   const { ensureWeightTying } = state.config.values as { readonly ensureWeightTying?: boolean };
   const alone = state.replaced.has(weightName(embedding)) || own.some((attached) => !isTokens(attached));

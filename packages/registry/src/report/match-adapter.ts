@@ -214,12 +214,14 @@ class Matcher {
       this.matched.push({ ...entry, layer: undefined, tensors: module.tensors });
       return;
     }
+    // A resized vocabulary is the adapter's, not the model's.
+    const known = this.options.layer?.(parameter ? weight : path);
     const fits = fitLayers(method, own, module, {
       shape,
       dtype: core,
       bias: bias !== undefined,
       parameter,
-      layer: this.options.layer?.(parameter ? weight : path),
+      layer: known && this.resized.has(weight) ? { ...known, shape } : known,
     });
     if ("problem" in fits) {
       this.mismatched.push({ path: weight, message: `${parameter ? weight : path}: ${fits.problem}` });
