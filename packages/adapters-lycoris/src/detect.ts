@@ -30,6 +30,16 @@ const ORDER: readonly (readonly [suffix: string, method: Any])[] = [
   ["diff_b", FULL as Any],
 ];
 
+/** Parameters that one method alone has: they tell it where the one that LyCORIS goes by is missing. Every module has a `weight`. */
+const ONLY: ReadonlyMap<string, Any> = onlyOf([...new Set([...ORDER.map(([, method]) => method), LYCORIS_BOFT as Any])]);
+
+function onlyOf(methods: readonly Any[]): Map<string, Any> {
+  const owners = new Map<string, Any[]>();
+  for (const method of methods)
+    for (const [suffix] of Object.values(method.keys())) owners.set(suffix, [...(owners.get(suffix) ?? []), method]);
+  return new Map([...owners].flatMap(([suffix, [first, another]]) => (another || suffix === "weight" ? [] : [[suffix, first!] as const])));
+}
+
 /** What the tensors of one module are. */
 export interface DetectedLycoris {
   readonly method: LycorisMethod<never>;
@@ -44,11 +54,11 @@ export interface DetectedLycoris {
 }
 
 /**
- * Which method the tensors of one module are of, and what each of them is; undefined if none.
+ * Which method the tensors of one module are of, be it that they are not all there, and what each of them is; undefined if none.
  * @param tensors by suffix: what follows the module's name and a dot (`lora_up.weight`, `alpha`)
  */
 export function detectLycoris(tensors: ReadonlyMap<string, { readonly shape: Shape }>): DetectedLycoris | undefined {
-  const found = ORDER.find(([suffix]) => tensors.has(suffix))?.[1];
+  const found = ORDER.find(([suffix]) => tensors.has(suffix))?.[1] ?? [...tensors.keys()].flatMap((suffix) => ONLY.get(suffix) ?? [])[0];
   if (!found) return undefined;
   const method = found === (DIAG_OFT as Any) && tensors.get("oft_blocks")!.shape.length === 4 ? (LYCORIS_BOFT as Any) : found;
   const suffixes = Object.entries(method.keys()).map(([name, [suffix]]) => [name, suffix] as const);

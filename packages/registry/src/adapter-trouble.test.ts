@@ -68,6 +68,22 @@ describe("what is no whole adapter", () => {
     });
   });
 
+  test.each<[string, Record<string, number[]>]>([
+    ["LoCon", { "lora_down.weight": [2, 3], "lora_up.weight": [4, 2] }],
+    ["LoHa", { hada_w1_a: [4, 2], hada_w1_b: [2, 3], hada_w2_a: [4, 2], hada_w2_b: [2, 3] }],
+    ["LoKr", { lokr_w1: [2, 3], lokr_w2_a: [2, 1], lokr_w2_b: [1, 2] }],
+    ["GLoRA", { "a1.weight": [3, 2], "a2.weight": [2, 3], "b1.weight": [4, 2], "b2.weight": [2, 3] }],
+    ["T-LoRA", { "q_layer.weight": [2, 3], "p_layer.weight": [4, 2], lambda_layer: [1, 2] }],
+  ])("a LyCORIS module with a part of its %s", async (_, shapes) => {
+    const whole = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [`lycoris_a.${name}`, numbers(shape)]));
+    expect([...(await memoryAdapter(whole)).modules.keys()]).toEqual(["lycoris_a"]);
+    for (const name of Object.keys(shapes)) {
+      const { [`lycoris_a.${name}`]: _left, ...half } = whole;
+      const message = expect.stringMatching(new RegExp(`^lycoris_a: .*is in the file, .*${name}.* not`)) as unknown;
+      await expect(memoryAdapter(half), name).rejects.toMatchObject({ kind: "missing-tensor", message });
+    }
+  });
+
   test("a full model beside an adapter's config", async () => {
     await expect(
       peft({ modules_to_save: ["lm_head"] }, { "model.embed_tokens.weight": numbers([4, 3]), "lm_head.weight": numbers([4, 3]) }),

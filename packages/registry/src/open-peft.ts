@@ -23,7 +23,7 @@ type Groups = Pick<OpenedAdapter, "shared" | "modulesToSave" | "biases" | "embed
  * Which modules are adapted follows from the tensors, so a target pattern that cannot be run safely is a warning only.
  *
  * @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit`; `not-an-adapter` if no tensor is of the config's method;
- *   `missing-tensor` if one of two factors is; `config-mismatch` if ranks differ from the tensors; `config-regex` for an invalid pattern,
+ *   `missing-tensor` if a module has only some of its parameters; `config-mismatch` if ranks differ from the tensors; `config-regex` for an invalid pattern,
  *   `unsafe-regex` for one in `rank_pattern` or `alpha_pattern` that cannot be run safely
  */
 export async function openPeft(
@@ -53,7 +53,7 @@ export async function openPeft(
   });
   const { modules, unknown } = groups;
   if (modules.size + groups.shared.size + groups.trainableTokens.size === 0) throw noAdapter(weights, config.peftType);
-  checkFactors(modules.values(), weights.location);
+  if (method.method) for (const module of modules.values()) checkFactors(method.method, config.values, module, weights.location);
   checkRanks(config, modules.values(), options);
   const warnings = [
     ...ADAPTER_WARNINGS.file(weights.warnings),

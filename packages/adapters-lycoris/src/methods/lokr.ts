@@ -76,12 +76,14 @@ function formOf(config: LokrConfigFields, { shape: [out, inputs] }: LayerSpec): 
   };
 }
 
-function formFromShapes({ w1, w1a, w1b, w2, w2b, t2 }: Shapes, { shape: [out, inputs] }: LayerSpec): LokrForm | undefined {
+function formFromShapes({ w1, w1a, w1b, w2, w2a, w2b, t2 }: Shapes, { shape: [out, inputs] }: LayerSpec): LokrForm | undefined {
   const [out1, in1] = [(w1 ?? w1a)?.[0], (w1 ?? w1b)?.[1]];
   if (!out1 || !in1) return undefined;
   if (out! % out1 !== 0 || inputs! % in1 !== 0)
     throw new ConfigError(`LOKR: w1 is [${out1}, ${in1}], which does not divide the weight [${out}, ${inputs}, …]`);
-  return { out1, in1, rank1: w1 ? null : (w1b?.[0] ?? null), rank2: w2 ? null : (w2b?.[0] ?? null), tucker: t2 !== undefined };
+  const tucker = t2 !== undefined;
+  const rank2 = w2b?.[0] ?? w2a?.[tucker ? 0 : 1] ?? null;
+  return { out1, in1, rank1: w1 ? null : (w1b?.[0] ?? null), rank2: w2 ? null : rank2, tucker };
 }
 
 /** LyCORIS' loaders and its constructor take both halves whole for trained without a scale. */

@@ -1,5 +1,6 @@
 import { detectLycoris } from "@weft/adapters-lycoris";
 import { ConfigError, sizeOf } from "@weft/tensor-core";
+import { checkFactors } from "../keys/check-factors.js";
 import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
 import type { DialectKey, DialectName } from "./dialect.js";
 
@@ -41,7 +42,7 @@ const RUN_BY_PEFT: ReadonlySet<DialectName> = new Set(["diffusers", "diffusers-m
  * method there may be others for the same layer: a LoRA with a change of the bias (`diff_b`). Where PEFT runs a dialect's files, LoRA is PEFT's, with
  * its names and shapes; so it is where B has a bias, which only PEFT's has.
  * @param scalars the values of `alpha` and `on_input`, where the file has them; without alpha the scale is 1
- * @throws ConfigError kind `config-schema` for a scalar out of range
+ * @throws ConfigError kinds `config-schema` for a scalar out of range, `missing-tensor` if a method's parameters are not all there
  */
 export function modulesOf(
   dialect: DialectName,
@@ -57,7 +58,7 @@ export function modulesOf(
   const modules: AdapterModule[] = [];
   const place = { path: key.path, depth: 0, component: key.component, flat: key.flat, name: key.module };
   let left = parameters;
-  for (let built = firstOf(dialect, left, scalars); built; built = firstOf(dialect, left, {})) {
+  for (let built = firstOf(key.module, dialect, left, scalars); built; built = firstOf(key.module, dialect, left, {})) {
     if (modules.length > 0 && !COMPANIONS.has(built.method)) break;
     modules.push({ ...place, ...built });
     const used = new Set([...built.tensors.values()].map(({ name }) => name));
@@ -79,17 +80,18 @@ interface Built extends Pick<AdapterModule, "method" | "config" | "tensors"> {
   readonly scalars: ReadonlySet<string>;
 }
 
-/** What the parameters are of, first of all; undefined if they are of no method. */
+/** What the parameters are of, first of all; undefined if they are of no method. @throws ConfigError kind `missing-tensor` if they are not all there */
 function firstOf(
+  path: string,
   dialect: DialectName,
   parameters: ReadonlyMap<string, AdapterTensor>,
   scalars: { readonly [name: string]: number },
 ): Built | undefined {
   const detected = detectLycoris(parameters);
   const down = parameters.get("lora_down.weight");
-  if (!detected || (detected.method.name === "LOCON" && !down)) return undefined;
-  if (detected.method.name === "LOCON" && (RUN_BY_PEFT.has(dialect) || parameters.has("lora_up.bias")) && isPlainLora(parameters)) {
-    const r = down!.shape[0]!;
+  if (!detected) return undefined;
+  if (detected.method.name === "LOCON" && (RUN_BY_PEFT.has(dialect) || parameters.has("lora_up.bias")) && down && isPlainLora(parameters)) {
+    const r = down.shape[0]!;
     const loraBias = parameters.has("lora_up.bias");
     const config = { r, loraAlpha: r === 0 ? 0 : (scalars.alpha ?? r), useDora: parameters.has("dora_scale"), loraBias };
     return { method: "LORA", config, tensors: loraTensors(parameters), scalars: new Set(["alpha"]) };
@@ -98,6 +100,7 @@ function firstOf(
   const rank = rankOf(tensors);
   const used = new Map(Object.entries(scalars).filter(([name]) => detected.method.scalars.includes(name)));
   const config = { ...(detected.config(Object.fromEntries(used)) as object), ...(rank !== undefined && { r: rank }) };
+  checkFactors(detected.method, config, { path, tensors });
   return { method: detected.method.name, config, tensors, scalars: new Set(used.keys()) };
 }
 
