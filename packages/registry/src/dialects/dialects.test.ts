@@ -158,6 +158,13 @@ describe("scales", () => {
     expect(await config(pair(name))).toMatchObject({ r: 2, alpha: null });
   });
 
+  test("an alpha that is given is for files that say none", async () => {
+    const of = async (tensors: Record<string, Made>): Promise<unknown> =>
+      [...(await openAdapter({ weights: await memoryFile(tensors) }, { alpha: 4 })).modules.values()][0]!.config;
+    expect(await of(pair("lora_unet_a"))).toMatchObject({ alpha: 4 });
+    await expect(of({ ...pair("lora_unet_a"), "lora_unet_a.alpha": alpha(8) })).rejects.toMatchObject({ kind: "alpha-known" });
+  });
+
   test("an alpha that is no number, and one of several, are errors", async () => {
     await expect(memoryAdapter({ ...pair("lora_unet_a"), "lora_unet_a.alpha": alpha(NaN) })).rejects.toMatchObject({
       kind: "config-schema",
