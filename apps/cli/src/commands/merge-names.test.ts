@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
@@ -39,7 +39,7 @@ describe("names that a checkpoint has on disk and a model of transformers has no
     merges(join(at, form), join(at, adapter), join(at, `${adapter}-${form}.safetensors`));
   });
 
-  it.each(cases.filter(({ family, form }) => form === "base" && !["attention", "gpt2", "gpt-oss"].includes(family)))(
+  it.each(cases.filter(({ family, form }) => form === "base" && !["attention", "gpt2", "gpt-oss", "molmo2"].includes(family)))(
     "$family: $adapter on $form, of which nothing but the names is known",
     ({ family, adapter, form }) => {
       const [at, base] = [join(names, family), join(folder, `${family}-bare`)];
@@ -48,4 +48,15 @@ describe("names that a checkpoint has on disk and a model of transformers has no
       merges(base, join(at, adapter), join(at, `${adapter}-${form}.safetensors`));
     },
   );
+
+  it("parts of a fused projection whose sizes nothing tells are refused with what would", () => {
+    const [base, out] = [join(folder, "molmo2-bare"), join(folder, "none")];
+    cpSync(join(names, "molmo2/base"), base, { recursive: true });
+    rmSync(join(base, "config.json"));
+    const { code, stderr } = spawnWeft(["merge", base, "-a", join(names, "molmo2/parts"), "-o", out]);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/q_proj\.weight: the base has it in layers\.0\.self_attn\.att_proj\.weight; .*num_key_value_heads/);
+    expect(stderr).not.toContain("not in the base");
+    expect(existsSync(out)).toBe(false);
+  });
 });

@@ -12,6 +12,8 @@ export interface Located {
   readonly index: BaseIndex;
   /** The path of the base that a path of the adapter means, or its likeliest form where the base has none. */
   locate(path: string): string;
+  /** Why the path's weight, which the base has, cannot be found in its tensors; undefined if the base does not have it. */
+  refusal?(path: string): string | undefined;
   readonly rules: readonly PathRule[];
   readonly ambiguous: readonly PathRule[];
 }
@@ -37,20 +39,20 @@ export async function locatePaths(
 ): Promise<Located> {
   const own = indexBase(base.names());
   const list = model && (await conversionsOf(model));
-  const known = new Names(base, list, [...paths, ...added]);
+  const known = new Names(base, list, [...paths, ...added], model);
   const absent = paths.filter((path) => !known.has(path));
   const { rules, ambiguous } = rule ? { rules: [rule], ambiguous: [] } : findPathRules(absent, own);
   const moved = (path: string): string => rules.map((one) => applyRule(one, path)).find((to) => own.modules.has(to)) ?? path;
   const lost = [...absent.filter((path) => !own.modules.has(moved(path))), ...(model ? [] : added.filter((path) => !known.has(path)))];
-  const guessed =
-    lost.length > 0 && ambiguous.length === 0 && !rule ? guess(base, [...new Set([...paths, ...lost])], await allConversions()) : undefined;
-  const names = guessed ?? known;
+  // What the model is said to rearrange is not tried by another model's conversions.
+  const open = lost.length > 0 && ambiguous.length === 0 && !rule && lost.every((path) => known.refusal(path) === undefined);
+  const names = (open && guess(base, [...new Set([...paths, ...lost])], await allConversions())) || known;
   const locate = (path: string): string => {
     if (names.has(path)) return names.locate(path);
     const to = moved(path);
     return rules.length === 1 && !own.modules.has(to) ? applyRule(rules[0]!, path) : to;
   };
-  return { base: names.base, index: names.index, locate, rules, ambiguous };
+  return { base: names.base, index: names.index, locate, refusal: (path) => names.refusal(path), rules, ambiguous };
 }
 
 /** The base as one list of conversions reads it; with none, as it is. */
@@ -59,8 +61,10 @@ class Names {
   readonly index: BaseIndex;
   private readonly paths = new Map<string, string>();
 
-  constructor(base: BaseTensors, list: readonly Conversion[] | undefined, wanted: readonly string[]) {
-    const model = list && modelNames(base, list);
+  private readonly refusals = new Map<string, string>();
+
+  constructor(base: BaseTensors, list: readonly Conversion[] | undefined, wanted: readonly string[], kind?: ModelKind) {
+    const model = list && modelNames(base, list, kind);
     const placements = new Map<string, Placement>(model?.placements);
     const plain = new Set(base.names());
     for (const path of model ? wanted : []) this.place(path, model!, plain, placements);
@@ -74,6 +78,8 @@ class Names {
     if (plain.has(name) || placements.has(name)) return;
     const found = model.place(name);
     if (!found) {
+      const refusal = model.refusal(path);
+      if (refusal !== undefined) this.refusals.set(path, refusal);
       const renamed = model.rename(name);
       if (renamed !== name) this.paths.set(path, renamed.slice(0, -".weight".length));
       return;
@@ -90,6 +96,10 @@ class Names {
     return this.index.modules.has(path) ? path : (this.paths.get(path) ?? path);
   }
 
+  refusal(path: string): string | undefined {
+    return this.refusals.get(path);
+  }
+
   /** The tensors of the base that a path's module lies in. */
   tensors(path: string): readonly unknown[] {
     const at = this.locate(path);
@@ -100,15 +110,19 @@ class Names {
 /** Names of a base that are looked at to see whether a list of conversions has anything to do with it. */
 const SAMPLE = 64;
 
-/** The names by the conversions that all paths are found with; undefined if there are none, or if they put a path into different tensors. */
+/**
+ * The names by the conversions that all paths are found with; undefined if there are none, or if they put a path into different tensors. Where there are
+ * none, those by which the base has all paths, though some cannot be found in its tensors, so that it is said why.
+ */
 function guess(base: BaseTensors, paths: readonly string[], all: readonly (readonly Conversion[])[]): Names | undefined {
   const sample = [...paths.map((path) => `${path}.weight`), ...base.names()].slice(0, paths.length + SAMPLE);
   const relevant = all.filter((list) => {
     const convert = createConverter(list);
     return sample.some((name) => convert(name).names[0] !== name);
   });
-  const fitting = relevant.map((list) => new Names(base, list, paths)).filter((names) => paths.every((path) => names.has(path)));
-  const [first, ...rest] = fitting;
+  const readings = relevant.map((list) => new Names(base, list, paths));
+  const [first, ...rest] = readings.filter((names) => paths.every((path) => names.has(path)));
+  if (!first) return readings.find((names) => paths.every((path) => names.has(path) || names.refusal(path) !== undefined));
   const where = (names: Names): string => JSON.stringify(paths.map((path) => names.tensors(path)));
-  return rest.some((names) => where(names) !== where(first!)) ? undefined : first;
+  return rest.some((names) => where(names) !== where(first)) ? undefined : first;
 }

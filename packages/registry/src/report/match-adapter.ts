@@ -277,7 +277,7 @@ class Matcher {
       group.map(([, module]) => module),
       chosen.map((name) => ({ name, shape: this.base.info(name).shape })),
     );
-    if (chosen.length === 0) {
+    if (chosen.length === 0 || (chosen.length < group.length && this.located.refusal?.(path) !== undefined)) {
       for (const [, { tensors }] of group) this.lose(path, basePath, [...tensors.values()]);
       return;
     }
@@ -319,6 +319,11 @@ class Matcher {
   }
 
   private lose(path: string, wanted: string, tensors: readonly AdapterTensor[]): void {
+    const refusal = this.located.refusal?.(path);
+    if (refusal !== undefined) {
+      this.mismatched.push({ path, message: refusal });
+      return;
+    }
     const nearest = this.hints++ < MAX_HINTS ? nearestNames(wanted, this.index.modules.keys()) : [];
     this.missing.push({ path, wanted, tensors, nearest });
   }

@@ -299,3 +299,27 @@ test("nearest names", () => {
   expect(nearestNames("q_proj", ["k_proj", "o_proj_long", "q_prj", "unrelated_module_name"], 2)).toEqual(["k_proj", "q_prj"]);
   expect(nearestNames("q_proj", ["a_completely_different_name"])).toEqual([]);
 });
+
+describe("values that transformers rearranges on loading", () => {
+  test.each([
+    [
+      "gradium_phonon_tts",
+      "layers.0.self_attn.q_proj",
+      { "layers.0.self_attn.in_proj.weight": [12, 6] },
+      /in_proj\.weight, .*\(PermuteForRope\)/,
+    ],
+    [
+      "inkling2_text",
+      "layers.0.mlp.experts",
+      { "layers.0.mlp.experts.w13_weight": [2, 8, 6], "layers.0.mlp.experts.w2_weight": [2, 6, 4] },
+      /w13_weight, .*\(Interleave\)/,
+    ],
+  ])("%s: %s is refused by the conversion's name, not as absent", async (type, path, shapes, message) => {
+    const parameters = path.endsWith("experts") ? { target_parameters: ["experts.gate_up_proj"] } : {};
+    const opened = await adapter(parameters, lora(path, 6, 4));
+    const report = await matchAdapter(opened, base(shapes as unknown as Shapes), { model: { model_type: type } });
+    expect(report.missing).toEqual([]);
+    expect(report.matched).toEqual([]);
+    expect(report.mismatched).toEqual([{ path, message: expect.stringMatching(message) as unknown }]);
+  });
+});

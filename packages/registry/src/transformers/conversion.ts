@@ -1,5 +1,10 @@
-/** What transformers does to the values: `orient` turns a stack of matrices where the model has them the other way round; `other` is anything else. */
-export type Operation = readonly [kind: "stack" | "join" | "chunk" | "transpose" | "orient" | "other", ...axes: number[]];
+/**
+ * What transformers does to the values: `split` gives parts of the sizes that the model has; `orient` turns a stack of matrices where the model has
+ * them the other way round; `other` is anything else, by its name.
+ */
+export type Operation =
+  | readonly [kind: "stack" | "join" | "chunk" | "split" | "transpose" | "orient", ...axes: number[]]
+  | readonly [kind: "other", name: string];
 
 /**
  * One entry of transformers' table: tensor names on disk that match a pattern of `from` become the name in `to`. With `operations` the tensors of

@@ -241,8 +241,12 @@ export const CONVERSIONS: readonly (readonly Conversion[])[] = [
     { from: ["model\\.llm\\."], to: ["model."] },
     { from: ["embed\\.weight(?!\\w)"], to: ["embed_tokens.weight"] },
     { from: ["embed_norm\\."], to: ["embed_tokens.embed_norm."] },
-    { from: ["mlp\\.experts\\.w13_weight(?!\\w)"], to: ["mlp.experts.gate_up_proj"], operations: [["other", 1]] },
-    { from: ["mlp\\.experts\\.w13_weight_scale(?!\\w)"], to: ["mlp.experts.gate_up_proj_scale_inv"], operations: [["other", 1]] },
+    { from: ["mlp\\.experts\\.w13_weight(?!\\w)"], to: ["mlp.experts.gate_up_proj"], operations: [["other", "Interleave"]] },
+    {
+      from: ["mlp\\.experts\\.w13_weight_scale(?!\\w)"],
+      to: ["mlp.experts.gate_up_proj_scale_inv"],
+      operations: [["other", "Interleave"]],
+    },
     { from: ["mlp\\.experts\\.w2_weight(?!\\w)"], to: ["mlp.experts.down_proj"] },
     { from: ["mlp\\.experts\\.w2_weight_scale(?!\\w)"], to: ["mlp.experts.down_proj_scale_inv"] },
     { from: ["mlp.gate.bias(?!\\w)"], to: ["mlp.gate.e_score_correction_bias"] },
@@ -588,12 +592,12 @@ export const CONVERSIONS: readonly (readonly Conversion[])[] = [
     {
       from: ["experts.(?<star>.*)\\.down_proj.weight(?!\\w)"],
       to: ["text_moe.experts.down_proj", "vision_moe.experts.down_proj"],
-      operations: [["other"]],
+      operations: [["other", "ErnieFuseAndSplitTextVisionExperts"]],
     },
     {
       from: ["experts.(?<star>.*)\\.gate_proj.weight(?!\\w)", "experts.(?<star>.*)\\.up_proj.weight(?!\\w)"],
       to: ["text_moe.experts.gate_up_proj", "vision_moe.experts.gate_up_proj"],
-      operations: [["other"]],
+      operations: [["other", "ErnieFuseAndSplitTextVisionExperts"]],
     },
   ],
   [
@@ -692,13 +696,13 @@ export const CONVERSIONS: readonly (readonly Conversion[])[] = [
     {
       from: ["mlp\\.experts\\.w13_weight(?!\\w)"],
       to: ["mlp.experts.gate_up_proj"],
-      operations: [["other", 1]],
+      operations: [["other", "Interleave"]],
       scope: ["model", "language_model"],
     },
     {
       from: ["mlp\\.experts\\.w13_weight_scale(?!\\w)"],
       to: ["mlp.experts.gate_up_proj_scale_inv"],
-      operations: [["other", 1]],
+      operations: [["other", "Interleave"]],
       scope: ["model", "language_model"],
     },
     { from: ["mlp\\.experts\\.w2_weight(?!\\w)"], to: ["mlp.experts.down_proj"], scope: ["model", "language_model"] },
@@ -743,18 +747,18 @@ export const CONVERSIONS: readonly (readonly Conversion[])[] = [
       from: ["shared_w13_weight(?!\\w)"],
       to: ["gate_proj", "up_proj"],
       operations: [
-        ["other", 1],
+        ["other", "Interleave"],
         ["chunk", 1],
       ],
     },
     { from: ["shared_w2_weight(?!\\w)"], to: ["down_proj"] },
-    { from: ["mlp.experts.w13_weight(?!\\w)"], to: ["mlp.experts.gate_up_proj"], operations: [["other", 1]] },
+    { from: ["mlp.experts.w13_weight(?!\\w)"], to: ["mlp.experts.gate_up_proj"], operations: [["other", "Interleave"]] },
     { from: ["mlp.experts.w2_weight(?!\\w)"], to: ["mlp.experts.down_proj"] },
     {
       from: ["mlp.w13_dn.weight(?!\\w)"],
       to: ["mlp.gate_proj.weight", "mlp.up_proj.weight"],
       operations: [
-        ["other", 0],
+        ["other", "Interleave"],
         ["chunk", 0],
       ],
     },
@@ -784,7 +788,14 @@ export const CONVERSIONS: readonly (readonly Conversion[])[] = [
     { from: ["mm_projector.proj.2(?!\\w)"], to: ["model.mm_projector.out_proj"] },
     { from: ["blocks(?!\\w)"], to: ["layers"] },
     { from: ["vision_tower.patch_embed.pos_emb.weight(?!\\w)"], to: ["model.vision_tower.patch_embed.pos_emb.position_embeddings"] },
-    { from: ["wqkv(?!\\w)"], to: ["attn.q_proj", "attn.k_proj", "attn.v_proj"], operations: [["chunk", 0], ["other"]] },
+    {
+      from: ["wqkv(?!\\w)"],
+      to: ["attn.q_proj", "attn.k_proj", "attn.v_proj"],
+      operations: [
+        ["chunk", 0],
+        ["other", "PermuteForRope"],
+      ],
+    },
     {
       from: ["mlp.experts.(?<star>.*)\\.gate_proj.weight(?!\\w)", "mlp.experts.(?<star>.*)\\.up_proj.weight(?!\\w)"],
       to: ["mlp.experts.gate_up_proj"],
@@ -869,8 +880,8 @@ export const CONVERSIONS: readonly (readonly Conversion[])[] = [
     { from: ["\\.(feed_forward|shared_experts)\\.w1\\."], to: [".\\1.gate_proj."] },
     { from: ["\\.(feed_forward|shared_experts)\\.w2\\."], to: [".\\1.down_proj."] },
     { from: ["\\.(feed_forward|shared_experts)\\.w3\\."], to: [".\\1.up_proj."] },
-    { from: ["attention\\.wq\\."], to: ["attention.q_proj."], operations: [["other"]] },
-    { from: ["attention\\.wk\\."], to: ["attention.k_proj."], operations: [["other"]] },
+    { from: ["attention\\.wq\\."], to: ["attention.q_proj."], operations: [["other", "PermuteForRope"]] },
+    { from: ["attention\\.wk\\."], to: ["attention.k_proj."], operations: [["other", "PermuteForRope"]] },
     { from: ["\\.attention\\."], to: [".self_attn."], scope: ["model", "language_model"] },
     { from: ["\\.wq\\."], to: [".q_proj."], scope: ["model", "language_model"] },
     { from: ["\\.wkv_a_with_mqa\\."], to: [".kv_a_proj_with_mqa."], scope: ["model", "language_model"] },
@@ -935,7 +946,7 @@ export const CONVERSIONS: readonly (readonly Conversion[])[] = [
     {
       from: ["self_attn.att_proj(?!\\w)"],
       to: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
-      operations: [["other", 0]],
+      operations: [["split", 0]],
       scope: ["model", "language_model"],
     },
     { from: ["self_attn\\.attn_out(?!\\w)"], to: ["self_attn.o_proj"], scope: ["model", "language_model"] },
@@ -1152,13 +1163,19 @@ export const CONVERSIONS: readonly (readonly Conversion[])[] = [
     {
       from: ["attn\\.in_proj_weight(?!\\w)"],
       to: ["attn.q_proj.weight", "attn.k_proj.weight", "attn.v_proj.weight"],
-      operations: [["chunk", 0], ["other"]],
+      operations: [
+        ["chunk", 0],
+        ["other", "PermuteForRope"],
+      ],
       scope: ["model", "vision_model"],
     },
     {
       from: ["attn\\.in_proj_bias(?!\\w)"],
       to: ["attn.q_proj.bias", "attn.k_proj.bias", "attn.v_proj.bias"],
-      operations: [["chunk", 0], ["other"]],
+      operations: [
+        ["chunk", 0],
+        ["other", "PermuteForRope"],
+      ],
       scope: ["model", "vision_model"],
     },
   ],
@@ -1785,7 +1802,10 @@ export const CONVERSIONS: readonly (readonly Conversion[])[] = [
     {
       from: ["self_attn\\.in_proj\\.weight(?!\\w)"],
       to: ["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"],
-      operations: [["chunk", 0], ["other"]],
+      operations: [
+        ["chunk", 0],
+        ["other", "PermuteForRope"],
+      ],
     },
   ],
   [
@@ -1891,7 +1911,7 @@ export const CONVERSIONS: readonly (readonly Conversion[])[] = [
   [
     { from: ["\\.attn_norm\\."], to: [".input_layernorm."] },
     { from: ["\\.ff_norm\\."], to: [".post_attention_layernorm."] },
-    { from: ["self_attn.att_proj(?!\\w)"], to: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], operations: [["other", 0]] },
+    { from: ["self_attn.att_proj(?!\\w)"], to: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], operations: [["split", 0]] },
     { from: ["self_attn\\.attn_out(?!\\w)"], to: ["self_attn.o_proj"] },
     { from: ["mlp\\.ff_out(?!\\w)"], to: ["mlp.down_proj"] },
     { from: ["mlp.ff_proj.weight(?!\\w)"], to: ["mlp.up_proj.weight", "mlp.gate_proj.weight"], operations: [["chunk", 0]] },

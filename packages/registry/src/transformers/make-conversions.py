@@ -21,7 +21,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 HEADS = ("CAUSAL_LM", "IMAGE_TEXT_TO_TEXT", "SEQUENCE_CLASSIFICATION", "TOKEN_CLASSIFICATION", "QUESTION_ANSWERING", "IMAGE_CLASSIFICATION", "SEQ_TO_SEQ_CAUSAL_LM")  # fmt: skip
 # What speeds up building: layers are alike.
 DEPTHS = ("num_hidden_layers", "n_layer", "num_layers", "depth", "n_layers", "encoder_layers", "decoder_layers")
-OPERATIONS = {"MergeModulelist": "stack", "Concatenate": "join", "Chunk": "chunk", "Transpose": "transpose"}
+OPERATIONS = {"MergeModulelist": "stack", "Concatenate": "join", "Chunk": "chunk", "Split": "split", "Transpose": "transpose"}
 
 
 def classes():
@@ -67,13 +67,16 @@ def pattern(source):
     return text + r"(?!\w)" if re.search(r"[a-zA-Z0-9]$", source) else text
 
 
+def operation(op):
+    """Its kind and axes; what is not followed by its name."""
+    kind = "orient" if getattr(op, "check_dims", False) else OPERATIONS.get(type(op).__name__)
+    return [kind, *(value for key, value in vars(op).items() if key.startswith("dim"))] if kind else ["other", type(op).__name__]
+
+
 def rule(transform):
     entry = {"from": [pattern(source) for source in transform.source_patterns], "to": list(transform.target_patterns)}
     if isinstance(transform, WeightConverter):
-        entry["operations"] = [
-            ["orient" if getattr(op, "check_dims", False) else OPERATIONS.get(type(op).__name__, "other"), *(value for key, value in vars(op).items() if key.startswith("dim"))]
-            for op in transform.operations
-        ]
+        entry["operations"] = [operation(op) for op in transform.operations]
     elif len(transform.source_patterns) != 1 or type(transform).__name__ == "Inkling2IndexOffsetWeightRename":
         return None
     if transform.scope_prefix is not None:
