@@ -72,9 +72,11 @@ describe("an adapter whose file is in bf16 computes in f32", () => {
     const { model, want, close } = await caseOf(name, "f32");
     const peft = new PeftModel<Tensor, Tensor>(model);
     await loadNarrow(peft, name);
-    expect(await gap(peft.forward(await want("x")), await want("f32.bf16.y"))).toBeLessThan(2e-6);
+    // PSOFT and OSF begin with the SVD of the weight, whose f32 vectors are another library's: the tolerance of their golden cases.
+    const limit = name === "psoft" || name === "osf" ? 2e-5 : 2e-6;
+    expect(await gap(peft.forward(await want("x")), await want("f32.bf16.y"))).toBeLessThan(limit);
     for (const [key, merged] of peft.mergeAndUnload().weights)
-      expect(await gap(merged, await want(`f32.bf16.merge.${key}`).catch(() => model.weights.get(key)!))).toBeLessThan(2e-6);
+      expect(await gap(merged, await want(`f32.bf16.merge.${key}`).catch(() => model.weights.get(key)!))).toBeLessThan(limit);
     await close();
   });
 
