@@ -19,6 +19,12 @@ WEFT = os.environ.get("WEFT", str(ROOT / "apps/cli/dist/weft.js"))
 IDS = torch.tensor([[5, 6, 7, 8, 3, 4]])
 
 
+def run(model):
+    """Logits, or the last hidden states of a model without a head; of an image where it takes one alone."""
+    given = {"pixel_values": torch.linspace(-1, 1, 192).view(1, 3, 8, 8)} if model.main_input_name == "pixel_values" else {"input_ids": IDS}
+    return model(**given)[0]
+
+
 def load(folder):
     config = transformers.AutoConfig.from_pretrained(folder)
     return getattr(transformers, config.architectures[0]).from_pretrained(folder).eval()
@@ -26,12 +32,12 @@ def load(folder):
 
 @torch.no_grad()
 def check(base, adapter):
-    want = PeftModel.from_pretrained(load(base), adapter).eval()(input_ids=IDS).logits
-    plain = load(base)(input_ids=IDS).logits
+    want = run(PeftModel.from_pretrained(load(base), adapter).eval().base_model.model)
+    plain = run(load(base))
     with tempfile.TemporaryDirectory() as out:
-        run = subprocess.run(["node", WEFT, "merge", base, "-a", adapter, "-o", f"{out}/merged"], capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr
-        got = load(f"{out}/merged")(input_ids=IDS).logits
+        merge = subprocess.run(["node", WEFT, "merge", base, "-a", adapter, "-o", f"{out}/merged"], capture_output=True, text=True)
+        assert merge.returncode == 0, merge.stderr
+        got = run(load(f"{out}/merged"))
     moved, off = (want - plain).abs().max().item(), (got - want).abs().max().item()
     assert moved > 1e-2, f"the adapter moves logits by {moved} only"
     assert off < 1e-4, f"logits are off by {off}"
