@@ -17,7 +17,7 @@ export async function readTensor(
   const place = options.device ? { shape, device: options.device } : { shape };
   if (dtype === "I16") return tensor(Int32Array.from(new Int16Array(data.slice().buffer)), place);
   if (dtype !== "I64")
-    throw new DTypeError(`${weights.location}: tensor ${name} is ${dtype}, which is not computed with`, {
+    throw new DTypeError(`${weights.location}: tensor ${name} is ${dtype}, a dtype that cannot be computed with`, {
       tensor: name,
       file: weights.location,
     });

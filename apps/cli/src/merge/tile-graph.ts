@@ -125,7 +125,7 @@ export interface Probed {
   readonly reads: ReadonlySet<string>;
 }
 
-/** Which of a layer's tensors a step would change, found by building its graph over nothing. @throws CapabilityError if it cannot be merged */
+/** Which of a layer's tensors a step would change, found by building its graph over placeholders. @throws CapabilityError if it cannot be merged */
 export function probeStep(step: Omit<Step, "kind">, bias: boolean): Probed {
   const [method, context] = methodOf(step);
   const stored = placeholders(step);

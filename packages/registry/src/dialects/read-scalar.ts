@@ -16,7 +16,7 @@ export async function readScalar(weights: WeightSource, name: string): Promise<n
   if (dtype === "F64") return view.getFloat64(0, true);
   const core = toCoreDType(dtype);
   if (core) return decode(data, core)[0]!;
-  throw new FormatError(`${weights.location}: ${name} is ${dtype}, which is no number here`, {
+  throw new FormatError(`${weights.location}: ${name} is ${dtype}, expected a number (a float or I64)`, {
     kind: "header-schema",
     tensor: name,
     file: weights.location,
