@@ -91,7 +91,7 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
     const method = module.method ?? adapter.method;
     const values: Values = module.config ?? configOf(module.path);
     if (adapter.dialect === "peft" && !["LORA", "LOHA", "LOKR"].includes(method))
-      throw new CapabilityError(`${method} adapters of PEFT cannot be written in other dialects`, {
+      throw new CapabilityError(`${method} adapters of PEFT have no form in other dialects`, {
         kind: "not-convertible",
         hint: "only LoRA, LoHa and LoKr have one",
       });
@@ -103,7 +103,7 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
   for (const [what, tensors] of otherTensors(adapter))
     for (const name of tensors) {
       const kept = whole.get(name);
-      losses.push({ module: name, message: `${name}: ${what} cannot be written in other dialects`, ...(kept && { whole: kept }) });
+      losses.push({ module: name, message: `${name}: ${what} have no form in other dialects`, ...(kept && { whole: kept }) });
     }
   for (const { name } of adapter.unknown) losses.push({ module: name, message: `${name}: belongs to no module` });
   return { modules: withComponents(modules, adapter.weights.location), losses };
@@ -111,8 +111,8 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
 
 /** What no dialect but PEFT's can say of a module. */
 function refusal({ path, depth }: AdapterModule, { fanInFanOut }: Values): string | undefined {
-  if (depth > 0) return `${path}: target_parameters cannot be written in other dialects`;
-  return fanInFanOut ? `${path}: weights stored [in, out] (fan_in_fan_out) cannot be written in other dialects` : undefined;
+  if (depth > 0) return `${path}: target_parameters have no form in other dialects`;
+  return fanInFanOut ? `${path}: weights stored [in, out] (fan_in_fan_out) have no form in other dialects` : undefined;
 }
 
 /** PEFT lines a Conv1d's whole half up with the wrong axes (`torch.kron` of two and three axes); no other program reads it so. */
