@@ -1,4 +1,4 @@
-// The compatibility tables of README.md and docs/compatibility.json, made of the golden cases: what passes works, nothing else does.
+// The tables of docs/compatibility.md and docs/compatibility.json, made of the golden cases: what passes works, nothing else does.
 // `node scripts/compatibility.mjs` writes them; with `--check` it fails if they are out of date. Needs a built golden runner.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -157,21 +157,22 @@ const layers = Object.fromEntries(
 );
 const data = `${JSON.stringify({ backend: "cpu", suites, layers }, null, 1)}\n`;
 
-const readme = readFileSync(join(root, "README.md"), "utf8");
-const updated = readme.replace(
+const page = join(root, "docs/compatibility.md");
+const before = readFileSync(page, "utf8");
+const updated = before.replace(
   /(<!-- compatibility:begin -->\n)[^]*?(<!-- compatibility:end -->)/,
   (_, begin, end) => `${begin}\n${table}\n\n${end}`,
 );
 if (!updated.includes(table))
-  throw new Error("README.md has no place for the table: <!-- compatibility:begin --> … <!-- compatibility:end -->");
+  throw new Error("docs/compatibility.md has no place for the table: <!-- compatibility:begin --> … <!-- compatibility:end -->");
 const target = join(root, "docs/compatibility.json");
 if (process.argv.includes("--check")) {
-  if (updated !== readme || !existsSync(target) || readFileSync(target, "utf8") !== data) {
+  if (updated !== before || !existsSync(target) || readFileSync(target, "utf8") !== data) {
     process.stdout.write("the compatibility table is out of date: node scripts/compatibility.mjs\n");
     process.exitCode = 1;
   }
 } else {
   mkdirSync(join(root, "docs"), { recursive: true });
   writeFileSync(target, data);
-  writeFileSync(join(root, "README.md"), updated);
+  writeFileSync(page, updated);
 }

@@ -64,6 +64,7 @@ describe("links between pages", () => {
     "examples/node-merge/README.md",
     "examples/one-layer/README.md",
     "docs/browser.md",
+    "docs/compatibility.md",
     "docs/other-frameworks.md",
   ];
   it.each(all)("%s points only at files that are there", (page) => {
