@@ -7,7 +7,7 @@ import { root } from "./setup.mjs";
 
 const LIMITS = {
   "adapters-lora": 8_300,
-  "adapters-lycoris": 8_100,
+  "adapters-lycoris": 8_300,
   "adapters-model": 8_000,
   "adapters-orthogonal": 8_000,
   "adapters-prompt": 8_000,
