@@ -5,7 +5,7 @@ With PEFT_TESTS=<a checkout of PEFT>/tests the configurations of PEFT's own suit
 """
 import argparse, collections, os, pathlib, shutil, sys, tempfile, warnings
 
-os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
+os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
 warnings.filterwarnings("ignore")
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import torch, transformers
