@@ -25,6 +25,7 @@ import { filesOf, savedText, saveModules } from "../files/save-modules.js";
 import { folderOf, readModelConfig } from "../merge/side-files.js";
 import { formatBytes, printable } from "../output.js";
 import { formatSeconds, Progress } from "../progress.js";
+import { peakMemory } from "../peak-memory.js";
 
 export interface ExtractCommandOptions {
   readonly base: string;
@@ -107,7 +108,7 @@ export const extract: Command<ExtractCommandOptions> = async ([tunedPath], optio
       unchanged: pairs.length - modules.length,
       leftOut: lost,
       seconds,
-      peakRss: process.resourceUsage().maxRSS * 1024,
+      peakRss: peakMemory(),
     };
     if (options.report !== undefined) await writeReportFile(options.report, result);
     context.out.result(result, () => [...savedText(files), ...summary(report, seconds, result.peakRss)].join("\n"));

@@ -21,6 +21,7 @@ import { folderOf, type SideFile, sideFiles, writeSideFiles } from "../merge/sid
 import { writeReport } from "../merge/write-report.js";
 import { formatBytes } from "../output.js";
 import { formatSeconds, Progress } from "../progress.js";
+import { peakMemory } from "../peak-memory.js";
 
 export interface MergeOptions {
   readonly adapter: readonly string[];
@@ -128,7 +129,7 @@ async function mergeOne(settings: MergeSettings, options: MergeOptions, context:
     }
     const { results, digests, resumed, doneBefore } = await writeOrFind(prepared, side, options, resources, context, verb);
     const seconds = (performance.now() - started) / 1000;
-    const peak = process.resourceUsage().maxRSS * 1024;
+    const peak = peakMemory();
     if (options.report !== undefined) await writeReport(options.report, prepared, resources, results, digests);
     context.out.result({ ...summary, resumed, doneBefore, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () => {
       const files = plan.shards.map(({ file, layout }) => `✓ ${join(options.out, file)}  ${formatBytes(layout.size)}`);
