@@ -18,6 +18,7 @@ INCONSISTENT = {
 # What weft refuses, and may: part of a message → why. Mirrors the README's table of what is left out or followed differently.
 REFUSALS = {
     "grouped": "a LoRA on a grouped convolution has no change of the weight's shape; PEFT refuses, too",
+    "does not list it among its layers": "nn.MultiheadAttention, and weights that a module of one's own uses itself: only their model can run them; merge does both",
     "follows from the order of the model's modules": "Uni-LoRA without its indices: a checkpoint does not tell the order; the library knows the model, and does it",
 }
 

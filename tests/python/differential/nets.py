@@ -74,7 +74,7 @@ def raw_parameters(model, dtype):
             spec = dict(shape=list(p.shape), dtype=dtype, bias=False)
             if p.dim() == 3 and describe(module, dtype) is None:
                 yield dict(path=f"{path}.{name}", layer=spec | dict(kind="parameter", transposed=bool(getattr(module, "is_transposed", False))))
-            elif name == "weight" and p.dim() == 2 and describe(module, dtype) is None:
+            elif name == "weight" and type(module).__name__.endswith("Router"):
                 yield dict(path=path, layer=spec | dict(kind="linear"))
 
 

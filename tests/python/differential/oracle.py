@@ -89,6 +89,8 @@ def prepare(case, home):
     """Writes base/, a0/, a1/ … and inputs.safetensors. @returns what weft is asked, and what PEFT answers"""
     dtype = getattr(torch, case.dtype)
     base = builder(case).to(dtype).eval()
+    if "dtype" in vars(base):  # what the networks of PEFT's suite turn their input into
+        base.dtype = dtype
     save(base, home / "base")
     (home / "memory").mkdir()
     save_file({k: v.clone() for k, v in plain(base).items()}, home / "memory/model.safetensors")
