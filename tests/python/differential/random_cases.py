@@ -74,7 +74,7 @@ METHODS = {
     "C3AConfig": (["mlp", "square"], lambda d: dict(block_size=d(2, 4, 8))),
     "DeftConfig": (["mlp", "gpt"], lambda d: dict(r=d(2, 4))),
     "DeloraConfig": (["mlp", "square"], lambda d: dict(r=d(2, 4), delora_lambda=d(3, 15))),
-    "GloraConfig": (["mlp", "square"], lambda d: dict(r=d(2, 4), config_A_B=d("LoRA", "vector", "constant", "none"), config_C=d("LoRA", "vector", "none"), config_D_E=d("vector", "constant", "none"))),
+    "GloraConfig": (["mlp", "square"], lambda d: dict(r=d(2, 4), config_A_B=d("lora", "vector", "constant", "none"), config_C=d("lora", "vector", "none"), config_D_E=d("vector", "constant", "none"))),
     "GraloraConfig": (["mlp", "square", "gpt"], lambda d: dict(r=d(4, 8), alpha=d(4, 8), gralora_k=2, hybrid_r=d(0, 2))),
     "HiraConfig": (["mlp", "embedding", "conv1d", "conv2d", "gpt"], lambda d: dict(r=d(2, 4))),
     "MissConfig": (["mlp", "square"], lambda d: dict(r=d(2, 4), **d({}, dict(init_weights="bat"), dict(init_weights="mini", mini_r=2)))),
