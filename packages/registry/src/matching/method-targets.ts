@@ -1,6 +1,7 @@
 import type { TargetConfig } from "./targets.js";
 import { withValues } from "./with-values.js";
 import { LORA_DEFAULT_TARGETS } from "./default-targets.js";
+import { ownEntry } from "../own-entry.js";
 
 type Targets = { readonly [modelType: string]: string | readonly string[] };
 
@@ -141,20 +142,16 @@ const OTHERWISE: { readonly [peftType: string]: string } = { OSF: "all-linear" }
 export function withDefaultTargets<C extends TargetConfig>(peftType: string, config: C, modelType: string | undefined): C {
   const named = hasValue(config.targetModules) || hasValue(config.targetParameters);
   if (named) return config;
-  const found = targetsOf(peftType, modelType ?? "") ?? entry(OTHERWISE, peftType);
+  const found = targetsOf(peftType, modelType ?? "") ?? ownEntry(OTHERWISE, peftType);
   if (found === undefined) return config;
   const feedforward = peftType === "IA3" && !hasValue((config as { readonly feedforwardModules?: unknown }).feedforwardModules);
   return withValues(config, {
     targetModules: found,
-    ...(feedforward && { feedforwardModules: entry(IA3_FEEDFORWARD, modelType ?? "") ?? [] }),
+    ...(feedforward && { feedforwardModules: ownEntry(IA3_FEEDFORWARD, modelType ?? "") ?? [] }),
   });
 }
 
 const targetsOf = (peftType: string, modelType: string): string | readonly string[] | undefined =>
-  entry(entry(OWN, peftType), modelType) ?? (APART.has(peftType) ? undefined : LORA_DEFAULT_TARGETS.get(modelType));
+  ownEntry(ownEntry(OWN, peftType), modelType) ?? (APART.has(peftType) ? undefined : LORA_DEFAULT_TARGETS.get(modelType));
 
 const hasValue = (value: unknown): boolean => value !== null && value !== undefined;
-
-/** The model type comes from a file: only own entries count. */
-const entry = <T>(table: { readonly [name: string]: T } | undefined, name: string): T | undefined =>
-  table && Object.hasOwn(table, name) ? table[name] : undefined;

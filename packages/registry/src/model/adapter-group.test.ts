@@ -4,25 +4,16 @@ import { join } from "node:path";
 import { createLora, LoraConfig, VERA, VeraConfig } from "@weft/adapters-lora";
 import { LOHA, lycorisConfig } from "@weft/adapters-lycoris";
 import { OFT, OFTConfig } from "@weft/adapters-orthogonal";
-import { type AdapterGroup, type AdapterMethod, createAdapter, type Tensor, tensor, torchGenerator, torchNormal } from "@weft/tensor-core";
+import { type AdapterGroup, type AdapterMethod, createAdapter, type Tensor } from "@weft/tensor-core";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadAdapterGroup, openAdapter, peftModelOf, saveFiles } from "../index.js";
 import { openAdapterFolder, savePretrained } from "../node/index.js";
 import { openSafetensors } from "@weft/io-safetensors";
+import { drawn } from "../testing/one-layer.js";
 
 const folder = mkdtempSync(join(tmpdir(), "weft-group-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const drawn = (shape: readonly number[], seed: number): Tensor =>
-  tensor(
-    torchNormal(
-      torchGenerator(seed),
-      shape.reduce((a, b) => a * b, 1),
-      0,
-      0.5,
-    ),
-    { shape },
-  );
 const layers = { "block.0.fc": { weight: drawn([6, 4], 1), bias: drawn([6], 2) }, head: { weight: drawn([3, 6], 3) } };
 const values = async (t: Tensor): Promise<number[]> => [...(await t.data())];
 

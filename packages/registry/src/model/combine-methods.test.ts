@@ -1,29 +1,14 @@
 import { LoraConfig } from "@weft/adapters-lora";
 import { LohaConfig, LokrConfig } from "@weft/adapters-lycoris";
 import { OFTConfig } from "@weft/adapters-orthogonal";
-import { forwardBase, sizeOf, type Tensor, tensor, torchGenerator, torchNormal } from "@weft/tensor-core";
+import { type Tensor, tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
-import type { HookedModel } from "./hooked-model.js";
 import type { ConfigInput } from "./new-state.js";
 import { PeftModel } from "./peft-model.js";
-
-const drawn = (shape: readonly number[], seed: number): Tensor =>
-  tensor(torchNormal(torchGenerator(seed), sizeOf(shape), 0, 0.5), { shape });
-
-/** One linear layer [16, 16] without a bias. */
-function oneLayer(weight: Tensor = drawn([16, 16], 1)): HookedModel<Tensor, Tensor> {
-  const layer = { kind: "linear", shape: weight.shape, dtype: "f32", bias: false } as const;
-  return {
-    weights: new Map([["fc.weight", weight]]),
-    layers: () => [{ path: "fc", layer, base: { weight } }],
-    namedModules: () => [["fc", { kind: "linear" }]],
-    withWeights: (changes) => oneLayer(changes.get("fc.weight") ?? weight),
-    forward: (x, hook) => hook?.("fc", layer, { weight }, x) ?? forwardBase(layer, { weight }, x),
-  };
-}
+import { drawn, oneLayer } from "../testing/one-layer.js";
 
 async function withAdapters(configs: { readonly [name: string]: ConfigInput }): Promise<PeftModel<Tensor, Tensor>> {
-  const peft = new PeftModel(oneLayer());
+  const peft = new PeftModel(oneLayer(drawn([16, 16], 1)));
   for (const [n, [name, config]] of Object.entries(configs).entries()) {
     await peft.addAdapter(name, config);
     const parameters = peft.parameters(name);

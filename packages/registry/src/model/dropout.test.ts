@@ -2,48 +2,14 @@ import { LoraConfig, VeraConfig } from "@weft/adapters-lora";
 import { LohaConfig } from "@weft/adapters-lycoris";
 import { BOFTConfig, OFTConfig } from "@weft/adapters-orthogonal";
 import { DeloraConfig, HiraConfig, MissConfig, PveraConfig, RandLoraConfig } from "@weft/adapters-variants";
-import {
-  compile,
-  createReferenceBackend,
-  Device,
-  forwardBase,
-  ones,
-  randomKey,
-  type Tensor,
-  tensor,
-  torchGenerator,
-  torchNormal,
-} from "@weft/tensor-core";
+import { compile, createReferenceBackend, Device, ones, randomKey, type Tensor, tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
-import type { HookedModel } from "./hooked-model.js";
 import type { ConfigInput } from "./new-state.js";
 import { PeftModel } from "./peft-model.js";
-
-const drawn = (shape: readonly number[], seed: number): Tensor =>
-  tensor(
-    torchNormal(
-      torchGenerator(seed),
-      shape.reduce((a, b) => a * b, 1),
-      0,
-      0.5,
-    ),
-    { shape },
-  );
-
-/** One linear layer [8, 8]. */
-function oneLayer(weight: Tensor = drawn([8, 8], 1)): HookedModel<Tensor, Tensor> {
-  const layer = { kind: "linear", shape: weight.shape, dtype: "f32", bias: false } as const;
-  return {
-    weights: new Map([["fc.weight", weight]]),
-    layers: () => [{ path: "fc", layer, base: { weight } }],
-    namedModules: () => [["fc", { kind: "linear" }]],
-    withWeights: (changes) => oneLayer(changes.get("fc.weight") ?? weight),
-    forward: (x, hook) => hook?.("fc", layer, { weight }, x) ?? forwardBase(layer, { weight }, x),
-  };
-}
+import { drawn, oneLayer } from "../testing/one-layer.js";
 
 async function adapted(config: ConfigInput): Promise<PeftModel<Tensor, Tensor>> {
-  const peft = new PeftModel(oneLayer());
+  const peft = new PeftModel(oneLayer(drawn([8, 8], 1)));
   await peft.addAdapter("default", config);
   const parameters = peft.parameters();
   const fc = Object.fromEntries(Object.entries(parameters.layers.fc!).map(([name, t], i) => [name, drawn(t.shape, i + 2)]));

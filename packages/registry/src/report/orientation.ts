@@ -1,6 +1,7 @@
 import { TURNED_LAYERS, TURNED_STACKS } from "../transformers/turned-weights.js";
 import type { ModelKind } from "../transformers/conversions-of.js";
 import type { BaseIndex, BaseTensors } from "./base-index.js";
+import { ownEntry } from "../own-entry.js";
 
 /** What is asked about: a layer's matrix, or a stack of experts' matrices. */
 export interface Oriented {
@@ -46,7 +47,7 @@ export class Orientations {
   }
 
   private decideLayer(weight: Oriented, { fanInFanOut }: Claims): boolean | undefined {
-    const turned = entry(TURNED_LAYERS, this.model?.model_type)?.includes(leafOf(weight.path));
+    const turned = ownEntry(TURNED_LAYERS, this.model?.model_type)?.includes(leafOf(weight.path));
     if (turned !== undefined) return turned;
     const beside = this.besideBias(leafOf(weight.path));
     if (beside !== undefined) return beside;
@@ -57,7 +58,7 @@ export class Orientations {
 
   /** A stack is turned if the model says so. If it does not, PEFT before 0.20 took it as turned all the same. */
   private decideStack({ path }: Oriented, { peftVersion }: Claims): boolean | undefined {
-    const turned = entry(TURNED_STACKS, this.model?.model_type) ?? this.fusedStack(path);
+    const turned = ownEntry(TURNED_STACKS, this.model?.model_type) ?? this.fusedStack(path);
     return turned === false && !isRecent(peftVersion) ? undefined : turned;
   }
 
@@ -86,7 +87,3 @@ const leafOf = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
 const keyOf = ({ path, stack }: Oriented): string => `${stack ? "stack" : "layer"} ${leafOf(path)}`;
 const only = (values: ReadonlySet<boolean> | undefined): boolean | undefined => (values?.size === 1 ? [...values][0] : undefined);
 const isRecent = (version: string | null | undefined): boolean => /^(?:0\.(?:[2-9]\d|\d{3,})|[1-9])/.test(version ?? "");
-
-/** The name comes from a file: only own entries count. */
-const entry = <T>(table: { readonly [name: string]: T }, name: unknown): T | undefined =>
-  typeof name === "string" && Object.hasOwn(table, name) ? table[name] : undefined;

@@ -1,4 +1,5 @@
 import type { Conversion } from "./conversion.js";
+import { ownEntry } from "../own-entry.js";
 
 /** What a model's config.json says about its kind. */
 export interface ModelKind {
@@ -21,11 +22,7 @@ export async function allConversions(): Promise<readonly (readonly Conversion[])
 /** How transformers renames the tensors of a model's checkpoint on loading; undefined if it does not, or does not know the model. */
 export async function conversionsOf({ architectures, model_type: type }: ModelKind): Promise<readonly Conversion[] | undefined> {
   const { CONVERSIONS, OF_CLASS, OF_TYPE } = await import("./conversions.js");
-  const ofClass = (Array.isArray(architectures) ? (architectures as unknown[]) : []).map((name) => entry(OF_CLASS, name));
-  const index = ofClass.find((found) => found !== undefined) ?? entry(OF_TYPE, type);
+  const ofClass = (Array.isArray(architectures) ? (architectures as unknown[]) : []).map((name) => ownEntry(OF_CLASS, name));
+  const index = ofClass.find((found) => found !== undefined) ?? ownEntry(OF_TYPE, type);
   return index === undefined ? undefined : CONVERSIONS[index];
 }
-
-/** The name comes from a file: only own entries count. */
-const entry = (table: { readonly [name: string]: number }, name: unknown): number | undefined =>
-  typeof name === "string" && Object.hasOwn(table, name) ? table[name] : undefined;
