@@ -3,9 +3,9 @@ import { type Device, deviceOf } from "./device.js";
 import { ShapeError } from "./errors.js";
 import { exactJson } from "./exact-json.js";
 import { makeNode, type Node, Tensor, topologicalOrder } from "./graph.js";
-import { planGraph } from "./schedule/plan-graph.js";
-import { isMovement, moveView, type View, wholeView } from "./schedule/views.js";
-import { graphInputs, isLeaf } from "./transforms/rewrite.js";
+import { planGraph } from "./plan/plan-graph.js";
+import { isMovement, moveView, type View, wholeView } from "./plan/views.js";
+import { graphInputs, isLeaf } from "./passes/rewrite.js";
 import { flattenTree, type Tree, type TreeStructure, unflattenTree } from "./transforms/tree.js";
 
 /** A traced, planned and lowered function for one signature. */

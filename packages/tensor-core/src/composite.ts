@@ -1,6 +1,6 @@
+import type { Box } from "./box.js";
 import { makeNode, type Node, Tensor } from "./graph.js";
-import type { Range } from "./passes/push-slices.js";
-import type { Attrs } from "./plan.js";
+import type { Attrs } from "./plan/plan.js";
 
 /**
  * A named operation that is *defined* by its decomposition into primitives (or other composites). A backend
@@ -10,7 +10,7 @@ export interface Composite {
   readonly name: string;
   readonly decompose: (inputs: readonly Tensor[], attrs: Attrs) => readonly Tensor[];
   /** A part of the (one) result as a call on parts of the inputs, so that a slice computes only what it takes. */
-  readonly slice?: (inputs: readonly Tensor[], attrs: Attrs, box: readonly Range[]) => Tensor | undefined;
+  readonly slice?: (inputs: readonly Tensor[], attrs: Attrs, box: Box) => Tensor | undefined;
   /**
    * The gradients with respect to the inputs, given those of the outputs (undefined where an output is unused). Without it
    * gradients go through the decomposition.

@@ -6,9 +6,9 @@ import { DeviceError } from "./errors.js";
 import { makeNode, type Realized, Tensor, topologicalOrder } from "./graph.js";
 import { fromBytes, type NestedArray, tensor, type TensorOptions } from "./ops/create.js";
 import { createReferenceBackend } from "./reference/backend.js";
-import { planGraph } from "./schedule/plan-graph.js";
+import { planGraph } from "./plan/plan-graph.js";
 import type { Shape } from "./shape.js";
-import { graphInputs } from "./transforms/rewrite.js";
+import { graphInputs } from "./passes/rewrite.js";
 
 /** Frees memory on a device when the handle that owned it is collected. */
 const collected = new FinalizationRegistry<{ backend: Backend; buffer: BackendBuffer }>(({ backend, buffer }) => {

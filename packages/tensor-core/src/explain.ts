@@ -1,8 +1,9 @@
 import { deviceOf } from "./device.js";
 import type { Tensor } from "./graph.js";
-import type { Operand, Plan, Step } from "./plan.js";
-import { operandBytes, stepName } from "./reference/backend.js";
-import { planGraph } from "./schedule/plan-graph.js";
+import type { Operand, Plan, Step } from "./plan/plan.js";
+import { operandBytes } from "./plan/operand.js";
+import { stepName } from "./plan/step-name.js";
+import { planGraph } from "./plan/plan-graph.js";
 import { sizeOf } from "./shape.js";
 
 /** Work of one step. */

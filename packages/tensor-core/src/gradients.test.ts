@@ -8,7 +8,7 @@ import { type ConformanceCase, numbers } from "./testing/case.js";
 import { COMPOSITE_CASES } from "./testing/cases/index.js";
 import { floatInputs, gradientsOf, outputsOf, valuesOf, weightsOf } from "./testing/evaluate.js";
 import { gradients } from "./transforms/grad.js";
-import { substitute } from "./transforms/rewrite.js";
+import { substitute } from "./passes/rewrite.js";
 
 /** Values away from 0 and from one another, so that kinks and ties are not near. */
 const values = (n: number, seed: number): Float32Array =>

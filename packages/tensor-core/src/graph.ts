@@ -2,7 +2,7 @@
 import type { BackendBuffer } from "./backend.js";
 import type { Composite } from "./composite.js";
 import type { DType } from "./dtype.js";
-import type { Attrs } from "./plan.js";
+import type { Attrs } from "./plan/plan.js";
 import type { Shape } from "./shape.js";
 import type { Device } from "./device.js";
 import { ShapeError } from "./errors.js";

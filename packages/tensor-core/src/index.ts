@@ -124,9 +124,9 @@ export {
   type Step,
   UNARY,
   type UnaryOp,
-} from "./plan.js";
+} from "./plan/plan.js";
 export { PRIMITIVES, type Primitive } from "./primitives.js";
-export { createReferenceBackend, operandBytes, runReferenceStep, stepName } from "./reference/backend.js";
+export { createReferenceBackend, runReferenceStep } from "./reference/backend.js";
 export { REFERENCE_KERNELS, type ReferenceKernel, runReferenceOp } from "./reference/kernels.js";
 export { runProgram } from "./reference/program.js";
 export { type Memory, readOperand, writeOperand } from "./reference/views.js";
@@ -139,7 +139,9 @@ export {
   torchRandperm,
   torchUniform,
 } from "./random/index.js";
-export { planGraph, type Planned } from "./schedule/plan-graph.js";
+export { operandBytes } from "./plan/operand.js";
+export { planGraph, type Planned } from "./plan/plan-graph.js";
+export { stepName } from "./plan/step-name.js";
 export { broadcastShapes, contiguousStrides, isContiguous, sameShape, type Shape, sizeOf } from "./shape.js";
 export { checkpoint } from "./transforms/checkpoint.js";
 export { grad, gradients, valueAndGrad, vjp } from "./transforms/grad.js";

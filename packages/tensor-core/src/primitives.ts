@@ -1,7 +1,7 @@
 import { type DType, isFloat, promote } from "./dtype.js";
 import { DTypeError, ShapeError } from "./errors.js";
 import { makeNode, Tensor, type TensorSpec } from "./graph.js";
-import { type Attrs, BINARY, UNARY } from "./plan.js";
+import { type Attrs, BINARY, UNARY } from "./plan/plan.js";
 import { sameShape, type Shape, sizeOf } from "./shape.js";
 
 /**

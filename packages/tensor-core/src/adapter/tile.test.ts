@@ -6,10 +6,10 @@ import { matmul } from "../ops/linear.js";
 import { max, norm } from "../ops/reduce.js";
 import { reshape, rows, slice, transpose } from "../ops/movement.js";
 import { explainPlan } from "../explain.js";
-import { planGraph } from "../schedule/plan-graph.js";
+import { planGraph } from "../plan/plan-graph.js";
 import { referenceDevice } from "../device.js";
 import type { Tensor } from "../graph.js";
-import { substitute } from "../transforms/rewrite.js";
+import { substitute } from "../passes/rewrite.js";
 import { mapBox, rowPasses, tileRows } from "./tile.js";
 
 const values = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7));

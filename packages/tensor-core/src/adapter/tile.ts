@@ -3,9 +3,10 @@ import { transpose } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
 import type { Shape } from "../shape.js";
 import { expandComposites } from "../passes/expand-composites.js";
-import { cut, pushSlices } from "../passes/push-slices.js";
+import { cut } from "../ops/cut.js";
+import { pushSlices } from "../passes/push-slices.js";
 import { simplify } from "../passes/simplify.js";
-import { graphInputs, rewriteGraph, substitute } from "../transforms/rewrite.js";
+import { graphInputs, rewriteGraph, substitute } from "../passes/rewrite.js";
 
 /** A place-holder to be bound when a plan runs. */
 export function placeholder({ shape, dtype }: TensorSpec): Tensor {

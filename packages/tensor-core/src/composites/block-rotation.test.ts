@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ConfigError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { arange, rows, tensor } from "../ops/index.js";
-import { planGraph } from "../schedule/plan-graph.js";
+import { planGraph } from "../plan/plan-graph.js";
 import { sizeOf } from "../shape.js";
 import { blockRotate, butterfly } from "./block-rotation.js";
 

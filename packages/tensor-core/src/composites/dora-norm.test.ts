@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { gradients } from "../transforms/grad.js";
 import { sum, tensor, zeros } from "../ops/index.js";
-import { planGraph } from "../schedule/plan-graph.js";
+import { planGraph } from "../plan/plan-graph.js";
 import { sizeOf } from "../shape.js";
 import { weightNorm } from "./dora-norm.js";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError } from "../errors.js";
 import { add, matmul, rows, swapLast, tensor } from "../ops/index.js";
-import { planGraph } from "../schedule/plan-graph.js";
+import { planGraph } from "../plan/plan-graph.js";
 import { sizeOf } from "../shape.js";
 import type { Tensor } from "../graph.js";
 import { kron, kronLinear } from "./kron.js";

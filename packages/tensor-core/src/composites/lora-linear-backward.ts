@@ -5,7 +5,7 @@ import { add, mul } from "../ops/elementwise.js";
 import { matmul } from "../ops/linear.js";
 import { reshape, swapLast } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
-import type { Attrs } from "../plan.js";
+import type { Attrs } from "../plan/plan.js";
 
 /**
  * `loraLinearBackward`: the gradient of `loraLinear` with respect to x, dx = dy·W + s·(dy·B)·A.

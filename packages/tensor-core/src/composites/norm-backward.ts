@@ -4,7 +4,7 @@ import { cast } from "../ops/cast.js";
 import { add, mul, rsqrt, square, sub } from "../ops/elementwise.js";
 import { reshape } from "../ops/movement.js";
 import { mean, sum } from "../ops/reduce.js";
-import type { Attrs } from "../plan.js";
+import type { Attrs } from "../plan/plan.js";
 
 const last = { axes: [-1], keepDims: true };
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Tensor } from "../graph.js";
 import { tensor } from "../ops/index.js";
-import type { Plan } from "../plan.js";
-import { operandBytes } from "../reference/backend.js";
-import { planGraph } from "../schedule/plan-graph.js";
+import type { Plan } from "../plan/plan.js";
+import { operandBytes } from "../plan/operand.js";
+import { planGraph } from "../plan/plan-graph.js";
 import { gradients, vjp } from "../transforms/grad.js";
 import { layerNorm, rmsNorm, softmax } from "./norm.js";
 import { softmaxCrossEntropy } from "./loss.js";

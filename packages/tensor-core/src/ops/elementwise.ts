@@ -2,7 +2,7 @@ import { type DType, isFloat, promote } from "../dtype.js";
 import { cast } from "./cast.js";
 import { DTypeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
-import type { BinaryOp, UnaryOp } from "../plan.js";
+import type { BinaryOp, UnaryOp } from "../plan/plan.js";
 import { applyPrimitive } from "../primitives.js";
 import { broadcastShapes } from "../shape.js";
 import { full } from "./create.js";

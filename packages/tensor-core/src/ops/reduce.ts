@@ -1,6 +1,6 @@
 import { isFloat } from "../dtype.js";
 import type { Tensor } from "../graph.js";
-import type { ReduceOp } from "../plan.js";
+import type { ReduceOp } from "../plan/plan.js";
 import { applyPrimitive } from "../primitives.js";
 import { normalizeAxis } from "../shape.js";
 import { add, exp, log, mul, square, stopGradient, sub } from "./elementwise.js";

@@ -1,7 +1,7 @@
 import { rebuildNode } from "../composite.js";
 import { exactJson } from "../exact-json.js";
 import { type Node, Tensor } from "../graph.js";
-import { isLeaf, rewriteGraph } from "../transforms/rewrite.js";
+import { isLeaf, rewriteGraph } from "./rewrite.js";
 
 /** Same operation, attributes, inputs: one node. Barriers keep apart what is recomputed on purpose. */
 export function mergeCommonSubexpressions(outputs: readonly Tensor[]): Tensor[] {

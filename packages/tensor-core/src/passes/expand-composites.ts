@@ -1,6 +1,6 @@
 import type { CompositeCall } from "../backend.js";
 import type { Node, Tensor } from "../graph.js";
-import { rewriteGraph } from "../transforms/rewrite.js";
+import { rewriteGraph } from "./rewrite.js";
 
 /** The call of a composite as a backend's `claims` sees it. */
 function describeCall(node: Node, inputs: readonly Tensor[] = node.inputs): CompositeCall {

@@ -1,31 +1,12 @@
+import { type Box, boxShape, whole } from "../box.js";
 import { type Node, type Tensor, topologicalOrder } from "../graph.js";
-import { slice } from "../ops/movement.js";
-import { BINARY, UNARY } from "../plan.js";
+import { cut } from "../ops/cut.js";
+import { BINARY, UNARY } from "../plan/plan.js";
 import { applyPrimitive } from "../primitives.js";
 import { type Shape, sizeOf } from "../shape.js";
-import { graphInputs, isLeaf, rewriteGraph } from "../transforms/rewrite.js";
+import { graphInputs, isLeaf, rewriteGraph } from "./rewrite.js";
 
 const POINTWISE = new Set<string>([...UNARY, ...BINARY, "where", "cast", "stopGradient"]);
-
-/** What a slice takes of one axis. */
-export interface Range {
-  readonly start: number;
-  readonly size: number;
-  readonly step: number;
-}
-
-export const whole = (n: number): Range => ({ start: 0, size: n, step: 1 });
-
-/** The part of `x` in a box; the whole of it is `x` itself. */
-export function cut(x: Tensor, box: readonly Range[]): Tensor {
-  return slice(
-    x,
-    box.map(({ start, size, step }) => [start, size === 0 ? start : start + (size - 1) * step + 1]),
-    box.map((r) => r.step),
-  );
-}
-
-const sizes = (box: readonly Range[]): number[] => box.map((r) => r.size);
 
 /** Where the axes of `from` that are longer than 1 lie in `to`, if a reshape only adds or drops axes of length 1. */
 function sameAxes(from: Shape, to: Shape): number[] | undefined {
@@ -39,7 +20,7 @@ function sameAxes(from: Shape, to: Shape): number[] | undefined {
  * Rows of a reshape that leaves the outermost axis alone, or makes it of several: the reshape of the entries of the outermost axis of
  * `x` that hold them, cut to the rows. Undefined if those are all, or if there is no such axis.
  */
-function reshapeRows(x: Tensor, shape: Shape, box: readonly Range[]): Tensor | undefined {
+function reshapeRows(x: Tensor, shape: Shape, box: Box): Tensor | undefined {
   const merged = x.shape.findIndex((_, i) => sizeOf(x.shape.slice(0, i + 1)) === shape[0]) + 1;
   const rest = box.slice(1).every(({ size }, i) => size === shape[i + 1]);
   const { start, size, step } = box[0] ?? whole(0);
@@ -55,7 +36,7 @@ function reshapeRows(x: Tensor, shape: Shape, box: readonly Range[]): Tensor | u
 }
 
 /** The slice `box` of a call's result as a call on slices of its inputs; undefined where it does not go through. */
-function push({ op, attrs, inputs, outputs, composite }: Node, box: readonly Range[]): Tensor | undefined {
+function push({ op, attrs, inputs, outputs, composite }: Node, box: Box): Tensor | undefined {
   if (composite) return composite.definition.slice?.(inputs, attrs, box);
   const shape = outputs[0]!.shape;
   const rank = shape.length;
@@ -68,7 +49,7 @@ function push({ op, attrs, inputs, outputs, composite }: Node, box: readonly Ran
   const [x, y] = inputs;
   switch (op) {
     case "full":
-      return applyPrimitive("full", [], { ...attrs, shape: sizes(box) });
+      return applyPrimitive("full", [], { ...attrs, shape: boxShape(box) });
     case "transpose": {
       const axes = attrs.axes as number[];
       return applyPrimitive(
@@ -91,7 +72,7 @@ function push({ op, attrs, inputs, outputs, composite }: Node, box: readonly Ran
             box.map((r, i) => (x!.shape[i] === shape[i] ? r : whole(1))),
           ),
         ],
-        { shape: sizes(box) },
+        { shape: boxShape(box) },
       );
     case "slice": {
       const [start, step] = [attrs.start as number[], attrs.step as number[]];
@@ -116,7 +97,7 @@ function push({ op, attrs, inputs, outputs, composite }: Node, box: readonly Ran
             x!.shape.map((d, i) => (axes[i] === -1 ? whole(d) : box[axes[i]!]!)),
           ),
         ],
-        { shape: sizes(box) },
+        { shape: boxShape(box) },
       );
     }
     case "reduce": {

@@ -3,11 +3,11 @@ import { type DType, isFloat } from "../dtype.js";
 import type { Node, Tensor } from "../graph.js";
 import { full } from "../ops/create.js";
 import { cast } from "../ops/cast.js";
-import { BINARY, type BinaryOp, UNARY, type UnaryOp } from "../plan.js";
+import { BINARY, type BinaryOp, UNARY, type UnaryOp } from "../plan/plan.js";
 import { applyPrimitive } from "../primitives.js";
 import { binaryFunction, unaryFunction } from "../reference/scalar.js";
 import { sameShape } from "../shape.js";
-import { rewriteGraph } from "../transforms/rewrite.js";
+import { rewriteGraph } from "./rewrite.js";
 
 const MOVES = new Set(["reshape", "transpose", "broadcast", "slice", "flip", "stopGradient"]);
 const unaryOps = new Set<string>(UNARY);

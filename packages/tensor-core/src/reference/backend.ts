@@ -1,7 +1,7 @@
 import type { Backend, BackendBuffer, Executable } from "../backend.js";
-import { bytesPerElement } from "../dtype.js";
 import { DeviceError } from "../errors.js";
-import type { Operand, Plan, Step } from "../plan.js";
+import type { Plan, Step } from "../plan/plan.js";
+import { stepName } from "../plan/step-name.js";
 import { runReferenceOp } from "./kernels.js";
 import { runProgram } from "./program.js";
 import type { Memory } from "./views.js";
@@ -12,15 +12,6 @@ interface HostBuffer extends BackendBuffer {
 
 interface ReferenceExecutable extends Executable {
   readonly scratch: Uint8Array;
-}
-
-/** A name for a step in `explain`. */
-export function stepName(step: Step): string {
-  if (step.kind !== "fused") return step.op;
-  const ops = step.program.instructions
-    .filter((i) => !["load", "const", "index"].includes(i.op))
-    .map((i) => (i.op === "reduce" ? i.how : i.op));
-  return `fused(${ops.join(" ") || "copy"})`;
 }
 
 /** Runs one step on host memory by plain code. */
@@ -70,9 +61,4 @@ function bindMemory(plan: Plan, scratch: Uint8Array, inputs: readonly Uint8Array
     const spec = plan.buffers[id]!;
     return spec.role === "scratch" ? scratch.subarray(spec.offset, spec.offset + spec.bytes) : bound.get(id)!;
   };
-}
-
-/** Bytes that an operand's elements take. */
-export function operandBytes(operand: Operand): number {
-  return operand.shape.reduce((a, b) => a * b, 1) * bytesPerElement(operand.dtype);
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.js";
-import type { Attrs, Operand } from "../plan.js";
+import type { Attrs, Operand } from "../plan/plan.js";
 import { contiguousStrides, sizeOf } from "../shape.js";
 import { convolve } from "./conv.js";
 import { threefry } from "./threefry.js";

@@ -1,5 +1,5 @@
 import { roundTo } from "../convert/storage.js";
-import type { Instruction, Operand, Program } from "../plan.js";
+import type { Instruction, Operand, Program } from "../plan/plan.js";
 import { sizeOf } from "../shape.js";
 import { binaryFunction, REDUCTIONS, unaryFunction } from "./scalar.js";
 import { type Memory, readOperand, writeOperand } from "./views.js";

@@ -1,5 +1,5 @@
 import { type DType, isFloat } from "../dtype.js";
-import type { BinaryOp, ReduceOp, UnaryOp } from "../plan.js";
+import type { BinaryOp, ReduceOp, UnaryOp } from "../plan/plan.js";
 
 /** f64 error function by its series (|x| < 3) and continued fraction; relative error below 1e-14. */
 function erf(x: number): number {

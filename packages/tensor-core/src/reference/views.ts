@@ -1,6 +1,6 @@
 import { decodeElement, encodeElement, rawView } from "../convert/storage.js";
 import { bytesPerElement } from "../dtype.js";
-import type { Operand } from "../plan.js";
+import type { Operand } from "../plan/plan.js";
 import { sizeOf } from "../shape.js";
 
 /** The bytes that a plan's buffer id stands for. */

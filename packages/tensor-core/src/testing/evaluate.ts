@@ -5,8 +5,8 @@ import { Tensor, topologicalOrder } from "../graph.js";
 import { cast } from "../ops/cast.js";
 import { add, mul } from "../ops/elementwise.js";
 import { sum } from "../ops/reduce.js";
-import { operandBytes } from "../reference/backend.js";
-import { planGraph } from "../schedule/plan-graph.js";
+import { operandBytes } from "../plan/operand.js";
+import { planGraph } from "../plan/plan-graph.js";
 import { gradients } from "../transforms/grad.js";
 import { type ConformanceCase, sample, type Tolerance } from "./case.js";
 

@@ -11,7 +11,7 @@ import { rows } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
 import { sizeOf } from "../shape.js";
 import { gradients } from "../transforms/grad.js";
-import { substitute } from "../transforms/rewrite.js";
+import { substitute } from "../passes/rewrite.js";
 import type { Check } from "./conformance.js";
 
 /** A layer that a method is checked on. */

@@ -4,7 +4,7 @@ import { type Node, Tensor, topologicalOrder } from "../graph.js";
 import { barrier } from "../ops/elementwise.js";
 import { full } from "../ops/create.js";
 import { vjp } from "./grad.js";
-import { substitute } from "./rewrite.js";
+import { substitute } from "../passes/rewrite.js";
 
 /** The tensors that exist outside a trace and that `outputs` use: nodes made up to `mark`. */
 function frontier(outputs: readonly Tensor[], mark: number): Tensor[] {

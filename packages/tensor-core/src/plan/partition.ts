@@ -1,7 +1,7 @@
 import { type Node, type Tensor, topologicalOrder } from "../graph.js";
-import { BINARY, UNARY } from "../plan.js";
+import { BINARY, UNARY } from "./plan.js";
 import { sameShape } from "../shape.js";
-import { graphInputs, isLeaf } from "../transforms/rewrite.js";
+import { graphInputs, isLeaf } from "../passes/rewrite.js";
 import { BitSet } from "./bitset.js";
 import { current, type Kind, kindIn, peel, Unit } from "./units.js";
 import { isMovement, moveView, type View, wholeView } from "./views.js";

@@ -1,6 +1,6 @@
 import type { Node, Tensor } from "../graph.js";
 import { contiguousStrides, isContiguous, reshapeStrides, type Shape } from "../shape.js";
-import { isLeaf } from "../transforms/rewrite.js";
+import { isLeaf } from "../passes/rewrite.js";
 
 /** A tensor as a strided view of another one that lies in memory; strides and offset in elements. */
 export interface View {

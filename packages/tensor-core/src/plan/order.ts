@@ -1,4 +1,4 @@
-import type { BufferSpec, Step } from "../plan.js";
+import type { BufferSpec, Step } from "./plan.js";
 
 /** Steps that are looked at together: a product, its cast, an optimiser's step. */
 const LONGEST_RUN = 6;

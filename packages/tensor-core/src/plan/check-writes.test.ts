@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { tensor } from "../ops/create.js";
 import { exp, mul } from "../ops/elementwise.js";
 import { matmul } from "../ops/linear.js";
-import type { Plan, Step } from "../plan.js";
+import type { Plan, Step } from "./plan.js";
 import { checkWrites } from "./check-writes.js";
 import { planGraph } from "./plan-graph.js";
 

@@ -1,6 +1,6 @@
 import { DeviceError } from "../errors.js";
-import type { Plan } from "../plan.js";
-import { operandBytes } from "../reference/backend.js";
+import { operandBytes } from "./operand.js";
+import type { Plan } from "./plan.js";
 
 /**
  * Checks what keeps memory that nobody wrote out of results: one step writes each output and each scratch buffer, whole and before any step reads

@@ -1,4 +1,4 @@
-import type { DType } from "./dtype.js";
+import type { DType } from "../dtype.js";
 
 /**
  * A plan: what `compile` makes of a graph and what a backend lowers. Buffers are numbered; steps run

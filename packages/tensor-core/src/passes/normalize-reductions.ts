@@ -3,11 +3,11 @@ import type { Node, Tensor } from "../graph.js";
 import { full, ones } from "../ops/create.js";
 import { cast } from "../ops/cast.js";
 import { reshape, transpose } from "../ops/movement.js";
-import type { ReduceOp } from "../plan.js";
+import type { ReduceOp } from "../plan/plan.js";
 import { applyPrimitive } from "../primitives.js";
 import { REDUCTIONS } from "../reference/scalar.js";
 import { sizeOf } from "../shape.js";
-import { rewriteGraph } from "../transforms/rewrite.js";
+import { rewriteGraph } from "./rewrite.js";
 
 /**
  * Brings every reduction into the one form that fused programs have: over trailing axes.

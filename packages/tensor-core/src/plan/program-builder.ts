@@ -1,6 +1,6 @@
 import { type DType, isFloat } from "../dtype.js";
 import type { Node, Tensor } from "../graph.js";
-import type { BinaryOp, Instruction, Program, ReduceOp, UnaryOp } from "../plan.js";
+import type { BinaryOp, Instruction, Program, ReduceOp, UnaryOp } from "./plan.js";
 import { sameShape } from "../shape.js";
 import type { Partition } from "./partition.js";
 import { type Kind, kindIn, type Unit } from "./units.js";

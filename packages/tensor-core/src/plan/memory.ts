@@ -1,4 +1,4 @@
-import type { BufferSpec, Step } from "../plan.js";
+import type { BufferSpec, Step } from "./plan.js";
 
 /** Alignment of buffers in the arena: a cache line, and what WebGPU asks of a storage offset divides into it with dynamic offsets of 256. */
 const ALIGNMENT = 256;

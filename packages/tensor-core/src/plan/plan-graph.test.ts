@@ -4,7 +4,7 @@ import { rmsNorm, softmax } from "../composites/norm.js";
 import { Device } from "../device.js";
 import { makeNode, type Node, Tensor, topologicalOrder } from "../graph.js";
 import * as o from "../ops/index.js";
-import type { Plan } from "../plan.js";
+import type { Plan } from "./plan.js";
 import { createReferenceBackend } from "../reference/backend.js";
 import { planGraph } from "./plan-graph.js";
 
