@@ -13,6 +13,8 @@ export interface BenchContext {
   readonly quick: boolean;
   /** Find out the best sizes of tiles for this GPU first, and keep them. */
   readonly tune: boolean;
+  /** Suites that let cases be chosen run those with this in their name; all if empty. */
+  readonly only: string;
   /** Other JavaScript engines, installed on first use; undefined with `--no-peers`. */
   peers(): Promise<Peers | undefined>;
   /** Python with torch, if there is one. */

@@ -19,6 +19,7 @@ test("suites and options", () => {
     rounds: 2,
     suites: ["merge"],
   });
+  expect([parseOptions(["core"], "bench").only, parseOptions(["core", "--case", "calls"], "bench").only]).toEqual(["", "calls"]);
   expect(parseOptions(["merge", "--report", "mine.md"], "bench").report).toBe("mine.md");
 });
 

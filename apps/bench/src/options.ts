@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly quick: boolean;
   readonly tune: boolean;
+  /** Part of the names of the cases to run; all if empty. */
+  readonly only: string;
   readonly peers: boolean;
   readonly python: string | undefined;
   readonly folder: string;
@@ -20,6 +22,7 @@ export const USAGE = `usage: npm run bench -- <suite…|all> [options]
   --report [FILE]  write a Markdown report (apps/bench/report.md if no file is given)
   --rounds N       rounds of turns (5)
   --quick          small sizes and short turns: to see that everything runs
+  --case TEXT      core: only cases with this in their name
   --tune           webgpu: find out the best tiles for this GPU first, and keep them for all programs that use weft
   --no-peers       do not install and run other JavaScript engines
   --python PATH    a Python with torch (default: WEFT_PYTHON, .venv, .cache/venv, python3)
@@ -41,6 +44,7 @@ export function parseOptions(args: readonly string[], bench: string): BenchOptio
       rounds: { type: "string", default: "5" },
       quick: { type: "boolean", default: false },
       tune: { type: "boolean", default: false },
+      case: { type: "string", default: "" },
       peers: { type: "boolean", default: true },
       python: { type: "string" },
       dir: { type: "string" },
@@ -55,6 +59,7 @@ export function parseOptions(args: readonly string[], bench: string): BenchOptio
     rounds: values.quick ? Math.min(rounds, 2) : rounds,
     quick: values.quick,
     tune: values.tune,
+    only: values.case,
     peers: values.peers,
     python: values.python,
     folder: values.dir ?? join(tmpdir(), "weft-bench"),

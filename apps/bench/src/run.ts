@@ -10,6 +10,7 @@ import { type BenchRecord, checkRecord } from "./record.js";
 import { markdownReport, recordLine } from "./report.js";
 import { adaptersSuite } from "./suites/adapters/adapters.js";
 import { convertSuite } from "./suites/convert-dtype/convert-dtype.js";
+import { coreSuite } from "./suites/core/core.js";
 import { extractSuite } from "./suites/extract/extract.js";
 import { loraSuite } from "./suites/lora/lora.js";
 import { matmulSuite } from "./suites/matmul/matmul.js";
@@ -17,7 +18,17 @@ import { mergeSuite } from "./suites/merge/merge.js";
 import { webgpuSuite } from "./suites/webgpu/webgpu.js";
 import { startupSuite } from "./suites/startup/startup.js";
 
-const SUITES: readonly Suite[] = [matmulSuite, loraSuite, adaptersSuite, mergeSuite, extractSuite, convertSuite, startupSuite, webgpuSuite];
+const SUITES: readonly Suite[] = [
+  coreSuite,
+  matmulSuite,
+  loraSuite,
+  adaptersSuite,
+  mergeSuite,
+  extractSuite,
+  convertSuite,
+  startupSuite,
+  webgpuSuite,
+];
 const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const root = resolve(bench, "../..");
 
@@ -51,6 +62,7 @@ export async function run(args: readonly string[]): Promise<number> {
     rounds: options.rounds,
     quick: options.quick,
     tune: options.tune,
+    only: options.only,
     peers: () => (peers ??= options.peers ? installPeers(bench, note) : Promise.resolve(undefined)),
     python: () => (python ??= start(options, versions, note)),
     emit({ goal, met, ...finding }) {

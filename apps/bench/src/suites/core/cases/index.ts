@@ -1,0 +1,5 @@
+import { callCase } from "./calls.js";
+import type { CoreCase } from "./case.js";
+
+/** The subjects of the suite, in the order in which they run. */
+export const CORE_CASES: readonly CoreCase[] = [callCase];
