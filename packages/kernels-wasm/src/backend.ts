@@ -9,9 +9,10 @@ import {
   type Step,
   stepName,
 } from "@weft/tensor-core";
-import { type ArgumentBlock, type CompositeStep, type Run, LowerContext } from "./lower/context.js";
+import type { KernelArgs } from "./kernel-args.js";
+import { claimsMerge, lowerMerge } from "./kernels/merge/lower-merge.js";
+import { type CompositeStep, type Run, LowerContext } from "./lower/context.js";
 import { lowerFused } from "./lower/fused.js";
-import { claimsMerge, lowerMerge } from "./lower/merge.js";
 import { OPS } from "./lower/ops.js";
 import { type WasmBuffer, WasmMemory } from "./memory.js";
 import { compileModules } from "./modules.js";
@@ -49,7 +50,7 @@ export class WasmBackend implements Backend {
   private readonly pool: Pool;
   private readonly fusedProducts: boolean;
   private disposed = false;
-  private finiteArgs: ArgumentBlock | undefined;
+  private finiteArgs: KernelArgs<"firstNonFinite"> | undefined;
 
   constructor(options: WasmBackendOptions = {}) {
     const shared = threadsAvailable();
@@ -103,11 +104,11 @@ export class WasmBackend implements Backend {
    */
   firstNonFinite(buffer: BackendBuffer, dtype: "f32" | "f16" | "bf16", elements: number, offset = 0): number {
     const [width, mask, largest] = FINITE[dtype];
-    this.finiteArgs ??= new LowerContext(this.memory, this.pool, this.fusedProducts).args([0, 0, 0, 0, 0, 0]);
-    const args = this.finiteArgs;
-    [this.addressOf(buffer) + offset, elements, width, mask, largest, -1].forEach((value, i) => args.set(i, value));
-    this.pool.run("firstNonFinite", args.address, Math.ceil(elements / 4096), elements < 1 << 16);
-    return this.memory.words[(args.address >>> 2) + 5]!;
+    const values = { x: this.addressOf(buffer) + offset, elements, width, mask, largest, result: -1 };
+    const args = (this.finiteArgs ??= new LowerContext(this.memory, this.pool, this.fusedProducts).args("firstNonFinite", values));
+    args.assign(values);
+    this.pool.run(args, Math.ceil(elements / 4096), elements < 1 << 16);
+    return args.get("result");
   }
 
   claims(call: CompositeCall): boolean {

@@ -1,4 +1,5 @@
 import { bytesPerElement, type DType, type Operand, type Step } from "@weft/tensor-core";
+import { argumentBytes, type ArgumentValues, KernelArgs, type KernelName } from "../kernel-args.js";
 import type { WasmBuffer, WasmMemory } from "../memory.js";
 import type { Pool } from "../threads/pool.js";
 
@@ -28,40 +29,20 @@ export class LowerContext {
     return buffer.address;
   }
 
-  /** An argument block; written once here, patched by `run` only where addresses change. */
-  args(values: readonly number[], floats: readonly number[] = []): ArgumentBlock {
-    const block = new ArgumentBlock(this.memory, this.allocate(values.length * 4));
-    values.forEach((value, i) => (floats.includes(i) ? block.setFloat(i, value) : block.set(i, value)));
-    return block;
+  /** The argument block of a kernel; written once here, patched by `run` only where addresses change. */
+  args<K extends KernelName>(kernel: K, values: ArgumentValues<K>): KernelArgs<K> {
+    return new KernelArgs(kernel, this.memory, this.allocate(argumentBytes(kernel)), values);
   }
 
   /** 32-bit words in memory. @returns their address */
-  words(values: readonly number[]): number {
-    return this.args(values).address;
+  words(values: ArrayLike<number>): number {
+    const address = this.allocate(values.length * 4);
+    this.memory.words.set(values, address >>> 2);
+    return address;
   }
 
   dispose(): void {
     for (const buffer of this.owned) this.memory.release(buffer);
-  }
-}
-
-/** A kernel's arguments in memory. */
-export class ArgumentBlock {
-  readonly address: number;
-  private readonly memory: WasmMemory;
-
-  constructor(memory: WasmMemory, address: number) {
-    this.memory = memory;
-    this.address = address;
-  }
-
-  // Shared memory only ever grows, and growing makes a new buffer object; views are cheap and never go stale within a call.
-  set(index: number, value: number): void {
-    this.memory.words[(this.address >>> 2) + index] = value;
-  }
-
-  setFloat(index: number, value: number): void {
-    this.memory.floats[(this.address >>> 2) + index] = value;
   }
 }
 

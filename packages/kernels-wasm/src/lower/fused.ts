@@ -45,7 +45,7 @@ function runLoop(loop: Loop, inputs: readonly Place[], outputs: readonly Place[]
   if (loop.rows === 0) return () => undefined;
   const { pool, memory } = context;
   const words = loopArguments(loop);
-  const args = context.args([...words]);
+  const args = context.words(words);
   const firstOutput = loop.operands.length - outputs.length;
   const places = [...inputs.map((_, k) => operandWord(loop, k)), ...outputs.map((_, i) => operandWord(loop, firstOutput + i))];
   const operands = [...inputs, ...outputs];
@@ -53,9 +53,9 @@ function runLoop(loop: Loop, inputs: readonly Place[], outputs: readonly Place[]
   const small = elements * loop.program.instructions.length < SMALL;
   const kernel = compiled(loop, context);
   return (addresses) => {
-    for (let i = 0; i < operands.length; i++) args.set(places[i]!, placeOf(operands[i]!, addresses));
-    if (kernel) pool.runFused(kernel, args.address, loop.rows, small);
-    else interpretLoop(loop, memory.memory.buffer, new Int32Array(memory.memory.buffer, args.address, words.length), 0, loop.rows);
+    for (let i = 0; i < operands.length; i++) memory.words[(args >>> 2) + places[i]!] = placeOf(operands[i]!, addresses);
+    if (kernel) pool.runFused(kernel, args, loop.rows, small);
+    else interpretLoop(loop, memory.memory.buffer, new Int32Array(memory.memory.buffer, args, words.length), 0, loop.rows);
   };
 }
 

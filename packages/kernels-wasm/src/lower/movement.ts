@@ -1,8 +1,7 @@
-import type { Operand, Step } from "@weft/tensor-core";
+import type { Operand } from "@weft/tensor-core";
 import type { LowerContext, Run } from "./context.js";
 import { lowerCopy, lowerFill } from "./fused.js";
-
-type OpStep = Step & { readonly kind: "op" };
+import type { OpStep } from "./steps.js";
 
 /** A box of a contiguous result: `size` elements per axis from `start`. */
 function box(out: Operand, start: readonly number[], size: readonly number[]): Operand {

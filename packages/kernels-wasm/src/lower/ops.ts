@@ -1,12 +1,16 @@
-import type { Step } from "@weft/tensor-core";
 import type { LowerContext, Run } from "./context.js";
-import { lowerConv } from "./conv.js";
-import { lowerArgReduce, lowerCumsum, lowerGather, lowerRandom, lowerScatterAdd } from "./indexed.js";
-import { lowerMatmul } from "./matmul.js";
+import { lowerArgReduce } from "../kernels/arg-reduce/lower-arg-reduce.js";
+import { lowerConv } from "../kernels/conv/lower-conv.js";
+import { lowerCumsum } from "../kernels/cumsum/lower-cumsum.js";
+import { lowerGather } from "../kernels/gather/lower-gather.js";
+import { lowerMatmul } from "../kernels/product/lower-product.js";
+import { lowerRandom } from "../kernels/random/lower-random.js";
+import { lowerScatterAdd } from "../kernels/scatter-add/lower-scatter-add.js";
 import { lowerConcat, lowerPad } from "./movement.js";
+import type { OpStep } from "./steps.js";
 
 /** How each primitive runs; undefined where a call has no kernel, which then runs by its reference kernel. */
-export type LowerOp = (step: Step & { readonly kind: "op" }, context: LowerContext) => Run | undefined;
+export type LowerOp = (step: OpStep, context: LowerContext) => Run | undefined;
 
 export const OPS: Readonly<Record<string, LowerOp>> = {
   matmul: lowerMatmul,

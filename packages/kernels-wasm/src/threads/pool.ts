@@ -1,25 +1,9 @@
 import { DeviceError } from "@weft/tensor-core";
+import { type KernelArgs, KERNELS } from "../kernel-args.js";
 import type { WasmMemory } from "../memory.js";
 import type { Kernel, Modules } from "../modules.js";
 import { SCRATCH_BYTES, unshared } from "../modules.js";
 import { CONTROL, CONTROL_WORDS, WORKER_SOURCE } from "./worker-source.js";
-
-/** Kernels by number, in the order that workers know them. */
-export const KERNELS = [
-  "gemm",
-  "gemvAxpy",
-  "gemvDot",
-  "merge",
-  "packRight",
-  "firstNonFinite",
-  "im2col",
-  "argReduce",
-  "cumulate",
-  "gatherRows",
-  "scatterAdd",
-  "threefry",
-] as const;
-export type KernelName = (typeof KERNELS)[number];
 
 /** Chunks per thread: enough to even out cores that are shared with others. */
 const CHUNKS_PER_THREAD = 8;
@@ -148,10 +132,10 @@ export class Pool {
     this.count = this.workers.length + 1;
   }
 
-  /** Runs `items` items of a kernel; on several threads in chunks that whoever is free takes, unless `small`. @throws DeviceError if a thread failed */
-  run(kernel: KernelName, args: number, items: number, small = false): void {
-    const id = KERNELS.indexOf(kernel);
-    this.launch({ id, address: 0, length: 0, run: this.kernels[id]! }, args, items, small);
+  /** Runs `items` items of the kernel that `args` are for; on several threads in chunks that whoever is free takes, unless `small`. @throws DeviceError if a thread failed */
+  run(args: KernelArgs, items: number, small = false): void {
+    const id = KERNELS.indexOf(args.kernel);
+    this.launch({ id, address: 0, length: 0, run: this.kernels[id]! }, args.address, items, small);
   }
 
   runFused(kernel: FusedKernel, args: number, items: number, small = false): void {

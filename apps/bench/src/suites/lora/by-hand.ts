@@ -1,5 +1,5 @@
+import { lowerProduct } from "../../../../../packages/kernels-wasm/src/kernels/product/lower-product.js";
 import { LowerContext } from "../../../../../packages/kernels-wasm/src/lower/context.js";
-import { lowerProduct } from "../../../../../packages/kernels-wasm/src/lower/matmul.js";
 import { type Place, temporary } from "../../../../../packages/kernels-wasm/src/lower/place.js";
 import { WasmMemory } from "../../../../../packages/kernels-wasm/src/memory.js";
 import { compileModules } from "../../../../../packages/kernels-wasm/src/modules.js";
@@ -34,33 +34,12 @@ export function loraByHand({ m, inputs, out, r, scale, x, w, a, b }: LoraCase, t
   const steps = [
     lowerProduct(px, transposed(pw), y, context),
     lowerProduct(px, transposed(pa), low, context),
-    addScaled(low, pb, y, scale, context),
+    lowerProduct(low, transposed(pb), y, context, { alpha: scale, accumulate: true }),
   ];
   const none = new Int32Array(0);
   return {
     run: () => steps.forEach((step) => step(none)),
     result: () => memory.floats.slice(y.address! >>> 2, (y.address! >>> 2) + m * out),
     dispose: () => pool.dispose(),
-  };
-}
-
-/** y += scale · t·Bᵀ. Arguments as `lower/matmul.ts` gives them, with the kernels' own factor and sum. */
-function addScaled(t: Place, b: Place, y: Place, scale: number, context: LowerContext): () => void {
-  const [m, r] = t.shape as [number, number];
-  const out = b.shape[0]!;
-  const { pool } = context;
-  const small = m * out * r < 64 ** 3;
-  if (m <= 4) {
-    const args = context.args([t.address!, r, b.address!, y.address!, m, r, out, out, r, scale, 1, 0], [9]);
-    return () => pool.run("gemvDot", args.address, Math.ceil(out / 4), small);
-  }
-  const strips = Math.ceil(out / 8);
-  const packed = context.allocate(strips * r * 32);
-  const table = context.words([0, 0, 0]);
-  const pack = context.args([b.address!, 1, r, 0, packed, r, out, strips, table]);
-  const args = context.args([t.address!, r, 1, 0, packed, y.address!, out, m, out, r, scale, 1, table, 0], [10]);
-  return () => {
-    pool.run("packRight", pack.address, strips, small);
-    pool.run("gemm", args.address, Math.ceil(m / 64) * Math.ceil(out / 512), small);
   };
 }

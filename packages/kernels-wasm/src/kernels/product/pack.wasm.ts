@@ -1,5 +1,4 @@
-import { word } from "./env";
-import { BF16, BF16_CODE, F16, F16_CODE, load1, load4 } from "./float";
+import { BF16, BF16_CODE, F16, F16_CODE, load1, load4 } from "../float.wasm";
 
 // @ts-ignore: decorator
 @inline
@@ -56,22 +55,32 @@ export function pack(to: usize, from: usize, code: i32, kStride: i32, stride: i3
   else packStrip<f32>(to, from, kStride << 2, stride << 2, k, count, width);
 }
 
-/**
- * Packs the right operand into strips of 8 columns, [strip][k][8] f32. An item is one strip of one matrix of the batch.
- *
- * args: 0 B, 1 k stride, 2 column stride, 3 format, 4 packed, 5 K, 6 N, 7 strips, 8 table of byte offsets (A, B, C per matrix).
- */
-export function packRight(args: usize, start: i32, end: i32): void {
-  const k = word(args, 5);
-  const n = word(args, 6);
-  const strips = word(args, 7);
-  const stride = word(args, 2);
-  const code = word(args, 3);
+@unmanaged
+class PackRightArgs {
+  b: usize;
+  kStride: i32;
+  columnStride: i32;
+  format: i32;
+  packed: usize;
+  k: i32;
+  n: i32;
+  strips: i32;
+  /** Byte offsets (A, B, C) of each matrix. */
+  table: usize;
+}
+
+/** Packs the right operand into strips of 8 columns, [strip][k][8] f32. An item is one strip of one matrix of the batch. */
+export function packRight(args: PackRightArgs, start: i32, end: i32): void {
+  const k = args.k;
+  const n = args.n;
+  const strips = args.strips;
+  const stride = args.columnStride;
+  const code = args.format;
   const step = stride << (code == 0 ? 2 : 1);
   for (let item = start; item < end; item++) {
     const batch = item / strips;
     const column = (item - batch * strips) << 3;
-    const from = word(args, 0) + load<i32>(word(args, 8) + batch * 12 + 4) + column * step;
-    pack(word(args, 4) + item * (k << 5), from, code, word(args, 1), stride, k, min(8, n - column), 8);
+    const from = args.b + load<i32>(args.table + batch * 12 + 4) + column * step;
+    pack(args.packed + item * (k << 5), from, code, args.kStride, stride, k, min(8, n - column), 8);
   }
 }

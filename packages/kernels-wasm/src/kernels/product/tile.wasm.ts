@@ -1,4 +1,4 @@
-import { madd } from "./float";
+import { madd } from "../float.wasm";
 
 /**
  * C (4×8, rows `ldc` bytes apart) = α·A·B, or += with `accumulate`. A is packed [k][4], B is packed [k][8].

@@ -1,7 +1,7 @@
-import { float, scratch, word } from "./env";
-import { BF16, BF16_CODE, F16, F16_CODE, fromF16, load1, load4, store4, toBf16, toF16 } from "./float";
-import { pack } from "./pack";
-import { tile, tileFused } from "./tile";
+import { scratch } from "../env.wasm";
+import { BF16, BF16_CODE, F16, F16_CODE, fromF16, load1, load4, store4, toBf16, toF16 } from "../float.wasm";
+import { pack } from "../product/pack.wasm";
+import { tile, tileFused } from "../product/tile.wasm";
 
 /** Columns whose Δ (4 rows, 8 KiB) stays in the L1 cache between product and sum. */
 const BLOCK: i32 = 512;
@@ -11,28 +11,50 @@ const LEFT: usize = 16 << 10;
 const ROW: usize = 12 << 10;
 const TAIL: usize = 15 << 10;
 
+@unmanaged
+class MergeArgs {
+  w: usize;
+  ldw: i32;
+  formatW: i32;
+  out: usize;
+  ldo: i32;
+  formatOut: i32;
+  rows: i32;
+  columns: i32;
+  r: i32;
+  /** L, f32. */
+  l: usize;
+  rowStride: i32;
+  kStride: i32;
+  /** R, packed by `packRight`. */
+  packed: usize;
+  scale: f32;
+  /** Format that Δ is rounded to first. */
+  rounding: i32;
+  /** The chain must be fused exactly; 0 if all products are exact in f32. */
+  chained: i32;
+  /** 0: none; else per four rows max|Δ|, ΣΔ², whether a result is not finite, unused. */
+  statistics: usize;
+}
+
 /**
  * W' = round(W + round_d(s·L·R)), row by row; four rows of W are read once and written once.
  * The dot is a chain of fused multiply-adds over k in f32 (what MKL's sgemm does), then one product with s, then the sum.
- *
- * args: 0 W, 1 ldw, 2 its format, 3 W', 4 ldo, 5 its format, 6 rows, 7 columns, 8 r, 9 L (f32), 10 row stride, 11 k stride,
- * 12 R packed by `packRight`, 13 s (f32), 14 format that Δ is rounded to first, 15 chain must be fused exactly
- * (0 if all products are exact in f32), 16 statistics (0: none): per four rows max|Δ|, ΣΔ², results that are not finite, unused.
  */
-export function merge(args: usize, start: i32, end: i32): void {
-  const rows = word(args, 6);
-  const columns = word(args, 7);
-  const r = word(args, 8);
+export function merge(args: MergeArgs, start: i32, end: i32): void {
+  const rows = args.rows;
+  const columns = args.columns;
+  const r = args.r;
   for (let item = start; item < end; item++) {
     const row = item << 2;
     const count = min(4, rows - row);
-    pack(scratch + LEFT, word(args, 9) + ((row * word(args, 10)) << 2), 0, word(args, 11), word(args, 10), r, count, 4);
+    pack(scratch + LEFT, args.l + ((row * args.rowStride) << 2), 0, args.kStride, args.rowStride, r, count, 4);
     for (let j0 = 0; j0 < columns; j0 += BLOCK) {
       const n = min(BLOCK, columns - j0);
       for (let j = 0; j < n; j += 8) {
-        const right = word(args, 12) + ((j0 + j) >> 3) * (r << 5);
+        const right = args.packed + ((j0 + j) >> 3) * (r << 5);
         const to = scratch + DELTA + (j << 2);
-        if (word(args, 15)) tileFused(scratch + LEFT, right, r, to, BLOCK << 2);
+        if (args.chained) tileFused(scratch + LEFT, right, r, to, BLOCK << 2);
         else tile(scratch + LEFT, right, r, to, BLOCK << 2, 1, false);
       }
       for (let i = 0; i < count; i++) addDelta(args, row + i, j0, n, scratch + DELTA + i * (BLOCK << 2), item);
@@ -40,15 +62,15 @@ export function merge(args: usize, start: i32, end: i32): void {
   }
 }
 
-function addDelta(args: usize, row: i32, column: i32, n: i32, delta: usize, item: i32): void {
-  const from = word(args, 2);
-  const into = word(args, 5);
-  const w = word(args, 0) + ((<usize>row * word(args, 1) + column) << (from == 0 ? 2 : 1));
-  const o = word(args, 3) + ((<usize>row * word(args, 4) + column) << (into == 0 ? 2 : 1));
+function addDelta(args: MergeArgs, row: i32, column: i32, n: i32, delta: usize, item: i32): void {
+  const from = args.formatW;
+  const into = args.formatOut;
+  const w = args.w + ((<usize>row * args.ldw + column) << (from == 0 ? 2 : 1));
+  const o = args.out + ((<usize>row * args.ldo + column) << (into == 0 ? 2 : 1));
   if (from == BF16_CODE) widen<BF16>(w, n);
   else if (from == F16_CODE) widen<F16>(w, n);
   else widen<f32>(w, n);
-  add(args, n, delta, word(args, 16) == 0 ? 0 : word(args, 16) + (item << 4));
+  add(args, n, delta, args.statistics == 0 ? 0 : args.statistics + (item << 4));
   if (into == BF16_CODE) narrow<BF16>(o, n);
   else if (into == F16_CODE) narrow<F16>(o, n);
   else narrow<f32>(o, n);
@@ -70,9 +92,9 @@ function narrow<T>(o: usize, n: i32): void {
 }
 
 /** row += round(s·delta), with statistics if wanted. */
-function add(args: usize, n: i32, delta: usize, stats: usize): void {
-  const scale = f32x4.splat(float(args, 13));
-  const rounding = word(args, 14);
+function add(args: MergeArgs, n: i32, delta: usize, stats: usize): void {
+  const scale = f32x4.splat(args.scale);
+  const rounding = args.rounding;
   let largest = f32x4.splat(0), squares = largest, bad = largest;
   for (let j = 0; j < n; j += 4) {
     let d = f32x4.mul(v128.load(delta + (j << 2)), scale);

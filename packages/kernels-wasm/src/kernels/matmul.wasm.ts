@@ -1,9 +1,9 @@
 // The module that exists in two builds: plain SIMD, and relaxed SIMD (fused multiply-add).
-export { gemm } from "./gemm";
-export { gemvAxpy, gemvDot } from "./gemv";
-export { merge } from "./merge";
-export { packRight } from "./pack";
-import { madd } from "./float";
+export { merge } from "./merge/merge.wasm";
+export { gemm } from "./product/gemm.wasm";
+export { gemvAxpy, gemvDot } from "./product/gemv.wasm";
+export { packRight } from "./product/pack.wasm";
+import { madd } from "./float.wasm";
 
 /** (1 + 2^-12)² - (1 + 2^-11): 2^-24 if `madd` is fused, 0 if the product was rounded first. */
 export function probeFused(): f32 {

@@ -1,5 +1,5 @@
 import type { CompositeCall, Operand } from "@weft/tensor-core";
-import { addressOf, type CompositeStep, formatCode, type LowerContext, type Run } from "./context.js";
+import { addressOf, type CompositeStep, formatCode, type LowerContext, type Run } from "../../lower/context.js";
 
 /** The composite `mergeLowRank` has a kernel where everything is stored as f32, bf16 or f16. */
 export function claimsMerge({ attrs, inputs }: CompositeCall): boolean {
@@ -7,7 +7,7 @@ export function claimsMerge({ attrs, inputs }: CompositeCall): boolean {
   return dtypes.every((d) => formatCode(d as never) !== undefined) && inputs[0]!.shape.length === 2;
 }
 
-/** W' = round(W + round(s·B·A)) in one pass over W. @see assembly/merge.ts */
+/** W' = round(W + round(s·B·A)) in one pass over W. @see merge.wasm.ts */
 export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: LowerContext): Run {
   const [weight, a, b] = inputs as [Operand, Operand, Operand];
   const [output] = outputs as [Operand];
@@ -22,43 +22,50 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
 
   const strips = Math.ceil(columns / 8);
   const packed = context.allocate(strips * r * 32);
-  const pack = context.args([0, kRight, columnStride, formatCode(right.dtype)!, packed, r, columns, strips, context.words([0, 0, 0])]);
+  const pack = context.args("packRight", {
+    b: 0,
+    kStride: kRight,
+    columnStride,
+    format: formatCode(right.dtype)!,
+    packed,
+    k: r,
+    n: columns,
+    strips,
+    table: context.words([0, 0, 0]),
+  });
   // The kernel takes L as f32; factors are small, so widening them costs little.
   const wide = left.dtype === "f32" ? 0 : context.allocate(left.shape[0]! * left.shape[1]! * 4);
   // Products of two 16-bit floats are exact in f32, and a hardware multiply-add is fused: else the chain is emulated exactly.
   const exact = context.fusedProducts || (a.dtype !== "f32" && b.dtype !== "f32");
-  const args = context.args(
-    [
-      0,
-      columns,
-      formatCode(weight.dtype)!,
-      0,
-      columns,
-      formatCode(output.dtype)!,
-      rows,
-      columns,
-      r,
-      0,
-      rowStride,
-      kLeft,
-      packed,
-      attrs.scale as number,
-      formatCode(attrs.deltaDtype as never)!,
-      exact ? 0 : 1,
-      0,
-    ],
-    [13],
-  );
+  const args = context.args("merge", {
+    w: 0,
+    ldw: columns,
+    formatW: formatCode(weight.dtype)!,
+    out: 0,
+    ldo: columns,
+    formatOut: formatCode(output.dtype)!,
+    rows,
+    columns,
+    r,
+    l: 0,
+    rowStride,
+    kStride: kLeft,
+    packed,
+    scale: attrs.scale as number,
+    rounding: formatCode(attrs.deltaDtype as never)!,
+    chained: exact ? 0 : 1,
+    statistics: 0,
+  });
   const small = rows * columns * r < 64 ** 3;
   return (addresses) => {
-    pack.set(0, addressOf(right, addresses));
-    pool.run("packRight", pack.address, strips, small);
+    pack.set("b", addressOf(right, addresses));
+    pool.run(pack, strips, small);
     const from = addressOf(left, addresses);
     if (wide !== 0) widen(context, left, from, wide);
-    args.set(0, addressOf(weight, addresses));
-    args.set(3, addressOf(output, addresses));
-    args.set(9, wide === 0 ? from : wide);
-    pool.run("merge", args.address, Math.ceil(rows / 4), small);
+    args.set("w", addressOf(weight, addresses));
+    args.set("out", addressOf(output, addresses));
+    args.set("l", wide === 0 ? from : wide);
+    pool.run(args, Math.ceil(rows / 4), small);
   };
 }
 

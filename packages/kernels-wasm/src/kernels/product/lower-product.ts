@@ -1,7 +1,8 @@
 import { isContiguous, type Operand, type Step } from "@weft/tensor-core";
-import { formatCode, type LowerContext, type Run } from "./context.js";
-import { lowerCopy, lowerFill } from "./fused.js";
-import { type Place, placeOf, temporary } from "./place.js";
+import { formatCode, type LowerContext, type Run } from "../../lower/context.js";
+import { lowerCopy, lowerFill } from "../../lower/fused.js";
+import { type Place, placeOf, temporary } from "../../lower/place.js";
+import { sequence } from "../../lower/steps.js";
 
 /** Rows up to which a product is bound by reading the weight once, so that packing it would not pay. */
 const GEMV_ROWS = 4;
@@ -40,16 +41,28 @@ export function lowerMatmul(step: Step, context: LowerContext): Run {
   const c = output.dtype === "f32" && isContiguous(output.shape, output.strides) ? output : temporary(context, output.shape, "f32");
   const runs = [...before, lowerProduct(a, b, c, context)];
   if (c !== output) runs.push(lowerCopy(c, output, context));
-  return runs.length === 1 ? runs[0]! : (addresses) => runs.forEach((run) => run(addresses));
+  return sequence(runs);
 }
 
-/** C (f32, contiguous rows) = A·B; A and B are f32, bf16 or f16 with strides ≥ 0. */
-export function lowerProduct(a: Place, b: Place, c: Place, context: LowerContext): Run {
+export interface ProductOptions {
+  readonly alpha?: number;
+  /** Adds to C instead of writing it. */
+  readonly accumulate?: boolean;
+}
+
+/** C (f32, contiguous rows) = α·A·B, or += with `accumulate`; A and B are f32, bf16 or f16 with strides ≥ 0. */
+export function lowerProduct(
+  a: Place,
+  b: Place,
+  c: Place,
+  context: LowerContext,
+  { alpha = 1, accumulate = false }: ProductOptions = {},
+): Run {
   const [codeA, codeB] = [formatCode(a.dtype)!, formatCode(b.dtype)!];
   const [m, n] = c.shape.slice(-2) as [number, number];
   const k = a.shape.at(-1)!;
   if (c.shape.includes(0)) return () => undefined;
-  if (k === 0) return lowerFill(0, c, context);
+  if (k === 0) return accumulate ? () => undefined : lowerFill(0, c, context);
   const ldc = m === 1 ? n : c.strides.at(-2)!;
   const [aRow, aK] = lastStrides(a);
   const [bK, bColumn] = lastStrides(b);
@@ -60,13 +73,27 @@ export function lowerProduct(a: Place, b: Place, c: Place, context: LowerContext
   const rowsOfA = codeA === 0 && aK === 1;
   if (batch === 1 && m <= GEMV_ROWS && rowsOfA && (bK === 1 || (bColumn === 1 && codeB === 0))) {
     const dot = bK === 1;
-    const args = context.args([0, aRow, 0, 0, m, k, n, ldc, dot ? bColumn : bK, 1, 0, codeB], [9]);
+    const kernel = dot ? "gemvDot" : "gemvAxpy";
+    const args = context.args(kernel, {
+      x: 0,
+      ldx: aRow,
+      w: 0,
+      y: 0,
+      m,
+      k,
+      n,
+      ldy: ldc,
+      ldw: dot ? bColumn : bK,
+      alpha,
+      accumulate: accumulate ? 1 : 0,
+      format: codeB,
+    });
     const items = dot ? Math.ceil(n / 4) : Math.ceil(n / 256);
     return (addresses) => {
-      args.set(0, placeOf(a, addresses));
-      args.set(2, placeOf(b, addresses));
-      args.set(3, placeOf(c, addresses));
-      pool.run(dot ? "gemvDot" : "gemvAxpy", args.address, items, m * n * k < SMALL);
+      args.set("x", placeOf(a, addresses));
+      args.set("w", placeOf(b, addresses));
+      args.set("y", placeOf(c, addresses));
+      pool.run(args, items, m * n * k < SMALL);
     };
   }
 
@@ -76,14 +103,29 @@ export function lowerProduct(a: Place, b: Place, c: Place, context: LowerContext
   const packedBytes = strips * k * 32;
   const packed = context.allocate(packedBytes * (shared ? 1 : batch));
   const table = context.words(Array.from({ length: batch }, (_, i) => [offsets[0][i]!, offsets[1][i]!, offsets[2][i]!]).flat());
-  const pack = context.args([0, bK, bColumn, codeB, packed, k, n, strips, table]);
-  const args = context.args([0, aRow, aK, codeA, packed, 0, ldc, m, n, k, 1, 0, table, shared ? 0 : packedBytes], [10]);
+  const pack = context.args("packRight", { b: 0, kStride: bK, columnStride: bColumn, format: codeB, packed, k, n, strips, table });
+  const args = context.args("gemm", {
+    a: 0,
+    rowStride: aRow,
+    kStride: aK,
+    format: codeA,
+    packed,
+    c: 0,
+    ldc,
+    m,
+    n,
+    k,
+    alpha,
+    accumulate: accumulate ? 1 : 0,
+    table,
+    packedBytes: shared ? 0 : packedBytes,
+  });
   const items = batch * Math.ceil(m / 64) * Math.ceil(n / 512);
   return (addresses) => {
-    pack.set(0, placeOf(b, addresses));
-    pool.run("packRight", pack.address, strips * (shared ? 1 : batch), m * n * k < SMALL);
-    args.set(0, placeOf(a, addresses));
-    args.set(5, placeOf(c, addresses));
-    pool.run("gemm", args.address, items, batch * m * n * k < SMALL);
+    pack.set("b", placeOf(b, addresses));
+    pool.run(pack, strips * (shared ? 1 : batch), m * n * k < SMALL);
+    args.set("a", placeOf(a, addresses));
+    args.set("c", placeOf(c, addresses));
+    pool.run(args, items, batch * m * n * k < SMALL);
   };
 }

@@ -1,6 +1,6 @@
-import { float, scratch, word } from "./env";
-import { pack } from "./pack";
-import { tile } from "./tile";
+import { scratch } from "../env.wasm";
+import { pack } from "./pack.wasm";
+import { tile } from "./tile.wasm";
 
 /** Rows and depth of the block of A that a thread packs for itself (64 KiB); columns of C per item. */
 const MC: i32 = 64;
@@ -9,16 +9,34 @@ const NC: i32 = 512;
 /** Where edge tiles are computed, behind the packed block. */
 const EDGE: usize = 128 << 10;
 
-/**
- * C = α·A·B (+ C) for a batch of matrices, f32 accumulation; B was packed by `packRight`. An item is one block of 64 × 512 of one C.
- *
- * args: 0 A, 1 row stride, 2 k stride, 3 format, 4 packed B, 5 C (f32), 6 ldc, 7 M, 8 N, 9 K, 10 α (f32), 11 accumulate,
- * 12 table of byte offsets (A, B, C per matrix), 13 bytes from one packed B to the next (0: shared), 14 row stride of blocks = column blocks.
- */
-export function gemm(args: usize, start: i32, end: i32): void {
-  const rows = word(args, 7);
-  const columns = word(args, 8);
-  const depth = word(args, 9);
+@unmanaged
+class GemmArgs {
+  a: usize;
+  rowStride: i32;
+  kStride: i32;
+  /** Of A. */
+  format: i32;
+  /** B, packed by `packRight`. */
+  packed: usize;
+  /** f32 */
+  c: usize;
+  ldc: i32;
+  m: i32;
+  n: i32;
+  k: i32;
+  alpha: f32;
+  accumulate: i32;
+  /** Byte offsets (A, B, C) of each matrix. */
+  table: usize;
+  /** From one packed B to the next; 0: all share one. */
+  packedBytes: i32;
+}
+
+/** C = α·A·B (+ C) for a batch of matrices, f32 accumulation. An item is one block of 64 × 512 of one C. */
+export function gemm(args: GemmArgs, start: i32, end: i32): void {
+  const rows = args.m;
+  const columns = args.n;
+  const depth = args.k;
   const rowBlocks = (rows + MC - 1) / MC;
   const columnBlocks = (columns + NC - 1) / NC;
   const perMatrix = rowBlocks * columnBlocks;
@@ -27,19 +45,19 @@ export function gemm(args: usize, start: i32, end: i32): void {
     const block = item - batch * perMatrix;
     const i0 = (block / columnBlocks) * MC;
     const j0 = (block % columnBlocks) * NC;
-    const table = word(args, 12) + batch * 12;
-    gemmBlock(args, word(args, 0) + load<i32>(table), word(args, 4) + batch * word(args, 13), word(args, 5) + load<i32>(table, 8), i0, min(MC, rows - i0), j0, min(NC, columns - j0), depth);
+    const table = args.table + batch * 12;
+    gemmBlock(args, args.a + load<i32>(table), args.packed + batch * args.packedBytes, args.c + load<i32>(table, 8), i0, min(MC, rows - i0), j0, min(NC, columns - j0), depth);
   }
 }
 
-function gemmBlock(args: usize, a: usize, packed: usize, c: usize, i0: i32, m: i32, j0: i32, n: i32, depth: i32): void {
-  const stride = word(args, 1);
-  const kStride = word(args, 2);
-  const code = word(args, 3);
+function gemmBlock(args: GemmArgs, a: usize, packed: usize, c: usize, i0: i32, m: i32, j0: i32, n: i32, depth: i32): void {
+  const stride = args.rowStride;
+  const kStride = args.kStride;
+  const code = args.format;
   const shift = code == 0 ? 2 : 1;
-  const ldc = <usize>word(args, 6) << 2;
-  const alpha = float(args, 10);
-  let accumulate = word(args, 11) != 0;
+  const ldc = <usize>args.ldc << 2;
+  const alpha = args.alpha;
+  let accumulate = args.accumulate != 0;
   for (let k0 = 0; k0 < depth; k0 += KC) {
     const kc = min(KC, depth - k0);
     for (let i = 0; i < m; i += 4) {

@@ -1,5 +1,23 @@
-import { float, word } from "./env";
-import { BF16, BF16_CODE, F16, F16_CODE, load1, load4, madd } from "./float";
+import { BF16, BF16_CODE, F16, F16_CODE, load1, load4, madd } from "../float.wasm";
+
+@unmanaged
+class GemvArgs {
+  /** f32 */
+  x: usize;
+  ldx: i32;
+  w: usize;
+  /** f32 */
+  y: usize;
+  m: i32;
+  k: i32;
+  n: i32;
+  ldy: i32;
+  ldw: i32;
+  alpha: f32;
+  accumulate: i32;
+  /** Of W. */
+  format: i32;
+}
 
 // @ts-ignore: decorator
 @inline
@@ -16,23 +34,23 @@ function put(to: usize, value: f32, accumulate: bool): void {
 /** Four dots at a time: y[m][n..n+4] = α · x[m] · rows n..n+4 of W, for every m while the rows are in the cache. */
 // @ts-ignore: decorator
 @inline
-function dotRows<T>(args: usize, start: i32, end: i32): void {
+function dotRows<T>(args: GemvArgs, start: i32, end: i32): void {
   const size = sizeof<T>();
-  const k = word(args, 5);
-  const m = word(args, 4);
-  const n = word(args, 6);
-  const alpha = float(args, 9);
-  const accumulate = word(args, 10) != 0;
-  const step = <usize>word(args, 8) * size;
+  const k = args.k;
+  const m = args.m;
+  const n = args.n;
+  const alpha = args.alpha;
+  const accumulate = args.accumulate != 0;
+  const step = <usize>args.ldw * size;
   for (let item = start; item < end; item++) {
     const row = item << 2;
     const left = n - row;
-    const w0 = word(args, 2) + row * step;
+    const w0 = args.w + row * step;
     const w1 = left > 1 ? w0 + step : w0;
     const w2 = left > 2 ? w1 + step : w0;
     const w3 = left > 3 ? w2 + step : w0;
     for (let i = 0; i < m; i++) {
-      const x = <usize>word(args, 0) + <usize>i * (word(args, 1) << 2);
+      const x = <usize>args.x + <usize>i * (args.ldx << 2);
       let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
       let p = 0;
       for (; p + 4 <= k; p += 4) {
@@ -52,7 +70,7 @@ function dotRows<T>(args: usize, start: i32, end: i32): void {
         r2 += v * load1<T>(w2 + at);
         r3 += v * load1<T>(w3 + at);
       }
-      const y = <usize>word(args, 3) + <usize>i * (word(args, 7) << 2) + (row << 2);
+      const y = <usize>args.y + <usize>i * (args.ldy << 2) + (row << 2);
       put(y, r0 * alpha, accumulate);
       if (left > 1) put(y + 4, r1 * alpha, accumulate);
       if (left > 2) put(y + 8, r2 * alpha, accumulate);
@@ -63,11 +81,9 @@ function dotRows<T>(args: usize, start: i32, end: i32): void {
 
 /**
  * Y = α·X·Wᵀ (+ Y) for few rows of X; W has its k contiguous. An item is four rows of W.
- *
- * args: 0 X (f32), 1 ldx, 2 W, 3 Y (f32), 4 M, 5 K, 6 N, 7 ldy, 8 ldw, 9 α, 10 accumulate, 11 format of W.
  */
-export function gemvDot(args: usize, start: i32, end: i32): void {
-  const code = word(args, 11);
+export function gemvDot(args: GemvArgs, start: i32, end: i32): void {
+  const code = args.format;
   if (code == BF16_CODE) dotRows<BF16>(args, start, end);
   else if (code == F16_CODE) dotRows<F16>(args, start, end);
   else dotRows<f32>(args, start, end);
@@ -75,24 +91,24 @@ export function gemvDot(args: usize, start: i32, end: i32): void {
 
 /**
  * Y = α·X·W (+ Y) for few rows of X; W is f32 and has its columns contiguous. Sums over eight rows of W at a time; an item is
- * 256 columns. args as `gemvDot`, without 11.
+ * 256 columns.
  */
-export function gemvAxpy(args: usize, start: i32, end: i32): void {
+export function gemvAxpy(args: GemvArgs, start: i32, end: i32): void {
   const size = 4;
-  const k = word(args, 5);
-  const n = word(args, 6);
-  const alpha = float(args, 9);
-  const step = <usize>word(args, 8) * size;
-  for (let i = 0; i < word(args, 4); i++) {
-    const x = <usize>word(args, 0) + <usize>i * (word(args, 1) << 2);
-    const y = <usize>word(args, 3) + <usize>i * (word(args, 7) << 2);
+  const k = args.k;
+  const n = args.n;
+  const alpha = args.alpha;
+  const step = <usize>args.ldw * size;
+  for (let i = 0; i < args.m; i++) {
+    const x = <usize>args.x + <usize>i * (args.ldx << 2);
+    const y = <usize>args.y + <usize>i * (args.ldy << 2);
     for (let item = start; item < end; item++) {
       const first = item << 8;
       const last = min(n, first + 256);
-      if (word(args, 10) == 0) memory.fill(y + (first << 2), 0, (last - first) << 2);
+      if (args.accumulate == 0) memory.fill(y + (first << 2), 0, (last - first) << 2);
       for (let p = 0; p < k; p += 8) {
         const left = k - p;
-        const w = word(args, 2) + <usize>p * step;
+        const w = args.w + <usize>p * step;
         const w1 = left > 1 ? w + step : w, w2 = left > 2 ? w + 2 * step : w, w3 = left > 3 ? w + 3 * step : w;
         const w4 = left > 4 ? w + 4 * step : w, w5 = left > 5 ? w + 5 * step : w, w6 = left > 6 ? w + 6 * step : w, w7 = left > 7 ? w + 7 * step : w;
         const at = x + (p << 2);
@@ -117,7 +133,7 @@ export function gemvAxpy(args: usize, start: i32, end: i32): void {
       const ragged = last & ~3;
       for (let p = 0; p < k; p++) {
         const v = load<f32>(x + (p << 2)) * alpha;
-        for (let j = ragged; j < last; j++) put(y + (j << 2), v * load<f32>(word(args, 2) + <usize>p * step + <usize>j * size), true);
+        for (let j = ragged; j < last; j++) put(y + (j << 2), v * load<f32>(args.w + <usize>p * step + <usize>j * size), true);
       }
     }
   }

@@ -1,28 +1,29 @@
-import { type Operand, sizeOf, type Step } from "@weft/tensor-core";
-import type { LowerContext, Run } from "./context.js";
-import { lowerCopy } from "./fused.js";
-import { lowerProduct } from "./matmul.js";
-import { type Place, placeOf, temporary } from "./place.js";
+import { type Operand, sizeOf } from "@weft/tensor-core";
+import type { LowerContext, Run } from "../../lower/context.js";
+import { lowerCopy } from "../../lower/fused.js";
+import { lowerProduct } from "../product/lower-product.js";
+import { type Place, placeOf, temporary } from "../../lower/place.js";
+import { converted, type OpStep, sequence } from "../../lower/steps.js";
 
 /** Bytes of patches at a time. */
 const PATCH_BYTES = 32 << 20;
 
-const triple = (values: readonly number[], fill: number): number[] => [...new Array<number>(3 - values.length).fill(fill), ...values];
+type Triple<Name extends string> = { readonly [axis in `${Name}${"Depth" | "Height" | "Width"}`]: number };
+
+/** One value for each of three axes; those that are missing come first. */
+function triple<const Name extends string>(name: Name, values: readonly number[], fill: number): Triple<Name> {
+  const [depth, height, width] = [...new Array<number>(3 - values.length).fill(fill), ...values];
+  return { [`${name}Depth`]: depth, [`${name}Height`]: height, [`${name}Width`]: width } as Triple<Name>;
+}
 
 /** Convolution in one, two or three dimensions as patches (im2col) times weights, per image and group, in f32. */
-export function lowerConv({ attrs, inputs, outputs }: Step & { readonly kind: "op" }, context: LowerContext): Run | undefined {
+export function lowerConv({ attrs, inputs, outputs }: OpStep, context: LowerContext): Run | undefined {
   const [x, w] = inputs as [Operand, Operand];
   const [out] = outputs as [Operand];
   const spatial = x.shape.length - 2;
   if (spatial > 3 || sizeOf(out.shape) === 0) return undefined;
   const runs: Run[] = [];
-  const wide = (t: Operand): Place => {
-    if (t.dtype === "f32") return t;
-    const copy = temporary(context, t.shape, "f32");
-    runs.push(lowerCopy(t, copy, context));
-    return copy;
-  };
-  const [image, weight] = [wide(x), wide(w)];
+  const [image, weight] = [converted("f32", x, context, runs), converted("f32", w, context, runs)];
   const result: Place = out.dtype === "f32" ? out : temporary(context, out.shape, "f32");
   const groups = attrs.groups as number;
   const [batch, channels] = x.shape as [number, number];
@@ -33,20 +34,20 @@ export function lowerConv({ attrs, inputs, outputs }: Step & { readonly kind: "o
   const tile = Math.max(8, Math.min(positions, Math.floor(PATCH_BYTES / (4 * Math.max(1, depth)))));
   const patches = temporary(context, [depth, tile], "f32");
   const low = (attrs.padding as readonly (readonly number[])[]).map((p) => p[0]!);
-  const geometry = [
-    triple(inSize, 1),
-    triple(kernel, 1),
-    triple(space, 1),
-    triple(attrs.stride as number[], 1),
-    triple(attrs.dilation as number[], 1),
-    triple(attrs.inputDilation as number[], 1),
-    triple(low, 0),
-  ].flat();
+  const geometry = {
+    ...triple("in", inSize, 1),
+    ...triple("kernel", kernel, 1),
+    ...triple("out", space, 1),
+    ...triple("stride", attrs.stride as number[], 1),
+    ...triple("dilation", attrs.dilation as number[], 1),
+    ...triple("spread", attrs.inputDilation as number[], 1),
+    ...triple("low", low, 0),
+  };
   const { pool } = context;
   const each = outChannels / groups;
   for (let first = 0; first < positions; first += tile) {
     const count = Math.min(tile, positions - first);
-    const args = context.args([0, patches.address!, first, count, ...geometry]);
+    const args = context.args("im2col", { x: 0, result: patches.address!, first, positions: count, ...geometry });
     const columns: Place = { ...patches, shape: [depth, count], strides: [count, 1] };
     for (let n = 0; n < batch; n++) {
       for (let g = 0; g < groups; g++) {
@@ -59,13 +60,13 @@ export function lowerConv({ attrs, inputs, outputs }: Step & { readonly kind: "o
           offset: result.offset + (n * outChannels + g * each) * positions + first,
         };
         runs.push((addresses) => {
-          args.set(0, placeOf(from, addresses));
-          pool.run("im2col", args.address, depth, depth * count < 1 << 15);
+          args.set("x", placeOf(from, addresses));
+          pool.run(args, depth, depth * count < 1 << 15);
         });
         runs.push(lowerProduct(filters, columns, to, context));
       }
     }
   }
   if (result !== out) runs.push(lowerCopy(result, out, context));
-  return (addresses) => runs.forEach((run) => run(addresses));
+  return sequence(runs);
 }

@@ -1,0 +1,49 @@
+import { ARGUMENTS } from "./generated/arguments.js";
+import type { WasmMemory } from "./memory.js";
+
+export type KernelName = keyof typeof ARGUMENTS;
+/** The arguments of a kernel: the fields of the class that it takes. */
+export type ArgumentName<K extends KernelName> = keyof (typeof ARGUMENTS)[K];
+export type ArgumentValues<K extends KernelName> = { readonly [name in ArgumentName<K>]: number };
+
+/** Kernels by number, in the order that workers know them. */
+export const KERNELS: readonly KernelName[] = Object.keys(ARGUMENTS) as KernelName[];
+
+/** Bytes of a kernel's argument block. */
+export function argumentBytes(kernel: KernelName): number {
+  return Object.keys(ARGUMENTS[kernel]).length * 4;
+}
+
+/** A kernel's arguments in memory, written and read by name. */
+export class KernelArgs<K extends KernelName = KernelName> {
+  readonly kernel: K;
+  readonly address: number;
+  private readonly memory: WasmMemory;
+  private readonly types: Readonly<Record<string, string>>;
+  private readonly places: ReadonlyMap<string, number>;
+
+  /** @param address of `argumentBytes(kernel)` bytes */
+  constructor(kernel: K, memory: WasmMemory, address: number, values: ArgumentValues<K>) {
+    this.kernel = kernel;
+    this.memory = memory;
+    this.address = address;
+    this.types = ARGUMENTS[kernel];
+    this.places = new Map(Object.keys(this.types).map((name, i) => [name, (address >>> 2) + i]));
+    this.assign(values);
+  }
+
+  assign(values: ArgumentValues<K>): void {
+    for (const name of this.places.keys()) this.set(name as ArgumentName<K>, values[name as ArgumentName<K>]);
+  }
+
+  // Shared memory only ever grows, and growing makes a new buffer object; views are cheap and never go stale within a call.
+  set(name: ArgumentName<K>, value: number): void {
+    const { floats, words } = this.memory;
+    (this.types[name as string] === "f32" ? floats : words)[this.places.get(name as string)!] = value;
+  }
+
+  /** A word that the kernel has written. */
+  get(name: ArgumentName<K>): number {
+    return this.memory.words[this.places.get(name as string)!]!;
+  }
+}

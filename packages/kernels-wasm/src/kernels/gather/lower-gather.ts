@@ -1,0 +1,27 @@
+import { bytesPerElement, type Operand, sizeOf } from "@weft/tensor-core";
+import type { LowerContext, Run } from "../../lower/context.js";
+import { placeOf } from "../../lower/place.js";
+import { around, converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
+import { checkIndices } from "../index-report.js";
+
+/** Rows of any dtype, copied as bytes. */
+export function lowerGather({ attrs, inputs, outputs }: OpStep, context: LowerContext): Run {
+  const [x, index] = inputs as [Operand, Operand];
+  const [out] = outputs as [Operand];
+  const [outer, n, inner] = around(x.shape, attrs.axis as number);
+  const before: Run[] = [];
+  const indices = converted("i32", index, context, before);
+  const count = sizeOf(index.shape);
+  const rowBytes = inner * bytesPerElement(x.dtype);
+  const args = context.args("gatherRows", { badIndex: 0, failed: 0, result: 0, x: 0, indices: 0, rows: n, count, bytes: rowBytes });
+  return sequence([
+    ...before,
+    (addresses) => {
+      args.set("result", placeOf(out, addresses));
+      args.set("x", placeOf(x, addresses));
+      args.set("indices", placeOf(indices, addresses));
+      context.pool.run(args, outer * count, outer * count * rowBytes < SMALL_BYTES);
+      checkIndices("gather", args, n);
+    },
+  ]);
+}
