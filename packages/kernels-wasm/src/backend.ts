@@ -10,8 +10,8 @@ import {
   stepName,
 } from "@weft/tensor-core";
 import type { KernelArgs } from "./kernel-args.js";
-import { claimsMerge, lowerMerge } from "./kernels/merge/lower-merge.js";
-import { type CompositeStep, type Run, LowerContext } from "./lower/context.js";
+import { COMPOSITES } from "./lower/composites.js";
+import { LowerContext, type Run } from "./lower/context.js";
 import { lowerFused } from "./lower/fused.js";
 import { OPS } from "./lower/ops.js";
 import { type WasmBuffer, WasmMemory } from "./memory.js";
@@ -32,12 +32,6 @@ interface WasmExecutable extends Executable {
   /** Byte address of each buffer of the plan; scratch is fixed, inputs and outputs are filled in by `run`. */
   readonly addresses: Int32Array;
 }
-
-/** Composites with a kernel of their own. A row taken out makes results come from the decomposition. */
-const COMPOSITES: ReadonlyMap<
-  string,
-  { readonly claims: (call: CompositeCall) => boolean; readonly lower: (step: CompositeStep, context: LowerContext) => Run }
-> = new Map([["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }]]);
 
 /** Width in bytes, mask of the magnitude, bits of the largest finite magnitude. */
 const FINITE = { f32: [4, 0x7fffffff, 0x7f7fffff], f16: [2, 0x7fff, 0x7bff], bf16: [2, 0x7fff, 0x7f7f] } as const;

@@ -1,0 +1,13 @@
+import type { CompositeCall } from "@weft/tensor-core";
+import { claimsMerge, lowerMerge } from "../kernels/merge/lower-merge.js";
+import type { CompositeStep, LowerContext, Run } from "./context.js";
+
+/** A composite with a kernel of its own. */
+export interface CompositeKernel {
+  /** Whether it takes this call; others run by their decomposition. */
+  readonly claims: (call: CompositeCall) => boolean;
+  readonly lower: (step: CompositeStep, context: LowerContext) => Run;
+}
+
+/** Composites with a kernel of their own. A row taken out makes results come from the decomposition. */
+export const COMPOSITES: ReadonlyMap<string, CompositeKernel> = new Map([["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }]]);

@@ -1,0 +1,20 @@
+import { type CompositeCall, type Operand, sizeOf } from "@weft/tensor-core";
+import type { CompositeStep, LowerContext, Run } from "../../lower/context.js";
+import { placeOf } from "../../lower/place.js";
+import { SMALL_BYTES } from "../../lower/steps.js";
+
+export function claimsAlternatingSum({ inputs }: CompositeCall): boolean {
+  return inputs[0]!.dtype === "f32";
+}
+
+export function lowerAlternatingSum({ inputs, outputs }: CompositeStep, context: LowerContext): Run {
+  const [x] = inputs as [Operand];
+  const [result] = outputs as [Operand];
+  const rows = sizeOf(result.shape);
+  const args = context.args("alternatingSum", { result: 0, x: 0, n: x.shape.at(-1)! });
+  return (addresses) => {
+    args.set("result", placeOf(result, addresses));
+    args.set("x", placeOf(x, addresses));
+    context.pool.run(args, rows, sizeOf(x.shape) * 4 < SMALL_BYTES);
+  };
+}
