@@ -1,11 +1,10 @@
 import { contiguousStrides, sizeOf } from "../shape.js";
-import type { ReferenceKernel } from "./kernels.js";
+import type { ConvAttrs } from "./conv-attrs.js";
+import type { ReferenceKernel } from "./primitive.js";
 
 /** Direct convolution: for every output element the sum over its window (padding and the zeros of input dilation contribute nothing). */
 export const convolve: ReferenceKernel = ([x, w], attrs, out) => {
-  const [stride, dilation, inputDilation] = [attrs.stride, attrs.dilation, attrs.inputDilation] as number[][];
-  const padding = attrs.padding as number[][];
-  const groups = attrs.groups as number;
+  const { stride, padding, dilation, inputDilation, groups } = attrs as unknown as ConvAttrs;
   const space = out.shape.slice(2);
   const kernel = w!.shape.slice(2);
   const [outStrides, kernelStrides, inStrides] = [
@@ -25,8 +24,8 @@ export const convolve: ReferenceKernel = ([x, w], attrs, out) => {
     for (let axis = 0; axis < space.length; axis++) {
       const o = Math.floor(p / outStrides[axis]!) % space[axis]!;
       const t = Math.floor(k / kernelStrides[axis]!) % kernel[axis]!;
-      const dilated = o * stride![axis]! + t * dilation![axis]! - padding[axis]![0]!;
-      const i = dilated / inputDilation![axis]!;
+      const dilated = o * stride[axis]! + t * dilation[axis]! - padding[axis]![0]!;
+      const i = dilated / inputDilation[axis]!;
       if (!Number.isInteger(i) || i < 0 || i >= x!.shape[axis + 2]!) return -1;
       at += i * inStrides[axis]!;
     }

@@ -1,17 +1,10 @@
-import type { GradientRule } from "../gradients.js";
-import type { Tensor } from "../graph.js";
-import * as o from "../ops/index.js";
-
-interface ConvAttrs {
-  readonly stride: readonly number[];
-  readonly padding: readonly (readonly [number, number])[];
-  readonly dilation: readonly number[];
-  readonly inputDilation: readonly number[];
-  readonly groups: number;
-}
+import type { TensorSpec } from "../tensor-spec.js";
+import type { ConvAttrs } from "./conv-attrs.js";
+import type { Ops } from "./ops.js";
+import type { GradientRule } from "./primitive.js";
 
 /** [g·a, b, …] → [g·b, a, …]: exchanges the two channel axes within each group. */
-function swapChannels(w: Tensor, groups: number): Tensor {
+function swapChannels<T extends TensorSpec>(w: T, groups: number, o: Ops<T>): T {
   const [ga, b, ...k] = w.shape as [number, number, ...number[]];
   const grouped = o.reshape(w, [groups, ga / groups, b, ...k]);
   return o.reshape(o.transpose(grouped, [0, 2, 1, ...k.map((_, i) => i + 3)]), [groups * b, ga / groups, ...k]);
@@ -23,8 +16,8 @@ function swapChannels(w: Tensor, groups: number): Tensor {
  * dW: x with dy as the kernel, batch and channels exchanged; stride and dilation change roles.
  * The high padding is what makes the result as long as x (or the kernel); it may be negative (a crop).
  */
-export const convGradients: GradientRule = ({ inputs, attrs }, dy) => {
-  const [x, w] = inputs as [Tensor, Tensor];
+export const convGradients: GradientRule = ({ inputs: [image, weight], attrs }, dy, o) => {
+  const [x, w] = [image!, weight!];
   const { stride, padding, dilation, inputDilation, groups } = attrs as unknown as ConvAttrs;
   const spatial = stride.map((_, i) => i);
   const kernel = spatial.map((i) => (w.shape[i + 2]! - 1) * dilation[i]!);
@@ -32,7 +25,7 @@ export const convGradients: GradientRule = ({ inputs, attrs }, dy) => {
   const extent = spatial.map((i) => (x.shape[i + 2]! - 1) * inputDilation[i]!);
 
   const flipped = o.flip(
-    swapChannels(w, groups),
+    swapChannels(w, groups, o),
     spatial.map((i) => i + 2),
   );
   const dx = o.conv(dy, flipped, {

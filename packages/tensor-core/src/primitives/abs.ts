@@ -1,0 +1,8 @@
+import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
+
+export const abs: UnaryPrimitive = unary({
+  name: "abs",
+  meaning: "|x|",
+  f64: Math.abs,
+  gradient: derivative((x, _, o) => o.sign(x)),
+});

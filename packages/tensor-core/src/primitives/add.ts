@@ -1,0 +1,8 @@
+import { binary, type BinaryPrimitive } from "./elementwise.js";
+
+export const add: BinaryPrimitive = binary({
+  name: "add",
+  meaning: "a + b",
+  f64: (a, b) => a + b,
+  gradient: (_, dy) => [dy, dy],
+});

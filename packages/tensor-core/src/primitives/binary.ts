@@ -1,0 +1,14 @@
+export { add } from "./add.js";
+export { and } from "./and.js";
+export { div } from "./div.js";
+export { eq } from "./eq.js";
+export { le } from "./le.js";
+export { lt } from "./lt.js";
+export { max } from "./max.js";
+export { min } from "./min.js";
+export { mod } from "./mod.js";
+export { mul } from "./mul.js";
+export { ne } from "./ne.js";
+export { or } from "./or.js";
+export { pow } from "./pow.js";
+export { sub } from "./sub.js";

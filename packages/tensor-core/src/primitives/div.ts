@@ -1,0 +1,12 @@
+import { binary, type BinaryPrimitive } from "./elementwise.js";
+
+export const div: BinaryPrimitive = binary({
+  name: "div",
+  meaning: "a / b; integers divide toward zero, and by 0 give 0",
+  f64: (a, b) => a / b,
+  integer: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)),
+  gradient: ({ inputs: [, b], output }, dy, o) => {
+    const da = o.div(dy, b!);
+    return [da, o.neg(o.mul(da, output))];
+  },
+});

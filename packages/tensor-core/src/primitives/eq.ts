@@ -1,0 +1,3 @@
+import { type BinaryPrimitive, comparison } from "./elementwise.js";
+
+export const eq: BinaryPrimitive = comparison("eq", "a = b", (a, b) => a === b);

@@ -1,0 +1,7 @@
+import { unary, type UnaryPrimitive } from "./elementwise.js";
+
+export const floor: UnaryPrimitive = unary({
+  name: "floor",
+  meaning: "the next integer below",
+  f64: Math.floor,
+});

@@ -1,0 +1,48 @@
+import type { Attrs } from "../attrs.js";
+import { whole } from "../box.js";
+import { isFloat } from "../dtype.js";
+import { DTypeError, ShapeError } from "../errors.js";
+import type { TensorSpec } from "../tensor-spec.js";
+import { around } from "./around.js";
+import { axisOf } from "./attributes.js";
+import type { Primitive } from "./primitive.js";
+
+/** What picking `index` along an axis of `x` gives. */
+export function picked(x: TensorSpec, index: TensorSpec, attrs: Attrs): TensorSpec {
+  const axis = axisOf(attrs);
+  if (isFloat(index.dtype)) throw new DTypeError(`gather: indices must be integers, got ${index.dtype}`);
+  return { shape: [...x.shape.slice(0, axis), ...index.shape, ...x.shape.slice(axis + 1)], dtype: x.dtype };
+}
+
+/** @throws ShapeError for an index outside its axis */
+export function checkIndex(op: string, i: number, n: number): number {
+  if (i < 0 || i >= n) throw new ShapeError(`${op}: index ${i} is outside an axis of ${n} elements`);
+  return i;
+}
+
+/** Attribute `axis`. */
+export const gather: Primitive = {
+  name: "gather",
+  group: "index",
+  meaning: "x[…, index, …] along an axis (embedding look-up)",
+  infer: ([x, index], attrs) => picked(x!, index!, attrs),
+  gradient: ({ inputs: [x, index], attrs }, dy, o) => [o.scatterAdd(o.zeros(x!.shape, x!.dtype), index!, dy, axisOf(attrs)), undefined],
+  slice: ({ inputs: [x, index], attrs }, box) => {
+    const axis = axisOf(attrs);
+    const behind = axis + index!.shape.length;
+    return { boxes: [[...box.slice(0, axis), whole(x!.shape[axis]!), ...box.slice(behind)], box.slice(axis, behind)] };
+  },
+  reference: ([x, index], attrs) => {
+    const [outer, n, inner] = around(x!.shape, axisOf(attrs));
+    const result = new Float64Array(outer * index!.values.length * inner);
+    let at = 0;
+    for (let o = 0; o < outer; o++) {
+      for (const i of index!.values) {
+        const from = (o * n + checkIndex("gather", i, n)) * inner;
+        result.set(x!.values.subarray(from, from + inner), at);
+        at += inner;
+      }
+    }
+    return result;
+  },
+};

@@ -1,0 +1,3 @@
+import { type BinaryPrimitive, comparison } from "./elementwise.js";
+
+export const lt: BinaryPrimitive = comparison("lt", "a < b", (a, b) => a < b);

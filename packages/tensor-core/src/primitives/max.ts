@@ -1,0 +1,9 @@
+import { binary, type BinaryPrimitive } from "./elementwise.js";
+import { shareAtTie } from "./tie.js";
+
+export const max: BinaryPrimitive = binary({
+  name: "max",
+  meaning: "the larger one; NaN wins, as in torch",
+  f64: (a, b) => (a !== a || b !== b ? NaN : a > b ? a : b),
+  gradient: shareAtTie((a, b, o) => o.greater(a, b)),
+});

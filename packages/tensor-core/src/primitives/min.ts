@@ -1,0 +1,9 @@
+import { binary, type BinaryPrimitive } from "./elementwise.js";
+import { shareAtTie } from "./tie.js";
+
+export const min: BinaryPrimitive = binary({
+  name: "min",
+  meaning: "the smaller one; NaN wins, as in torch",
+  f64: (a, b) => (a !== a || b !== b ? NaN : a < b ? a : b),
+  gradient: shareAtTie((a, b, o) => o.less(a, b)),
+});

@@ -1,0 +1,35 @@
+import { contiguousStrides, sizeOf } from "../shape.js";
+import { numbersOf } from "./attributes.js";
+import type { Primitive } from "./primitive.js";
+
+/** Attributes `low` and `high`, elements before and after each axis, and `value`. */
+export const pad: Primitive = {
+  name: "pad",
+  group: "movement",
+  meaning: "a constant before and after each axis",
+  infer: ([x], attrs) => ({
+    shape: x!.shape.map((d, i) => d + numbersOf(attrs, "low")[i]! + numbersOf(attrs, "high")[i]!),
+    dtype: x!.dtype,
+  }),
+  gradient: ({ inputs: [x], attrs }, dy, o) => {
+    const low = numbersOf(attrs, "low");
+    return [
+      o.slice(
+        dy,
+        x!.shape.map((d, i) => [low[i]!, low[i]! + d]),
+      ),
+    ];
+  },
+  reference: ([x], attrs, out) => {
+    const low = numbersOf(attrs, "low");
+    const result = new Float64Array(sizeOf(out.shape)).fill(attrs.value as number);
+    const from = contiguousStrides(x!.shape);
+    const to = contiguousStrides(out.shape);
+    x!.values.forEach((v, at) => {
+      let target = 0;
+      for (let axis = 0; axis < from.length; axis++) target += ((Math.floor(at / from[axis]!) % x!.shape[axis]!) + low[axis]!) * to[axis]!;
+      result[target] = v;
+    });
+    return result;
+  },
+};

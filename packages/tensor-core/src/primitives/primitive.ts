@@ -1,0 +1,92 @@
+import type { Attrs } from "../attrs.js";
+import type { Box } from "../box.js";
+import type { Shape } from "../shape.js";
+import type { TensorSpec } from "../tensor-spec.js";
+import type { Ops } from "./ops.js";
+
+export type PrimitiveGroup =
+  | "leaf"
+  | "unary"
+  | "binary"
+  | "select"
+  | "reduce"
+  | "matmul"
+  | "conv"
+  | "movement"
+  | "index"
+  | "scan"
+  | "random"
+  | "control";
+
+/** A call of a primitive. */
+export interface Call<T extends TensorSpec = TensorSpec> {
+  readonly inputs: readonly T[];
+  readonly output: T;
+  readonly attrs: Attrs;
+}
+
+/**
+ * The gradients with respect to the inputs of a call, given dy, the gradient of a scalar with respect to its result; undefined where there
+ * is none. A rule knows tensors by their shape and dtype and builds graph with `o`, so gradients of gradients follow.
+ */
+export type GradientRule = <T extends TensorSpec>(call: Call<T>, dy: T, o: Ops<T>) => readonly (T | undefined)[];
+
+/** A part of a call's result as the same operation on parts of its inputs. */
+export interface Part {
+  /** What it takes of each input. */
+  readonly boxes: readonly Box[];
+  /** Attributes of the smaller call, where they are others. */
+  readonly attrs?: Attrs;
+  /** Where the part lies in the smaller call's result; undefined if it is all of it. */
+  readonly within?: Box;
+}
+
+/** The part of a call's result in a box; undefined where only the whole can be computed. */
+export type SliceRule = (call: Call, box: Box) => Part | undefined;
+
+/** A strided view; strides and offset in elements. */
+export interface Strided {
+  readonly shape: Shape;
+  readonly strides: readonly number[];
+  readonly offset: number;
+}
+
+/** The view that a movement makes of a view; undefined if it needs a copy. */
+export type ViewRule = (view: Strided, shape: Shape, attrs: Attrs) => Strided | undefined;
+
+/** Values of an operand in row-major order. */
+export interface ReferenceInput {
+  readonly values: Float64Array;
+  readonly shape: Shape;
+}
+
+/** A plain implementation: values of the inputs to values of the result, in row-major order; rounded to the dtype by who stores them. */
+export type ReferenceKernel = (inputs: readonly ReferenceInput[], attrs: Attrs, output: { readonly shape: Shape }) => ArrayLike<number>;
+
+/** Floating-point operations of a call (a multiply-add is two), from its shapes. */
+export type FlopRule = (inputs: readonly { readonly shape: Shape }[], outputs: readonly { readonly shape: Shape }[]) => number;
+
+/**
+ * Something that every backend can run, with all that the core knows of it. A definition lies below the graph: its rules see shapes
+ * and dtypes, and build graph only with what they are given.
+ */
+export interface Primitive {
+  readonly name: string;
+  readonly group: PrimitiveGroup;
+  readonly meaning: string;
+  /** The result's shape and dtype. Inputs are already promoted and broadcast where the primitive asks for it. @throws ShapeError, DTypeError */
+  readonly infer: (inputs: readonly TensorSpec[], attrs: Attrs) => TensorSpec;
+  /** Without it the result depends on no input smoothly: its gradients are zero. */
+  readonly gradient?: GradientRule;
+  readonly slice?: SliceRule;
+  /** Makes it a movement: it only renames elements, and becomes strides instead of a kernel. */
+  readonly view?: ViewRule;
+  /** A movement that keeps the elements in row-major order, at most repeated along axes of length 1. */
+  readonly ordered?: boolean;
+  /** The element of the result at a position depends on those of the inputs at the same position alone. */
+  readonly pointwise?: boolean;
+  /** For what reaches backends as a step of its own: elementwise primitives and reductions are fused into programs, movements are views. */
+  readonly reference?: ReferenceKernel;
+  /** One per element of the result without it. */
+  readonly flops?: FlopRule;
+}

@@ -1,0 +1,8 @@
+import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
+
+export const reciprocal: UnaryPrimitive = unary({
+  name: "reciprocal",
+  meaning: "1 / x",
+  f64: (x) => 1 / x,
+  gradient: derivative((_, y, o) => o.neg(o.square(y))),
+});

@@ -1,0 +1,14 @@
+import { unary, type UnaryPrimitive } from "./elementwise.js";
+
+function roundEven(x: number): number {
+  const low = Math.floor(x);
+  const rest = x - low;
+  if (rest === 0.5) return low % 2 === 0 ? low : low + 1;
+  return rest < 0.5 ? low : low + 1;
+}
+
+export const round: UnaryPrimitive = unary({
+  name: "round",
+  meaning: "the nearest integer, ties to even",
+  f64: roundEven,
+});

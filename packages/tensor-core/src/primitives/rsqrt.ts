@@ -1,0 +1,8 @@
+import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
+
+export const rsqrt: UnaryPrimitive = unary({
+  name: "rsqrt",
+  meaning: "1 / √x",
+  f64: (x) => 1 / Math.sqrt(x),
+  gradient: derivative((x, y, o) => o.mul(o.div(y, x), -0.5)),
+});

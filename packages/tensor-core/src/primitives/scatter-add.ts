@@ -1,0 +1,32 @@
+import { DTypeError, ShapeError } from "../errors.js";
+import { sameShape } from "../shape.js";
+import { around } from "./around.js";
+import { axisOf } from "./attributes.js";
+import { checkIndex, picked } from "./gather.js";
+import type { Primitive } from "./primitive.js";
+
+/** Attribute `axis`. */
+export const scatterAdd: Primitive = {
+  name: "scatterAdd",
+  group: "index",
+  meaning: "base with updates added at index along an axis; repeated indices add up",
+  infer: ([base, index, updates], attrs) => {
+    const expected = picked(base!, index!, attrs).shape;
+    if (!sameShape(updates!.shape, expected)) throw new ShapeError(`scatterAdd: updates are [${updates!.shape}], expected [${expected}]`);
+    if (updates!.dtype !== base!.dtype) throw new DTypeError(`scatterAdd: updates are ${updates!.dtype}, base is ${base!.dtype}`);
+    return base!;
+  },
+  gradient: ({ inputs: [, index], attrs }, dy, o) => [dy, undefined, o.gather(dy, index!, axisOf(attrs))],
+  reference: ([base, index, updates], attrs) => {
+    const [outer, n, inner] = around(base!.shape, axisOf(attrs));
+    const result = base!.values.slice();
+    let at = 0;
+    for (let o = 0; o < outer; o++) {
+      for (const i of index!.values) {
+        const to = (o * n + checkIndex("scatterAdd", i, n)) * inner;
+        for (let k = 0; k < inner; k++) result[to + k]! += updates!.values[at++]!;
+      }
+    }
+    return result;
+  },
+};

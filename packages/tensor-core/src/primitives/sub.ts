@@ -1,0 +1,8 @@
+import { binary, type BinaryPrimitive } from "./elementwise.js";
+
+export const sub: BinaryPrimitive = binary({
+  name: "sub",
+  meaning: "a - b",
+  f64: (a, b) => a - b,
+  gradient: (_, dy, o) => [dy, o.neg(dy)],
+});

@@ -1,0 +1,16 @@
+export { abs } from "./abs.js";
+export { ceil } from "./ceil.js";
+export { cos } from "./cos.js";
+export { erf } from "./erf.js";
+export { exp } from "./exp.js";
+export { floor } from "./floor.js";
+export { log } from "./log.js";
+export { neg } from "./neg.js";
+export { not } from "./not.js";
+export { reciprocal } from "./reciprocal.js";
+export { round } from "./round.js";
+export { rsqrt } from "./rsqrt.js";
+export { sign } from "./sign.js";
+export { sin } from "./sin.js";
+export { sqrt } from "./sqrt.js";
+export { tanh } from "./tanh.js";
