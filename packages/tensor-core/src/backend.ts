@@ -1,5 +1,6 @@
 import type { DType } from "./dtype.js";
-import type { Attrs, Plan } from "./plan/plan.js";
+import type { Attrs } from "./attrs.js";
+import type { Plan } from "./plan/plan.js";
 
 /** What a backend can do; programs adapt to these values, never to the backend's name. */
 export interface Capabilities {

@@ -1,6 +1,6 @@
-import type { Box } from "./box.js";
 import { makeNode, type Node, Tensor } from "./graph.js";
-import type { Attrs } from "./plan/plan.js";
+import type { Attrs } from "./attrs.js";
+import type { FlopRule, SliceRule } from "./primitives/primitive.js";
 
 /**
  * A named operation that is *defined* by its decomposition into primitives (or other composites). A backend
@@ -9,8 +9,10 @@ import type { Attrs } from "./plan/plan.js";
 export interface Composite {
   readonly name: string;
   readonly decompose: (inputs: readonly Tensor[], attrs: Attrs) => readonly Tensor[];
-  /** A part of the (one) result as a call on parts of the inputs, so that a slice computes only what it takes. */
-  readonly slice?: (inputs: readonly Tensor[], attrs: Attrs, box: Box) => Tensor | undefined;
+  /** Of a composite with one result: so that a slice of it computes only what it takes. */
+  readonly slice?: SliceRule;
+  /** Work of a backend's kernel; one operation per element of the first result without it. */
+  readonly flops?: FlopRule;
   /**
    * The gradients with respect to the inputs, given those of the outputs (undefined where an output is unused). Without it
    * gradients go through the decomposition.

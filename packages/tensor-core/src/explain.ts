@@ -15,30 +15,13 @@ export interface StepCost {
   readonly bytes: number;
 }
 
-const FLOPS: Readonly<Record<string, (step: Step) => number>> = {
-  matmul: ({ inputs, outputs }) => 2 * sizeOf(outputs[0]!.shape) * inputs[0]!.shape[inputs[0]!.shape.length - 1]!,
-  conv: ({ inputs, outputs }) => 2 * sizeOf(outputs[0]!.shape) * sizeOf(inputs[1]!.shape.slice(1)),
-  loraLinear: ({ inputs: [x, w, a] }) =>
-    2 * (sizeOf(x!.shape) * w!.shape[0]! + (sizeOf(x!.shape) / a!.shape[1]!) * a!.shape[0]! * (a!.shape[1]! + w!.shape[0]!)),
-  mergeLowRank: ({ inputs: [w, a] }) => 2 * sizeOf(w!.shape) * (a!.shape[0]! + 1),
-  attention: ({ inputs: [q, k] }) => 4 * sizeOf(q!.shape) * k!.shape[2]!,
-  attentionBackward: ({ inputs: [q, k] }) => 10 * sizeOf(q!.shape) * k!.shape[2]!,
-  loraLinearBackward: ({ inputs: [dy, w, a] }) => 2 * dy!.shape[0]! * (sizeOf(w!.shape) + a!.shape[0]! * (w!.shape[0]! + w!.shape[1]!)),
-  loraFactorGradients: ({ inputs: [dy, x, a] }) => 4 * a!.shape[0]! * (sizeOf(dy!.shape) + sizeOf(x!.shape)),
-  normWeightGradient: ({ inputs: [x] }) => 4 * sizeOf(x!.shape),
-  adamwStep: ({ inputs: [p] }) => 15 * sizeOf(p!.shape),
-  globalNorm: ({ inputs }) => inputs.reduce((sum, x) => sum + 2 * sizeOf(x.shape), 0),
-  topK: ({ inputs: [x], outputs: [values] }) => values!.shape[values!.shape.length - 1]! * sizeOf(x!.shape),
-};
-
 /** Flops and bytes of a step, from its shapes. */
 export function stepCost(step: Step): StepCost {
   const bytes = [...step.inputs, ...step.outputs].reduce((sum, o) => sum + operandBytes(o), 0);
-  const arithmetic =
+  const flops =
     step.kind === "fused"
       ? step.program.instructions.filter((i) => !["load", "const", "index", "cast"].includes(i.op)).length * sizeOf(step.program.shape)
-      : 0;
-  const flops = step.kind === "fused" ? arithmetic : (FLOPS[step.op]?.(step) ?? sizeOf(step.outputs[0]!.shape));
+      : step.flops;
   return { name: stepName(step), flops, bytes };
 }
 

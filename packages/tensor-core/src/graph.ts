@@ -2,19 +2,14 @@
 import type { BackendBuffer } from "./backend.js";
 import type { Composite } from "./composite.js";
 import type { DType } from "./dtype.js";
-import type { Attrs } from "./plan/plan.js";
+import type { Attrs } from "./attrs.js";
 import type { Shape } from "./shape.js";
 import type { Device } from "./device.js";
 import { ShapeError } from "./errors.js";
-
-/** Shape and dtype of a tensor. */
-export interface TensorSpec {
-  readonly shape: Shape;
-  readonly dtype: DType;
-}
+import type { TensorSpec } from "./tensor-spec.js";
 
 /**
- * One operation of the graph. `op` is the name of a primitive (`primitives.ts`), of a composite
+ * One operation of the graph. `op` is the name of a primitive (`primitives/`), of a composite
  * (then `decomposition` holds the same results made of primitives), or of a leaf: `constant` (host
  * bytes), `input` (a place-holder of a trace).
  */
@@ -103,7 +98,7 @@ export interface NodeOptions {
   readonly device?: Device;
 }
 
-/** Adds a node to the graph. Shapes are already checked by the caller (`primitives.ts`). */
+/** Adds a node to the graph. Shapes are already checked by the caller (`apply-primitive.ts`). */
 export function makeNode(
   op: string,
   inputs: readonly Tensor[],

@@ -70,6 +70,7 @@ export type {
   TargetedLayer,
   UnmergedBias,
 } from "./adapter/method.js";
+export type { Attrs, AttrValue } from "./attrs.js";
 export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
 export { compile, type Compiled, type CompiledFunction } from "./compile.js";
 export { callComposite, type Composite } from "./composite.js";
@@ -107,27 +108,14 @@ export {
 export { type LongCallOptions, throwIfAborted } from "./long-call.js";
 export { exactJson } from "./exact-json.js";
 export { explain, explainPlan, stepCost, type StepCost } from "./explain.js";
-export { type Node, Tensor, type TensorSpec } from "./graph.js";
+export { type Node, Tensor } from "./graph.js";
 export * from "./ops/index.js";
-export {
-  type Attrs,
-  type AttrValue,
-  BINARY,
-  type BinaryOp,
-  type BufferSpec,
-  type Instruction,
-  type Operand,
-  type Plan,
-  type Program,
-  REDUCE,
-  type ReduceOp,
-  type Step,
-  UNARY,
-  type UnaryOp,
-} from "./plan/plan.js";
-export { PRIMITIVES, type Primitive } from "./primitives.js";
+export type { BufferSpec, Instruction, Operand, Plan, Program, Step } from "./plan/plan.js";
+export { type BinaryOp, PRIMITIVES, type UnaryOp } from "./primitives/index.js";
+export type { Primitive, ReferenceKernel } from "./primitives/primitive.js";
+export type { ReduceOp } from "./primitives/reduce.js";
 export { createReferenceBackend, runReferenceStep } from "./reference/backend.js";
-export { REFERENCE_KERNELS, type ReferenceKernel, runReferenceOp } from "./reference/kernels.js";
+export { runReferenceOp } from "./reference/op.js";
 export { runProgram } from "./reference/program.js";
 export { type Memory, readOperand, writeOperand } from "./reference/views.js";
 export {
@@ -143,6 +131,7 @@ export { operandBytes } from "./plan/operand.js";
 export { planGraph, type Planned } from "./plan/plan-graph.js";
 export { stepName } from "./plan/step-name.js";
 export { broadcastShapes, contiguousStrides, isContiguous, sameShape, type Shape, sizeOf } from "./shape.js";
+export type { TensorSpec } from "./tensor-spec.js";
 export { checkpoint } from "./transforms/checkpoint.js";
 export { grad, gradients, valueAndGrad, vjp } from "./transforms/grad.js";
 export { flattenTree, type Tree, unflattenTree } from "./transforms/tree.js";

@@ -56,7 +56,7 @@ describe.each([
     const out: Operand = { buffer: inputs.length, ...result, strides: contiguousStrides(result.shape), offset: 0 };
     const bytes = sizeOf(result.shape) * bytesPerElement(result.dtype);
     const context = new LowerContext(memory, pool, modules.fused);
-    const run = OPS[op]!({ kind: "op", op, attrs, inputs: operands, outputs: [out] }, context)!;
+    const run = OPS[op]!({ kind: "op", op, attrs, inputs: operands, outputs: [out], flops: 0 }, context)!;
     const buffers = [...data.map((d) => d.length), bytes].map((n) => memory.allocate(n));
     data.forEach((d, i) => memory.bytes.set(d, buffers[i]!.address));
     memory.bytes.fill(0x5a, buffers.at(-1)!.address, buffers.at(-1)!.address + bytes);

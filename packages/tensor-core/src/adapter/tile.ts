@@ -1,4 +1,5 @@
-import { makeNode, type Node, Tensor, type TensorSpec, topologicalOrder } from "../graph.js";
+import { makeNode, type Node, Tensor, topologicalOrder } from "../graph.js";
+import type { TensorSpec } from "../tensor-spec.js";
 import { transpose } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
 import type { Shape } from "../shape.js";

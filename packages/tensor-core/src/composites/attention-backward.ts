@@ -5,6 +5,7 @@ import { matmul } from "../ops/linear.js";
 import { reshape, swapLast } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
 import { attentionScores } from "./attention-scores.js";
+import { sizeOf } from "../shape.js";
 
 /**
  * `attentionBackward`: the gradients of `attention` with respect to q, k and v. The probabilities are made again from the scores and
@@ -17,6 +18,7 @@ import { attentionScores } from "./attention-scores.js";
  */
 export const ATTENTION_BACKWARD: Composite = {
   name: "attentionBackward",
+  flops: ([q, k]) => 10 * sizeOf(q!.shape) * k!.shape[2]!,
   decompose: ([q, k, v, y, total, dy, mask], attrs) => {
     const [batch, heads, queries] = q!.shape as [number, number, number];
     const [, groups, keys, width] = v!.shape as [number, number, number, number];

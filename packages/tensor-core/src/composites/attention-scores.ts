@@ -4,7 +4,7 @@ import { iota } from "../ops/create.js";
 import { add, lessEqual, logicalAnd, mul } from "../ops/elementwise.js";
 import { matmul } from "../ops/linear.js";
 import { reshape, swapLast } from "../ops/movement.js";
-import type { Attrs } from "../plan/plan.js";
+import type { Attrs } from "../attrs.js";
 
 /** The score of what is not seen: the smallest f32, so that a row that sees nothing has no NaN on the way. */
 export const MASKED = -3.4028234663852886e38;

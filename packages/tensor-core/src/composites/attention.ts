@@ -9,6 +9,7 @@ import { vjp } from "../transforms/grad.js";
 import { ATTENTION_BACKWARD } from "./attention-backward.js";
 import { attentionScores, MASKED } from "./attention-scores.js";
 import { softmax } from "./norm.js";
+import { sizeOf } from "../shape.js";
 
 /**
  * `attention`: softmax(scale·q·kᵀ over what is seen)·v with grouped queries (query head h uses key head ⌊h·G/H⌋). A row that sees
@@ -21,6 +22,7 @@ import { softmax } from "./norm.js";
  */
 const ATTENTION: Composite = {
   name: "attention",
+  flops: ([q, k]) => 4 * sizeOf(q!.shape) * k!.shape[2]!,
   decompose: ([q, k, v, mask], attrs) => {
     const [batch, heads, queries] = q!.shape as [number, number, number];
     const [, groups, keys, width] = v!.shape as [number, number, number, number];

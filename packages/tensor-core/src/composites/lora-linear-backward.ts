@@ -5,7 +5,8 @@ import { add, mul } from "../ops/elementwise.js";
 import { matmul } from "../ops/linear.js";
 import { reshape, swapLast } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
-import type { Attrs } from "../plan/plan.js";
+import type { Attrs } from "../attrs.js";
+import { sizeOf } from "../shape.js";
 
 /**
  * `loraLinearBackward`: the gradient of `loraLinear` with respect to x, dx = dy·W + s·(dy·B)·A.
@@ -14,6 +15,7 @@ import type { Attrs } from "../plan/plan.js";
  */
 const LORA_LINEAR_BACKWARD: Composite = {
   name: "loraLinearBackward",
+  flops: ([dy, w, a]) => 2 * dy!.shape[0]! * (sizeOf(w!.shape) + a!.shape[0]! * (w!.shape[0]! + w!.shape[1]!)),
   decompose: ([dy, weight, a, b], attrs) => {
     const low = matmul(matmul(cast(dy!, b!.dtype), b!), a!);
     return [cast(add(matmul(dy!, weight!), mul(low, attrs.scale as number)), attrs.dtype as "f32")];
@@ -28,6 +30,7 @@ const LORA_LINEAR_BACKWARD: Composite = {
  */
 const LORA_FACTOR_GRADIENTS: Composite = {
   name: "loraFactorGradients",
+  flops: ([dy, x, a]) => 4 * a!.shape[0]! * (sizeOf(dy!.shape) + sizeOf(x!.shape)),
   decompose: ([dy, x, a, b], attrs) => {
     const scale = attrs.scale as number;
     const [dyNarrow, xNarrow] = [cast(dy!, b!.dtype), cast(x!, a!.dtype)];

@@ -4,10 +4,10 @@ import type { Tensor } from "../graph.js";
 import { add, mul } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
 import { type Range, whole } from "../box.js";
-import { cut } from "../ops/cut.js";
 import { linear, matmul } from "../ops/linear.js";
 import { swapLast as swap } from "../ops/movement.js";
 import { loraLinearGradients } from "./lora-linear-backward.js";
+import { sizeOf } from "../shape.js";
 
 /**
  * `loraLinear`: y = x·Wᵀ (+ bias) + s·(x·Aᵀ)·Bᵀ, the sum in the promoted dtype, cast back to the dtype of the base result.
@@ -17,6 +17,8 @@ import { loraLinearGradients } from "./lora-linear-backward.js";
  */
 const LORA_LINEAR: Composite = {
   name: "loraLinear",
+  flops: ([x, w, a]) =>
+    2 * (sizeOf(x!.shape) * w!.shape[0]! + (sizeOf(x!.shape) / a!.shape[1]!) * a!.shape[0]! * (a!.shape[1]! + w!.shape[0]!)),
   decompose: ([x, weight, a, b, bias], attrs) => {
     const base = linear(x!, weight!, bias);
     const low = linear(linear(cast(x!, a!.dtype), a!), b!);
@@ -40,16 +42,19 @@ export function loraLinear(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scal
  */
 const MERGE_LOW_RANK: Composite = {
   name: "mergeLowRank",
+  flops: ([w, a]) => 2 * sizeOf(w!.shape) * (a!.shape[0]! + 1),
   decompose: ([weight, a, b], attrs) => {
     const [A, B] = [cast(a!, "f32"), cast(b!, "f32")];
     const product = attrs.transposed ? matmul(swap(A), swap(B)) : matmul(B, A);
     const delta = cast(mul(product, attrs.scale as number), attrs.deltaDtype as "f32");
     return [cast(add(cast(weight!, "f32"), cast(delta, "f32")), attrs.dtype as "f32")];
   },
-  slice([weight, a, b], attrs, box) {
+  slice({ inputs: [, a], attrs }, box) {
     const [rows, columns] = (attrs.transposed ? [box[1], box[0]] : box) as [Range, Range];
     const rank = whole(a!.shape[0]!);
-    return callComposite(MERGE_LOW_RANK, [cut(weight!, box), cut(a!, [rank, columns]), cut(b!, [rows, rank])], attrs)[0]!;
+    return {
+      boxes: [box, [rank, columns], [rows, rank]],
+    };
   },
 };
 

@@ -4,7 +4,8 @@ import { cast } from "../ops/cast.js";
 import { add, mul, rsqrt, square, sub } from "../ops/elementwise.js";
 import { reshape } from "../ops/movement.js";
 import { mean, sum } from "../ops/reduce.js";
-import type { Attrs } from "../plan/plan.js";
+import type { Attrs } from "../attrs.js";
+import { sizeOf } from "../shape.js";
 
 const last = { axes: [-1], keepDims: true };
 
@@ -16,6 +17,7 @@ const last = { axes: [-1], keepDims: true };
  */
 const NORM_WEIGHT_GRADIENT: Composite = {
   name: "normWeightGradient",
+  flops: ([x]) => 4 * sizeOf(x!.shape),
   decompose: ([x, dy, scale, centre], attrs) => {
     const n = x!.shape.at(-1)!;
     const over = (t: Tensor): Tensor => cast(sum(reshape(t, [n === 0 ? 0 : t.size / n, n]), { axes: [0] }), attrs.dtype as "f32");

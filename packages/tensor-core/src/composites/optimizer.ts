@@ -5,6 +5,7 @@ import { add, div, minimum, mul, pow, sqrt, square, sub } from "../ops/elementwi
 import { cast } from "../ops/cast.js";
 import { stack } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
+import { sizeOf } from "../shape.js";
 
 /**
  * `adamwStep`: one step of AdamW (torch's: decoupled decay first, bias-corrected).
@@ -15,6 +16,7 @@ import { sum } from "../ops/reduce.js";
  */
 const ADAMW_STEP: Composite = {
   name: "adamwStep",
+  flops: ([p]) => 15 * sizeOf(p!.shape),
   decompose: ([p, g, m, v, lr, step], attrs) => {
     const [beta1, beta2, eps, decay] = [attrs.beta1, attrs.beta2, attrs.eps, attrs.weightDecay] as number[];
     const m2 = add(mul(m!, beta1!), mul(g!, 1 - beta1!));
@@ -96,6 +98,7 @@ export function sgdStep(
 /** `globalNorm`: √Σ x² over all elements of all inputs, in f32. Inputs: one float tensor or more, of any shapes. Output []. */
 const GLOBAL_NORM: Composite = {
   name: "globalNorm",
+  flops: (inputs) => inputs.reduce((sum, x) => sum + 2 * sizeOf(x.shape), 0),
   decompose: (inputs) => [sqrt(sum(stack(inputs.map((x) => sum(square(cast(x, "f32")))))))],
 };
 

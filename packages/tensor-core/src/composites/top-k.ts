@@ -7,6 +7,7 @@ import { iota } from "../ops/create.js";
 import { equal, greater, less, logicalAnd, logicalOr, notEqual, where } from "../ops/elementwise.js";
 import { concat } from "../ops/movement.js";
 import { max, min, sum } from "../ops/reduce.js";
+import { sizeOf } from "../shape.js";
 
 const last = { axes: [-1], keepDims: true };
 
@@ -19,6 +20,7 @@ const last = { axes: [-1], keepDims: true };
  */
 const TOP_K: Composite = {
   name: "topK",
+  flops: ([x], [values]) => values!.shape.at(-1)! * sizeOf(x!.shape),
   decompose: ([x], attrs) => {
     const n = x!.shape.at(-1)!;
     const float = isFloat(x!.dtype);

@@ -2,7 +2,7 @@ import { encode } from "../convert/storage.js";
 import { assertDType, bytesPerElement, type DType } from "../dtype.js";
 import { ShapeError } from "../errors.js";
 import { makeNode, Tensor } from "../graph.js";
-import { applyPrimitive } from "../primitives.js";
+import { applyPrimitive } from "../apply-primitive.js";
 import { type Shape, sizeOf } from "../shape.js";
 import type { Device } from "../device.js";
 

@@ -1,7 +1,7 @@
 import { isFloat } from "../dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
-import { applyPrimitive } from "../primitives.js";
+import { applyPrimitive } from "../apply-primitive.js";
 import { broadcastShapes, normalizeAxis, sizeOf } from "../shape.js";
 import { add } from "./elementwise.js";
 import { broadcastTo, reshape, swapLast } from "./movement.js";

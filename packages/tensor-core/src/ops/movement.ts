@@ -1,7 +1,7 @@
 import { promote } from "../dtype.js";
 import { ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
-import { applyPrimitive } from "../primitives.js";
+import { applyPrimitive } from "../apply-primitive.js";
 import { normalizeAxis, sameShape, type Shape, sizeOf } from "../shape.js";
 import { cast } from "./cast.js";
 

@@ -1,5 +1,5 @@
 import type { Tensor } from "../graph.js";
-import { applyPrimitive } from "../primitives.js";
+import { applyPrimitive } from "../apply-primitive.js";
 import { type Shape, sizeOf } from "../shape.js";
 import { add, cos, less, log, mod, mul, sqrt } from "./elementwise.js";
 import { cast } from "./cast.js";

@@ -1,7 +1,7 @@
 import { isFloat } from "../dtype.js";
 import type { Tensor } from "../graph.js";
-import type { ReduceOp } from "../plan/plan.js";
-import { applyPrimitive } from "../primitives.js";
+import type { ReduceOp } from "../primitives/reduce.js";
+import { applyPrimitive } from "../apply-primitive.js";
 import { normalizeAxis } from "../shape.js";
 import { add, exp, log, mul, square, stopGradient, sub } from "./elementwise.js";
 import { cast } from "./cast.js";

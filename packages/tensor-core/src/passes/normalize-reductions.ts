@@ -3,9 +3,8 @@ import type { Node, Tensor } from "../graph.js";
 import { full, ones } from "../ops/create.js";
 import { cast } from "../ops/cast.js";
 import { reshape, transpose } from "../ops/movement.js";
-import type { ReduceOp } from "../plan/plan.js";
-import { applyPrimitive } from "../primitives.js";
-import { REDUCTIONS } from "../reference/scalar.js";
+import { applyPrimitive } from "../apply-primitive.js";
+import { type ReduceOp, REDUCTIONS } from "../primitives/reduce.js";
 import { sizeOf } from "../shape.js";
 import { rewriteGraph } from "./rewrite.js";
 

@@ -3,15 +3,11 @@ import { type DType, isFloat } from "../dtype.js";
 import type { Node, Tensor } from "../graph.js";
 import { full } from "../ops/create.js";
 import { cast } from "../ops/cast.js";
-import { BINARY, type BinaryOp, UNARY, type UnaryOp } from "../plan/plan.js";
-import { applyPrimitive } from "../primitives.js";
-import { binaryFunction, unaryFunction } from "../reference/scalar.js";
+import { applyPrimitive } from "../apply-primitive.js";
+import { functionOf } from "../primitives/elementwise.js";
+import { BINARY, isBinary, isUnary, PRIMITIVES, UNARY } from "../primitives/index.js";
 import { sameShape } from "../shape.js";
 import { rewriteGraph } from "./rewrite.js";
-
-const MOVES = new Set(["reshape", "transpose", "broadcast", "slice", "flip", "stopGradient"]);
-const unaryOps = new Set<string>(UNARY);
-const binaryOps = new Set<string>(BINARY);
 
 /** The value of a `full`, else undefined. */
 function constantOf(t: Tensor): number | undefined {
@@ -21,16 +17,13 @@ function constantOf(t: Tensor): number | undefined {
 /** Elementwise operations of constants become constants, rounded to the dtype of the result as at run time. */
 function fold(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
   const { shape, dtype } = node.outputs[0]!;
-  if (MOVES.has(node.op)) {
-    const value = constantOf(inputs[0]!);
-    return value === undefined ? undefined : full(shape, value, dtype);
-  }
   const values = inputs.map(constantOf);
   if (values.length === 0 || values.some((v) => v === undefined)) return undefined;
   const [a, b] = values as number[];
+  if (PRIMITIVES[node.op]!.view && inputs.length === 1) return full(shape, a!, dtype);
   if (node.op === "cast") return full(shape, roundTo(roundTo(a!, inputs[0]!.dtype), dtype), dtype);
-  if (unaryOps.has(node.op)) return full(shape, roundTo(unaryFunction(node.op as UnaryOp)(a!), dtype), dtype);
-  if (binaryOps.has(node.op)) return full(shape, roundTo(binaryFunction(node.op as BinaryOp, inputs[0]!.dtype)(a!, b!), dtype), dtype);
+  if (isUnary(node.op)) return full(shape, roundTo(UNARY[node.op].f64(a!), dtype), dtype);
+  if (isBinary(node.op)) return full(shape, roundTo(functionOf(BINARY[node.op], inputs[0]!.dtype)(a!, b!), dtype), dtype);
   return undefined;
 }
 

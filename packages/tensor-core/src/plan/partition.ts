@@ -1,5 +1,5 @@
 import { type Node, type Tensor, topologicalOrder } from "../graph.js";
-import { BINARY, UNARY } from "./plan.js";
+import { PRIMITIVES } from "../primitives/index.js";
 import { sameShape } from "../shape.js";
 import { graphInputs, isLeaf } from "../passes/rewrite.js";
 import { BitSet } from "./bitset.js";
@@ -10,9 +10,9 @@ import { isMovement, moveView, type View, wholeView } from "./views.js";
 const MAX_INSTRUCTIONS = 64;
 const MAX_LOADS = 6;
 
-const FUSIBLE = new Set<string>([...UNARY, ...BINARY, "where", "cast", "reduce"]);
+const isFusible = ({ op }: Node): boolean => op === "reduce" || PRIMITIVES[op]?.pointwise === true;
 /** Values that need no memory: they become constants and indices in whatever uses them. */
-const FREE = new Set(["full", "iota"]);
+const isFree = ({ op }: Node): boolean => PRIMITIVES[op]?.group === "leaf";
 
 /** Groups the nodes of a graph into units so that as few intermediate results as possible go through memory. */
 export class Partition {
@@ -62,14 +62,14 @@ export class Partition {
   }
 
   private place(node: Node): void {
-    if (isLeaf(node) || FREE.has(node.op)) return;
+    if (isLeaf(node) || isFree(node)) return;
     if (isMovement(node)) {
       const moved = moveView(node, this.view(node.inputs[0]!));
       if (moved) this.views.set(node, moved);
       else this.create(node, node.inputs[0]!.shape, true);
       return;
     }
-    if (!FUSIBLE.has(node.op)) {
+    if (!isFusible(node)) {
       this.create(node, node.outputs[0]!.shape, false);
       return;
     }
@@ -101,7 +101,7 @@ export class Partition {
 
   private loadKey(t: Tensor): string {
     const { base, strides, offset } = this.view(t);
-    return FREE.has(base.node.op) ? "" : `${base.node.id}.${base.index}:${strides}+${offset}`;
+    return isFree(base.node) ? "" : `${base.node.id}.${base.index}:${strides}+${offset}`;
   }
 
   /** Records that `first` runs before `second`, and so before everything after `second`. */

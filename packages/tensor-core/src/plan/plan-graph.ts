@@ -6,6 +6,7 @@ import { expandComposites } from "../passes/expand-composites.js";
 import { pushSlices } from "../passes/push-slices.js";
 import { simplify } from "../passes/simplify.js";
 import type { BufferSpec, Operand, Plan, Step } from "./plan.js";
+import { PRIMITIVES } from "../primitives/index.js";
 import { contiguousStrides, sizeOf } from "../shape.js";
 import { isLeaf } from "../passes/rewrite.js";
 import { normalizeReductions } from "../passes/normalize-reductions.js";
@@ -201,7 +202,10 @@ class Planner {
     const anyStrides = node.op === "matmul";
     const inputs = node.inputs.map((t) => (anyStrides ? this.operand(this.partition.view(t)) : this.dense(t)));
     const outputs = node.outputs.map((_, i) => this.whole(new Tensor(node, i)));
-    this.steps.push({ kind: node.composite ? "composite" : "op", op: node.op, attrs: node.attrs, inputs, outputs });
+    const { op, attrs, composite } = node;
+    const rule = composite ? composite.definition.flops : PRIMITIVES[op]!.flops;
+    const flops = rule ? rule(inputs, outputs) : sizeOf(outputs[0]!.shape);
+    this.steps.push({ kind: composite ? "composite" : "op", op, attrs, inputs, outputs, flops });
   }
 
   /** A `full` or `iota` that must lie in memory after all. */

@@ -1,4 +1,7 @@
+import type { Attrs } from "../attrs.js";
 import type { DType } from "../dtype.js";
+import type { BinaryOp, UnaryOp } from "../primitives/index.js";
+import type { ReduceOp } from "../primitives/reduce.js";
 
 /**
  * A plan: what `compile` makes of a graph and what a backend lowers. Buffers are numbered; steps run
@@ -50,6 +53,8 @@ export type Step =
       readonly attrs: Attrs;
       readonly inputs: readonly Operand[];
       readonly outputs: readonly Operand[];
+      /** Floating-point operations (a multiply-add is two). */
+      readonly flops: number;
     }
   | {
       readonly kind: "composite";
@@ -57,11 +62,9 @@ export type Step =
       readonly attrs: Attrs;
       readonly inputs: readonly Operand[];
       readonly outputs: readonly Operand[];
+      /** Floating-point operations (a multiply-add is two). */
+      readonly flops: number;
     };
-
-/** Parameters of a primitive or composite: plain data, part of every cache key. */
-export type Attrs = { readonly [key: string]: AttrValue };
-export type AttrValue = number | string | boolean | null | readonly AttrValue[] | { readonly [key: string]: AttrValue };
 
 /**
  * A fused loop over the iteration space `shape`. Values are numbered by instruction (SSA).
@@ -92,32 +95,3 @@ export type Instruction =
   /** a ≠ 0 ? b : c */
   | { readonly op: "where"; readonly dtype: DType; readonly a: number; readonly b: number; readonly c: number }
   | { readonly op: "reduce"; readonly dtype: DType; readonly how: ReduceOp; readonly a: number };
-
-export type UnaryOp = (typeof UNARY)[number];
-export type BinaryOp = (typeof BINARY)[number];
-export type ReduceOp = (typeof REDUCE)[number];
-
-/** `round` is to nearest, ties to even; `erf` is the Gauss error function; `not` is logical. */
-export const UNARY = [
-  "neg",
-  "abs",
-  "sign",
-  "exp",
-  "log",
-  "sin",
-  "cos",
-  "tanh",
-  "erf",
-  "sqrt",
-  "rsqrt",
-  "reciprocal",
-  "floor",
-  "ceil",
-  "round",
-  "not",
-] as const;
-
-/** Comparisons and `and`/`or` give bool. Integer `div` truncates toward zero; `mod` has the sign of the divisor (Python's %). */
-export const BINARY = ["add", "sub", "mul", "div", "pow", "mod", "max", "min", "eq", "ne", "lt", "le", "and", "or"] as const;
-
-export const REDUCE = ["sum", "prod", "max", "min"] as const;

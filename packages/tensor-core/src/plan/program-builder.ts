@@ -1,6 +1,8 @@
 import { type DType, isFloat } from "../dtype.js";
 import type { Node, Tensor } from "../graph.js";
-import type { BinaryOp, Instruction, Program, ReduceOp, UnaryOp } from "./plan.js";
+import type { Instruction, Program } from "./plan.js";
+import type { BinaryOp, UnaryOp } from "../primitives/index.js";
+import type { ReduceOp } from "../primitives/reduce.js";
 import { sameShape } from "../shape.js";
 import type { Partition } from "./partition.js";
 import { type Kind, kindIn, type Unit } from "./units.js";

@@ -1,6 +1,7 @@
 import type { Node, Tensor } from "../graph.js";
 import type { Shape } from "../shape.js";
 import { sameShape } from "../shape.js";
+import { PRIMITIVES } from "../primitives/index.js";
 import { BitSet } from "./bitset.js";
 import { isMovement } from "./views.js";
 
@@ -58,14 +59,12 @@ export interface Peeled {
   readonly plain: boolean;
 }
 
-const TRANSPARENT = new Set(["reshape", "broadcast", "stopGradient", "barrier"]);
-
 export function peel(t: Tensor): Peeled {
   const shapes: Shape[] = [t.shape];
   let source = t;
   let plain = true;
   while (isMovement(source.node)) {
-    plain &&= TRANSPARENT.has(source.node.op);
+    plain &&= PRIMITIVES[source.node.op]!.ordered === true;
     source = source.node.inputs[0]!;
     shapes.push(source.shape);
   }

@@ -32,6 +32,9 @@ export const UNARY: Readonly<Record<UnaryOp, UnaryPrimitive>> = unary;
 /** y = f(a, b), elementwise; the list is `binary.ts`. */
 export const BINARY: Readonly<Record<BinaryOp, BinaryPrimitive>> = binary;
 
+export const isUnary = (op: string): op is UnaryOp => Object.hasOwn(unary, op);
+export const isBinary = (op: string): op is BinaryOp => Object.hasOwn(binary, op);
+
 /**
  * The primitives, by name: everything that a backend must be able to run. Each is a file beside this one with all that the core knows of it;
  * the public functions that check, promote and broadcast before they call it lie in `ops/`. docs/adding-a-primitive.md tells how one is added.

@@ -20,10 +20,7 @@ export const matmul: Primitive = {
     if (!isFloat(x.dtype) || !isFloat(y.dtype)) throw new DTypeError(`matmul: expected floats, got ${x.dtype} and ${y.dtype}`);
     return { shape: [...x.shape.slice(0, -1), y.shape[rank - 1]!], dtype: promote(x.dtype, y.dtype) };
   },
-  gradient: ({ inputs: [a, b] }, dy, o) => [
-    o.cast(o.matmul(dy, o.swapLast(b!)), a!.dtype),
-    o.cast(o.matmul(o.swapLast(a!), dy), b!.dtype),
-  ],
+  gradient: ({ inputs: [a, b] }, dy, o) => [o.cast(o.matmul(dy, o.swapLast(b!)), a!.dtype), o.cast(o.matmul(o.swapLast(a!), dy), b!.dtype)],
   slice: ({ inputs: [a] }, box) => {
     const lead = box.slice(0, -2);
     const [rows, columns] = [box.at(-2)!, box.at(-1)!];

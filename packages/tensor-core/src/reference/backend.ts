@@ -2,7 +2,7 @@ import type { Backend, BackendBuffer, Executable } from "../backend.js";
 import { DeviceError } from "../errors.js";
 import type { Plan, Step } from "../plan/plan.js";
 import { stepName } from "../plan/step-name.js";
-import { runReferenceOp } from "./kernels.js";
+import { runReferenceOp } from "./op.js";
 import { runProgram } from "./program.js";
 import type { Memory } from "./views.js";
 

@@ -1,7 +1,9 @@
 import { roundTo } from "../convert/storage.js";
 import type { Instruction, Operand, Program } from "../plan/plan.js";
 import { sizeOf } from "../shape.js";
-import { binaryFunction, REDUCTIONS, unaryFunction } from "./scalar.js";
+import { functionOf } from "../primitives/elementwise.js";
+import { BINARY, UNARY } from "../primitives/index.js";
+import { REDUCTIONS } from "../primitives/reduce.js";
 import { type Memory, readOperand, writeOperand } from "./views.js";
 
 /**
@@ -46,12 +48,12 @@ export function runProgram(memory: Memory, program: Program, inputs: readonly Op
         return values[i.a]!.map(round);
       default: {
         if ("b" in i) {
-          const f = binaryFunction(i.op, program.instructions[i.a]!.dtype);
+          const f = functionOf(BINARY[i.op], program.instructions[i.a]!.dtype);
           const b = values[i.b]!;
           return values[i.a]!.map((a, at) => round(f(a, b[at]!)));
         }
-        const f = unaryFunction(i.op);
-        return values[i.a]!.map((a) => round(f(a)));
+        const { f64 } = UNARY[i.op];
+        return values[i.a]!.map((a) => round(f64(a)));
       }
     }
   }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { referenceDevice } from "../device.js";
 import { topologicalOrder } from "../graph.js";
-import { PRIMITIVES } from "../primitives.js";
+import { PRIMITIVES } from "../primitives/index.js";
 import { createReferenceBackend } from "../reference/backend.js";
 import { CASES } from "./cases/index.js";
 import { conformance } from "./conformance.js";

@@ -1,10 +1,8 @@
 import { isFloat } from "../dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
-import { GRADIENTS } from "../gradients.js";
 import { type Node, Tensor, topologicalOrder } from "../graph.js";
-import { add } from "../ops/elementwise.js";
-import { cast } from "../ops/cast.js";
-import { ones, zeros } from "../ops/create.js";
+import * as ops from "../ops/index.js";
+import { PRIMITIVES } from "../primitives/index.js";
 import { flattenTree, type Tree, unflattenTree } from "./tree.js";
 
 type Cotangents = (Tensor | undefined)[];
@@ -25,9 +23,8 @@ function inputCotangents(node: Node, dys: Cotangents): readonly (Tensor | undefi
       dys,
     );
   }
-  const rule = GRADIENTS[node.op];
-  if (!rule || dys[0] === undefined) return [];
-  return rule({ inputs: node.inputs, output: new Tensor(node), attrs: node.attrs }, dys[0]);
+  if (dys[0] === undefined) return [];
+  return PRIMITIVES[node.op]?.gradient?.({ inputs: node.inputs, output: new Tensor(node), attrs: node.attrs }, dys[0], ops) ?? [];
 }
 
 /**
@@ -44,7 +41,7 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly (Tensor | u
   const accumulate = (t: Tensor, dy: Tensor | undefined): void => {
     if (!dy || !reaches.has(t.node) || !isFloat(t.dtype)) return;
     const list = collected.get(t.node) ?? [];
-    list[t.index] = list[t.index] ? add(list[t.index]!, dy) : cast(dy, t.dtype);
+    list[t.index] = list[t.index] ? ops.add(list[t.index]!, dy) : ops.cast(dy, t.dtype);
     collected.set(t.node, list);
   };
   outputs.forEach((t, i) => accumulate(t, cotangents[i]));
@@ -56,7 +53,7 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly (Tensor | u
     inputCotangents(node, dys).forEach((dx, i) => accumulate(inputs[i]!, dx));
     if (!targets.has(node)) collected.delete(node);
   }
-  return wrt.map((t) => collected.get(t.node)?.[t.index] ?? zeros(t.shape, t.dtype));
+  return wrt.map((t) => collected.get(t.node)?.[t.index] ?? ops.zeros(t.shape, t.dtype));
 }
 
 /** Gradients of a scalar with respect to tensors of its graph. @throws ShapeError if `loss` is no scalar. */
@@ -64,7 +61,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   if (loss.shape.length > 0)
     throw new ShapeError(`gradients: the loss must be a scalar, got shape [${loss.shape}]`, { hint: "reduce it with sum or mean" });
   if (!isFloat(loss.dtype)) throw new DTypeError(`gradients: the loss must be a float, got ${loss.dtype}`);
-  return vjp([loss], [ones([], loss.dtype)], wrt);
+  return vjp([loss], [ops.ones([], loss.dtype)], wrt);
 }
 
 /** The value of a scalar function and its gradients with respect to the tensors of its first argument (same tree). */

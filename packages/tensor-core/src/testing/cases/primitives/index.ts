@@ -12,7 +12,7 @@ import { scan } from "./scan.js";
 import { select } from "./select.js";
 import { unary } from "./unary.js";
 
-/** Cases of the primitives, a file per group of `primitives.ts`. */
+/** Cases of the primitives, a file per group. */
 export const PRIMITIVE_CASES: readonly ConformanceCase[] = [
   ...generated,
   ...unary,

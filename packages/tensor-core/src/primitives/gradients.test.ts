@@ -1,14 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { GRADIENTS } from "./gradients.js";
-import { type Tensor, topologicalOrder } from "./graph.js";
-import * as o from "./ops/index.js";
-import { PRIMITIVES } from "./primitives.js";
-import { referenceDevice } from "./device.js";
-import { type ConformanceCase, numbers } from "./testing/case.js";
-import { COMPOSITE_CASES } from "./testing/cases/index.js";
-import { floatInputs, gradientsOf, outputsOf, valuesOf, weightsOf } from "./testing/evaluate.js";
-import { gradients } from "./transforms/grad.js";
-import { substitute } from "./passes/rewrite.js";
+import { type Tensor, topologicalOrder } from "../graph.js";
+import * as o from "../ops/index.js";
+import { PRIMITIVES } from "./index.js";
+import { referenceDevice } from "../device.js";
+import { type ConformanceCase, numbers } from "../testing/case.js";
+import { COMPOSITE_CASES } from "../testing/cases/index.js";
+import { floatInputs, gradientsOf, outputsOf, valuesOf, weightsOf } from "../testing/evaluate.js";
+import { gradients } from "../transforms/grad.js";
+import { substitute } from "../passes/rewrite.js";
 
 /** Values away from 0 and from one another, so that kinks and ties are not near. */
 const values = (n: number, seed: number): Float32Array =>
@@ -54,7 +53,8 @@ const CASES: Record<string, Case> = {
   mod: { inputs: [make([2, 3], 1, true)], f: (x) => o.mod(x, 0.77) },
   max: binary(o.maximum),
   min: binary(o.minimum),
-  cast: unary((x) => o.cast(o.cast(x, "f32"), "f32")),
+  // Rounding moves values up to 6 by 2^-9: by 1e-3 in a quotient over 4.
+  cast: { inputs: [make([2, 5])], f: (x) => o.cast(x, "f16"), step: 2 },
   where: { inputs: [make([3, 4], 1), make([3, 4], 2)], f: (a, b) => o.where(yes, a, b) },
   "reduce sum": unary((x) => o.sum(x, { axes: [1] })),
   "reduce leading": unary((x) => o.sum(x, { axes: [0] })),
@@ -123,27 +123,8 @@ describe("the gradient of every primitive equals finite differences", () => {
 
   it("leaves no primitive out", () => {
     const used = new Set(Object.values(CASES).flatMap(({ inputs, f }) => topologicalOrder([f(...inputs)]).map((n) => n.op)));
-    const flat = new Set([
-      "full",
-      "iota",
-      "sign",
-      "floor",
-      "ceil",
-      "round",
-      "not",
-      "eq",
-      "ne",
-      "lt",
-      "le",
-      "and",
-      "or",
-      "argreduce",
-      "random",
-      "stopGradient",
-      "cast",
-    ]);
-    expect(Object.keys(PRIMITIVES).filter((op) => !used.has(op) && !flat.has(op))).toEqual([]);
-    expect(Object.keys(GRADIENTS).sort()).toEqual(Object.keys(PRIMITIVES).sort());
+    const smooth = Object.values(PRIMITIVES).filter(({ gradient }) => gradient);
+    expect(smooth.map(({ name }) => name).filter((name) => !used.has(name))).toEqual([]);
   });
 });
 
