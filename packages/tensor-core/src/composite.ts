@@ -1,4 +1,4 @@
-import { makeNode, type Node, Tensor } from "./graph.js";
+import { type CompositeNode, makeNode, type Node, Tensor } from "./graph.js";
 import type { Attrs } from "./attrs.js";
 import type { FlopRule, SliceRule } from "./primitives/primitive.js";
 
@@ -25,17 +25,27 @@ export interface Composite {
   ) => readonly (Tensor | undefined)[];
 }
 
+/** A definition with the decomposition of one call, which is made when somebody asks for it. */
+function decomposed(definition: Composite, inputs: readonly Tensor[], attrs: Attrs): CompositeNode {
+  let made: readonly Tensor[] | undefined;
+  return {
+    definition,
+    get decomposition() {
+      return (made ??= definition.decompose(inputs, attrs));
+    },
+  };
+}
+
 /** Adds a call of a composite to the graph. */
 export function callComposite(definition: Composite, inputs: readonly Tensor[], attrs: Attrs = {}): Tensor[] {
-  const decomposition = definition.decompose(inputs, attrs);
-  const specs = decomposition.map(({ shape, dtype }) => ({ shape, dtype }));
-  const node = makeNode(definition.name, inputs, attrs, specs, { composite: { definition, decomposition } });
+  const composite = decomposed(definition, inputs, attrs);
+  const specs = composite.decomposition.map(({ shape, dtype }) => ({ shape, dtype }));
+  const node = makeNode(definition.name, inputs, attrs, specs, { composite });
   return specs.map((_, i) => new Tensor(node, i));
 }
 
-/** The same operation on other inputs. */
-export function rebuildNode(node: Node, inputs: readonly Tensor[]): Tensor[] {
-  if (node.composite) return callComposite(node.composite.definition, inputs, node.attrs);
-  const copy = makeNode(node.op, inputs, node.attrs, node.outputs);
-  return node.outputs.map((_, i) => new Tensor(copy, i));
+/** The same operation on other inputs of the same shapes and dtypes. */
+export function rebuildNode({ op, attrs, outputs, composite }: Node, inputs: readonly Tensor[]): Tensor[] {
+  const copy = makeNode(op, inputs, attrs, outputs, composite && { composite: decomposed(composite.definition, inputs, attrs) });
+  return outputs.map((_, i) => new Tensor(copy, i));
 }

@@ -17,13 +17,14 @@ export function graphInputs(node: Node): readonly Tensor[] {
 /**
  * The graph of `outputs` with every node replaced by what `visit` makes of it, inputs first. Nodes whose inputs did
  * not change are kept as they are, so untouched parts stay shared with the old graph.
+ * @param follow what a node is made of: its inputs, unless a pass looks into it
  */
-export function rewriteGraph(outputs: readonly Tensor[], visit: Visit): Tensor[] {
+export function rewriteGraph(outputs: readonly Tensor[], visit: Visit, follow: (node: Node) => readonly Tensor[] = graphInputs): Tensor[] {
   const results = new Map<Node, readonly Tensor[]>();
   const get = (t: Tensor): Tensor => results.get(t.node)?.[t.index] ?? t;
-  for (const node of topologicalOrder(outputs, graphInputs)) {
+  for (const node of topologicalOrder(outputs, follow)) {
     if (isLeaf(node)) continue;
-    const inputs = node.inputs.map(get);
+    const inputs = follow(node).map(get);
     const replaced = visit(node, inputs);
     if (replaced) results.set(node, replaced);
     else if (inputs.some((t, i) => t.node !== node.inputs[i]!.node || t.index !== node.inputs[i]!.index))

@@ -1,3 +1,5 @@
+import { sameShape } from "../shape.js";
+import { Occupancy } from "./occupancy.js";
 import type { BufferSpec, Step } from "./plan.js";
 
 /** Alignment of buffers in the arena: a cache line, and what WebGPU asks of a storage offset divides into it with dynamic offsets of 256. */
@@ -16,13 +18,11 @@ function inPlacePairs(steps: readonly Step[], blocks: ReadonlyMap<number, Block>
   const pairs: [number, number][] = [];
   steps.forEach((step, at) => {
     if (step.kind !== "fused" || step.program.reduced > 0) return;
+    const [first] = step.outputs;
     const free = step.inputs.filter((operand) => {
-      const block = blocks.get(operand.buffer);
-      const dense =
-        operand.offset === 0 &&
-        JSON.stringify(operand.strides) === JSON.stringify(step.outputs[0]?.strides) &&
-        JSON.stringify(operand.shape) === JSON.stringify(step.outputs[0]?.shape);
-      return block?.last === at && dense && step.inputs.filter((i) => i.buffer === operand.buffer).length === 1;
+      if (blocks.get(operand.buffer)?.last !== at) return false;
+      const dense = operand.offset === 0 && sameShape(operand.strides, first!.strides) && sameShape(operand.shape, first!.shape);
+      return dense && step.inputs.filter((i) => i.buffer === operand.buffer).length === 1;
     });
     for (const output of step.outputs) {
       const mine = blocks.get(output.buffer);
@@ -58,16 +58,14 @@ export function planMemory(
     kept.buffers.push(...gone.buffers);
     for (const id of gone.buffers) blocks.set(id, kept);
   }
-  const placed: Block[] = [];
+  const taken = new Occupancy(steps.length);
   let scratchBytes = 0;
   for (const block of [...new Set(blocks.values())].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
-    const alive = placed.filter((p) => p.first <= block.last && block.first <= p.last).sort((a, b) => a.offset - b.offset);
-    for (const p of alive) {
-      if (block.offset + block.bytes <= p.offset) break;
-      block.offset = Math.max(block.offset, Math.ceil((p.offset + p.bytes) / ALIGNMENT) * ALIGNMENT);
-    }
-    placed.push(block);
-    scratchBytes = Math.max(scratchBytes, block.offset + block.bytes);
+    const { first, last, bytes } = block;
+    const aligned = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    block.offset = taken.lowest(first, last, aligned);
+    taken.take(first, last, block.offset, block.offset + aligned);
+    scratchBytes = Math.max(scratchBytes, block.offset + bytes);
   }
   const specs = buffers.map(({ role, bytes }, id): BufferSpec =>
     role === "scratch" ? { role, bytes, offset: blocks.get(id)?.offset ?? 0 } : { role, bytes },

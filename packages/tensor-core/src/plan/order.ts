@@ -14,22 +14,36 @@ export function freeEarly(
 ): Step[] {
   const inputs = steps.map((s) => [...new Set(s.inputs.map((o) => o.buffer))]);
   const outputs = steps.map((s) => s.outputs.map((o) => o.buffer));
-  const scratchBytes = (id: number): number => (buffers[id]!.role === "scratch" ? buffers[id]!.bytes : 0);
-  const readers = new Map<number, number[]>();
-  inputs.forEach((ids, at) =>
-    ids.forEach((id) => {
-      const list = readers.get(id);
-      if (list) list.push(at);
-      else readers.set(id, [at]);
-    }),
-  );
+  const isScratch = (id: number): boolean => buffers[id]!.role === "scratch";
+  /** Per buffer, the steps that have still to read it. */
+  const waiting = buffers.map(() => new Set<number>());
+  inputs.forEach((ids, at) => ids.forEach((id) => waiting[id]!.add(at)));
   const written = new Set(buffers.flatMap((b, id) => (b.role === "input" ? [id] : [])));
   const done = new Uint8Array(steps.length);
   const order: number[] = [];
 
-  const waiting = (id: number): number[] => (readers.get(id) ?? []).filter((at) => done[at] === 0);
   const ready = (at: number, run: readonly number[]): boolean =>
     inputs[at]!.every((id) => written.has(id) || run.some((other) => outputs[other]!.includes(id)));
+  /** True if nobody reads a buffer after the run. */
+  const over = (id: number, run: readonly number[]): boolean =>
+    waiting[id]!.size <= run.length && waiting[id]!.size === run.filter((at) => inputs[at]!.includes(id)).length;
+  const sizeOf = (ids: Iterable<number>): number => {
+    let bytes = 0;
+    for (const id of ids) if (isScratch(id)) bytes += buffers[id]!.bytes;
+    return bytes;
+  };
+
+  /** The one step that reads what a step makes, if there is just one. */
+  function onlyUser(at: number): number | undefined {
+    let found: number | undefined;
+    for (const id of outputs[at]!) {
+      for (const user of waiting[id]!) {
+        if (found !== undefined && user !== found) return undefined;
+        found = user;
+      }
+    }
+    return found;
+  }
 
   /** The steps from `first` on that free more than they leave, if there are such. */
   function runFrom(first: number): number[] | undefined {
@@ -38,28 +52,30 @@ export function freeEarly(
       run.push(next);
       const made = new Set(run.flatMap((at) => outputs[at]!));
       const read = new Set(run.flatMap((at) => inputs[at]!));
-      const over = (id: number): boolean => waiting(id).every((at) => run.includes(at));
-      const left = [...made].filter((id) => !over(id)).reduce((sum, id) => sum + scratchBytes(id), 0);
-      const freed = [...read].filter((id) => !made.has(id) && over(id)).reduce((sum, id) => sum + scratchBytes(id), 0);
-      if (left === 0 || left < freed) return run;
-      const users: Set<number> = new Set(outputs[next]!.flatMap(waiting));
-      next = users.size === 1 ? [...users][0] : undefined;
+      const left = sizeOf([...made].filter((id) => !over(id, run)));
+      if (left === 0 || left < sizeOf([...read].filter((id) => !made.has(id) && over(id, run)))) return run;
+      next = onlyUser(next);
     }
     return undefined;
   }
 
   function execute(first: number): void {
     const runs = [[first]];
-    for (let run = runs.shift(); run; run = runs.shift()) {
+    for (let at = 0; at < runs.length; at++) {
+      const run = runs[at]!;
       // Another run may have taken a step of this one; what is left of it was looked at again then.
-      if (run.some((at) => done[at] === 1)) continue;
-      for (const at of run) {
-        done[at] = 1;
-        order.push(at);
-        for (const id of outputs[at]!) written.add(id);
+      if (run.some((step) => done[step] === 1)) continue;
+      for (const step of run) {
+        done[step] = 1;
+        order.push(step);
+        for (const id of outputs[step]!) written.add(id);
+        for (const id of inputs[step]!) waiting[id]!.delete(step);
       }
-      const touched = new Set(run.flatMap((at) => [...outputs[at]!, ...inputs[at]!]).filter((id) => buffers[id]!.role === "scratch"));
-      for (const candidate of new Set([...touched].flatMap(waiting))) {
+      // Whoever reads a result may be ready now; whoever reads an input may be the last one now, unless more wait than a run has steps.
+      const made = run.flatMap((step) => outputs[step]!);
+      const read = run.flatMap((step) => inputs[step]!).filter((id) => waiting[id]!.size <= LONGEST_RUN);
+      const candidates = new Set([...made, ...read].filter(isScratch).flatMap((id) => [...waiting[id]!]));
+      for (const candidate of candidates) {
         const next = runFrom(candidate);
         if (next) runs.push(next);
       }

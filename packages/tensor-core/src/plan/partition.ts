@@ -2,7 +2,7 @@ import { type Node, type Tensor, topologicalOrder } from "../graph.js";
 import { PRIMITIVES } from "../primitives/index.js";
 import { sameShape } from "../shape.js";
 import { graphInputs, isLeaf } from "../passes/rewrite.js";
-import { BitSet } from "./bitset.js";
+import { Precedence } from "./precedence.js";
 import { current, type Kind, kindIn, peel, Unit } from "./units.js";
 import { isMovement, moveView, type View, wholeView } from "./views.js";
 
@@ -19,7 +19,9 @@ export class Partition {
   readonly units: Unit[] = [];
   private readonly unitOf = new Map<Node, Unit>();
   private readonly views = new Map<Node, View>();
-  private readonly producers = new Map<Node, Set<Unit>>();
+  /** Units behind each movement, as they were when it was placed. */
+  private readonly producers = new Map<Node, readonly Unit[]>();
+  private readonly precedence = new Precedence();
 
   constructor(outputs: readonly Tensor[]) {
     for (const node of topologicalOrder(outputs, graphInputs)) this.place(node);
@@ -49,38 +51,38 @@ export class Partition {
   }
 
   /** Units whose results a tensor is made of. */
-  producersOf(t: Tensor): ReadonlySet<Unit> {
+  producersOf(t: Tensor): readonly Unit[] {
     const unit = this.unit(t.node);
-    if (unit) return new Set([unit]);
-    if (!isMovement(t.node)) return new Set();
-    let known = this.producers.get(t.node);
-    if (!known) {
-      known = new Set(t.node.inputs.flatMap((i) => [...this.producersOf(i)]));
-      this.producers.set(t.node, known);
-    }
-    return new Set([...known].map(current));
+    return unit ? [unit] : distinct(this.producers.get(t.node) ?? []);
+  }
+
+  /** Units whose results a node is made of. */
+  dependencies(node: Node): readonly Unit[] {
+    const [first] = node.inputs;
+    return node.inputs.length === 1 ? this.producersOf(first!) : distinct(node.inputs.flatMap((t) => this.producersOf(t)));
   }
 
   private place(node: Node): void {
     if (isLeaf(node) || isFree(node)) return;
     if (isMovement(node)) {
       const moved = moveView(node, this.view(node.inputs[0]!));
-      if (moved) this.views.set(node, moved);
-      else this.create(node, node.inputs[0]!.shape, true);
+      if (!moved) return void this.create(node, node.inputs[0]!.shape, true);
+      this.views.set(node, moved);
+      this.producers.set(node, this.dependencies(node));
       return;
     }
     if (!isFusible(node)) {
       this.create(node, node.outputs[0]!.shape, false);
       return;
     }
-    const candidates = [...new Set(node.inputs.flatMap((t) => [...this.producersOf(t)]))]
+    // Of candidates that do not come to one unit the one made last is taken, which is the least likely to run before the others.
+    const candidates = this.dependencies(node)
       .filter((u) => u.fused)
       .sort((a, b) => b.id - a.id);
     for (const unit of candidates) {
-      if (this.join(node, unit)) {
-        for (const other of candidates) if (current(other) !== current(unit)) this.merge(node, current(unit), current(other));
-        return;
-      }
+      if (!this.join(node, unit)) continue;
+      for (const other of candidates) if (other !== unit) this.merge(node, unit, other);
+      return;
     }
     const unit = this.create(node, node.op === "reduce" ? node.inputs[0]!.shape : node.outputs[0]!.shape, true);
     if (node.op === "reduce") unit.reduced = (node.attrs.axes as number[]).length;
@@ -88,29 +90,17 @@ export class Partition {
 
   private create(node: Node, space: readonly number[], fused: boolean): Unit {
     const unit = new Unit(this.units.length, node, space, fused);
-    for (const p of this.dependencies(node)) this.order(p, unit);
+    this.precedence.append(unit);
+    for (const p of this.dependencies(node)) this.precedence.link(p, unit);
     for (const t of node.inputs) unit.loads.add(this.loadKey(t));
     this.units.push(unit);
     this.unitOf.set(node, unit);
     return unit;
   }
 
-  private dependencies(node: Node): Set<Unit> {
-    return new Set(node.inputs.flatMap((t) => [...this.producersOf(t)]));
-  }
-
   private loadKey(t: Tensor): string {
     const { base, strides, offset } = this.view(t);
     return isFree(base.node) ? "" : `${base.node.id}.${base.index}:${strides}+${offset}`;
-  }
-
-  /** Records that `first` runs before `second`, and so before everything after `second`. */
-  private order(first: Unit, second: Unit): void {
-    const more = new BitSet();
-    more.addAll(first.before);
-    more.add(first.id);
-    second.before.addAll(more);
-    for (const u of this.units) if (u.before.has(second.id)) u.before.addAll(more);
   }
 
   private join(node: Node, unit: Unit): boolean {
@@ -123,13 +113,14 @@ export class Partition {
     const loads = new Set(unit.loads);
     for (const t of node.inputs) {
       if (this.member(unit, t, kind)) continue;
-      if (this.producersOf(t).has(unit)) return false;
+      if (this.producersOf(t).includes(unit)) return false;
       loads.add(this.loadKey(t));
     }
     loads.delete("");
-    const others = [...this.dependencies(node)].filter((u) => u !== unit);
-    if (loads.size > MAX_LOADS || others.some((u) => u.before.has(unit.id))) return false;
-    for (const u of others) this.order(u, unit);
+    if (loads.size > MAX_LOADS) return false;
+    const others = this.dependencies(node).filter((u) => u !== unit);
+    if (!this.precedence.separate(others, [unit])) return false;
+    for (const u of others) this.precedence.link(u, unit);
     for (const key of loads) unit.loads.add(key);
     unit.reduced = reduced;
     unit.nodes.push(node);
@@ -141,31 +132,24 @@ export class Partition {
   private merge(node: Node, unit: Unit, other: Unit): void {
     if (!sameShape(unit.space, other.space) || (unit.reduced !== other.reduced && unit.reduced !== 0 && other.reduced !== 0)) return;
     if (unit.nodes.length + other.nodes.length > MAX_INSTRUCTIONS) return;
-    // `unit` now runs after `other` because of `node`; any other path between them would become a cycle.
-    const members = unit.nodes.filter((n) => n !== node);
-    const needs = new Set(members.flatMap((n) => [...this.dependencies(n)]));
-    needs.delete(unit);
-    const between = [...needs, ...[...this.dependencies(node)].filter((u) => u !== other && u !== unit)];
-    if (between.some((u) => u === other || u.before.has(other.id))) return;
     const reduced = unit.reduced || other.reduced;
     const kind = node.op === "reduce" ? "full" : kindIn(unit.space, reduced, node.outputs[0]!.shape);
-    if (node.inputs.some((t) => this.producersOf(t).has(other) && (!kind || !this.member(other, t, kind)))) return;
+    const between = node.inputs.filter((t) => this.producersOf(t).includes(other));
+    if (between.some((t) => !kind || !this.member(other, t, kind))) return;
     const loads = new Set([...unit.loads, ...other.loads]);
     loads.delete("");
-    for (const t of node.inputs) if (this.producersOf(t).has(other)) loads.delete(this.loadKey(t));
+    for (const t of between) loads.delete(this.loadKey(t));
     if (loads.size > MAX_LOADS) return;
-    unit.before.addAll(other.before);
+    const members = unit.nodes.filter((n) => n !== node);
+    if (members.some((n) => this.dependencies(n).includes(other)) || !this.precedence.contract(unit, other)) return;
     unit.reduced = reduced;
     unit.nodes.splice(0, unit.nodes.length, ...other.nodes, ...members, node);
     unit.loads.clear();
     for (const key of loads) unit.loads.add(key);
-    other.mergedInto = unit;
-    for (const u of this.units) {
-      if (u !== unit && (u.before.has(other.id) || u.before.has(unit.id))) {
-        u.before.addAll(unit.before);
-        u.before.add(unit.id);
-        u.before.add(other.id);
-      }
-    }
   }
+}
+
+/** Units as they are now, each once. */
+function distinct(units: readonly Unit[]): readonly Unit[] {
+  return units.length === 1 ? [current(units[0]!)] : [...new Set(units.map(current))];
 }

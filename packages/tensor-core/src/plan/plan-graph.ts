@@ -185,7 +185,7 @@ class Planner {
   }
 
   private dependencies(unit: Unit): Unit[] {
-    const before = new Set(unit.nodes.flatMap((n) => n.inputs.flatMap((t) => [...this.partition.producersOf(t)])));
+    const before = new Set(unit.nodes.flatMap((n) => this.partition.dependencies(n)));
     before.delete(unit);
     return [...before].reverse();
   }

@@ -2,7 +2,6 @@ import type { Node, Tensor } from "../graph.js";
 import type { Shape } from "../shape.js";
 import { sameShape } from "../shape.js";
 import { PRIMITIVES } from "../primitives/index.js";
-import { BitSet } from "./bitset.js";
 import { isMovement } from "./views.js";
 
 /**
@@ -16,8 +15,11 @@ export class Unit {
   readonly space: Shape;
   /** Trailing axes of the space that reductions run over; 0 while there is no reduction. */
   reduced = 0;
-  /** Ids of all units that must run before. */
-  readonly before: BitSet = new BitSet();
+  /** Place in an order in which units can run. */
+  rank = 0;
+  /** Units that it takes something from, and units that take something from it. */
+  readonly before: Set<Unit> = new Set();
+  readonly after: Set<Unit> = new Set();
   /** Tensors that it reads from memory. */
   readonly loads: Set<string> = new Set();
   /** Set when another unit has taken it in. */
@@ -34,7 +36,10 @@ export class Unit {
 /** The unit that a unit has become by merging. */
 export function current(unit: Unit): Unit {
   let u = unit;
-  while (u.mergedInto) u = u.mergedInto;
+  while (u.mergedInto) {
+    u.mergedInto = u.mergedInto.mergedInto ?? u.mergedInto;
+    u = u.mergedInto;
+  }
   return u;
 }
 
