@@ -1,4 +1,6 @@
 import {
+  Arena,
+  ArenaLayout,
   type Backend,
   type BackendBuffer,
   type CompositeCall,
@@ -9,7 +11,7 @@ import {
   type Step,
   stepName,
 } from "@weft/tensor-core";
-import type { KernelArgs } from "./kernel-args.js";
+import { argumentBytes, KernelArgs } from "./kernel-args.js";
 import { COMPOSITES } from "./lower/composites.js";
 import { LowerContext, type Run } from "./lower/context.js";
 import { lowerFused } from "./lower/fused.js";
@@ -29,12 +31,19 @@ export interface WasmBackendOptions {
 
 interface WasmExecutable extends Executable {
   readonly steps: readonly Run[];
-  /** Byte address of each buffer of the plan; scratch is fixed, inputs and outputs are filled in by `run`. */
+  /** Byte address of each buffer of the plan, then of each temporary, filled in by `run`. */
   readonly addresses: Int32Array;
+  /** Offsets in the arena by buffer id. */
+  readonly places: readonly (readonly [id: number, offset: number])[];
+  /** Address of the arena that `addresses` are for. */
+  base: number;
 }
 
 /** Width in bytes, mask of the magnitude, bits of the largest finite magnitude. */
 const FINITE = { f32: [4, 0x7fffffff, 0x7f7fffff], f16: [2, 0x7fff, 0x7bff], bf16: [2, 0x7fff, 0x7f7f] } as const;
+
+/** Of scratch and temporaries: a cache line, and any SIMD access. */
+const ARENA_ALIGNMENT = 64;
 
 /** The CPU backend: WebAssembly SIMD kernels over one memory that host code sees, too. */
 export class WasmBackend implements Backend {
@@ -42,6 +51,7 @@ export class WasmBackend implements Backend {
   readonly capabilities: Backend["capabilities"];
   private readonly memory: WasmMemory;
   private readonly pool: Pool;
+  private readonly arena: Arena<WasmBuffer>;
   private readonly fusedProducts: boolean;
   private disposed = false;
   private finiteArgs: KernelArgs<"firstNonFinite"> | undefined;
@@ -52,6 +62,10 @@ export class WasmBackend implements Backend {
     this.memory = new WasmMemory(options.maxMemoryBytes, shared);
     const pool = new Pool(this.memory, modules, shared ? Math.max(1, options.threads ?? Math.min(8, availableCores())) : 1);
     this.pool = pool;
+    this.arena = new Arena(
+      (bytes) => this.memory.allocate(bytes),
+      (buffer) => this.memory.release(buffer),
+    );
     this.fusedProducts = modules.fused;
     this.capabilities = {
       maxBufferBytes: this.memory.limit,
@@ -99,7 +113,7 @@ export class WasmBackend implements Backend {
   firstNonFinite(buffer: BackendBuffer, dtype: "f32" | "f16" | "bf16", elements: number, offset = 0): number {
     const [width, mask, largest] = FINITE[dtype];
     const values = { x: this.addressOf(buffer) + offset, elements, width, mask, largest, result: -1 };
-    const args = (this.finiteArgs ??= new LowerContext(this.memory, this.pool, this.fusedProducts).args("firstNonFinite", values));
+    const args = (this.finiteArgs ??= new KernelArgs("firstNonFinite", this.memory, this.memory.allocate(argumentBytes("firstNonFinite")).address, values));
     args.assign(values);
     this.pool.run(args, Math.ceil(elements / 4096), elements < 1 << 16);
     return args.get("result");
@@ -110,20 +124,47 @@ export class WasmBackend implements Backend {
   }
 
   lower(plan: Plan): WasmExecutable {
-    const context = new LowerContext(this.memory, this.pool, this.fusedProducts);
-    const addresses = new Int32Array(plan.buffers.length);
-    const arena = plan.scratchBytes > 0 ? context.allocate(plan.scratchBytes) : 0;
-    plan.buffers.forEach((spec, i) => {
-      if (spec.role === "scratch") addresses[i] = arena + spec.offset;
-    });
-    const steps = plan.steps.map((step) => this.lowerStep(step, plan, context));
-    return { plan, steps, addresses, kernels: plan.steps.map(stepName), dispose: () => context.dispose() };
+    const layout = new ArenaLayout(plan, ARENA_ALIGNMENT);
+    const context = new LowerContext(this.memory, this.pool, this.fusedProducts, layout, plan.buffers.length);
+    try {
+      const steps = plan.steps.map((step, at) => {
+        layout.begin(at);
+        return this.lowerStep(step, plan, context);
+      });
+      context.seal();
+      const withdraw = this.arena.claim(layout.bytes);
+      const scratch = plan.buffers.flatMap((spec, id) => (spec.role === "scratch" ? [[id, spec.offset] as const] : []));
+      const temporaries = context.temporaries.map((offset, i) => [plan.buffers.length + i, offset] as const);
+      return {
+        plan,
+        steps,
+        addresses: new Int32Array(plan.buffers.length + temporaries.length),
+        places: [...scratch, ...temporaries],
+        base: 0,
+        kernels: plan.steps.map(stepName),
+        dispose: () => {
+          if (this.disposed) return;
+          withdraw();
+          context.dispose();
+        },
+      };
+    } catch (error) {
+      context.dispose();
+      throw error;
+    }
   }
 
+  /** Synchronous, so that plans never share the arena at one time. */
   run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void {
-    const { plan, steps, addresses } = executable as WasmExecutable;
-    plan.inputs.forEach((id, i) => (addresses[id] = this.addressOf(inputs[i]!)));
-    plan.outputs.forEach(({ buffer }, i) => (addresses[buffer] = this.addressOf(outputs[i]!)));
+    const lowered = executable as WasmExecutable;
+    const { plan, steps, addresses, places } = lowered;
+    const base = this.arena.buffer?.address ?? 0;
+    if (base !== lowered.base) {
+      lowered.base = base;
+      for (const [id, offset] of places) addresses[id] = base + offset;
+    }
+    for (let i = 0; i < inputs.length; i++) addresses[plan.inputs[i]!] = this.addressOf(inputs[i]!);
+    for (let i = 0; i < outputs.length; i++) addresses[plan.outputs[i]!.buffer] = this.addressOf(outputs[i]!);
     for (const step of steps) step(addresses);
   }
 

@@ -11,9 +11,13 @@ const MAXIMA: readonly number[] = [4, 2, 1, 0.5, 0.25].map((gib) => gib * 2 ** 1
 
 /** A range of the WebAssembly memory. */
 export interface WasmBuffer extends BackendBuffer {
+  bytes: number;
   /** Byte address; 0 once it was freed. */
   address: number;
 }
+
+/** Bytes that a buffer takes in memory. */
+const taken = (bytes: number): number => Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN);
 
 /**
  * A memory that may grow to `pages`, or to as much of that as this machine reserves.
@@ -41,6 +45,8 @@ export class WasmMemory {
   readonly shared: boolean;
   /** Bytes that it may grow to. */
   readonly limit: number;
+  /** Bytes of all buffers that are allocated now. */
+  used = 0;
   private readonly free: { start: number; end: number }[] = [];
   private bytesCache: Uint8Array;
   private wordsCache: Int32Array;
@@ -83,7 +89,7 @@ export class WasmMemory {
 
   /** @throws DeviceError kind `out-of-memory` */
   allocate(bytes: number): WasmBuffer {
-    const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN);
+    const size = taken(bytes);
     const at = this.free.findIndex((r) => r.end - r.start >= size);
     if (at < 0) {
       this.grow(size, bytes);
@@ -92,15 +98,26 @@ export class WasmMemory {
     const range = this.free[at]!;
     const address = range.start;
     range.start += size;
+    this.used += size;
     if (range.start === range.end) this.free.splice(at, 1);
     return { bytes, address };
   }
 
   release(buffer: WasmBuffer): void {
     if (buffer.address === 0) return;
-    const start = buffer.address;
-    const end = start + Math.max(ALIGN, Math.ceil(buffer.bytes / ALIGN) * ALIGN);
+    this.giveBack(buffer.address, buffer.address + taken(buffer.bytes));
     buffer.address = 0;
+  }
+
+  /** Gives back all but the first bytes of a buffer. */
+  shrink(buffer: WasmBuffer, bytes: number): void {
+    const [start, end] = [buffer.address + taken(bytes), buffer.address + taken(buffer.bytes)];
+    buffer.bytes = bytes;
+    if (start < end) this.giveBack(start, end);
+  }
+
+  private giveBack(start: number, end: number): void {
+    this.used -= end - start;
     let at = this.free.findIndex((r) => r.start > start);
     if (at < 0) at = this.free.length;
     const [before, after] = [this.free[at - 1], this.free[at]];

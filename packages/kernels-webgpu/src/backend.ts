@@ -1,4 +1,5 @@
 import {
+  Arena,
   type Backend,
   type BackendBuffer,
   bytesPerElement,
@@ -11,7 +12,6 @@ import {
 import { KERNELS, type KernelTable } from "./kernels/index.js";
 import type { KernelLimits } from "./kernels/kernel.js";
 import { type GpuSource, openDevice, type OpenOptions } from "./open-device.js";
-import { Arena } from "./runtime/arena.js";
 import { BufferPool, type GpuBuffer } from "./runtime/buffers.js";
 import { WebGpuExecutable, type Runtime } from "./runtime/executable.js";
 import { Faults } from "./runtime/faults.js";
@@ -79,7 +79,10 @@ export async function createWebGpuBackend(source: GpuSource | undefined, options
   const { device, owned } = await openDevice(source, options);
   const faults = new Faults(device);
   const pool = new BufferPool(device, faults, options.memoryBudget ?? Infinity);
-  const arena = new Arena(pool);
+  const arena = new Arena(
+    (bytes) => pool.allocate(bytes),
+    (buffer: GpuBuffer) => pool.free(buffer),
+  );
   const pipelines = new PipelineCache(device);
   const transfer = new Transfer(device, faults, pipelines);
   await transfer.prepare();
@@ -141,8 +144,7 @@ export async function createWebGpuBackend(source: GpuSource | undefined, options
       disposed = true;
       faults.close();
       transfer.dispose();
-      arena.release();
-      pool.trim();
+      pool.dispose();
       if (owned) device.destroy();
     },
   };

@@ -127,6 +127,8 @@ export {
   torchRandperm,
   torchUniform,
 } from "./random/index.js";
+export { Arena } from "./plan/arena.js";
+export { ArenaLayout } from "./plan/arena-layout.js";
 export { operandBytes } from "./plan/operand.js";
 export { planGraph, type Planned } from "./plan/plan-graph.js";
 export { stepName } from "./plan/step-name.js";

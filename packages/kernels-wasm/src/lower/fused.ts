@@ -1,10 +1,9 @@
-import type { Step } from "@weft/tensor-core";
+import type { Operand, Step } from "@weft/tensor-core";
 import { emitLoop } from "../encoder/emit.js";
 import { interpretLoop } from "../encoder/interpret.js";
 import { type Access, contiguousOutputs, type Loop, loopArguments, operandWord, planLoop } from "../encoder/loop.js";
 import type { FusedKernel } from "../threads/pool.js";
-import type { LowerContext, Run } from "./context.js";
-import { type Place, placeOf } from "./place.js";
+import { addressOf, type LowerContext, type Run } from "./context.js";
 
 /** Instructions times elements below which waking other threads costs more than it gives. */
 const SMALL = 1 << 17;
@@ -19,7 +18,7 @@ export function lowerFused(step: Step & { readonly kind: "fused" }, context: Low
 }
 
 /** A copy between views with any strides, converting between dtypes; the two have one shape. */
-export function lowerCopy(from: Place, to: Place, context: LowerContext): Run {
+export function lowerCopy(from: Operand, to: Operand, context: LowerContext): Run {
   const { shape } = from;
   const program = {
     shape,
@@ -31,7 +30,7 @@ export function lowerCopy(from: Place, to: Place, context: LowerContext): Run {
 }
 
 /** One value everywhere in a view. */
-export function lowerFill(value: number, to: Place, context: LowerContext): Run {
+export function lowerFill(value: number, to: Operand, context: LowerContext): Run {
   const program = {
     shape: to.shape,
     reduced: 0,
@@ -41,7 +40,7 @@ export function lowerFill(value: number, to: Place, context: LowerContext): Run 
   return runLoop(planLoop(program, [], [to] satisfies Access[]), [], [to], context);
 }
 
-function runLoop(loop: Loop, inputs: readonly Place[], outputs: readonly Place[], context: LowerContext): Run {
+function runLoop(loop: Loop, inputs: readonly Operand[], outputs: readonly Operand[], context: LowerContext): Run {
   if (loop.rows === 0) return () => undefined;
   const { pool, memory } = context;
   const words = loopArguments(loop);
@@ -53,7 +52,7 @@ function runLoop(loop: Loop, inputs: readonly Place[], outputs: readonly Place[]
   const small = elements * loop.program.instructions.length < SMALL;
   const kernel = compiled(loop, context);
   return (addresses) => {
-    for (let i = 0; i < operands.length; i++) memory.words[(args >>> 2) + places[i]!] = placeOf(operands[i]!, addresses);
+    for (let i = 0; i < operands.length; i++) memory.words[(args >>> 2) + places[i]!] = addressOf(operands[i]!, addresses);
     if (kernel) pool.runFused(kernel, args, loop.rows, small);
     else interpretLoop(loop, memory.memory.buffer, new Int32Array(memory.memory.buffer, args, words.length), 0, loop.rows);
   };

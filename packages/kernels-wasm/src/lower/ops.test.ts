@@ -1,4 +1,5 @@
 import {
+  ArenaLayout,
   type Attrs,
   bytesPerElement,
   contiguousStrides,
@@ -55,15 +56,17 @@ describe.each([
     }));
     const out: Operand = { buffer: inputs.length, ...result, strides: contiguousStrides(result.shape), offset: 0 };
     const bytes = sizeOf(result.shape) * bytesPerElement(result.dtype);
-    const context = new LowerContext(memory, pool, modules.fused);
+    const layout = new ArenaLayout({ buffers: [], steps: [], scratchBytes: 0 }, 64);
+    const context = new LowerContext(memory, pool, modules.fused, layout, inputs.length + 1);
     const run = OPS[op]!({ kind: "op", op, attrs, inputs: operands, outputs: [out], flops: 0 }, context)!;
-    const buffers = [...data.map((d) => d.length), bytes].map((n) => memory.allocate(n));
+    const buffers = [...data.map((d) => d.length), bytes, layout.bytes].map((n) => memory.allocate(n));
+    const arena = buffers.pop()!;
     data.forEach((d, i) => memory.bytes.set(d, buffers[i]!.address));
     memory.bytes.fill(0x5a, buffers.at(-1)!.address, buffers.at(-1)!.address + bytes);
-    run(Int32Array.from(buffers.map((b) => b.address)));
+    run(Int32Array.from([...buffers.map((b) => b.address), ...context.temporaries.map((offset) => arena.address + offset)]));
     const got = decode(memory.bytes.slice(buffers.at(-1)!.address, buffers.at(-1)!.address + bytes), result.dtype);
     context.dispose();
-    buffers.forEach((b) => memory.release(b));
+    [...buffers, arena].forEach((b) => memory.release(b));
     const host = [...data, new Uint8Array(bytes)];
     runReferenceOp((id) => host[id]!, op, attrs, operands, out);
     return { got, want: decode(host.at(-1)!, result.dtype) };

@@ -26,6 +26,8 @@ export class BufferPool {
   private readonly device: GPUDevice;
   private readonly faults: Faults;
   private readonly budget: number;
+  /** Every GPU buffer there is, lent, idle or reserved. */
+  private readonly all = new Set<GPUBuffer>();
   private readonly idle = new Map<number, { id: number; gpu: GPUBuffer }[]>();
   private next = 1;
   /** Bytes of all GPU buffers, lent or idle. */
@@ -63,23 +65,32 @@ export class BufferPool {
       () => `allocating ${size} bytes for ${label}`,
       () => this.device.createBuffer({ size, usage, label }),
     );
-    this.totalBytes += size;
-    return {
-      id: this.next++,
-      gpu,
-      release: () => {
-        this.totalBytes -= size;
-        gpu.destroy();
-      },
-    };
+    this.keep(gpu);
+    return { id: this.next++, gpu, release: () => this.destroy(gpu) };
   }
 
   /** Gives idle buffers back to the driver. */
   trim(): void {
-    for (const list of this.idle.values()) for (const { gpu } of list) gpu.destroy();
-    this.totalBytes -= this.idleBytes;
+    for (const list of this.idle.values()) for (const { gpu } of list) this.destroy(gpu);
     this.idleBytes = 0;
     this.idle.clear();
+  }
+
+  /** Gives everything back, whoever has it. */
+  dispose(): void {
+    this.trim();
+    for (const gpu of this.all) this.destroy(gpu);
+  }
+
+  private keep(gpu: GPUBuffer): void {
+    this.all.add(gpu);
+    this.totalBytes += gpu.size;
+  }
+
+  private destroy(gpu: GPUBuffer): void {
+    if (!this.all.delete(gpu)) return;
+    this.totalBytes -= gpu.size;
+    gpu.destroy();
   }
 
   private create(size: number, bytes: number): { id: number; gpu: GPUBuffer } {
@@ -95,7 +106,7 @@ export class BufferPool {
       () => `allocating ${size} bytes`,
       () => this.device.createBuffer({ size, usage }),
     );
-    this.totalBytes += size;
+    this.keep(gpu);
     return { id: this.next++, gpu };
   }
 

@@ -1,7 +1,6 @@
-import { DeviceError, type Executable, type Plan } from "@weft/tensor-core";
+import { type Arena, DeviceError, type Executable, type Plan } from "@weft/tensor-core";
 import type { Dispatch, KernelLimits } from "../kernels/kernel.js";
 import { lowerStep, type KernelTable } from "../kernels/index.js";
-import type { Arena } from "./arena.js";
 import type { BufferPool, GpuBuffer } from "./buffers.js";
 import type { Faults } from "./faults.js";
 import type { PipelineCache } from "./pipelines.js";
@@ -15,7 +14,7 @@ const GROUPS_KEPT = 8;
 export interface Runtime {
   readonly device: GPUDevice;
   readonly pool: BufferPool;
-  readonly arena: Arena;
+  readonly arena: Arena<GpuBuffer>;
   readonly pipelines: PipelineCache;
   readonly faults: Faults;
   readonly limits: KernelLimits;
@@ -40,25 +39,32 @@ export class WebGpuExecutable implements Executable {
   private readonly runtime: Runtime;
   private readonly calls: readonly Call[];
   private readonly parameters: ReturnType<BufferPool["reserve"]>;
+  private readonly withdraw: () => void;
+  private disposed = false;
 
-  private constructor(
-    runtime: Runtime,
-    plan: Plan,
-    calls: readonly Call[],
-    parameters: ReturnType<BufferPool["reserve"]>,
-    arenaBytes: number,
-  ) {
+  private constructor(runtime: Runtime, plan: Plan, calls: readonly Call[], packed: Uint8Array<ArrayBuffer>, arenaBytes: number) {
     this.runtime = runtime;
     this.plan = plan;
     this.calls = calls;
     this.kernels = calls.map((c) => c.dispatch.name);
-    this.parameters = parameters;
     this.arenaBytes = arenaBytes;
+    const { pool, arena, faults, device } = runtime;
+    this.parameters = pool.reserve(packed.byteLength, USAGE.uniform | USAGE.copyTarget, "parameters");
+    try {
+      faults.guard(
+        () => "writing the parameters of a plan",
+        () => device.queue.writeBuffer(this.parameters.gpu, 0, packed),
+      );
+      this.withdraw = arena.claim(arenaBytes);
+    } catch (error) {
+      this.parameters.release();
+      throw error;
+    }
   }
 
   static async lower(runtime: Runtime, plan: Plan): Promise<WebGpuExecutable> {
     const builder = new PlanBuilder(plan, runtime.limits);
-    const dispatches = plan.steps.flatMap((step) => builder.step(() => lowerStep(step, builder, runtime.kernels)));
+    const dispatches = plan.steps.flatMap((step, at) => builder.step(at, () => lowerStep(step, builder, runtime.kernels)));
     const pipelines = await Promise.all(dispatches.map((d) => runtime.pipelines.get(d)));
     const step = runtime.device.limits.minUniformBufferOffsetAlignment;
     let size = 0;
@@ -67,13 +73,8 @@ export class WebGpuExecutable implements Executable {
       size = align(size + d.params.byteLength, step);
       return at;
     });
-    const parameters = runtime.pool.reserve(Math.max(size, step), USAGE.uniform | USAGE.copyTarget, "parameters");
-    const packed = new Uint8Array(size);
+    const packed = new Uint8Array(Math.max(size, step));
     dispatches.forEach((d, i) => packed.set(d.params, offsets[i]!));
-    runtime.faults.guard(
-      () => "writing the parameters of a plan",
-      () => runtime.device.queue.writeBuffer(parameters.gpu, 0, packed),
-    );
     const calls = dispatches.map((dispatch, i): Call => ({
       dispatch,
       pipeline: pipelines[i]!,
@@ -82,7 +83,7 @@ export class WebGpuExecutable implements Executable {
       params: { offset: offsets[i]!, size: dispatch.params.byteLength },
       groups: new Map(),
     }));
-    return new WebGpuExecutable(runtime, plan, calls, parameters, builder.arenaBytes);
+    return new WebGpuExecutable(runtime, plan, calls, packed, builder.arenaBytes);
   }
 
   /** Encodes all dispatches into one command buffer and submits it; returns before the GPU is done. */
@@ -114,7 +115,7 @@ export class WebGpuExecutable implements Executable {
     const { device, arena, faults } = this.runtime;
     const used = bound.find((b) => b.freed);
     if (used) throw new DeviceError(`buffer ${used.id} is used after it was freed`);
-    const scratch = this.arenaBytes > 0 ? arena.atLeast(this.arenaBytes) : undefined;
+    const scratch = arena.buffer;
     faults.guard(
       () => `running a plan of ${this.calls.length} kernels`,
       () => {
@@ -136,13 +137,16 @@ export class WebGpuExecutable implements Executable {
   }
 
   dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
     this.parameters.release();
+    this.withdraw();
   }
 
   private bindGroup(
     call: Call,
     bound: readonly GpuBuffer[],
-    scratch: { readonly id: number; readonly gpu: GPUBuffer } | undefined,
+    scratch: GpuBuffer | undefined,
   ): GPUBindGroup {
     let key = "";
     for (const place of call.places) key += "bound" in place ? `${bound[place.bound]!.id},` : `${scratch!.id},`;

@@ -1,6 +1,15 @@
-import { bytesPerElement, contiguousStrides, type DType, CapabilityError, type Operand, type Plan, sizeOf } from "@weft/tensor-core";
+import {
+  ArenaLayout,
+  bytesPerElement,
+  contiguousStrides,
+  type DType,
+  CapabilityError,
+  type Operand,
+  type Plan,
+  sizeOf,
+} from "@weft/tensor-core";
 import type { Binding, Dispatch, KernelLimits, LowerContext } from "../kernels/kernel.js";
-import { align, words } from "./usage.js";
+import { words } from "./usage.js";
 
 /** Storage bindings may start at multiples of this on every device. */
 const BINDING_ALIGNMENT = 256;
@@ -10,40 +19,39 @@ export type Place =
   | { readonly bound: number; readonly begin: number; readonly bytes: number }
   | { readonly offset: number; readonly bytes: number };
 
-/** The memory of a plan while its steps are written: its own buffers, windows of them, and the temporaries of kernels, which lie behind the scratch. */
+/** The memory of a plan while its steps are written: its own buffers, windows of them, and the temporaries of kernels. */
 export class PlanBuilder implements LowerContext {
   readonly limits: KernelLimits;
-  /** Bytes of arena for scratch and temporaries. */
-  arenaBytes: number;
   private readonly plan: Plan;
   private readonly bound: readonly number[];
   /** Buffers that the plan does not know; their ids go on behind its own. */
   private readonly more: Place[] = [];
-  private top = 0;
-  /** Where the temporaries begin. */
-  private readonly behind: number;
+  private readonly layout: ArenaLayout;
+  /** Offset of the bytes that empty scratch buffers share. */
+  private readonly empties: number;
 
   constructor(plan: Plan, limits: KernelLimits) {
     this.plan = plan;
     this.limits = limits;
     this.bound = [...plan.inputs, ...plan.outputs.map(({ buffer }) => buffer)];
-    const end = align(plan.scratchBytes, BINDING_ALIGNMENT);
-    const empties = plan.buffers.some((b) => b.role === "scratch" && b.bytes === 0);
-    this.behind = empties ? end + BINDING_ALIGNMENT : end;
-    this.arenaBytes = empties ? this.behind : words(plan.scratchBytes);
+    this.layout = new ArenaLayout(plan, BINDING_ALIGNMENT);
+    this.empties = plan.buffers.some((b) => b.role === "scratch" && b.bytes === 0) ? this.layout.keep(4) : 0;
   }
 
-  /** Writes one step; its temporaries are free for the next. */
-  step(write: () => Dispatch[]): Dispatch[] {
-    this.top = this.behind;
+  /** Bytes of arena for scratch and temporaries. */
+  get arenaBytes(): number {
+    return words(this.layout.bytes);
+  }
+
+  /** Writes the step with this number; its temporaries are free for the next. */
+  step(at: number, write: () => Dispatch[]): Dispatch[] {
+    this.layout.begin(at);
     return write();
   }
 
   temporary(shape: readonly number[], dtype: DType): Operand {
     const bytes = Math.max(4, words(sizeOf(shape) * bytesPerElement(dtype)));
-    const buffer = this.add({ offset: this.top, bytes });
-    this.arenaBytes = Math.max(this.arenaBytes, this.top + bytes);
-    this.top = align(this.top + bytes, BINDING_ALIGNMENT);
+    const buffer = this.add({ offset: this.layout.take(bytes), bytes });
     return { buffer, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
   }
 
@@ -88,7 +96,7 @@ export class PlanBuilder implements LowerContext {
     if (!spec) return this.more[buffer - this.plan.buffers.length]!;
     const bytes = Math.max(4, words(spec.bytes));
     // A binding has 4 bytes or more. Empty buffers share some of their own: where the plan puts them another buffer begins.
-    if (spec.role === "scratch" && spec.bytes === 0) return { offset: this.behind - BINDING_ALIGNMENT, bytes };
+    if (spec.role === "scratch" && spec.bytes === 0) return { offset: this.empties, bytes };
     return spec.role === "scratch" ? { offset: spec.offset, bytes } : { bound: this.bound.indexOf(buffer), begin: 0, bytes };
   }
 }

@@ -1,6 +1,5 @@
 import type { Operand } from "@weft/tensor-core";
-import type { LowerContext, Run } from "../../lower/context.js";
-import { placeOf } from "../../lower/place.js";
+import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { around, converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
 
 /** Floats by way of f32 (exact); integers beyond 24 bits would lose digits there and go to the reference. */
@@ -15,8 +14,8 @@ export function lowerArgReduce({ attrs, inputs, outputs }: OpStep, context: Lowe
   return sequence([
     ...before,
     (addresses) => {
-      args.set("result", placeOf(out, addresses));
-      args.set("x", placeOf(wide, addresses));
+      args.set("result", addressOf(out, addresses));
+      args.set("x", addressOf(wide, addresses));
       context.pool.run(args, outer * inner, outer * n * inner * 4 < SMALL_BYTES);
     },
   ]);

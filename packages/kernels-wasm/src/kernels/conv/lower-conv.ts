@@ -1,8 +1,7 @@
 import { type Operand, sizeOf } from "@weft/tensor-core";
-import type { LowerContext, Run } from "../../lower/context.js";
+import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { lowerCopy } from "../../lower/fused.js";
 import { lowerProduct } from "../product/lower-product.js";
-import { type Place, placeOf, temporary } from "../../lower/place.js";
 import { converted, type OpStep, sequence } from "../../lower/steps.js";
 
 /** Bytes of patches at a time. */
@@ -24,7 +23,7 @@ export function lowerConv({ attrs, inputs, outputs }: OpStep, context: LowerCont
   if (spatial > 3 || sizeOf(out.shape) === 0) return undefined;
   const runs: Run[] = [];
   const [image, weight] = [converted("f32", x, context, runs), converted("f32", w, context, runs)];
-  const result: Place = out.dtype === "f32" ? out : temporary(context, out.shape, "f32");
+  const result: Operand = out.dtype === "f32" ? out : context.temporary(out.shape, "f32");
   const groups = attrs.groups as number;
   const [batch, channels] = x.shape as [number, number];
   const [outChannels, perGroup] = w.shape as [number, number];
@@ -32,7 +31,7 @@ export function lowerConv({ attrs, inputs, outputs }: OpStep, context: LowerCont
   const depth = perGroup * sizeOf(kernel);
   const positions = sizeOf(space);
   const tile = Math.max(8, Math.min(positions, Math.floor(PATCH_BYTES / (4 * Math.max(1, depth)))));
-  const patches = temporary(context, [depth, tile], "f32");
+  const patches = context.temporary([depth, tile], "f32");
   const low = (attrs.padding as readonly (readonly number[])[]).map((p) => p[0]!);
   const geometry = {
     ...triple("in", inSize, 1),
@@ -47,23 +46,24 @@ export function lowerConv({ attrs, inputs, outputs }: OpStep, context: LowerCont
   const each = outChannels / groups;
   for (let first = 0; first < positions; first += tile) {
     const count = Math.min(tile, positions - first);
-    const args = context.args("im2col", { x: 0, result: patches.address!, first, positions: count, ...geometry });
-    const columns: Place = { ...patches, shape: [depth, count], strides: [count, 1] };
+    const args = context.args("im2col", { x: 0, result: 0, first, positions: count, ...geometry });
+    const columns: Operand = { ...patches, shape: [depth, count], strides: [count, 1] };
     for (let n = 0; n < batch; n++) {
       for (let g = 0; g < groups; g++) {
-        const from: Place = { ...image, offset: image.offset + (n * channels + g * perGroup) * sizeOf(inSize) };
-        const filters: Place = { ...weight, shape: [each, depth], strides: [depth, 1], offset: weight.offset + g * each * depth };
-        const to: Place = {
+        const from: Operand = { ...image, offset: image.offset + (n * channels + g * perGroup) * sizeOf(inSize) };
+        const filters: Operand = { ...weight, shape: [each, depth], strides: [depth, 1], offset: weight.offset + g * each * depth };
+        const to: Operand = {
           ...result,
           shape: [each, count],
           strides: [positions, 1],
           offset: result.offset + (n * outChannels + g * each) * positions + first,
         };
         runs.push((addresses) => {
-          args.set("x", placeOf(from, addresses));
+          args.set("x", addressOf(from, addresses));
+          args.set("result", addressOf(patches, addresses));
           pool.run(args, depth, depth * count < 1 << 15);
         });
-        runs.push(lowerProduct(filters, columns, to, context));
+        runs.push(context.scoped(() => lowerProduct(filters, columns, to, context)));
       }
     }
   }

@@ -1,6 +1,5 @@
 import { type Operand, sizeOf } from "@weft/tensor-core";
-import type { LowerContext, Run } from "../../lower/context.js";
-import { placeOf } from "../../lower/place.js";
+import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { around, type OpStep, SMALL_BYTES } from "../../lower/steps.js";
 
 /** f32 with an f64 running sum. */
@@ -11,8 +10,8 @@ export function lowerCumsum({ attrs, inputs, outputs }: OpStep, context: LowerCo
   const [outer, n, inner] = around(x.shape, attrs.axis as number);
   const args = context.args("cumulate", { result: 0, x: 0, n, inner, reverse: attrs.reverse ? 1 : 0 });
   return (addresses) => {
-    args.set("result", placeOf(out, addresses));
-    args.set("x", placeOf(x, addresses));
+    args.set("result", addressOf(out, addresses));
+    args.set("x", addressOf(x, addresses));
     context.pool.run(args, outer * inner, sizeOf(x.shape) * 4 < SMALL_BYTES);
   };
 }

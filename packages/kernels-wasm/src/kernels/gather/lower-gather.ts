@@ -1,6 +1,5 @@
 import { bytesPerElement, type Operand, sizeOf } from "@weft/tensor-core";
-import type { LowerContext, Run } from "../../lower/context.js";
-import { placeOf } from "../../lower/place.js";
+import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { around, converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
 import { checkIndices } from "../index-report.js";
 
@@ -17,9 +16,9 @@ export function lowerGather({ attrs, inputs, outputs }: OpStep, context: LowerCo
   return sequence([
     ...before,
     (addresses) => {
-      args.set("result", placeOf(out, addresses));
-      args.set("x", placeOf(x, addresses));
-      args.set("indices", placeOf(indices, addresses));
+      args.set("result", addressOf(out, addresses));
+      args.set("x", addressOf(x, addresses));
+      args.set("indices", addressOf(indices, addresses));
       context.pool.run(args, outer * count, outer * count * rowBytes < SMALL_BYTES);
       checkIndices("gather", args, n);
     },

@@ -21,20 +21,20 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
   const [kRight, columnStride] = transposed ? [1, r] : [a.shape[1]!, 1];
 
   const strips = Math.ceil(columns / 8);
-  const packed = context.allocate(strips * r * 32);
+  const packed = context.temporary([strips * r * 32], "u8");
   const pack = context.args("packRight", {
     b: 0,
     kStride: kRight,
     columnStride,
     format: formatCode(right.dtype)!,
-    packed,
+    packed: 0,
     k: r,
     n: columns,
     strips,
     table: context.words([0, 0, 0]),
   });
   // The kernel takes L as f32; factors are small, so widening them costs little.
-  const wide = left.dtype === "f32" ? 0 : context.allocate(left.shape[0]! * left.shape[1]! * 4);
+  const wide = left.dtype === "f32" ? undefined : context.temporary(left.shape, "f32");
   // Products of two 16-bit floats are exact in f32, and a hardware multiply-add is fused: else the chain is emulated exactly.
   const exact = context.fusedProducts || (a.dtype !== "f32" && b.dtype !== "f32");
   const args = context.args("merge", {
@@ -50,7 +50,7 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
     l: 0,
     rowStride,
     kStride: kLeft,
-    packed,
+    packed: 0,
     scale: attrs.scale as number,
     rounding: formatCode(attrs.deltaDtype as never)!,
     chained: exact ? 0 : 1,
@@ -59,12 +59,13 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
   const small = rows * columns * r < 64 ** 3;
   return (addresses) => {
     pack.set("b", addressOf(right, addresses));
+    pack.set("packed", addressOf(packed, addresses));
     pool.run(pack, strips, small);
-    const from = addressOf(left, addresses);
-    if (wide !== 0) widen(context, left, from, wide);
+    if (wide) widen(context, left, addressOf(left, addresses), addressOf(wide, addresses));
     args.set("w", addressOf(weight, addresses));
     args.set("out", addressOf(output, addresses));
-    args.set("l", wide === 0 ? from : wide);
+    args.set("l", addressOf(wide ?? left, addresses));
+    args.set("packed", addressOf(packed, addresses));
     pool.run(args, Math.ceil(rows / 4), small);
   };
 }

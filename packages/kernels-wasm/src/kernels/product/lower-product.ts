@@ -1,7 +1,6 @@
 import { isContiguous, type Operand, type Step } from "@weft/tensor-core";
-import { formatCode, type LowerContext, type Run } from "../../lower/context.js";
+import { addressOf, formatCode, type LowerContext, type Run } from "../../lower/context.js";
 import { lowerCopy, lowerFill } from "../../lower/fused.js";
-import { type Place, placeOf, temporary } from "../../lower/place.js";
 import { sequence } from "../../lower/steps.js";
 
 /** Rows up to which a product is bound by reading the weight once, so that packing it would not pay. */
@@ -30,15 +29,15 @@ const lastStrides = ({ strides, shape }: Operand): [number, number] => [
 /** A matrix product of any floats and strides: what the kernels do not read or write directly goes through f32 copies. */
 export function lowerMatmul(step: Step, context: LowerContext): Run {
   const before: Run[] = [];
-  const readable = (x: Operand): Place => {
+  const readable = (x: Operand): Operand => {
     if (formatCode(x.dtype) !== undefined && x.strides.every((s) => s >= 0)) return x;
-    const wide = temporary(context, x.shape, "f32");
+    const wide = context.temporary(x.shape, "f32");
     before.push(lowerCopy(x, wide, context));
     return wide;
   };
-  const [a, b] = step.inputs.map(readable) as [Place, Place];
+  const [a, b] = step.inputs.map(readable) as [Operand, Operand];
   const [output] = step.outputs as [Operand];
-  const c = output.dtype === "f32" && isContiguous(output.shape, output.strides) ? output : temporary(context, output.shape, "f32");
+  const c = output.dtype === "f32" && isContiguous(output.shape, output.strides) ? output : context.temporary(output.shape, "f32");
   const runs = [...before, lowerProduct(a, b, c, context)];
   if (c !== output) runs.push(lowerCopy(c, output, context));
   return sequence(runs);
@@ -52,9 +51,9 @@ export interface ProductOptions {
 
 /** C (f32, contiguous rows) = α·A·B, or += with `accumulate`; A and B are f32, bf16 or f16 with strides ≥ 0. */
 export function lowerProduct(
-  a: Place,
-  b: Place,
-  c: Place,
+  a: Operand,
+  b: Operand,
+  c: Operand,
   context: LowerContext,
   { alpha = 1, accumulate = false }: ProductOptions = {},
 ): Run {
@@ -90,9 +89,9 @@ export function lowerProduct(
     });
     const items = dot ? Math.ceil(n / 4) : Math.ceil(n / 256);
     return (addresses) => {
-      args.set("x", placeOf(a, addresses));
-      args.set("w", placeOf(b, addresses));
-      args.set("y", placeOf(c, addresses));
+      args.set("x", addressOf(a, addresses));
+      args.set("w", addressOf(b, addresses));
+      args.set("y", addressOf(c, addresses));
       pool.run(args, items, m * n * k < SMALL);
     };
   }
@@ -101,15 +100,15 @@ export function lowerProduct(
   // A weight that the whole batch shares is packed once.
   const shared = batch > 1 && offsets[1].every((o) => o === 0);
   const packedBytes = strips * k * 32;
-  const packed = context.allocate(packedBytes * (shared ? 1 : batch));
+  const packed = context.temporary([packedBytes * (shared ? 1 : batch)], "u8");
   const table = context.words(Array.from({ length: batch }, (_, i) => [offsets[0][i]!, offsets[1][i]!, offsets[2][i]!]).flat());
-  const pack = context.args("packRight", { b: 0, kStride: bK, columnStride: bColumn, format: codeB, packed, k, n, strips, table });
+  const pack = context.args("packRight", { b: 0, kStride: bK, columnStride: bColumn, format: codeB, packed: 0, k, n, strips, table });
   const args = context.args("gemm", {
     a: 0,
     rowStride: aRow,
     kStride: aK,
     format: codeA,
-    packed,
+    packed: 0,
     c: 0,
     ldc,
     m,
@@ -122,10 +121,12 @@ export function lowerProduct(
   });
   const items = batch * Math.ceil(m / 64) * Math.ceil(n / 512);
   return (addresses) => {
-    pack.set("b", placeOf(b, addresses));
+    pack.set("b", addressOf(b, addresses));
+    pack.set("packed", addressOf(packed, addresses));
     pool.run(pack, strips * (shared ? 1 : batch), m * n * k < SMALL);
-    args.set("a", placeOf(a, addresses));
-    args.set("c", placeOf(c, addresses));
+    args.set("a", addressOf(a, addresses));
+    args.set("packed", addressOf(packed, addresses));
+    args.set("c", addressOf(c, addresses));
     pool.run(args, items, batch * m * n * k < SMALL);
   };
 }

@@ -1,6 +1,5 @@
 import { type Operand, sizeOf } from "@weft/tensor-core";
-import type { LowerContext, Run } from "../../lower/context.js";
-import { placeOf } from "../../lower/place.js";
+import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import type { OpStep } from "../../lower/steps.js";
 
 export function lowerRandom({ inputs, outputs }: OpStep, context: LowerContext): Run {
@@ -9,8 +8,8 @@ export function lowerRandom({ inputs, outputs }: OpStep, context: LowerContext):
   const count = sizeOf(out.shape);
   const args = context.args("threefry", { result: 0, key: 0, count });
   return (addresses) => {
-    args.set("result", placeOf(out, addresses));
-    args.set("key", placeOf(key, addresses));
+    args.set("result", addressOf(out, addresses));
+    args.set("key", addressOf(key, addresses));
     context.pool.run(args, Math.ceil(count / 2), count < 4096);
   };
 }

@@ -1,7 +1,6 @@
 import { type Operand, sizeOf } from "@weft/tensor-core";
-import type { LowerContext, Run } from "../../lower/context.js";
+import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { lowerCopy } from "../../lower/fused.js";
-import { type Place, placeOf, temporary } from "../../lower/place.js";
 import { around, converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
 import { checkIndices } from "../index-report.js";
 
@@ -14,7 +13,7 @@ export function lowerScatterAdd({ attrs, inputs, outputs }: OpStep, context: Low
   const before: Run[] = [];
   const indices = converted("i32", index, context, before);
   const added = converted("f32", updates, context, before);
-  const sum: Place = out.dtype === "f32" ? out : temporary(context, out.shape, "f32");
+  const sum: Operand = out.dtype === "f32" ? out : context.temporary(out.shape, "f32");
   before.push(lowerCopy(base, sum, context));
   const count = sizeOf(index.shape);
   const args = context.args("scatterAdd", { badIndex: 0, failed: 0, result: 0, updates: 0, indices: 0, rows: n, count, inner });
@@ -22,9 +21,9 @@ export function lowerScatterAdd({ attrs, inputs, outputs }: OpStep, context: Low
   return sequence([
     ...before,
     (addresses) => {
-      args.set("result", placeOf(sum, addresses));
-      args.set("updates", placeOf(added, addresses));
-      args.set("indices", placeOf(indices, addresses));
+      args.set("result", addressOf(sum, addresses));
+      args.set("updates", addressOf(added, addresses));
+      args.set("indices", addressOf(indices, addresses));
       context.pool.run(args, outer * Math.ceil(inner / 64), sizeOf(updates.shape) * 4 < SMALL_BYTES);
       checkIndices("scatterAdd", args, n);
     },

@@ -1,6 +1,5 @@
 import { type CompositeCall, type Operand, sizeOf } from "@weft/tensor-core";
-import type { CompositeStep, LowerContext, Run } from "../../lower/context.js";
-import { placeOf } from "../../lower/place.js";
+import { addressOf, type CompositeStep, type LowerContext, type Run } from "../../lower/context.js";
 import { SMALL_BYTES } from "../../lower/steps.js";
 
 export function claimsAlternatingSum({ inputs }: CompositeCall): boolean {
@@ -13,8 +12,8 @@ export function lowerAlternatingSum({ inputs, outputs }: CompositeStep, context:
   const rows = sizeOf(result.shape);
   const args = context.args("alternatingSum", { result: 0, x: 0, n: x.shape.at(-1)! });
   return (addresses) => {
-    args.set("result", placeOf(result, addresses));
-    args.set("x", placeOf(x, addresses));
+    args.set("result", addressOf(result, addresses));
+    args.set("x", addressOf(x, addresses));
     context.pool.run(args, rows, sizeOf(x.shape) * 4 < SMALL_BYTES);
   };
 }
