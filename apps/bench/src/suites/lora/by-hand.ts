@@ -1,6 +1,6 @@
-import { lowerProduct } from "../../../../../packages/kernels-wasm/src/kernels/product/lower-product.js";
-import { LowerContext } from "../../../../../packages/kernels-wasm/src/lower/context.js";
-import { type Place, temporary } from "../../../../../packages/kernels-wasm/src/lower/place.js";
+import { ArenaLayout, type Operand } from "@weft/tensor-core";
+import { lowerProduct, type ProductOptions } from "../../../../../packages/kernels-wasm/src/kernels/product/lower-product.js";
+import { addressOf, LowerContext, type Run } from "../../../../../packages/kernels-wasm/src/lower/context.js";
 import { WasmMemory } from "../../../../../packages/kernels-wasm/src/memory.js";
 import { compileModules } from "../../../../../packages/kernels-wasm/src/modules.js";
 import { Pool } from "../../../../../packages/kernels-wasm/src/threads/pool.js";
@@ -13,7 +13,7 @@ export interface ByHand {
   dispose(): void;
 }
 
-const transposed = (t: Place): Place => ({ ...t, shape: [t.shape[1]!, t.shape[0]!], strides: [t.strides[1]!, t.strides[0]!] });
+const transposed = (t: Operand): Operand => ({ ...t, shape: [t.shape[1]!, t.shape[0]!], strides: [t.strides[1]!, t.strides[0]!] });
 
 /**
  * y = x·Wᵀ, t = x·Aᵀ, y += s·t·Bᵀ by calling the kernels of kernels-wasm directly: what somebody would write who knows them. This is what
@@ -23,23 +23,25 @@ export function loraByHand({ m, inputs, out, r, scale, x, w, a, b }: LoraCase, t
   const memory = new WasmMemory();
   const modules = compileModules(true);
   const pool = new Pool(memory, modules, threads);
-  const context = new LowerContext(memory, pool, modules.fused);
-  const place = (shape: number[], values?: Float32Array): Place => {
-    const t = temporary(context, shape, "f32");
-    if (values) memory.floats.set(values, t.address! >>> 2);
-    return t;
-  };
-  const [px, pw, pa, pb] = [place([m, inputs], x), place([out, inputs], w), place([r, inputs], a), place([out, r], b)];
+  const layout = new ArenaLayout({ buffers: [], steps: [], scratchBytes: 0 }, 64);
+  const context = new LowerContext(memory, pool, modules.fused, layout, 0);
+  const place = (shape: number[]): Operand => context.temporary(shape, "f32");
+  const product = (left: Operand, right: Operand, to: Operand, options?: ProductOptions): Run =>
+    context.scoped(() => lowerProduct(left, right, to, context, options));
+  const [px, pw, pa, pb] = [place([m, inputs]), place([out, inputs]), place([r, inputs]), place([out, r])];
   const [low, y] = [place([m, r]), place([m, out])];
   const steps = [
-    lowerProduct(px, transposed(pw), y, context),
-    lowerProduct(px, transposed(pa), low, context),
-    lowerProduct(low, transposed(pb), y, context, { alpha: scale, accumulate: true }),
+    product(px, transposed(pw), y),
+    product(px, transposed(pa), low),
+    product(low, transposed(pb), y, { alpha: scale, accumulate: true }),
   ];
-  const none = new Int32Array(0);
+  const arena = memory.allocate(layout.bytes).address;
+  const addresses = Int32Array.from(context.temporaries, (offset) => arena + offset);
+  const floats = (t: Operand): number => addressOf(t, addresses) >>> 2;
+  [px, pw, pa, pb].forEach((t, i) => memory.floats.set([x, w, a, b][i]!, floats(t)));
   return {
-    run: () => steps.forEach((step) => step(none)),
-    result: () => memory.floats.slice(y.address! >>> 2, (y.address! >>> 2) + m * out),
+    run: () => steps.forEach((step) => step(addresses)),
+    result: () => memory.floats.slice(floats(y), floats(y) + m * out),
     dispose: () => pool.dispose(),
   };
 }
