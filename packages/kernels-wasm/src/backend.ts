@@ -113,7 +113,12 @@ export class WasmBackend implements Backend {
   firstNonFinite(buffer: BackendBuffer, dtype: "f32" | "f16" | "bf16", elements: number, offset = 0): number {
     const [width, mask, largest] = FINITE[dtype];
     const values = { x: this.addressOf(buffer) + offset, elements, width, mask, largest, result: -1 };
-    const args = (this.finiteArgs ??= new KernelArgs("firstNonFinite", this.memory, this.memory.allocate(argumentBytes("firstNonFinite")).address, values));
+    const args = (this.finiteArgs ??= new KernelArgs(
+      "firstNonFinite",
+      this.memory,
+      this.memory.allocate(argumentBytes("firstNonFinite")).address,
+      values,
+    ));
     args.assign(values);
     this.pool.run(args, Math.ceil(elements / 4096), elements < 1 << 16);
     return args.get("result");

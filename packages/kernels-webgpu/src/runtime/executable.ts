@@ -143,11 +143,7 @@ export class WebGpuExecutable implements Executable {
     this.withdraw();
   }
 
-  private bindGroup(
-    call: Call,
-    bound: readonly GpuBuffer[],
-    scratch: GpuBuffer | undefined,
-  ): GPUBindGroup {
+  private bindGroup(call: Call, bound: readonly GpuBuffer[], scratch: GpuBuffer | undefined): GPUBindGroup {
     let key = "";
     for (const place of call.places) key += "bound" in place ? `${bound[place.bound]!.id},` : `${scratch!.id},`;
     let group = call.groups.get(key);
