@@ -3,6 +3,8 @@ import { lowerArgReduce } from "../kernels/arg-reduce/lower-arg-reduce.js";
 import { lowerConv } from "../kernels/conv/lower-conv.js";
 import { lowerCumsum } from "../kernels/cumsum/lower-cumsum.js";
 import { lowerGather } from "../kernels/gather/lower-gather.js";
+import { lowerDynamicSlice } from "../kernels/moving-box/lower-dynamic-slice.js";
+import { lowerUpdate } from "../kernels/moving-box/lower-update.js";
 import { lowerMatmul } from "../kernels/product/lower-product.js";
 import { lowerRandom } from "../kernels/random/lower-random.js";
 import { lowerScatterAdd } from "../kernels/scatter-add/lower-scatter-add.js";
@@ -20,6 +22,8 @@ export const OPS: Readonly<Record<string, LowerOp>> = {
   concat: lowerConcat,
   gather: lowerGather,
   scatterAdd: lowerScatterAdd,
+  dynamicSlice: lowerDynamicSlice,
+  update: lowerUpdate,
   cumsum: lowerCumsum,
   random: lowerRandom,
 };

@@ -17,6 +17,8 @@ import { loraFactorGradients, loraLinearBackward } from "./lora-backward/lora-ba
 import { loraLinear } from "./lora-linear/lora-linear.wgsl.js";
 import { matmul } from "./matmul/matmul.wgsl.js";
 import { mergeLowRank } from "./merge-low-rank/merge-low-rank.wgsl.js";
+import { dynamicSlice } from "./moving-box/dynamic-slice.wgsl.js";
+import { update } from "./moving-box/update.wgsl.js";
 import { normWeightGradient } from "./norm-weight-gradient/norm-weight-gradient.wgsl.js";
 import { multiLora } from "./multi-lora/multi-lora.wgsl.js";
 import { pad } from "./pad/pad.wgsl.js";
@@ -34,7 +36,7 @@ export interface KernelTable {
 }
 
 export const KERNELS: KernelTable = {
-  ops: { matmul, conv, argreduce, pad, concat, gather, scatterAdd, cumsum, random },
+  ops: { matmul, conv, argreduce, pad, concat, gather, scatterAdd, dynamicSlice, update, cumsum, random },
   composites: {
     adamwStep,
     attention,

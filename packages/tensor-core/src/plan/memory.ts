@@ -1,6 +1,7 @@
+import { PRIMITIVES } from "../primitives/index.js";
 import { sameShape } from "../shape.js";
 import { Occupancy } from "./occupancy.js";
-import type { BufferSpec, Step } from "./plan.js";
+import type { BufferSpec, Operand, Step } from "./plan.js";
 
 /** Alignment of buffers in the arena: a cache line, and what WebGPU asks of a storage offset divides into it with dynamic offsets of 256. */
 const ALIGNMENT = 256;
@@ -13,13 +14,19 @@ interface Block {
   offset: number;
 }
 
-/** An elementwise step may write over an input that nobody reads afterwards, if both are the same dense bytes. */
+/** The inputs whose memory a step can write its outputs to: all of an elementwise program, the one that a primitive names. */
+function overwritable(step: Step): readonly Operand[] {
+  if (step.kind === "fused") return step.program.reduced > 0 ? [] : step.inputs;
+  const input = step.kind === "op" ? PRIMITIVES[step.op]?.overwrites : undefined;
+  return input === undefined ? [] : [step.inputs[input]!];
+}
+
+/** A step may write over an input that nobody reads afterwards, if both are the same dense bytes. */
 function inPlacePairs(steps: readonly Step[], blocks: ReadonlyMap<number, Block>): [input: number, output: number][] {
   const pairs: [number, number][] = [];
   steps.forEach((step, at) => {
-    if (step.kind !== "fused" || step.program.reduced > 0) return;
     const [first] = step.outputs;
-    const free = step.inputs.filter((operand) => {
+    const free = overwritable(step).filter((operand) => {
       if (blocks.get(operand.buffer)?.last !== at) return false;
       const dense = operand.offset === 0 && sameShape(operand.strides, first!.strides) && sameShape(operand.shape, first!.shape);
       return dense && step.inputs.filter((i) => i.buffer === operand.buffer).length === 1;

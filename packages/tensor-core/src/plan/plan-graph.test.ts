@@ -133,6 +133,21 @@ describe("a plan of a random graph", () => {
   });
 });
 
+describe("update", () => {
+  const base = o.mul(o.tensor(new Float32Array(1024), { shape: [16, 64] }), 2);
+  const put = (t: Tensor, row: number): Tensor => o.update(t, o.ones([1, 64]), o.tensor(Int32Array.of(row)), [0]);
+  const bytes = (outputs: readonly Tensor[]): number => planGraph(outputs, [], () => false).plan.scratchBytes;
+  it("takes the memory of a base that nobody reads afterwards", () => {
+    const last = o.mul(put(put(base, 1), 2), 3);
+    // The row that is put in lies in memory, too.
+    expect(bytes([last])).toBe(16 * 64 * 4 + 64 * 4);
+  });
+  it("leaves a base alone that somebody reads afterwards", () => {
+    const next = put(base, 1);
+    expect(bytes([o.sum(o.mul(next, base), { axes: [1] })])).toBeGreaterThanOrEqual(2 * 16 * 64 * 4);
+  });
+});
+
 describe("fusion", () => {
   const x = o.tensor(new Float32Array(12), { shape: [3, 4] });
   const steps = (outputs: readonly Tensor[]): Plan["steps"] => planGraph(outputs, [], () => false).plan.steps;

@@ -39,11 +39,10 @@ export interface Operand {
 
 /**
  * - `fused`: inputs have any strides; outputs are contiguous.
- * - `op`: one primitive that is not elementwise. `matmul` takes any strides on its inputs; all other
- *   primitives get contiguous inputs. The output is contiguous.
+ * - `op`: one primitive that is not elementwise. Inputs are contiguous but for primitives with `anyStrides`. The output is contiguous.
  * - `composite`: a kernel of the backend's own (only for calls it has claimed); contiguous operands.
- * Operands may start at an offset. No output overlaps an input of the same step, unless they are the
- * identical view in a `fused` step (in place).
+ * Operands may start at an offset. No output overlaps an input of the same step, unless they are the identical view (in place) in a `fused`
+ * step, or of the input that a primitive `overwrites`.
  */
 export type Step =
   | { readonly kind: "fused"; readonly program: Program; readonly inputs: readonly Operand[]; readonly outputs: readonly Operand[] }

@@ -91,6 +91,11 @@ const CASES: Record<string, Case> = {
   concat: { inputs: [make([2, 3], 1), make([2, 2], 2)], f: (a, b) => o.concat([a, b], 1) },
   gather: { inputs: [make([3, 4])], f: (x) => o.gather(x, index) },
   scatterAdd: { inputs: [make([3, 4], 1), make([3, 4], 2)], f: (base, updates) => o.scatterAdd(base, index, updates) },
+  dynamicSlice: { inputs: [make([4, 5])], f: (x) => o.dynamicSlice(x, o.tensor(Int32Array.of(1, 9)), [2, 3]) },
+  update: {
+    inputs: [make([4, 5], 1), make([4, 2], 2)],
+    f: (base, value) => o.update(base, value, o.tensor(Int32Array.of(2)), [1]),
+  },
   cumsum: unary((x) => o.cumsum(x, 1, true)),
   barrier: { inputs: [make([2, 3])], f: (x) => o.barrier(x, o.sum(x)) },
 };

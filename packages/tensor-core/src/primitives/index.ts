@@ -7,6 +7,7 @@ import { concat } from "./concat.js";
 import { conv } from "./conv.js";
 import { cumsum } from "./cumsum.js";
 import type { BinaryPrimitive, UnaryPrimitive } from "./elementwise.js";
+import { dynamicSlice } from "./dynamic-slice.js";
 import { flip } from "./flip.js";
 import { full } from "./full.js";
 import { gather } from "./gather.js";
@@ -21,6 +22,7 @@ import { scatterAdd } from "./scatter-add.js";
 import { slice } from "./slice.js";
 import { stopGradient } from "./stop-gradient.js";
 import { transpose } from "./transpose.js";
+import { update } from "./update.js";
 import * as unary from "./unary.js";
 import { where } from "./where.js";
 
@@ -59,6 +61,8 @@ export const PRIMITIVES: Readonly<Record<string, Primitive>> = {
   concat,
   gather,
   scatterAdd,
+  dynamicSlice,
+  update,
   cumsum,
   random,
   stopGradient,

@@ -7,6 +7,7 @@ import type { Primitive } from "./primitive.js";
 export const matmul: Primitive = {
   name: "matmul",
   group: "matmul",
+  anyStrides: true,
   meaning: "[…, M, K] · […, K, N], f32 accumulation; the two float dtypes may differ",
   infer: ([a, b]) => {
     const [x, y] = [a!, b!];

@@ -57,5 +57,7 @@ export interface Ops<T> {
     },
   ): T;
   gather(x: T, index: T, axis: number): T;
+  dynamicSlice(x: T, starts: T, sizes: readonly number[], axes: readonly number[]): T;
+  update(base: T, value: T, starts: T, axes: readonly number[]): T;
   scatterAdd(base: T, index: T, updates: T, axis: number): T;
 }

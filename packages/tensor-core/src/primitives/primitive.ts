@@ -85,6 +85,10 @@ export interface Primitive {
   readonly ordered?: boolean;
   /** The element of the result at a position depends on those of the inputs at the same position alone. */
   readonly pointwise?: boolean;
+  /** Backends take its inputs with any strides; those of other steps that are not fused are contiguous. */
+  readonly anyStrides?: boolean;
+  /** The input whose memory the result may take (it must lie there in row-major order), where nobody reads that input afterwards. */
+  readonly overwrites?: number;
   /** For what reaches backends as a step of its own: elementwise primitives and reductions are fused into programs, movements are views. */
   readonly reference?: ReferenceKernel;
   /** One per element of the result without it. */

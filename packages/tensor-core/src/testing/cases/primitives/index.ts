@@ -6,6 +6,7 @@ import { conv } from "./conv.js";
 import { generated } from "./generated.js";
 import { indexing } from "./indexing.js";
 import { matmul } from "./matmul.js";
+import { movingBox } from "./moving-box.js";
 import { movement } from "./movement.js";
 import { reduce } from "./reduce.js";
 import { scan } from "./scan.js";
@@ -24,6 +25,7 @@ export const PRIMITIVE_CASES: readonly ConformanceCase[] = [
   ...conv,
   ...movement,
   ...indexing,
+  ...movingBox,
   ...scan,
   ...control,
 ];
