@@ -3,13 +3,16 @@ import {
   ArenaLayout,
   type Backend,
   type BackendBuffer,
+  type BackendStatistics,
   type CompositeCall,
   DeviceError,
   type Executable,
+  type Footprint,
   type Plan,
   runReferenceStep,
   type Step,
   stepName,
+  withFootprint,
 } from "@weft/tensor-core";
 import { argumentBytes, KernelArgs } from "./kernel-args.js";
 import { COMPOSITES } from "./lower/composites.js";
@@ -53,6 +56,9 @@ export class WasmBackend implements Backend {
   private readonly pool: Pool;
   private readonly arena: Arena<WasmBuffer>;
   private readonly fusedProducts: boolean;
+  /** Of the plans that are lowered now. */
+  private readonly plans = new Set<LowerContext>();
+  private allocations = 0;
   private disposed = false;
   private finiteArgs: KernelArgs<"firstNonFinite"> | undefined;
 
@@ -83,6 +89,7 @@ export class WasmBackend implements Backend {
 
   allocate(bytes: number): WasmBuffer {
     if (this.disposed) throw new DeviceError("the backend is used after dispose()");
+    this.allocations++;
     return this.memory.allocate(bytes);
   }
 
@@ -97,7 +104,7 @@ export class WasmBackend implements Backend {
   async download(buffer: BackendBuffer, offset: number, bytes: number): Promise<Uint8Array> {
     const at = this.addressOf(buffer) + offset;
     // A copy outside shared memory, which not every consumer takes.
-    return Uint8Array.from(this.memory.bytes.subarray(at, at + bytes));
+    return this.memory.bytes.slice(at, at + bytes);
   }
 
   /** The bytes of a buffer in place; take it anew after an allocation. */
@@ -128,35 +135,37 @@ export class WasmBackend implements Backend {
     return COMPOSITES.get(call.name)?.claims(call) ?? false;
   }
 
+  footprint(plan: Plan): Footprint {
+    const { context, footprint } = this.lowerSteps(plan);
+    context.dispose();
+    return footprint;
+  }
+
   lower(plan: Plan): WasmExecutable {
-    const layout = new ArenaLayout(plan, ARENA_ALIGNMENT);
-    const context = new LowerContext(this.memory, this.pool, this.fusedProducts, layout, plan.buffers.length);
+    const { steps, context, footprint } = this.lowerSteps(plan);
+    let withdraw: () => void;
     try {
-      const steps = plan.steps.map((step, at) => {
-        layout.begin(at);
-        return this.lowerStep(step, plan, context);
-      });
-      context.seal();
-      const withdraw = this.arena.claim(layout.bytes);
-      const scratch = plan.buffers.flatMap((spec, id) => (spec.role === "scratch" ? [[id, spec.offset] as const] : []));
-      const temporaries = context.temporaries.map((offset, i) => [plan.buffers.length + i, offset] as const);
-      return {
-        plan,
-        steps,
-        addresses: new Int32Array(plan.buffers.length + temporaries.length),
-        places: [...scratch, ...temporaries],
-        base: 0,
-        kernels: plan.steps.map(stepName),
-        dispose: () => {
-          if (this.disposed) return;
-          withdraw();
-          context.dispose();
-        },
-      };
+      withdraw = this.arena.claim(footprint.arenaBytes);
     } catch (error) {
       context.dispose();
       throw error;
     }
+    this.plans.add(context);
+    const scratch = plan.buffers.flatMap((spec, id) => (spec.role === "scratch" ? [[id, spec.offset] as const] : []));
+    const temporaries = context.temporaries.map((offset, i) => [plan.buffers.length + i, offset] as const);
+    return {
+      plan: withFootprint(plan, footprint),
+      steps,
+      addresses: new Int32Array(plan.buffers.length + temporaries.length),
+      places: [...scratch, ...temporaries],
+      base: 0,
+      kernels: plan.steps.map(stepName),
+      dispose: () => {
+        if (this.disposed || !this.plans.delete(context)) return;
+        withdraw();
+        context.dispose();
+      },
+    };
   }
 
   /** Synchronous, so that plans never share the arena at one time. */
@@ -173,10 +182,36 @@ export class WasmBackend implements Backend {
     for (const step of steps) step(addresses);
   }
 
+  statistics(): BackendStatistics {
+    return {
+      usedBytes: this.memory.used - this.pool.bytes,
+      totalBytes: this.memory.bytes.byteLength,
+      arenaBytes: this.arena.bytes,
+      planBytes: [...this.plans].reduce((sum, { bytes }) => sum + bytes, 0),
+      allocations: this.allocations,
+    };
+  }
+
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
     this.pool.dispose();
+  }
+
+  private lowerSteps(plan: Plan): { steps: readonly Run[]; context: LowerContext; footprint: Footprint } {
+    const layout = new ArenaLayout(plan, ARENA_ALIGNMENT);
+    const context = new LowerContext(this.memory, this.pool, this.fusedProducts, layout, plan.buffers.length);
+    try {
+      const steps = plan.steps.map((step, at) => {
+        layout.begin(at);
+        return this.lowerStep(step, plan, context);
+      });
+      context.seal();
+      return { steps, context, footprint: { arenaBytes: layout.bytes, ownBytes: context.bytes } };
+    } catch (error) {
+      context.dispose();
+      throw error;
+    }
   }
 
   private lowerStep(step: Step, plan: Plan, context: LowerContext): Run {

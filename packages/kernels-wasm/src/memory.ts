@@ -45,7 +45,7 @@ export class WasmMemory {
   readonly shared: boolean;
   /** Bytes that it may grow to. */
   readonly limit: number;
-  /** Bytes of all buffers that are allocated now. */
+  /** Bytes that were asked for and not released. */
   used = 0;
   private readonly free: { start: number; end: number }[] = [];
   private bytesCache: Uint8Array;
@@ -98,13 +98,14 @@ export class WasmMemory {
     const range = this.free[at]!;
     const address = range.start;
     range.start += size;
-    this.used += size;
+    this.used += bytes;
     if (range.start === range.end) this.free.splice(at, 1);
     return { bytes, address };
   }
 
   release(buffer: WasmBuffer): void {
     if (buffer.address === 0) return;
+    this.used -= buffer.bytes;
     this.giveBack(buffer.address, buffer.address + taken(buffer.bytes));
     buffer.address = 0;
   }
@@ -112,12 +113,12 @@ export class WasmMemory {
   /** Gives back all but the first bytes of a buffer. */
   shrink(buffer: WasmBuffer, bytes: number): void {
     const [start, end] = [buffer.address + taken(bytes), buffer.address + taken(buffer.bytes)];
+    this.used -= buffer.bytes - bytes;
     buffer.bytes = bytes;
     if (start < end) this.giveBack(start, end);
   }
 
   private giveBack(start: number, end: number): void {
-    this.used -= end - start;
     let at = this.free.findIndex((r) => r.start > start);
     if (at < 0) at = this.free.length;
     const [before, after] = [this.free[at - 1], this.free[at]];

@@ -2,6 +2,7 @@ import {
   Arena,
   type Backend,
   type BackendBuffer,
+  type BackendStatistics,
   bytesPerElement,
   type CompositeCall,
   Device,
@@ -13,7 +14,7 @@ import { KERNELS, type KernelTable } from "./kernels/index.js";
 import type { KernelLimits } from "./kernels/kernel.js";
 import { type GpuSource, openDevice, type OpenOptions } from "./open-device.js";
 import { BufferPool, type GpuBuffer } from "./runtime/buffers.js";
-import { WebGpuExecutable, type Runtime } from "./runtime/executable.js";
+import { WebGpuExecutable, type Runtime, writePlan } from "./runtime/executable.js";
 import { Faults } from "./runtime/faults.js";
 import { PipelineCache } from "./runtime/pipelines.js";
 import { hasSubgroups } from "./runtime/subgroups.js";
@@ -30,12 +31,9 @@ export interface WebGpuOptions extends OpenOptions {
 }
 
 /** What a backend holds on the GPU now. */
-export interface WebGpuStatistics {
-  /** Bytes of all buffers: tensors, idle buffers, scratch, parameters. */
-  readonly totalBytes: number;
+export interface WebGpuStatistics extends BackendStatistics {
+  /** Bytes of buffers that were freed and wait for the next who asks. */
   readonly idleBytes: number;
-  /** Bytes of the scratch that all plans share. */
-  readonly arenaBytes: number;
   /** Shaders compiled so far. */
   readonly pipelines: number;
 }
@@ -101,6 +99,7 @@ export async function createWebGpuBackend(source: GpuSource | undefined, options
     return mine;
   };
   let disposed = false;
+  let allocations = 0;
   return {
     name: "webgpu",
     device,
@@ -108,6 +107,7 @@ export async function createWebGpuBackend(source: GpuSource | undefined, options
     capabilities: { maxBufferBytes: device.limits.maxBufferSize, threads: 1, hostVisible: false },
     allocate(bytes) {
       faults.check();
+      allocations++;
       return pool.allocate(bytes);
     },
     free: (buffer) => void (disposed || pool.free(buffer as GpuBuffer)),
@@ -120,6 +120,7 @@ export async function createWebGpuBackend(source: GpuSource | undefined, options
       return transfer.download(live(buffer), offset, bytes);
     },
     claims: (call: CompositeCall) => bindable(call, limits) && (kernels.composites[call.name]?.claims(call, limits) ?? false),
+    footprint: (plan) => writePlan(runtime, plan).footprint,
     async lower(plan): Promise<Executable> {
       faults.check();
       return WebGpuExecutable.lower(runtime, plan);
@@ -128,7 +129,15 @@ export async function createWebGpuBackend(source: GpuSource | undefined, options
       faults.check();
       (executable as WebGpuExecutable).run(inputs.map(live), outputs.map(live));
     },
-    statistics: () => ({ totalBytes: pool.totalBytes, idleBytes: pool.idleBytes, arenaBytes: arena.bytes, pipelines: pipelines.size }),
+    statistics: () => ({
+      usedBytes: pool.usedBytes,
+      totalBytes: pool.totalBytes,
+      idleBytes: pool.idleBytes,
+      arenaBytes: arena.bytes,
+      planBytes: pool.reservedBytes,
+      allocations,
+      pipelines: pipelines.size,
+    }),
     async time(executable, inputs, outputs, repeats) {
       faults.check();
       const seconds = await (executable as WebGpuExecutable).time(inputs.map(live), outputs.map(live), repeats);

@@ -17,8 +17,31 @@ export interface BackendBuffer {
   readonly bytes: number;
 }
 
+/** What running a plan takes besides its inputs and outputs, in bytes. */
+export interface Footprint {
+  /** Of the arena that all plans of the backend share: the plan's scratch, and temporaries of the kernels. */
+  readonly arenaBytes: number;
+  /** Arguments of kernels, for as long as the plan is lowered. */
+  readonly ownBytes: number;
+}
+
+/** What a backend holds now, in bytes. */
+export interface BackendStatistics {
+  /** Everything that was asked for and not freed: buffers, arena, and what lowered plans hold. */
+  readonly usedBytes: number;
+  /** What the backend took from the system for it: with what lies idle, and its own code. */
+  readonly totalBytes: number;
+  /** The scratch that all plans share: as much as the largest of the lowered ones needs. */
+  readonly arenaBytes: number;
+  /** Arguments of kernels of lowered plans. */
+  readonly planBytes: number;
+  /** Calls of `allocate` so far. */
+  readonly allocations: number;
+}
+
 /** A lowered plan; opaque to everybody but the backend that made it. */
 export interface Executable {
+  /** The plan; its `peakBytes` counts what this backend needs to run it. */
   readonly plan: Plan;
   /** Names of the kernels it calls, in order, for `explain`. */
   readonly kernels: readonly string[];
@@ -48,6 +71,8 @@ export interface Backend {
   view?(buffer: BackendBuffer): Uint8Array;
   /** True if the backend runs this composite with a kernel of its own; otherwise it is decomposed before planning. */
   claims(call: CompositeCall): boolean;
+  /** What `lower(plan)` would take. Without it: the plan's scratch. */
+  footprint?(plan: Plan): Footprint;
   lower(plan: Plan): Executable | Promise<Executable>;
   /** `inputs` and `outputs` bind `plan.inputs` and the buffers of `plan.outputs`, in order; every output is written whole. */
   run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void | Promise<void>;

@@ -4,6 +4,7 @@ import type { Operand, Plan, Step } from "./plan/plan.js";
 import { operandBytes } from "./plan/operand.js";
 import { stepName } from "./plan/step-name.js";
 import { planGraph } from "./plan/plan-graph.js";
+import { withFootprint } from "./plan/with-footprint.js";
 import { sizeOf } from "./shape.js";
 
 /** Work of one step. */
@@ -41,8 +42,9 @@ export function explainPlan(plan: Plan): string {
   ].join("\n");
 }
 
-/** The plan that evaluating these tensors would run, as text. */
+/** The plan that evaluating these tensors would run, as text, with the peak that it has on their device. */
 export function explain(...tensors: Tensor[]): string {
   const { backend } = deviceOf(tensors);
-  return explainPlan(planGraph(tensors, [], (call) => backend.claims(call)).plan);
+  const { plan } = planGraph(tensors, [], (call) => backend.claims(call));
+  return explainPlan(backend.footprint ? withFootprint(plan, backend.footprint(plan)) : plan);
 }

@@ -71,7 +71,7 @@ export type {
   UnmergedBias,
 } from "./adapter/method.js";
 export type { Attrs, AttrValue } from "./attrs.js";
-export type { Backend, BackendBuffer, Capabilities, CompositeCall, Executable } from "./backend.js";
+export type { Backend, BackendBuffer, BackendStatistics, Capabilities, CompositeCall, Executable, Footprint } from "./backend.js";
 export { compile, type Compiled, type CompiledFunction } from "./compile.js";
 export { callComposite, type Composite } from "./composite.js";
 export { attention, type AttentionOptions } from "./composites/attention.js";
@@ -129,6 +129,7 @@ export {
 } from "./random/index.js";
 export { Arena } from "./plan/arena.js";
 export { ArenaLayout } from "./plan/arena-layout.js";
+export { withFootprint } from "./plan/with-footprint.js";
 export { operandBytes } from "./plan/operand.js";
 export { planGraph, type Planned } from "./plan/plan-graph.js";
 export { stepName } from "./plan/step-name.js";

@@ -100,7 +100,8 @@ describe("a compiled training step on WebGPU", () => {
     expect(seen.submits).toBe(1);
     expect(seen.dispatches).toBe(executable.kernels.length);
     expect(explainPlan(executable.plan)).toContain(`${executable.plan.steps.length} kernels`);
-    expect(seen.boundBytes + executable.plan.scratchBytes).toBe(peakOf(executable.plan));
+    const { arenaBytes, ownBytes } = backend.footprint!(executable.plan);
+    expect(seen.boundBytes + arenaBytes + ownBytes).toBe(peakOf(executable.plan));
     step.dispose();
   });
 

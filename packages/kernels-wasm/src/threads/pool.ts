@@ -89,10 +89,12 @@ export class Pool {
   /** False on the main thread of a page, which may not sleep. */
   private readonly maySleep: boolean;
   private job = 0;
+  /** Bytes of memory that the engine itself takes: its threads' scratch, and kernels that were compiled at run time. */
+  bytes = 0;
 
   constructor(memory: WasmMemory, modules: Modules, threads: number) {
     this.memory = memory;
-    const scratch = (): number => memory.allocate(SCRATCH_BYTES).address;
+    const scratch = (): number => this.keep(SCRATCH_BYTES);
     this.env = { memory: memory.memory, scratch: scratch() };
     const imports = { env: this.env };
     const all = {
@@ -100,7 +102,7 @@ export class Pool {
       ...new WebAssembly.Instance(modules.general, imports).exports,
     } as Record<string, Kernel>;
     this.kernels = KERNELS.map((name) => all[name]!);
-    const control = memory.allocate(CONTROL_WORDS * 4).address;
+    const control = this.keep(CONTROL_WORDS * 4);
     const places = Array.from({ length: threads - 1 }, scratch);
     this.control = new Int32Array(memory.memory.buffer, control, CONTROL_WORDS);
     this.control.fill(0);
@@ -149,12 +151,18 @@ export class Pool {
       const emitted = emit();
       const bytes = this.memory.shared ? emitted : unshared(emitted);
       const { run } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.env }).exports as unknown as { run: Kernel };
-      const { address } = this.memory.allocate(bytes.length);
+      const address = this.keep(bytes.length);
       this.memory.bytes.set(bytes, address);
       kernel = { id: KERNELS.length + this.fused.size, address, length: bytes.length, run };
       this.fused.set(key, kernel);
     }
     return kernel;
+  }
+
+  /** Memory for as long as the engine lives. @returns its address */
+  private keep(bytes: number): number {
+    this.bytes += bytes;
+    return this.memory.allocate(bytes).address;
   }
 
   private launch(kernel: FusedKernel, args: number, items: number, small: boolean): void {

@@ -33,6 +33,10 @@ export class BufferPool {
   /** Bytes of all GPU buffers, lent or idle. */
   totalBytes = 0;
   idleBytes = 0;
+  /** Bytes that were asked for and not freed. */
+  usedBytes = 0;
+  /** Those of them that are reserved outside the pool. */
+  reservedBytes = 0;
 
   /** @param budget bytes that the backend may hold on the GPU */
   constructor(device: GPUDevice, faults: Faults, budget: number) {
@@ -47,18 +51,20 @@ export class BufferPool {
     const kept = this.idle.get(size)?.pop();
     if (kept) this.idleBytes -= size;
     const { id, gpu } = kept ?? this.create(size, bytes);
+    this.usedBytes += bytes;
     return { id, gpu, bytes, freed: false };
   }
 
   free(buffer: GpuBuffer): void {
     if (buffer.freed) return;
     buffer.freed = true;
+    this.usedBytes -= buffer.bytes;
     const { size } = buffer.gpu;
     this.idle.set(size, [...(this.idle.get(size) ?? []), { id: buffer.id, gpu: buffer.gpu }]);
     this.idleBytes += size;
   }
 
-  /** A buffer outside the pool (arena, parameters), counted in the budget. */
+  /** A buffer outside the pool (parameters of plans), counted in the budget. */
   reserve(size: number, usage: number, label: string): { id: number; gpu: GPUBuffer; release(): void } {
     this.makeRoom(size, label);
     const gpu = this.faults.guard(
@@ -66,7 +72,14 @@ export class BufferPool {
       () => this.device.createBuffer({ size, usage, label }),
     );
     this.keep(gpu);
-    return { id: this.next++, gpu, release: () => this.destroy(gpu) };
+    this.usedBytes += size;
+    this.reservedBytes += size;
+    const release = (): void => {
+      if (!this.destroy(gpu)) return;
+      this.usedBytes -= size;
+      this.reservedBytes -= size;
+    };
+    return { id: this.next++, gpu, release };
   }
 
   /** Gives idle buffers back to the driver. */
@@ -87,10 +100,12 @@ export class BufferPool {
     this.totalBytes += gpu.size;
   }
 
-  private destroy(gpu: GPUBuffer): void {
-    if (!this.all.delete(gpu)) return;
+  /** @returns false if it was destroyed before */
+  private destroy(gpu: GPUBuffer): boolean {
+    if (!this.all.delete(gpu)) return false;
     this.totalBytes -= gpu.size;
     gpu.destroy();
+    return true;
   }
 
   private create(size: number, bytes: number): { id: number; gpu: GPUBuffer } {

@@ -1,4 +1,4 @@
-import { type Arena, DeviceError, type Executable, type Plan } from "@weft/tensor-core";
+import { type Arena, DeviceError, type Executable, type Footprint, type Plan, withFootprint } from "@weft/tensor-core";
 import type { Dispatch, KernelLimits } from "../kernels/kernel.js";
 import { lowerStep, type KernelTable } from "../kernels/index.js";
 import type { BufferPool, GpuBuffer } from "./buffers.js";
@@ -30,6 +30,28 @@ interface Call {
   readonly groups: Map<string, GPUBindGroup>;
 }
 
+interface WrittenPlan {
+  readonly dispatches: readonly Dispatch[];
+  /** Where the parameters of each dispatch begin in the plan's uniform buffer. */
+  readonly offsets: readonly number[];
+  readonly footprint: Footprint;
+  readonly builder: PlanBuilder;
+}
+
+/** Writes the shaders and parameters of a plan; nothing is compiled or allocated. */
+export function writePlan({ device, limits, kernels }: Runtime, plan: Plan): WrittenPlan {
+  const builder = new PlanBuilder(plan, limits);
+  const dispatches = plan.steps.flatMap((step, at) => builder.step(at, () => lowerStep(step, builder, kernels)));
+  const unit = device.limits.minUniformBufferOffsetAlignment;
+  let size = 0;
+  const offsets = dispatches.map((d) => {
+    const at = size;
+    size = align(size + d.params.byteLength, unit);
+    return at;
+  });
+  return { dispatches, offsets, builder, footprint: { arenaBytes: builder.arenaBytes, ownBytes: Math.max(size, unit) } };
+}
+
 /** A plan as dispatches with compiled pipelines, parameters on the GPU and bind groups by buffer. */
 export class WebGpuExecutable implements Executable {
   readonly plan: Plan;
@@ -42,20 +64,22 @@ export class WebGpuExecutable implements Executable {
   private readonly withdraw: () => void;
   private disposed = false;
 
-  private constructor(runtime: Runtime, plan: Plan, calls: readonly Call[], packed: Uint8Array<ArrayBuffer>, arenaBytes: number) {
+  private constructor(runtime: Runtime, plan: Plan, calls: readonly Call[], { offsets, footprint }: WrittenPlan) {
     this.runtime = runtime;
-    this.plan = plan;
+    this.plan = withFootprint(plan, footprint);
     this.calls = calls;
     this.kernels = calls.map((c) => c.dispatch.name);
-    this.arenaBytes = arenaBytes;
+    this.arenaBytes = footprint.arenaBytes;
     const { pool, arena, faults, device } = runtime;
+    const packed = new Uint8Array(footprint.ownBytes);
+    calls.forEach(({ dispatch }, i) => packed.set(dispatch.params, offsets[i]!));
     this.parameters = pool.reserve(packed.byteLength, USAGE.uniform | USAGE.copyTarget, "parameters");
     try {
       faults.guard(
         () => "writing the parameters of a plan",
         () => device.queue.writeBuffer(this.parameters.gpu, 0, packed),
       );
-      this.withdraw = arena.claim(arenaBytes);
+      this.withdraw = arena.claim(footprint.arenaBytes);
     } catch (error) {
       this.parameters.release();
       throw error;
@@ -63,18 +87,9 @@ export class WebGpuExecutable implements Executable {
   }
 
   static async lower(runtime: Runtime, plan: Plan): Promise<WebGpuExecutable> {
-    const builder = new PlanBuilder(plan, runtime.limits);
-    const dispatches = plan.steps.flatMap((step, at) => builder.step(at, () => lowerStep(step, builder, runtime.kernels)));
+    const written = writePlan(runtime, plan);
+    const { dispatches, offsets, builder } = written;
     const pipelines = await Promise.all(dispatches.map((d) => runtime.pipelines.get(d)));
-    const step = runtime.device.limits.minUniformBufferOffsetAlignment;
-    let size = 0;
-    const offsets = dispatches.map((d) => {
-      const at = size;
-      size = align(size + d.params.byteLength, step);
-      return at;
-    });
-    const packed = new Uint8Array(Math.max(size, step));
-    dispatches.forEach((d, i) => packed.set(d.params, offsets[i]!));
     const calls = dispatches.map((dispatch, i): Call => ({
       dispatch,
       pipeline: pipelines[i]!,
@@ -83,7 +98,7 @@ export class WebGpuExecutable implements Executable {
       params: { offset: offsets[i]!, size: dispatch.params.byteLength },
       groups: new Map(),
     }));
-    return new WebGpuExecutable(runtime, plan, calls, packed, builder.arenaBytes);
+    return new WebGpuExecutable(runtime, plan, calls, written);
   }
 
   /** Encodes all dispatches into one command buffer and submits it; returns before the GPU is done. */

@@ -16,7 +16,7 @@ export interface Plan {
   readonly outputs: readonly Operand[];
   /** Size in bytes of the one scratch arena that all `scratch` buffers share. */
   readonly scratchBytes: number;
-  /** Bytes of inputs, outputs and arena together: the peak while it runs. */
+  /** Bytes of inputs, outputs and arena together: the peak while it runs. @see withFootprint */
   readonly peakBytes: number;
 }
 

@@ -3,4 +3,5 @@ export { CASES, COMPOSITE_CASES, PRIMITIVE_CASES } from "./cases/index.js";
 export { type Check, conformance, type Conformance } from "./conformance.js";
 export { firstDifference, valuesOf } from "./evaluate.js";
 export { firstOfEach } from "./first-of-each.js";
+export { type CountedBackend, memoryChecks } from "./memory-checks.js";
 export { type MethodCase, methodChecks } from "./method-checks.js";
