@@ -8,6 +8,7 @@ import { add, exp, mul } from "./ops/elementwise.js";
 import { linear, matmul } from "./ops/linear.js";
 import { reshape, transpose } from "./ops/movement.js";
 import { tensor } from "./ops/create.js";
+import type { Tree } from "./transforms/tree.js";
 import { createReferenceBackend } from "./reference/backend.js";
 
 /** The reference backend, and what has been made and freed on it. */
@@ -81,7 +82,7 @@ describe("compile", () => {
     await run(tensor([1, 2]));
     run.dispose();
     await Promise.resolve();
-    expect(disposed).toEqual(lowered);
+    expect(new Set(disposed)).toEqual(new Set(lowered));
     expect(await values(await run(tensor([5])))).toEqual([10]);
     expect(f).toHaveBeenCalledTimes(3);
   });
@@ -100,6 +101,54 @@ describe("compile", () => {
     expect(await values(await run(tensor([1])))).toEqual([1]);
     expect(lowered).toHaveLength(1);
   });
+});
+
+describe("arguments that a signature cannot hold", () => {
+  const x = tensor([1, 2]);
+  it.each([
+    ["a function", { act: () => 1 }, "signature", /argument 1\.act is a function/],
+    ["a symbol", [Symbol("s")], "signature", /argument 1\[0\] is a symbol/],
+    ["an instance of a class", { when: new Date() }, "tree", /instance of Date/],
+    ["a typed array", new Float32Array(2), "tree", /Float32Array/],
+  ])("are refused: %s", async (_, options, kind, message) => {
+    const f = compile((t: Tensor, _o: Tree) => t, watchedDevice()) as (t: Tensor, o: unknown) => Promise<Tensor>;
+    const error = await f(x, options).catch((e: unknown) => e);
+    expect(error).toMatchObject({ name: "ConfigError", kind });
+    expect((error as Error).message).toMatch(message);
+  });
+});
+
+it("a function that fails while it is disposed of fails only its caller", async () => {
+  const unhandled = vi.fn();
+  process.on("unhandledRejection", unhandled);
+  const { device } = watchedDevice();
+  const fails = compile(
+    (_: Tensor): Tensor => {
+      throw new Error("broken");
+    },
+    { device },
+  );
+  const failsLater = compile((t: Tensor) => mul(t, 2), {
+    device: new Device({ ...device.backend, lower: async () => Promise.reject(new Error("full")) }),
+  });
+  const calls = [fails(tensor([1])), failsLater(tensor([1]))];
+  const outcomes = Promise.allSettled(calls);
+  fails.dispose();
+  failsLater.dispose();
+  expect((await outcomes).map((o) => o.status)).toEqual(["rejected", "rejected"]);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  process.off("unhandledRejection", unhandled);
+  expect(unhandled).not.toHaveBeenCalled();
+});
+
+it("a plan that is disposed of is freed when the calls that wait for it are done", async () => {
+  const { device, lowered, disposed } = watchedDevice();
+  const run = compile((t: Tensor) => mul(t, 2), { device });
+  const pending = [run(add(tensor([1]), 1)), run(tensor([2]))];
+  run.dispose();
+  expect(await Promise.all((await Promise.all(pending)).map((t) => t.item()))).toEqual([4, 4]);
+  await Promise.resolve();
+  expect(lowered.length).toBe(disposed.length);
 });
 
 describe("what a compiled function closes over", () => {

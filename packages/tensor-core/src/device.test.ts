@@ -1,5 +1,18 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import * as w from "./index.js";
+import { watch } from "./testing/watch.js";
+
+/** Runs the collector, and what it has to call. */
+async function collect(): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc") as () => void;
+  for (let i = 0; i < 4; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    gc();
+  }
+}
 
 describe("a lazy graph on the reference device", () => {
   it("computes, and extends a computed graph", async () => {
@@ -43,5 +56,47 @@ describe("a lazy graph on the reference device", () => {
     const r = await step(w.tensor([[1, 2]]), w.tensor([[3, 4]]));
     expect([...(await r.s.data())]).toEqual([4, 6]);
     expect([...(await r.p.data())]).toEqual([11]);
+  });
+});
+
+describe("what nobody disposes of", () => {
+  const memory = watch(w.createReferenceBackend());
+  const device = new w.Device(memory.backend);
+  it("is freed by the collector, though later results were made of it", async () => {
+    let x = device.tensor(new Float32Array(1000));
+    for (let i = 0; i < 50; i++) {
+      x = w.add(x, 1);
+      await device.evaluate([x]);
+    }
+    const step = w.compile((t: w.Tensor) => w.add(t, 1), { device });
+    for (let i = 0; i < 50; i++) x = await step(x);
+    await collect();
+    expect(memory.live()).toBe(1);
+    expect((await x.data())[0]).toBe(100);
+  });
+});
+
+describe("gradients and tensors that were computed before", () => {
+  const x = w.tensor([1, 2, 3]);
+  it("go on from what was computed, as from any constant", async () => {
+    const h = w.exp(w.tensor([0, 0, 0]));
+    await h.data();
+    const [dx, dh] = w.gradients(w.sum(w.mul(h, x)), [x, h]);
+    expect([...(await dx!.data())]).toEqual([1, 1, 1]);
+    expect([...(await dh!.data())]).toEqual([1, 2, 3]);
+  });
+  it("are refused if they lead through one, which has forgotten what it was made of", async () => {
+    const loss = w.sum(w.square(x));
+    await loss.item();
+    expect(() => w.gradients(loss, [x])).toThrow(expect.objectContaining({ kind: "computed" }));
+    const h = w.mul(x, 2);
+    const further = w.add(h, 1);
+    await w.evaluate(h);
+    await w.evaluate(further);
+    const made = w.sum(w.mul(further, x));
+    expect(() => w.gradients(made, [x])).toThrow(expect.objectContaining({ kind: "computed" }));
+    expect(() => w.grad((t: w.Tensor) => w.sum(w.mul(further, t)))(x)).toThrow(/was made of/);
+    const [dx] = w.gradients(w.sum(w.mul(w.stopGradient(further), x)), [x]);
+    expect([...(await dx!.data())]).toEqual([3, 5, 7]);
   });
 });

@@ -3,22 +3,18 @@ import type { Backend, BackendBuffer, Executable } from "./backend.js";
 import { decode, rawView } from "./convert/storage.js";
 import { bytesPerElement, type DType } from "./dtype.js";
 import { DeviceError } from "./errors.js";
-import { makeNode, type Realized, Tensor, topologicalOrder } from "./graph.js";
+import { Node, Tensor, topologicalOrder } from "./graph.js";
 import { fromBytes, type NestedArray, tensor, type TensorOptions } from "./ops/create.js";
+import { graphInputs, isLeaf } from "./passes/rewrite.js";
+import { planGraph, type ResultPlace } from "./plan/plan-graph.js";
 import { createReferenceBackend } from "./reference/backend.js";
-import { planGraph } from "./plan/plan-graph.js";
 import type { Shape } from "./shape.js";
-import { graphInputs } from "./passes/rewrite.js";
-
-/** Frees memory on a device when the handle that owned it is collected. */
-const collected = new FinalizationRegistry<{ backend: Backend; buffer: BackendBuffer }>(({ backend, buffer }) => {
-  backend.free(buffer);
-});
+import { type Place, Storage } from "./storage.js";
+import type { TensorSpec } from "./tensor-spec.js";
 
 /** Where graphs run: a backend and the tensors that lie in its memory. There is no global device; make one and pass it on. */
-export class Device {
+export class Device implements Place {
   readonly backend: Backend;
-  private readonly uploads = new WeakMap<object, BackendBuffer>();
   private disposed = false;
 
   constructor(backend: Backend) {
@@ -39,82 +35,133 @@ export class Device {
     return fromBytes(bytes, shape, dtype, this);
   }
 
-  /** Computes the tensors, all in one plan, and keeps them in the device's memory. What is known already is not computed again. */
+  /**
+   * Computes the tensors, all in one plan, and keeps them in the device's memory. What is known already is not computed again. A computed tensor
+   * forgets what it was made of: gradients do not go through it (`gradients` says so where they would have).
+   */
   async evaluate(tensors: readonly Tensor[]): Promise<void> {
     this.check();
-    const open = tensors.filter((t) => t.node.op !== "constant" && !this.realizedHere(t));
+    const open = [...new Set(tensors.filter((t) => !isLeaf(t.node)).map((t) => t.node))];
     if (open.length === 0) return;
-    const { plan, leaves } = planGraph(open, [], (call) => this.backend.claims(call));
-    const executable = await this.backend.lower(plan);
+    const outputs = open.flatMap((node) => node.outputs.map((_, i) => new Tensor(node, i)));
+    const { plan, results, leaves } = planGraph(outputs, [], (call) => this.backend.claims(call), { share: true });
+    const inputs = this.hold(leaves);
+    let storages: readonly Storage[];
     try {
-      const results = await this.execute(executable, leaves);
-      open.forEach((t, i) => (t.node.realized[t.index] = results[i]!.node.realized[0]));
+      const executable = await this.backend.lower(plan);
+      try {
+        storages = await this.run(executable, inputs, results);
+      } finally {
+        executable.dispose();
+      }
     } finally {
-      executable.dispose();
+      for (const storage of inputs) storage.release();
+    }
+    let next = 0;
+    for (const node of open) {
+      const mine = node.outputs.map(() => storages[next++]!);
+      // Another evaluation may have been faster.
+      if (node.computed) for (const storage of mine) storage.release();
+      else node.settle(this, mine, topologicalOrder([new Tensor(node)], graphInputs).filter(isLeaf));
     }
   }
 
   /** Runs a lowered plan on the memory of `leaves`; the results are tensors in this device's memory. */
   async execute(executable: Executable, leaves: readonly Tensor[]): Promise<Tensor[]> {
-    const { plan } = executable;
-    const inputs = leaves.map((t) => this.bufferOf(t));
-    const buffers = plan.outputs.map(({ buffer }) => this.backend.allocate(plan.buffers[buffer]!.bytes));
-    await this.backend.run(executable, inputs, buffers);
-    return plan.outputs.map(({ shape, dtype }, i) => this.adopt(buffers[i]!, shape, dtype));
-  }
-
-  /** A tensor over a buffer of this device; the buffer is freed when the tensor is collected. */
-  adopt(buffer: BackendBuffer, shape: Shape, dtype: DType): Tensor {
-    const node = makeNode("input", [], {}, [{ shape, dtype }], { device: this });
-    node.realized[0] = { device: this, buffer };
-    collected.register(node.realized[0], { backend: this.backend, buffer }, node.realized[0]);
-    return new Tensor(node);
-  }
-
-  /** The buffer of a constant or computed tensor; constants are uploaded once. @throws DeviceError if it lies nowhere. */
-  bufferOf(t: Tensor): BackendBuffer {
-    const here = this.realizedHere(t);
-    if (here) return here.buffer;
-    // What the reference device has computed lies in host memory, as constants do.
-    const onHost = t.node.realized[t.index];
-    const bytes = t.node.bytes ?? (onHost && onHost.device === fallback ? onHost.device.backend.view?.(onHost.buffer) : undefined);
-    if (!bytes)
-      throw new DeviceError(`${t} has no value: it is a place-holder of a trace or lies on another device`, {
-        hint: "pass it as an argument of the compiled function",
-      });
-    let buffer = this.uploads.get(t.node);
-    if (!buffer) {
-      buffer = this.backend.allocate(Math.max(1, bytes.byteLength));
-      this.backend.upload(buffer, bytes);
-      this.uploads.set(t.node, buffer);
-      collected.register(t.node, { backend: this.backend, buffer }, t.node);
+    const inputs = this.hold(leaves);
+    const { outputs } = executable.plan;
+    try {
+      const storages = await this.run(
+        executable,
+        inputs,
+        outputs.map((_, output) => ({ output })),
+      );
+      return outputs.map(({ shape, dtype }, i) => this.result(storages[i]!, { shape, dtype }));
+    } finally {
+      for (const storage of inputs) storage.release();
     }
-    return buffer;
   }
 
   /**
-   * Frees a tensor's memory on this device now, instead of when it is collected. The collector does not see how large that memory is, so
-   * loops over compiled functions must dispose of what they are done with. A constant is uploaded again if it is used once more.
+   * Runs a lowered plan on memory that the caller holds until it is done; at once where the backend runs at once. If it fails, nothing stays allocated.
+   * @returns the memory of each result; the caller holds one reference for each
    */
-  release(t: Tensor): void {
-    const here = this.realizedHere(t);
-    if (here) {
-      collected.unregister(here);
-      this.backend.free(here.buffer);
-      t.node.realized[t.index] = undefined;
+  run(executable: Executable, inputs: readonly Storage[], results: readonly ResultPlace[]): Storage[] | Promise<Storage[]> {
+    const { buffers, outputs } = executable.plan;
+    const written: Storage[] = [];
+    const free = (): void => written.forEach((storage) => storage.release());
+    const finish = (): Storage[] => {
+      const places = results.map((place) => ("output" in place ? written[place.output]! : inputs[place.input]!).retain());
+      free();
+      return places;
+    };
+    try {
+      for (const { buffer } of outputs) written.push(Storage.allocate(this, buffers[buffer]!.bytes));
+      const running = this.backend.run(
+        executable,
+        inputs.map((s) => s.buffer),
+        written.map((s) => s.buffer),
+      );
+      if (!running) return finish();
+      return running.then(finish, (error: unknown) => {
+        free();
+        throw error;
+      });
+    } catch (error) {
+      free();
+      throw error;
     }
-    const upload = this.uploads.get(t.node);
-    if (!upload) return;
-    collected.unregister(t.node);
-    this.uploads.delete(t.node);
-    this.backend.free(upload);
+  }
+
+  /** A tensor over a buffer of this device; it belongs to the tensor, and is freed when that is disposed of or collected. */
+  adopt(buffer: BackendBuffer, shape: Shape, dtype: DType): Tensor {
+    return this.result(new Storage(this, buffer), { shape, dtype });
+  }
+
+  /** The buffer of a constant or computed tensor; constants are uploaded once. @throws DeviceError if it lies nowhere, or on another device */
+  bufferOf(t: Tensor): BackendBuffer {
+    const [storage] = this.hold([t]) as [Storage];
+    // The node keeps it.
+    storage.release();
+    return storage.buffer;
+  }
+
+  /**
+   * The memory of constants and computed tensors, constants uploaded; the caller holds a reference to each until it releases it.
+   * @throws DeviceError for what lies nowhere (kinds `disposed`, `donated`) or on another device (kind `other-device`)
+   */
+  hold(tensors: readonly Tensor[]): Storage[] {
+    const held: Storage[] = [];
+    try {
+      for (const t of tensors) held.push((t.node.storage(t.index, this) ?? this.bring(t)).retain());
+      return held;
+    } catch (error) {
+      for (const storage of held) storage.release();
+      throw error;
+    }
+  }
+
+  /** As `hold`, but computes first what is not known yet; what is known is held from the moment of the call. */
+  gather(tensors: readonly Tensor[]): Storage[] | Promise<Storage[]> {
+    const open = tensors.filter((t) => !isLeaf(t.node));
+    return open.length === 0 ? this.hold(tensors) : this.compute(tensors, open);
+  }
+
+  /** Frees a tensor's memory on this device. @see Tensor.dispose */
+  release(t: Tensor): void {
+    t.node.release(t.index, this);
   }
 
   /** The stored bytes of a tensor, computed first if need be. */
   async bytes(t: Tensor): Promise<Uint8Array> {
     if (t.node.bytes) return t.node.bytes;
     await this.evaluate([t]);
-    return this.backend.download(this.bufferOf(t), 0, t.size * bytesPerElement(t.dtype));
+    const [storage] = this.hold([t]) as [Storage];
+    try {
+      return await this.backend.download(storage.buffer, 0, t.size * bytesPerElement(t.dtype));
+    } finally {
+      storage.release();
+    }
   }
 
   /** Frees everything that the backend holds. */
@@ -127,9 +174,50 @@ export class Device {
     this.dispose();
   }
 
-  private realizedHere(t: Tensor): Realized | undefined {
-    const realized = t.node.realized[t.index];
-    return realized?.device === this ? realized : undefined;
+  /** A handle on memory of this device; takes over one reference. */
+  result(storage: Storage, spec: TensorSpec): Tensor {
+    const node = new Node("input", [], {}, [spec], { device: this });
+    node.settle(this, [storage]);
+    return new Tensor(node);
+  }
+
+  private async compute(tensors: readonly Tensor[], open: readonly Tensor[]): Promise<Storage[]> {
+    const waiting = new Set(open);
+    const known = this.hold(tensors.filter((t) => !waiting.has(t)));
+    try {
+      await this.evaluate(open);
+      const computed = this.hold(open);
+      let [next, ready] = [0, 0];
+      return tensors.map((t) => (waiting.has(t) ? computed[ready++]! : known[next++]!));
+    } catch (error) {
+      for (const storage of known) storage.release();
+      throw error;
+    }
+  }
+
+  /** Copies to this device what lies in host memory: a constant, or what the reference device has computed. */
+  private bring(t: Tensor): Storage {
+    const storage = Storage.allocate(this, t.size * bytesPerElement(t.dtype));
+    try {
+      this.backend.upload(storage.buffer, this.hostBytes(t));
+    } catch (error) {
+      storage.release();
+      throw error;
+    }
+    t.node.hold(t.index, storage);
+    return storage;
+  }
+
+  private hostBytes({ node, index }: Tensor): Uint8Array {
+    const elsewhere = node.bytes ? node.device : node.storagesOf(index)[0]?.device;
+    if (!node.bytes && !elsewhere) throw node.missing(index);
+    if (elsewhere && elsewhere !== this && elsewhere !== fallback)
+      throw new DeviceError(`${new Tensor(node, index)} lies on the device ${elsewhere.name}, not on ${this.name}`, {
+        kind: "other-device",
+        hint: "move it with device.tensor(await t.data(), …)",
+      });
+    // The reference backend lets its memory be seen.
+    return node.bytes ?? elsewhere!.backend.view!(node.storage(index, elsewhere!)!.buffer);
   }
 
   private check(): void {
@@ -147,18 +235,18 @@ export function referenceDevice(): Device {
 
 /** The one device that the leaves of a graph belong to; tensors of the reference device go with any other. @throws DeviceError if there are two. */
 export function deviceOf(tensors: readonly Tensor[]): Device {
-  let found: Device | undefined;
-  for (const { device, realized } of topologicalOrder(tensors, graphInputs)) {
-    for (const d of [device, ...realized.map((r) => r?.device)]) {
-      if (d === fallback) continue;
-      if (d && found && d !== found)
-        throw new DeviceError(`tensors of two devices meet in one graph: ${found.name} and ${d.name}`, {
-          hint: "move one of them with device.tensor(await t.data(), …)",
-        });
-      found ??= d;
-    }
+  let found: Place | undefined;
+  for (const { device } of topologicalOrder(tensors, graphInputs)) {
+    if (device === fallback) continue;
+    if (device && found && device !== found)
+      throw new DeviceError(`tensors of two devices meet in one graph: ${found.name} and ${device.name}`, {
+        kind: "other-device",
+        hint: "move one of them with device.tensor(await t.data(), …)",
+      });
+    found ??= device;
   }
-  return found ?? referenceDevice();
+  // A `Place` of a graph is always a device: there is no other class of them.
+  return (found as Device | undefined) ?? referenceDevice();
 }
 
 /** Computes tensors together, on the device that their leaves belong to. */

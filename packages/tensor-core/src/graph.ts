@@ -1,32 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { BackendBuffer } from "./backend.js";
 import type { Composite } from "./composite.js";
 import type { DType } from "./dtype.js";
 import type { Attrs } from "./attrs.js";
+import { DeviceError, ShapeError } from "./errors.js";
 import type { Shape } from "./shape.js";
-import type { Device } from "./device.js";
-import { ShapeError } from "./errors.js";
+import type { Place, Storage } from "./storage.js";
 import type { TensorSpec } from "./tensor-spec.js";
-
-/**
- * One operation of the graph. `op` is the name of a primitive (`primitives/`), of a composite
- * (then `decomposition` holds the same results made of primitives), or of a leaf: `constant` (host
- * bytes), `input` (a place-holder of a trace).
- */
-export interface Node {
-  readonly id: number;
-  readonly op: string;
-  readonly inputs: readonly Tensor[];
-  readonly attrs: Attrs;
-  readonly outputs: readonly TensorSpec[];
-  readonly composite?: CompositeNode;
-  /** Bytes of a `constant`, little-endian, row-major. */
-  readonly bytes?: Uint8Array;
-  /** The device that a leaf was made on. */
-  readonly device?: Device;
-  /** Where each result lies once it has been computed; never computed twice. */
-  readonly realized: (Realized | undefined)[];
-}
 
 /** What makes a node a composite: its definition and the same results made of primitives. */
 export interface CompositeNode {
@@ -34,13 +13,149 @@ export interface CompositeNode {
   readonly decomposition: readonly Tensor[];
 }
 
-/** A result that lies in a device's memory. */
-export interface Realized {
-  readonly device: Device;
-  readonly buffer: BackendBuffer;
+export interface NodeOptions {
+  readonly composite?: CompositeNode;
+  /** Bytes of a `constant`, little-endian, row-major. */
+  readonly bytes?: Uint8Array;
+  /** The device that a leaf belongs to. */
+  readonly device?: Place;
 }
 
 let nextId = 1;
+
+/**
+ * One operation of the graph. `op` is the name of a primitive, of a composite (then `composite` holds the same results made of primitives), or of a
+ * leaf: `constant` (host bytes), `input` (a place-holder of a trace, or a result of a compiled call). Results that were computed stay where they
+ * lie until the node is disposed of; the node holds one reference to the memory of each.
+ */
+export class Node {
+  readonly id: number;
+  readonly op: string;
+  readonly attrs: Attrs;
+  readonly outputs: readonly TensorSpec[];
+  readonly bytes: Uint8Array | undefined;
+  private from: readonly Tensor[];
+  private parts: CompositeNode | undefined;
+  private home: Place | undefined;
+  /** Where each result lies: on one device, or on several that it was copied to. */
+  private storages: Storage[][] | undefined;
+  private known = false;
+  private lost: ("disposed" | "donated")[] | undefined;
+  private self: WeakRef<Node> | undefined;
+  private made: readonly WeakRef<Node>[] = [];
+
+  constructor(op: string, inputs: readonly Tensor[], attrs: Attrs, outputs: readonly TensorSpec[], options: NodeOptions = {}) {
+    this.id = nextId++;
+    this.op = op;
+    this.attrs = attrs;
+    this.outputs = outputs;
+    this.bytes = options.bytes;
+    this.from = inputs;
+    this.parts = options.composite;
+    this.home = options.device;
+  }
+
+  /** What it is made of; nothing once it is computed, so that chains of computed tensors do not keep each other's memory. */
+  get inputs(): readonly Tensor[] {
+    return this.from;
+  }
+
+  get composite(): CompositeNode | undefined {
+    return this.parts;
+  }
+
+  /** The device that a leaf belongs to, or that it was computed on. */
+  get device(): Place | undefined {
+    return this.home;
+  }
+
+  /** True once its results are known: they are read where they lie, never computed again. */
+  get computed(): boolean {
+    return this.known;
+  }
+
+  /** Live nodes that a computed node was made of, through however many evaluations. */
+  get origins(): readonly Node[] {
+    return this.made.flatMap((ref) => ref.deref() ?? []);
+  }
+
+  /** Where a result or constant lies on a device. */
+  storage(index: number, device: Place): Storage | undefined {
+    const list = this.storages?.[index];
+    if (list) for (const storage of list) if (storage.device === device) return storage;
+    return undefined;
+  }
+
+  /** Every device that a result lies on. */
+  storagesOf(index: number): readonly Storage[] {
+    return this.storages?.[index] ?? [];
+  }
+
+  /** Takes over one reference to memory that a result lies in. */
+  hold(index: number, storage: Storage): void {
+    this.storages ??= this.outputs.map(() => []);
+    this.storages[index]!.push(storage);
+  }
+
+  /**
+   * Makes it a computed node: takes over one reference to the memory of each result and forgets what it was made of.
+   * @param leaves the leaves of the graph that it was computed from
+   */
+  settle(device: Place, storages: readonly Storage[], leaves: readonly Node[] = []): void {
+    storages.forEach((storage, i) => this.hold(i, storage));
+    if (leaves.length > 0)
+      this.made = [...new Set(leaves.flatMap((node) => [node.reference(), ...node.made.filter((ref) => ref.deref())]))];
+    this.from = [];
+    this.parts = undefined;
+    this.home = device;
+    this.known = true;
+  }
+
+  /** Lets go of a result's memory, on one device or on all. What was computed is gone then; a constant is uploaded again when it is used. */
+  release(index: number, device?: Place): void {
+    const list = this.storages?.[index];
+    if (!list || list.length === 0) return;
+    const kept = device ? list.filter((s) => s.device !== device) : [];
+    for (const storage of list) if (!kept.includes(storage)) storage.release();
+    this.storages![index] = kept;
+    if (kept.length === 0) this.lose(index, "disposed");
+  }
+
+  /** Gives up its reference to a result's memory on a device to a compiled call that may overwrite it. */
+  donate(index: number, storage: Storage): void {
+    const list = this.storages![index]!;
+    list.splice(list.indexOf(storage), 1);
+    this.release(index);
+    this.lose(index, "donated");
+  }
+
+  /** Why a result lies nowhere. */
+  missing(index: number): DeviceError {
+    const what = `${this.op}#${this.id} (${this.outputs[index]!.dtype}[${this.outputs[index]!.shape}])`;
+    const fate = this.lost?.[index];
+    if (fate === "donated")
+      return new DeviceError(`${what} was donated to a compiled call; use its result`, {
+        kind: "donated",
+        hint: "what a call takes over is gone: keep what it returns, or compile without donate",
+      });
+    if (fate === "disposed")
+      return new DeviceError(`${what} was disposed of and is used again`, {
+        kind: "disposed",
+        hint: "dispose of a tensor after its last use",
+      });
+    return new DeviceError(`${what} has no value: it is a place-holder of a trace`, {
+      hint: "pass it as an argument of the compiled function",
+    });
+  }
+
+  private lose(index: number, fate: "disposed" | "donated"): void {
+    if (this.op !== "constant") (this.lost ??= [])[index] = fate;
+  }
+
+  private reference(): WeakRef<Node> {
+    return (this.self ??= new WeakRef(this));
+  }
+}
 
 /** An immutable handle on one result of the lazy graph: nothing is computed until `data()` or `evaluate` asks for it. */
 export class Tensor {
@@ -77,10 +192,12 @@ export class Tensor {
     return (await this.data())[0]!;
   }
 
-  /** Frees the memory that the value takes on its device; a value that was computed is gone then. */
+  /**
+   * Lets go of the memory that the value takes, at once; memory that others share is freed when the last of them lets go. A value that was computed
+   * is gone then; a constant is uploaded again if it is used once more. What is not computed yet stays as it is. May be called twice.
+   */
   dispose(): void {
-    const device = this.node.realized[this.index]?.device ?? this.node.device;
-    device?.release(this);
+    this.node.release(this.index);
   }
 
   [Symbol.dispose](): void {
@@ -92,21 +209,9 @@ export class Tensor {
   }
 }
 
-export interface NodeOptions {
-  readonly composite?: CompositeNode;
-  readonly bytes?: Uint8Array;
-  readonly device?: Device;
-}
-
 /** Adds a node to the graph. Shapes are already checked by the caller (`apply-primitive.ts`). */
-export function makeNode(
-  op: string,
-  inputs: readonly Tensor[],
-  attrs: Attrs,
-  outputs: readonly TensorSpec[],
-  options: NodeOptions = {},
-): Node {
-  return { id: nextId++, op, inputs, attrs, outputs, realized: outputs.map(() => undefined), ...options };
+export function makeNode(op: string, inputs: readonly Tensor[], attrs: Attrs, outputs: readonly TensorSpec[], options?: NodeOptions): Node {
+  return new Node(op, inputs, attrs, outputs, options);
 }
 
 /**

@@ -137,4 +137,4 @@ export { broadcastShapes, contiguousStrides, isContiguous, sameShape, type Shape
 export type { TensorSpec } from "./tensor-spec.js";
 export { checkpoint } from "./transforms/checkpoint.js";
 export { grad, gradients, valueAndGrad, vjp } from "./transforms/grad.js";
-export { flattenTree, type Tree, unflattenTree } from "./transforms/tree.js";
+export { disposeTree, flattenTree, type Tree, unflattenTree } from "./transforms/tree.js";

@@ -4,7 +4,7 @@ import { ShapeError } from "../errors.js";
 import { makeNode, Tensor } from "../graph.js";
 import { applyPrimitive } from "../apply-primitive.js";
 import { type Shape, sizeOf } from "../shape.js";
-import type { Device } from "../device.js";
+import type { Place } from "../storage.js";
 
 /** One value everywhere; costs no memory. */
 export function full(shape: Shape, value: number, dtype: DType = "f32"): Tensor {
@@ -49,7 +49,7 @@ export interface TensorOptions {
   readonly shape?: Shape;
   /** f32 unless the values are an integer typed array. */
   readonly dtype?: DType;
-  readonly device?: Device;
+  readonly device?: Place;
 }
 
 /**
@@ -78,7 +78,7 @@ export function tensor(values: NestedArray | Float32Array | Int32Array | Float64
  * A constant over stored bytes (little-endian, row-major), not copied: do not change them afterwards.
  * @throws ShapeError if the bytes are not what shape and dtype say.
  */
-export function fromBytes(bytes: Uint8Array, shape: Shape, dtype: DType, device?: Device): Tensor {
+export function fromBytes(bytes: Uint8Array, shape: Shape, dtype: DType, device?: Place): Tensor {
   const expected = sizeOf(shape) * bytesPerElement(dtype);
   if (bytes.byteLength !== expected) throw new ShapeError(`tensor: ${dtype}[${shape}] takes ${expected} bytes, got ${bytes.byteLength}`);
   return new Tensor(makeNode("constant", [], {}, [{ shape: [...shape], dtype }], device ? { bytes, device } : { bytes }));

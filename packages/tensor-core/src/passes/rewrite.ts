@@ -4,9 +4,9 @@ import { type Node, Tensor, topologicalOrder } from "../graph.js";
 /** What a rewrite makes of a node whose inputs are already rewritten: its new results, or undefined to keep it. */
 export type Visit = (node: Node, inputs: readonly Tensor[]) => readonly Tensor[] | undefined;
 
-/** True for nodes that are given, not computed: constants, place-holders and results that already lie in memory. */
+/** True for nodes that are given, not computed: constants, place-holders and what was computed before. */
 export function isLeaf(node: Node): boolean {
-  return node.op === "constant" || node.op === "input" || node.realized.every((r) => r !== undefined);
+  return node.op === "constant" || node.op === "input" || node.computed;
 }
 
 /** The inputs of a node that still have to be computed. */

@@ -18,9 +18,14 @@ import { buildProgram } from "./program-builder.js";
 import { Unit } from "./units.js";
 import { isDense, isMovement, type View } from "./views.js";
 
-/** A plan and the leaves that its inputs are. */
+/** Where a result lies once the plan has run: in one of `plan.outputs`, or, whole, in one of `plan.inputs`. */
+export type ResultPlace = { readonly output: number } | { readonly input: number };
+
+/** A plan, the leaves that its inputs are, and where its results lie. */
 export interface Planned {
   readonly plan: Plan;
+  /** One for each tensor that was asked for. */
+  readonly results: readonly ResultPlace[];
   /** `plan.inputs` in order: the place-holders asked for, then every other leaf of the graph. */
   readonly leaves: readonly Tensor[];
 }
@@ -38,14 +43,24 @@ function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => b
   return passes.reduce((graph, pass) => pass(graph), [...outputs]);
 }
 
+export interface PlanOptions {
+  /** A result that is an input as it is, or the same as another result, lies there (see `results`) instead of being copied into an output of its own. */
+  readonly share?: boolean;
+}
+
 /**
  * Makes a plan of a graph: passes, fusion, buffers, order of steps.
  * @param outputs what to compute
  * @param inputs place-holders that become the first inputs of the plan, used or not
  * @param claims the composites that the backend runs itself
  */
-export function planGraph(outputs: readonly Tensor[], inputs: readonly Tensor[], claims: (call: CompositeCall) => boolean): Planned {
-  return new Planner(optimize(outputs, claims), inputs).finish();
+export function planGraph(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  claims: (call: CompositeCall) => boolean,
+  options: PlanOptions = {},
+): Planned {
+  return new Planner(optimize(outputs, claims), inputs, options).finish();
 }
 
 const key = (t: Tensor): string => `${t.node.id}.${t.index}`;
@@ -61,8 +76,12 @@ class Planner {
   /** Members of fused units that somebody reads from memory. */
   private readonly stored = new Map<Unit, Map<string, Tensor>>();
 
-  constructor(outputs: readonly Tensor[], inputs: readonly Tensor[]) {
+  private readonly share: boolean;
+  private readonly written: Operand[] = [];
+
+  constructor(outputs: readonly Tensor[], inputs: readonly Tensor[], { share = false }: PlanOptions) {
     this.outputs = outputs;
+    this.share = share;
     this.partition = new Partition(outputs);
     for (const t of inputs) this.leaf(t);
     this.findStored();
@@ -77,12 +96,12 @@ class Planner {
       buffers,
       steps,
       inputs: this.leaves.map((t) => this.bufferOf.get(key(t))!),
-      outputs: results,
+      outputs: this.written,
       scratchBytes,
       peakBytes: bound + scratchBytes,
     };
     checkWrites(plan);
-    return { plan, leaves: this.leaves };
+    return { plan, results, leaves: this.leaves };
   }
 
   /** Every tensor that a unit reads through memory, so that the unit that makes it knows to store it. */
@@ -146,15 +165,22 @@ class Planner {
     return this.whole(target);
   }
 
-  /** A result in a buffer of its own. A step that makes it writes there; what no step makes (an input, a part of it), or what lies in another result, is copied. */
-  private output(t: Tensor): Operand {
+  /**
+   * A result. A step that makes it writes it into an output; what no step makes (an input, a part of it), or what lies in another result, is copied
+   * there, or shared where that is asked for and it is whole.
+   */
+  private output(t: Tensor): ResultPlace {
     const view = this.partition.view(t);
     const operand = this.operand(view);
     const spec = this.buffers[operand.buffer]!;
     const complete = isDense(view) && view.offset === 0 && sizeOf(view.shape) === view.base.size;
-    if (!complete || spec.role !== "scratch") return this.copy(view, "output");
-    spec.role = "output";
-    return operand;
+    if (complete && spec.role === "scratch") {
+      spec.role = "output";
+      return { output: this.written.push(operand) - 1 };
+    }
+    if (!complete || !this.share) return { output: this.written.push(this.copy(view, "output")) - 1 };
+    if (spec.role === "output") return { output: this.written.findIndex(({ buffer }) => buffer === operand.buffer) };
+    return { input: this.leaves.findIndex((leaf) => this.bufferOf.get(key(leaf)) === operand.buffer) };
   }
 
   /** Emits the steps that a node needs, and its own; iterative, since graphs are deep. */

@@ -4,6 +4,8 @@ import type { DType } from "../dtype.js";
 import type { Tensor } from "../graph.js";
 import { type ConformanceCase, type Tolerance, ulp } from "./case.js";
 import { CASES } from "./cases/index.js";
+import { OWNERSHIP } from "./ownership.js";
+import { watch, type Watched } from "./watch.js";
 import { firstDifference, gradientsOf, outputsOf, valuesOf } from "./evaluate.js";
 
 /** One test, for any framework: `run` rejects with what differs. */
@@ -19,17 +21,27 @@ export interface Conformance {
 }
 
 /**
- * The checks that a backend passes if it computes what the reference does: one per case, of results and
- * of gradients.
+ * The checks that a backend passes if it computes what the reference does, one per case, of results and of gradients; and if it keeps its memory
+ * as `OWNERSHIP` says.
  * @param open makes the backend; called once, at the first check
  * @param cases those of every primitive and composite of this package if not given
  */
 export function conformance(open: () => Backend | Promise<Backend>, cases: readonly ConformanceCase[] = CASES): Conformance {
-  let device: Promise<Device> | undefined;
-  const opened = async (): Promise<Device> => new Device(await open());
+  let device: Promise<{ device: Device; memory: Watched }> | undefined;
+  const opened = async (): Promise<{ device: Device; memory: Watched }> => {
+    const memory = watch(await open());
+    return { device: new Device(memory.backend), memory };
+  };
+  const ready = (): ReturnType<typeof opened> => (device ??= opened());
   return {
-    checks: cases.map((c) => ({ name: c.name, run: async () => checkCase(await (device ??= opened()), c) })),
-    close: async () => (await device)?.dispose(),
+    checks: [
+      ...cases.map((c) => ({ name: c.name, run: async () => checkCase((await ready()).device, c) })),
+      ...OWNERSHIP.map(({ name, run }) => ({
+        name: `memory: ${name}`,
+        run: async () => run((await ready()).device, (await ready()).memory),
+      })),
+    ],
+    close: async () => (await device)?.device.dispose(),
   };
 }
 

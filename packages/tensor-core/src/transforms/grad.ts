@@ -1,5 +1,5 @@
 import { isFloat } from "../dtype.js";
-import { DTypeError, ShapeError } from "../errors.js";
+import { ConfigError, DTypeError, ShapeError } from "../errors.js";
 import { type Node, Tensor, topologicalOrder } from "../graph.js";
 import * as ops from "../ops/index.js";
 import { PRIMITIVES } from "../primitives/index.js";
@@ -9,7 +9,9 @@ type Cotangents = (Tensor | undefined)[];
 
 /** A composite without a rule of its own is differentiated as its decomposition: for gradients its inputs are the decomposed results. */
 function differentiableInputs(node: Node): readonly Tensor[] {
-  return node.composite && !node.composite.definition.vjp ? node.composite.decomposition : node.inputs;
+  if (node.composite) return node.composite.definition.vjp ? node.inputs : node.composite.decomposition;
+  // Nothing flows through what has no rule (`stopGradient`, comparisons).
+  return PRIMITIVES[node.op]?.gradient ? node.inputs : [];
 }
 
 function inputCotangents(node: Node, dys: Cotangents): readonly (Tensor | undefined)[] {
@@ -27,14 +29,32 @@ function inputCotangents(node: Node, dys: Cotangents): readonly (Tensor | undefi
   return PRIMITIVES[node.op]?.gradient?.({ inputs: node.inputs, output: new Tensor(node), attrs: node.attrs }, dys[0], ops) ?? [];
 }
 
+/** @throws ConfigError if a node was computed from one of `wrt` and has forgotten how: the gradient through it would silently be missing */
+function assertReachable(nodes: readonly Node[], wrt: ReadonlySet<Node>): void {
+  for (const node of nodes) {
+    if (wrt.has(node) || !isFloat(node.outputs[0]!.dtype)) continue;
+    const from = node.origins.find((origin) => wrt.has(origin));
+    if (!from) continue;
+    throw new ConfigError(
+      `gradients: ${from.op}#${from.id} is among what ${node.op}#${node.id} was made of, but that has been computed and forgotten`,
+      {
+        kind: "computed",
+        hint: "take gradients before data() or evaluate, or of a function (grad, valueAndGrad); stopGradient says that it is a constant",
+      },
+    );
+  }
+}
+
 /**
  * Vector-Jacobian product by reverse accumulation: the gradients, with respect to `wrt`, of Σ ⟨outputᵢ, cotangentᵢ⟩.
  * Builds graph only. Tensors that the outputs do not depend on get zeros.
+ * @throws ConfigError kind `computed` if the outputs depend on `wrt` through a tensor that was computed before: it has forgotten what it was made of
  */
 export function vjp(outputs: readonly Tensor[], cotangents: readonly (Tensor | undefined)[], wrt: readonly Tensor[]): Tensor[] {
   const nodes = topologicalOrder(outputs, differentiableInputs);
   const reaches = new Set<Node>(wrt.map((t) => t.node));
   const targets = new Set(reaches);
+  assertReachable(nodes, targets);
   for (const node of nodes) if (differentiableInputs(node).some((t) => reaches.has(t.node))) reaches.add(node);
 
   const collected = new Map<Node, Cotangents>();

@@ -1,0 +1,202 @@
+import { compile } from "../compile.js";
+import { topK } from "../composites/top-k.js";
+import { Device, evaluate, referenceDevice } from "../device.js";
+import { WeftError } from "../errors.js";
+import type { Tensor } from "../graph.js";
+import { add, mul } from "../ops/elementwise.js";
+import { matmul } from "../ops/linear.js";
+import { reshape } from "../ops/movement.js";
+import { createReferenceBackend } from "../reference/backend.js";
+import { disposeTree } from "../transforms/tree.js";
+import type { Watched } from "./watch.js";
+
+/** One statement about who owns which memory. */
+export interface OwnershipCase {
+  readonly name: string;
+  readonly run: (device: Device, memory: Watched) => Promise<void>;
+}
+
+function demand(condition: boolean, what: string): void {
+  if (!condition) throw new Error(what);
+}
+
+/** @throws Error unless the tensor has these values */
+async function demandValues(t: Tensor, ...expected: readonly number[]): Promise<void> {
+  const got = [...(await t.data())];
+  demand(got.length === expected.length && got.every((v, i) => v === expected[i]), `${t} is [${got.slice(0, 8)}], expected [${expected}]`);
+}
+
+/** @throws Error unless the work fails, by a WeftError of this kind if one is given */
+async function demandFailure(work: () => Promise<unknown>, kind?: string): Promise<void> {
+  let caught: unknown;
+  try {
+    await work();
+  } catch (error) {
+    caught = error;
+  }
+  demand(caught !== undefined, "it did not fail");
+  if (kind !== undefined)
+    demand(caught instanceof WeftError && caught.kind === kind, `it failed, but not by kind ${kind}: ${String(caught)}`);
+}
+
+/** @throws Error unless as many buffers live afterwards as before */
+async function demandNothingLeft(memory: Watched, work: () => Promise<void>): Promise<void> {
+  const before = memory.live();
+  await work();
+  demand(memory.live() === before, `${memory.live() - before} buffers are left allocated`);
+}
+
+const pair = (device: Device, a = 1): Tensor => device.tensor([a, a + 1]);
+const square = (device: Device): Tensor => device.tensor([1, 2, 3, 4], { shape: [2, 2] });
+
+/**
+ * Who owns memory: results, views that share it, arguments of calls, constants. Every backend keeps these by doing what `Backend` says; expected values are
+ * counted by hand.
+ */
+export const OWNERSHIP: readonly OwnershipCase[] = [
+  {
+    name: "a result of a compiled function that is a reshaped argument has its own shape",
+    run: async (device) => {
+      const flat = await compile((x: Tensor) => reshape(x, [4]), { device })(square(device));
+      demand(`${flat.shape}` === "4", `its shape is [${flat.shape}]`);
+      await demandValues(flat, 1, 2, 3, 4);
+    },
+  },
+  {
+    name: "each result of a node keeps its own values",
+    run: async (device) => {
+      const { values, indices } = topK(device.tensor([3, 9, 4]), 2);
+      await device.evaluate([values, indices]);
+      await demandValues(reshape(indices, [2]), 1, 2);
+      await demandValues(reshape(values, [2]), 9, 4);
+    },
+  },
+  {
+    name: "and those that the reference device has computed keep theirs elsewhere",
+    run: async (device) => {
+      const { values, indices } = topK(referenceDevice().tensor([3, 9, 4]), 2);
+      await evaluate(values, indices);
+      await demandValues(add(indices, device.tensor([10, 20], { dtype: "i32" })), 11, 22);
+      await demandValues(mul(values, pair(device)), 9, 8);
+    },
+  },
+  {
+    name: "a view shares memory, which lives until both are disposed of",
+    run: (device, memory) =>
+      demandNothingLeft(memory, async () => {
+        for (const viewFirst of [true, false]) {
+          using one = square(device);
+          const x = add(one, 1);
+          await device.evaluate([x]);
+          const before = memory.live();
+          const y = reshape(x, [4]);
+          await device.evaluate([y]);
+          demand(memory.live() === before, "the view has memory of its own");
+          (viewFirst ? y : x).dispose();
+          await demandValues(viewFirst ? x : y, 2, 3, 4, 5);
+          (viewFirst ? x : y).dispose();
+        }
+      }),
+  },
+  {
+    name: "a result that is an argument outlives it",
+    run: (device, memory) =>
+      demandNothingLeft(memory, async () => {
+        const step = compile((p: { a: Tensor; frozen: Tensor }) => ({ a: add(p.a, 1), frozen: p.frozen }), { device });
+        let state = { a: pair(device), frozen: pair(device, 5) };
+        for (let i = 0; i < 3; i++) {
+          const next = await step(state);
+          disposeTree(state);
+          state = next;
+        }
+        await demandValues(state.a, 4, 5);
+        await demandValues(state.frozen, 5, 6);
+        disposeTree(state);
+        step.dispose();
+      }),
+  },
+  {
+    name: "a call holds its arguments until it is done",
+    run: async (device) => {
+      const f = compile((x: Tensor) => mul(x, 2), { device });
+      const make = async (): Promise<Tensor> => await compile((t: Tensor) => add(t, 1), { device })(pair(device));
+      for (let i = 0; i < 2; i++) {
+        const x = await make();
+        const running = f(x);
+        x.dispose();
+        await demandValues(await running, 4, 6);
+      }
+      const x = await make();
+      const lazy = add(x, 1);
+      const running = f(lazy);
+      x.dispose();
+      await demandValues(await running, 6, 8);
+    },
+  },
+  {
+    name: "what is disposed of is gone at once, and says so; a constant comes back",
+    run: (device, memory) =>
+      demandNothingLeft(memory, async () => {
+        const x = pair(device);
+        const y = mul(x, 3);
+        const before = memory.live();
+        await device.evaluate([y]);
+        demand(memory.live() === before + 2, `${memory.live() - before} buffers for a constant and a result`);
+        y.dispose();
+        y.dispose();
+        x.dispose();
+        x.dispose();
+        demand(memory.live() === before, "dispose does not free at once");
+        await demandFailure(() => y.data(), "disposed");
+        await demandFailure(() => add(y, 1).data(), "disposed");
+        const f = compile((t: Tensor) => add(t, 1), { device });
+        await demandFailure(() => f(y), "disposed");
+        const again = mul(x, 4);
+        await demandValues(again, 4, 8);
+        x.dispose();
+        again.dispose();
+      }),
+  },
+  {
+    name: "what fails leaves nothing allocated, and what it was given as it was",
+    run: async (device, memory) => {
+      const a = add(square(device), 0);
+      await device.evaluate([a]);
+      const f = compile((t: Tensor) => ({ p: matmul(t, t), q: add(t, 1) }), { device });
+      for (const method of ["lower", "run", "allocate", "run"] as const) {
+        await demandNothingLeft(memory, async () => {
+          memory.failNext(method);
+          await demandFailure(() => f(a));
+        });
+      }
+      await demandNothingLeft(memory, async () => {
+        for (const method of ["allocate", "upload", "lower", "run"] as const) {
+          const c = square(device);
+          memory.failNext(method);
+          await demandFailure(() => matmul(c, c).data());
+          c.dispose();
+        }
+      });
+      const { p, q } = await f(a);
+      await demandValues(p, 7, 10, 15, 22);
+      await demandValues(q, 2, 3, 4, 5);
+    },
+  },
+  {
+    name: "a tensor of another device is refused",
+    run: async (device) => {
+      const other = new Device(createReferenceBackend());
+      const f = compile((t: Tensor) => add(t, 1), { device });
+      await demandValues(await f(pair(device)), 2, 3);
+      await demandFailure(() => f(pair(other)), "other-device");
+      const computed = mul(pair(other), 2);
+      await demandFailure(() => f(computed), "other-device");
+      await computed.data();
+      await demandFailure(() => f(computed), "other-device");
+      // Tensors of no device, and those of the reference device, go with any.
+      const near = mul(referenceDevice().tensor([1, 2]), 2);
+      await near.data();
+      await demandValues(await f(near), 3, 5);
+    },
+  },
+];
