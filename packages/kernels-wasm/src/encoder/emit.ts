@@ -1,17 +1,16 @@
 import { bytesPerElement, type Instruction, isFloat } from "@weft/tensor-core";
-import type { Pass } from "./analysis.js";
-import { decodeLanes, encodeLanes } from "./formats.js";
-import { computeLanes, convert } from "./instructions.js";
+import { combination, compute, decode, encode, identity, type Pass, type Reduce } from "@weft/tensor-core/program";
 import { indexAxes, type Loop, operandWord } from "./loop.js";
 import { loadRaw, storeRaw } from "./memory-code.js";
-import { accumulation, identity, type Reduce } from "./reduction.js";
-import { I32, type Local, type Pair, V128, WasmLanes } from "./wasm-lanes.js";
+import { isWide } from "./reduction.js";
+import { I32, type Local, V128, WasmLanes } from "./wasm-lanes.js";
 import { Writer, wasmModule } from "./writer.js";
 
 const [ADD, SUB, MUL, DIV, REM, LESS, NOT_LESS] = [0x6a, 0x6b, 0x6c, 0x6d, 0x6f, 0x48, 0x4e];
 const [ARGS, ROW, END] = [0, 1, 2];
 
-type Accumulator = Local | Pair;
+/** One local, or two that hold four f64. */
+type Accumulator = readonly Local[];
 
 /** Writes the module that runs a loop: `run(args, first row, row behind the last)`. */
 export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
@@ -19,6 +18,7 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
   const { instructions, outputs } = program;
   const dtypes = instructions.map((i) => i.dtype);
   const w = new WasmLanes();
+  const { lanes } = w;
   const inputs = operands.length - outputs.length - indexAxes(program).length;
   const counterOf = (axis: number): number => inputs + indexAxes(program).indexOf(axis);
   const operandOf = (i: Instruction): number => (i.op === "load" ? i.input : counterOf((i as { axis: number }).axis));
@@ -87,73 +87,63 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
     const i = instructions[index]!;
     if (i.op === "load") {
       const { dtype, inner } = operands[i.input]!;
-      return decodeLanes(w, loadRaw(w, dtype, inner, width, pointers[i.input]!, stride[i.input]!), dtype);
+      return decode(lanes, loadRaw(w, dtype, inner, width, pointers[i.input]!, stride[i.input]!), dtype);
     }
     if (i.op === "index") {
       const k = operandOf(i);
       const base = w.get(pointers[k]!).simd(0x11).keep();
       if (width === 1 || operands[k]!.inner === "fixed") return base;
-      const lanes = w.constant(new Uint8Array(Int32Array.of(0, 1, 2, 3).buffer));
-      return w.binary("iadd", base, w.binary("imul", lanes, w.get(stride[k]!).simd(0x11).keep()));
+      const steps = w.constant(Int32Array.of(0, 1, 2, 3));
+      return lanes.iadd(base, lanes.imul(steps, w.get(stride[k]!).simd(0x11).keep()));
     }
     if (i.op === "reduce") return results.get(index)!;
-    return computeLanes<Local, Pair>(w, i, (a) => values[a]!, dtypes);
+    return compute(lanes, i, (a) => values[a]!, dtypes);
   };
 
   const writeOutput = (o: number, width: number, pointers: readonly Local[]): void => {
     const k = operands.length - outputs.length + o;
     const { dtype, inner } = operands[k]!;
     const { value } = outputs[o]!;
-    const wide = convert(w, values[value]!, dtypes[value]!, dtype);
-    storeRaw(w, dtype, inner, width, pointers[k]!, stride[k]!, encodeLanes(w, wide, dtype));
+    const bits = encode(lanes, values[value]!, dtypes[value]!, dtype);
+    storeRaw(w, dtype, inner, width, pointers[k]!, stride[k]!, bits);
   };
 
   const accumulate = (r: number, accumulators: Map<number, Accumulator>, width: number): void => {
     const { how, a, dtype } = instructions[r] as Reduce;
-    const neutral = isFloat(dtype) ? w.f32(identity(how, dtype)) : w.i32(identity(how, dtype));
-    const firstLane = w.constant(new Uint8Array(Int32Array.of(-1, 0, 0, 0).buffer));
-    const value = width === 4 ? values[a]! : w.select(firstLane, values[a]!, neutral);
-    const how64 = accumulation(how, dtype);
+    const value = width === 4 ? values[a]! : lanes.select(w.constant(Int32Array.of(-1, 0, 0, 0)), values[a]!, neutral(dtype, how));
     const into = accumulators.get(r)!;
-    if (how64.wide) {
-      const pair = into as Pair;
-      const sum = w.binary64(how64.wide, pair, w.widen(value, "f32"));
-      w.get(sum[0]).set(pair[0]);
-      w.get(sum[1]).set(pair[1]);
-    } else w.get(w.binary(how64.lane, into as Local, value)).set(into as Local);
+    const step = combination(how, dtype);
+    if (isWide(step)) w.widen(value, "f32").forEach((x, k) => w.get(w.wide(step, into[k]!, x)).set(into[k]!));
+    else w.get(w.op(step, [into[0]!, value])).set(into[0]!);
   };
+
+  const neutral = (dtype: Reduce["dtype"], how: Reduce["how"]): Local =>
+    isFloat(dtype) ? w.f32(identity(how, dtype)) : w.i32(identity(how, dtype));
 
   const begin = (r: number): Accumulator => {
     const { how, dtype } = instructions[r] as Reduce;
-    const neutral = identity(how, dtype);
-    if (accumulation(how, dtype).wide) {
-      const [low, high] = [w.local(V128), w.local(V128)];
-      const start = w.f64(neutral)[0];
-      w.get(start).set(low);
-      w.get(start).set(high);
-      return [low, high];
-    }
-    const start = isFloat(dtype) ? w.f32(neutral) : w.i32(neutral);
-    const local = w.local(V128);
-    w.get(start).set(local);
-    return local;
+    const wide = isWide(combination(how, dtype));
+    const start = wide ? w.f64(identity(how, dtype)) : neutral(dtype, how);
+    return Array.from({ length: wide ? 2 : 1 }, () => {
+      const local = w.local(V128);
+      w.get(start).set(local);
+      return local;
+    });
   };
 
   const finish = (r: number, accumulator: Accumulator): void => {
     const { how, dtype } = instructions[r] as Reduce;
-    const how64 = accumulation(how, dtype);
-    if (how64.wide) {
-      const [low, high] = accumulator as Pair;
-      const one = (a: Local, b: Local): Local => w.binary64(how64.wide, [a, a], [b, b])[0];
-      const halves = one(low, high);
-      const total = one(halves, w.shuffle(halves, halves, [2, 3, 0, 1]));
+    const step = combination(how, dtype);
+    if (isWide(step)) {
+      const halves = w.wide(step, accumulator[0]!, accumulator[1]!);
+      const total = w.wide(step, halves, w.shuffle(halves, halves, [2, 3, 0, 1]));
       const narrow = w.get(total).simd(0x5e).keep();
       results.set(r, w.shuffle(narrow, narrow, [0, 0, 0, 0]));
       return;
     }
-    const a = accumulator as Local;
-    const pairs = w.binary(how64.lane, a, w.shuffle(a, a, [2, 3, 0, 1]));
-    results.set(r, w.binary(how64.lane, pairs, w.shuffle(pairs, pairs, [1, 0, 3, 2])));
+    const [all] = accumulator as [Local];
+    const pairs = w.op(step, [all, w.shuffle(all, all, [2, 3, 0, 1])]);
+    results.set(r, w.op(step, [pairs, w.shuffle(pairs, pairs, [1, 0, 3, 2])]));
   };
 
   const sweepPass = (pass: Pass): void => {

@@ -1,11 +1,8 @@
 import { bytesPerElement, type Instruction, isFloat } from "@weft/tensor-core";
-import type { Pass } from "./analysis.js";
-import { decodeLanes, encodeLanes } from "./formats.js";
-import { computeLanes, convert } from "./instructions.js";
-import { JS_LANES, type Vector, vector } from "./js-lanes.js";
-import { BINARY_64, BINARY_LANES } from "./lanes.js";
+import { combination, compute, decode, encode, identity, type Pass, type Reduce, SCALAR_LANES } from "@weft/tensor-core/program";
 import { indexAxes, type Loop, operandWord } from "./loop.js";
-import { accumulation, identity, type Reduce } from "./reduction.js";
+import { isWide } from "./reduction.js";
+import { type Vector, vector, VECTOR_LANES } from "./vector-lanes.js";
 
 /**
  * Runs rows of a loop in JavaScript with the very bits of the emitted module: the same formulas, sums in the same
@@ -44,16 +41,16 @@ export function interpretLoop(loop: Loop, memory: ArrayBufferLike, args: Int32Ar
       const raw = vector(innerStride === 0 ? 1 : n);
       for (let e = 0; e < raw.i.length; e++)
         raw.i[e] = i.op === "index" ? pointers[k]! + e * innerStride : getBits(view, dtype, pointers[k]! + e * innerStride);
-      return i.op === "index" ? raw : decodeLanes(JS_LANES, raw, dtype);
+      return i.op === "index" ? raw : decode(VECTOR_LANES, raw, dtype);
     }
-    return i.op === "reduce" ? values[v]! : computeLanes(JS_LANES, i, (a) => values[a]!, dtypes);
+    return i.op === "reduce" ? values[v]! : compute(VECTOR_LANES, i, (a) => values[a]!, dtypes);
   };
 
   const write = (o: number, n: number, pointers: readonly number[]): void => {
     const k = operands.length - outputs.length + o;
     const { dtype, innerStride } = operands[k]!;
     const { value } = outputs[o]!;
-    const bits = encodeLanes(JS_LANES, convert(JS_LANES, values[value]!, dtypes[value]!, dtype), dtype).i;
+    const bits = encode(VECTOR_LANES, values[value]!, dtypes[value]!, dtype).i;
     for (let e = 0; e < n; e++) setBits(view, dtype, pointers[k]! + e * innerStride, bits[bits.length === 1 ? 0 : e]!);
   };
 
@@ -101,8 +98,9 @@ function startLanes({ how, dtype }: Reduce): Float64Array {
 }
 
 function stepOf({ how, dtype }: Reduce): (a: number, b: number) => number {
-  const a = accumulation(how, dtype);
-  return a.wide ? BINARY_64[a.wide].js : BINARY_LANES[a.lane].js;
+  const step = combination(how, dtype);
+  if (isWide(step)) return step === "add" ? (a, b) => a + b : (a, b) => a * b;
+  return SCALAR_LANES[step] as (a: number, b: number) => number;
 }
 
 /** Four elements at a time into four lanes; what is left over into the first, as the emitted code does. */

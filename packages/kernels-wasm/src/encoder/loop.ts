@@ -1,5 +1,5 @@
 import { bytesPerElement, contiguousStrides, type DType, exactJson, type Program } from "@weft/tensor-core";
-import { analyse, type Analysis } from "./analysis.js";
+import { analyse, type Analysis, collapse } from "@weft/tensor-core/program";
 
 /** Strides of one operand over the space of a program, in elements. */
 export interface Access {
@@ -50,17 +50,10 @@ interface Axis {
   readonly strides: readonly number[];
 }
 
-/** Drops axes of one element and joins neighbours that every operand walks through evenly. */
-function collapse(axes: readonly Axis[]): Axis[] {
-  const out: Axis[] = [];
-  for (const axis of axes) {
-    if (axis.size === 1) continue;
-    const before = out[out.length - 1];
-    if (before?.strides.every((s, k) => s === axis.strides[k]! * axis.size))
-      out[out.length - 1] = { size: before.size * axis.size, strides: axis.strides };
-    else out.push(axis);
-  }
-  return out;
+/** The axes of a part of a space with the strides of all operands in it, as few as there can be. */
+function axesOf(shape: readonly number[], strides: readonly (readonly number[])[]): Axis[] {
+  const space = collapse(shape, strides);
+  return space.shape.map((size, axis) => ({ size, strides: space.strides.map((s) => s[axis]!) }));
 }
 
 /** Axes of `index` instructions, in order of their operands. */
@@ -83,10 +76,15 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
   const counters = indexAxes(program).map((axis): Access => ({ dtype: "i32", strides: shape.map((_, i) => (i === axis ? 1 : 0)) }));
   const all = [...inputs, ...counters, ...outputs];
   const unit = all.map((o, k) => (k >= inputs.length && k < inputs.length + counters.length ? 1 : bytesPerElement(o.dtype)));
-  const axes = shape.map((size, i): Axis => ({ size, strides: all.map((o, k) => o.strides[i]! * unit[k]!) }));
+  const strides = all.map((o, k) => o.strides.map((s) => s * unit[k]!));
   const split = shape.length - reduced;
-  let rowAxes = collapse(axes.slice(0, split));
-  const sweep = reduced > 0 ? collapse(axes.slice(split)) : [];
+  const part = (from: number, to?: number): Axis[] =>
+    axesOf(
+      shape.slice(from, to),
+      strides.map((s) => s.slice(from, to)),
+    );
+  let rowAxes = part(0, split);
+  const sweep = part(split);
   const last = (reduced > 0 ? sweep : rowAxes).pop() ?? { size: 1, strides: all.map(() => 0) };
 
   const across = last.strides.some((s, k) => s !== 0 && s !== unit[k] && rowAxes.some((a) => Math.abs(a.strides[k]!) === unit[k]));

@@ -1,4 +1,4 @@
-import { BINARY_64, BINARY_LANES, type Lanes, SHIFT_LANES, UNARY_64, UNARY_LANES } from "./lanes.js";
+import { halfOf, type LaneMachine, type LaneOp, type Lanes, lanesOf, type ShiftOp } from "@weft/tensor-core/program";
 import { Writer } from "./writer.js";
 
 export const V128 = 0x7b;
@@ -6,10 +6,56 @@ export const I32 = 0x7f;
 
 /** A local that holds a vector. */
 export type Local = number;
+/** Four f64 in two locals. */
 export type Pair = readonly [low: Local, high: Local];
 
+/** SIMD opcodes (after the prefix 0xfd) of the operations that are one instruction. */
+const OPCODES: Partial<Record<LaneOp, number>> = {
+  add: 0xe4,
+  sub: 0xe5,
+  mul: 0xe6,
+  div: 0xe7,
+  min: 0xe8,
+  max: 0xe9,
+  neg: 0xe1,
+  abs: 0xe0,
+  sqrt: 0xe3,
+  floor: 0x68,
+  ceil: 0x67,
+  trunc: 0x69,
+  nearest: 0x6a,
+  eq: 0x41,
+  ne: 0x42,
+  lt: 0x43,
+  le: 0x45,
+  iadd: 0xae,
+  isub: 0xb1,
+  imul: 0xb5,
+  imin: 0xb6,
+  imax: 0xb8,
+  iand: 0x4e,
+  ior: 0x50,
+  ixor: 0x51,
+  ineg: 0xa1,
+  iabs: 0xa0,
+  ieq: 0x37,
+  ine: 0x38,
+  ilt: 0x39,
+  ile: 0x3d,
+  both: 0x4e,
+  either: 0x50,
+  differ: 0x51,
+  not: 0x4d,
+  toInt: 0xf8,
+  toFloat: 0xfa,
+};
+const SHIFTS: Record<ShiftOp, number> = { shl: 0xab, shrS: 0xac, shrU: 0xad };
+const [BITSELECT, AND] = [0x52, 0x4e];
+const WIDE = { add: 0xf0, mul: 0xf2, div: 0xf3 };
+
 /** Writes lane operations as WebAssembly. Every result gets a local of its own; constants are set once, before the loops. */
-export class WasmLanes implements Lanes<Local, Pair> {
+export class WasmLanes implements LaneMachine<Local> {
+  readonly lanes: Lanes<Local, Local, Local> = lanesOf<Local>(this);
   /** Code that runs once. */
   readonly prologue: Writer = new Writer();
   readonly code: Writer = new Writer();
@@ -60,7 +106,8 @@ export class WasmLanes implements Lanes<Local, Pair> {
     return this.keep();
   }
 
-  constant(bytes: Uint8Array): Local {
+  constant(values: Float32Array | Float64Array | Int32Array): Local {
+    const bytes = new Uint8Array(values.buffer);
     const key = bytes.join();
     let local = this.constants.get(key);
     if (local === undefined) {
@@ -75,32 +122,43 @@ export class WasmLanes implements Lanes<Local, Pair> {
   }
 
   f32(value: number): Local {
-    return this.constant(new Uint8Array(Float32Array.of(value, value, value, value).buffer));
+    return this.constant(new Float32Array(4).fill(value));
   }
 
   i32(value: number): Local {
-    return this.constant(new Uint8Array(Int32Array.of(value, value, value, value).buffer));
+    return this.constant(new Int32Array(4).fill(value));
   }
 
-  unary(op: keyof typeof UNARY_LANES, a: Local): Local {
-    return this.get(a).simd(UNARY_LANES[op].code).keep();
+  op(name: LaneOp, operands: readonly Local[]): Local {
+    const [a, b, c] = operands as [Local, Local, Local];
+    const opcode = OPCODES[name];
+    if (opcode !== undefined) {
+      operands.forEach((local) => this.get(local));
+      return this.simd(opcode).keep();
+    }
+    switch (name) {
+      case "select":
+      case "iselect":
+        return c === this.i32(0) ? this.get(a).get(b).simd(AND).keep() : this.get(b).get(c).get(a).simd(BITSELECT).keep();
+      case "isNaN":
+        return this.op("ne", [a, a]);
+      case "flag":
+        return this.shift("shrU", a, 31);
+      case "half":
+        return halfOf(this.lanes, a);
+      case "idiv":
+        return this.wholeQuotient(a, b);
+      default: // bits, float
+        return a;
+    }
   }
 
-  binary(op: keyof typeof BINARY_LANES, a: Local, b: Local): Local {
-    return this.get(a).get(b).simd(BINARY_LANES[op].code).keep();
+  shift(name: ShiftOp, a: Local, by: number): Local {
+    return this.get(a).i32Const(by).simd(SHIFTS[name]).keep();
   }
 
-  shift(op: keyof typeof SHIFT_LANES, a: Local, by: number): Local {
-    return this.get(a).i32Const(by).simd(SHIFT_LANES[op].code).keep();
-  }
-
-  select(mask: Local, a: Local, b: Local): Local {
-    return this.get(a).get(b).get(mask).simd(0x52).keep();
-  }
-
-  f64(value: number): Pair {
-    const local = this.constant(new Uint8Array(Float64Array.of(value, value).buffer));
-    return [local, local];
+  f64(value: number): Local {
+    return this.constant(new Float64Array(2).fill(value));
   }
 
   widen(a: Local, from: "f32" | "i32"): Pair {
@@ -109,18 +167,20 @@ export class WasmLanes implements Lanes<Local, Pair> {
     return [this.get(a).simd(code).keep(), this.get(high).simd(code).keep()];
   }
 
-  narrow([low, high]: Pair, to: "f32" | "i32"): Local {
-    const code = to === "f32" ? 0x5e : 0xfc;
-    return this.shuffle(this.get(low).simd(code).keep(), this.get(high).simd(code).keep(), [0, 1, 4, 5]);
+  /** On two f64. */
+  wide(op: keyof typeof WIDE, a: Local, b: Local): Local {
+    return this.get(a).get(b).simd(WIDE[op]).keep();
   }
 
-  unary64(op: keyof typeof UNARY_64, a: Pair): Pair {
-    const one = (x: Local): Local => this.get(x).simd(UNARY_64[op].code).keep();
-    return [one(a[0]), one(a[1])];
-  }
-
-  binary64(op: keyof typeof BINARY_64, a: Pair, b: Pair): Pair {
-    const one = (x: Local, y: Local): Local => this.get(x).get(y).simd(BINARY_64[op].code).keep();
-    return [one(a[0], b[0]), one(a[1], b[1])];
+  /** There is no division of i32 lanes; f64 holds every quotient, and the last bits of its sum with 1.5·2^52 are those of the whole number. */
+  private wholeQuotient(a: Local, b: Local): Local {
+    const [x, y] = [this.widen(a, "i32"), this.widen(b, "i32")];
+    const half = (k: 0 | 1): Local => {
+      const whole = this.get(this.wide("div", x[k], y[k]))
+        .simd(0x7a)
+        .keep();
+      return this.wide("add", whole, this.f64(1.5 * 2 ** 52));
+    };
+    return this.shuffle(half(0), half(1), [0, 2, 4, 6]);
   }
 }

@@ -1,7 +1,8 @@
 import type { Operand, Step } from "@weft/tensor-core";
+import { copyProgram, fillProgram } from "@weft/tensor-core/program";
 import { emitLoop } from "../encoder/emit.js";
 import { interpretLoop } from "../encoder/interpret.js";
-import { type Access, contiguousOutputs, type Loop, loopArguments, operandWord, planLoop } from "../encoder/loop.js";
+import { contiguousOutputs, type Loop, loopArguments, operandWord, planLoop } from "../encoder/loop.js";
 import type { FusedKernel } from "../threads/pool.js";
 import { addressOf, type LowerContext, type Run } from "./context.js";
 
@@ -19,25 +20,12 @@ export function lowerFused(step: Step & { readonly kind: "fused" }, context: Low
 
 /** A copy between views with any strides, converting between dtypes; the two have one shape. */
 export function lowerCopy(from: Operand, to: Operand, context: LowerContext): Run {
-  const { shape } = from;
-  const program = {
-    shape,
-    reduced: 0,
-    instructions: [{ op: "load", dtype: from.dtype, input: 0 }],
-    outputs: [{ value: 0, perRow: false }],
-  } as const;
-  return runLoop(planLoop(program, [from], [to] satisfies Access[]), [from], [to], context);
+  return runLoop(planLoop(copyProgram(from.shape, from.dtype), [from], [to]), [from], [to], context);
 }
 
 /** One value everywhere in a view. */
 export function lowerFill(value: number, to: Operand, context: LowerContext): Run {
-  const program = {
-    shape: to.shape,
-    reduced: 0,
-    instructions: [{ op: "const", dtype: to.dtype, value }],
-    outputs: [{ value: 0, perRow: false }],
-  } as const;
-  return runLoop(planLoop(program, [], [to] satisfies Access[]), [], [to], context);
+  return runLoop(planLoop(fillProgram(to.shape, to.dtype, value), [], [to]), [], [to], context);
 }
 
 function runLoop(loop: Loop, inputs: readonly Operand[], outputs: readonly Operand[], context: LowerContext): Run {

@@ -1,4 +1,4 @@
-import { type Operand, sizeOf, type Step } from "@weft/tensor-core";
+import type { Operand, Step } from "@weft/tensor-core";
 import type { LowerContext, Run } from "./context.js";
 import { lowerCopy } from "./fused.js";
 
@@ -18,10 +18,3 @@ export function converted(dtype: "f32" | "i32", x: Operand, context: LowerContex
   before.push(lowerCopy(x, copy, context));
   return copy;
 }
-
-/** Elements before, along and behind an axis. */
-export const around = (shape: readonly number[], axis: number): [outer: number, n: number, inner: number] => [
-  sizeOf(shape.slice(0, axis)),
-  shape[axis]!,
-  sizeOf(shape.slice(axis + 1)),
-];

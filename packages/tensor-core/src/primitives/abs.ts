@@ -4,5 +4,6 @@ export const abs: UnaryPrimitive = unary({
   name: "abs",
   meaning: "|x|",
   f64: Math.abs,
+  lanes: { float: (l, x) => l.abs(x), integer: (l, x) => l.iabs(x) },
   gradient: derivative((x, _, o) => o.sign(x)),
 });

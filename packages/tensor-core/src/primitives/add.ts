@@ -4,5 +4,6 @@ export const add: BinaryPrimitive = binary({
   name: "add",
   meaning: "a + b",
   f64: (a, b) => a + b,
+  lanes: { float: (l, a, b) => l.add(a, b), integer: (l, a, b) => l.iadd(a, b) },
   gradient: (_, dy) => [dy, dy],
 });

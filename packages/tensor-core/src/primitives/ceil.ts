@@ -4,4 +4,5 @@ export const ceil: UnaryPrimitive = unary({
   name: "ceil",
   meaning: "the next integer above",
   f64: Math.ceil,
+  lanes: { float: (l, x) => l.ceil(x), integer: (_, x) => x },
 });

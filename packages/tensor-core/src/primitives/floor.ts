@@ -4,4 +4,5 @@ export const floor: UnaryPrimitive = unary({
   name: "floor",
   meaning: "the next integer below",
   f64: Math.floor,
+  lanes: { float: (l, x) => l.floor(x), integer: (_, x) => x },
 });

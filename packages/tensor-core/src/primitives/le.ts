@@ -1,3 +1,6 @@
 import { type BinaryPrimitive, comparison } from "./elementwise.js";
 
-export const le: BinaryPrimitive = comparison("le", "a ≤ b", (a, b) => a <= b);
+export const le: BinaryPrimitive = comparison("le", "a ≤ b", (a, b) => a <= b, {
+  float: (l, a, b) => l.le(a, b),
+  integer: (l, a, b) => l.ile(a, b),
+});

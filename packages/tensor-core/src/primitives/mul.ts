@@ -5,5 +5,6 @@ export const mul: BinaryPrimitive = binary({
   meaning: "a · b; i32 products are exact modulo 2^32",
   f64: (a, b) => a * b,
   integer: Math.imul,
+  lanes: { float: (l, a, b) => l.mul(a, b), integer: (l, a, b) => l.imul(a, b) },
   gradient: ({ inputs: [a, b] }, dy, o) => [o.mul(dy, b!), o.mul(dy, a!)],
 });

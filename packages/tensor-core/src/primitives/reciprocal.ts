@@ -4,5 +4,6 @@ export const reciprocal: UnaryPrimitive = unary({
   name: "reciprocal",
   meaning: "1 / x",
   f64: (x) => 1 / x,
+  lanes: { float: (l, x) => l.div(l.f32(1), x) },
   gradient: derivative((_, y, o) => o.neg(o.square(y))),
 });

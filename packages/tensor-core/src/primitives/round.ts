@@ -11,4 +11,5 @@ export const round: UnaryPrimitive = unary({
   name: "round",
   meaning: "the nearest integer, ties to even",
   f64: roundEven,
+  lanes: { float: (l, x) => l.nearest(x), integer: (_, x) => x },
 });

@@ -4,5 +4,6 @@ export const rsqrt: UnaryPrimitive = unary({
   name: "rsqrt",
   meaning: "1 / √x",
   f64: (x) => 1 / Math.sqrt(x),
+  lanes: { float: (l, x) => l.div(l.f32(1), l.sqrt(x)) },
   gradient: derivative((x, y, o) => o.mul(o.div(y, x), -0.5)),
 });

@@ -1,6 +1,7 @@
 import type { Operand } from "@weft/tensor-core";
+import { around } from "@weft/tensor-core/program";
 import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
-import { around, converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
+import { converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
 
 /** Floats by way of f32 (exact); integers beyond 24 bits would lose digits there and go to the reference. */
 export function lowerArgReduce({ attrs, inputs, outputs }: OpStep, context: LowerContext): Run | undefined {

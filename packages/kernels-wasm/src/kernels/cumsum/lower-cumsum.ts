@@ -1,6 +1,7 @@
 import { type Operand, sizeOf } from "@weft/tensor-core";
+import { around } from "@weft/tensor-core/program";
 import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
-import { around, type OpStep, SMALL_BYTES } from "../../lower/steps.js";
+import { type OpStep, SMALL_BYTES } from "../../lower/steps.js";
 
 /** f32 with an f64 running sum. */
 export function lowerCumsum({ attrs, inputs, outputs }: OpStep, context: LowerContext): Run | undefined {

@@ -1,6 +1,7 @@
 import { bytesPerElement, type Operand, sizeOf } from "@weft/tensor-core";
+import { around } from "@weft/tensor-core/program";
 import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
-import { around, converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
+import { converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
 import { checkIndices } from "../index-report.js";
 
 /** Rows of any dtype, copied as bytes. */

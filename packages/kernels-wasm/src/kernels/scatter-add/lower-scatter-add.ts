@@ -1,7 +1,8 @@
 import { type Operand, sizeOf } from "@weft/tensor-core";
+import { around } from "@weft/tensor-core/program";
 import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { lowerCopy } from "../../lower/fused.js";
-import { around, converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
+import { converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
 import { checkIndices } from "../index-report.js";
 
 /** Sums in f32; other dtypes than f32 by way of it. Integers have no kernel: f32 would lose digits. */
