@@ -1,9 +1,11 @@
+import type { UnaryLanes } from "../program/formula.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 
 export const abs: UnaryPrimitive = unary({
   name: "abs",
   meaning: "|x|",
   f64: Math.abs,
-  lanes: { float: (l, x) => l.abs(x), integer: (l, x) => l.iabs(x) },
   gradient: derivative((x, _, o) => o.sign(x)),
 });
+
+export const lanes: UnaryLanes = { float: (l, x) => l.abs(x), integer: (l, x) => l.iabs(x) };

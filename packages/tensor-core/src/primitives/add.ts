@@ -1,9 +1,11 @@
+import type { BinaryLanes } from "../program/formula.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 
 export const add: BinaryPrimitive = binary({
   name: "add",
   meaning: "a + b",
   f64: (a, b) => a + b,
-  lanes: { float: (l, a, b) => l.add(a, b), integer: (l, a, b) => l.iadd(a, b) },
   gradient: (_, dy) => [dy, dy],
 });
+
+export const lanes: BinaryLanes = { float: (l, a, b) => l.add(a, b), integer: (l, a, b) => l.iadd(a, b) };

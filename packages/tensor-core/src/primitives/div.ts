@@ -1,4 +1,4 @@
-import { isNonzero } from "../program/formula.js";
+import { isNonzero, type BinaryLanes } from "../program/formula.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 
 export const div: BinaryPrimitive = binary({
@@ -6,12 +6,13 @@ export const div: BinaryPrimitive = binary({
   meaning: "a / b; integers divide toward zero, and by 0 give 0",
   f64: (a, b) => a / b,
   integer: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)),
-  lanes: {
-    float: (l, a, b) => l.div(a, b),
-    integer: (l, a, b) => l.iselect(isNonzero(l, b), l.idiv(a, b), l.i32(0)),
-  },
   gradient: ({ inputs: [, b], output }, dy, o) => {
     const da = o.div(dy, b!);
     return [da, o.neg(o.mul(da, output))];
   },
 });
+
+export const lanes: BinaryLanes = {
+  float: (l, a, b) => l.div(a, b),
+  integer: (l, a, b) => l.iselect(isNonzero(l, b), l.idiv(a, b), l.i32(0)),
+};

@@ -1,32 +1,18 @@
 import { type DType, isFloat } from "../dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
-import {
-  type BinaryFormula,
-  binaryFormula,
-  type Formula,
-  type TestFormula,
-  testFormula,
-  type UnaryFormula,
-  unaryFormula,
-} from "../program/formula.js";
 import { sameShape } from "../shape.js";
 import type { TensorSpec } from "../tensor-spec.js";
 import type { Ops } from "./ops.js";
 import type { GradientRule, Primitive, SliceRule } from "./primitive.js";
 
-interface Elementwise extends Primitive {
-  /** What backends print as code: the function on f32 and on i32. */
-  readonly formula: Formula;
-}
-
 /** y = f(x), elementwise. */
-export interface UnaryPrimitive extends Elementwise {
+export interface UnaryPrimitive extends Primitive {
   /** The function in f64; who stores the result rounds it (integers: truncates and wraps). */
   readonly f64: (x: number) => number;
 }
 
 /** y = f(a, b), elementwise, of equal shapes and dtypes. */
-export interface BinaryPrimitive extends Elementwise {
+export interface BinaryPrimitive extends Primitive {
   /** The function in f64; who stores the result rounds it. Comparisons give 0 or 1. */
   readonly f64: (a: number, b: number) => number;
   /** The function of integers, where it is another one than that of floats. */
@@ -34,13 +20,13 @@ export interface BinaryPrimitive extends Elementwise {
 }
 
 /** What is a primitive's own; the rest is the same for all of its kind. */
-type Own<P extends Elementwise, F> = Omit<P, "group" | "infer" | "slice" | "pointwise" | "formula"> & { readonly lanes: F };
+type Own<P extends Primitive> = Omit<P, "group" | "infer" | "slice" | "pointwise">;
 
 /** The slice rule of what works position by position. */
 export const sliceEach: SliceRule = ({ inputs }, box) => ({ boxes: inputs.map(() => box) });
 
-export function unary({ lanes, ...own }: Own<UnaryPrimitive, UnaryFormula>): UnaryPrimitive {
-  return { ...own, group: "unary", pointwise: true, infer: ([x]) => x!, slice: sliceEach, formula: unaryFormula(lanes) };
+export function unary(own: Own<UnaryPrimitive>): UnaryPrimitive {
+  return { ...own, group: "unary", pointwise: true, infer: ([x]) => x!, slice: sliceEach };
 }
 
 function inferBinary(name: string, dtype?: DType): Primitive["infer"] {
@@ -51,22 +37,13 @@ function inferBinary(name: string, dtype?: DType): Primitive["infer"] {
   };
 }
 
-export function binary({ lanes, ...own }: Own<BinaryPrimitive, BinaryFormula>): BinaryPrimitive {
-  return { ...own, group: "binary", pointwise: true, infer: inferBinary(own.name), slice: sliceEach, formula: binaryFormula(lanes) };
+export function binary(own: Own<BinaryPrimitive>): BinaryPrimitive {
+  return { ...own, group: "binary", pointwise: true, infer: inferBinary(own.name), slice: sliceEach };
 }
 
 /** A test of two elements: a bool. */
-export function comparison(name: string, meaning: string, test: (a: number, b: number) => boolean, lanes: TestFormula): BinaryPrimitive {
-  return {
-    name,
-    meaning,
-    group: "binary",
-    pointwise: true,
-    infer: inferBinary(name, "bool"),
-    slice: sliceEach,
-    f64: (a, b) => (test(a, b) ? 1 : 0),
-    formula: testFormula(lanes),
-  };
+export function comparison(name: string, meaning: string, test: (a: number, b: number) => boolean): BinaryPrimitive {
+  return { ...binary({ name, meaning, f64: (a, b) => (test(a, b) ? 1 : 0) }), infer: inferBinary(name, "bool") };
 }
 
 /** The gradient rule of y = f(x) with the derivative f': dx = dy · f'(x). */

@@ -1,4 +1,5 @@
 import { polynomial, withSign } from "../program/arithmetic.js";
+import type { UnaryLanes } from "../program/formula.js";
 import type { Lanes } from "../program/lanes.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 import { expOf } from "./exp.js";
@@ -42,6 +43,7 @@ export const erf: UnaryPrimitive = unary({
   name: "erf",
   meaning: "Gauss error function",
   f64: errorFunction,
-  lanes: { float: erfOf },
   gradient: derivative((x, _, o) => o.mul(o.exp(o.neg(o.square(x))), 2 / Math.sqrt(Math.PI))),
 });
+
+export const lanes: UnaryLanes = { float: erfOf };

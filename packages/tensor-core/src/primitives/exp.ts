@@ -1,4 +1,5 @@
 import { polynomial, timesPowerOfTwo } from "../program/arithmetic.js";
+import type { UnaryLanes } from "../program/formula.js";
 import type { Lanes } from "../program/lanes.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 
@@ -22,6 +23,7 @@ export const exp: UnaryPrimitive = unary({
   name: "exp",
   meaning: "e to the power of x",
   f64: Math.exp,
-  lanes: { float: expOf },
   gradient: derivative((_, y) => y),
 });
+
+export const lanes: UnaryLanes = { float: expOf };

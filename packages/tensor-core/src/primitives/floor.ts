@@ -1,8 +1,10 @@
+import type { UnaryLanes } from "../program/formula.js";
 import { unary, type UnaryPrimitive } from "./elementwise.js";
 
 export const floor: UnaryPrimitive = unary({
   name: "floor",
   meaning: "the next integer below",
   f64: Math.floor,
-  lanes: { float: (l, x) => l.floor(x), integer: (_, x) => x },
 });
+
+export const lanes: UnaryLanes = { float: (l, x) => l.floor(x), integer: (_, x) => x };

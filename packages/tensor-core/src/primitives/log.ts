@@ -1,4 +1,5 @@
 import { polynomial, splitExponent } from "../program/arithmetic.js";
+import type { UnaryLanes } from "../program/formula.js";
 import type { Lanes } from "../program/lanes.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 
@@ -28,6 +29,7 @@ export const log: UnaryPrimitive = unary({
   name: "log",
   meaning: "natural logarithm",
   f64: Math.log,
-  lanes: { float: logOf },
   gradient: derivative((x, _, o) => o.reciprocal(x)),
 });
+
+export const lanes: UnaryLanes = { float: logOf };

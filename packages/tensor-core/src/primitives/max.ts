@@ -1,3 +1,4 @@
+import type { BinaryLanes } from "../program/formula.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 import { shareAtTie } from "./tie.js";
 
@@ -5,6 +6,7 @@ export const max: BinaryPrimitive = binary({
   name: "max",
   meaning: "the larger one; NaN wins, as in torch",
   f64: (a, b) => (a !== a || b !== b ? NaN : a > b ? a : b),
-  lanes: { float: (l, a, b) => l.max(a, b), integer: (l, a, b) => l.imax(a, b) },
   gradient: shareAtTie((a, b, o) => o.greater(a, b)),
 });
+
+export const lanes: BinaryLanes = { float: (l, a, b) => l.max(a, b), integer: (l, a, b) => l.imax(a, b) };

@@ -1,3 +1,4 @@
+import type { BinaryLanes } from "../program/formula.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 import { shareAtTie } from "./tie.js";
 
@@ -5,6 +6,7 @@ export const min: BinaryPrimitive = binary({
   name: "min",
   meaning: "the smaller one; NaN wins, as in torch",
   f64: (a, b) => (a !== a || b !== b ? NaN : a < b ? a : b),
-  lanes: { float: (l, a, b) => l.min(a, b), integer: (l, a, b) => l.imin(a, b) },
   gradient: shareAtTie((a, b, o) => o.less(a, b)),
 });
+
+export const lanes: BinaryLanes = { float: (l, a, b) => l.min(a, b), integer: (l, a, b) => l.imin(a, b) };

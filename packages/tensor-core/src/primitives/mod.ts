@@ -1,4 +1,5 @@
 import { head } from "../program/arithmetic.js";
+import type { BinaryLanes } from "../program/formula.js";
 import type { Lanes } from "../program/lanes.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 
@@ -41,6 +42,7 @@ export const mod: BinaryPrimitive = binary({
   meaning: "remainder with the sign of the divisor (Python's %); of integers by 0 it is 0",
   f64: remainder,
   integer: (a, b) => (b === 0 ? 0 : remainder(a, b)),
-  lanes: { float: modOf, integer: integerMod },
   gradient: ({ inputs: [a, b] }, dy, o) => [dy, o.neg(o.mul(dy, o.floor(o.div(a!, b!))))],
 });
+
+export const lanes: BinaryLanes = { float: modOf, integer: integerMod };

@@ -1,3 +1,4 @@
+import type { BinaryLanes } from "../program/formula.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 
 export const mul: BinaryPrimitive = binary({
@@ -5,6 +6,7 @@ export const mul: BinaryPrimitive = binary({
   meaning: "a · b; i32 products are exact modulo 2^32",
   f64: (a, b) => a * b,
   integer: Math.imul,
-  lanes: { float: (l, a, b) => l.mul(a, b), integer: (l, a, b) => l.imul(a, b) },
   gradient: ({ inputs: [a, b] }, dy, o) => [o.mul(dy, b!), o.mul(dy, a!)],
 });
+
+export const lanes: BinaryLanes = { float: (l, a, b) => l.mul(a, b), integer: (l, a, b) => l.imul(a, b) };

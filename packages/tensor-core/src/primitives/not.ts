@@ -1,3 +1,4 @@
+import type { TestLanes } from "../program/formula.js";
 import { sliceEach, type UnaryPrimitive } from "./elementwise.js";
 
 export const not: UnaryPrimitive = {
@@ -8,8 +9,6 @@ export const not: UnaryPrimitive = {
   infer: ([x]) => ({ shape: x!.shape, dtype: "bool" }),
   slice: sliceEach,
   f64: (x) => (x !== 0 ? 0 : 1),
-  formula: {
-    float: (l, x) => l.flag(l.eq(x!, l.f32(0))),
-    integer: (l, x) => l.flag(l.ieq(x!, l.i32(0))),
-  },
 };
+
+export const lanes: TestLanes = { test: true, float: (l, x) => l.eq(x, l.f32(0)), integer: (l, x) => l.ieq(x, l.i32(0)) };

@@ -10,6 +10,7 @@ import {
   timesPowerOfTwo,
   withSign,
 } from "../program/arithmetic.js";
+import type { BinaryLanes } from "../program/formula.js";
 import type { Lanes } from "../program/lanes.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 
@@ -34,7 +35,10 @@ function log2OfMantissa<F, I, M>(l: Lanes<F, I, M>, m: F): Pair<F> {
   const s: Pair<F> = { head: quotient, tail: l.div(l.sub(l.sub(f, l.mul(quotient, divisor)), l.mul(quotient, below)), sum) };
   const square = timesPair(l, s, s);
   const term = (i: number): number => 2 / (Math.LN2 * (2 * i + 1));
-  const series = l.mul(l.add(square.head, square.tail), polynomial(l, l.add(square.head, square.tail), [0.577080249786377, 0.41184404492378235, 0.3379586935043335]));
+  const series = l.mul(
+    l.add(square.head, square.tail),
+    polynomial(l, l.add(square.head, square.tail), [0.577080249786377, 0.41184404492378235, 0.3379586935043335]),
+  );
   const third = constantPair(l, term(1));
   const cubic = timesPair(l, square, { head: third.head, tail: l.add(third.tail, series) });
   const first = constantPair(l, term(0));
@@ -100,7 +104,6 @@ export const pow: BinaryPrimitive = binary({
   meaning: "a to the power of b",
   f64: Math.pow,
   integer: wholePower,
-  lanes: { float: powOf, integer: integerPow },
   // a^b for b = 0 has derivative 0 even at a = 0; log a is taken only where a > 0.
   gradient: ({ inputs: [a, b], output }, dy, o) => {
     const da = o.where(o.equal(b!, 0), 0, o.mul(b!, o.pow(a!, o.sub(b!, 1))));
@@ -109,3 +112,5 @@ export const pow: BinaryPrimitive = binary({
     return [o.mul(dy, da), o.mul(dy, db)];
   },
 });
+
+export const lanes: BinaryLanes = { float: powOf, integer: integerPow };

@@ -1,3 +1,4 @@
+import type { UnaryLanes } from "../program/formula.js";
 import { unary, type UnaryPrimitive } from "./elementwise.js";
 
 function roundEven(x: number): number {
@@ -11,5 +12,6 @@ export const round: UnaryPrimitive = unary({
   name: "round",
   meaning: "the nearest integer, ties to even",
   f64: roundEven,
-  lanes: { float: (l, x) => l.nearest(x), integer: (_, x) => x },
 });
+
+export const lanes: UnaryLanes = { float: (l, x) => l.nearest(x), integer: (_, x) => x };

@@ -2,15 +2,7 @@ import { polynomial } from "../program/arithmetic.js";
 import type { Lanes } from "../program/lanes.js";
 
 /** π/2 in parts of 12, 12 and 12 bits, and the rest: their products with numbers of 12 bits are exact. */
-const PARTS = partsOf(Math.PI / 2, 6.123233995736766e-17);
-
-function partsOf(value: number, beyond: number): readonly [number, number, number, number] {
-  const part = (x: number, last: number): number => Math.trunc(x * 2 ** last) / 2 ** last;
-  const first = part(value, 11);
-  const second = part(value - first, 23);
-  const third = part(value - first - second, 35);
-  return [first, second, third, value - first - second - third + beyond];
-}
+const PARTS = [1.5703125, 0.0004837512969970703, 7.549533620476723e-8, 2.563344151594519e-12];
 
 /** a - b and what its rounding loses. */
 function less<F, I, M>(l: Lanes<F, I, M>, a: F, b: F): [F, F] {

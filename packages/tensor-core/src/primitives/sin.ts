@@ -1,3 +1,4 @@
+import type { UnaryLanes } from "../program/formula.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 import { sinCos } from "./sin-cos.js";
 
@@ -5,6 +6,7 @@ export const sin: UnaryPrimitive = unary({
   name: "sin",
   meaning: "sine of x radians",
   f64: Math.sin,
-  lanes: { float: (l, x) => sinCos(l, x, 0) },
   gradient: derivative((x, _, o) => o.cos(x)),
 });
+
+export const lanes: UnaryLanes = { float: (l, x) => sinCos(l, x, 0) };

@@ -1,4 +1,5 @@
 import { polynomial, withSign } from "../program/arithmetic.js";
+import type { UnaryLanes } from "../program/formula.js";
 import type { Lanes } from "../program/lanes.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 import { expOf } from "./exp.js";
@@ -19,6 +20,7 @@ export const tanh: UnaryPrimitive = unary({
   name: "tanh",
   meaning: "hyperbolic tangent",
   f64: Math.tanh,
-  lanes: { float: tanhOf },
   gradient: derivative((_, y, o) => o.sub(1, o.square(y))),
 });
+
+export const lanes: UnaryLanes = { float: tanhOf };

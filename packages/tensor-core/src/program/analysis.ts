@@ -48,7 +48,7 @@ export interface Values {
 /**
  * @param uniform whether a load or index has one value per row
  */
-export function valuesOf({ instructions }: Program, uniform: (i: Instruction) => boolean): Values {
+function valuesOf({ instructions }: Program, uniform: (i: Instruction) => boolean): Values {
   const scalar: boolean[] = [];
   const level: number[] = [];
   for (const i of instructions) {

@@ -1,13 +1,16 @@
 import { roundTo } from "../convert/storage.js";
 import { type DType, isFloat } from "../dtype.js";
 import type { Instruction } from "../plan/plan.js";
-import { BINARY, type BinaryOp, isUnary, UNARY, type UnaryOp } from "../primitives/index.js";
-import { isNonzero, isTrue } from "./formula.js";
+import type { BinaryOp, UnaryOp } from "../primitives/index.js";
+import * as lanes from "../primitives/lanes.js";
+import { type AnyLanes, isNonzero, isTrue } from "./formula.js";
 import { type Lanes, lanesOf } from "./lanes.js";
 import { decodeSmallFloat, encodeSmallFloat, isSmallFloat } from "./small-floats.js";
 
 /** Lanes whose operands have one representation for f32, i32 and conditions. */
 type Registers<V> = Lanes<V, V, V>;
+
+const FORMULAS: Readonly<Record<UnaryOp | BinaryOp, AnyLanes>> = lanes;
 
 /** Instructions that only compute. */
 export type Computed = Exclude<Instruction, { op: "load" | "index" | "reduce" }>;
@@ -31,8 +34,10 @@ export function compute<V>(l: Registers<V>, i: Computed, value: (index: number) 
 
 /** An elementwise primitive on registers of operands of dtype `from`. */
 export function apply<V>(l: Registers<V>, op: UnaryOp | BinaryOp, from: DType, operands: readonly V[]): V {
-  const { formula } = isUnary(op) ? UNARY[op] : BINARY[op];
-  return formula[isFloat(from) ? "float" : "integer"](l, ...operands);
+  const { float, integer, test }: AnyLanes = FORMULAS[op];
+  if (isFloat(from)) return test ? l.flag(float(l, ...operands)) : float(l, ...operands);
+  if (!integer) return l.toInt(float(l, ...operands.map((x) => l.toFloat(x))));
+  return test ? l.flag(integer(l, ...operands)) : integer(l, ...operands);
 }
 
 function truth<V>(l: Registers<V>, a: V, dtype: DType): V {

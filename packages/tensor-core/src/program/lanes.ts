@@ -85,11 +85,6 @@ export type Lanes<F, I, M> = { readonly [K in LaneOp]: Method<(typeof LANE_OPS)[
   readonly [K in ShiftOp]: (a: I, by: number) => I;
 } & { readonly f32: (value: number) => F; readonly i32: (value: number) => I };
 
-/** y = f(x) of f32. */
-export type FloatUnary = <F, I, M>(l: Lanes<F, I, M>, x: F) => F;
-/** y = f(a, b) of f32. */
-export type FloatBinary = <F, I, M>(l: Lanes<F, I, M>, a: F, b: F) => F;
-
 /** What writes or computes single operations, on operands of one representation `V` for all three kinds. */
 export interface LaneMachine<V> {
   f32(value: number): V;
