@@ -1,7 +1,7 @@
+import { bytesPerElement } from "./dtype.js";
 import { deviceOf } from "./device.js";
 import type { Tensor } from "./graph.js";
-import type { Operand, Plan, Step } from "./plan/plan.js";
-import { operandBytes } from "./plan/operand.js";
+import type { Operand, Plan, Program, Step } from "./plan/plan.js";
 import { stepName } from "./plan/step-name.js";
 import { planGraph } from "./plan/plan-graph.js";
 import { withFootprint } from "./plan/with-footprint.js";
@@ -16,14 +16,35 @@ export interface StepCost {
   readonly bytes: number;
 }
 
+/** Bytes of the elements that an operand refers to; one that is repeated counts once. */
+function distinctBytes({ dtype, shape, strides }: Operand): number {
+  return sizeOf(shape.filter((_, i) => strides[i] !== 0)) * bytesPerElement(dtype);
+}
+
+/** Operations of a fused loop: an instruction counts once per element, or once per row where its operands are the same along the row. */
+function programFlops({ shape, reduced, instructions }: Program, inputs: readonly Operand[]): number {
+  const lead = shape.length - reduced;
+  const [all, rows] = [sizeOf(shape), sizeOf(shape.slice(0, lead))];
+  /** How often the value of each instruction is another one. */
+  const times: number[] = [];
+  let flops = 0;
+  for (const i of instructions) {
+    if (i.op === "const") times.push(0);
+    else if (i.op === "index") times.push(i.axis < lead ? rows : all);
+    else if (i.op === "load") times.push(inputs[i.input]!.strides.slice(lead).every((s) => s === 0) ? rows : all);
+    else {
+      const most = Math.max(...[i.a, "b" in i ? i.b : i.a, "c" in i ? i.c : i.a].map((at) => times[at]!));
+      times.push(i.op === "reduce" ? rows : most);
+      if (i.op !== "cast") flops += i.op === "reduce" ? all : most;
+    }
+  }
+  return flops;
+}
+
 /** Flops and bytes of a step, from its shapes. */
 export function stepCost(step: Step): StepCost {
-  const bytes = [...step.inputs, ...step.outputs].reduce((sum, o) => sum + operandBytes(o), 0);
-  const flops =
-    step.kind === "fused"
-      ? step.program.instructions.filter((i) => !["load", "const", "index", "cast"].includes(i.op)).length * sizeOf(step.program.shape)
-      : step.flops;
-  return { name: stepName(step), flops, bytes };
+  const bytes = [...step.inputs, ...step.outputs].reduce((sum, o) => sum + distinctBytes(o), 0);
+  return { name: stepName(step), flops: step.kind === "fused" ? programFlops(step.program, step.inputs) : step.flops, bytes };
 }
 
 const view = ({ dtype, shape }: Operand): string => `${dtype}[${shape}]`;

@@ -38,14 +38,8 @@ export interface RowPasses {
 }
 
 /** A graph in which what a slice does not go through is made of primitives. */
-function opened(outputs: readonly Tensor[]): Tensor[] {
-  const known = new Set(
-    topologicalOrder(outputs, graphInputs)
-      .filter((n) => n.composite?.definition.slice)
-      .map((n) => n.op),
-  );
-  return expandComposites(outputs, ({ name }) => known.has(name));
-}
+const opened = (outputs: readonly Tensor[]): Tensor[] =>
+  expandComposites(outputs, (node) => node.composite!.definition.slice !== undefined);
 
 /**
  * Rows `start … stop-1` of `f(x)` as a function of the same rows of x, by pushing the slice down to x; so a file is
@@ -90,16 +84,11 @@ function tileBox(output: Tensor, wanted: Box, all: readonly Tensor[], box: Box):
   if (all.every(({ shape }) => size.join() === shape.join()) && sizes(wanted).join() === output.shape.join())
     return { inputs: all, output };
   const inputs = all.map(({ dtype }) => placeholder({ shape: size, dtype }));
-  const pushed = pushSlices(
-    simplify(
-      opened([
-        cut(
-          output,
-          wanted.map(([start, stop]) => ({ start, size: stop - start, step: 1 })),
-        ),
-      ]),
-    ),
+  const part = cut(
+    output,
+    wanted.map(([start, stop]) => ({ start, size: stop - start, step: 1 })),
   );
+  const pushed = pushSlices(simplify(opened([part])), true);
   const isBox = (node: Node): boolean => {
     const attrs = node.attrs as { start: number[]; size: number[]; step: number[] };
     return box.every(([start], i) => attrs.start[i] === start && attrs.size[i] === size[i] && attrs.step[i] === 1);

@@ -21,17 +21,17 @@ describe("expanding composites", () => {
     for (let i = 0; i < 100; i++) [x, y] = callComposite(OUTER, [x, y]) as [typeof x, typeof y];
     expect(made).toBe(100);
     const asked: string[] = [];
-    const expanded = expandComposites([x, y], ({ name }) => asked.push(name) < 0);
+    const expanded = expandComposites([x, y], ({ op }) => asked.push(op) < 0);
     expect(made).toBe(100);
     expect(asked).toHaveLength(200);
     const ops = topologicalOrder(expanded).map((n) => n.op);
     expect(ops.filter((op) => op === "inner" || op === "outer")).toEqual([]);
     expect(ops.filter((op) => op === "exp")).toHaveLength(100);
   });
-  it("keeps the calls that are claimed, on their rewritten inputs", () => {
+  it("keeps the calls that are to stay, on their rewritten inputs", () => {
     const [x] = callComposite(OUTER, [full([2], 1), full([2], 2)]);
     const [y] = callComposite(INNER, [x!]);
-    const [expanded] = expandComposites([y!], ({ name }) => name === "inner");
+    const [expanded] = expandComposites([y!], ({ op }) => op === "inner");
     expect(topologicalOrder([expanded!]).map((n) => n.op)).toEqual(["full", "inner", "full", "add", "inner"]);
   });
 });

@@ -30,10 +30,15 @@ export interface Planned {
   readonly leaves: readonly Tensor[];
 }
 
+/** The call of a composite as a backend's `claims` sees it. */
+function callOf({ op, attrs, inputs, outputs }: Node): CompositeCall {
+  return { name: op, attrs, inputs: inputs.map(({ shape, dtype }) => ({ shape, dtype })), outputs };
+}
+
 /** The graph as backends see it: without unclaimed composites, simplified, slices pushed down, reductions in one form, nothing twice. */
 function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean): Tensor[] {
   const passes = [
-    (t: Tensor[]) => expandComposites(t, claims),
+    (t: Tensor[]) => expandComposites(t, (node) => claims(callOf(node))),
     simplify,
     pushSlices,
     normalizeReductions,

@@ -1,4 +1,3 @@
-import { whole } from "../box.js";
 import { ShapeError } from "../errors.js";
 import type { TensorSpec } from "../tensor-spec.js";
 import { numbersOf } from "./attributes.js";
@@ -51,17 +50,6 @@ export const slice: Primitive = {
         x!.shape.map((d, i) => d - start[i]! - grown.shape[i]!),
       ),
     ];
-  },
-  slice: ({ inputs: [x], attrs }, box) => {
-    const [start, step] = [numbersOf(attrs, "start"), numbersOf(attrs, "step")];
-    return {
-      boxes: [x!.shape.map(whole)],
-      attrs: {
-        start: box.map((r, i) => start[i]! + r.start * step[i]!),
-        size: box.map((r) => r.size),
-        step: box.map((r, i) => step[i]! * r.step),
-      },
-    };
   },
   view: (view, shape, attrs) => {
     const [start, step] = [numbersOf(attrs, "start"), numbersOf(attrs, "step")];
