@@ -1,0 +1,158 @@
+import { type Attrs, type DType, isFloat, type Shape } from "@weft/tensor-core";
+import { type Bounds, isAnything, isPoint, Writer } from "./bounds.js";
+import { placesOf } from "./movement.js";
+import { Sum, UNIT } from "./sums.js";
+
+const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
+
+/** Places of the input that each element of a reduction is made of. */
+function groups(from: Shape, axes: readonly number[]): Int32Array[] {
+  const kept = from.map((_, i) => i).filter((i) => !axes.includes(i));
+  const order = [...kept, ...axes];
+  const turned = placesOf(
+    order.map((i) => from[i]!),
+    from,
+    (at) => from.map((_, axis) => at[order.indexOf(axis)]!),
+  );
+  const length = sizeOf(axes.map((i) => from[i]!));
+  return Array.from({ length: sizeOf(kept.map((i) => from[i]!)) }, (_, i) => turned.subarray(i * length, (i + 1) * length));
+}
+
+export function reduceBounds(x: Bounds, from: Shape, attrs: Attrs, dtype: DType): Bounds {
+  const all = groups(from, attrs.axes as readonly number[]);
+  const result = new Writer(all.length);
+  all.forEach((group, i) => {
+    if (attrs.how === "sum") {
+      const sum = new Sum();
+      group.forEach((p) => sum.add(x, p));
+      sum.store(result, i, !isFloat(dtype));
+    } else if (attrs.how === "prod") product(result, i, x, group, isFloat(dtype));
+    else extremum(result, i, x, group, attrs.how === "max", dtype);
+  });
+  return result;
+}
+
+function product(result: Writer, i: number, x: Bounds, group: Int32Array, float: boolean): void {
+  let [low, high, large, small, special] = [1, 1, 1, 1, false];
+  let whole = 1;
+  for (const p of group) {
+    if (isAnything(x, p)) return result.anything(i);
+    const [a, b] = [x.lo[p]!, x.hi[p]!];
+    const corners = [low * a, low * b, high * a, high * b];
+    [low, high] = [Math.min(...corners), Math.max(...corners)];
+    whole = Math.imul(whole, a);
+    const size = Math.max(Math.abs(a), Math.abs(b));
+    special ||= !Number.isFinite(size);
+    large *= Math.max(1, size);
+    if (size !== 0) small *= Math.min(1, Math.abs(a), Math.abs(b));
+  }
+  if (!float) return group.every((p) => isPoint(x, p)) ? result.exactly(i, whole) : result.anything(i);
+  if (special && low === high) return result.exactly(i, low);
+  if (special && low !== low && group.every((p) => isPoint(x, p))) return result.exactly(i, NaN);
+  // In another order a product may leave the range of f32 on the way.
+  if (special || large > 1e38 || small < 1e-37)
+    return low === 0 && high === 0 && !special && large < 1e38 ? result.exactly(i, 0) : result.anything(i);
+  const exact = low === high && Number.isInteger(low) && large < 2 ** 24 && group.every((p) => Number.isInteger(x.lo[p]!));
+  const error = exact ? 0 : Math.max(Math.abs(low), Math.abs(high)) * group.length * 2 * UNIT;
+  result.set(i, low, high, error);
+}
+
+function extremum(result: Writer, i: number, x: Bounds, group: Int32Array, largest: boolean, dtype: DType): void {
+  if (group.length === 0 && !isFloat(dtype)) return result.anything(i);
+  let [low, high] = largest ? [-Infinity, -Infinity] : [Infinity, Infinity];
+  let nan = false;
+  const better = largest ? Math.max : Math.min;
+  for (const p of group) {
+    if (isAnything(x, p)) return result.anything(i);
+    if (x.lo[p] !== x.lo[p]) nan = true;
+    else [low, high] = [better(low, x.lo[p]!), better(high, x.hi[p]!)];
+  }
+  if (nan) result.exactly(i, NaN);
+  else result.set(i, low, high);
+}
+
+/** Index of the first largest or smallest; NaN wins. */
+export function argreduceBounds(x: Bounds, from: Shape, attrs: Attrs): Bounds {
+  const all = groups(from, [attrs.axis as number]);
+  const result = new Writer(all.length);
+  const sign = attrs.how === "max" ? 1 : -1;
+  all.forEach((group, i) => {
+    // Of those that may be the best: none is surely better than they.
+    const list = Array.from(group, (p) => {
+      const [a, b] = [sign * x.lo[p]!, sign * x.hi[p]!];
+      return a !== a ? [Infinity, Infinity, 1] : [Math.min(a, b), Math.max(a, b), 0];
+    }) as [number, number, number][];
+    if (Array.from(group).some((p) => isAnything(x, p))) return result.set(i, 0, group.length - 1);
+    const nan = list.findIndex((e) => e[2] === 1);
+    if (nan >= 0) return result.exactly(i, nan);
+    const floor = Math.max(...list.map((e) => e[0]));
+    const may = list.map((_, k) => k).filter((k) => list[k]![1] >= floor);
+    // An exact one that is as good as any can be keeps later ones out.
+    const sure = may.findIndex((k) => list[k]![0] >= Math.max(...may.map((m) => list[m]![1])));
+    const candidates = sure >= 0 ? may.slice(0, sure + 1) : may;
+    result.set(i, Math.min(...candidates), Math.max(...candidates));
+  });
+  return result;
+}
+
+/** Running sums along an axis. */
+export function cumsumBounds(x: Bounds, shape: Shape, attrs: Attrs, dtype: DType): Bounds {
+  const result = new Writer(x.lo.length);
+  for (const group of groups(shape, [attrs.axis as number])) {
+    const order = attrs.reverse ? group.toReversed() : group;
+    const sum = new Sum();
+    for (const p of order) {
+      sum.add(x, p);
+      sum.store(result, p, !isFloat(dtype));
+    }
+  }
+  return result;
+}
+
+export interface Indexed {
+  readonly x: Bounds;
+  readonly index: Bounds;
+  readonly shape: Shape;
+  /** Number of indices. */
+  readonly picks: number;
+  readonly axis: number;
+}
+
+/** [outer, n, inner] of a shape around an axis. */
+function around(shape: Shape, axis: number): readonly [outer: number, n: number, inner: number] {
+  return [sizeOf(shape.slice(0, axis)), shape[axis]!, sizeOf(shape.slice(axis + 1))];
+}
+
+export function gatherBounds({ x, index, shape, picks, axis }: Indexed): Bounds {
+  const [outer, n, inner] = around(shape, axis);
+  const result = new Writer(outer * picks * inner);
+  for (let at = 0; at < result.lo.length; at++) {
+    const [o, k, r] = [Math.floor(at / (picks * inner)), Math.floor(at / inner) % picks, at % inner];
+    if (!isPoint(index, k) || index.lo[k]! < 0 || index.lo[k]! >= n) {
+      result.anything(at);
+      continue;
+    }
+    const from = (o * n + index.lo[k]!) * inner + r;
+    result.lo[at] = x.lo[from]!;
+    result.hi[at] = x.hi[from]!;
+  }
+  return result;
+}
+
+export function scatterAddBounds({ x, index, shape, picks, axis }: Indexed, updates: Bounds, dtype: DType): Bounds {
+  const [outer, n, inner] = around(shape, axis);
+  const sums = Array.from({ length: x.lo.length }, (_, at) => {
+    const sum = new Sum();
+    sum.add(x, at);
+    return sum;
+  });
+  const loose = Array.from({ length: picks }, (_, k) => k).some((k) => !isPoint(index, k));
+  for (let o = 0; o < outer && !loose; o++)
+    for (let k = 0; k < picks; k++) {
+      const to = index.lo[k]!;
+      for (let r = 0; r < inner && to >= 0 && to < n; r++) sums[(o * n + to) * inner + r]!.add(updates, (o * picks + k) * inner + r);
+    }
+  const result = new Writer(sums.length);
+  sums.forEach((sum, at) => (loose ? result.anything(at) : sum.store(result, at, !isFloat(dtype))));
+  return result;
+}
