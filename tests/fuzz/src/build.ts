@@ -2,6 +2,9 @@ import * as core from "@weft/tensor-core";
 import { HELPERS } from "./helpers.js";
 import { isLeaf, type Leaf, mapRefs, type Program, type Ref } from "./program.js";
 
+/** The public functions by name. */
+const FUNCTIONS: ReadonlyMap<string, unknown> = new Map(Object.entries(core));
+
 /** The results of every statement, by its id. */
 export type Built = ReadonlyMap<number, readonly core.Tensor[]>;
 
@@ -13,7 +16,7 @@ export function build(program: Program, leafOf: (leaf: Leaf) => core.Tensor, bef
   for (const s of program) {
     if (isLeaf(s)) built.set(s.id, [leafOf(s)]);
     else {
-      const run = (HELPERS[s.fn]?.run ?? core[s.fn as keyof typeof core]) as (...args: unknown[]) => core.Tree;
+      const run = (HELPERS[s.fn]?.run ?? FUNCTIONS.get(s.fn)) as (...args: unknown[]) => core.Tree;
       const args = s.args.map((arg) => mapRefs(arg, (ref) => resultOf(built, ref)));
       built.set(s.id, core.flattenTree(run(...args)).leaves);
     }

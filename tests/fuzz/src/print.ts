@@ -5,7 +5,9 @@ import { type Case, outputsOf } from "./scenario.js";
 
 const nameOf = ({ of, result }: Ref): string => `t${of}[${result}]`;
 
-const number = (x: number): string => (Object.is(x, -0) ? "-0" : String(Math.fround(x) === x ? x : Number(x.toPrecision(9))));
+/** Whole numbers as they are, others as f32, which nine digits tell apart. */
+const number = (x: number): string =>
+  Object.is(x, -0) ? "-0" : String(Number.isInteger(x) || !Number.isFinite(x) ? x : Number(Math.fround(x).toPrecision(9)));
 
 function argument(arg: Arg): string {
   if (arg instanceof Ref) return nameOf(arg);

@@ -64,7 +64,9 @@ function* shorter({ program, scenario }: Case): Generator<Case> {
     for (const to of [1, 2, 3, from >> 1].filter((n) => n > 0 && n < from)) {
       const cut = (arg: Arg): Arg => (arg === from ? to : Array.isArray(arg) ? (arg as readonly Arg[]).map(cut) : arg);
       yield {
-        program: program.map((s) => (isLeaf(s) ? { ...s, shape: s.shape.map((d) => (d === from ? to : d)) } : { ...s, args: s.args.map(cut) })),
+        program: program.map((s) =>
+          isLeaf(s) ? { ...s, shape: s.shape.map((d) => (d === from ? to : d)) } : { ...s, args: s.args.map(cut) },
+        ),
         scenario,
       };
     }

@@ -8,13 +8,14 @@ import { broadcastShapes } from "../shape.js";
 import { full } from "./create.js";
 import { broadcastTo } from "./movement.js";
 
-/** A tensor, or a number that takes the dtype of its partner. */
+/** A tensor, or a number that takes the dtype of its partner; f32 or i32 where that cannot hold it. */
 export type Operandish = Tensor | number;
 
 function tensorOf(x: Operandish, partner: Operandish): Tensor {
   if (typeof x !== "number") return x;
   const dtype = typeof partner === "number" ? "f32" : partner.dtype;
-  return full([], x, isFloat(dtype) || Number.isInteger(x) ? dtype : "f32");
+  if (!isFloat(dtype) && !Number.isInteger(x)) return full([], x, "f32");
+  return full([], x, dtype === "bool" && x !== 0 && x !== 1 ? "i32" : dtype);
 }
 
 function binary(op: BinaryOp, x: Operandish, y: Operandish, dtype?: DType): Tensor {
@@ -24,23 +25,30 @@ function binary(op: BinaryOp, x: Operandish, y: Operandish, dtype?: DType): Tens
   return applyPrimitive(op, [broadcastTo(cast(a, common), shape), broadcastTo(cast(b, common), shape)]);
 }
 
+/** Arithmetic of bool is that of 0 and 1 in i32, and its result true where that is not 0: true + true and -true are true. */
+function arithmetic(op: BinaryOp, x: Operandish, y: Operandish): Tensor {
+  const [a, b] = [tensorOf(x, y), tensorOf(y, x)];
+  if (a.dtype !== "bool" || b.dtype !== "bool") return binary(op, a, b);
+  return cast(binary(op, cast(a, "i32"), cast(b, "i32")), "bool");
+}
+
 /** Elementwise functions of floats; integers are taken as f32. */
 function floatUnary(op: UnaryOp): (x: Tensor) => Tensor {
   return (x) => applyPrimitive(op, [isFloat(x.dtype) ? x : cast(x, "f32")]);
 }
 
 /** a + b. Operands broadcast by NumPy's rule and promote as in torch; the same holds for all functions of two tensors. */
-export const add = (a: Operandish, b: Operandish): Tensor => binary("add", a, b);
-export const sub = (a: Operandish, b: Operandish): Tensor => binary("sub", a, b);
-export const mul = (a: Operandish, b: Operandish): Tensor => binary("mul", a, b);
+export const add = (a: Operandish, b: Operandish): Tensor => arithmetic("add", a, b);
+export const sub = (a: Operandish, b: Operandish): Tensor => arithmetic("sub", a, b);
+export const mul = (a: Operandish, b: Operandish): Tensor => arithmetic("mul", a, b);
 /** a / b; integers divide toward zero. */
-export const div = (a: Operandish, b: Operandish): Tensor => binary("div", a, b);
+export const div = (a: Operandish, b: Operandish): Tensor => arithmetic("div", a, b);
 /** a to the power of b. */
-export const pow = (a: Operandish, b: Operandish): Tensor => binary("pow", a, b);
+export const pow = (a: Operandish, b: Operandish): Tensor => arithmetic("pow", a, b);
 /** Remainder with the sign of the divisor (Python's %). */
-export const mod = (a: Operandish, b: Operandish): Tensor => binary("mod", a, b);
-export const maximum = (a: Operandish, b: Operandish): Tensor => binary("max", a, b);
-export const minimum = (a: Operandish, b: Operandish): Tensor => binary("min", a, b);
+export const mod = (a: Operandish, b: Operandish): Tensor => arithmetic("mod", a, b);
+export const maximum = (a: Operandish, b: Operandish): Tensor => arithmetic("max", a, b);
+export const minimum = (a: Operandish, b: Operandish): Tensor => arithmetic("min", a, b);
 export const equal = (a: Operandish, b: Operandish): Tensor => binary("eq", a, b);
 export const notEqual = (a: Operandish, b: Operandish): Tensor => binary("ne", a, b);
 export const less = (a: Operandish, b: Operandish): Tensor => binary("lt", a, b);
@@ -51,7 +59,7 @@ export const logicalAnd = (a: Tensor, b: Tensor): Tensor => binary("and", a, b, 
 export const logicalOr = (a: Tensor, b: Tensor): Tensor => binary("or", a, b, "bool");
 export const logicalNot = (x: Tensor): Tensor => applyPrimitive("not", [cast(x, "bool")]);
 
-export const neg = (x: Tensor): Tensor => applyPrimitive("neg", [x]);
+export const neg = (x: Tensor): Tensor => (x.dtype === "bool" ? cast(neg(cast(x, "i32")), "bool") : applyPrimitive("neg", [x]));
 export const abs = (x: Tensor): Tensor => applyPrimitive("abs", [x]);
 export const sign = (x: Tensor): Tensor => applyPrimitive("sign", [x]);
 export const exp: (x: Tensor) => Tensor = floatUnary("exp");

@@ -1,4 +1,4 @@
-import { decode, type DType, type Node, PRIMITIVES, REFERENCE_KERNELS, roundTo, type Tensor } from "@weft/tensor-core";
+import { decode, type DType, type Node, PRIMITIVES, roundTo, type Tensor } from "@weft/tensor-core";
 import { argreduceBounds, cumsumBounds, gatherBounds, reduceBounds, scatterAddBounds } from "./along-axis.js";
 import { type Bounds, isPoint, point, stored, Writer } from "./bounds.js";
 import { binaryBounds, unaryBounds, whereBounds } from "./elementwise.js";
@@ -109,11 +109,15 @@ function primitiveBounds(node: Node, inputs: readonly Bounds[]): Bounds {
       return cumsumBounds(x, shape, attrs, dtype);
     case "random": {
       const key = { values: x.lo, shape: [2] };
-      return isPoint(x, 0) && isPoint(x, 1) ? point(Float64Array.from(REFERENCE_KERNELS.random!([key], attrs, { shape }))) : open(count);
+      return isPoint(x, 0) && isPoint(x, 1)
+        ? point(Float64Array.from(PRIMITIVES.random!.reference!([key], attrs, { shape })))
+        : open(count);
     }
     default: {
       const found =
-        movementBounds(op, attrs, x, shapes[0]!, node.outputs[0]!) ?? unaryBounds(op, x) ?? (y && binaryBounds(op, x, y, node.inputs[0]!.dtype));
+        movementBounds(op, attrs, x, shapes[0]!, node.outputs[0]!) ??
+        unaryBounds(op, x) ??
+        (y && binaryBounds(op, x, y, node.inputs[0]!.dtype));
       if (found) return found;
       throw new Error(`tests/fuzz/src/bounds has no rule for the primitive "${op}"${op in PRIMITIVES ? "" : ", which is none"}`);
     }

@@ -165,12 +165,16 @@ export const adamwStep: Generator = (draw) => {
   const step = draw.random.chance(0.5)
     ? scalar(draw, draw.random.int(1, 9))
     : draw.call("cast", draw.leaf([], "i32", "positive"), "f32")[0]!;
-  return draw.call("adamwStep", { p, g: like(), m: like(), v: draw.call("square", like())[0]!, lr: scalar(draw, 0.01), step }, {
-    beta1: 0.9,
-    beta2: 0.99,
-    eps: 1e-3,
-    weightDecay: draw.random.pick([0, 0.1]),
-  });
+  return draw.call(
+    "adamwStep",
+    { p, g: like(), m: like(), v: draw.call("square", like())[0]!, lr: scalar(draw, 0.01), step },
+    {
+      beta1: 0.9,
+      beta2: 0.99,
+      eps: 1e-3,
+      weightDecay: draw.random.pick([0, 0.1]),
+    },
+  );
 };
 
 export const sgdStep: Generator = (draw) => {

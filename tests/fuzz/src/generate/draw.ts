@@ -3,7 +3,7 @@ import { isAnything } from "../bounds/bounds.js";
 import { Evaluator } from "../bounds/evaluate.js";
 import { build, type Built } from "../build.js";
 import { leafValues } from "../leaf-values.js";
-import { type Arg, type Content, type Leaf, type Program, Ref, type Statement } from "../program.js";
+import { type Arg, type Content, type Leaf, Ref, type Statement } from "../program.js";
 import type { Random } from "../random.js";
 
 /** A tensor of the program so far, with what is known of its elements. */
@@ -182,6 +182,3 @@ export class Unsuitable extends Error {}
 
 /** One way to go on with a program. */
 export type Generator = (draw: Draw) => unknown;
-
-/** The program, if it has any values. */
-export const programOf = ({ program }: Draw): Program => program;

@@ -13,7 +13,7 @@ const BINARY_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** A value whose elements are all above 0, made so if need be. */
-export function positive(draw: Draw, v: Value): Value {
+function positive(draw: Draw, v: Value): Value {
   return v.low > 0 ? v : draw.call("add", draw.call("abs", v)[0]!, 0.3)[0]!;
 }
 

@@ -1,4 +1,4 @@
-import { BINARY, UNARY } from "@weft/tensor-core";
+import { PRIMITIVES, type Primitive } from "@weft/tensor-core";
 import type { Random } from "../random.js";
 import * as axis from "./along-axis.js";
 import * as composite from "./composites.js";
@@ -8,6 +8,11 @@ import * as gradients from "./gradients.js";
 import * as movement from "./movement.js";
 import * as product from "./products.js";
 
+const namesOf = (group: Primitive["group"]): string[] =>
+  Object.values(PRIMITIVES)
+    .filter((p) => p.group === group && p.name !== "cast")
+    .map((p) => p.name);
+
 type Table = Readonly<Record<string, Generator>>;
 
 /** How often each kind of operation is drawn. */
@@ -15,8 +20,8 @@ const FAMILIES: readonly { readonly weight: number; readonly generators: Table }
   {
     weight: 26,
     generators: {
-      ...Object.fromEntries(UNARY.map((op) => [op, elementwise.unaryGenerator(op)])),
-      ...Object.fromEntries(BINARY.map((op) => [op, elementwise.binaryGenerator(op)])),
+      ...Object.fromEntries(namesOf("unary").map((op) => [op, elementwise.unaryGenerator(op)])),
+      ...Object.fromEntries(namesOf("binary").map((op) => [op, elementwise.binaryGenerator(op)])),
     },
   },
   {

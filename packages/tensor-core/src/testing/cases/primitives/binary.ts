@@ -98,6 +98,31 @@ export const binary: readonly ConformanceCase[] = [
     tolerance: EXACT,
   },
   {
+    name: "arithmetic of bool is that of numbers, true where it is not 0; with numbers beyond 0 and 1 it is of i32",
+    build: (d) => {
+      const [a, b] = [d.tensor([0, 0, 1, 1], { dtype: "bool" }), d.tensor([0, 1, 0, 1], { dtype: "bool" })];
+      return [
+        ...[o.add, o.sub, o.mul, o.maximum, o.minimum].map((f) => f(a, b)),
+        o.neg(a),
+        o.cast(o.add(a, b), "f32"),
+        o.where(o.add(o.add(a, b), b), 5, 7),
+        o.add(a, 2),
+      ];
+    },
+    tolerance: EXACT,
+    expected: [
+      [0, 1, 1, 1],
+      [0, 1, 1, 0],
+      [0, 0, 0, 1],
+      [0, 1, 1, 1],
+      [0, 0, 0, 1],
+      [0, 0, 1, 1],
+      [0, 1, 1, 1],
+      [7, 5, 5, 5],
+      [2, 2, 3, 3],
+    ],
+  },
+  {
     name: "arithmetic promotes: bf16 with f16, with f32, integers with floats",
     build: (d) => {
       const x = sample(d, [9, 5], "bf16");
