@@ -1,5 +1,6 @@
 import { callCase } from "./calls.js";
 import type { CoreCase } from "./case.js";
+import { trainingCase } from "./training.js";
 
 /** The subjects of the suite, in the order in which they run. */
-export const CORE_CASES: readonly CoreCase[] = [callCase];
+export const CORE_CASES: readonly CoreCase[] = [callCase, trainingCase];
