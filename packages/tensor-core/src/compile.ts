@@ -2,7 +2,7 @@ import type { Executable } from "./backend.js";
 import { type Device, deviceOf } from "./device.js";
 import { ConfigError, ShapeError } from "./errors.js";
 import { makeNode, type Node, Tensor, topologicalOrder } from "./graph.js";
-import { graphInputs, isLeaf } from "./passes/rewrite.js";
+import { graphInputs, isLeaf, substitute } from "./passes/rewrite.js";
 import { planGraph, type ResultPlace } from "./plan/plan-graph.js";
 import { isMovement, moveView, type View, wholeView } from "./plan/views.js";
 import { sameShape } from "./shape.js";
@@ -36,18 +36,23 @@ interface Entry {
   readonly ready: Promise<Compiled>;
   /** What `ready` gives, once it has. */
   compiled: Compiled | undefined;
+  /** Nodes of the trace have higher ids. */
+  readonly mark: number;
   /** Calls under way. */
   calls: number;
   /** To be freed when no call is under way. */
   retired: boolean;
 }
 
-/** Frees the plan of a signature, if there is one by then, as soon as nobody uses it. */
+/** Frees the plan of a signature, if there is one by then, with what was computed and uploaded for it alone, as soon as nobody uses it. */
 function retire(entry: Entry): void {
   entry.retired = true;
   if (entry.calls > 0) return;
   entry.ready.then(
-    ({ executable }) => executable.dispose(),
+    ({ executable, captured }) => {
+      executable.dispose();
+      for (const t of captured) if (t.node.id > entry.mark) t.dispose();
+    },
     () => undefined,
   );
 }
@@ -63,7 +68,7 @@ function isViewOfLeaf(t: Tensor): boolean {
   return isLeaf(base.node) && chain.reduce<View | undefined>((view, node) => view && moveView(node, view), wholeView(base)) !== undefined;
 }
 
-/** Nodes of a trace that do not depend on its place-holders and are worth keeping: they are computed once, when compiling. */
+/** Parts of a trace that do not depend on its place-holders and are worth keeping: they are computed once, when compiling. */
 function constantParts(outputs: readonly Tensor[], inputs: ReadonlySet<Node>): Tensor[] {
   const varying = new Set<Node>(inputs);
   const order = topologicalOrder(outputs, graphInputs);
@@ -79,6 +84,18 @@ function constantParts(outputs: readonly Tensor[], inputs: ReadonlySet<Node>): T
     (t) =>
       fixed(t.node) && !isViewOfLeaf(t) && reads.has(t.node) && !seen.has(`${t.node.id}.${t.index}`) && seen.add(`${t.node.id}.${t.index}`),
   );
+}
+
+/** Parts of a trace, computed into memory that belongs to its plan and not to the graph. Constants of the trace leave the device again. */
+async function computedApart(device: Device, parts: readonly Tensor[], mark: number): Promise<Tensor[]> {
+  const { plan, leaves } = planGraph(parts, [], (call) => device.backend.claims(call));
+  const executable = await device.backend.lower(plan);
+  try {
+    return await device.execute(executable, leaves);
+  } finally {
+    executable.dispose();
+    for (const t of leaves) if (t.node.id > mark) t.dispose();
+  }
 }
 
 /** @throws ConfigError kind `signature` for plain values that cannot be compared by value */
@@ -121,6 +138,7 @@ export function compile<A extends readonly Tree[], R extends Tree>(
     const { leaves, structure } = flattenTree(args);
     if (structure.kind === "list") structure.items.forEach((item, i) => assertComparable(item, `argument ${i}`));
     const specs = leaves.map(({ shape, dtype }): TensorSpec => ({ shape, dtype }));
+    const mark = makeNode("mark", [], {}, []).id;
     const inputs = specs.map((spec) => new Tensor(makeNode("input", [], {}, [spec])));
     const result = flattenTree(fn(...(unflattenTree(structure, inputs) as unknown as A)));
     if (result.leaves.length === 0) throw new ShapeError("compile: the function returned no tensor");
@@ -129,23 +147,40 @@ export function compile<A extends readonly Tree[], R extends Tree>(
       structure,
       specs,
       device,
-      ready: lower(device, inputs, result.leaves, result.structure),
+      mark,
+      ready: lower(device, inputs, result.leaves, result.structure, mark),
       compiled: undefined,
       calls: 0,
       retired: false,
     };
   }
 
-  async function lower(device: Device, inputs: readonly Tensor[], outputs: readonly Tensor[], structure: TreeStructure): Promise<Compiled> {
-    const parts = constantParts(outputs, new Set(inputs.map((t) => t.node)));
-    if (parts.length > 0) await device.evaluate(parts);
-    const { plan, results, leaves } = planGraph(outputs, inputs, (call) => device.backend.claims(call), { share: true });
-    return {
-      executable: await device.backend.lower(plan),
-      captured: leaves.slice(inputs.length),
-      results: outputs.map(({ shape, dtype }, i) => ({ shape, dtype, ...results[i]! })),
-      structure,
-    };
+  async function lower(
+    device: Device,
+    inputs: readonly Tensor[],
+    traced: readonly Tensor[],
+    structure: TreeStructure,
+    mark: number,
+  ): Promise<Compiled> {
+    const parts = constantParts(traced, new Set(inputs.map((t) => t.node)));
+    // What exists outside the trace is computed for all who use it; what the trace has made goes with its plan.
+    const own = parts.filter((t) => t.node.id > mark);
+    const shared = parts.filter((t) => t.node.id <= mark);
+    if (shared.length > 0) await device.evaluate(shared);
+    const computed = own.length > 0 ? await computedApart(device, own, mark) : [];
+    try {
+      const outputs = substitute(traced, own, computed);
+      const { plan, results, leaves } = planGraph(outputs, inputs, (call) => device.backend.claims(call), { share: true });
+      return {
+        executable: await device.backend.lower(plan),
+        captured: leaves.slice(inputs.length),
+        results: outputs.map(({ shape, dtype }, i) => ({ shape, dtype, ...results[i]! })),
+        structure,
+      };
+    } catch (error) {
+      for (const t of computed) t.dispose();
+      throw error;
+    }
   }
 
   /** The entry for these arguments, traced now if there is none; their tensors are put into `leaves`. */

@@ -76,10 +76,10 @@ export async function fuzz({ seed, seconds, only, op, backends, print }: FuzzOpt
       }
       counts.failed++;
       const began = performance.now();
-      const small = await shrink(c, async (smaller) => (await runCase(smaller, backend)) !== undefined, SHRINKING);
+      const small = await shrink(c, async (smaller) => (await runCase(smaller, backend))?.kind === wrong.kind, SHRINKING);
       shrinking += (performance.now() - began) / 1000;
-      print(`\ncase ${number} of seed ${seed} on ${name}: ${wrong}`);
-      print(`smaller: ${(await runCase(small, backend)) ?? "fails not every time"}\n\n${printCase(small)}\n`);
+      print(`\ncase ${number} of seed ${seed} on ${name}: ${wrong.text}`);
+      print(`smaller: ${(await runCase(small, backend))?.text ?? "fails not every time"}\n\n${printCase(small)}\n`);
       print(`again: npm run fuzz -- --seed ${seed} --case ${number} --backend ${name}${op === undefined ? "" : ` --op ${op}`}`);
     }
   }

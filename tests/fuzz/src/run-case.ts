@@ -1,4 +1,4 @@
-import { type Backend, compile, Device, type DType, evaluate, tensor, type Tensor } from "@weft/tensor-core";
+import { type Backend, compile, Device, type DType, evaluate, type Node, tensor, Tensor } from "@weft/tensor-core";
 import type { Bounds } from "./bounds/bounds.js";
 import { Evaluator } from "./bounds/evaluate.js";
 import { build, resultOf } from "./build.js";
@@ -16,21 +16,27 @@ interface Held {
   readonly bounds: Bounds;
 }
 
-/**
- * Runs a case on a backend.
- * @returns what is wrong, in words; undefined if nothing is
- */
-export async function runCase({ program, scenario }: Case, backend: Backend): Promise<string | undefined> {
+/** What is wrong, and what kind of thing that is: a smaller case must fail alike. */
+export interface Failure {
+  readonly kind: string;
+  readonly text: string;
+}
+
+/** Runs a case on a backend. @returns undefined if nothing is wrong */
+export async function runCase({ program, scenario }: Case, backend: Backend): Promise<Failure | undefined> {
   const watched = watch(backend);
   const device = new Device(watched.backend);
   try {
-    const left =
-      scenario.args === undefined ? await evaluated(program, scenario, device) : await compiled(program, scenario, scenario.args, device);
-    if (left) return left;
+    const wrong = await (scenario.args === undefined
+      ? evaluated(program, scenario, device)
+      : compiled(program, scenario, scenario.args, device));
+    if (wrong) return { kind: "values", text: wrong };
   } catch (error) {
-    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return { kind: text.replace(/[\d,.#]+/g, ""), text };
   }
-  return watched.open() === 0 ? undefined : `${watched.open()} buffers are still allocated after everything was disposed of`;
+  if (watched.open() === 0) return undefined;
+  return { kind: "memory", text: `${watched.open()} buffers are still allocated after everything was disposed of` };
 }
 
 const onDevice =
@@ -50,10 +56,25 @@ export function boundsOf(program: Program, scenario: Scenario, variant = 0): Bou
 async function evaluated(program: Program, scenario: Scenario, device: Device): Promise<string | undefined> {
   const expected = boundsOf(program, scenario);
   const built = build(program, onDevice(device));
+  const all = everyResult([...built.values()].flat());
   for (const group of scenario.groups) await evaluate(...group.map((ref) => resultOf(built, ref)));
   const held = outputsOf(scenario).map((ref, i) => ({ what: `output ${i}`, tensor: resultOf(built, ref), bounds: expected[i]! }));
-  const others = [...built.values()].flat().filter((t) => !held.some((h) => h.tensor === t));
+  const others = all.filter((t) => !held.some((h) => same(h.tensor, t)));
   return letGo(held, others, scenario.seed, () => {});
+}
+
+const same = (a: Tensor, b: Tensor): boolean => a.node === b.node && a.index === b.index;
+
+/** All results in a graph, also those that no handle of the program is on: constants that a function makes, second results of composites. */
+function everyResult(tensors: readonly Tensor[]): Tensor[] {
+  const seen = new Set<Node>();
+  const open = tensors.map((t) => t.node);
+  for (let node = open.pop(); node; node = open.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    open.push(...node.inputs.map((t) => t.node));
+  }
+  return [...seen].flatMap((node) => node.outputs.map((_, i) => new Tensor(node, i)));
 }
 
 async function compiled(program: Program, scenario: Scenario, args: readonly number[], device: Device): Promise<string | undefined> {
@@ -88,7 +109,7 @@ async function letGo(held: readonly Held[], others: readonly Tensor[], seed: num
   const order = random.shuffled(held);
   const kept = order.slice(0, random.int(0, order.length));
   // The same tensor may be there under two names.
-  for (const h of order) if (!kept.some((k) => k.tensor === h.tensor)) h.tensor.dispose();
+  for (const { tensor: t } of order) if (!kept.some((k) => same(k.tensor, t))) t.dispose();
   for (const t of others) if (random.chance(0.5)) t.dispose();
   if (random.chance(0.5)) last();
   const changed = await firstWrong(kept, " after others were disposed of");
