@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { Backend, Executable } from "./backend.js";
+import type { Backend, BackendBuffer, Executable } from "./backend.js";
 import { compile } from "./compile.js";
 import { Device } from "./device.js";
 import * as graph from "./graph.js";
@@ -172,5 +172,32 @@ describe("what a compiled function closes over", () => {
     // A reshape behind a transpose needs a copy, which is made once.
     const flat = compile((t: Tensor) => add(t, reshape(transpose(weight), [12])), { device });
     expect((await flat.prepare(tensor(new Float32Array(12)))).executable.plan.steps).toHaveLength(1);
+  });
+  it("goes with the plan, where the trace has made it; what exists outside stays", async () => {
+    const inner = createReferenceBackend();
+    const open = new Set<BackendBuffer>();
+    const own = new Device({
+      ...inner,
+      allocate(bytes) {
+        const buffer = inner.allocate(bytes);
+        open.add(buffer);
+        return buffer;
+      },
+      free(buffer) {
+        open.delete(buffer);
+        inner.free(buffer);
+      },
+    });
+    const [outer, given] = [own.tensor([1, 2]), own.tensor([3, 4])];
+    const lazy = exp(outer);
+    const f = compile((t: Tensor) => mul(add(mul(t, tensor([5, 6])), add(outer, tensor([7, 8]))), lazy), { device: own });
+    const y = await f(given);
+    f.dispose();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    // Left are `given`, `outer`, `lazy`, which was computed for the call, and the result.
+    expect(open.size).toBe(4);
+    expect(await values(lazy)).toEqual([Math.fround(Math.E), Math.fround(Math.exp(2))]);
+    for (const t of [outer, given, lazy, y]) t.dispose();
+    expect(open.size).toBe(0);
   });
 });

@@ -156,3 +156,42 @@ export function scatterAddBounds({ x, index, shape, picks, axis }: Indexed, upda
   sums.forEach((sum, at) => (loose ? result.anything(at) : sum.store(result, at, !isFloat(dtype))));
   return result;
 }
+
+/** First coordinates of a box [size] in [shape], moved inside; undefined where a start is not known for sure. */
+function firstOf(starts: Bounds, shape: Shape, size: Shape, axes: readonly number[]): number[] | undefined {
+  const first = shape.map(() => 0);
+  for (const [k, axis] of axes.entries()) {
+    if (!isPoint(starts, k)) return undefined;
+    first[axis] = Math.max(0, Math.min(starts.lo[k]!, shape[axis]! - size[axis]!));
+  }
+  return first;
+}
+
+function unknown(count: number): Bounds {
+  const result = new Writer(count);
+  for (let i = 0; i < count; i++) result.anything(i);
+  return result;
+}
+
+export function dynamicSliceBounds(x: Bounds, starts: Bounds, shape: Shape, to: Shape, attrs: Attrs): Bounds {
+  const first = firstOf(starts, shape, to, attrs.axes as readonly number[]);
+  if (!first) return unknown(sizeOf(to));
+  const result = new Writer(sizeOf(to));
+  placesOf(to, shape, (at) => at.map((c, i) => first[i]! + c)).forEach((p, i) => {
+    result.lo[i] = x.lo[p]!;
+    result.hi[i] = x.hi[p]!;
+  });
+  return result;
+}
+
+export function updateBounds(base: Bounds, value: Bounds, starts: Bounds, [shape, size]: readonly Shape[], attrs: Attrs): Bounds {
+  const first = firstOf(starts, shape!, size!, attrs.axes as readonly number[]);
+  if (!first) return unknown(base.lo.length);
+  const result = new Writer(base.lo.length);
+  placesOf(shape!, size!, (at) => at.map((c, i) => c - first[i]!)).forEach((p, i) => {
+    const [from, k] = p < 0 ? [base, i] : [value, p];
+    result.lo[i] = from.lo[k]!;
+    result.hi[i] = from.hi[k]!;
+  });
+  return result;
+}

@@ -1,5 +1,13 @@
 import { decode, type DType, type Node, PRIMITIVES, roundTo, type Tensor } from "@weft/tensor-core";
-import { argreduceBounds, cumsumBounds, gatherBounds, reduceBounds, scatterAddBounds } from "./along-axis.js";
+import {
+  argreduceBounds,
+  cumsumBounds,
+  dynamicSliceBounds,
+  gatherBounds,
+  reduceBounds,
+  scatterAddBounds,
+  updateBounds,
+} from "./along-axis.js";
 import { type Bounds, isPoint, point, stored, Writer } from "./bounds.js";
 import { binaryBounds, unaryBounds, whereBounds } from "./elementwise.js";
 import { concatBounds, movementBounds } from "./movement.js";
@@ -41,6 +49,9 @@ export class Evaluator {
 }
 
 const MOVES = new Set([
+  "dynamicSlice",
+  "update",
+
   "reshape",
   "transpose",
   "broadcast",
@@ -107,6 +118,10 @@ function primitiveBounds(node: Node, inputs: readonly Bounds[]): Bounds {
       return scatterAddBounds({ x, index: y, shape, picks: y.lo.length, axis: attrs.axis as number }, z, dtype);
     case "cumsum":
       return cumsumBounds(x, shape, attrs, dtype);
+    case "dynamicSlice":
+      return dynamicSliceBounds(x, y, shapes[0]!, shape, attrs);
+    case "update":
+      return updateBounds(x, y, z, shapes, attrs);
     case "random": {
       const key = { values: x.lo, shape: [2] };
       return isPoint(x, 0) && isPoint(x, 1)

@@ -47,3 +47,27 @@ export const scatterAdd: Generator = (draw) => {
   const shape = [...base.shape.slice(0, axis), ...index.shape, ...base.shape.slice(axis + 1)];
   return draw.call("scatterAdd", base, index, draw.shaped(shape, { dtype: base.dtype }), axis);
 };
+
+/** Starts of a box, in range and beyond it. */
+const starts = (draw: Draw, x: Value, axes: readonly number[]): Value =>
+  draw.call("sub", draw.leaf([axes.length], "i32", { below: Math.max(...axes.map((axis) => x.shape[axis]!)) + 4 }), 2)[0]!;
+
+/** Some axes of a value, at least one, and lengths of a box along them. */
+function boxOf(draw: Draw, x: Value): { axes: number[]; size: number[] } {
+  const axes = x.shape.map((_, i) => i).filter(() => draw.random.chance(0.5));
+  if (axes.length === 0) axes.push(axisOf(draw, x));
+  return { axes, size: axes.map((axis) => draw.random.int(Math.min(1, x.shape[axis]!), x.shape[axis]!)) };
+}
+
+export const dynamicSlice: Generator = (draw) => {
+  const x = draw.value({ rank: [1, 4] });
+  const { axes, size } = boxOf(draw, x);
+  return draw.call("dynamicSlice", x, starts(draw, x, axes), size, axes);
+};
+
+export const update: Generator = (draw) => {
+  const base = draw.value({ rank: [1, 4] });
+  const { axes, size } = boxOf(draw, base);
+  const shape = base.shape.map((d, i) => (axes.includes(i) ? size[axes.indexOf(i)]! : d));
+  return draw.call("update", base, draw.shaped(shape, { dtype: base.dtype }), starts(draw, base, axes), axes);
+};

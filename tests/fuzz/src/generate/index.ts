@@ -43,7 +43,15 @@ const FAMILIES: readonly { readonly weight: number; readonly generators: Table }
   },
   {
     weight: 14,
-    generators: { reduce: axis.reduce, argreduce: axis.argreduce, cumsum: axis.cumsum, gather: axis.gather, scatterAdd: axis.scatterAdd },
+    generators: {
+      reduce: axis.reduce,
+      argreduce: axis.argreduce,
+      cumsum: axis.cumsum,
+      gather: axis.gather,
+      scatterAdd: axis.scatterAdd,
+      dynamicSlice: axis.dynamicSlice,
+      update: axis.update,
+    },
   },
   { weight: 9, generators: { matmul: product.matmul, conv: product.conv } },
   {
