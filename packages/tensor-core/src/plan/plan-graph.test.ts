@@ -164,6 +164,11 @@ describe("fusion", () => {
     expect(all).toHaveLength(1);
     expect(all[0]!.outputs).toHaveLength(3);
   });
+  it("runs nothing for what only a barrier waits for", async () => {
+    const y = o.mul(o.barrier(x, o.mean(x, { axes: [0] })), o.tensor(new Float32Array(12).fill(2), { shape: [3, 4] }));
+    for (const step of steps([y])) expect(step.outputs.length).toBeGreaterThan(0);
+    expect(await y.data()).toEqual(new Float32Array(12));
+  });
   it("plans a graph of 5,000 nodes without running out of stack", () => {
     let y: Tensor = x;
     for (let i = 0; i < 5000; i++) y = o.add(y, i % 2 ? x : 1);

@@ -224,6 +224,8 @@ class Planner {
   private emit(unit: Unit): void {
     if (unit.fused) {
       const results = [...(this.stored.get(unit)?.values() ?? [])];
+      // What only a barrier waits for: nobody reads it, and there is nothing to run.
+      if (results.length === 0) return;
       const { program, loads } = buildProgram(this.partition, unit, results);
       const inputs = loads.map((v) => this.operand(v));
       this.steps.push({ kind: "fused", program, inputs, outputs: results.map((t) => this.whole(t)) });
