@@ -1,5 +1,4 @@
-// Compiles src/kernels to WebAssembly and embeds it in src/generated/kernels.ts, as hex: two builds of one source then share
-// their bytes under gzip, which base64 hides (5.6 kB instead of 8.2). The names of the kernels' arguments go to src/generated/arguments.ts.
+// Compiles src/kernels to WebAssembly and embeds it in src/generated/kernels.ts, as text that packs well (`byte-text.mjs`). The names of the kernels' arguments go to src/generated/arguments.ts.
 // Does nothing if neither the sources nor the scripts changed since (a hash in the generated files says so).
 // usage: node build-wasm.mjs [root]     root: a folder with src/kernels, this package if not given
 import { createHash } from "node:crypto";
@@ -7,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { commonestFirst, commonHex, encodeBytes } from "./byte-text.mjs";
 import { kernelArguments } from "./kernel-arguments.mjs";
 
 const scripts = dirname(fileURLToPath(import.meta.url));
@@ -28,7 +28,7 @@ function sources() {
 
 function hashOf(files) {
   const hash = createHash("sha256");
-  for (const script of ["build-wasm.mjs", "kernel-arguments.mjs"]) hash.update(readFileSync(join(scripts, script)));
+  for (const script of ["build-wasm.mjs", "byte-text.mjs", "kernel-arguments.mjs"]) hash.update(readFileSync(join(scripts, script)));
   for (const { name, text } of files) hash.update(name).update(text);
   return hash.digest("hex").slice(0, 16);
 }
@@ -73,11 +73,14 @@ const target = join(generated, "kernels.ts");
 if (!existsSync(target) || !readFileSync(target, "utf8").startsWith(head)) {
   mkdirSync(generated, { recursive: true });
   const lines = [head];
-  for (const build of BUILDS) {
-    const bytes = await compile(build);
-    lines.push(`export const ${build.name}: string =\n  "${bytes.toString("hex")}";`);
-    process.stdout.write(`${build.name} ${bytes.length} bytes\n`);
-  }
+  const codes = [];
+  for (const build of BUILDS) codes.push(await compile(build));
+  const order = commonestFirst(codes);
+  lines.push(`/** The commonest bytes; see byte-text.ts. */`, `export const COMMON = "${commonHex(order)}";`);
+  BUILDS.forEach(({ name }, i) => {
+    lines.push(`export const ${name}: string =\n  "${encodeBytes(codes[i], order)}";`);
+    process.stdout.write(`${name} ${codes[i].length} bytes\n`);
+  });
   write("arguments.ts", [
     head,
     `/** Every kernel with its arguments: one 32-bit word each, in this order. */`,

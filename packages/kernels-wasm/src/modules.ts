@@ -1,5 +1,6 @@
 import { CapabilityError } from "@weft/tensor-core";
-import { GENERAL, MATMUL, MATMUL_RELAXED } from "./generated/kernels.js";
+import { decodeBytes } from "./byte-text.js";
+import { COMMON, GENERAL, MATMUL, MATMUL_RELAXED } from "./generated/kernels.js";
 
 /** Bytes of scratch memory that each thread gives its kernels. */
 export const SCRATCH_BYTES: number = 256 << 10;
@@ -13,10 +14,6 @@ export interface Modules {
   readonly general: WebAssembly.Module;
   /** Products are fused multiply-adds with one rounding. */
   readonly fused: boolean;
-}
-
-function decodeHex(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
 /** How a module imports `env.memory`: "env", "memory", a memory, shared and with a maximum. */
@@ -73,7 +70,7 @@ const compiled: { readonly shared: Compiled; readonly unshared: Compiled } = { s
  */
 export function compileModules(relaxed: boolean, shared = true): Modules {
   const known = compiled[shared ? "shared" : "unshared"];
-  const bytes = (hex: string): Uint8Array<ArrayBuffer> => (shared ? decodeHex(hex) : unshared(decodeHex(hex)));
+  const bytes = (text: string): Uint8Array<ArrayBuffer> => (shared ? decodeBytes(text, COMMON) : unshared(decodeBytes(text, COMMON)));
   known.general ??= compile(bytes(GENERAL));
   if (relaxed && known.relaxed === undefined) known.relaxed = probeRelaxed(bytes(MATMUL_RELAXED), shared) ?? null;
   if (relaxed && known.relaxed) return { matmul: known.relaxed, general: known.general, fused: true };

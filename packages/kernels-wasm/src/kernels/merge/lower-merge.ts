@@ -33,8 +33,6 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
     strips,
     table: context.words([0, 0, 0]),
   });
-  // The kernel takes L as f32; factors are small, so widening them costs little.
-  const wide = left.dtype === "f32" ? undefined : context.temporary(left.shape, "f32");
   // Products of two 16-bit floats are exact in f32, and a hardware multiply-add is fused: else the chain is emulated exactly.
   const exact = context.fusedProducts || (a.dtype !== "f32" && b.dtype !== "f32");
   const args = context.args("merge", {
@@ -48,6 +46,7 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
     columns,
     r,
     l: 0,
+    formatL: formatCode(left.dtype)!,
     rowStride,
     kStride: kLeft,
     packed: 0,
@@ -61,30 +60,10 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
     pack.set("b", addressOf(right, addresses));
     pack.set("packed", addressOf(packed, addresses));
     pool.run(pack, strips, small);
-    if (wide) widen(context, left, addressOf(left, addresses), addressOf(wide, addresses));
     args.set("w", addressOf(weight, addresses));
     args.set("out", addressOf(output, addresses));
-    args.set("l", addressOf(wide ?? left, addresses));
+    args.set("l", addressOf(left, addresses));
     args.set("packed", addressOf(packed, addresses));
     pool.run(args, Math.ceil(rows / 4), small);
   };
-}
-
-/** 16-bit floats as f32. bf16 is the upper half of f32; f16 is rebased by a product, exact for subnormals too. */
-function widen({ memory }: LowerContext, { dtype, shape }: Operand, from: number, to: number): void {
-  const count = shape[0]! * shape[1]!;
-  const source = new Uint16Array(memory.memory.buffer, from, count);
-  const bits = memory.words.subarray(to >>> 2, (to >>> 2) + count);
-  if (dtype === "bf16") {
-    for (let i = 0; i < count; i++) bits[i] = source[i]! << 16;
-    return;
-  }
-  const floats = memory.floats.subarray(to >>> 2, (to >>> 2) + count);
-  for (let i = 0; i < count; i++) {
-    const h = source[i]!;
-    bits[i] = (h & 0x7fff) << 13;
-    floats[i] = floats[i]! * 2 ** 112;
-    if ((h & 0x7c00) === 0x7c00) bits[i] = 0x7f800000 | ((h & 0x3ff) << 13);
-    bits[i]! |= (h & 0x8000) << 16;
-  }
 }

@@ -1,15 +1,15 @@
+import { narrow, widen } from "../convert.wasm";
 import { scratch } from "../env.wasm";
-import { BF16, BF16_CODE, F16, F16_CODE, fromF16, load1, load4, store4, toBf16, toF16 } from "../float.wasm";
+import { BF16_CODE, F16_CODE, fromF16, toBf16, toF16 } from "../float.wasm";
 import { pack } from "../product/pack.wasm";
 import { tile, tileFused } from "../product/tile.wasm";
 
 /** Columns whose Δ (4 rows, 8 KiB) stays in the L1 cache between product and sum. */
 const BLOCK: i32 = 512;
-/** Places in the scratch memory: Δ, packed rows of L, one block of W as f32, the ragged end. */
+/** Places in the scratch memory: Δ, packed rows of L, one block of W as f32. */
 const DELTA: usize = 0;
 const LEFT: usize = 16 << 10;
 const ROW: usize = 12 << 10;
-const TAIL: usize = 15 << 10;
 
 @unmanaged
 class MergeArgs {
@@ -22,8 +22,8 @@ class MergeArgs {
   rows: i32;
   columns: i32;
   r: i32;
-  /** L, f32. */
   l: usize;
+  formatL: i32;
   rowStride: i32;
   kStride: i32;
   /** R, packed by `packRight`. */
@@ -48,7 +48,7 @@ export function merge(args: MergeArgs, start: i32, end: i32): void {
   for (let item = start; item < end; item++) {
     const row = item << 2;
     const count = min(4, rows - row);
-    pack(scratch + LEFT, args.l + ((row * args.rowStride) << 2), 0, args.kStride, args.rowStride, r, count, 4);
+    pack(scratch + LEFT, args.l + ((row * args.rowStride) << (args.formatL == 0 ? 2 : 1)), args.formatL, args.kStride, args.rowStride, r, count, 4);
     for (let j0 = 0; j0 < columns; j0 += BLOCK) {
       const n = min(BLOCK, columns - j0);
       for (let j = 0; j < n; j += 8) {
@@ -67,28 +67,9 @@ function addDelta(args: MergeArgs, row: i32, column: i32, n: i32, delta: usize, 
   const into = args.formatOut;
   const w = args.w + ((<usize>row * args.ldw + column) << (from == 0 ? 2 : 1));
   const o = args.out + ((<usize>row * args.ldo + column) << (into == 0 ? 2 : 1));
-  if (from == BF16_CODE) widen<BF16>(w, n);
-  else if (from == F16_CODE) widen<F16>(w, n);
-  else widen<f32>(w, n);
+  widen(scratch + ROW, w, from, n);
   add(args, n, delta, args.statistics == 0 ? 0 : args.statistics + (item << 4));
-  if (into == BF16_CODE) narrow<BF16>(o, n);
-  else if (into == F16_CODE) narrow<F16>(o, n);
-  else narrow<f32>(o, n);
-}
-
-/** A block of one row of W as f32. What lies behind a ragged end is never used. */
-function widen<T>(w: usize, n: i32): void {
-  let j = 0;
-  for (; j + 4 <= n; j += 4) v128.store(scratch + ROW + (j << 2), load4<T>(w + j * sizeof<T>()));
-  for (; j < n; j++) store<f32>(scratch + ROW + (j << 2), load1<T>(w + j * sizeof<T>()));
-}
-
-function narrow<T>(o: usize, n: i32): void {
-  let j = 0;
-  for (; j + 4 <= n; j += 4) store4<T>(o + j * sizeof<T>(), v128.load(scratch + ROW + (j << 2)));
-  if (j == n) return;
-  store4<T>(scratch + TAIL, v128.load(scratch + ROW + (j << 2)));
-  memory.copy(o + j * sizeof<T>(), scratch + TAIL, (n - j) * sizeof<T>());
+  narrow(o, scratch + ROW, into, n);
 }
 
 /** row += round(s·delta), with statistics if wanted. */
