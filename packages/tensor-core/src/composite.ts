@@ -9,6 +9,8 @@ import type { FlopRule, SliceRule } from "./primitives/primitive.js";
 export interface Composite {
   readonly name: string;
   readonly decompose: (inputs: readonly Tensor[], attrs: Attrs) => readonly Tensor[];
+  /** Kernels take its inputs with any strides, so that what lies transposed is read where it lies. */
+  readonly anyStrides?: boolean;
   /** Of a composite with one result: so that a slice of it computes only what it takes. */
   readonly slice?: SliceRule;
   /** Work of a backend's kernel; one operation per element of the first result without it. */

@@ -75,6 +75,7 @@ export type { Backend, BackendBuffer, BackendStatistics, Capabilities, Composite
 export { compile, type Compiled, type CompiledFunction } from "./compile.js";
 export { callComposite, type Composite } from "./composite.js";
 export { attention, type AttentionOptions } from "./composites/attention.js";
+export { attentionLimits, type AttentionLimits } from "./composites/attention-scores.js";
 export { blockRotate, butterfly, type ButterflyOptions } from "./composites/block-rotation.js";
 export { cayley, cayleyNeumann, inverse } from "./composites/cayley.js";
 export { weightNorm } from "./composites/dora-norm.js";

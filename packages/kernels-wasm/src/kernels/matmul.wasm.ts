@@ -1,4 +1,6 @@
 // The module that exists in two builds: plain SIMD, and relaxed SIMD (fused multiply-add).
+export { attention } from "./attention/attention.wasm";
+export { attentionBackward } from "./attention/attention-backward.wasm";
 export { merge } from "./merge/merge.wasm";
 export { gemm } from "./product/gemm.wasm";
 export { gemvAxpy, gemvDot } from "./product/gemv.wasm";

@@ -1,4 +1,7 @@
 import type { CompositeCall } from "@weft/tensor-core";
+import { lowerAttention } from "../kernels/attention/lower-attention.js";
+import { lowerAttentionBackward } from "../kernels/attention/lower-attention-backward.js";
+import { claimsAttention } from "../kernels/attention/operands.js";
 import { claimsMerge, lowerMerge } from "../kernels/merge/lower-merge.js";
 import type { CompositeStep, LowerContext, Run } from "./context.js";
 
@@ -10,4 +13,8 @@ export interface CompositeKernel {
 }
 
 /** Composites with a kernel of their own. A row taken out makes results come from the decomposition. */
-export const COMPOSITES: ReadonlyMap<string, CompositeKernel> = new Map([["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }]]);
+export const COMPOSITES: ReadonlyMap<string, CompositeKernel> = new Map([
+  ["attention", { claims: claimsAttention, lower: lowerAttention }],
+  ["attentionBackward", { claims: claimsAttention, lower: lowerAttentionBackward }],
+  ["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }],
+]);

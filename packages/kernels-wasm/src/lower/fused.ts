@@ -1,5 +1,5 @@
 import type { Operand, Step } from "@weft/tensor-core";
-import { copyProgram, fillProgram } from "@weft/tensor-core/program";
+import { copyProgram, fillProgram, sumProgram } from "@weft/tensor-core/program";
 import { emitLoop } from "../encoder/emit.js";
 import { interpretLoop } from "../encoder/interpret.js";
 import { contiguousOutputs, type Loop, loopArguments, operandWord, planLoop } from "../encoder/loop.js";
@@ -21,6 +21,12 @@ export function lowerFused(step: Step & { readonly kind: "fused" }, context: Low
 /** A copy between views with any strides, converting between dtypes; the two have one shape. */
 export function lowerCopy(from: Operand, to: Operand, context: LowerContext): Run {
   return runLoop(planLoop(copyProgram(from.shape, from.dtype), [from], [to]), [from], [to], context);
+}
+
+/** The sum of views of one shape and dtype, stored in any dtype. */
+export function lowerSum(from: readonly Operand[], to: Operand, context: LowerContext): Run {
+  const program = sumProgram(to.shape, from[0]!.dtype, from.length);
+  return runLoop(planLoop(program, from, [to]), from, [to], context);
 }
 
 /** One value everywhere in a view. */

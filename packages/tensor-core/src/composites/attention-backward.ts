@@ -12,17 +12,18 @@ import { sizeOf } from "../shape.js";
  * each row's logarithm of the sum L, so that none need to be kept: P = exp(S - L), dV = Pᵀ·dY, dS = P ∘ (dY·Vᵀ - Σ dY∘Y),
  * dQ = scale·dS·K, dK = scale·dSᵀ·Q, in f32.
  *
- * Inputs q, k, v as of `attention`, its outputs y and L, dy like y, and the mask if there was one; the same attributes.
+ * Inputs q, k, v as of `attention`, its outputs y and L, dy like y, and the mask and lengths if there were any; the same attributes.
  * Outputs dq, dk, dv like q, k, v.
  * @see Dao 2023 (FlashAttention-2), algorithm 2
  */
 export const ATTENTION_BACKWARD: Composite = {
   name: "attentionBackward",
   flops: ([q, k]) => 10 * sizeOf(q!.shape) * k!.shape[2]!,
-  decompose: ([q, k, v, y, total, dy, mask], attrs) => {
+  anyStrides: true,
+  decompose: ([q, k, v, y, total, dy, ...limits], attrs) => {
     const [batch, heads, queries] = q!.shape as [number, number, number];
     const [, groups, keys, width] = v!.shape as [number, number, number, number];
-    const { scores, seen } = attentionScores(q!, k!, mask, attrs);
+    const { scores, seen } = attentionScores(q!, k!, limits, attrs);
     const raw = exp(sub(scores, reshape(total!, [batch, heads, queries, 1])));
     const weights = seen ? where(seen, raw, 0) : raw;
     const rows = [batch, groups, (heads / groups) * queries];

@@ -232,7 +232,7 @@ class Planner {
       return;
     }
     const [node] = unit.nodes as [Node];
-    const anyStrides = !node.composite && PRIMITIVES[node.op]!.anyStrides === true;
+    const { anyStrides } = node.composite?.definition ?? PRIMITIVES[node.op]!;
     const inputs = node.inputs.map((t) => (anyStrides ? this.operand(this.partition.view(t)) : this.dense(t)));
     const outputs = node.outputs.map((_, i) => this.whole(new Tensor(node, i)));
     const { op, attrs, composite } = node;

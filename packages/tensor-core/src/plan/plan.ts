@@ -39,8 +39,9 @@ export interface Operand {
 
 /**
  * - `fused`: inputs have any strides; outputs are contiguous.
- * - `op`: one primitive that is not elementwise. Inputs are contiguous but for primitives with `anyStrides`. The output is contiguous.
- * - `composite`: a kernel of the backend's own (only for calls it has claimed); contiguous operands.
+ * - `op`: one primitive that is not elementwise. Inputs are contiguous but where it takes `anyStrides`. The output is contiguous.
+ * - `composite`: a kernel of the backend's own (only for calls it has claimed); contiguous operands but for the
+ *   inputs where it takes `anyStrides`.
  * Operands may start at an offset. No output overlaps an input of the same step, unless they are the identical view (in place) in a `fused`
  * step, or of the input that a primitive `overwrites`.
  */

@@ -17,11 +17,14 @@ export function fillProgram(shape: Shape, dtype: DType, value: number): Program 
   return elementwise(shape, [{ op: "const", dtype, value }]);
 }
 
+/** The sum of `count` inputs. */
+export function sumProgram(shape: Shape, dtype: DType, count: number): Program {
+  const loads = Array.from({ length: count }, (_, input): Instruction => ({ op: "load", dtype, input }));
+  const adds = loads.slice(1).map((_, i): Instruction => ({ op: "add", dtype, a: i === 0 ? 0 : count + i - 1, b: i + 1 }));
+  return elementwise(shape, [...loads, ...adds]);
+}
+
 /** The sum of two inputs. */
 export function addProgram(shape: Shape, dtype: DType): Program {
-  return elementwise(shape, [
-    { op: "load", dtype, input: 0 },
-    { op: "load", dtype, input: 1 },
-    { op: "add", dtype, a: 0, b: 1 },
-  ]);
+  return sumProgram(shape, dtype, 2);
 }

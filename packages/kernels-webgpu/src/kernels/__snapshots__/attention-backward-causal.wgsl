@@ -1,5 +1,5 @@
 // attentionBackward key 32x8
-struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: f32, p6: u32, p7: u32, p8: u32, p9: u32, p10: u32, p11: u32, p12: u32, p13: u32, p14: u32, p15: u32, p16: u32, p17: u32, p18: u32, p19: u32 }
+struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: f32, p7: u32, p8: u32, p9: u32, p10: u32, p11: u32, p12: u32, p13: u32, p14: u32, p15: u32, p16: u32, p17: u32, p18: u32, p19: u32 }
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read_write> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<f32>;
@@ -51,40 +51,40 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3
 let group = wid.x + wid.y * wn.x;
 let tid = group * 256u + lid;
 if (group >= P.p7) { return; }
-let slab = group / P.p3;
-let row0 = (group % P.p3) * 32u;
+let slab = group / P.p1;
+let row0 = (group % P.p1) * 32u;
 let mine = lid / 8u;
 let lane = lid % 8u;
 let row = row0 + mine;
 for (var s = lid; s < 64u; s += 256u) {
 let j = s / 2u; let c = s % 2u;
 var x = vec4<f32>();
-if (row0 + j < P.p1) { x = load_k(P.p9 + (slab * P.p1 + row0 + j) * P.p8 + c * 4u, P.p8 - c * 4u); }
+if (row0 + j < P.p4) { x = load_k(P.p9 + (slab * P.p4 + row0 + j) * P.p8 + c * 4u, P.p8 - c * 4u); }
 own_k[j * 3u + c] = x;
 }
 for (var s = lid; s < 64u; s += 256u) {
 let j = s / 2u; let c = s % 2u;
 var x = vec4<f32>();
-if (row0 + j < P.p1) { x = load_v(P.p11 + (slab * P.p1 + row0 + j) * P.p10 + c * 4u, P.p10 - c * 4u); }
+if (row0 + j < P.p4) { x = load_v(P.p11 + (slab * P.p4 + row0 + j) * P.p10 + c * 4u, P.p10 - c * 4u); }
 own_v[j * 3u + c] = x;
 }
 var acc0_0 = vec4<f32>();
 var acc1_0 = vec4<f32>();
-let end = P.p2;
+let end = P.p0;
 for (var p0 = 0u; p0 < end; p0 += 8u) {
-let last_pass = min(p0 + 7u, P.p2 - 1u);
-let latest = select(P.p0 - 1u, last_pass % P.p0, last_pass / P.p0 == p0 / P.p0);
-if (row0 + P.p0 > latest + P.p1) { continue; }
+let last_pass = min(p0 + 7u, P.p0 - 1u);
+let latest = select(P.p3 - 1u, last_pass % P.p3, last_pass / P.p3 == p0 / P.p3);
+if (row0 + P.p3 > latest + P.p4) { continue; }
 for (var s = lid; s < 16u; s += 256u) {
 let j = s / 2u; let c = s % 2u;
 var x = vec4<f32>();
-if (p0 + j < P.p2) { x = load_q(P.p13 + (slab * P.p2 + p0 + j) * P.p12 + c * 4u, P.p12 - c * 4u); }
+if (p0 + j < P.p0) { x = load_q(P.p13 + (slab * P.p0 + p0 + j) * P.p12 + c * 4u, P.p12 - c * 4u); }
 pass_q[j * 3u + c] = x;
 }
 for (var s = lid; s < 16u; s += 256u) {
 let j = s / 2u; let c = s % 2u;
 var x = vec4<f32>();
-if (p0 + j < P.p2) { x = load_dy(P.p15 + (slab * P.p2 + p0 + j) * P.p14 + c * 4u, P.p14 - c * 4u); }
+if (p0 + j < P.p0) { x = load_dy(P.p15 + (slab * P.p0 + p0 + j) * P.p14 + c * 4u, P.p14 - c * 4u); }
 pass_dy[j * 3u + c] = x;
 }
 workgroupBarrier();
@@ -92,14 +92,14 @@ var score = 0.0;
 for (var c = 0u; c < 2u; c++) { score += dot(own_k[mine * 3u + c], pass_q[lane * 3u + c]); }
 var dweight = 0.0;
 for (var c = 0u; c < 2u; c++) { dweight += dot(own_v[mine * 3u + c], pass_dy[lane * 3u + c]); }
-let exists = row < P.p1 && p0 + lane < P.p2;
-let at = slab * P.p2 + select(0u, (p0 + lane), exists);
-let t = (p0 + lane) % P.p0;
+let exists = row < P.p4 && p0 + lane < P.p0;
+let at = slab * P.p0 + select(0u, (p0 + lane), exists);
+let t = (p0 + lane) % P.p3;
 var seen = exists;
-if (exists) { seen = !(row + P.p0 > t + P.p1); }
+if (exists) { seen = !(row + P.p3 > t + P.p4); }
 // The forward pass stores the scores in the dtype of q and k.
-let weight = select(0.0, exp(score * P.p5 - b0[at]), seen);
-slopes[mine * 9u + lane] = weight * (dweight - b0[P.p4 + at]) * P.p5;
+let weight = select(0.0, exp(score * P.p6 - b0[at]), seen);
+slopes[mine * 9u + lane] = weight * (dweight - b0[P.p2 + at]) * P.p6;
 weights[mine * 9u + lane] = weight;
 workgroupBarrier();
 for (var j = 0u; j < 8u; j++) {
@@ -110,16 +110,16 @@ acc1_0 += weight_j * pass_dy[j * 3u + min(lane + 0u, 1u)];
 }
 workgroupBarrier();
 }
-if (row >= P.p1) { return; }
+if (row >= P.p4) { return; }
 { let col = (lane + 0u) * 4u;
-let at = P.p17 + (slab * P.p1 + row) * P.p16 + col;
+let at = P.p17 + (slab * P.p4 + row) * P.p16 + col;
 if (col + 0u < P.p16) { b5[at + 0u] = acc0_0[0]; }
 if (col + 1u < P.p16) { b5[at + 1u] = acc0_0[1]; }
 if (col + 2u < P.p16) { b5[at + 2u] = acc0_0[2]; }
 if (col + 3u < P.p16) { b5[at + 3u] = acc0_0[3]; }
 }
 { let col = (lane + 0u) * 4u;
-let at = P.p19 + (slab * P.p1 + row) * P.p18 + col;
+let at = P.p19 + (slab * P.p4 + row) * P.p18 + col;
 if (col + 0u < P.p18) { b6[at + 0u] = acc1_0[0]; }
 if (col + 1u < P.p18) { b6[at + 1u] = acc1_0[1]; }
 if (col + 2u < P.p18) { b6[at + 2u] = acc1_0[2]; }

@@ -1,6 +1,6 @@
-import { isFloat, type Operand, type Program, sizeOf } from "@weft/tensor-core";
+import { attentionLimits, isFloat, type Operand, type Program, sizeOf } from "@weft/tensor-core";
 import { tileType } from "../../wgsl/tile-type.js";
-import { MAX_WIDTH } from "../attention/rows.js";
+import { dense, MAX_WIDTH } from "../attention/rows.js";
 import type { CompositeKernel, Dispatch, LowerContext } from "../kernel.js";
 import { rowReduce } from "../row-reduce/row-reduce.wgsl.js";
 import { gradientPass, passTile, type PassCall } from "./gradient-pass.wgsl.js";
@@ -15,7 +15,9 @@ export const attentionBackward: CompositeKernel = {
   claims({ inputs }, limits) {
     const [width, valueWidth] = [inputs[0]!.shape[3]!, inputs[2]!.shape[3]!];
     return (
-      inputs.every((i, at) => isFloat(i.dtype) || at === 6) &&
+      inputs.every((i, at) => isFloat(i.dtype) || at >= 6) &&
+      // The pass over keys binds seven more.
+      inputs.length - 6 + 7 <= limits.maxStorageBuffers &&
       Math.max(width, valueWidth) <= MAX_WIDTH &&
       passTile(
         width,
@@ -29,14 +31,17 @@ export const attentionBackward: CompositeKernel = {
     );
   },
   lower({ inputs, outputs, attrs }, context) {
-    const [q, k, v, y, logs, dy, mask] = inputs as [Operand, Operand, Operand, Operand, Operand, Operand, Operand | undefined];
+    const before: Dispatch[] = [];
+    const [q, k, v, y, logs, dy] = dense(inputs.slice(0, 6), context, before) as [Operand, Operand, Operand, Operand, Operand, Operand];
+    const { mask, lengths: given } = attentionLimits(inputs);
+    const [lengths] = dense(given ? [given] : [], context, before);
     const [dq, dk, dv] = outputs as [Operand, Operand, Operand];
     const stats = context.temporary([2, sizeOf(logs.shape)], "f32");
-    const call: PassCall = { q, k, v, dy, stats, mask, scale: attrs.scale as number, causal: attrs.causal as boolean };
+    const call: PassCall = { q, k, v, dy, stats, mask, lengths, scale: attrs.scale as number, causal: attrs.causal as boolean };
     const dispatches = [gradientPass("query", call, [dq], context), gradientPass("key", call, [dk, dv], context)].filter(
       (_, i) => sizeOf([dq, dk][i]!.shape) > 0,
     );
-    return sizeOf(logs.shape) > 0 ? [rowStats(y, dy, logs, stats, context), ...dispatches] : dispatches;
+    return [...before, ...(sizeOf(logs.shape) > 0 ? [rowStats(y, dy, logs, stats, context)] : []), ...dispatches];
   },
 };
 

@@ -3,7 +3,7 @@ import { Shader } from "../../wgsl/shader.js";
 import { roundTo } from "../../wgsl/storage.js";
 import { storeFour } from "../../wgsl/store-four.js";
 import { type TileType, tileType } from "../../wgsl/tile-type.js";
-import { declareLoad, hidden, keyEnd, vectors } from "../attention/rows.js";
+import { declareLoad, declareSight, hidden, keyEnd, vectors } from "../attention/rows.js";
 import type { Dispatch, KernelLimits, LowerContext } from "../kernel.js";
 
 /** Operands of both passes. */
@@ -15,6 +15,7 @@ export interface PassCall {
   /** L, then Δ of all query rows. */
   readonly stats: Operand;
   readonly mask: Operand | undefined;
+  readonly lengths: Operand | undefined;
   readonly scale: number;
   readonly causal: boolean;
 }
@@ -53,7 +54,7 @@ interface Rows {
  * dq += dS·k, or dk += dS·q and dv += P·dy. The query heads that share a key head are rows of one problem.
  */
 export function gradientPass(side: "query" | "key", call: PassCall, outputs: readonly Operand[], context: LowerContext): Dispatch {
-  const { q, k, v, dy, stats, mask, causal } = call;
+  const { q, k, v, dy, stats, mask, lengths, causal } = call;
   const [batch, heads, queries, width] = q.shape as [number, number, number, number];
   const [, groups, keys, valueWidth] = v.shape as [number, number, number, number];
   const total = (heads / groups) * queries;
@@ -74,16 +75,11 @@ export function gradientPass(side: "query" | "key", call: PassCall, outputs: rea
   const [own, passing] = side === "query" ? [ofQuery, ofKey] : [ofKey, ofQuery];
   const tiles = Math.ceil((side === "query" ? total : keys) / rows);
   const count = tiles * batch * groups;
-  const [T, S, R, blocks, heap] = [queries, keys, total, tiles, batch * groups * total].map((n) => shader.u32(n)) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
+  const [R, blocks, heap] = [total, tiles, batch * groups * total].map((n) => shader.u32(n)) as [string, string, string];
+  const { sight, setLength } = declareSight(shader, { queries, keys, groups, lengths });
+  const { S, T } = sight;
   const [N, M] = side === "query" ? [R, S] : [S, R];
   const scale = shader.f32(call.scale);
-  const sight = { T, S, groups: shader.u32(groups) };
   const unseen = hidden(shader, causal, mask, sight);
   const statsAt = shader.input(stats);
   for (const { name, operand, width: w } of [...own, ...passing]) declareLoad(shader, name, shader.input(operand), w);
@@ -119,7 +115,7 @@ ${into}_${r.name}[j * ${pitch(r)}u + c] = ${type.narrow("x")};
   const [query, key] = side === "query" ? ["row", "p0 + lane"] : ["(p0 + lane)", "row"];
   const body = `if (group >= ${shader.u32(count)}) { return; }
 let slab = group / ${blocks};
-let row0 = (group % ${blocks}) * ${rows}u;
+${setLength}let row0 = (group % ${blocks}) * ${rows}u;
 let mine = lid / ${lanes}u;
 let lane = lid % ${lanes}u;
 let row = row0 + mine;
@@ -156,7 +152,7 @@ ${results.flatMap(({ output, from, parts }, i) => parts.map((part) => store(outp
   function skipEarly(): string {
     return `let last_pass = min(p0 + ${lanes - 1}u, ${R} - 1u);
 let latest = select(${T} - 1u, last_pass % ${T}, last_pass / ${T} == p0 / ${T});
-if (row0 + ${T} > latest + ${S}) { continue; }`;
+if (row0 + ${T} > latest + ${sight.length}) { continue; }`;
   }
 
   function store(output: Operand, w: number, acc: string, part: number): string {

@@ -1,10 +1,11 @@
-import { type DType, isFloat, type Operand, promote } from "@weft/tensor-core";
+import { attentionLimits, type DType, isFloat, type Operand, promote } from "@weft/tensor-core";
 import { Shader } from "../../wgsl/shader.js";
 import { roundTo } from "../../wgsl/storage.js";
 import { storeFour } from "../../wgsl/store-four.js";
 import { type TileType, tileType } from "../../wgsl/tile-type.js";
 import type { CompositeKernel, KernelLimits } from "../kernel.js";
-import { declareLoad, hidden, keyEnd, MASKED, MAX_WIDTH, vectors } from "./rows.js";
+import type { Dispatch } from "../kernel.js";
+import { declareLoad, declareSight, dense, hidden, keyEnd, MASKED, MAX_WIDTH, vectors } from "./rows.js";
 
 /** Keys that lie in workgroup memory at a time, and threads that share a query row. */
 const KEYS = 16;
@@ -34,13 +35,16 @@ export const attention: CompositeKernel = {
   claims({ inputs }, limits) {
     const [width, valueWidth] = [inputs[0]!.shape[3]!, inputs[2]!.shape[3]!];
     return (
-      inputs.every((i, at) => isFloat(i.dtype) || at === 3) &&
+      inputs.every((i, at) => isFloat(i.dtype) || at >= 3) &&
       Math.max(width, valueWidth) <= MAX_WIDTH &&
       queryRows(width, valueWidth, typeOf(inputs, limits), limits) !== undefined
     );
   },
   lower({ inputs, outputs, attrs }, context) {
-    const [q, k, v, mask] = inputs as [Operand, Operand, Operand, Operand | undefined];
+    const before: Dispatch[] = [];
+    const [q, k, v] = dense(inputs.slice(0, 3), context, before) as [Operand, Operand, Operand];
+    const { mask, lengths: given } = attentionLimits(inputs);
+    const [lengths] = dense(given ? [given] : [], context, before);
     const [y, logs] = outputs as [Operand, Operand];
     const causal = attrs.causal as boolean;
     const [batch, heads, queries, width] = q.shape as [number, number, number, number];
@@ -56,24 +60,18 @@ export const attention: CompositeKernel = {
     const tiles = Math.ceil(total / rows);
     const count = tiles * batch * groups;
     /** Some row may see no key; it gives zeros. */
-    const blind = mask !== undefined || keys === 0 || (causal && queries > keys);
+    const blind = inputs.length > 3 || keys === 0 || (causal && queries > keys);
     [
       ["q", q, width],
       ["k", k, width],
       ["v", v, valueWidth],
     ].forEach(([name, operand, w]) => declareLoad(shader, name as string, shader.input(operand as Operand), w as number));
     const out = shader.output(y);
-    const [R, S, T, D, DV, ends] = [total, keys, queries, width, valueWidth, tiles].map((n) => shader.u32(n)) as [
-      string,
-      string,
-      string,
-      string,
-      string,
-      string,
-    ];
+    const [R, D, DV, ends] = [total, width, valueWidth, tiles].map((n) => shader.u32(n)) as [string, string, string, string];
     const scale = shader.f32(attrs.scale as number);
     const [lowest, infinity] = [shader.f32(MASKED), shader.f32(Infinity)];
-    const sight = { T, S, groups: shader.u32(groups) };
+    const { sight, setLength } = declareSight(shader, { queries, keys, groups, lengths });
+    const { S, T } = sight;
     const unseen = hidden(shader, causal, mask, sight);
     const outLogs = shader.output(logs);
     shader.declare(
@@ -94,7 +92,7 @@ tile_kv[j * ${pitch}u + c] = ${type.narrow("x")};
 }`;
     const body = `if (group >= ${shader.u32(count)}) { return; }
 let slab = group / ${ends};
-let row0 = (group % ${ends}) * ${rows}u;
+${setLength}let row0 = (group % ${ends}) * ${rows}u;
 let mine = lid / ${LANES}u;
 let lane = lid % ${LANES}u;
 let row = row0 + mine;
@@ -134,7 +132,7 @@ workgroupBarrier();
 if (row >= ${R}) { return; }
 if (lane == 0u) { ${outLogs.store(`${shader.u32(logs.offset)} + slab * ${R} + row`, blind ? `select(top + w_log(total), ${infinity}, total == 0.0)` : "top + w_log(total)")} }
 ${each.map((i) => store(i)).join("\n")}`;
-    return [shader.dispatch(body, count)];
+    return [...before, shader.dispatch(body, count)];
 
     function score(i: number): string {
       const dtype = promote(q.dtype, k.dtype);

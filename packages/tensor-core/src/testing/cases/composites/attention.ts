@@ -3,6 +3,7 @@ import type { Device } from "../../../device.js";
 import type { DType } from "../../../dtype.js";
 import type { Tensor } from "../../../graph.js";
 import { less } from "../../../ops/elementwise.js";
+import { flip, slice, transpose } from "../../../ops/movement.js";
 import { CHAIN, type ConformanceCase, rounded, sample } from "../../case.js";
 
 interface Sizes {
@@ -25,7 +26,18 @@ const sizes: readonly Sizes[] = [
   { H: 2, G: 2, T: 40, S: 40, d: 8 },
   { H: 6, G: 2, T: 1, S: 50, d: 7 },
   { H: 2, G: 1, T: 9, S: 17, d: 65 },
+  // More rows and keys than the blocks of kernels.
+  { H: 2, G: 1, T: 70, S: 150, d: 8 },
 ];
+
+/** Keys and values as a cache [B, S, G, d] has them, and queries [B, T, H, d]. */
+function transposed(device: Device, { B = 1, H, G, T, S, d }: Sizes, options: AttentionOptions = {}, dtype: DType = "f32"): Tensor {
+  const heads = (x: Tensor): Tensor => transpose(x, [0, 2, 1, 3]);
+  const [q, k, v] = [sample(device, [B, T, H, d], dtype), sample(device, [B, S, G, d], dtype, 2), sample(device, [B, S, G, d], dtype, 3)];
+  return call(heads(q), heads(k), heads(v), options);
+}
+
+const ints = (device: Device, values: readonly number[]): Tensor => device.tensor(values, { dtype: "i32" });
 
 export const attention: readonly ConformanceCase[] = [
   ...sizes.map((size): ConformanceCase => ({
@@ -44,6 +56,31 @@ export const attention: readonly ConformanceCase[] = [
         const mask = less(sample(d, shape, "f32", i + 7), 0.2);
         return [true, false].map((causal) => attend(d, { B: 2, H: 4, G: 2, T: 7, S: 19, d: 8 }, { mask, causal }));
       }),
+    tolerance: CHAIN,
+  },
+  {
+    name: "attention: operands that lie transposed, and rows the other way round",
+    build: (d) => [
+      transposed(d, { B: 2, H: 4, G: 2, T: 1, S: 70, d: 8 }),
+      transposed(d, { B: 2, H: 2, G: 2, T: 12, S: 20, d: 8 }, { causal: true }),
+      call(flip(sample(d, [1, 2, 3, 8]), [3]), flip(sample(d, [1, 2, 9, 8], "f32", 2), [2]), flip(sample(d, [1, 2, 9, 8], "f32", 3), [3])),
+    ],
+    tolerance: CHAIN,
+  },
+  {
+    name: "attention: lengths, of which there may be more than keys, or fewer than queries, or none",
+    build: (d) => [
+      ...[true, false].flatMap((causal) => [
+        attend(d, { B: 3, H: 4, G: 2, T: 1, S: 70, d: 8 }, { lengths: ints(d, [70, 66, 1]), causal }),
+        attend(d, { B: 4, H: 2, G: 1, T: 12, S: 20, d: 8 }, { lengths: ints(d, [13, 5, 0, 90]), causal }),
+      ]),
+      attend(
+        d,
+        { B: 2, H: 2, G: 1, T: 5, S: 9, d: 8 },
+        { lengths: ints(d, [7, -2]), causal: true, mask: less(sample(d, [5, 9], "f32", 8), 0.3) },
+      ),
+      transposed(d, { B: 2, H: 2, G: 1, T: 2, S: 9, d: 8 }, { lengths: slice(ints(d, [3, 0, 8, 0]), [[0, 4]], [2]), causal: true }),
+    ],
     tolerance: CHAIN,
   },
   {
@@ -92,6 +129,7 @@ export const attention: readonly ConformanceCase[] = [
     build: (d) => [
       attend(d, { H: 4, G: 2, T: 9, S: 21, d: 8 }, { causal: true }, dtype),
       attend(d, { H: 2, G: 2, T: 3, S: 5, d: 7 }, { causal: true }, dtype),
+      transposed(d, { B: 2, H: 4, G: 2, T: 1, S: 70, d: 8 }, { lengths: ints(d, [70, 66]) }, dtype),
     ],
     tolerance: {
       relative: 2 * rounded(dtype).relative,
