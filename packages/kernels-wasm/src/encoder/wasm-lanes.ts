@@ -51,6 +51,7 @@ const OPCODES: Partial<Record<LaneOp, number>> = {
 };
 const SHIFTS: Record<ShiftOp, number> = { shl: 0xab, shrS: 0xac, shrU: 0xad };
 const [BITSELECT, AND] = [0x52, 0x4e];
+const [FLOOR_64, TO_INT_64] = [0x75, 0xfc];
 const WIDE = { add: 0xf0, mul: 0xf2, div: 0xf3 };
 
 /** Writes lane operations as WebAssembly. Every result gets a local of its own; constants are set once, before the loops. */
@@ -61,6 +62,7 @@ export class WasmLanes implements LaneMachine<Local> {
   readonly code: Writer = new Writer();
   private readonly types: number[] = [];
   private readonly constants = new Map<string, Local>();
+  private readonly whole = new Map<Local, number>();
 
   local(type: number): Local {
     return this.types.push(type) + 2; // after the three parameters
@@ -126,7 +128,9 @@ export class WasmLanes implements LaneMachine<Local> {
   }
 
   i32(value: number): Local {
-    return this.constant(new Int32Array(4).fill(value));
+    const local = this.constant(new Int32Array(4).fill(value));
+    this.whole.set(local, value);
+    return local;
   }
 
   op(name: LaneOp, operands: readonly Local[]): Local {
@@ -146,6 +150,9 @@ export class WasmLanes implements LaneMachine<Local> {
         return this.shift("shrU", a, 31);
       case "half":
         return halfOf(this.lanes, a);
+      case "ishl":
+      case "ishr":
+        return this.shiftEach(name, a, b);
       case "idiv":
         return this.wholeQuotient(a, b);
       default: // bits, float
@@ -170,6 +177,32 @@ export class WasmLanes implements LaneMachine<Local> {
   /** On two f64. */
   wide(op: keyof typeof WIDE, a: Local, b: Local): Local {
     return this.get(a).get(b).simd(WIDE[op]).keep();
+  }
+
+  /** By a constant in one instruction. SIMD shifts all lanes alike, so by other counts as products with powers of two. */
+  private shiftEach(name: "ishl" | "ishr", a: Local, by: Local): Local {
+    const l = this.lanes;
+    const count = this.whole.get(by);
+    if (count !== undefined) {
+      const inside = count >= 0 && count < 32;
+      if (name === "ishr") return l.shrS(a, inside ? count : 31);
+      return inside ? l.shl(a, count) : l.i32(0);
+    }
+    const inside = l.ieq(l.shrU(by, 5), l.i32(0));
+    const power = (k: Local): Local => l.shl(l.iadd(k, l.i32(127)), 23);
+    if (name === "ishl") {
+      // In two steps, as 2^31 is no i32.
+      const half = l.shrU(by, 1);
+      const product = l.imul(l.imul(a, l.toInt(power(half))), l.toInt(power(l.isub(by, half))));
+      return l.iselect(inside, product, l.i32(0));
+    }
+    const [x, factor] = [this.widen(a, "i32"), this.widen(power(l.ineg(l.iselect(inside, by, l.i32(31)))), "f32")];
+    const part = (k: 0 | 1): Local =>
+      this.get(this.wide("mul", x[k], factor[k]))
+        .simd(FLOOR_64)
+        .simd(TO_INT_64)
+        .keep();
+    return this.shuffle(part(0), part(1), [0, 1, 4, 5]);
   }
 
   /** There is no division of i32 lanes; f64 holds every quotient, and the last bits of its sum with 1.5·2^52 are those of the whole number. */

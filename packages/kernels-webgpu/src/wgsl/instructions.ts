@@ -1,5 +1,5 @@
 import { type BinaryOp, type DType, type Instruction, isFloat, type ReduceOp, type UnaryOp } from "@weft/tensor-core";
-import { registerType, roundTo } from "./storage.js";
+import { decodeBits, encodeValue, registerType, roundTo } from "./storage.js";
 
 const FLOAT_UNARY: Record<UnaryOp, (a: string) => string> = {
   neg: (a) => `-(${a})`,
@@ -23,6 +23,17 @@ const FLOAT_UNARY: Record<UnaryOp, (a: string) => string> = {
 /** Not `!=`, which Tint makes an ordered comparison: false for NaN. */
 const differ = (a: string, b: string): string => `!(${a} == ${b})`;
 
+const u32 = (a: string): string => `bitcast<u32>(${a})`;
+
+/** Of integers alone. */
+const BITS = {
+  bitAnd: (a: string, b: string): string => `(${a} & ${b})`,
+  bitOr: (a: string, b: string): string => `(${a} | ${b})`,
+  bitXor: (a: string, b: string): string => `(${a} ^ ${b})`,
+  shiftLeft: (a: string, b: string): string => `select(0, ${a} << (${u32(b)} & 31u), ${u32(b)} < 32u)`,
+  shiftRight: (a: string, b: string): string => `(${a} >> min(${u32(b)}, 31u))`,
+};
+
 const FLOAT_BINARY: Record<BinaryOp, (a: string, b: string) => string> = {
   add: (a, b) => `${a} + ${b}`,
   sub: (a, b) => `${a} - ${b}`,
@@ -38,6 +49,7 @@ const FLOAT_BINARY: Record<BinaryOp, (a: string, b: string) => string> = {
   le: (a, b) => `i32(${a} <= ${b})`,
   and: (a, b) => `i32(${differ(a, "0.0")} && ${differ(b, "0.0")})`,
   or: (a, b) => `i32(${differ(a, "0.0")} || ${differ(b, "0.0")})`,
+  ...BITS,
 };
 
 const INTEGER_BINARY: Record<BinaryOp, (a: string, b: string) => string> = {
@@ -62,7 +74,7 @@ function integerUnary(op: UnaryOp, a: string): string {
 function castExpression(from: DType, to: DType, a: string): string {
   if (to === "bool") return isFloat(from) ? `i32(${differ(a, "0.0")})` : `i32(${a} != 0)`;
   if (isFloat(to)) return roundTo(to, isFloat(from) ? a : `f32(${a})`);
-  return roundTo(to, isFloat(from) ? `i32(${a})` : a);
+  return roundTo(to, isFloat(from) ? `w_to_i32(${a})` : a);
 }
 
 /** WGSL for one instruction that only computes, given the names of its operands. Narrow dtypes are rounded. */
@@ -75,6 +87,8 @@ export function instructionExpression(i: Instruction, dtypeOf: (value: number) =
       throw new TypeError(`instruction ${i.op} is written by the kernel`);
     case "cast":
       return castExpression(dtypeOf(i.a), i.dtype, name(i.a));
+    case "bitcast":
+      return decodeBits(i.dtype, encodeValue(dtypeOf(i.a), name(i.a)));
     case "where":
       return `select(${name(i.c)}, ${name(i.b)}, ${name(i.a)} != ${isFloat(dtypeOf(i.a)) ? "0.0" : "0"})`;
     default: {

@@ -80,6 +80,12 @@ export const MATH_FUNCTIONS: Readonly<Record<string, string>> = {
   // A NaN on either side wins, as in torch.
   w_max: `fn w_max(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, w_isnan(b)), a, w_isnan(a)); }`,
   w_min: `fn w_min(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, w_isnan(b)), a, w_isnan(a)); }`,
+  // WGSL leaves NaN open, and the nearest f32 below 2^31 is not the largest i32.
+  w_to_i32: `fn w_to_i32(x: f32) -> i32 {
+  if (w_isnan(x)) { return 0; }
+  if (x >= 2147483648.0) { return 2147483647; }
+  return i32(max(x, -2147483648.0));
+}`,
   w_sign: `fn w_sign(x: f32) -> f32 { return select(sign(x), x, w_isnan(x)); }`,
   w_idiv: `fn w_idiv(a: i32, b: i32) -> i32 { return select(a / select(b, 1, b == 0), 0, b == 0); }`,
   w_imod: `fn w_imod(a: i32, b: i32) -> i32 {

@@ -1,5 +1,4 @@
-import type { DType } from "../dtype.js";
-import { assertDType, bytesPerElement } from "../dtype.js";
+import { assertDType, bytesPerElement, type DType, isFloat } from "../dtype.js";
 import { fromBf16, fromF16, fromF8e4m3, fromF8e5m2, toBf16, toF16, toF8e4m3, toF8e5m2 } from "./small-floats.js";
 
 /** Integer wrap-around as torch: saturating nowhere, truncation toward zero from floats. */
@@ -26,6 +25,22 @@ const ROUND: Record<DType, (x: number) => number> = {
 export function roundTo(x: number, dtype: DType): number {
   assertDType(dtype);
   return ROUND[dtype](x);
+}
+
+/** i32 by truncation; what lies beyond its limits becomes the nearest of them, NaN 0. */
+const saturate = (x: number): number => (x !== x ? 0 : Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(x))));
+
+/** The value that `x`, a value of dtype `from`, has as a `to`. @see primitives/cast.ts */
+export function castTo(x: number, from: DType, to: DType): number {
+  return roundTo(isFloat(from) && !isFloat(to) && to !== "bool" ? saturate(x) : x, to);
+}
+
+/** The value of dtype `to` with the bits of `x`, a value of dtype `from`. @see primitives/bitcast.ts */
+export function bitcastTo(x: number, from: DType, to: DType): number {
+  const bytes = new Uint8Array(4);
+  const width = Math.max(bytesPerElement(from), bytesPerElement(to));
+  bytes.set(encode([x], from));
+  return decode(bytes.subarray(0, width), to)[0]!;
 }
 
 function copyAligned(bytes: Uint8Array, width: number): Uint8Array {

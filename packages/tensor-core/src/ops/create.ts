@@ -1,15 +1,14 @@
-import { encode } from "../convert/storage.js";
-import { assertDType, bytesPerElement, type DType } from "../dtype.js";
+import { encode, roundTo } from "../convert/storage.js";
+import { bytesPerElement, type DType } from "../dtype.js";
 import { ShapeError } from "../errors.js";
 import { makeNode, Tensor } from "../graph.js";
 import { applyPrimitive } from "../apply-primitive.js";
 import { type Shape, sizeOf } from "../shape.js";
 import type { Place } from "../storage.js";
 
-/** One value everywhere; costs no memory. */
+/** One value everywhere, rounded to `dtype` (integers wrap); costs no memory. @throws DTypeError */
 export function full(shape: Shape, value: number, dtype: DType = "f32"): Tensor {
-  assertDType(dtype);
-  return applyPrimitive("full", [], { shape, value, dtype });
+  return applyPrimitive("full", [], { shape, value: roundTo(value, dtype), dtype });
 }
 export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
 export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 1, dtype);

@@ -57,6 +57,14 @@ export const greater = (a: Operandish, b: Operandish): Tensor => binary("lt", b,
 export const greaterEqual = (a: Operandish, b: Operandish): Tensor => binary("le", b, a);
 export const logicalAnd = (a: Tensor, b: Tensor): Tensor => binary("and", a, b, "bool");
 export const logicalOr = (a: Tensor, b: Tensor): Tensor => binary("or", a, b, "bool");
+/** Bit by bit, of integers (torch `bitwise_and`); `logicalAnd` asks whether both are true. @throws DTypeError for floats */
+export const bitAnd = (a: Operandish, b: Operandish): Tensor => binary("bitAnd", a, b);
+export const bitOr = (a: Operandish, b: Operandish): Tensor => binary("bitOr", a, b);
+export const bitXor = (a: Operandish, b: Operandish): Tensor => binary("bitXor", a, b);
+/** a · 2^b of integers, wrapping; 0 for b outside 0 … 31, as in torch. */
+export const shiftLeft = (a: Operandish, b: Operandish): Tensor => binary("shiftLeft", a, b);
+/** ⌊a / 2^b⌋ of integers (the sign is shifted in); the sign alone for b outside 0 … 31, as in torch. */
+export const shiftRight = (a: Operandish, b: Operandish): Tensor => binary("shiftRight", a, b);
 export const logicalNot = (x: Tensor): Tensor => applyPrimitive("not", [cast(x, "bool")]);
 
 export const neg = (x: Tensor): Tensor => (x.dtype === "bool" ? cast(neg(cast(x, "i32")), "bool") : applyPrimitive("neg", [x]));

@@ -1,4 +1,4 @@
-import { roundTo } from "../convert/storage.js";
+import { bitcastTo, castTo, roundTo } from "../convert/storage.js";
 import { type DType, isFloat } from "../dtype.js";
 import type { Node, Tensor } from "../graph.js";
 import { full } from "../ops/create.js";
@@ -21,7 +21,9 @@ function fold(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
   if (values.length === 0 || values.some((v) => v === undefined)) return undefined;
   const [a, b] = values as number[];
   if (PRIMITIVES[node.op]!.view && inputs.length === 1) return full(shape, a!, dtype);
-  if (node.op === "cast") return full(shape, roundTo(roundTo(a!, inputs[0]!.dtype), dtype), dtype);
+  const from = inputs[0]!.dtype;
+  if (node.op === "cast") return full(shape, castTo(roundTo(a!, from), from, dtype), dtype);
+  if (node.op === "bitcast") return full(shape, bitcastTo(a!, from, dtype), dtype);
   if (isUnary(node.op)) return full(shape, roundTo(UNARY[node.op].f64(a!), dtype), dtype);
   if (isBinary(node.op)) return full(shape, roundTo(functionOf(BINARY[node.op], inputs[0]!.dtype)(a!, b!), dtype), dtype);
   return undefined;

@@ -90,6 +90,8 @@ export type Instruction =
   /** The current position along `axis` of the space. */
   | { readonly op: "index"; readonly dtype: "i32"; readonly axis: number }
   | { readonly op: "cast"; readonly dtype: DType; readonly a: number }
+  /** The stored bits of `a` read as another dtype. */
+  | { readonly op: "bitcast"; readonly dtype: DType; readonly a: number }
   | { readonly op: UnaryOp; readonly dtype: DType; readonly a: number }
   | { readonly op: BinaryOp; readonly dtype: DType; readonly a: number; readonly b: number }
   /** a ≠ 0 ? b : c */

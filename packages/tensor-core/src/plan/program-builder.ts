@@ -72,7 +72,7 @@ export function buildProgram(partition: Partition, unit: Unit, results: readonly
     const kind = node.op === "reduce" ? "full" : kindIn(space, reduced, node.outputs[0]!.shape)!;
     const [a, b, c] = node.inputs.map((t) => operand(t, kind)) as [number, number, number];
     if (node.op === "reduce") return rounded(dtype, (wide) => ({ op: "reduce", dtype: wide, how: node.attrs.how as ReduceOp, a }));
-    if (node.op === "cast") return emit({ op: "cast", dtype, a });
+    if (node.op === "cast" || node.op === "bitcast") return emit({ op: node.op, dtype, a });
     if (node.op === "where") return emit({ op: "where", dtype, a, b, c });
     if (node.inputs.length === 2) return rounded(dtype, (wide) => ({ op: node.op as BinaryOp, dtype: wide, a, b }));
     return rounded(dtype, (wide) => ({ op: node.op as UnaryOp, dtype: wide, a }));

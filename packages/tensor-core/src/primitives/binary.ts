@@ -1,5 +1,8 @@
 export { add } from "./add.js";
 export { and } from "./and.js";
+export { bitAnd } from "./bit-and.js";
+export { bitOr } from "./bit-or.js";
+export { bitXor } from "./bit-xor.js";
 export { div } from "./div.js";
 export { eq } from "./eq.js";
 export { le } from "./le.js";
@@ -11,4 +14,6 @@ export { mul } from "./mul.js";
 export { ne } from "./ne.js";
 export { or } from "./or.js";
 export { pow } from "./pow.js";
+export { shiftLeft } from "./shift-left.js";
+export { shiftRight } from "./shift-right.js";
 export { sub } from "./sub.js";

@@ -41,6 +41,20 @@ export function binary(own: Own<BinaryPrimitive>): BinaryPrimitive {
   return { ...own, group: "binary", pointwise: true, infer: inferBinary(own.name), slice: sliceEach };
 }
 
+/** An operation on the bits of integers (two's complement). Registers hold 32 of them; narrower dtypes wrap on being stored. */
+export function bitwise(own: Own<BinaryPrimitive>): BinaryPrimitive {
+  const same = inferBinary(own.name);
+  return {
+    ...binary(own),
+    infer: (inputs, attrs) => {
+      const { dtype } = inputs[0]!;
+      if (isFloat(dtype))
+        throw new DTypeError(`${own.name}: expected integers, got ${dtype}`, { hint: "bitcast gives the bits of a float" });
+      return same(inputs, attrs);
+    },
+  };
+}
+
 /** A test of two elements: a bool. */
 export function comparison(name: string, meaning: string, test: (a: number, b: number) => boolean): BinaryPrimitive {
   return { ...binary({ name, meaning, f64: (a, b) => (test(a, b) ? 1 : 0) }), infer: inferBinary(name, "bool") };

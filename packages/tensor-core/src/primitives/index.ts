@@ -1,6 +1,7 @@
 import { argreduce } from "./argreduce.js";
 import { barrier } from "./barrier.js";
 import * as binary from "./binary.js";
+import { bitcast } from "./bitcast.js";
 import { broadcast } from "./broadcast.js";
 import { cast } from "./cast.js";
 import { concat } from "./concat.js";
@@ -47,6 +48,7 @@ export const PRIMITIVES: Readonly<Record<string, Primitive>> = {
   ...unary,
   ...binary,
   cast,
+  bitcast,
   where,
   reduce,
   argreduce,

@@ -2,6 +2,9 @@
 export { lanes as abs } from "./abs.js";
 export { lanes as add } from "./add.js";
 export { lanes as and } from "./and.js";
+export { lanes as bitAnd } from "./bit-and.js";
+export { lanes as bitOr } from "./bit-or.js";
+export { lanes as bitXor } from "./bit-xor.js";
 export { lanes as ceil } from "./ceil.js";
 export { lanes as cos } from "./cos.js";
 export { lanes as div } from "./div.js";
@@ -24,6 +27,8 @@ export { lanes as pow } from "./pow.js";
 export { lanes as reciprocal } from "./reciprocal.js";
 export { lanes as round } from "./round.js";
 export { lanes as rsqrt } from "./rsqrt.js";
+export { lanes as shiftLeft } from "./shift-left.js";
+export { lanes as shiftRight } from "./shift-right.js";
 export { lanes as sign } from "./sign.js";
 export { lanes as sin } from "./sin.js";
 export { lanes as sqrt } from "./sqrt.js";

@@ -13,6 +13,11 @@ export interface BinaryLanes {
   readonly integer: <F, I, M>(l: Lanes<F, I, M>, a: I, b: I) => I;
 }
 
+/** Of integers alone. */
+export interface IntegerLanes {
+  readonly integer: <F, I, M>(l: Lanes<F, I, M>, a: I, b: I) => I;
+}
+
 /** Gives a bool. */
 export interface TestLanes {
   readonly test: true;
@@ -23,7 +28,7 @@ export interface TestLanes {
 /** Any of them, on lanes whose operands are all of one representation. */
 export interface AnyLanes {
   readonly test?: true;
-  readonly float: <V>(l: Lanes<V, V, V>, ...operands: V[]) => V;
+  readonly float?: <V>(l: Lanes<V, V, V>, ...operands: V[]) => V;
   readonly integer?: <V>(l: Lanes<V, V, V>, ...operands: V[]) => V;
 }
 

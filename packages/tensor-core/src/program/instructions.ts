@@ -23,6 +23,8 @@ export function compute<V>(l: Registers<V>, i: Computed, value: (index: number) 
       return isFloat(i.dtype) ? l.f32(roundTo(i.value, i.dtype)) : l.i32(roundTo(i.value, i.dtype));
     case "cast":
       return convert(l, value(i.a), dtypes[i.a]!, i.dtype);
+    case "bitcast":
+      return bitcast(l, value(i.a), dtypes[i.a]!, i.dtype);
     case "where": {
       const choose = isFloat(i.dtype) ? l.select : l.iselect;
       return choose(truth(l, value(i.a), dtypes[i.a]!), value(i.b), value(i.c));
@@ -35,8 +37,8 @@ export function compute<V>(l: Registers<V>, i: Computed, value: (index: number) 
 /** An elementwise primitive on registers of operands of dtype `from`. */
 export function apply<V>(l: Registers<V>, op: UnaryOp | BinaryOp, from: DType, operands: readonly V[]): V {
   const { float, integer, test }: AnyLanes = FORMULAS[op];
-  if (isFloat(from)) return test ? l.flag(float(l, ...operands)) : float(l, ...operands);
-  if (!integer) return l.toInt(float(l, ...operands.map((x) => l.toFloat(x))));
+  if (isFloat(from)) return test ? l.flag(float!(l, ...operands)) : float!(l, ...operands);
+  if (!integer) return l.toInt(float!(l, ...operands.map((x) => l.toFloat(x))));
   return test ? l.flag(integer(l, ...operands)) : integer(l, ...operands);
 }
 
@@ -52,6 +54,13 @@ export function convert<V>(l: Registers<V>, a: V, from: DType, to: DType): V {
     return to === from ? wide : roundRegister(l, wide, to);
   }
   return roundRegister(l, isFloat(from) ? l.toInt(a) : a, to);
+}
+
+/** The stored bits of a register value of dtype `from`, read as `to`. */
+function bitcast<V>(l: Registers<V>, a: V, from: DType, to: DType): V {
+  const raw = from === "f32" ? l.bits(a) : encode(l, a, from, from);
+  if (to === "f32") return l.float(raw);
+  return isSmallFloat(to) ? decodeSmallFloat(l, raw, to) : roundRegister(l, raw, to);
 }
 
 /** A register value as the nearest that `dtype` holds; integers wrap. */
@@ -80,7 +89,7 @@ const lengths = new Map<string, number>();
 
 /** Whether an instruction takes long to compute. */
 export function isHeavy(i: Instruction): boolean {
-  return "a" in i && i.op !== "cast" && i.op !== "where" && i.op !== "reduce" && lengthOf(i) >= HEAVY;
+  return "a" in i && i.op !== "cast" && i.op !== "bitcast" && i.op !== "where" && i.op !== "reduce" && lengthOf(i) >= HEAVY;
 }
 
 /** Number of operations in the formula of an instruction. */
@@ -89,7 +98,7 @@ function lengthOf({ op }: Elementwise): number {
   if (length === undefined) {
     length = 0;
     const counted = lanesOf<number>({ f32: () => 0, i32: () => 0, op: () => length!++, shift: () => length!++ });
-    apply(counted, op, "f32", [0, 0]);
+    apply(counted, op, FORMULAS[op].float ? "f32" : "i32", [0, 0]);
     lengths.set(op, length);
   }
   return length;

@@ -36,6 +36,10 @@ export const LANE_OPS = {
   iand: "iii",
   ior: "iii",
   ixor: "iii",
+  /** a · 2^b, wrapping; 0 for b outside 0 … 31. */
+  ishl: "iii",
+  /** ⌊a / 2^b⌋; the sign, 0 or -1, for b outside 0 … 31. */
+  ishr: "iii",
   ineg: "ii",
   iabs: "ii",
   ieq: "iim",

@@ -44,6 +44,8 @@ export const SCALAR_LANES: Lanes<number, number, boolean> = {
   iand: (a, b) => a & b,
   ior: (a, b) => a | b,
   ixor: (a, b) => a ^ b,
+  ishl: (a, b) => (b < 0 || b > 31 ? 0 : a << b),
+  ishr: (a, b) => a >> (b < 0 || b > 31 ? 31 : b),
   ineg: (a) => -a | 0,
   iabs: (a) => (a < 0 ? -a | 0 : a),
   ieq: (a, b) => a === b,

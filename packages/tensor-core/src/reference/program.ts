@@ -1,4 +1,4 @@
-import { roundTo } from "../convert/storage.js";
+import { bitcastTo, castTo, roundTo } from "../convert/storage.js";
 import type { Instruction, Operand, Program } from "../plan/plan.js";
 import { sizeOf } from "../shape.js";
 import { functionOf } from "../primitives/elementwise.js";
@@ -45,7 +45,9 @@ export function runProgram(memory: Memory, program: Program, inputs: readonly Op
         return result;
       }
       case "cast":
-        return values[i.a]!.map(round);
+        return values[i.a]!.map((x) => castTo(x, program.instructions[i.a]!.dtype, i.dtype));
+      case "bitcast":
+        return values[i.a]!.map((x) => bitcastTo(x, program.instructions[i.a]!.dtype, i.dtype));
       default: {
         if ("b" in i) {
           const f = functionOf(BINARY[i.op], program.instructions[i.a]!.dtype);

@@ -1,4 +1,4 @@
-import { bytesPerElement, type DType } from "../../../dtype.js";
+import { bytesPerElement, type DType, DTYPES } from "../../../dtype.js";
 import * as o from "../../../ops/index.js";
 import { type ConformanceCase, EXACT, sample, type Tolerance } from "../../case.js";
 
@@ -32,9 +32,44 @@ const between = (["f32", "bf16", "i32", "i8", "u8", "bool"] as const).map((from)
   nonsmooth: "rounding has steps",
 }));
 
+/** What conversions must decide on: beyond every range, both infinities and NaN, halves, signs of zero, limits. */
+const EDGES = [3e9, -3e9, Infinity, -Infinity, NaN, 300, -1.5, 2147483520, 255.9, -129, 0, -0, 0.4, 127, 128, 70000, -32769];
+const edges = DTYPES.map((from): ConformanceCase => ({
+  name: `cast: edges of ${from} to every dtype`,
+  build: (d) => {
+    const x = d.tensor(Float64Array.from(EDGES), { dtype: from });
+    return [...DTYPES.map((to) => o.cast(x, to)), ...DTYPES.map((to) => o.cast(o.add(x, 1), to))];
+  },
+  tolerance: EXACT,
+  noGradient: "NaN and infinities are among the numbers",
+}));
+
 export const cast: readonly ConformanceCase[] = [
   ...each,
   ...between,
+  ...edges,
+  {
+    name: "cast: floats that integers do not hold, and integers that narrower ones do not, computed and folded",
+    build: (d) => {
+      const floats = [3e9, -3e9, Infinity, -Infinity, NaN, 300, -1.5, 2147483520, -129];
+      const integers = Int32Array.of(300, -1, 70000, -129, -(2 ** 31));
+      return (["i32", "u8", "i8"] as const).flatMap((to) => [
+        o.cast(d.tensor(floats), to),
+        o.stack(floats.map((v) => o.cast(o.full([], v), to))),
+        o.cast(d.tensor(integers), to),
+      ]);
+    },
+    tolerance: EXACT,
+    expected: [
+      ...Array<number[]>(2).fill([2 ** 31 - 1, -(2 ** 31), 2 ** 31 - 1, -(2 ** 31), 0, 300, -1, 2147483520, -129]),
+      [300, -1, 70000, -129, -(2 ** 31)],
+      ...Array<number[]>(2).fill([255, 0, 255, 0, 0, 44, 255, 128, 127]),
+      [44, 255, 112, 127, 0],
+      ...Array<number[]>(2).fill([-1, 0, -1, 0, 0, 44, -1, -128, 127]),
+      [44, -1, 112, 127, 0],
+    ],
+    noGradient: "NaN and infinities are among the numbers",
+  },
   {
     name: "cast: NaN and infinities to bool are true",
     build: (d) => o.cast(d.tensor([NaN, Infinity, 0, -0, 1e-30]), "bool"),

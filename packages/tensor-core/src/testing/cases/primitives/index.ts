@@ -1,5 +1,6 @@
 import type { ConformanceCase } from "../../case.js";
 import { binary } from "./binary.js";
+import { bits } from "./bits.js";
 import { cast } from "./cast.js";
 import { control } from "./control.js";
 import { conv } from "./conv.js";
@@ -19,6 +20,7 @@ export const PRIMITIVE_CASES: readonly ConformanceCase[] = [
   ...unary,
   ...binary,
   ...cast,
+  ...bits,
   ...select,
   ...reduce,
   ...matmul,

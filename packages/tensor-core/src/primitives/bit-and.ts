@@ -1,0 +1,10 @@
+import type { IntegerLanes } from "../program/formula.js";
+import { bitwise, type BinaryPrimitive } from "./elementwise.js";
+
+export const bitAnd: BinaryPrimitive = bitwise({
+  name: "bitAnd",
+  meaning: "a and b, bit by bit",
+  f64: (a, b) => a & b,
+});
+
+export const lanes: IntegerLanes = { integer: (l, a, b) => l.iand(a, b) };

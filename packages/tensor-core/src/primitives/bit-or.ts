@@ -1,0 +1,10 @@
+import type { IntegerLanes } from "../program/formula.js";
+import { bitwise, type BinaryPrimitive } from "./elementwise.js";
+
+export const bitOr: BinaryPrimitive = bitwise({
+  name: "bitOr",
+  meaning: "a or b, bit by bit",
+  f64: (a, b) => a | b,
+});
+
+export const lanes: IntegerLanes = { integer: (l, a, b) => l.ior(a, b) };

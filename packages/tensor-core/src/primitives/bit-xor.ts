@@ -1,0 +1,10 @@
+import type { IntegerLanes } from "../program/formula.js";
+import { bitwise, type BinaryPrimitive } from "./elementwise.js";
+
+export const bitXor: BinaryPrimitive = bitwise({
+  name: "bitXor",
+  meaning: "the bits in which a and b differ",
+  f64: (a, b) => a ^ b,
+});
+
+export const lanes: IntegerLanes = { integer: (l, a, b) => l.ixor(a, b) };
