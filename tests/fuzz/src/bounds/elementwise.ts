@@ -136,6 +136,16 @@ function exactly(op: string, a: number, b: number, float: boolean): number {
       return Math.pow(a, b);
     case "max":
       return a !== a || b !== b ? NaN : Math.max(a, b);
+    case "bitAnd":
+      return a & b;
+    case "bitOr":
+      return a | b;
+    case "bitXor":
+      return a ^ b;
+    case "shiftLeft":
+      return b >= 0 && b < 32 ? a << b : 0;
+    case "shiftRight":
+      return Math.floor(a / 2 ** (b >= 0 && b < 32 ? b : 32));
     default:
       return a !== a || b !== b ? NaN : Math.min(a, b);
   }
@@ -153,13 +163,14 @@ export function binaryBounds(op: string, x: Bounds, y: Bounds, dtype: DType): Bo
     else if (isAnything(x, i) || isAnything(y, i)) result.anything(i);
     else if (points && (!float || !["div", "mod", "pow"].includes(op))) result.exactly(i, exactly(op, a, c, float));
     else if (points) inexactPoint(op, result, i, a, c);
-    else if (!float && op === "pow") result.anything(i);
+    else if (!float && (op === "pow" || BITS.has(op))) result.anything(i);
     else range(op, result, i, [a, b, c, d], float);
   }
   return result;
 }
 
-const ARITHMETIC = new Set(["add", "sub", "mul", "div", "mod", "pow", "max", "min"]);
+const BITS = new Set(["bitAnd", "bitOr", "bitXor", "shiftLeft", "shiftRight"]);
+const ARITHMETIC = new Set(["add", "sub", "mul", "div", "mod", "pow", "max", "min", ...BITS]);
 
 function inexactPoint(op: string, result: Writer, i: number, a: number, b: number): void {
   const value = exactly(op, a, b, true);

@@ -1,4 +1,4 @@
-import { decode, type DType, type Node, PRIMITIVES, roundTo, type Tensor } from "@weft/tensor-core";
+import { bytesPerElement, decode, type DType, encode, isFloat, type Node, PRIMITIVES, roundTo, type Tensor } from "@weft/tensor-core";
 import {
   argreduceBounds,
   cumsumBounds,
@@ -85,6 +85,21 @@ function castBounds(x: Bounds, from: DType, to: DType, loose: boolean): Bounds {
   return from === to ? x : result;
 }
 
+/** Of a NaN only that it is one is kept; subnormal numbers may be flushed. */
+function bitcastBounds(x: Bounds, from: DType, to: DType): Bounds {
+  const result = new Writer(x.lo.length);
+  for (let i = 0; i < x.lo.length; i++) {
+    const value = x.lo[i]!;
+    const bits = new Uint8Array(4);
+    bits.set(encode([value], from));
+    const [read] = decode(bits.subarray(0, bytesPerElement(to)), to);
+    const small = (v: number, dtype: DType): boolean => isFloat(dtype) && v !== 0 && Math.abs(v) < 2 ** -126;
+    if (isPoint(x, i) && value === value && !small(value, from) && !small(read!, to)) result.exactly(i, read!);
+    else result.anything(i);
+  }
+  return result;
+}
+
 function primitiveBounds(node: Node, inputs: readonly Bounds[]): Bounds {
   const { op, attrs } = node;
   const shapes = node.inputs.map((t) => t.shape);
@@ -100,6 +115,8 @@ function primitiveBounds(node: Node, inputs: readonly Bounds[]): Bounds {
     }
     case "cast":
       return x;
+    case "bitcast":
+      return bitcastBounds(x, node.inputs[0]!.dtype, dtype);
     case "where":
       return whereBounds(x, y, z);
     case "reduce":

@@ -53,9 +53,18 @@ function partner(draw: Draw, v: Value, dtype?: Value["dtype"]): Value | number {
   return draw.shaped(shape, dtype === undefined ? {} : { dtype });
 }
 
+const BITS = new Set(["bitAnd", "bitOr", "bitXor", "shiftLeft", "shiftRight"]);
+
 export function binaryGenerator(op: string): Generator {
   const name = BINARY_NAMES[op] ?? op;
   return (draw) => {
+    if (BITS.has(op)) {
+      const a = draw.value({ dtype: "integer" });
+      const shifts = op.startsWith("shift");
+      // Counts in range, beyond it, and below.
+      const count = draw.random.chance(0.5) ? draw.random.int(-2, 33) : draw.shaped(a.shape, { dtype: "i8", content: { below: 36 } });
+      return draw.call(name, a, shifts ? count : draw.shaped(a.shape, { dtype: draw.random.pick(["i32", "i8", "u8"]) }));
+    }
     if (op === "pow") {
       const base = positive(draw, within(draw, draw.value({ dtype: "float", tame: true }), 8));
       const exponent = draw.random.chance(0.5)
@@ -89,6 +98,19 @@ export const cast: Generator = (draw) => {
     return t !== x.dtype && (!range || (x.tame && x.low >= range[0] && x.high <= range[1]));
   });
   return draw.call("cast", x, draw.random.pick(targets));
+};
+
+/** Dtypes that the bits of each can be read as. */
+const SAME_WIDTH: readonly (readonly string[])[] = [
+  ["f32", "i32"],
+  ["f16", "bf16", "i32"],
+  ["i8", "u8", "f8e4m3", "f8e5m2"],
+];
+
+export const bitcast: Generator = (draw) => {
+  const x = draw.value({ fits: (v) => v.dtype !== "bool" });
+  const targets = SAME_WIDTH.filter((list) => list.includes(x.dtype)).flatMap((list) => list.filter((t) => t !== x.dtype));
+  return draw.call("bitcast", x, draw.random.pick(targets));
 };
 
 export const barrier: Generator = (draw) => draw.call("barrier", draw.value(), draw.value());

@@ -10,7 +10,7 @@ import * as product from "./products.js";
 
 const namesOf = (group: Primitive["group"]): string[] =>
   Object.values(PRIMITIVES)
-    .filter((p) => p.group === group && p.name !== "cast")
+    .filter((p) => p.group === group && p.name !== "cast" && p.name !== "bitcast")
     .map((p) => p.name);
 
 type Table = Readonly<Record<string, Generator>>;
@@ -26,7 +26,13 @@ const FAMILIES: readonly { readonly weight: number; readonly generators: Table }
   },
   {
     weight: 12,
-    generators: { where: elementwise.where, cast: elementwise.cast, barrier: elementwise.barrier, stopGradient: elementwise.stopGradient },
+    generators: {
+      where: elementwise.where,
+      cast: elementwise.cast,
+      bitcast: elementwise.bitcast,
+      barrier: elementwise.barrier,
+      stopGradient: elementwise.stopGradient,
+    },
   },
   { weight: 3, generators: { full: product.full, iota: product.iota, random: product.random } },
   {
