@@ -1,6 +1,4 @@
 import {
-  Arena,
-  ArenaLayout,
   type Backend,
   type BackendBuffer,
   type BackendStatistics,
@@ -9,108 +7,81 @@ import {
   type Executable,
   type Footprint,
   type Plan,
-  runReferenceStep,
-  type Step,
-  stepName,
-  withFootprint,
 } from "@weft/tensor-core";
-import { argumentBytes, KernelArgs } from "./kernel-args.js";
+import { footprintOf, WasmExecutable } from "./executable.js";
 import { COMPOSITES } from "./lower/composites.js";
-import { LowerContext, type Run } from "./lower/context.js";
-import { lowerFused } from "./lower/fused.js";
-import { OPS } from "./lower/ops.js";
-import { type WasmBuffer, WasmMemory } from "./memory.js";
+import { WasmEngine } from "./engine.js";
+import { addressIn, MOST_BYTES, type WasmBuffer } from "./memory.js";
 import { compileModules } from "./modules.js";
-import { availableCores, Pool, threadsAvailable } from "./threads/pool.js";
+import { availableCores, threadsAvailable } from "./threads/spawn.js";
 
 export interface WasmBackendOptions {
   /** Threads that run kernels, the calling one included; 1 starts no worker. All cores (at most 8) if not given, 1 where threads cannot share memory. */
   readonly threads?: number;
   /** Use fused multiply-add where the machine has it (true). Results differ in the last bits from those without. */
   readonly relaxed?: boolean;
-  /** Where allocation stops; at most 4 GiB, and less where the machine reserves less (2, 1, 0.5, 0.25 GiB are tried). */
+  /** Where allocation stops. One WebAssembly memory holds 4 GiB at most; beyond that tensors lie in further ones. No limit but the machine's if not given. */
   readonly maxMemoryBytes?: number;
+  /** The most that one WebAssembly memory may take, and so one tensor: 4 GiB, and less where the machine reserves less (2, 1, 0.5, 0.25 GiB are tried). */
+  readonly maxBytesPerMemory?: number;
 }
 
-interface WasmExecutable extends Executable {
-  readonly steps: readonly Run[];
-  /** Byte address of each buffer of the plan, then of each temporary, filled in by `run`. */
-  readonly addresses: Int32Array;
-  /** Offsets in the arena by buffer id. */
-  readonly places: readonly (readonly [id: number, offset: number])[];
-  /** Address of the arena that `addresses` are for. */
-  base: number;
-}
-
-/** Width in bytes, mask of the magnitude, bits of the largest finite magnitude. */
-const FINITE = { f32: [4, 0x7fffffff, 0x7f7fffff], f16: [2, 0x7fff, 0x7bff], bf16: [2, 0x7fff, 0x7f7f] } as const;
-
-/** Of scratch and temporaries: a cache line, and any SIMD access. */
-const ARENA_ALIGNMENT = 64;
-
-/** The CPU backend: WebAssembly SIMD kernels over one memory that host code sees, too. */
+/** The CPU backend: WebAssembly SIMD kernels over memories that host code sees, too. */
 export class WasmBackend implements Backend {
   readonly name = "cpu";
   readonly capabilities: Backend["capabilities"];
-  private readonly memory: WasmMemory;
-  private readonly pool: Pool;
-  private readonly arena: Arena<WasmBuffer>;
-  private readonly fusedProducts: boolean;
-  /** Of the plans that are lowered now. */
-  private readonly plans = new Set<LowerContext>();
+  private readonly engine: WasmEngine;
+  private readonly plans = new Set<WasmExecutable>();
   private allocations = 0;
   private disposed = false;
-  private finiteArgs: KernelArgs<"firstNonFinite"> | undefined;
 
-  constructor(options: WasmBackendOptions = {}) {
+  constructor({ threads, relaxed = true, maxMemoryBytes = Infinity, maxBytesPerMemory = MOST_BYTES }: WasmBackendOptions = {}) {
     const shared = threadsAvailable();
-    const modules = compileModules(options.relaxed ?? true, shared);
-    this.memory = new WasmMemory(options.maxMemoryBytes, shared);
-    const pool = new Pool(this.memory, modules, shared ? Math.max(1, options.threads ?? Math.min(8, availableCores())) : 1);
-    this.pool = pool;
-    this.arena = new Arena(
-      (bytes) => this.memory.allocate(bytes),
-      (buffer) => this.memory.release(buffer),
-    );
-    this.fusedProducts = modules.fused;
+    const count = shared ? Math.max(1, threads ?? Math.min(8, availableCores())) : 1;
+    const engine = new WasmEngine({ total: maxMemoryBytes, each: maxBytesPerMemory, shared }, compileModules(relaxed, shared), count);
+    this.engine = engine;
     this.capabilities = {
-      maxBufferBytes: this.memory.limit,
+      maxBufferBytes: engine.memories.list[0]!.limit,
       hostVisible: true,
       get threads() {
-        return pool.threads;
+        return engine.threads.threads;
       },
     };
   }
 
   /** Settled when every thread has started or is known not to. */
   get ready(): Promise<void> {
-    return this.pool.ready;
+    return this.engine.threads.ready;
   }
 
   allocate(bytes: number): WasmBuffer {
-    if (this.disposed) throw new DeviceError("the backend is used after dispose()");
+    this.check();
     this.allocations++;
-    return this.memory.allocate(bytes);
+    return this.engine.memories.allocate(bytes);
   }
 
   free(buffer: BackendBuffer): void {
-    if (!this.disposed) this.memory.release(buffer as WasmBuffer);
+    const mine = buffer as WasmBuffer;
+    if (!this.disposed) mine.memory.release(mine);
   }
 
   upload(buffer: BackendBuffer, data: Uint8Array, offset = 0): void {
-    this.memory.bytes.set(data, this.addressOf(buffer) + offset);
+    const mine = buffer as WasmBuffer;
+    mine.memory.bytes.set(data, addressIn(mine) + offset);
   }
 
   async download(buffer: BackendBuffer, offset: number, bytes: number): Promise<Uint8Array> {
-    const at = this.addressOf(buffer) + offset;
+    const mine = buffer as WasmBuffer;
+    const at = addressIn(mine) + offset;
     // A copy outside shared memory, which not every consumer takes.
-    return this.memory.bytes.slice(at, at + bytes);
+    return mine.memory.bytes.slice(at, at + bytes);
   }
 
   /** The bytes of a buffer in place; take it anew after an allocation. */
   view(buffer: BackendBuffer): Uint8Array {
-    const at = this.addressOf(buffer);
-    return this.memory.bytes.subarray(at, at + buffer.bytes);
+    const mine = buffer as WasmBuffer;
+    const at = addressIn(mine);
+    return mine.memory.bytes.subarray(at, at + mine.bytes);
   }
 
   /**
@@ -118,17 +89,8 @@ export class WasmBackend implements Backend {
    * @param offset byte offset in the buffer
    */
   firstNonFinite(buffer: BackendBuffer, dtype: "f32" | "f16" | "bf16", elements: number, offset = 0): number {
-    const [width, mask, largest] = FINITE[dtype];
-    const values = { x: this.addressOf(buffer) + offset, elements, width, mask, largest, result: -1 };
-    const args = (this.finiteArgs ??= new KernelArgs(
-      "firstNonFinite",
-      this.memory,
-      this.memory.allocate(argumentBytes("firstNonFinite")).address,
-      values,
-    ));
-    args.assign(values);
-    this.pool.run(args, Math.ceil(elements / 4096), elements < 1 << 16);
-    return args.get("result");
+    const mine = buffer as WasmBuffer;
+    return this.engine.regionOf(mine).firstNonFinite(addressIn(mine) + offset, dtype, elements);
   }
 
   claims(call: CompositeCall): boolean {
@@ -136,58 +98,29 @@ export class WasmBackend implements Backend {
   }
 
   footprint(plan: Plan): Footprint {
-    const { context, footprint } = this.lowerSteps(plan);
-    context.dispose();
-    return footprint;
+    return this.engine.inFirst((region) => footprintOf(plan, region, this.engine.fusedProducts), 0);
   }
 
   lower(plan: Plan): WasmExecutable {
-    const { steps, context, footprint } = this.lowerSteps(plan);
-    let withdraw: () => void;
-    try {
-      withdraw = this.arena.claim(footprint.arenaBytes);
-    } catch (error) {
-      context.dispose();
-      throw error;
-    }
-    this.plans.add(context);
-    const scratch = plan.buffers.flatMap((spec, id) => (spec.role === "scratch" ? [[id, spec.offset] as const] : []));
-    const temporaries = context.temporaries.map((offset, i) => [plan.buffers.length + i, offset] as const);
-    return {
-      plan: withFootprint(plan, footprint),
-      steps,
-      addresses: new Int32Array(plan.buffers.length + temporaries.length),
-      places: [...scratch, ...temporaries],
-      base: 0,
-      kernels: plan.steps.map(stepName),
-      dispose: () => {
-        if (this.disposed || !this.plans.delete(context)) return;
-        withdraw();
-        context.dispose();
-      },
-    };
+    this.check();
+    const executable = new WasmExecutable(plan, this.engine, (it) => void this.plans.delete(it));
+    this.plans.add(executable);
+    return executable;
   }
 
   /** Synchronous, so that plans never share the arena at one time. */
   run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void {
-    const lowered = executable as WasmExecutable;
-    const { plan, steps, addresses, places } = lowered;
-    const base = this.arena.buffer?.address ?? 0;
-    if (base !== lowered.base) {
-      lowered.base = base;
-      for (const [id, offset] of places) addresses[id] = base + offset;
-    }
-    for (let i = 0; i < inputs.length; i++) addresses[plan.inputs[i]!] = this.addressOf(inputs[i]!);
-    for (let i = 0; i < outputs.length; i++) addresses[plan.outputs[i]!.buffer] = this.addressOf(outputs[i]!);
-    for (const step of steps) step(addresses);
+    (executable as WasmExecutable).run(inputs as readonly WasmBuffer[], outputs as readonly WasmBuffer[]);
   }
 
   statistics(): BackendStatistics {
+    const sum = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0);
+    const { list } = this.engine.memories;
     return {
-      usedBytes: this.memory.used - this.pool.bytes,
-      totalBytes: this.memory.bytes.byteLength,
-      arenaBytes: this.arena.bytes,
-      planBytes: [...this.plans].reduce((sum, { bytes }) => sum + bytes, 0),
+      usedBytes: sum(list.map((m) => m.used)) - this.engine.threads.bytes,
+      totalBytes: sum(list.map((m) => m.bytes.byteLength)),
+      arenaBytes: sum([...this.engine.regions.values()].map(({ arena }) => arena.bytes)),
+      planBytes: sum([...this.plans].map((p) => p.ownBytes)),
       allocations: this.allocations,
     };
   }
@@ -195,39 +128,11 @@ export class WasmBackend implements Backend {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.pool.dispose();
+    this.engine.threads.dispose();
   }
 
-  private lowerSteps(plan: Plan): { steps: readonly Run[]; context: LowerContext; footprint: Footprint } {
-    const layout = new ArenaLayout(plan, ARENA_ALIGNMENT);
-    const context = new LowerContext(this.memory, this.pool, this.fusedProducts, layout, plan.buffers.length);
-    try {
-      const steps = plan.steps.map((step, at) => {
-        layout.begin(at);
-        return this.lowerStep(step, plan, context);
-      });
-      context.seal();
-      return { steps, context, footprint: { arenaBytes: layout.bytes, ownBytes: context.bytes } };
-    } catch (error) {
-      context.dispose();
-      throw error;
-    }
-  }
-
-  private lowerStep(step: Step, plan: Plan, context: LowerContext): Run {
-    if (step.kind === "composite") return COMPOSITES.get(step.op)!.lower(step, context);
-    const run = step.kind === "fused" ? lowerFused(step, context) : OPS[step.op]?.(step, context);
-    return (
-      run ??
-      ((addresses) =>
-        runReferenceStep((id) => this.memory.bytes.subarray(addresses[id]! >>> 0, (addresses[id]! >>> 0) + plan.buffers[id]!.bytes), step))
-    );
-  }
-
-  private addressOf(buffer: BackendBuffer): number {
-    const { address } = buffer as WasmBuffer;
-    if (address === 0) throw new DeviceError("a buffer is used after it was freed");
-    return address;
+  private check(): void {
+    if (this.disposed) throw new DeviceError("the backend is used after dispose()");
   }
 }
 

@@ -1,13 +1,15 @@
 import { conformance } from "@weft/tensor-core/testing";
 import { afterAll, describe, it } from "vitest";
 import { WasmBackend } from "./backend.js";
+import { scatteredBackend } from "./testing/scattered.js";
 
 describe.each([
-  { name: "plain SIMD", options: { threads: 1, relaxed: false } },
-  { name: "fused multiply-add where there is one", options: { threads: 1, relaxed: true } },
-  { name: "two threads", options: { threads: 2 } },
-])("the CPU backend conforms: $name", ({ options }) => {
-  const { checks, close } = conformance(() => new WasmBackend(options));
+  { name: "plain SIMD", open: () => new WasmBackend({ threads: 1, relaxed: false }) },
+  { name: "fused multiply-add where there is one", open: () => new WasmBackend({ threads: 1, relaxed: true }) },
+  { name: "two threads", open: () => new WasmBackend({ threads: 2 }) },
+  { name: "tensors in three memories", open: () => scatteredBackend({ threads: 1 }) },
+])("the CPU backend conforms: $name", ({ open }) => {
+  const { checks, close } = conformance(open);
   afterAll(close);
   it.each(checks)("$name", ({ run }) => run());
 });

@@ -8,12 +8,22 @@ const MAX_PAGES = 65536;
 const INITIAL_PAGES = 16;
 /** Address space that is asked for, in turn, where a browser refuses more: shared maxima of 2 GiB and above fail on iOS. */
 const MAXIMA: readonly number[] = [4, 2, 1, 0.5, 0.25].map((gib) => gib * 2 ** 14);
+/** The least and the most that one memory can be. */
+export const LEAST_BYTES: number = INITIAL_PAGES * PAGE;
+export const MOST_BYTES: number = MAX_PAGES * PAGE;
 
-/** A range of the WebAssembly memory. */
+/** A range of a WebAssembly memory. */
 export interface WasmBuffer extends BackendBuffer {
   bytes: number;
   /** Byte address; 0 once it was freed. */
   address: number;
+  readonly memory: WasmMemory;
+}
+
+/** Byte address of a buffer. @throws DeviceError if it was freed */
+export function addressIn({ address }: WasmBuffer): number {
+  if (address === 0) throw new DeviceError("a buffer is used after it was freed");
+  return address;
 }
 
 /** Bytes that a buffer takes in memory. */
@@ -57,7 +67,7 @@ export class WasmMemory {
    * @param shared threads may join in; growing then leaves views of the memory valid
    * @throws DeviceError kind `out-of-memory` if nothing can be reserved
    */
-  constructor(maxBytes: number = MAX_PAGES * PAGE, shared = true) {
+  constructor(maxBytes: number = MOST_BYTES, shared = true) {
     const asked = Math.max(INITIAL_PAGES, Math.min(MAX_PAGES, Math.floor(maxBytes / PAGE)));
     const { memory, maximum } = reserve(asked, shared);
     this.memory = memory;
@@ -89,18 +99,30 @@ export class WasmMemory {
 
   /** @throws DeviceError kind `out-of-memory` */
   allocate(bytes: number): WasmBuffer {
+    const buffer = this.tryAllocate(bytes, this.limit);
+    if (buffer) return buffer;
+    const have = this.memory.buffer.byteLength;
+    throw new DeviceError(`the WebAssembly memory has no room for ${bytes} bytes more (${have} of ${this.limit} bytes are in use)`, {
+      kind: "out-of-memory",
+      hint: "work on smaller pieces, or free tensors that are not needed any more",
+    });
+  }
+
+  /** A buffer that ends before address `limit`, if there is room for it. */
+  tryAllocate(bytes: number, limit: number): WasmBuffer | undefined {
     const size = taken(bytes);
-    const at = this.free.findIndex((r) => r.end - r.start >= size);
+    const fits = (r: { start: number; end: number }): boolean => Math.min(r.end, limit) - r.start >= size;
+    let at = this.free.findIndex(fits);
     if (at < 0) {
-      this.grow(size, bytes);
-      return this.allocate(bytes);
+      if (!this.grow(size, limit)) return undefined;
+      at = this.free.findIndex(fits);
     }
     const range = this.free[at]!;
     const address = range.start;
     range.start += size;
     this.used += bytes;
     if (range.start === range.end) this.free.splice(at, 1);
-    return { bytes, address };
+    return { bytes, address, memory: this };
   }
 
   release(buffer: WasmBuffer): void {
@@ -140,26 +162,25 @@ export class WasmMemory {
     this.floatsCache = new Float32Array(buffer);
   }
 
-  private grow(size: number, asked: number): void {
+  /** Grows so that `size` bytes fit below `limit`. @returns whether it could */
+  private grow(size: number, limit: number): boolean {
     const have = this.memory.buffer.byteLength;
     const last = this.free[this.free.length - 1];
     const tail = last?.end === have ? have - last.start : 0;
     const missing = size - tail;
-    // A quarter more than needed, so that many small allocations do not each grow it.
-    const wanted = Math.min(this.limit - have, Math.max(missing, Math.min(have / 4, 64 << 20)));
-    const pages = Math.ceil(wanted / PAGE);
+    const room = Math.floor(limit / PAGE) * PAGE - have;
+    if (missing > room) return false;
+    // A quarter more than needed, at most 64 MiB, so that many small allocations do not each grow it.
+    const pages = Math.ceil(Math.min(room, Math.max(missing, Math.min(have / 4, 64 << 20))) / PAGE);
     try {
-      if (wanted < missing) throw new RangeError("the limit is reached");
       this.memory.grow(pages);
-    } catch (cause) {
-      throw new DeviceError(`the WebAssembly memory has no room for ${asked} bytes more (${have} of ${this.limit} bytes are in use)`, {
-        kind: "out-of-memory",
-        cause,
-        hint: "work on smaller pieces, or free tensors that are not needed any more",
-      });
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
     }
     const end = have + pages * PAGE;
     if (last && tail > 0) last.end = end;
     else this.free.push({ start: have, end });
+    return true;
   }
 }

@@ -16,6 +16,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { WasmMemory } from "../memory.js";
 import { compileModules } from "../modules.js";
 import { Pool } from "../threads/pool.js";
+import { Threads } from "../threads/threads.js";
 import { LowerContext } from "./context.js";
 import { OPS } from "./ops.js";
 
@@ -37,8 +38,9 @@ describe.each([
 ])("primitives on %i threads, FMA %s", (threads, relaxed) => {
   const memory = new WasmMemory();
   const modules = compileModules(relaxed);
-  const pool = new Pool(memory, modules, threads);
-  afterAll(() => pool.dispose());
+  const workers = new Threads(memory, modules, threads);
+  const pool = new Pool(memory, workers);
+  afterAll(() => workers.dispose());
 
   /** Runs a primitive by its kernel and by the reference; values of both. */
   function both(op: string, inputs: readonly Input[], attrs: Attrs): { got: Float64Array; want: Float64Array } {

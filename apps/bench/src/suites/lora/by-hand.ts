@@ -4,6 +4,7 @@ import { addressOf, LowerContext, type Run } from "../../../../../packages/kerne
 import { WasmMemory } from "../../../../../packages/kernels-wasm/src/memory.js";
 import { compileModules } from "../../../../../packages/kernels-wasm/src/modules.js";
 import { Pool } from "../../../../../packages/kernels-wasm/src/threads/pool.js";
+import { Threads } from "../../../../../packages/kernels-wasm/src/threads/threads.js";
 import type { LoraCase } from "./case.js";
 
 /** Memory, threads and arguments of the CPU kernels, without any graph. */
@@ -22,7 +23,8 @@ const transposed = (t: Operand): Operand => ({ ...t, shape: [t.shape[1]!, t.shap
 export function loraByHand({ m, inputs, out, r, scale, x, w, a, b }: LoraCase, threads: number): ByHand {
   const memory = new WasmMemory();
   const modules = compileModules(true);
-  const pool = new Pool(memory, modules, threads);
+  const workers = new Threads(memory, modules, threads);
+  const pool = new Pool(memory, workers);
   const layout = new ArenaLayout({ buffers: [], steps: [], scratchBytes: 0 }, 64);
   const context = new LowerContext(memory, pool, modules.fused, layout, 0);
   const place = (shape: number[]): Operand => context.temporary(shape, "f32");
@@ -42,6 +44,6 @@ export function loraByHand({ m, inputs, out, r, scale, x, w, a, b }: LoraCase, t
   return {
     run: () => steps.forEach((step) => step(addresses)),
     result: () => memory.floats.slice(floats(y), floats(y) + m * out),
-    dispose: () => pool.dispose(),
+    dispose: () => workers.dispose(),
   };
 }

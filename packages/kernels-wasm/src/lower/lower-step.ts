@@ -1,0 +1,24 @@
+import { type Plan, runReferenceStep, type Step } from "@weft/tensor-core";
+import { COMPOSITES } from "./composites.js";
+import type { LowerContext, Run } from "./context.js";
+import { lowerFused } from "./fused.js";
+import { OPS } from "./ops.js";
+
+/** How a step runs in one memory. */
+export interface LoweredStep {
+  readonly run: Run;
+  /** It runs by the reference kernel, which sees whole buffers. */
+  readonly plain: boolean;
+}
+
+export function lowerStep(step: Step, plan: Plan, context: LowerContext): LoweredStep {
+  if (step.kind === "composite") return { run: COMPOSITES.get(step.op)!.lower(step, context), plain: false };
+  const run = step.kind === "fused" ? lowerFused(step, context) : OPS[step.op]?.(step, context);
+  if (run) return { run, plain: false };
+  const { memory } = context;
+  return {
+    run: (addresses) =>
+      runReferenceStep((id) => memory.bytes.subarray(addresses[id]! >>> 0, (addresses[id]! >>> 0) + plan.buffers[id]!.bytes), step),
+    plain: true,
+  };
+}
