@@ -6,3 +6,4 @@ export { firstNonFinite } from "./first-non-finite/first-non-finite.wasm";
 export { gatherRows } from "./gather/gather-rows.wasm";
 export { threefry } from "./random/threefry.wasm";
 export { scatterAdd } from "./scatter-add/scatter-add.wasm";
+export { topK } from "./top-k/top-k.wasm";

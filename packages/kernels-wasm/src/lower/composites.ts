@@ -3,6 +3,7 @@ import { lowerAttention } from "../kernels/attention/lower-attention.js";
 import { lowerAttentionBackward } from "../kernels/attention/lower-attention-backward.js";
 import { claimsAttention } from "../kernels/attention/operands.js";
 import { claimsMerge, lowerMerge } from "../kernels/merge/lower-merge.js";
+import { lowerTopK } from "../kernels/top-k/lower-top-k.js";
 import type { CompositeStep, LowerContext, Run } from "./context.js";
 
 /** A composite with a kernel of its own. */
@@ -17,4 +18,5 @@ export const COMPOSITES: ReadonlyMap<string, CompositeKernel> = new Map([
   ["attention", { claims: claimsAttention, lower: lowerAttention }],
   ["attentionBackward", { claims: claimsAttention, lower: lowerAttentionBackward }],
   ["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }],
+  ["topK", { claims: () => true, lower: lowerTopK }],
 ]);

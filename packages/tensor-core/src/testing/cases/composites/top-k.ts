@@ -10,6 +10,7 @@ const sizes: readonly (readonly [readonly number[], number])[] = [
   [[5], 5],
   [[2, 3, 300], 4],
   [[0, 4], 2],
+  [[2, 500], 77],
 ];
 
 export const topK: readonly ConformanceCase[] = [
@@ -24,6 +25,20 @@ export const topK: readonly ConformanceCase[] = [
     tolerance: EXACT,
     nonsmooth: "which element is taken changes in steps",
   })),
+  {
+    name: "topK: rows that rise, fall, and go to the ends of i32",
+    build: (d: Device) => [
+      ...both(
+        d.tensor(
+          Float32Array.from({ length: 202 }, (_, i) => (i < 101 ? i : -i)),
+          { shape: [2, 101] },
+        ),
+        9,
+      ),
+      ...both(d.tensor([-(2 ** 31), 2 ** 31 - 1, 16777217, 16777216, -(2 ** 31)], { dtype: "i32" }), 4),
+    ],
+    tolerance: EXACT,
+  },
   {
     name: "topK: as torch",
     build: (d: Device) =>

@@ -136,6 +136,32 @@ export const reduce: readonly ConformanceCase[] = [
     tolerance: EXACT,
   },
   {
+    name: "argreduce: integers to the ends of their range",
+    build: (d) => {
+      const [low, high] = [-(2 ** 31), 2 ** 31 - 1];
+      const ends = d.tensor([0, high, low, high, 16777217, 16777216, low, -1], { shape: [2, 4], dtype: "i32" });
+      return [
+        o.argmax(ends),
+        o.argmin(ends),
+        o.argmax(d.tensor([low, low, low, low, low], { dtype: "i32" })),
+        o.argmin(d.tensor([high, high, high], { dtype: "i32" })),
+      ];
+    },
+    tolerance: EXACT,
+    expected: [[1, 0], [2, 2], [0], [0]],
+  },
+  {
+    name: "argreduce: every dtype, along outer, middle and inner axes",
+    build: (d) =>
+      (["f32", "f16", "i32", "i8", "u8", "bool"] as const).flatMap((dtype) =>
+        [0, 1, 2].flatMap((axis) => {
+          const x = o.abs(sample(d, [5, 7, 6], dtype));
+          return [o.argmax(x, axis), o.argmin(x, axis)];
+        }),
+      ),
+    tolerance: EXACT,
+  },
+  {
     name: "argreduce: NaN and infinities",
     build: (d) => [
       o.argmax(
