@@ -1,6 +1,7 @@
 import { callCase } from "./calls.js";
 import type { CoreCase } from "./case.js";
+import { compositesCase } from "./composites.js";
 import { trainingCase } from "./training.js";
 
 /** The subjects of the suite, in the order in which they run. */
-export const CORE_CASES: readonly CoreCase[] = [callCase, trainingCase];
+export const CORE_CASES: readonly CoreCase[] = [callCase, trainingCase, compositesCase];
