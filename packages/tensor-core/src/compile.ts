@@ -1,60 +1,39 @@
-import type { Executable } from "./backend.js";
 import { type Device, deviceOf } from "./device.js";
-import { ConfigError, ShapeError } from "./errors.js";
+import { ConfigError, DeviceError, ShapeError } from "./errors.js";
 import { makeNode, type Node, Tensor, topologicalOrder } from "./graph.js";
 import { graphInputs, isLeaf, substitute } from "./passes/rewrite.js";
-import { planGraph, type ResultPlace } from "./plan/plan-graph.js";
+import { planGraph } from "./plan/plan-graph.js";
 import { isMovement, moveView, type View, wholeView } from "./plan/views.js";
-import { sameShape } from "./shape.js";
-import type { Storage } from "./storage.js";
+import { type Compiled, Signature } from "./signature.js";
 import type { TensorSpec } from "./tensor-spec.js";
-import { flattenTree, matchTree, type Tree, type TreeStructure, unflattenTree } from "./transforms/tree.js";
+import { flattenTree, type Tree, type TreeStructure, unflattenTree } from "./transforms/tree.js";
 
-/** A traced, planned and lowered function for one signature. */
-export interface Compiled {
-  readonly executable: Executable;
-  /** Leaves of the plan behind the arguments: weights and constants that the function closes over. */
-  readonly captured: readonly Tensor[];
-  /** Where each result lies, its shape and dtype, and the tree that they make. */
-  readonly results: readonly (TensorSpec & ResultPlace)[];
-  readonly structure: TreeStructure;
+/** A compiled function for arguments of one signature. */
+export interface BoundCall<A extends readonly Tree[], R extends Tree> extends Compiled {
+  /**
+   * Runs the plan on arguments like those that it was prepared for. Memory of results is its own: it is used again when the last holder of a result
+   * has let go of it, and given back when the compiled function is disposed of.
+   * @throws ShapeError for other arguments; DeviceError kind `disposed` after the compiled function was disposed of
+   */
+  (...args: A): Promise<R>;
 }
 
 export interface CompiledFunction<A extends readonly Tree[], R extends Tree> {
   (...args: A): Promise<R>;
-  /** The plan for these arguments (made now if need be), for `explain` and tests. */
-  prepare(...args: A): Promise<Compiled>;
-  /** Frees the plans and their scratch memory. */
+  /** The plan for these arguments, made now if need be: a function for hot loops. It is the same one for every call with such arguments. */
+  prepare(...args: A): Promise<BoundCall<A, R>>;
+  /** Frees the plans and their memory, as soon as no call is under way. */
   dispose(): void;
 }
 
-/** A signature that was met: the arguments' structure, shapes and dtypes, and what was made of it. */
-interface Entry {
-  readonly structure: TreeStructure;
-  readonly specs: readonly TensorSpec[];
-  readonly device: Device;
-  readonly ready: Promise<Compiled>;
-  /** What `ready` gives, once it has. */
-  compiled: Compiled | undefined;
-  /** Nodes of the trace have higher ids. */
-  readonly mark: number;
-  /** Calls under way. */
-  calls: number;
-  /** To be freed when no call is under way. */
-  retired: boolean;
-}
-
-/** Frees the plan of a signature, if there is one by then, with what was computed and uploaded for it alone, as soon as nobody uses it. */
-function retire(entry: Entry): void {
-  entry.retired = true;
-  if (entry.calls > 0) return;
-  entry.ready.then(
-    ({ executable, captured }) => {
-      executable.dispose();
-      for (const t of captured) if (t.node.id > entry.mark) t.dispose();
-    },
-    () => undefined,
-  );
+export interface CompileOptions {
+  /** Where it runs; by default where its arguments and captured tensors lie. */
+  readonly device?: Device;
+  /**
+   * Numbers of arguments whose tensors a call takes over: results may be written into their memory, and using them afterwards throws a DeviceError of
+   * kind `donated`. Memory that others share (a view, another argument, a call under way) is copied first.
+   */
+  readonly donate?: readonly number[];
 }
 
 /** True for what lies in a leaf's memory as it is, seen with other strides: a copy would only cost memory. */
@@ -109,13 +88,30 @@ function assertComparable(structure: TreeStructure, path: string): void {
   });
 }
 
-function fits(specs: readonly TensorSpec[], leaves: readonly Tensor[]): boolean {
-  for (let i = 0; i < specs.length; i++) {
-    const { shape, dtype } = specs[i]!;
-    const spec = leaves[i]!.node.outputs[leaves[i]!.index]!;
-    if (spec.dtype !== dtype || (spec.shape !== shape && !sameShape(spec.shape, shape))) return false;
-  }
-  return true;
+/** The leaves of the arguments with these numbers. @throws ConfigError kind `donate` for numbers of no argument */
+function leavesOf(structure: TreeStructure, numbers: readonly number[]): number[] {
+  const walk = (s: TreeStructure): number[] =>
+    s.kind === "leaf" ? [s.leaf] : s.kind === "value" ? [] : (s.items as readonly TreeStructure[]).flatMap(walk);
+  const args = structure.kind === "list" ? structure.items : [];
+  return [...new Set(numbers)].flatMap((n) => {
+    if (args[n] === undefined)
+      throw new ConfigError(`compile: donate names argument ${n}, but there are ${args.length}`, {
+        kind: "donate",
+        hint: "arguments are counted from 0",
+      });
+    return walk(args[n]);
+  });
+}
+
+/** A function that rejects where `start` throws; unlike an `async` one it hands the promise of `start` on without waiting for it. */
+function refusing<A extends readonly Tree[], R>(start: (leaves: Tensor[], args: A) => Promise<R>): (...args: A) => Promise<R> {
+  return (...args) => {
+    try {
+      return start([], args);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
 }
 
 /**
@@ -124,35 +120,29 @@ function fits(specs: readonly TensorSpec[], leaves: readonly Tensor[]): boolean 
  * captured as constants. A call holds the memory of its arguments until it is done, whatever becomes of them meanwhile; a result that is an
  * argument as it is, or a reshape of one, shares its memory.
  * @param fn a function from trees of tensors to a tree of tensors; it runs only while tracing
- * @param options.device where it runs; by default where its arguments and captured tensors lie
- * @throws ConfigError kinds `tree` and `signature` for arguments that are no trees of tensors and plain values; DeviceError kind `other-device`
+ * @throws ConfigError kinds `tree` and `signature` for arguments that are no trees of tensors and plain values, `donate`; DeviceError kinds
+ * `other-device`, `disposed`, `donated`
  */
 export function compile<A extends readonly Tree[], R extends Tree>(
   fn: (...args: A) => R,
-  options: { readonly device?: Device } = {},
+  options: CompileOptions = {},
 ): CompiledFunction<A, R> {
   /** The last one used comes first. */
-  const entries: Entry[] = [];
+  const signatures: Signature<R>[] = [];
+  const bound = new WeakMap<Signature<R>, BoundCall<A, R>>();
 
-  function trace(args: A): Entry {
+  function trace(args: A): Signature<R> {
     const { leaves, structure } = flattenTree(args);
     if (structure.kind === "list") structure.items.forEach((item, i) => assertComparable(item, `argument ${i}`));
+    const donated = leavesOf(structure, options.donate ?? []);
     const specs = leaves.map(({ shape, dtype }): TensorSpec => ({ shape, dtype }));
     const mark = makeNode("mark", [], {}, []).id;
     const inputs = specs.map((spec) => new Tensor(makeNode("input", [], {}, [spec])));
     const result = flattenTree(fn(...(unflattenTree(structure, inputs) as unknown as A)));
     if (result.leaves.length === 0) throw new ShapeError("compile: the function returned no tensor");
     const device = options.device ?? deviceOf([...leaves, ...result.leaves]);
-    return {
-      structure,
-      specs,
-      device,
-      mark,
-      ready: lower(device, inputs, result.leaves, result.structure, mark),
-      compiled: undefined,
-      calls: 0,
-      retired: false,
-    };
+    const compiling = lower(device, inputs, result.leaves, result.structure, donated, mark);
+    return new Signature<R>(device, { structure, specs, donated }, compiling);
   }
 
   async function lower(
@@ -160,6 +150,7 @@ export function compile<A extends readonly Tree[], R extends Tree>(
     inputs: readonly Tensor[],
     traced: readonly Tensor[],
     structure: TreeStructure,
+    donated: readonly number[],
     mark: number,
   ): Promise<Compiled> {
     const parts = constantParts(traced, new Set(inputs.map((t) => t.node)));
@@ -170,11 +161,13 @@ export function compile<A extends readonly Tree[], R extends Tree>(
     const computed = own.length > 0 ? await computedApart(device, own, mark) : [];
     try {
       const outputs = substitute(traced, own, computed);
-      const { plan, results, leaves } = planGraph(outputs, inputs, (call) => device.backend.claims(call), { share: true });
+      const { plan, results, leaves } = planGraph(outputs, inputs, (call) => device.backend.claims(call), { share: true, donated });
+      const captured = leaves.slice(inputs.length);
       return {
         executable: await device.backend.lower(plan),
-        captured: leaves.slice(inputs.length),
-        results: outputs.map(({ shape, dtype }, i) => ({ shape, dtype, ...results[i]! })),
+        captured,
+        own: captured.filter((t) => t.node.id > mark),
+        results: outputs.map(({ shape, dtype }, i) => ({ shape, dtype, place: results[i]! })),
         structure,
       };
     } catch (error) {
@@ -183,49 +176,43 @@ export function compile<A extends readonly Tree[], R extends Tree>(
     }
   }
 
-  /** The entry for these arguments, traced now if there is none; their tensors are put into `leaves`. */
-  function entryFor(args: A, leaves: Tensor[]): Entry {
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i]!;
-      leaves.length = 0;
-      if (!matchTree(entry.structure, args, leaves) || !fits(entry.specs, leaves)) continue;
-      if (i > 0) entries.unshift(...entries.splice(i, 1));
-      return entry;
+  /** The signature of these arguments, traced now if there is none; their tensors are put into `leaves`. */
+  function signatureOf(args: A, leaves: Tensor[]): Signature<R> {
+    for (let i = 0; i < signatures.length; i++) {
+      const known = signatures[i]!;
+      if (!known.takes(args, leaves)) continue;
+      if (i > 0) signatures.unshift(...signatures.splice(i, 1));
+      return known;
     }
-    const entry = trace(args);
-    entries.unshift(entry);
-    entry.ready.then(
-      (compiled) => (entry.compiled = compiled),
-      () => entries.includes(entry) && entries.splice(entries.indexOf(entry), 1),
-    );
-    leaves.length = 0;
-    leaves.push(...flattenTree(args).leaves);
-    return entry;
+    const made = trace(args);
+    signatures.unshift(made);
+    made.ready.catch(() => signatures.includes(made) && signatures.splice(signatures.indexOf(made), 1));
+    made.takes(args, leaves);
+    return made;
   }
 
-  const call = async (...args: A): Promise<R> => {
-    const leaves: Tensor[] = [];
-    const entry = entryFor(args, leaves);
-    const { device } = entry;
-    // Held now, and not when the plan is ready: the caller may dispose of its arguments as soon as it has made the call.
-    const gathered = device.gather(leaves);
-    entry.calls++;
-    let held: Storage[] = [];
-    try {
-      held = Array.isArray(gathered) ? gathered : await gathered;
-      const { executable, captured, results, structure } = entry.compiled ?? (await entry.ready);
-      for (const storage of device.hold(captured)) held.push(storage);
-      const running = device.run(executable, held, results);
-      const storages = Array.isArray(running) ? running : await running;
-      const tensors = results.map((spec, i) => device.result(storages[i]!, spec));
-      return unflattenTree(structure, tensors) as R;
-    } finally {
-      for (const storage of held) storage.release();
-      if (--entry.calls === 0 && entry.retired) retire(entry);
-    }
-  };
-  return Object.assign(call, {
-    prepare: async (...args: A): Promise<Compiled> => entryFor(args, []).ready,
-    dispose: (): void => entries.splice(0).forEach(retire),
-  });
+  async function prepare(...args: A): Promise<BoundCall<A, R>> {
+    const signature = signatureOf(args, []);
+    const compiled = await signature.ready;
+    const known = bound.get(signature);
+    if (known) return known;
+    const call = refusing((leaves: Tensor[], again: A) => {
+      if (signature.closed)
+        throw new DeviceError("a bound call is used after its compiled function was disposed of", {
+          kind: "disposed",
+          hint: "dispose of the function after its last call",
+        });
+      if (!signature.takes(again, leaves))
+        throw new ShapeError("a bound call is used with other arguments than those that it was prepared for", {
+          hint: "call the compiled function itself, which makes a plan for each signature, or prepare it again",
+        });
+      return signature.call(leaves, true);
+    });
+    const made = Object.assign(call, compiled);
+    bound.set(signature, made);
+    return made;
+  }
+
+  const call = refusing((leaves: Tensor[], args: A) => signatureOf(args, leaves).call(leaves, false));
+  return Object.assign(call, { prepare, dispose: (): void => signatures.splice(0).forEach((s) => s.retire()) });
 }

@@ -13,6 +13,8 @@ export interface Composite {
   readonly anyStrides?: boolean;
   /** Of a composite with one result: so that a slice of it computes only what it takes. */
   readonly slice?: SliceRule;
+  /** Inputs that a backend's kernel reads element by element as it writes the same elements of its results, so that these may lie there. */
+  readonly overwrites?: readonly number[];
   /** Work of a backend's kernel; one operation per element of the first result without it. */
   readonly flops?: FlopRule;
   /**

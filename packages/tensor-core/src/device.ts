@@ -6,11 +6,13 @@ import { DeviceError } from "./errors.js";
 import { Node, Tensor, topologicalOrder } from "./graph.js";
 import { fromBytes, type NestedArray, tensor, type TensorOptions } from "./ops/create.js";
 import { graphInputs, isLeaf } from "./passes/rewrite.js";
-import { planGraph, type ResultPlace } from "./plan/plan-graph.js";
+import { planGraph } from "./plan/plan-graph.js";
 import { createReferenceBackend } from "./reference/backend.js";
 import type { Shape } from "./shape.js";
 import { type Place, Storage } from "./storage.js";
 import type { TensorSpec } from "./tensor-spec.js";
+
+const buffersOf = (storages: readonly Storage[]): BackendBuffer[] => storages.map((s) => s.buffer);
 
 /** Where graphs run: a backend and the tensors that lie in its memory. There is no global device; make one and pass it on. */
 export class Device implements Place {
@@ -50,7 +52,10 @@ export class Device implements Place {
     try {
       const executable = await this.backend.lower(plan);
       try {
-        storages = await this.run(executable, inputs, results);
+        const written = this.outputsOf(executable);
+        await this.run(executable, inputs, written);
+        storages = results.map((place) => ("output" in place ? written[place.output]! : inputs[place.input]!).retain());
+        for (const storage of written) storage.release();
       } finally {
         executable.dispose();
       }
@@ -71,45 +76,40 @@ export class Device implements Place {
     const inputs = this.hold(leaves);
     const { outputs } = executable.plan;
     try {
-      const storages = await this.run(
-        executable,
-        inputs,
-        outputs.map((_, output) => ({ output })),
-      );
-      return outputs.map(({ shape, dtype }, i) => this.result(storages[i]!, { shape, dtype }));
+      const written = this.outputsOf(executable);
+      await this.run(executable, inputs, written);
+      return outputs.map(({ shape, dtype }, i) => this.result(written[i]!, { shape, dtype }));
     } finally {
       for (const storage of inputs) storage.release();
     }
   }
 
+  /** New memory for the outputs of a plan; the caller is its holder. @throws DeviceError kind `out-of-memory`; nothing stays allocated then */
+  outputsOf({ plan }: Executable): Storage[] {
+    const outputs: Storage[] = [];
+    try {
+      for (const { buffer } of plan.outputs) outputs.push(Storage.allocate(this, plan.buffers[buffer]!.bytes));
+      return outputs;
+    } catch (error) {
+      for (const storage of outputs) storage.release();
+      throw error;
+    }
+  }
+
   /**
-   * Runs a lowered plan on memory that the caller holds until it is done; at once where the backend runs at once. If it fails, nothing stays allocated.
-   * @returns the memory of each result; the caller holds one reference for each
+   * Runs a lowered plan on memory that the caller holds until it is done; at once where the backend runs at once. If it fails, it lets go of the
+   * outputs for the caller.
    */
-  run(executable: Executable, inputs: readonly Storage[], results: readonly ResultPlace[]): Storage[] | Promise<Storage[]> {
-    const { buffers, outputs } = executable.plan;
-    const written: Storage[] = [];
-    const free = (): void => written.forEach((storage) => storage.release());
-    const finish = (): Storage[] => {
-      const places = results.map((place) => ("output" in place ? written[place.output]! : inputs[place.input]!).retain());
-      free();
-      return places;
+  run(executable: Executable, inputs: readonly Storage[], outputs: readonly Storage[]): void | Promise<void> {
+    const failed = (error: unknown): never => {
+      for (const storage of outputs) storage.release();
+      throw error;
     };
     try {
-      for (const { buffer } of outputs) written.push(Storage.allocate(this, buffers[buffer]!.bytes));
-      const running = this.backend.run(
-        executable,
-        inputs.map((s) => s.buffer),
-        written.map((s) => s.buffer),
-      );
-      if (!running) return finish();
-      return running.then(finish, (error: unknown) => {
-        free();
-        throw error;
-      });
+      const running = this.backend.run(executable, buffersOf(inputs), buffersOf(outputs));
+      return running && running.catch(failed);
     } catch (error) {
-      free();
-      throw error;
+      failed(error);
     }
   }
 
@@ -143,8 +143,28 @@ export class Device implements Place {
 
   /** As `hold`, but computes first what is not known yet; what is known is held from the moment of the call. */
   gather(tensors: readonly Tensor[]): Storage[] | Promise<Storage[]> {
-    const open = tensors.filter((t) => !isLeaf(t.node));
-    return open.length === 0 ? this.hold(tensors) : this.compute(tensors, open);
+    for (const t of tensors) if (!isLeaf(t.node)) return this.compute(tensors);
+    return this.hold(tensors);
+  }
+
+  /** Another copy of memory on this device; the caller is its holder. */
+  copy(storage: Storage): Storage | Promise<Storage> {
+    const { bytes } = storage.buffer;
+    const copy = Storage.allocate(this, bytes);
+    const fill = (content: Uint8Array): Storage => {
+      this.backend.upload(copy.buffer, content);
+      return copy;
+    };
+    const failed = (error: unknown): never => {
+      copy.release();
+      throw error;
+    };
+    try {
+      const content = this.backend.view?.(storage.buffer);
+      return content ? fill(content) : this.backend.download(storage.buffer, 0, bytes).then(fill).catch(failed);
+    } catch (error) {
+      return failed(error);
+    }
   }
 
   /** Frees a tensor's memory on this device. @see Tensor.dispose */
@@ -181,7 +201,8 @@ export class Device implements Place {
     return new Tensor(node);
   }
 
-  private async compute(tensors: readonly Tensor[], open: readonly Tensor[]): Promise<Storage[]> {
+  private async compute(tensors: readonly Tensor[]): Promise<Storage[]> {
+    const open = tensors.filter((t) => !isLeaf(t.node));
     const waiting = new Set(open);
     const known = this.hold(tensors.filter((t) => !waiting.has(t)));
     try {

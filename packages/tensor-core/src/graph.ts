@@ -121,10 +121,8 @@ export class Node {
     if (kept.length === 0) this.lose(index, "disposed");
   }
 
-  /** Gives up its reference to a result's memory on a device to a compiled call that may overwrite it. */
-  donate(index: number, storage: Storage): void {
-    const list = this.storages![index]!;
-    list.splice(list.indexOf(storage), 1);
+  /** Lets go of a result's memory for a compiled call that takes it over. A constant can still be used: it is uploaded again. */
+  donate(index: number): void {
     this.release(index);
     this.lose(index, "donated");
   }

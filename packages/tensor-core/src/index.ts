@@ -72,7 +72,7 @@ export type {
 } from "./adapter/method.js";
 export type { Attrs, AttrValue } from "./attrs.js";
 export type { Backend, BackendBuffer, BackendStatistics, Capabilities, CompositeCall, Executable, Footprint } from "./backend.js";
-export { compile, type Compiled, type CompiledFunction } from "./compile.js";
+export { type BoundCall, compile, type CompiledFunction, type CompileOptions } from "./compile.js";
 export { callComposite, type Composite } from "./composite.js";
 export { attention, type AttentionOptions } from "./composites/attention.js";
 export { attentionLimits, type AttentionLimits } from "./composites/attention-scores.js";
@@ -134,6 +134,7 @@ export { withFootprint } from "./plan/with-footprint.js";
 export { operandBytes } from "./plan/operand.js";
 export { planGraph, type Planned } from "./plan/plan-graph.js";
 export { stepName } from "./plan/step-name.js";
+export type { Compiled } from "./signature.js";
 export { broadcastShapes, contiguousStrides, isContiguous, sameShape, type Shape, sizeOf } from "./shape.js";
 export type { TensorSpec } from "./tensor-spec.js";
 export { checkpoint } from "./transforms/checkpoint.js";

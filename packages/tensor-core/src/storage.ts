@@ -36,6 +36,7 @@ export class Storage {
   readonly buffer: BackendBuffer;
   private count = 1;
   private watched = false;
+  private freed = false;
   private readonly recycle: Recycle | undefined;
 
   /** Takes over a buffer; who makes the storage is its first holder. */
@@ -48,8 +49,8 @@ export class Storage {
   }
 
   /** A new buffer on a device. @throws DeviceError kind `out-of-memory` */
-  static allocate(device: Place, bytes: number): Storage {
-    return new Storage(device, device.backend.allocate(Math.max(1, bytes)));
+  static allocate(device: Place, bytes: number, recycle?: Recycle): Storage {
+    return new Storage(device, device.backend.allocate(Math.max(1, bytes)), recycle);
   }
 
   /** How many hold it; 0 once it is freed or waits to be used again. */
@@ -66,13 +67,14 @@ export class Storage {
   /** One holder less; the last one frees it. */
   release(): void {
     if (--this.count > 0 || this.recycle?.(this)) return;
+    this.freed = true;
     if (this.watched) collected.unregister(this);
     this.device.backend.free(this.buffer);
   }
 
   /** Lets the collector free it if nobody else does. */
   watch(): void {
-    if (this.count === 0 || this.watched) return;
+    if (this.freed || this.watched) return;
     this.watched = true;
     collected.register(this, { backend: this.device.backend, buffer: this.buffer }, this);
   }

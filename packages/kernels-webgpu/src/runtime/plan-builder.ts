@@ -97,6 +97,9 @@ export class PlanBuilder implements LowerContext {
     const bytes = Math.max(4, words(spec.bytes));
     // A binding has 4 bytes or more. Empty buffers share some of their own: where the plan puts them another buffer begins.
     if (spec.role === "scratch" && spec.bytes === 0) return { offset: this.empties, bytes };
-    return spec.role === "scratch" ? { offset: spec.offset, bytes } : { bound: this.bound.indexOf(buffer), begin: 0, bytes };
+    if (spec.role === "scratch") return { offset: spec.offset, bytes };
+    // What lies over an input is bound as that input: one buffer may not be bound as two in one dispatch.
+    const held = spec.role === "output" ? (spec.over ?? buffer) : buffer;
+    return { bound: this.bound.indexOf(held), begin: 0, bytes };
   }
 }

@@ -16,6 +16,7 @@ import { sizeOf } from "../shape.js";
  */
 const ADAMW_STEP: Composite = {
   name: "adamwStep",
+  overwrites: [0, 1, 2, 3],
   flops: ([p]) => 15 * sizeOf(p!.shape),
   decompose: ([p, g, m, v, lr, step], attrs) => {
     const [beta1, beta2, eps, decay] = [attrs.beta1, attrs.beta2, attrs.eps, attrs.weightDecay] as number[];

@@ -1,7 +1,7 @@
-import { PRIMITIVES } from "../primitives/index.js";
-import { sameShape } from "../shape.js";
+import { placeInDonated } from "./donation.js";
+import { overwritable } from "./in-place.js";
 import { Occupancy } from "./occupancy.js";
-import type { BufferSpec, Operand, Step } from "./plan.js";
+import type { BufferSpec, Step } from "./plan.js";
 
 /** Alignment of buffers in the arena: a cache line, and what WebGPU asks of a storage offset divides into it with dynamic offsets of 256. */
 const ALIGNMENT = 256;
@@ -14,23 +14,11 @@ interface Block {
   offset: number;
 }
 
-/** The inputs whose memory a step can write its outputs to: all of an elementwise program, the one that a primitive names. */
-function overwritable(step: Step): readonly Operand[] {
-  if (step.kind === "fused") return step.program.reduced > 0 ? [] : step.inputs;
-  const input = step.kind === "op" ? PRIMITIVES[step.op]?.overwrites : undefined;
-  return input === undefined ? [] : [step.inputs[input]!];
-}
-
 /** A step may write over an input that nobody reads afterwards, if both are the same dense bytes. */
 function inPlacePairs(steps: readonly Step[], blocks: ReadonlyMap<number, Block>): [input: number, output: number][] {
   const pairs: [number, number][] = [];
   steps.forEach((step, at) => {
-    const [first] = step.outputs;
-    const free = overwritable(step).filter((operand) => {
-      if (blocks.get(operand.buffer)?.last !== at) return false;
-      const dense = operand.offset === 0 && sameShape(operand.strides, first!.strides) && sameShape(operand.shape, first!.shape);
-      return dense && step.inputs.filter((i) => i.buffer === operand.buffer).length === 1;
-    });
+    const free = overwritable(step).filter((operand) => blocks.get(operand.buffer)?.last === at);
     for (const output of step.outputs) {
       const mine = blocks.get(output.buffer);
       const match = mine && free.findIndex((operand) => operand.dtype === output.dtype && blocks.get(operand.buffer)!.bytes === mine.bytes);
@@ -42,12 +30,14 @@ function inPlacePairs(steps: readonly Step[], blocks: ReadonlyMap<number, Block>
 }
 
 /**
- * Places scratch buffers in one arena: largest first, each at the lowest offset that is free while it lives.
+ * Places scratch buffers in one arena: largest first, each at the lowest offset that is free while it lives; and outputs over donated inputs.
+ * @param donated buffers of inputs that may be overwritten
  * @returns the buffers with offsets and the size of the arena in bytes
  */
 export function planMemory(
   steps: readonly Step[],
   buffers: readonly { readonly role: BufferSpec["role"]; readonly bytes: number }[],
+  donated: readonly number[],
 ): { buffers: BufferSpec[]; scratchBytes: number } {
   const blocks = new Map<number, Block>();
   steps.forEach((step, at) => {
@@ -74,8 +64,13 @@ export function planMemory(
     taken.take(first, last, block.offset, block.offset + aligned);
     scratchBytes = Math.max(scratchBytes, block.offset + bytes);
   }
-  const specs = buffers.map(({ role, bytes }, id): BufferSpec =>
-    role === "scratch" ? { role, bytes, offset: blocks.get(id)?.offset ?? 0 } : { role, bytes },
-  );
+  const over = placeInDonated(steps, buffers, donated);
+  const given = new Set(donated);
+  const specs = buffers.map(({ role, bytes }, id): BufferSpec => {
+    if (role === "scratch") return { role, bytes, offset: blocks.get(id)?.offset ?? 0 };
+    if (role === "input") return given.has(id) ? { role, bytes, donated: true } : { role, bytes };
+    const input = over.get(id);
+    return input === undefined ? { role, bytes } : { role, bytes, over: input };
+  });
   return { buffers: specs, scratchBytes };
 }

@@ -13,7 +13,9 @@ import { normalizeReductions } from "../passes/normalize-reductions.js";
 import { planMemory } from "./memory.js";
 import { freeEarly } from "./order.js";
 import { Partition } from "./partition.js";
+import { delayOverwrites } from "./donation.js";
 import { checkWrites } from "./check-writes.js";
+import { boundBytes } from "./with-footprint.js";
 import { buildProgram } from "./program-builder.js";
 import { Unit } from "./units.js";
 import { isDense, isMovement, type View } from "./views.js";
@@ -51,6 +53,8 @@ function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => b
 export interface PlanOptions {
   /** A result that is an input as it is, or the same as another result, lies there (see `results`) instead of being copied into an output of its own. */
   readonly share?: boolean;
+  /** Place-holders whose memory outputs may take, by their number among the inputs. */
+  readonly donated?: readonly number[];
 }
 
 /**
@@ -81,12 +85,12 @@ class Planner {
   /** Members of fused units that somebody reads from memory. */
   private readonly stored = new Map<Unit, Map<string, Tensor>>();
 
-  private readonly share: boolean;
+  private readonly options: PlanOptions;
   private readonly written: Operand[] = [];
 
-  constructor(outputs: readonly Tensor[], inputs: readonly Tensor[], { share = false }: PlanOptions) {
+  constructor(outputs: readonly Tensor[], inputs: readonly Tensor[], options: PlanOptions) {
     this.outputs = outputs;
-    this.share = share;
+    this.options = options;
     this.partition = new Partition(outputs);
     for (const t of inputs) this.leaf(t);
     this.findStored();
@@ -94,19 +98,25 @@ class Planner {
 
   finish(): Planned {
     const results = this.outputs.map((t) => this.output(t));
-    const steps = freeEarly(this.steps, this.buffers);
-    const { buffers, scratchBytes } = planMemory(steps, this.buffers);
-    const bound = buffers.reduce((sum, b) => sum + (b.role === "scratch" ? 0 : b.bytes), 0);
+    const donated = this.overwritable(results);
+    const steps = delayOverwrites(freeEarly(this.steps, this.buffers), this.buffers, donated);
+    const { buffers, scratchBytes } = planMemory(steps, this.buffers, donated);
     const plan: Plan = {
       buffers,
       steps,
       inputs: this.leaves.map((t) => this.bufferOf.get(key(t))!),
       outputs: this.written,
       scratchBytes,
-      peakBytes: bound + scratchBytes,
+      peakBytes: boundBytes(buffers) + scratchBytes,
     };
     checkWrites(plan);
     return { plan, results, leaves: this.leaves };
+  }
+
+  /** Buffers of donated inputs, but for those that are results as they are. */
+  private overwritable(results: readonly ResultPlace[]): number[] {
+    const kept = new Set(results.map((place) => ("input" in place ? place.input : -1)));
+    return (this.options.donated ?? []).filter((i) => !kept.has(i)).map((i) => this.bufferOf.get(key(this.leaves[i]!))!);
   }
 
   /** Every tensor that a unit reads through memory, so that the unit that makes it knows to store it. */
@@ -183,7 +193,7 @@ class Planner {
       spec.role = "output";
       return { output: this.written.push(operand) - 1 };
     }
-    if (!complete || !this.share) return { output: this.written.push(this.copy(view, "output")) - 1 };
+    if (!complete || !this.options.share) return { output: this.written.push(this.copy(view, "output")) - 1 };
     if (spec.role === "output") return { output: this.written.findIndex(({ buffer }) => buffer === operand.buffer) };
     return { input: this.leaves.findIndex((leaf) => this.bufferOf.get(key(leaf)) === operand.buffer) };
   }
@@ -238,7 +248,9 @@ class Planner {
     const { op, attrs, composite } = node;
     const rule = composite ? composite.definition.flops : PRIMITIVES[op]!.flops;
     const flops = rule ? rule(inputs, outputs) : sizeOf(outputs[0]!.shape);
-    this.steps.push({ kind: composite ? "composite" : "op", op, attrs, inputs, outputs, flops });
+    const common = { op, attrs, inputs, outputs, flops };
+    const { overwrites } = composite?.definition ?? {};
+    this.steps.push(composite ? { kind: "composite", ...common, ...(overwrites && { overwrites }) } : { kind: "op", ...common });
   }
 
   /** A `full` or `iota` that must lie in memory after all. */

@@ -12,7 +12,10 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** Buffer ids that the caller binds, in the order of the traced inputs (constants come last). */
   readonly inputs: readonly number[];
-  /** Each result whole, in a buffer of its own with the role `output`, bound by the caller; also a result that is an input, or the same as another. */
+  /**
+   * Results, each whole in a buffer of its own with the role `output`, bound by the caller: to memory of its own, or, where the buffer lies `over` a
+   * donated input, to the memory of that input.
+   */
   readonly outputs: readonly Operand[];
   /** Size in bytes of the one scratch arena that all `scratch` buffers share. */
   readonly scratchBytes: number;
@@ -22,7 +25,10 @@ export interface Plan {
 
 /** `input` and `output` buffers are bound at each run; `scratch` buffers lie at `offset` bytes (64-byte aligned) in the arena. */
 export type BufferSpec =
-  | { readonly role: "input" | "output"; readonly bytes: number }
+  /** A donated input may be overwritten: its caller does not need it any more. */
+  | { readonly role: "input"; readonly bytes: number; readonly donated?: boolean }
+  /** `over` is the donated input whose memory it takes. */
+  | { readonly role: "output"; readonly bytes: number; readonly over?: number }
   | { readonly role: "scratch"; readonly bytes: number; readonly offset: number };
 
 /**
@@ -43,7 +49,7 @@ export interface Operand {
  * - `composite`: a kernel of the backend's own (only for calls it has claimed); contiguous operands but for the
  *   inputs where it takes `anyStrides`.
  * Operands may start at an offset. No output overlaps an input of the same step, unless they are the identical view (in place) in a `fused`
- * step, or of the input that a primitive `overwrites`.
+ * step, or of an input that the primitive or composite `overwrites`.
  */
 export type Step =
   | { readonly kind: "fused"; readonly program: Program; readonly inputs: readonly Operand[]; readonly outputs: readonly Operand[] }
@@ -64,6 +70,8 @@ export type Step =
       readonly outputs: readonly Operand[];
       /** Floating-point operations (a multiply-add is two). */
       readonly flops: number;
+      /** Inputs that an output may lie in, if both are the same dense bytes. */
+      readonly overwrites?: readonly number[];
     };
 
 /**

@@ -4,8 +4,9 @@ import type { DType } from "../dtype.js";
 import type { Tensor } from "../graph.js";
 import { type ConformanceCase, type Tolerance, ulp } from "./case.js";
 import { CASES } from "./cases/index.js";
+import { DONATION } from "./donation.js";
 import { OWNERSHIP } from "./ownership.js";
-import { watch, type Watched } from "./watch.js";
+import { watch } from "./watch.js";
 import { firstDifference, gradientsOf, outputsOf, valuesOf } from "./evaluate.js";
 
 /** One test, for any framework: `run` rejects with what differs. */
@@ -22,26 +23,27 @@ export interface Conformance {
 
 /**
  * The checks that a backend passes if it computes what the reference does, one per case, of results and of gradients; and if it keeps its memory
- * as `OWNERSHIP` says.
+ * as `OWNERSHIP` and `DONATION` say.
  * @param open makes the backend; called once, at the first check
  * @param cases those of every primitive and composite of this package if not given
  */
 export function conformance(open: () => Backend | Promise<Backend>, cases: readonly ConformanceCase[] = CASES): Conformance {
-  let device: Promise<{ device: Device; memory: Watched }> | undefined;
-  const opened = async (): Promise<{ device: Device; memory: Watched }> => {
-    const memory = watch(await open());
-    return { device: new Device(memory.backend), memory };
-  };
-  const ready = (): ReturnType<typeof opened> => (device ??= opened());
+  let device: Promise<Device> | undefined;
+  const opened = async (): Promise<Device> => new Device(await open());
+  const ready = (): Promise<Device> => (device ??= opened());
   return {
     checks: [
-      ...cases.map((c) => ({ name: c.name, run: async () => checkCase((await ready()).device, c) })),
-      ...OWNERSHIP.map(({ name, run }) => ({
+      ...cases.map((c) => ({ name: c.name, run: async () => checkCase(await ready(), c) })),
+      ...[...OWNERSHIP, ...DONATION].map(({ name, run }) => ({
         name: `memory: ${name}`,
-        run: async () => run((await ready()).device, (await ready()).memory),
+        // Counted for itself: the collector may free what other checks have left.
+        run: async () => {
+          const memory = watch((await ready()).backend);
+          await run(new Device(memory.backend), memory);
+        },
       })),
     ],
-    close: async () => (await device)?.device.dispose(),
+    close: async () => (await device)?.dispose(),
   };
 }
 

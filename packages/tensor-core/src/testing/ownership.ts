@@ -1,53 +1,13 @@
 import { compile } from "../compile.js";
 import { topK } from "../composites/top-k.js";
 import { Device, evaluate, referenceDevice } from "../device.js";
-import { WeftError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { add, mul } from "../ops/elementwise.js";
 import { matmul } from "../ops/linear.js";
 import { reshape } from "../ops/movement.js";
 import { createReferenceBackend } from "../reference/backend.js";
 import { disposeTree } from "../transforms/tree.js";
-import type { Watched } from "./watch.js";
-
-/** One statement about who owns which memory. */
-export interface OwnershipCase {
-  readonly name: string;
-  readonly run: (device: Device, memory: Watched) => Promise<void>;
-}
-
-function demand(condition: boolean, what: string): void {
-  if (!condition) throw new Error(what);
-}
-
-/** @throws Error unless the tensor has these values */
-async function demandValues(t: Tensor, ...expected: readonly number[]): Promise<void> {
-  const got = [...(await t.data())];
-  demand(got.length === expected.length && got.every((v, i) => v === expected[i]), `${t} is [${got.slice(0, 8)}], expected [${expected}]`);
-}
-
-/** @throws Error unless the work fails, by a WeftError of this kind if one is given */
-async function demandFailure(work: () => Promise<unknown>, kind?: string): Promise<void> {
-  let caught: unknown;
-  try {
-    await work();
-  } catch (error) {
-    caught = error;
-  }
-  demand(caught !== undefined, "it did not fail");
-  if (kind !== undefined)
-    demand(caught instanceof WeftError && caught.kind === kind, `it failed, but not by kind ${kind}: ${String(caught)}`);
-}
-
-/** @throws Error unless as many buffers live afterwards as before */
-async function demandNothingLeft(memory: Watched, work: () => Promise<void>): Promise<void> {
-  const before = memory.live();
-  await work();
-  demand(memory.live() === before, `${memory.live() - before} buffers are left allocated`);
-}
-
-const pair = (device: Device, a = 1): Tensor => device.tensor([a, a + 1]);
-const square = (device: Device): Tensor => device.tensor([1, 2, 3, 4], { shape: [2, 2] });
+import { demand, demandFailure, demandNothingLeft, demandValues, type OwnershipCase, pair, square } from "./demand.js";
 
 /**
  * Who owns memory: results, views that share it, arguments of calls, constants. Every backend keeps these by doing what `Backend` says; expected values are
