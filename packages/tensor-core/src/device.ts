@@ -78,7 +78,7 @@ export class Device implements Place {
     try {
       const written = this.outputsOf(executable);
       await this.run(executable, inputs, written);
-      return outputs.map(({ shape, dtype }, i) => this.result(written[i]!, { shape, dtype }));
+      return outputs.map(({ shape, dtype }, i) => this.result(written[i]!, [{ shape, dtype }]));
     } finally {
       for (const storage of inputs) storage.release();
     }
@@ -115,7 +115,7 @@ export class Device implements Place {
 
   /** A tensor over a buffer of this device; it belongs to the tensor, and is freed when that is disposed of or collected. */
   adopt(buffer: BackendBuffer, shape: Shape, dtype: DType): Tensor {
-    return this.result(new Storage(this, buffer), { shape, dtype });
+    return this.result(new Storage(this, buffer), [{ shape, dtype }]);
   }
 
   /** The buffer of a constant or computed tensor; constants are uploaded once. @throws DeviceError if it lies nowhere, or on another device */
@@ -195,10 +195,8 @@ export class Device implements Place {
   }
 
   /** A handle on memory of this device; takes over one reference. */
-  result(storage: Storage, spec: TensorSpec): Tensor {
-    const node = new Node("input", [], {}, [spec], { device: this });
-    node.settle(this, [storage]);
-    return new Tensor(node);
+  result(storage: Storage, spec: readonly [TensorSpec]): Tensor {
+    return new Tensor(Node.given(this, storage, spec));
   }
 
   private async compute(tensors: readonly Tensor[]): Promise<Storage[]> {

@@ -22,6 +22,8 @@ export interface NodeOptions {
 }
 
 let nextId = 1;
+const NOTHING: readonly Tensor[] = [];
+const NO_ATTRS: Attrs = {};
 
 /**
  * One operation of the graph. `op` is the name of a primitive, of a composite (then `composite` holds the same results made of primitives), or of a
@@ -37,22 +39,33 @@ export class Node {
   private from: readonly Tensor[];
   private parts: CompositeNode | undefined;
   private home: Place | undefined;
-  /** Where each result lies: on one device, or on several that it was copied to. */
-  private storages: Storage[][] | undefined;
+  /** Where its first result lies; almost always all that there is. */
+  private only: Storage | undefined;
+  /** Where results lie besides: further ones, and copies on other devices. */
+  private more: { readonly index: number; readonly storage: Storage }[] | undefined;
   private known = false;
   private lost: ("disposed" | "donated")[] | undefined;
   private self: WeakRef<Node> | undefined;
-  private made: readonly WeakRef<Node>[] = [];
+  private made: readonly WeakRef<Node>[] | undefined;
 
-  constructor(op: string, inputs: readonly Tensor[], attrs: Attrs, outputs: readonly TensorSpec[], options: NodeOptions = {}) {
+  constructor(op: string, inputs: readonly Tensor[], attrs: Attrs, outputs: readonly TensorSpec[], options?: NodeOptions) {
     this.id = nextId++;
     this.op = op;
     this.attrs = attrs;
     this.outputs = outputs;
-    this.bytes = options.bytes;
+    this.bytes = options?.bytes;
     this.from = inputs;
-    this.parts = options.composite;
-    this.home = options.device;
+    this.parts = options?.composite;
+    this.home = options?.device;
+  }
+
+  /** The node of a result that lies on a device already; takes over one reference. */
+  static given(device: Place, storage: Storage, outputs: readonly TensorSpec[]): Node {
+    const node = new Node("input", NOTHING, NO_ATTRS, outputs);
+    node.home = device;
+    node.only = storage;
+    node.known = true;
+    return node;
   }
 
   /** What it is made of; nothing once it is computed, so that chains of computed tensors do not keep each other's memory. */
@@ -76,25 +89,26 @@ export class Node {
 
   /** Live nodes that a computed node was made of, through however many evaluations. */
   get origins(): readonly Node[] {
-    return this.made.flatMap((ref) => ref.deref() ?? []);
+    return this.made?.flatMap((ref) => ref.deref() ?? []) ?? [];
   }
 
   /** Where a result or constant lies on a device. */
   storage(index: number, device: Place): Storage | undefined {
-    const list = this.storages?.[index];
-    if (list) for (const storage of list) if (storage.device === device) return storage;
-    return undefined;
+    const { only, more } = this;
+    if (index === 0 && only !== undefined && only.device === device) return only;
+    return more?.find((m) => m.index === index && m.storage.device === device)?.storage;
   }
 
   /** Every device that a result lies on. */
   storagesOf(index: number): readonly Storage[] {
-    return this.storages?.[index] ?? [];
+    const further = this.more?.flatMap((m) => (m.index === index ? [m.storage] : [])) ?? [];
+    return index === 0 && this.only ? [this.only, ...further] : further;
   }
 
   /** Takes over one reference to memory that a result lies in. */
   hold(index: number, storage: Storage): void {
-    this.storages ??= this.outputs.map(() => []);
-    this.storages[index]!.push(storage);
+    if (index === 0 && !this.only) this.only = storage;
+    else (this.more ??= []).push({ index, storage });
   }
 
   /**
@@ -104,8 +118,8 @@ export class Node {
   settle(device: Place, storages: readonly Storage[], leaves: readonly Node[] = []): void {
     storages.forEach((storage, i) => this.hold(i, storage));
     if (leaves.length > 0)
-      this.made = [...new Set(leaves.flatMap((node) => [node.reference(), ...node.made.filter((ref) => ref.deref())]))];
-    this.from = [];
+      this.made = [...new Set(leaves.flatMap((node) => [node.reference(), ...(node.made?.filter((ref) => ref.deref()) ?? [])]))];
+    this.from = NOTHING;
     this.parts = undefined;
     this.home = device;
     this.known = true;
@@ -113,12 +127,21 @@ export class Node {
 
   /** Lets go of a result's memory, on one device or on all. What was computed is gone then; a constant is uploaded again when it is used. */
   release(index: number, device?: Place): void {
-    const list = this.storages?.[index];
-    if (!list || list.length === 0) return;
-    const kept = device ? list.filter((s) => s.device !== device) : [];
-    for (const storage of list) if (!kept.includes(storage)) storage.release();
-    this.storages![index] = kept;
-    if (kept.length === 0) this.lose(index, "disposed");
+    const { only } = this;
+    if (index === 0 && only && !this.more && (!device || only.device === device)) {
+      this.only = undefined;
+      this.lose(index, "disposed");
+      only.release();
+      return;
+    }
+    const gone = (storage: Storage): boolean => device === undefined || storage.device === device;
+    const held = this.storagesOf(index);
+    const leaving = held.filter(gone);
+    if (leaving.length === 0) return;
+    if (index === 0 && only && gone(only)) this.only = undefined;
+    this.more = this.more?.filter((m) => m.index !== index || !gone(m.storage));
+    if (leaving.length === held.length) this.lose(index, "disposed");
+    for (const storage of leaving) storage.release();
   }
 
   /** Lets go of a result's memory for a compiled call that takes it over. A constant can still be used: it is uploaded again. */

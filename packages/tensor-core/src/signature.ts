@@ -41,6 +41,8 @@ interface Replay extends Compiled {
   readonly bytes: readonly number[];
   readonly over: readonly number[];
   readonly spares: Spares;
+  /** Each result as its node has it, so that a call makes none. */
+  readonly specs: readonly (readonly [TensorSpec])[];
 }
 
 function replayOf(device: Device, compiled: Compiled): Replay {
@@ -52,6 +54,7 @@ function replayOf(device: Device, compiled: Compiled): Replay {
     bytes: specs.map(({ bytes }) => bytes),
     over: specs.map((spec) => (spec.role === "output" && spec.over !== undefined ? numbers.get(spec.over)! : -1)),
     spares: new Spares(device, outputs.length),
+    specs: compiled.results.map(({ shape, dtype }) => [{ shape, dtype }]),
   };
 }
 
@@ -100,9 +103,10 @@ export class Signature<R extends Tree> {
       for (const i of this.arguments.donated) leaves[i]!.node.donate(leaves[i]!.index);
       const running = device.run(replay.executable, held, outputs);
       if (running) await running;
-      const results = replay.results.map(({ place, shape, dtype }) =>
-        device.result(("output" in place ? outputs[place.output]! : held[place.input]!).retain(), { shape, dtype }),
-      );
+      const results = replay.results.map(({ place }, i) => {
+        const storage = "output" in place ? outputs[place.output]! : held[place.input]!;
+        return device.result(storage.retain(), replay.specs[i]!);
+      });
       for (const storage of outputs) storage.release();
       return unflattenTree(replay.structure, results) as R;
     } finally {
