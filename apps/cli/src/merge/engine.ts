@@ -45,7 +45,11 @@ function worksInPlace(plan: Plan, item: Item): boolean {
 function at(buffer: BackendBuffer, shift: number): BackendBuffer {
   return shift === 0
     ? buffer
-    : ({ bytes: buffer.bytes - shift, address: (buffer as BackendBuffer & { address: number }).address + shift } as BackendBuffer);
+    : ({
+        ...buffer,
+        bytes: buffer.bytes - shift,
+        address: (buffer as BackendBuffer & { address: number }).address + shift,
+      } as BackendBuffer);
 }
 
 /** Plans and runs tiles of items on one backend. */
