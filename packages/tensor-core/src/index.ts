@@ -84,7 +84,7 @@ export { loraLinear, mergeLowRank, type MergeOptions } from "./composites/lora-l
 export { softmaxCrossEntropy } from "./composites/loss.js";
 export { type LoraBank, loraBank, multiLora } from "./composites/multi-lora.js";
 export { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
-export { type AdamwAttrs, adamwStep, clipByGlobalNorm, globalNorm, type SgdAttrs, sgdStep } from "./composites/optimizer.js";
+export { type AdamwAttrs, adamwStep, clipByGlobalNorm, globalNorm, logBeta, type SgdAttrs, sgdStep } from "./composites/optimizer.js";
 export { rope } from "./composites/rope.js";
 export { topK } from "./composites/top-k.js";
 export { createDevice, type OpenBackend } from "./create-device.js";

@@ -1,5 +1,6 @@
 // The module with everything that has no use for fused multiply-add: one build.
 export { argReduce } from "./arg-reduce/arg-reduce.wasm";
+export { columnSum } from "./column-sum/column-sum.wasm";
 export { im2col } from "./conv/im2col.wasm";
 export { cumulate } from "./cumsum/cumulate.wasm";
 export { firstNonFinite } from "./first-non-finite/first-non-finite.wasm";

@@ -1,5 +1,6 @@
 import type { LowerContext, Run } from "./context.js";
 import { lowerArgReduce } from "../kernels/arg-reduce/lower-arg-reduce.js";
+import { lowerColumnSum } from "../kernels/column-sum/lower-column-sum.js";
 import { lowerConv } from "../kernels/conv/lower-conv.js";
 import { lowerCumsum } from "../kernels/cumsum/lower-cumsum.js";
 import { lowerGather } from "../kernels/gather/lower-gather.js";
@@ -17,6 +18,7 @@ export type LowerOp = (step: OpStep, context: LowerContext) => Run | undefined;
 export const OPS: Readonly<Record<string, LowerOp>> = {
   matmul: lowerMatmul,
   conv: lowerConv,
+  reduce: lowerColumnSum,
   argreduce: lowerArgReduce,
   pad: lowerPad,
   concat: lowerConcat,

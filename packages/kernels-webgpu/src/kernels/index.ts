@@ -5,6 +5,7 @@ import { attention } from "./attention/attention.wgsl.js";
 import { attentionBackward } from "./attention-backward/attention-backward.wgsl.js";
 import { blockRotate } from "./block-rotation/block-rotation.wgsl.js";
 import { cayley, inverse } from "./cayley/cayley.wgsl.js";
+import { columnSum } from "./column-sum/column-sum.wgsl.js";
 import { concat } from "./concat/concat.wgsl.js";
 import { conv } from "./conv/conv.wgsl.js";
 import { cumsum } from "./cumsum/cumsum.wgsl.js";
@@ -36,7 +37,7 @@ export interface KernelTable {
 }
 
 export const KERNELS: KernelTable = {
-  ops: { matmul, conv, argreduce, pad, concat, gather, scatterAdd, dynamicSlice, update, cumsum, random },
+  ops: { matmul, conv, reduce: columnSum, argreduce, pad, concat, gather, scatterAdd, dynamicSlice, update, cumsum, random },
   composites: {
     adamwStep,
     attention,

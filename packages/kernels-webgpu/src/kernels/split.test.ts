@@ -31,6 +31,10 @@ describe("tensors larger than one binding", () => {
       { relative: 2 ** -7, absolute: 1e-5 },
     );
   });
+  it("are summed over their rows by parts of the rows", async () => {
+    expect((await kernelsOf(gpu, w.sum(x([50, 40]), { axes: [0] }))).length).toBeGreaterThan(2);
+    await expectSame(gpu.device, () => [w.sum(x([50, 40]), { axes: [0] }), w.sum(x([900, 3]), { axes: [0] })], close);
+  });
   it("are multiplied by rows, columns or entries of the batch", async () => {
     await expectSame(
       gpu.device,

@@ -69,6 +69,9 @@ function halve(step: Step, context: LowerContext): Step[] {
   } else if (step.op === "matmul") {
     const pieces = halveMatmul(step, context);
     if (pieces) return pieces;
+  } else if (step.op === "reduce") {
+    const pieces = halveColumnSum(step, context);
+    if (pieces) return pieces;
   } else if (step.op === "gather" && step.attrs.axis === 0) {
     const pieces = halveGather(step, context);
     if (pieces) return pieces;
@@ -157,10 +160,28 @@ function halveMatmul(step: OtherStep, context: LowerContext): Step[] | undefined
   if (touches(b) === largest && outer(b, column, row)) return byColumns();
   const depth = a.shape[column]!;
   if (depth < 2 || !isContiguous(y.shape, y.strides)) return undefined;
-  const parts = halves(depth).map((part) => ({
-    sum: context.temporary(y.shape, "f32"),
-    inputs: [slice(a, column, ...part), slice(b, row, ...part)],
-  }));
+  return addedUp(
+    step,
+    halves(depth).map((part) => [slice(a, column, ...part), slice(b, row, ...part)]),
+    context,
+  );
+}
+
+/** A sum over rows in parts of the rows. */
+function halveColumnSum(step: OtherStep, context: LowerContext): Step[] | undefined {
+  const x = step.inputs[0]!;
+  if (x.shape[0]! < 2) return undefined;
+  return addedUp(
+    step,
+    halves(x.shape[0]!).map((part) => [slice(x, 0, ...part)]),
+    context,
+  );
+}
+
+/** A step for each of two parts of its inputs, and the sum of what they give. */
+function addedUp(step: OtherStep, parts: readonly (readonly Operand[])[], context: LowerContext): Step[] {
+  const [y] = step.outputs as [Operand];
+  const sums = parts.map(() => context.temporary(y.shape, "f32"));
   const program: Program = {
     shape: y.shape,
     reduced: 0,
@@ -172,8 +193,8 @@ function halveMatmul(step: OtherStep, context: LowerContext): Step[] | undefined
     outputs: [{ value: 2, perRow: false }],
   };
   return [
-    ...parts.map(({ sum, inputs }): Step => ({ ...step, inputs, outputs: [sum] })),
-    { kind: "fused", program, inputs: parts.map((p) => p.sum), outputs: [y] },
+    ...parts.map((inputs, i): Step => ({ ...step, inputs, outputs: [sums[i]!] })),
+    { kind: "fused", program, inputs: sums, outputs: [y] },
   ];
 }
 

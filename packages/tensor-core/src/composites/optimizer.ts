@@ -1,11 +1,23 @@
 import { callComposite, type Composite } from "../composite.js";
 import { ConfigError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
-import { add, div, minimum, mul, pow, sqrt, square, sub } from "../ops/elementwise.js";
+import { add, div, exp, minimum, mul, neg, sqrt, square, sub, tanh } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
 import { stack } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
 import { sizeOf } from "../shape.js";
+
+/**
+ * 1 - βᵗ = -tanh(y/2)·(eʸ + 1) with y = t·ln β, for a step t that is a tensor. Both factors are exact to some units in the last place, also for βᵗ near 1,
+ * where the difference would lose all the digits that they share.
+ */
+function biasCorrection(beta: number, step: Tensor): Tensor {
+  const y = mul(step, logBeta(beta));
+  return mul(neg(tanh(mul(y, 0.5))), add(exp(y), 1));
+}
+
+/** ln β, finite for β = 0 too; what it is multiplied with to give βᵗ is 0 then. */
+export const logBeta = (beta: number): number => Math.log(Math.max(beta, Number.MIN_VALUE));
 
 /**
  * `adamwStep`: one step of AdamW (torch's: decoupled decay first, bias-corrected).
@@ -22,11 +34,9 @@ const ADAMW_STEP: Composite = {
     const [beta1, beta2, eps, decay] = [attrs.beta1, attrs.beta2, attrs.eps, attrs.weightDecay] as number[];
     const m2 = add(mul(m!, beta1!), mul(g!, 1 - beta1!));
     const v2 = add(mul(v!, beta2!), mul(mul(g!, g!), 1 - beta2!));
-    const bias1 = sub(1, pow(beta1!, step!));
-    const bias2 = sub(1, pow(beta2!, step!));
-    const denominator = add(div(sqrt(v2), sqrt(bias2)), eps!);
+    const denominator = add(div(sqrt(v2), sqrt(biasCorrection(beta2!, step!))), eps!);
     const decayed = mul(p!, sub(1, mul(lr!, decay!)));
-    return [sub(decayed, mul(div(lr!, bias1), div(m2, denominator))), m2, v2];
+    return [sub(decayed, mul(div(lr!, biasCorrection(beta1!, step!)), div(m2, denominator))), m2, v2];
   },
 };
 

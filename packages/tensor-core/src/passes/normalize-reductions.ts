@@ -1,7 +1,6 @@
 import { isFloat } from "../dtype.js";
 import type { Node, Tensor } from "../graph.js";
-import { full, ones } from "../ops/create.js";
-import { cast } from "../ops/cast.js";
+import { full } from "../ops/create.js";
 import { reshape, transpose } from "../ops/movement.js";
 import { applyPrimitive } from "../apply-primitive.js";
 import { type ReduceOp, REDUCTIONS } from "../primitives/reduce.js";
@@ -9,9 +8,8 @@ import { sizeOf } from "../shape.js";
 import { rewriteGraph } from "./rewrite.js";
 
 /**
- * Brings every reduction into the one form that fused programs have: over trailing axes.
- * A float sum over leading axes becomes a product with a row of ones, which reads memory in order; any other
- * reduction moves its axes to the end. A reduction of no elements is its neutral element.
+ * Brings every reduction into one of the two forms that backends have: over trailing axes, which fused programs do, and the float sum of a
+ * matrix over its rows, a step of its own that reads memory in order. A reduction of no elements is its neutral element.
  */
 export function normalizeReductions(outputs: readonly Tensor[]): Tensor[] {
   return rewriteGraph(outputs, (node: Node, inputs) => {
@@ -22,11 +20,11 @@ export function normalizeReductions(outputs: readonly Tensor[]): Tensor[] {
     const { shape, dtype } = node.outputs[0]!;
     if (axes.some((a) => x.shape[a] === 0)) return [full(shape, REDUCTIONS[node.attrs.how as ReduceOp].start, dtype)];
     if (axes.every((a, i) => a === rank - axes.length + i)) return undefined;
-    const leading = axes.every((a, i) => a === i);
-    if (leading && node.attrs.how === "sum" && isFloat(x.dtype)) {
+    // What is a transpose lies in memory the other way round: the axes that come first may well be the innermost there.
+    if (axes.every((a, i) => a === i) && node.attrs.how === "sum" && isFloat(dtype) && x.node.op !== "transpose") {
       const count = sizeOf(x.shape.slice(0, axes.length));
-      const flat = reshape(x, [count, x.size / count]);
-      return [cast(reshape(applyPrimitive("matmul", [ones([1, count], x.dtype), flat]), shape), dtype)];
+      const matrix = reshape(x, x.size === count ? [count] : [count, x.size / count]);
+      return [reshape(applyPrimitive("reduce", [matrix], { how: "sum", axes: [0] }), shape)];
     }
     const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
     const moved = transpose(x, [...kept, ...axes]);

@@ -10,7 +10,8 @@ import { isMovement, moveView, type View, wholeView } from "./views.js";
 const MAX_INSTRUCTIONS = 64;
 const MAX_LOADS = 6;
 
-const isFusible = ({ op }: Node): boolean => op === "reduce" || PRIMITIVES[op]?.pointwise === true;
+const isFusible = ({ op, attrs, inputs }: Node): boolean =>
+  op === "reduce" ? (attrs.axes as number[]).at(-1) === inputs[0]!.shape.length - 1 : PRIMITIVES[op]?.pointwise === true;
 /** Values that need no memory: they become constants and indices in whatever uses them. */
 const isFree = ({ op }: Node): boolean => PRIMITIVES[op]?.group === "leaf";
 

@@ -45,7 +45,8 @@ export interface Operand {
 
 /**
  * - `fused`: inputs have any strides; outputs are contiguous.
- * - `op`: one primitive that is not elementwise. Inputs are contiguous but where it takes `anyStrides`. The output is contiguous.
+ * - `op`: one primitive that is not elementwise, or the sum of a float matrix over its rows (`reduce` with axes [0]), which accumulates in f64 or in short
+ *   blocks, so that long columns are exact to 1e-6. Inputs are contiguous but where it takes `anyStrides`. The output is contiguous.
  * - `composite`: a kernel of the backend's own (only for calls it has claimed); contiguous operands but for the
  *   inputs where it takes `anyStrides`.
  * Operands may start at an offset. No output overlaps an input of the same step, unless they are the identical view (in place) in a `fused`

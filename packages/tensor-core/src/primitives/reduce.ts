@@ -1,4 +1,5 @@
 import { whole } from "../box.js";
+import { sizeOf } from "../shape.js";
 import type { TensorSpec } from "../tensor-spec.js";
 import { numbersOf } from "./attributes.js";
 import { max } from "./max.js";
@@ -59,4 +60,11 @@ export const reduce: Primitive = {
     let kept = 0;
     return { boxes: [x!.shape.map((d, i) => (axes.includes(i) ? whole(d) : box[kept++]!))] };
   },
+  // A step of its own only as the sum of a matrix over its rows; all else is fused.
+  reference: ([x], _, out) => {
+    const result = new Float64Array(sizeOf(out.shape));
+    x!.values.forEach((v, i) => (result[i % result.length]! += v));
+    return result;
+  },
+  flops: ([x]) => sizeOf(x!.shape),
 };

@@ -1,4 +1,4 @@
-import { type Operand, sizeOf } from "@weft/tensor-core";
+import { logBeta, type Operand, sizeOf } from "@weft/tensor-core";
 import { mapBody } from "../../wgsl/map.js";
 import { Shader } from "../../wgsl/shader.js";
 import type { CompositeKernel, Dispatch, LowerContext } from "../kernel.js";
@@ -42,7 +42,11 @@ let p = ${load(p)} * (${shrink}) - ${rate} * (m / (sqrt(v) / ${root} + ${f(eps)}
 /** WGSL for lr / (1 - β₁ᵗ), √(1 - β₂ᵗ) and 1 - lr·decay. */
 function factorsOf(shader: Shader, lr: Operand, step: Operand, beta1: number, beta2: number, decay: number): string[] {
   const scalar = (o: Operand): string => shader.input(o).load(shader.u32(o.offset));
-  const bias = (beta: number): string => `(1.0 - w_pow(${shader.f32(beta)}, ${scalar(step)}))`;
+  // -tanh(y/2)·(eʸ + 1) with y = t·ln β: the difference would lose the digits that βᵗ and 1 share.
+  const bias = (beta: number): string => {
+    const y = `(${scalar(step)} * ${shader.f32(logBeta(beta))})`;
+    return `(-w_tanh(${y} * 0.5) * (w_exp(${y}) + 1.0))`;
+  };
   return [`(${scalar(lr)} / ${bias(beta1)})`, `sqrt(${bias(beta2)})`, `1.0 - ${scalar(lr)} * ${shader.f32(decay)}`];
 }
 

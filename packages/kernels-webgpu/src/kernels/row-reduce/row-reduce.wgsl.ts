@@ -12,6 +12,9 @@ import type { Dispatch, LowerContext } from "../kernel.js";
 /** Rows up to this length are reduced by one thread each; longer ones by a workgroup each. */
 const SHORT_ROW = 32;
 
+/** Values that a thread adds up before it adds their sum to that of all it has seen, where it sees many: errors grow with the number of either. */
+const BLOCK = 32;
+
 /** What `segment` rows are cut into when one workgroup per row would leave the GPU idle. */
 export interface Segments {
   readonly count: number;
@@ -94,9 +97,22 @@ export function rowReduce(
       reduces.map((v) => of(v).a),
       (v) => scalar[v]!,
     );
-    lines.push(
-      loop([inRow(needed), ...reduces.map((v) => `s${v} = ${reduceStep(of(v).how, of(v).dtype, `s${v}`, `v${of(v).a}`)};`)].join("\n")),
-    );
+    const combine = (into: string, v: number, value: string): string =>
+      `${into}${v} = ${reduceStep(of(v).how, of(v).dtype, `${into}${v}`, value)};`;
+    const many = (segments?.length ?? length) > 2 * BLOCK * (alone ? 1 : shader.workgroup);
+    if (many) {
+      const end = segments ? "finish" : n;
+      lines.push(
+        `for (var q = ${start}; q < ${end}; q += ${step} * ${BLOCK}u) {`,
+        ...reduces.map((v) => `var b${v} = ${shader.constant(reduceStart(of(v).how, of(v).dtype), of(v).dtype)};`),
+        `for (var j = q; j < min(${end}, q + ${step} * ${BLOCK}u); j += ${step}) {`,
+        inRow(needed),
+        ...reduces.map((v) => combine("b", v, `v${of(v).a}`)),
+        "}",
+        ...reduces.map((v) => combine("s", v, `b${v}`)),
+        "}",
+      );
+    } else lines.push(loop([inRow(needed), ...reduces.map((v) => combine("s", v, `v${of(v).a}`))].join("\n")));
     for (const v of reduces)
       lines.push(`let v${v} = ${roundTo(of(v).dtype, alone ? `s${v}` : workgroupReduce(shader, of(v).how, of(v).dtype)(`s${v}`))};`);
   }

@@ -1,7 +1,14 @@
 import * as o from "../../../ops/index.js";
-import { CHAIN, type ConformanceCase, EXACT, rounded, sample } from "../../case.js";
+import type { Tensor } from "../../../graph.js";
+import { CHAIN, type ConformanceCase, EXACT, rounded, sample, type Tolerance } from "../../case.js";
 
 const last = { axes: [-1] };
+
+const LONG_SUM: Tolerance = {
+  relative: 1e-6,
+  absolute: 0,
+  reason: "blocks of up to 32 values and their sums in f32 (each about √32 half-units of 2⁻²⁴), or f64; one long f32 sum is 1e-2 off",
+};
 
 const rowsOf = ([rows, length]: readonly [number, number]): ConformanceCase => ({
   name: `reduce: ${rows} rows of ${length}, every way`,
@@ -76,6 +83,52 @@ export const reduce: readonly ConformanceCase[] = [
     build: (d) => [7, 8, 131].flatMap((n) => [o.sum(sample(d, [5, n], dtype), last), o.max(sample(d, [5, n], dtype), last)]),
     tolerance: rounded(dtype),
   })),
+  {
+    name: "reduce: sums over leading axes, wide and narrow, of every float",
+    build: (d) => {
+      const over = { axes: [0] };
+      return [
+        o.sum(sample(d, [9, 300]), over),
+        o.sum(sample(d, [17, 33]), over),
+        o.sum(sample(d, [3, 5, 4, 2]), { axes: [0, 1] }),
+        o.sum(sample(d, [70, 1]), over),
+        o.sum(o.transpose(sample(d, [40, 70])), over),
+        o.sum(o.slice(sample(d, [40, 70]), [undefined, [3, 60]]), over),
+        ...(["bf16", "f16", "f8e4m3"] as const).map((dtype) => o.cast(o.sum(o.abs(sample(d, [11, 70], dtype)), over), "f32")),
+      ];
+    },
+    tolerance: rounded("f8e4m3"),
+  },
+  {
+    name: "reduce: long columns and long rows of 0.1",
+    build: (d) => {
+      const x = new Float32Array(2 ** 21).fill(0.1);
+      return [o.sum(d.tensor(x, { shape: [2 ** 20, 2] }), { axes: [0] }), o.sum(d.tensor(x, { shape: [2, 2 ** 20] }), last)];
+    },
+    tolerance: LONG_SUM,
+    // 2²⁰ · fround(0.1), exactly.
+    expected: [
+      [104857.6015625, 104857.6015625],
+      [104857.6015625, 104857.6015625],
+    ],
+    noGradient: "it is one everywhere",
+  },
+  {
+    name: "reduce: long columns and long rows of values of one sign",
+    build: (d) => {
+      const positive = (shape: readonly number[]): Tensor => o.abs(sample(d, shape));
+      return [
+        o.sum(positive([70001, 3]), { axes: [0] }),
+        o.sum(positive([3000, 70]), { axes: [0] }),
+        o.sum(positive([515, 301]), { axes: [0] }),
+        o.sum(positive([2, 70001]), last),
+        o.sum(positive([600, 33]), last),
+        o.sum(positive([2, 33000]), last),
+      ];
+    },
+    tolerance: LONG_SUM,
+    noGradient: "it is one everywhere",
+  },
   {
     name: "reduce: over nothing gives the neutral element",
     build: (d) => {
