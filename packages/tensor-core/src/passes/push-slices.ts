@@ -102,10 +102,11 @@ function isDense(box: Box, shape: Shape): boolean {
 
 /** Bytes that a piece of a step of its own saves; a kernel that wants its operands without gaps gets a copy. */
 function savedByStep(node: Node, { box, part }: Piece, pieces: Pieces): number {
+  const { anyStrides } = node.composite?.definition ?? PRIMITIVES[node.op]!;
   const saved = node.inputs.map((t, i) => {
     const taken = part.boxes[i]!;
     const inside = unsliced(t, taken);
-    const copied = !PRIMITIVES[node.op]?.anyStrides && !pieces.has(inside.base.node) && !isDense(inside.box, inside.base.shape);
+    const copied = !anyStrides && !pieces.has(inside.base.node) && !isDense(inside.box, inside.base.shape);
     return bytesOf(t) - bytesOf(t, taken) - (copied ? 2 * bytesOf(t, taken) : 0);
   });
   return saved.reduce((a, b) => a + b, bytesOf(new Tensor(node)) - bytesOf(new Tensor(node), box));
