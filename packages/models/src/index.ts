@@ -1,5 +1,6 @@
 export type { ConfigJson } from "./config-fields.js";
 export { type LayerHook, runLayer } from "./hooks.js";
+export type { CacheOptions } from "./llama/cache.js";
 export { type LlamaConfig, readLlamaConfig } from "./llama/config.js";
 export type { CausalInputs, KeyValues } from "./llama/inputs.js";
 export { type CausalOutput, LlamaForCausalLM, type LlamaOptions, type NamedLayer } from "./llama/llama.js";

@@ -1,25 +1,35 @@
 import { add, cast, concat, broadcastTo, iota, ShapeError, type Tensor } from "@weft/tensor-core";
 
 /** Keys and values of one layer for positions before the input: [batch or 1, key-value heads, past, head dim]; keys as attention uses them, after rotary embedding. */
-export interface KeyValues {
+export type KeyValues = {
   readonly key: Tensor;
   readonly value: Tensor;
-}
+};
 
 /** Inputs of a pass over whole sequences. */
 export interface CausalInputs {
   /** Token ids, i32 [batch, length]. */
   readonly inputIds: Tensor;
-  /** 1 where a token counts, 0 where it is padding (either side); i32 [batch, all], where `all` counts virtual tokens and past positions too. */
+  /** 1 where a token counts, 0 where it is padding (either side); i32 [batch, all], where `all` counts virtual tokens and past positions too, or [batch, capacity] of the cache. */
   readonly attentionMask?: Tensor | undefined;
-  /** Positions, i32 [batch or 1, virtual + length]; past, past + 1 … if not given, also under left padding, as transformers' forward does. */
+  /** Positions, i32 [batch or 1, virtual + length]; past (or `position`), past + 1 … if not given, also under left padding, as transformers' forward does. */
   readonly positionIds?: Tensor | undefined;
-  /** Largest position + 1, for the rope types that depend on it; `all` if not given. */
+  /** Largest position + 1, for the rope types that depend on it; `all` if not given, and with a cache what is filled after the pass. */
   readonly positions?: number | undefined;
   /** Embeddings in front of those of the tokens (prompt tuning): [batch or 1, virtual, hidden]. Results cover them too. */
   readonly virtualTokens?: Tensor | undefined;
   /** Keys and values in front, one entry per layer (prefix tuning). Results do not cover them. */
   readonly pastKeyValues?: readonly KeyValues[] | undefined;
+  /**
+   * Keys and values of the positions so far, with room for those of the input (`model.emptyCache`). The result has them again with the input's among
+   * them, and donated they are written where they lie. `pastKeyValues` go to the front of it, once, at the first pass.
+   */
+  readonly cache?: readonly KeyValues[] | undefined;
+  /**
+   * Which position of the cache the input begins at, i32 []: as many are filled. It is data, so that one plan serves all positions. The input must
+   * fit behind it: nothing can check that, as the number is not known when the plan is made.
+   */
+  readonly position?: Tensor | undefined;
 }
 
 /** The embeddings that the blocks see: virtual tokens, then tokens [batch, length, hidden]. */
@@ -32,17 +42,23 @@ export function withVirtualTokens(embedded: Tensor, virtualTokens: Tensor | unde
   return concat([broadcastTo(cast(virtualTokens, embedded.dtype), [batch, count, hidden]), embedded], 1);
 }
 
-/** Keys or values [batch, heads, past + length, head dim] of a layer. */
-export function withPast(past: Tensor | undefined, own: Tensor): Tensor {
-  if (!past) return own;
+/** Keys or values of the past that fit to those of the input. @throws ShapeError */
+export function pastLike(past: Tensor, own: Tensor): Tensor {
   const [batch, heads, , width] = own.shape as [number, number, number, number];
   const fits = past.shape.length === 4 && (past.shape[0] === 1 || past.shape[0] === batch);
   if (!fits || past.shape[1] !== heads || past.shape[3] !== width)
     throw new ShapeError(`forward: keys or values of the past are [${past.shape}], expected [${batch} or 1, ${heads}, past, ${width}]`);
-  return concat([broadcastTo(cast(past, own.dtype), [batch, heads, past.shape[2]!, width]), own], 2);
+  return past;
 }
 
-/** Positions of `length` embeddings behind `past` others. */
-export function defaultPositions(length: number, past: number): Tensor {
+/** Keys or values [batch, heads, past + length, head dim] of a layer. */
+export function withPast(past: Tensor | undefined, own: Tensor): Tensor {
+  if (!past) return own;
+  const [batch, heads, , width] = own.shape as [number, number, number, number];
+  return concat([broadcastTo(cast(pastLike(past, own), own.dtype), [batch, heads, past.shape[2]!, width]), own], 2);
+}
+
+/** Positions of `length` embeddings behind `past` others, [1, length]. */
+export function defaultPositions(length: number, past: number | Tensor): Tensor {
   return add(iota([1, length], 1), past);
 }

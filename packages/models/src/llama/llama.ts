@@ -4,6 +4,8 @@ import {
   attention,
   type AttentionParts,
   type BaseLayer,
+  broadcastTo,
+  CapabilityError,
   cast,
   type Device,
   type LayerSpec,
@@ -26,18 +28,21 @@ import {
 import { type ConfigJson, parseConfig } from "../config-fields.js";
 import { type LayerHook, runLayer } from "../hooks.js";
 import { loadWeights, weightOf, type Weights } from "../weights.js";
+import { type CacheOptions, emptyCache, roomOf, withOwn } from "./cache.js";
 import { type LlamaConfig, readLlamaConfig } from "./config.js";
 import { type CausalInputs, defaultPositions, type KeyValues, withPast, withVirtualTokens } from "./inputs.js";
 import { causalMask } from "./mask.js";
 import { mirrorConfig, mirrorParameters } from "./mirror.js";
 import { llamaModules, llamaParameters, type ModuleDescription } from "./modules.js";
-import { ropeFrequencies, ropeTables } from "./rope.js";
+import { ropeFrequencies, ropeFrequenciesAt, ropeTables } from "./rope.js";
 
 export interface CausalOutput {
   /** [batch, virtual + length, vocabulary]. */
   readonly logits: Tensor;
   /** The embeddings, then the result of each block; the last one after the final norm. [batch, virtual + length, hidden] */
   readonly hiddenStates: readonly Tensor[];
+  /** The cache of the inputs with the keys and values of this pass in it. */
+  readonly cache?: readonly KeyValues[];
 }
 
 /** A layer of the model as adapters see it. */
@@ -60,6 +65,12 @@ export interface LlamaOptions {
 /** What all blocks of one pass share. */
 interface Pass {
   readonly past: readonly KeyValues[] | undefined;
+  /** Where keys and values are kept, and which position the input begins at. */
+  readonly room: ReturnType<typeof roomOf>;
+  /** What the cache is filled with after the pass, i32 [batch]. */
+  readonly lengths: Tensor | undefined;
+  /** Layers of the cache after the pass, put down by the blocks. */
+  readonly filled: KeyValues[];
   readonly cosine: Tensor;
   readonly sine: Tensor;
   readonly maskFor: (window: number | undefined) => Tensor | undefined;
@@ -144,8 +155,16 @@ export class LlamaForCausalLM {
       const { layer, base } = this.layer(path);
       return runLayer(hook, path, layer, { ...base, ...whole }, x);
     };
-    const hiddenStates = this.hidden(inputs, run);
-    return { logits: run("lm_head", hiddenStates.at(-1)!), hiddenStates };
+    const filled: KeyValues[] = [];
+    const hiddenStates = this.hidden(inputs, run, filled);
+    const logits = run("lm_head", hiddenStates.at(-1)!);
+    // A hook may have taken the place of a whole attention: then its layer is as it was.
+    return { logits, hiddenStates, ...(inputs.cache && { cache: inputs.cache.map((layer, i) => filled[i] ?? layer) }) };
+  }
+
+  /** A cache for `forward` with room for so many positions, in the dtype of the embeddings. */
+  emptyCache(options: CacheOptions): KeyValues[] {
+    return emptyCache(this.config, this.layer("model.embed_tokens").layer.dtype, options);
   }
 
   /** A smaller model of the same kind, which has this one's embeddings unless it is given its own. @throws ConfigError for sizes that do not go together */
@@ -155,6 +174,10 @@ export class LlamaForCausalLM {
       width: config.hiddenSize,
       parameters: mirrorParameters(config),
       hidden: (inputs, params) => {
+        if ((inputs as CausalInputs).cache)
+          throw new CapabilityError("forward: a mirror of the model keeps no keys and values between passes", {
+            hint: "run it over whole sequences, without cache",
+          });
         const own = Object.entries(params).map(([name, t]) => [`model.${name}`, t] as const);
         const embeddings = ["model.embed_tokens.weight", this.layer("model.embed_tokens").base.weight] as const;
         const mirror = new LlamaForCausalLM(config, new Map([embeddings, ...own]), this.options);
@@ -168,30 +191,35 @@ export class LlamaForCausalLM {
     };
   }
 
-  private hidden(inputs: CausalInputs, run: Pass["run"]): Tensor[] {
+  private hidden(inputs: CausalInputs, run: Pass["run"], filled: KeyValues[] = []): Tensor[] {
     const { inputIds } = inputs;
     if (inputIds.shape.length !== 2) throw new ShapeError(`forward: inputIds is [${inputIds.shape}], expected [batch, length]`);
     let h = withVirtualTokens(run("model.embed_tokens", inputIds), inputs.virtualTokens);
-    const pass = this.begin(inputs, h, run);
+    const pass = this.begin(inputs, h, run, filled);
     const states = [h];
     for (let i = 0; i < this.config.layers; i++) states.push((h = run(`model.layers.${i}`, h, { forward: (x) => this.block(i, x, pass) })));
     return [...states.slice(0, -1), run("model.norm", h)];
   }
 
-  private begin(inputs: CausalInputs, embedded: Tensor, run: Pass["run"]): Pass {
+  private begin(inputs: CausalInputs, embedded: Tensor, run: Pass["run"], filled: KeyValues[]): Pass {
     const { attentionMask, positionIds, positions, pastKeyValues } = inputs;
     const [batch, length] = embedded.shape as [number, number];
     if (pastKeyValues && pastKeyValues.length !== this.config.layers)
       throw new ShapeError(`forward: pastKeyValues has ${pastKeyValues.length} layers, the model has ${this.config.layers}`);
-    const past = pastKeyValues?.[0]?.key.shape[2] ?? 0;
-    const frequencies = ropeFrequencies(this.config, positions ?? past + length);
+    const { layers, keyValueHeads, headDim } = this.config;
+    const room = roomOf(inputs, layers, [batch, keyValueHeads, length, headDim]);
+    const before = pastKeyValues?.[0]?.key.shape[2] ?? 0;
+    const past = room ? reshape(cast(room.position, "i32"), []) : before;
+    const after = room && add(past, length);
+    const frequencies =
+      after && positions === undefined ? ropeFrequenciesAt(this.config, after) : ropeFrequencies(this.config, positions ?? before + length);
     const tables = ropeTables(frequencies, positionIds ?? defaultPositions(length, past), embedded.dtype);
     const masks = new Map<number | undefined, Tensor | undefined>();
     const maskFor = (window: number | undefined): Tensor | undefined => {
-      if (!masks.has(window)) masks.set(window, causalMask({ batch, length, past, window, attentionMask }));
+      if (!masks.has(window)) masks.set(window, causalMask({ batch, length, past, keys: room?.capacity, window, attentionMask }));
       return masks.get(window);
     };
-    return { past: pastKeyValues, ...tables, maskFor, run };
+    return { past: pastKeyValues, room, lengths: after && broadcastTo(after, [batch]), filled, ...tables, maskFor, run };
   }
 
   private block(i: number, h: Tensor, pass: Pass): Tensor {
@@ -219,7 +247,7 @@ export class LlamaForCausalLM {
   }
 
   private attend(i: number, x: Tensor, pass: Pass): Tensor {
-    const { past, cosine, sine, maskFor } = pass;
+    const { past, room, lengths, filled, cosine, sine, maskFor } = pass;
     const parts = this.attentionParts(i, pass);
     let q = parts.queries(x);
     let mask = maskFor(this.config.windows[i]);
@@ -228,8 +256,12 @@ export class LlamaForCausalLM {
       mask = logicalOr(mask, logicalNot(sees));
       q = where(sees, q, 0);
     }
-    const keys = withPast(past?.[i]?.key, rope(parts.keys(x), cosine, sine));
-    return parts.project(attention(q, keys, withPast(past?.[i]?.value, parts.values(x)), mask ? { mask } : { causal: true }));
+    const [ownKey, ownValue] = [rope(parts.keys(x), cosine, sine), parts.values(x)];
+    const all = (name: keyof KeyValues, own: Tensor): Tensor =>
+      room ? withOwn(room.cache[i]![name], past?.[i]?.[name], own, room.position) : withPast(past?.[i]?.[name], own);
+    const [key, value] = [all("key", ownKey), all("value", ownValue)];
+    filled[i] = { key, value };
+    return parts.project(attention(q, key, value, { ...(mask ? { mask } : { causal: true }), ...(lengths && { lengths }) }));
   }
 
   private layer(path: string): { layer: LayerSpec; base: BaseLayer } {

@@ -4,21 +4,29 @@ export interface MaskOptions {
   readonly batch: number;
   /** Queries. */
   readonly length: number;
-  /** Keys before the first query's own; 0 if not given. */
-  readonly past?: number;
+  /** Keys before the first query's own, a number or i32 []; 0 if not given. */
+  readonly past?: number | Tensor;
+  /** All keys, also those that are not there yet; past + length if not given. */
+  readonly keys?: number | undefined;
   /** Keys further back than this are not seen. */
   readonly window?: number | undefined;
-  /** 1 where a key counts, 0 where it is padding; [batch, past + length]. */
+  /** 1 where a key counts, 0 where it is padding; [batch, keys]. */
   readonly attentionMask?: Tensor | undefined;
 }
 
 /**
- * Which keys a position sees, bool [batch or 1, 1, length, past + length]: those up to itself, within the window, that are no padding.
+ * Which keys a position sees, bool [batch or 1, 1, length, keys]: those up to itself, within the window, that are no padding.
  * Undefined where plain causality is all. Padding on the left leaves rows that see nothing.
  * @see transformers `masking_utils.py`
  */
-export function causalMask({ batch, length, past = 0, window, attentionMask }: MaskOptions): Tensor | undefined {
-  const keys = past + length;
+export function causalMask({
+  batch,
+  length,
+  past = 0,
+  keys = (past as number) + length,
+  window,
+  attentionMask,
+}: MaskOptions): Tensor | undefined {
   if (attentionMask && attentionMask.shape.join() !== `${batch},${keys}`)
     throw new ShapeError(`forward: attentionMask is [${attentionMask.shape}], expected [${batch},${keys}]`, {
       hint: "it covers virtual tokens and past positions as well as the input",

@@ -1,9 +1,33 @@
-import { cast, concat, cos, mul, reshape, sin, tensor, type DType, type Tensor } from "@weft/tensor-core";
+import {
+  add,
+  cast,
+  concat,
+  cos,
+  type DType,
+  exp,
+  greater,
+  log,
+  maximum,
+  mul,
+  reshape,
+  sin,
+  sub,
+  tensor,
+  Tensor,
+  where,
+} from "@weft/tensor-core";
 import type { LlamaConfig } from "./config.js";
 
 /** Frequencies per pair of a head, and the factor on cos and sin. */
 export interface Frequencies {
   readonly inverse: Float64Array;
+  readonly factor: number;
+}
+
+/** Frequencies that a trace computes. */
+export interface TracedFrequencies {
+  /** [1, 1, d/2] */
+  readonly inverse: Tensor;
   readonly factor: number;
 }
 
@@ -62,13 +86,32 @@ export function ropeFrequencies(
   }
 }
 
+/**
+ * The same where the number of positions is data, i32 []: inverse frequencies [1, 1, d/2] in f32. A constant for the types that do not depend on it.
+ */
+export function ropeFrequenciesAt(config: Pick<LlamaConfig, "rope" | "headDim" | "maxPositions">, positions: Tensor): TracedFrequencies {
+  const { rope, headDim: d, maxPositions } = config;
+  const constant = (values: Iterable<number>): Tensor => tensor(Float32Array.from(values), { shape: [1, 1, d / 2] });
+  const few = ropeFrequencies(config, 0);
+  if (rope.type === "longrope") {
+    const many = ropeFrequencies(config, rope.original + 1);
+    return { inverse: where(greater(positions, rope.original), constant(many.inverse), constant(few.inverse)), factor: few.factor };
+  }
+  if (rope.type !== "dynamic") return { inverse: constant(few.inverse), factor: few.factor };
+  // (θ·s^(d/(d-2)))^(-2j/d) = θ^(-2j/d)·s^(-2j/(d-2)), which is exact where nothing is stretched.
+  const beyond = cast(sub(maximum(positions, maxPositions), maxPositions), "f32");
+  const stretch = add(mul(beyond, rope.factor / maxPositions), 1);
+  const powers = constant(few.inverse.map((_, j) => (-2 * j) / (d - 2)));
+  return { inverse: mul(constant(few.inverse), exp(mul(powers, log(stretch)))), factor: 1 };
+}
+
 /** cos and sin of every position and frequency, [batch or 1, length, d], each frequency twice: pairs are (j, j + d/2). */
 export function ropeTables(
-  { inverse, factor }: Frequencies,
+  { inverse, factor }: Frequencies | TracedFrequencies,
   positions: Tensor,
   dtype: DType,
 ): { readonly cosine: Tensor; readonly sine: Tensor } {
-  const each = tensor(Float32Array.from(inverse), { shape: [1, 1, inverse.length] });
+  const each = inverse instanceof Tensor ? inverse : tensor(Float32Array.from(inverse), { shape: [1, 1, inverse.length] });
   const angles = mul(reshape(cast(positions, "f32"), [...positions.shape, 1]), each);
   const both = concat([angles, angles], 2);
   return { cosine: cast(mul(cos(both), factor), dtype), sine: cast(mul(sin(both), factor), dtype) };

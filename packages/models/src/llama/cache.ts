@@ -1,0 +1,55 @@
+import { broadcastTo, cast, ConfigError, type DType, ShapeError, type Tensor, update, zeros } from "@weft/tensor-core";
+import type { LlamaConfig } from "./config.js";
+import { type KeyValues, pastLike } from "./inputs.js";
+
+export interface CacheOptions {
+  /** Sequences; 1 if not given. */
+  readonly batch?: number;
+  /** Positions that there is room for, virtual ones included. */
+  readonly capacity: number;
+}
+
+/** A cache with nothing in it: keys and values of each layer, [batch, key-value heads, capacity, head dim]. */
+export function emptyCache(
+  { layers, keyValueHeads, headDim }: LlamaConfig,
+  dtype: DType,
+  { batch = 1, capacity }: CacheOptions,
+): KeyValues[] {
+  const room = (): Tensor => zeros([batch, keyValueHeads, capacity, headDim], dtype);
+  return Array.from({ length: layers }, () => ({ key: room(), value: room() }));
+}
+
+/**
+ * The cache and position of a pass, checked; undefined if it has none.
+ * @param own shape of the keys that the pass adds to each layer, [batch, heads, length, head dim]
+ * @throws ConfigError for one without the other, ShapeError for what does not fit
+ */
+export function roomOf(
+  { cache, position }: { readonly cache?: readonly KeyValues[] | undefined; readonly position?: Tensor | undefined },
+  layers: number,
+  own: readonly [number, number, number, number],
+): { readonly cache: readonly KeyValues[]; readonly position: Tensor; readonly capacity: number } | undefined {
+  if (!cache && !position) return undefined;
+  if (!cache || !position)
+    throw new ConfigError(`forward: ${cache ? "cache is given without position" : "position is given without cache"}`, {
+      hint: "position says how many positions of the cache are filled, 0 at first",
+    });
+  if (cache.length !== layers) throw new ShapeError(`forward: cache has ${cache.length} layers, the model has ${layers}`);
+  if (position.size !== 1) throw new ShapeError(`forward: position is [${position.shape}], expected one number`);
+  const [batch, heads, length, width] = own;
+  const capacity = cache[0]?.key.shape[2] ?? 0;
+  for (const { key, value } of cache)
+    for (const t of [key, value])
+      if (t.shape.join() !== `${batch},${heads},${capacity},${width}`)
+        throw new ShapeError(`forward: keys or values of the cache are [${t.shape}], expected [${batch}, ${heads}, capacity, ${width}]`);
+  if (length > capacity) throw new ShapeError(`forward: the cache has room for ${capacity} positions, the input has ${length}`);
+  return { cache, position, capacity };
+}
+
+/** Keys or values of a layer with those of a pass in their place, and those of the past, if there are any, in front. */
+export function withOwn(cache: Tensor, past: Tensor | undefined, own: Tensor, position: Tensor): Tensor {
+  const [batch, heads, , width] = cache.shape as [number, number, number, number];
+  const before = past && broadcastTo(cast(pastLike(past, own), cache.dtype), [batch, heads, past.shape[2]!, width]);
+  const base = before ? update(cache, before, zeros([], "i32"), [2]) : cache;
+  return update(base, cast(own, cache.dtype), position, [2]);
+}
