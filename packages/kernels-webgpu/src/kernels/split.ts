@@ -9,6 +9,7 @@ import {
   sizeOf,
   type Step,
 } from "@weft/tensor-core";
+import { addProgram, withOperands } from "@weft/tensor-core/program";
 import type { LowerContext } from "./kernel.js";
 
 /** Bindings start at multiples of this on every device. */
@@ -117,13 +118,7 @@ function shifted(program: Program, axis: number, start: number): Program {
   const instructions: Instruction[] = [];
   const at: number[] = [];
   for (const i of program.instructions) {
-    const { a, b, c } = i as { a?: number; b?: number; c?: number };
-    const moved = {
-      ...i,
-      ...(a !== undefined && { a: at[a] }),
-      ...(b !== undefined && { b: at[b] }),
-      ...(c !== undefined && { c: at[c] }),
-    } as Instruction;
+    const moved = withOperands(i, (x) => at[x]!);
     let value = instructions.push(moved) - 1;
     if (i.op === "index" && i.axis === axis) {
       const by = instructions.push({ op: "const", dtype: "i32", value: start }) - 1;
@@ -182,19 +177,9 @@ function halveColumnSum(step: OtherStep, context: LowerContext): Step[] | undefi
 function addedUp(step: OtherStep, parts: readonly (readonly Operand[])[], context: LowerContext): Step[] {
   const [y] = step.outputs as [Operand];
   const sums = parts.map(() => context.temporary(y.shape, "f32"));
-  const program: Program = {
-    shape: y.shape,
-    reduced: 0,
-    instructions: [
-      { op: "load", dtype: "f32", input: 0 },
-      { op: "load", dtype: "f32", input: 1 },
-      { op: "add", dtype: "f32", a: 0, b: 1 },
-    ],
-    outputs: [{ value: 2, perRow: false }],
-  };
   return [
     ...parts.map((inputs, i): Step => ({ ...step, inputs, outputs: [sums[i]!] })),
-    { kind: "fused", program, inputs: sums, outputs: [y] },
+    { kind: "fused", program: addProgram(y.shape, "f32"), inputs: sums, outputs: [y] },
   ];
 }
 

@@ -1,7 +1,7 @@
 import { CapabilityError, type DType, type Operand } from "@weft/tensor-core";
 import type { Binding, Dispatch, KernelLimits, LowerContext } from "../kernels/kernel.js";
-import { MATH_FUNCTIONS } from "./math.js";
-import { decodeBits, encodeValue, lanes, registerType, STORAGE_FUNCTIONS, storageType } from "./storage.js";
+import { libraryFunction } from "./library.js";
+import { decodeBits, encodeValue, lanes, registerType, storageType } from "./storage.js";
 
 type Access = "read" | "read_write" | "atomic";
 
@@ -15,8 +15,6 @@ interface Slot {
 /** The place of a thread in its subgroup, and of that in the workgroup: there only where functions take it. */
 const SUBGROUP_BUILTINS =
   ", @builtin(subgroup_invocation_id) sg_lane: u32, @builtin(subgroup_size) sg_size: u32, @builtin(subgroup_id) sg_id: u32, @builtin(num_subgroups) sg_count: u32";
-
-const LIBRARY: Readonly<Record<string, string>> = { ...STORAGE_FUNCTIONS, ...MATH_FUNCTIONS };
 
 /** One tensor of a shader: WGSL for its elements. Element numbers count from the start of the buffer, as `Operand.offset` does. */
 export interface TensorRef {
@@ -214,7 +212,7 @@ function libraryFor(text: string): string[] {
   const found = new Map<string, string>();
   const visit = (part: string): void => {
     for (const [name] of part.matchAll(/\bw_\w+(?=\()/g)) {
-      const source = LIBRARY[name];
+      const source = libraryFunction(name);
       if (source === undefined || found.has(name)) continue;
       found.set(name, source);
       visit(source);

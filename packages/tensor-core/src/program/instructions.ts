@@ -16,21 +16,21 @@ const FORMULAS: Readonly<Record<UnaryOp | BinaryOp, AnyLanes>> = lanes;
 export type Computed = Exclude<Instruction, { op: "load" | "index" | "reduce" }>;
 type Elementwise = Extract<Instruction, { op: UnaryOp | BinaryOp }>;
 
-/** The value of one instruction from those of its operands. `dtypes` are those of the program's instructions. */
-export function compute<V>(l: Registers<V>, i: Computed, value: (index: number) => V, dtypes: readonly DType[]): V {
+/** The value of one instruction from those of its operands. `dtypeOf` gives those of the program's instructions. */
+export function compute<V>(l: Registers<V>, i: Computed, value: (index: number) => V, dtypeOf: (index: number) => DType): V {
   switch (i.op) {
     case "const":
       return isFloat(i.dtype) ? l.f32(roundTo(i.value, i.dtype)) : l.i32(roundTo(i.value, i.dtype));
     case "cast":
-      return convert(l, value(i.a), dtypes[i.a]!, i.dtype);
+      return convert(l, value(i.a), dtypeOf(i.a), i.dtype);
     case "bitcast":
-      return bitcast(l, value(i.a), dtypes[i.a]!, i.dtype);
+      return bitcast(l, value(i.a), dtypeOf(i.a), i.dtype);
     case "where": {
       const choose = isFloat(i.dtype) ? l.select : l.iselect;
-      return choose(truth(l, value(i.a), dtypes[i.a]!), value(i.b), value(i.c));
+      return choose(truth(l, value(i.a), dtypeOf(i.a)), value(i.b), value(i.c));
     }
     default:
-      return apply(l, i.op, dtypes[i.a]!, "b" in i ? [value(i.a), value(i.b)] : [value(i.a)]);
+      return apply(l, i.op, dtypeOf(i.a), "b" in i ? [value(i.a), value(i.b)] : [value(i.a)]);
   }
 }
 

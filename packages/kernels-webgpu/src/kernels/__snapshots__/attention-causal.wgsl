@@ -9,17 +9,50 @@ struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: f32, p5: f32, p6: f32, p
 fn w_max(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, w_isnan(b)), a, w_isnan(a)); }
 fn w_isnan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn w_log(x: f32) -> f32 {
-  let b = bitcast<u32>(x);
-  if (b == 0x7f800000u || (b & 0x7fffffffu) > 0x7f800000u) { return x; }
-  if ((b & 0x7fffffffu) < 0x00800000u) { return bitcast<f32>(0xff800000u | (b & 0u)); }
-  if (b >= 0x80000000u) { return bitcast<f32>(0x7fc00000u | (b & 0u)); }
-  let e = bitcast<i32>(b - 0x3f3504f3u) >> 23u;
-  let f = bitcast<f32>(b - (bitcast<u32>(e) << 23u)) - 1.0;
-  let s = f / (2.0 + f);
-  let z = s * s;
-  let p = z * (0.666666667 + z * (0.4 + z * (0.285714286 + z * 0.222222222)));
-  return f32(e) * 0.693359375 + (2.0 * s + (s * p - f32(e) * 2.12194440e-4));
+let t0 = x < (1.1754943508222875e-38f);
+let t1 = x * 8388608f;
+let t2 = select(x, t1, t0);
+let t3 = bitcast<i32>(t2) - 1060439283;
+let t4 = t3 >> 23u;
+let t5 = select(0, 23, t0);
+let t6 = t4 - t5;
+let t7 = t3 & 8388607;
+let t8 = t7 + 1060439283;
+let t9 = bitcast<f32>(t8) - 1f;
+let t10 = f32(t6);
+let t11 = t9 * t9;
+let t12 = (-0.07866719365119934f) * t9;
+let t13 = t12 + 0.12881025671958923f;
+let t14 = t13 * t9;
+let t15 = t14 + (-0.13125652074813843f);
+let t16 = t15 * t9;
+let t17 = t16 + 0.14181189239025116f;
+let t18 = t17 * t9;
+let t19 = t18 + (-0.1662491410970688f);
+let t20 = t19 * t9;
+let t21 = t20 + 0.20002290606498718f;
+let t22 = t21 * t9;
+let t23 = t22 + (-0.2500079870223999f);
+let t24 = t23 * t9;
+let t25 = t24 + 0.33333316445350647f;
+let t26 = t25 * t9;
+let t27 = t26 * t11;
+let t28 = t10 * (-0.00021219444170128554f);
+let t29 = t27 + t28;
+let t30 = t11 * 0.5f;
+let t31 = t29 - t30;
+let t32 = t31 + t9;
+let t33 = t10 * 0.693359375f;
+let t34 = t32 + t33;
+let t35 = x < w_float(0x7f800000u);
+let t36 = select(x, t34, t35);
+let t37 = x == 0f;
+let t38 = select(w_float(0x7fc00000u), w_float(0xff800000u), t37);
+let t39 = 0f < x;
+let t40 = select(t38, t36, t39);
+return t40;
 }
+fn w_float(bits: u32) -> f32 { return bitcast<f32>(bits); }
 fn load_q(at: u32, left: u32) -> vec4<f32> {
 var v = vec4<f32>();
 v[0] = b0[at + 0u];

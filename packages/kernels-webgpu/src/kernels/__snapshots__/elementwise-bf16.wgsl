@@ -8,10 +8,18 @@ fn word_b0(w: u32, v: u32, mask: u32) {
 @group(0) @binding(2) var<storage, read> b1: array<u32>;
 fn bits_b1(i: u32) -> u32 { return (b1[i / 2u] >> ((i % 2u) * 16u)) & 0xffffu; }
 fn w_to_bf16(x: f32) -> u32 {
-  let b = bitcast<u32>(x);
-  if ((b & 0x7fffffffu) > 0x7f800000u) { return ((b >> 16u) & 0x8000u) | 0x7fc0u; }
-  return (b + 0x7fffu + ((b >> 16u) & 1u)) >> 16u;
+let t0 = bitcast<i32>(bitcast<u32>(x) >> 16u);
+let t1 = bitcast<i32>(x) + 32767;
+let t2 = t0 & 1;
+let t3 = t1 + t2;
+let t4 = bitcast<i32>(bitcast<u32>(t3) >> 16u);
+let t5 = w_isnan(x);
+let t6 = t0 & 32768;
+let t7 = t6 | 32704;
+let t8 = select(t4, t7, t5);
+return bitcast<u32>(t8);
 }
+fn w_isnan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
 let group = wid.x + wid.y * wn.x;
@@ -25,10 +33,10 @@ if (i < P.p1) {
 let c1 = i % P.p3;
 let cr1 = i / P.p3;
 let c0 = cr1;
-let v0 = bitcast<f32>((bits_b1(P.p4 + c0 + c1 * P.p5)) << 16u);
+let v0 = (bitcast<f32>(bitcast<i32>(bits_b1(P.p4 + c0 + c1 * P.p5)) << 16u));
 let v1 = P.p6;
 let v2 = v0 * v1;
-let v3 = bitcast<f32>((w_to_bf16(v2)) << 16u);
+let v3 = (bitcast<f32>(bitcast<i32>(w_to_bf16(v2)) << 16u));
 {
 word0 |= (w_to_bf16(v3)) << ((l % 2u) * 16u);
 mask0 |= 0xffffu << ((l % 2u) * 16u);

@@ -11,7 +11,7 @@ return b0[base + r * P.p2 + k * 1u];
 }
 fn load_b0(base: u32, r: u32, k: u32, end: u32) -> f32 {
 if (r >= P.p1 || k >= end) { return 0.0; }
-return bitcast<f32>((bits_b1(base + r * P.p4 + k * 1u)) << 16u);
+return (bitcast<f32>(bitcast<i32>(bits_b1(base + r * P.p4 + k * 1u)) << 16u));
 }
 var<workgroup> tile_a: array<vec4<f32>, 272>;
 var<workgroup> tile_b: array<vec4<f32>, 272>;

@@ -11,7 +11,7 @@ return b0[base + r * P.p2 + k * 1u];
 }
 fn load_b0(base: u32, r: u32, k: u32, end: u32) -> f32 {
 if (r >= P.p1 || k >= end) { return 0.0; }
-return unpack2x16float(bits_b1(base + r * 1u + k * P.p4)).x;
+return (unpack2x16float(bitcast<u32>(bits_b1(base + r * 1u + k * P.p4))).x);
 }
 var<workgroup> sums: array<f32, 256>;
 @compute @workgroup_size(256)

@@ -10,10 +10,18 @@ fn word_b2(w: u32, v: u32, mask: u32) {
 @group(0) @binding(4) var<storage, read> b3: array<u32>;
 fn bits_b3(i: u32) -> u32 { return (b3[i / 2u] >> ((i % 2u) * 16u)) & 0xffffu; }
 fn w_to_bf16(x: f32) -> u32 {
-  let b = bitcast<u32>(x);
-  if ((b & 0x7fffffffu) > 0x7f800000u) { return ((b >> 16u) & 0x8000u) | 0x7fc0u; }
-  return (b + 0x7fffu + ((b >> 16u) & 1u)) >> 16u;
+let t0 = bitcast<i32>(bitcast<u32>(x) >> 16u);
+let t1 = bitcast<i32>(x) + 32767;
+let t2 = t0 & 1;
+let t3 = t1 + t2;
+let t4 = bitcast<i32>(bitcast<u32>(t3) >> 16u);
+let t5 = w_isnan(x);
+let t6 = t0 & 32768;
+let t7 = t6 | 32704;
+let t8 = select(t4, t7, t5);
+return bitcast<u32>(t8);
 }
+fn w_isnan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn load_a0(base: u32, r: u32, k: u32, end: u32) -> f32 {
 if (r >= P.p0 || k >= end) { return 0.0; }
 return b0[base + r * P.p2 + k * 1u];
@@ -27,8 +35,8 @@ var<workgroup> tile_b: array<vec4<f32>, 144>;
 fn store4(batch: u32, row: u32, col: u32, v: vec4<f32>) {
 if (row >= P.p11) { return; }
 let at = P.p14 + (batch * P.p11 + row) * P.p13 + col;
-if (col + 0u < P.p12) { word_b2((at + 0u) / 2u, (w_to_bf16(bitcast<f32>((bits_b3(P.p15 + row * P.p16 + (col + 0u))) << 16u) + (v[0] * P.p17)) << 0u) | (w_to_bf16(bitcast<f32>((bits_b3(P.p15 + row * P.p16 + (col + 1u))) << 16u) + (v[1] * P.p17)) << 16u), 0xffffffffu); }
-if (col + 2u < P.p12) { word_b2((at + 2u) / 2u, (w_to_bf16(bitcast<f32>((bits_b3(P.p15 + row * P.p16 + (col + 2u))) << 16u) + (v[2] * P.p17)) << 0u) | (w_to_bf16(bitcast<f32>((bits_b3(P.p15 + row * P.p16 + (col + 3u))) << 16u) + (v[3] * P.p17)) << 16u), 0xffffffffu); }
+if (col + 0u < P.p12) { word_b2((at + 0u) / 2u, (w_to_bf16((bitcast<f32>((bitcast<i32>(bits_b3(P.p15 + row * P.p16 + (col + 0u)))) << 16u)) + (v[0] * P.p17)) << 0u) | (w_to_bf16((bitcast<f32>((bitcast<i32>(bits_b3(P.p15 + row * P.p16 + (col + 1u)))) << 16u)) + (v[1] * P.p17)) << 16u), 0xffffffffu); }
+if (col + 2u < P.p12) { word_b2((at + 2u) / 2u, (w_to_bf16((bitcast<f32>((bitcast<i32>(bits_b3(P.p15 + row * P.p16 + (col + 2u)))) << 16u)) + (v[2] * P.p17)) << 0u) | (w_to_bf16((bitcast<f32>((bitcast<i32>(bits_b3(P.p15 + row * P.p16 + (col + 3u)))) << 16u)) + (v[3] * P.p17)) << 16u), 0xffffffffu); }
 }
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3<u32>, @builtin(local_invocation_index) lid: u32) {

@@ -7,13 +7,40 @@ struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: f32, p5: f32, p6: u32 }
 fn w_max(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, w_isnan(b)), a, w_isnan(a)); }
 fn w_isnan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn w_exp(x: f32) -> f32 {
-  let c = clamp(x, -105.0, 90.0);
-  let n = round(c * 1.44269504);
-  let r = (c - n * 0.693359375) + n * 2.12194440e-4;
-  let i = i32(n);
-  let h = i / 2;
-  let e = exp(r) * bitcast<f32>((h + 127) << 23u) * bitcast<f32>((i - h + 127) << 23u);
-  return select(e, x, w_isnan(x));
+let t0 = w_min(x, 89f);
+let t1 = w_max(t0, (-105f));
+let t2 = t1 * 1.4426950216293335f;
+let t3 = round(t2);
+let t4 = t3 * 0.693359375f;
+let t5 = t1 - t4;
+let t6 = t3 * (-0.00021219444170128554f);
+let t7 = t5 - t6;
+let t8 = t7 * t7;
+let t9 = 0.0013950628926977515f * t7;
+let t10 = t9 + 0.008368969894945621f;
+let t11 = t10 * t7;
+let t12 = t11 + 0.04166620224714279f;
+let t13 = t12 * t7;
+let t14 = t13 + 0.166665181517601f;
+let t15 = t14 * t7;
+let t16 = t15 + 0.5f;
+let t17 = t8 * t16;
+let t18 = t17 + t7;
+let t19 = t18 + 1f;
+let t20 = w_to_int(t3);
+let t21 = t20 >> 1u;
+let t22 = t21 + 127;
+let t23 = t22 << 23u;
+let t24 = t19 * bitcast<f32>(t23);
+let t25 = t20 - t21;
+let t26 = t25 + 127;
+let t27 = t26 << 23u;
+let t28 = t24 * bitcast<f32>(t27);
+return t28;
+}
+fn w_min(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, w_isnan(b)), a, w_isnan(a)); }
+fn w_to_int(x: f32) -> i32 {
+  return select(select(select(i32(x), 2147483647, x >= 2147483648.0), i32(-2147483648), x <= -2147483648.0), 0, w_isnan(x));
 }
 var<workgroup> tree_f32: array<f32, 256>;
 fn reduce_max_f32(x: f32, sg_lane: u32, sg_size: u32, sg_id: u32, sg_count: u32) -> f32 {

@@ -9,11 +9,24 @@ fn word_b1(w: u32, v: u32, mask: u32) {
 }
 @group(0) @binding(3) var<storage, read> b2: array<u32>;
 fn bits_b2(i: u32) -> u32 { return (b2[i / 2u] >> ((i % 2u) * 16u)) & 0xffffu; }
-fn w_to_bf16(x: f32) -> u32 {
-  let b = bitcast<u32>(x);
-  if ((b & 0x7fffffffu) > 0x7f800000u) { return ((b >> 16u) & 0x8000u) | 0x7fc0u; }
-  return (b + 0x7fffu + ((b >> 16u) & 1u)) >> 16u;
+fn w_rsqrt(x: f32) -> f32 {
+let t0 = sqrt(x);
+let t1 = 1f / t0;
+return t1;
 }
+fn w_to_bf16(x: f32) -> u32 {
+let t0 = bitcast<i32>(bitcast<u32>(x) >> 16u);
+let t1 = bitcast<i32>(x) + 32767;
+let t2 = t0 & 1;
+let t3 = t1 + t2;
+let t4 = bitcast<i32>(bitcast<u32>(t3) >> 16u);
+let t5 = w_isnan(x);
+let t6 = t0 & 32768;
+let t7 = t6 | 32704;
+let t8 = select(t4, t7, t5);
+return bitcast<u32>(t8);
+}
+fn w_isnan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 var<workgroup> tree_f32: array<f32, 256>;
 fn reduce_sum_f32(x: f32, lid: u32) -> f32 {
   workgroupBarrier();
@@ -38,7 +51,7 @@ let v4 = P.p5;
 let v6 = P.p6;
 var s3 = P.p7;
 for (var j = lid; j < P.p0; j += 256u) {
-let v0 = bitcast<f32>((bits_b0(o0 + j)) << 16u);
+let v0 = (bitcast<f32>(bitcast<i32>(bits_b0(o0 + j)) << 16u));
 let v1 = v0;
 let v2 = v1 * v1;
 s3 = s3 + v2;
@@ -46,18 +59,18 @@ s3 = s3 + v2;
 let v3 = reduce_sum_f32(s3, lid);
 let v5 = v3 * v4;
 let v7 = v5 + v6;
-let v8 = inverseSqrt(v7);
+let v8 = w_rsqrt(v7);
 for (var q = lid; q < P.p0 / 2u; q += 256u) {
 var word0 = 0u;
 for (var l = 0u; l < 2u; l++) {
 let j = q * 2u + l;
-let v0 = bitcast<f32>((bits_b0(o0 + j)) << 16u);
+let v0 = (bitcast<f32>(bitcast<i32>(bits_b0(o0 + j)) << 16u));
 let v1 = v0;
 let v9 = v1 * v8;
-let v10 = bitcast<f32>((w_to_bf16(v9)) << 16u);
-let v11 = bitcast<f32>((bits_b2(o11 + j)) << 16u);
+let v10 = (bitcast<f32>(bitcast<i32>(w_to_bf16(v9)) << 16u));
+let v11 = (bitcast<f32>(bitcast<i32>(bits_b2(o11 + j)) << 16u));
 let v12 = v11 * v10;
-let v13 = bitcast<f32>((w_to_bf16(v12)) << 16u);
+let v13 = (bitcast<f32>(bitcast<i32>(w_to_bf16(v12)) << 16u));
 word0 |= w_to_bf16(v13) << (l * 16u);
 }
 word_b1((P.p8 + row * P.p0) / 2u + q, word0, 0xffffffffu);

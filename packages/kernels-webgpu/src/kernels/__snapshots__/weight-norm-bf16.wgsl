@@ -31,9 +31,9 @@ let x = b1[P.p5 + q * P.p1 + j];
 delta_low += factor_low[q] * x;
 delta_high += factor_high[q] * x;
 }
-let v_low = vec4<f32>(bitcast<f32>((bits_b0(P.p4 + min(row0 + 0u, P.p0 - 1u) * P.p1 + j)) << 16u), bitcast<f32>((bits_b0(P.p4 + min(row0 + 1u, P.p0 - 1u) * P.p1 + j)) << 16u), bitcast<f32>((bits_b0(P.p4 + min(row0 + 2u, P.p0 - 1u) * P.p1 + j)) << 16u), bitcast<f32>((bits_b0(P.p4 + min(row0 + 3u, P.p0 - 1u) * P.p1 + j)) << 16u)) + delta_low;
+let v_low = vec4<f32>((bitcast<f32>((bitcast<i32>(bits_b0(P.p4 + min(row0 + 0u, P.p0 - 1u) * P.p1 + j))) << 16u)), (bitcast<f32>((bitcast<i32>(bits_b0(P.p4 + min(row0 + 1u, P.p0 - 1u) * P.p1 + j))) << 16u)), (bitcast<f32>((bitcast<i32>(bits_b0(P.p4 + min(row0 + 2u, P.p0 - 1u) * P.p1 + j))) << 16u)), (bitcast<f32>((bitcast<i32>(bits_b0(P.p4 + min(row0 + 3u, P.p0 - 1u) * P.p1 + j))) << 16u))) + delta_low;
 sum_low += v_low * v_low;
-let v_high = vec4<f32>(bitcast<f32>((bits_b0(P.p4 + min(row0 + 4u, P.p0 - 1u) * P.p1 + j)) << 16u), bitcast<f32>((bits_b0(P.p4 + min(row0 + 5u, P.p0 - 1u) * P.p1 + j)) << 16u), bitcast<f32>((bits_b0(P.p4 + min(row0 + 6u, P.p0 - 1u) * P.p1 + j)) << 16u), bitcast<f32>((bits_b0(P.p4 + min(row0 + 7u, P.p0 - 1u) * P.p1 + j)) << 16u)) + delta_high;
+let v_high = vec4<f32>((bitcast<f32>((bitcast<i32>(bits_b0(P.p4 + min(row0 + 4u, P.p0 - 1u) * P.p1 + j))) << 16u)), (bitcast<f32>((bitcast<i32>(bits_b0(P.p4 + min(row0 + 5u, P.p0 - 1u) * P.p1 + j))) << 16u)), (bitcast<f32>((bitcast<i32>(bits_b0(P.p4 + min(row0 + 6u, P.p0 - 1u) * P.p1 + j))) << 16u)), (bitcast<f32>((bitcast<i32>(bits_b0(P.p4 + min(row0 + 7u, P.p0 - 1u) * P.p1 + j))) << 16u))) + delta_high;
 sum_high += v_high * v_high;
 }
 sums_low[lid] = sum_low;

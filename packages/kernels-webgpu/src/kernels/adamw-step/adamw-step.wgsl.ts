@@ -1,5 +1,6 @@
 import { logBeta, type Operand, sizeOf } from "@weft/tensor-core";
 import { mapBody } from "../../wgsl/map.js";
+import { operation } from "../../wgsl/library.js";
 import { Shader } from "../../wgsl/shader.js";
 import type { CompositeKernel, Dispatch, LowerContext } from "../kernel.js";
 
@@ -45,7 +46,7 @@ function factorsOf(shader: Shader, lr: Operand, step: Operand, beta1: number, be
   // -tanh(y/2)·(eʸ + 1) with y = t·ln β: the difference would lose the digits that βᵗ and 1 share.
   const bias = (beta: number): string => {
     const y = `(${scalar(step)} * ${shader.f32(logBeta(beta))})`;
-    return `(-w_tanh(${y} * 0.5) * (w_exp(${y}) + 1.0))`;
+    return `(-${operation("tanh", "f32", [`${y} * 0.5`])} * (${operation("exp", "f32", [y])} + 1.0))`;
   };
   return [`(${scalar(lr)} / ${bias(beta1)})`, `sqrt(${bias(beta2)})`, `1.0 - ${scalar(lr)} * ${shader.f32(decay)}`];
 }

@@ -1,4 +1,5 @@
 import { attentionLimits, type DType, isFloat, type Operand, promote } from "@weft/tensor-core";
+import { operation } from "../../wgsl/library.js";
 import { Shader } from "../../wgsl/shader.js";
 import { roundTo } from "../../wgsl/storage.js";
 import { storeFour } from "../../wgsl/store-four.js";
@@ -90,6 +91,7 @@ var x = vec4<f32>();
 if (k0 + j < ${S}) { x = load_${name}(${shader.u32(operand.offset)} + (slab * ${n} + k0 + j) * ${w} + c * 4u, ${w} - c * 4u); }
 tile_kv[j * ${pitch}u + c] = ${type.narrow("x")};
 }`;
+    const log = operation("log", "f32", ["total"]);
     const body = `if (group >= ${shader.u32(count)}) { return; }
 let slab = group / ${ends};
 ${setLength}let row0 = (group % ${ends}) * ${rows}u;
@@ -130,7 +132,7 @@ ${each.map((i) => `acc${i} += p * ${type.wide(`tile_kv[j * ${pitch}u + min(lane 
 workgroupBarrier();
 }
 if (row >= ${R}) { return; }
-if (lane == 0u) { ${outLogs.store(`${shader.u32(logs.offset)} + slab * ${R} + row`, blind ? `select(top + w_log(total), ${infinity}, total == 0.0)` : "top + w_log(total)")} }
+if (lane == 0u) { ${outLogs.store(`${shader.u32(logs.offset)} + slab * ${R} + row`, blind ? `select(top + ${log}, ${infinity}, total == 0.0)` : `top + ${log}`)} }
 ${each.map((i) => store(i)).join("\n")}`;
     return [...before, shader.dispatch(body, count)];
 

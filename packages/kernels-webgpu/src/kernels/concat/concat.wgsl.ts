@@ -1,7 +1,7 @@
 import { sizeOf } from "@weft/tensor-core";
+import { around } from "@weft/tensor-core/program";
 import { mapBody } from "../../wgsl/map.js";
 import { Shader } from "../../wgsl/shader.js";
-import { around } from "../around.js";
 import type { Dispatch, Kernel } from "../kernel.js";
 
 /**
@@ -11,7 +11,7 @@ import type { Dispatch, Kernel } from "../kernel.js";
 export const concat: Kernel = ({ inputs, outputs, attrs }, context) => {
   const y = outputs[0]!;
   const axis = attrs.axis as number;
-  const { n, inner } = around(y.shape, axis);
+  const [, n, inner] = around(y.shape, axis);
   const parts: { readonly operand: (typeof inputs)[number]; readonly start: number; readonly length: number }[] = [];
   for (const operand of inputs) {
     const before = parts[parts.length - 1];

@@ -1,13 +1,13 @@
+import { around } from "@weft/tensor-core/program";
 import { Shader } from "../../wgsl/shader.js";
 import { registerType } from "../../wgsl/storage.js";
-import { around } from "../around.js";
 import type { Kernel } from "../kernel.js";
 
 /** The primitive `cumsum`: one workgroup per line; it goes along in pieces, each summed by doubling strides in workgroup memory. */
 export const cumsum: Kernel = ({ inputs, outputs, attrs }, context) => {
   const [x, y] = [inputs[0]!, outputs[0]!];
   const shader = new Shader("cumsum", context);
-  const { outer, n, inner } = around(x.shape, attrs.axis as number);
+  const [outer, n, inner] = around(x.shape, attrs.axis as number);
   const type = registerType(x.dtype);
   const [from, to] = [shader.input(x), shader.output(y)];
   const [length, stride, lines] = [shader.u32(n), shader.u32(inner), shader.u32(outer * inner)];

@@ -1,8 +1,9 @@
 import { type Operand, type Program, sizeOf } from "@weft/tensor-core";
+import { closure, collapse } from "@weft/tensor-core/program";
 import { mapBody } from "../../wgsl/map.js";
 import { Shader } from "../../wgsl/shader.js";
-import { closure, letValues, programName, viewsOf } from "../fused/analysis.js";
-import { collapse, coordinates, strided, sumOf } from "../fused/space.js";
+import { letValues, programName, viewsOf } from "../fused/analysis.js";
+import { coordinates, strided, sumOf } from "../fused/space.js";
 import type { Dispatch, LowerContext } from "../kernel.js";
 
 /**

@@ -1,47 +1,17 @@
-import { type DType, type Instruction, type Operand, type Program, roundTo as roundConstant, sizeOf } from "@weft/tensor-core";
+import { type DType, type Operand, type Program, roundTo as roundConstant } from "@weft/tensor-core";
+import { analyse, type Analysis } from "@weft/tensor-core/program";
 import { instructionExpression } from "../../wgsl/instructions.js";
 import type { Shader } from "../../wgsl/shader.js";
 
-/** Operand values of an instruction. */
-export function operandsOf(i: Instruction): number[] {
-  const { a, b, c } = i as { a?: number; b?: number; c?: number };
-  return [a, b, c].filter((v) => v !== undefined);
-}
-
-/** The values that `targets` need, themselves included, in order; `stop` values are not looked into. */
-export function closure(program: Program, targets: readonly number[], stop: (value: number) => boolean = () => false): number[] {
-  const needed = new Set<number>();
-  const stack = [...targets];
-  while (stack.length > 0) {
-    const value = stack.pop()!;
-    if (needed.has(value)) continue;
-    needed.add(value);
-    if (!stop(value)) stack.push(...operandsOf(program.instructions[value]!));
-  }
-  return [...needed].sort((a, b) => a - b);
-}
-
-/** What a row program needs to know of each value. */
-export interface RowAnalysis {
-  /** One value per row: it may be computed outside the loops over the row. */
-  readonly scalar: readonly boolean[];
-  /** Number of reductions on the longest way to it. */
-  readonly level: readonly number[];
-}
-
-export function analyseRows(program: Program, inputs: readonly Operand[]): RowAnalysis {
+/** The program's sweeps over its rows, with operands that lie so; values are computed again rather than kept. */
+export function analyseRows(program: Program, inputs: readonly Operand[]): Analysis {
   const lead = program.shape.length - program.reduced;
-  const scalar: boolean[] = [];
-  const level: number[] = [];
-  for (const i of program.instructions) {
-    const needs = operandsOf(i);
-    const below = needs.reduce((most, v) => Math.max(most, level[v]!), 0);
-    level.push(i.op === "reduce" ? below + 1 : below);
-    if (i.op === "load") scalar.push(inputs[i.input]!.strides.every((s, axis) => axis < lead || s === 0 || program.shape[axis] === 1));
-    else if (i.op === "index") scalar.push(i.axis < lead || program.shape[i.axis] === 1);
-    else scalar.push(i.op === "reduce" || needs.every((v) => scalar[v]!));
-  }
-  return { scalar, level };
+  const still = (axis: number): boolean => axis < lead || program.shape[axis] === 1;
+  return analyse(
+    program,
+    (i) => (i.op === "load" ? inputs[i.input]!.strides.every((s, axis) => s === 0 || still(axis)) : i.op === "index" && still(i.axis)),
+    false,
+  );
 }
 
 /** Strides in the program's space of everything in `values` that depends on the position: loads, and indices as views with one unit stride. */
@@ -75,6 +45,7 @@ export function letValues(
       if (i.op === "load") return `let v${v} = ${shader.input(inputs[i.input]!).load(position(v))};`;
       if (i.op === "index") return `let v${v} = i32(${position(v)});`;
       if (i.op === "const") return `let v${v} = ${shader.constant(roundConstant(i.value, i.dtype), i.dtype)};`;
+      if (i.op === "reduce") throw new TypeError("reductions are written by the kernel");
       return `let v${v} = ${instructionExpression(i, dtypeOf, name)};`;
     })
     .join("\n");
@@ -84,9 +55,4 @@ export function letValues(
 export function programName(kind: string, program: Program): string {
   const ops = program.instructions.filter((i) => !["load", "const", "index"].includes(i.op)).map((i) => (i.op === "reduce" ? i.how : i.op));
   return `${kind}(${ops.join(" ") || "copy"})`;
-}
-
-/** Rows of a program and their length. */
-export function rowsOf({ shape, reduced }: Program): { rows: number; length: number } {
-  return { rows: sizeOf(shape.slice(0, shape.length - reduced)), length: sizeOf(shape.slice(shape.length - reduced)) };
 }

@@ -1,9 +1,10 @@
 import { type DType, type Instruction, isFloat, type Operand, type Program } from "@weft/tensor-core";
+import { closure, copyProgram, rowsOf, withOperands } from "@weft/tensor-core/program";
 import { sameGrid } from "../../wgsl/map.js";
 import { elementwise } from "../elementwise/elementwise.wgsl.js";
 import type { Dispatch, LowerContext } from "../kernel.js";
 import { rowReduce, type Segments } from "../row-reduce/row-reduce.wgsl.js";
-import { analyseRows, closure, operandsOf, rowsOf } from "./analysis.js";
+import { analyseRows } from "./analysis.js";
 
 /** A row of this length or more, in a program with few rows, is reduced by many workgroups in two passes. */
 const LONG_ROW = 65536;
@@ -25,13 +26,7 @@ export function lowerFused(program: Program, inputs: readonly Operand[], outputs
       const output = outputs[k]!;
       if (!later.has(key(output))) return output;
       const aside = context.temporary(output.shape, output.dtype);
-      const copy: Program = {
-        shape: output.shape,
-        reduced: 0,
-        instructions: [{ op: "load", dtype: output.dtype, input: 0 }],
-        outputs: [{ value: 0, perRow: false }],
-      };
-      copies.push(elementwise(copy, [aside], [output], context));
+      copies.push(elementwise(copyProgram(output.shape, output.dtype), [aside], [output], context));
       return aside;
     });
     dispatches.push(...single({ ...program, outputs: group.map((k) => program.outputs[k]!) }, inputs, targets, context));
@@ -112,17 +107,7 @@ function twoPasses(
       const from = inputs[i.input]!;
       instructions.push({ ...i, input: operands.push({ ...from, shape, strides: [...from.strides.slice(0, lead.length), 0] }) - 1 });
     } else if (i.op === "index" && i.axis >= lead.length) instructions.push({ op: "const", dtype: "i32", value: 0 });
-    else if (operandsOf(i).length === 0) instructions.push(i);
-    else {
-      const { a, b, c } = i as { a?: number; b?: number; c?: number };
-      const at = (x: number | undefined): number | undefined => (x === undefined ? undefined : renamed.get(x));
-      instructions.push({
-        ...i,
-        ...(a !== undefined && { a: at(a) }),
-        ...(b !== undefined && { b: at(b) }),
-        ...(c !== undefined && { c: at(c) }),
-      } as Instruction);
-    }
+    else instructions.push(withOperands(i, (x) => renamed.get(x)!));
     renamed.set(v, instructions.length - 1);
   }
   const second: Program = {

@@ -1,7 +1,7 @@
 import { sizeOf } from "@weft/tensor-core";
+import { around } from "@weft/tensor-core/program";
 import { mapBody } from "../../wgsl/map.js";
 import { Shader } from "../../wgsl/shader.js";
-import { around } from "../around.js";
 import type { Kernel } from "../kernel.js";
 
 /**
@@ -11,7 +11,7 @@ import type { Kernel } from "../kernel.js";
 export const gather: Kernel = ({ inputs, outputs, attrs }, context) => {
   const [x, index, y] = [inputs[0]!, inputs[1]!, outputs[0]!];
   const shader = new Shader("gather", context);
-  const { n, inner } = around(x.shape, attrs.axis as number);
+  const [, n, inner] = around(x.shape, attrs.axis as number);
   const [from, at] = [shader.input(x), shader.input(index)];
   const [picks, length, count] = [shader.u32(sizeOf(index.shape)), shader.u32(inner), shader.u32(n)];
   const first = shader.u32((attrs.first as number | undefined) ?? 0);

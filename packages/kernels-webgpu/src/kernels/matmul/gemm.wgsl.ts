@@ -1,9 +1,10 @@
 import { sizeOf } from "@weft/tensor-core";
+import { collapse } from "@weft/tensor-core/program";
 import { DEFAULT_TUNING, type TileSize } from "../../tuning/tuning.js";
 import { Shader } from "../../wgsl/shader.js";
 import { storeFour } from "../../wgsl/store-four.js";
 import { type TileType, tileType } from "../../wgsl/tile-type.js";
-import { collapse, coordinates, strided, sumOf } from "../fused/space.js";
+import { coordinates, strided, sumOf } from "../fused/space.js";
 import type { Dispatch, KernelLimits, LowerContext } from "../kernel.js";
 import type { Product, Source } from "./source.js";
 

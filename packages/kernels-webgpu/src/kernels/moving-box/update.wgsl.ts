@@ -1,21 +1,18 @@
 import { type Operand, sizeOf } from "@weft/tensor-core";
+import { copyProgram } from "@weft/tensor-core/program";
 import { Shader } from "../../wgsl/shader.js";
 import { elementwise } from "../elementwise/elementwise.wgsl.js";
 import { coordinates, strided, sumOf } from "../fused/space.js";
-import type { Dispatch, Kernel, LowerContext } from "../kernel.js";
+import type { Kernel } from "../kernel.js";
 import { firstOf } from "./first.js";
-
-function copy(from: Operand, to: Operand, context: LowerContext): Dispatch {
-  const instructions = [{ op: "load", dtype: from.dtype, input: 0 }] as const;
-  return elementwise({ shape: to.shape, reduced: 0, instructions, outputs: [{ value: 0, perRow: false }] }, [from], [to], context);
-}
 
 /** The primitive `update`: the base copied, unless the result lies where it does, then the bits of `value` into the box. */
 export const update: Kernel = ({ inputs, outputs, attrs }, context) => {
   const [base, value, starts] = [inputs[0]!, inputs[1]!, inputs[2]!];
   const y = outputs[0]!;
   const key = (o: Operand): string => context.binding(o.buffer).key;
-  const before = key(base) === key(y) && base.offset === y.offset ? [] : [copy(base, y, context)];
+  const before =
+    key(base) === key(y) && base.offset === y.offset ? [] : [elementwise(copyProgram(y.shape, base.dtype), [base], [y], context)];
   const count = sizeOf(value.shape);
   if (count === 0) return before;
   const shader = new Shader("update", context);

@@ -1,12 +1,13 @@
-import type { DType, Operand, Program, ReduceOp } from "@weft/tensor-core";
+import type { Operand, Program } from "@weft/tensor-core";
+import { closure, collapse, identity, type Reduce, rowsOf } from "@weft/tensor-core/program";
 import { DEFAULT_TUNING } from "../../tuning/tuning.js";
-import { reduceStart, reduceStep } from "../../wgsl/instructions.js";
+import { reduceStep } from "../../wgsl/instructions.js";
 import type { OutputRef } from "../../wgsl/shader.js";
 import { Shader } from "../../wgsl/shader.js";
 import { encodeValue, lanes, roundTo } from "../../wgsl/storage.js";
 import { workgroupReduce } from "../../wgsl/workgroup-reduce.js";
-import { analyseRows, closure, letValues, programName, rowsOf, viewsOf } from "../fused/analysis.js";
-import { collapse, coordinates, strided, sumOf } from "../fused/space.js";
+import { analyseRows, letValues, programName, viewsOf } from "../fused/analysis.js";
+import { coordinates, strided, sumOf } from "../fused/space.js";
 import type { Dispatch, LowerContext } from "../kernel.js";
 
 /** Rows up to this length are reduced by one thread each; longer ones by a workgroup each. */
@@ -40,7 +41,7 @@ export function rowReduce(
     context,
     alone ? 64 : Math.min((context.limits.tuning ?? DEFAULT_TUNING).rows.threads, context.limits.maxInvocations),
   );
-  const { scalar, level } = analyseRows(program, inputs);
+  const { scalar, passes, last } = analyseRows(program, inputs);
   const targets = program.outputs.map((o) => o.value);
   const live = closure(program, targets);
   const lead = program.shape.length - program.reduced;
@@ -83,39 +84,45 @@ export function rowReduce(
   const step = alone ? "1u" : `${shader.workgroup}u`;
   const loop = (body: string, end = segments ? "finish" : n): string => `for (var j = ${start}; j < ${end}; j += ${step}) {\n${body}\n}`;
 
-  const levels = live.reduce((most, v) => Math.max(most, level[v]!), 0);
-  for (let stage = 0; stage <= levels; stage++) {
-    const ready = live.filter((v) => scalar[v] && level[v] === stage && program.instructions[v]!.op !== "reduce");
-    lines.push(letValues(shader, program, inputs, ready, (v) => `o${v}`));
-    const reduces = live.filter((v) => level[v] === stage + 1 && program.instructions[v]!.op === "reduce");
-    if (reduces.length === 0) continue;
-    const of = (v: number): { a: number; how: ReduceOp; dtype: DType } =>
-      program.instructions[v] as { a: number; how: ReduceOp; dtype: DType };
-    for (const v of reduces) lines.push(`var s${v} = ${shader.constant(reduceStart(of(v).how, of(v).dtype), of(v).dtype)};`);
+  const reduceAt = (v: number): Reduce => program.instructions[v] as Reduce;
+  const perRow = (values: readonly number[]): string =>
+    letValues(
+      shader,
+      program,
+      inputs,
+      values.filter((v) => program.instructions[v]!.op !== "reduce"),
+      (v) => `o${v}`,
+    );
+  for (const pass of passes) {
+    lines.push(perRow(pass.perRow));
+    if (pass.reduces.length === 0) continue;
+    const sums = pass.reduces.map((v) => ({ ...reduceAt(v), v }));
+    for (const { v, how, dtype } of sums) lines.push(`var s${v} = ${shader.constant(identity(how, dtype), dtype)};`);
     const needed = closure(
       program,
-      reduces.map((v) => of(v).a),
+      sums.map((r) => r.a),
       (v) => scalar[v]!,
     );
-    const combine = (into: string, v: number, value: string): string =>
-      `${into}${v} = ${reduceStep(of(v).how, of(v).dtype, `${into}${v}`, value)};`;
+    const combine = (into: string, { v, how, dtype }: (typeof sums)[number], value: string): string =>
+      `${into}${v} = ${reduceStep(how, dtype, `${into}${v}`, value)};`;
     const many = (segments?.length ?? length) > 2 * BLOCK * (alone ? 1 : shader.workgroup);
     if (many) {
       const end = segments ? "finish" : n;
       lines.push(
         `for (var q = ${start}; q < ${end}; q += ${step} * ${BLOCK}u) {`,
-        ...reduces.map((v) => `var b${v} = ${shader.constant(reduceStart(of(v).how, of(v).dtype), of(v).dtype)};`),
+        ...sums.map(({ v, how, dtype }) => `var b${v} = ${shader.constant(identity(how, dtype), dtype)};`),
         `for (var j = q; j < min(${end}, q + ${step} * ${BLOCK}u); j += ${step}) {`,
         inRow(needed),
-        ...reduces.map((v) => combine("b", v, `v${of(v).a}`)),
+        ...sums.map((r) => combine("b", r, `v${r.a}`)),
         "}",
-        ...reduces.map((v) => combine("s", v, `b${v}`)),
+        ...sums.map((r) => combine("s", r, `b${r.v}`)),
         "}",
       );
-    } else lines.push(loop([inRow(needed), ...reduces.map((v) => combine("s", v, `v${of(v).a}`))].join("\n")));
-    for (const v of reduces)
-      lines.push(`let v${v} = ${roundTo(of(v).dtype, alone ? `s${v}` : workgroupReduce(shader, of(v).how, of(v).dtype)(`s${v}`))};`);
+    } else lines.push(loop([inRow(needed), ...sums.map((r) => combine("s", r, `v${r.a}`))].join("\n")));
+    for (const { v, how, dtype } of sums)
+      lines.push(`let v${v} = ${roundTo(dtype, alone ? `s${v}` : workgroupReduce(shader, how, dtype)(`s${v}`))};`);
   }
+  lines.push(perRow(last));
   lines.push(...stores());
   return shader.dispatch(lines.join("\n"), alone ? Math.ceil(units / shader.workgroup) : units);
 

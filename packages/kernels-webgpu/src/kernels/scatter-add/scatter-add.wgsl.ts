@@ -1,7 +1,7 @@
 import { sizeOf } from "@weft/tensor-core";
+import { around } from "@weft/tensor-core/program";
 import { mapBody } from "../../wgsl/map.js";
 import { Shader } from "../../wgsl/shader.js";
-import { around } from "../around.js";
 import type { Kernel } from "../kernel.js";
 
 /**
@@ -12,7 +12,7 @@ import type { Kernel } from "../kernel.js";
 export const scatterAdd: Kernel = ({ inputs, outputs, attrs }, context) => {
   const [base, index, updates] = [inputs[0]!, inputs[1]!, inputs[2]!];
   const y = outputs[0]!;
-  const { outer, n, inner } = around(base.shape, attrs.axis as number);
+  const [outer, n, inner] = around(base.shape, attrs.axis as number);
   const picks = sizeOf(index.shape);
 
   const copy = new Shader("scatterAdd copy", context);
