@@ -97,7 +97,12 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
       return lanes.iadd(base, lanes.imul(steps, w.get(stride[k]!).simd(0x11).keep()));
     }
     if (i.op === "reduce") return results.get(index)!;
-    return compute(lanes, i, (a) => values[a]!, (a) => instructions[a]!.dtype);
+    return compute(
+      lanes,
+      i,
+      (a) => values[a]!,
+      (a) => instructions[a]!.dtype,
+    );
   };
 
   const writeOutput = (o: number, width: number, pointers: readonly Local[]): void => {

@@ -43,7 +43,14 @@ export function interpretLoop(loop: Loop, memory: ArrayBufferLike, args: Int32Ar
         raw.i[e] = i.op === "index" ? pointers[k]! + e * innerStride : getBits(view, dtype, pointers[k]! + e * innerStride);
       return i.op === "index" ? raw : decode(VECTOR_LANES, raw, dtype);
     }
-    return i.op === "reduce" ? values[v]! : compute(VECTOR_LANES, i, (a) => values[a]!, (a) => instructions[a]!.dtype);
+    return i.op === "reduce"
+      ? values[v]!
+      : compute(
+          VECTOR_LANES,
+          i,
+          (a) => values[a]!,
+          (a) => instructions[a]!.dtype,
+        );
   };
 
   const write = (o: number, n: number, pointers: readonly number[]): void => {

@@ -28,7 +28,7 @@ let t16 = t15 + 0.5f;
 let t17 = t8 * t16;
 let t18 = t17 + t7;
 let t19 = t18 + 1f;
-let t20 = w_to_int(t3);
+let t20 = w_to_i32(t3);
 let t21 = t20 >> 1u;
 let t22 = t21 + 127;
 let t23 = t22 << 23u;
@@ -40,8 +40,8 @@ let t28 = t24 * bitcast<f32>(t27);
 return t28;
 }
 fn w_min(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, w_isnan(b)), a, w_isnan(a)); }
-fn w_to_int(x: f32) -> i32 {
-  return select(select(select(i32(x), 2147483647, x >= 2147483648.0), i32(-2147483648), x <= -2147483648.0), 0, w_isnan(x));
+fn w_to_i32(x: f32) -> i32 {
+  return select(select(i32(max(x, -2147483648.0)), 2147483647, x >= 2147483648.0), 0, w_isnan(x));
 }
 fn w_log(x: f32) -> f32 {
 let t0 = x < (1.1754943508222875e-38f);
@@ -88,11 +88,6 @@ let t40 = select(t38, t36, t39);
 return t40;
 }
 fn w_float(bits: u32) -> f32 { return bitcast<f32>(bits); }
-fn w_eq_i32(x: i32, y: i32) -> i32 {
-let t0 = x == y;
-let t1 = i32(t0);
-return t1;
-}
 var<workgroup> tree_f32: array<f32, 256>;
 fn reduce_max_f32(x: f32, lid: u32) -> f32 {
   workgroupBarrier();
@@ -148,7 +143,7 @@ let v0 = b2[o0 + j];
 let v7 = v0 - v6;
 let v8 = w_exp(v7);
 let v9 = i32(o9 + j);
-let v11 = w_eq_i32(v9, v10);
+let v11 = i32(v9 == v10);
 let v12 = f32(v11);
 let v13 = v8 - v12;
 let v15 = v13 * v14;

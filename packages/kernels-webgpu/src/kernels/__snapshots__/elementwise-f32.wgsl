@@ -25,7 +25,7 @@ let t16 = t15 + 0.5f;
 let t17 = t8 * t16;
 let t18 = t17 + t7;
 let t19 = t18 + 1f;
-let t20 = w_to_int(t3);
+let t20 = w_to_i32(t3);
 let t21 = t20 >> 1u;
 let t22 = t21 + 127;
 let t23 = t22 << 23u;
@@ -39,8 +39,8 @@ return t28;
 fn w_min(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, w_isnan(b)), a, w_isnan(a)); }
 fn w_isnan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn w_max(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, w_isnan(b)), a, w_isnan(a)); }
-fn w_to_int(x: f32) -> i32 {
-  return select(select(select(i32(x), 2147483647, x >= 2147483648.0), i32(-2147483648), x <= -2147483648.0), 0, w_isnan(x));
+fn w_to_i32(x: f32) -> i32 {
+  return select(select(i32(max(x, -2147483648.0)), 2147483647, x >= 2147483648.0), 0, w_isnan(x));
 }
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) wn: vec3<u32>, @builtin(local_invocation_index) lid: u32) {

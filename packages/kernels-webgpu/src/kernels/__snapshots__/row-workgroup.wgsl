@@ -9,11 +9,6 @@ fn word_b1(w: u32, v: u32, mask: u32) {
 }
 @group(0) @binding(3) var<storage, read> b2: array<u32>;
 fn bits_b2(i: u32) -> u32 { return (b2[i / 2u] >> ((i % 2u) * 16u)) & 0xffffu; }
-fn w_rsqrt(x: f32) -> f32 {
-let t0 = sqrt(x);
-let t1 = 1f / t0;
-return t1;
-}
 fn w_to_bf16(x: f32) -> u32 {
 let t0 = bitcast<i32>(bitcast<u32>(x) >> 16u);
 let t1 = bitcast<i32>(x) + 32767;
@@ -59,7 +54,7 @@ s3 = s3 + v2;
 let v3 = reduce_sum_f32(s3, lid);
 let v5 = v3 * v4;
 let v7 = v5 + v6;
-let v8 = w_rsqrt(v7);
+let v8 = 1f / sqrt(v7);
 for (var q = lid; q < P.p0 / 2u; q += 256u) {
 var word0 = 0u;
 for (var l = 0u; l < 2u; l++) {
