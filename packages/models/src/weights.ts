@@ -1,5 +1,5 @@
 import { observeReads, toCoreDType, type WeightSource } from "@weft/io-safetensors";
-import { type Device, DTypeError, FormatError, fromBytes, type LongCallOptions, type Tensor } from "@weft/tensor-core";
+import { type Device, DTypeError, FormatError, fromBytes, fromSource, type LongCallOptions, type Tensor } from "@weft/tensor-core";
 
 /** A model's parameters under the names of the Python original; dtypes as stored. */
 export type Weights = ReadonlyMap<string, Tensor>;
@@ -10,7 +10,11 @@ export interface LoadOptions extends LongCallOptions {
   readonly device?: Device;
 }
 
-/** Reads tensors of a checkpoint. @throws FormatError kind `missing-tensor`; DTypeError for dtypes that nothing computes with; CancelledError */
+/**
+ * Reads tensors of a checkpoint: with `device` straight into its memory, so that JavaScript holds none of them; one that is disposed of is read again
+ * when it is used, for which the checkpoint must still be open. Without `device` they lie in JavaScript's memory.
+ * @throws FormatError kind `missing-tensor`; DTypeError for dtypes that nothing computes with; CancelledError
+ */
 export async function loadWeights(source: WeightSource, { names = source.names(), device, ...call }: LoadOptions = {}): Promise<Weights> {
   const wanted = [...names];
   const missing = wanted.filter((name) => !source.has(name));
@@ -24,17 +28,27 @@ export async function loadWeights(source: WeightSource, { names = source.names()
     });
   }
   const weights = new Map<string, Tensor>();
-  const observed = observeReads(source, call, wanted);
-  for (const name of wanted) {
-    const { dtype, shape, data } = await observed.read(name);
-    const core = toCoreDType(dtype);
-    if (!core)
-      throw new DTypeError(`${source.location}: tensor ${name} is ${dtype}, which is not computed with`, {
-        tensor: name,
-        file: source.location,
-      });
-    weights.set(name, fromBytes(data, shape, core, device));
+  // The first reads are watched and can be stopped; later ones belong to whoever needs the tensor again.
+  let reader = observeReads(source, call, wanted);
+  try {
+    for (const name of wanted) {
+      const { dtype, shape } = source.info(name);
+      const core = toCoreDType(dtype);
+      if (!core)
+        throw new DTypeError(`${source.location}: tensor ${name} is ${dtype}, which is not computed with`, {
+          tensor: name,
+          file: source.location,
+        });
+      const read = async (): Promise<Uint8Array> => (await reader.read(name)).data;
+      const weight = device ? fromSource({ shape, dtype: core, device, read }) : fromBytes(await read(), shape, core);
+      weights.set(name, weight);
+      await device?.load([weight]);
+    }
+  } catch (error) {
+    for (const weight of weights.values()) weight.dispose();
+    throw error;
   }
+  reader = source;
   return weights;
 }
 

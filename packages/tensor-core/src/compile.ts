@@ -1,4 +1,5 @@
-import { type Device, deviceOf } from "./device.js";
+import type { Device } from "./device.js";
+import { deviceOf } from "./evaluate.js";
 import { ConfigError, DeviceError, ShapeError } from "./errors.js";
 import { makeNode, type Node, Tensor, topologicalOrder } from "./graph.js";
 import { graphInputs, isLeaf, substitute } from "./passes/rewrite.js";

@@ -76,6 +76,44 @@ describe("what nobody disposes of", () => {
   });
 });
 
+describe("a graph that is built again", () => {
+  it("is planned once, whatever the values of its leaves", async () => {
+    const inner = w.createReferenceBackend();
+    let lowered = 0;
+    const device = new w.Device({ ...inner, lower: (plan) => (lowered++, inner.lower(plan)) });
+    let x = device.tensor([1, 2]);
+    for (let i = 0; i < 4; i++) {
+      x = w.add(w.mul(x, 2), 1);
+      await device.evaluate([x]);
+    }
+    expect([...(await x.data())]).toEqual([31, 47]);
+    expect(lowered).toBe(1);
+    const y = device.tensor([3, 4]);
+    for (const t of [w.add(w.mul(y, 2), 2), w.add(w.mul(y, y), 1), w.add(w.mul(w.reshape(y, [1, 2]), 2), 1), w.add(w.mul(x, y), 1)])
+      await t.data();
+    expect(lowered).toBe(5);
+    // Functions that close over something are told apart.
+    const scaled = (by: number) => w.checkpoint((t: w.Tensor) => w.mul(t, by));
+    expect([...(await scaled(2)(y).data())]).toEqual([6, 8]);
+    expect([...(await scaled(3)(y).data())]).toEqual([9, 12]);
+  });
+  it("is forgotten when many others came", async () => {
+    const inner = w.createReferenceBackend();
+    const [lowered, disposed]: [number[], number[]] = [[], []];
+    const lower = (plan: w.Plan): w.Executable => ({
+      ...(inner.lower(plan) as w.Executable),
+      dispose: () => void disposed.push(lowered.length),
+    });
+    const device = new w.Device({ ...inner, lower: (plan) => (lowered.push(0), lower(plan)), run: (e, i, o) => inner.run(e, i, o) });
+    const x = device.tensor([1]);
+    for (let i = 0; i < 40; i++) expect(await w.add(x, i).item()).toBe(i + 1);
+    await Promise.resolve();
+    expect([lowered.length, disposed.length]).toEqual([40, 8]);
+    expect(await w.add(x, 0).item()).toBe(1);
+    expect(lowered).toHaveLength(41);
+  });
+});
+
 describe("gradients and tensors that were computed before", () => {
   const x = w.tensor([1, 2, 3]);
   it("go on from what was computed, as from any constant", async () => {

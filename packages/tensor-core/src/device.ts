@@ -1,16 +1,23 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Backend, BackendBuffer, Executable } from "./backend.js";
-import { decode, rawView } from "./convert/storage.js";
 import { bytesPerElement, type DType } from "./dtype.js";
 import { DeviceError } from "./errors.js";
 import { Node, Tensor, topologicalOrder } from "./graph.js";
 import { fromBytes, type NestedArray, tensor, type TensorOptions } from "./ops/create.js";
 import { graphInputs, isLeaf } from "./passes/rewrite.js";
-import { planGraph } from "./plan/plan-graph.js";
+import { PlanCache } from "./plan-cache.js";
 import { createReferenceBackend } from "./reference/backend.js";
 import type { Shape } from "./shape.js";
 import { type Place, Storage } from "./storage.js";
 import type { TensorSpec } from "./tensor-spec.js";
+
+/** What the source of a constant gives. @throws DeviceError kind `source` if that is of another size */
+async function bytesOf(t: Tensor): Promise<Uint8Array> {
+  const bytes = await t.node.source!.read();
+  const expected = t.size * bytesPerElement(t.dtype);
+  if (bytes.byteLength === expected) return bytes;
+  throw new DeviceError(`${t} takes ${expected} bytes, its source gave ${bytes.byteLength}`, { kind: "source" });
+}
 
 const buffersOf = (storages: readonly Storage[]): BackendBuffer[] => storages.map((s) => s.buffer);
 
@@ -18,9 +25,14 @@ const buffersOf = (storages: readonly Storage[]): BackendBuffer[] => storages.ma
 export class Device implements Place {
   readonly backend: Backend;
   private disposed = false;
+  /** Sources that are being read. */
+  private readonly reading = new Map<Node, Promise<void>>();
+
+  private readonly plans: PlanCache;
 
   constructor(backend: Backend) {
     this.backend = backend;
+    this.plans = new PlanCache(backend);
   }
 
   get name(): string {
@@ -46,21 +58,20 @@ export class Device implements Place {
     const open = [...new Set(tensors.filter((t) => !isLeaf(t.node)).map((t) => t.node))];
     if (open.length === 0) return;
     const outputs = open.flatMap((node) => node.outputs.map((_, i) => new Tensor(node, i)));
-    const { plan, results, leaves } = planGraph(outputs, [], (call) => this.backend.claims(call), { share: true });
-    const inputs = this.hold(leaves);
+    const { executable, results, leaves, done } = this.plans.lend(outputs);
+    const gathered = this.gather(leaves);
+    let inputs: readonly Storage[] = [];
     let storages: readonly Storage[];
     try {
-      const executable = await this.backend.lower(plan);
-      try {
-        const written = this.outputsOf(executable);
-        await this.run(executable, inputs, written);
-        storages = results.map((place) => ("output" in place ? written[place.output]! : inputs[place.input]!).retain());
-        for (const storage of written) storage.release();
-      } finally {
-        executable.dispose();
-      }
+      inputs = Array.isArray(gathered) ? gathered : await gathered;
+      const lowered = await executable;
+      const written = this.outputsOf(lowered);
+      await this.run(lowered, inputs, written);
+      storages = results.map((place) => ("output" in place ? written[place.output]! : inputs[place.input]!).retain());
+      for (const storage of written) storage.release();
     } finally {
       for (const storage of inputs) storage.release();
+      done();
     }
     let next = 0;
     for (const node of open) {
@@ -73,7 +84,7 @@ export class Device implements Place {
 
   /** Runs a lowered plan on the memory of `leaves`; the results are tensors in this device's memory. */
   async execute(executable: Executable, leaves: readonly Tensor[]): Promise<Tensor[]> {
-    const inputs = this.hold(leaves);
+    const inputs = await this.gather(leaves);
     const { outputs } = executable.plan;
     try {
       const written = this.outputsOf(executable);
@@ -128,7 +139,8 @@ export class Device implements Place {
 
   /**
    * The memory of constants and computed tensors, constants uploaded; the caller holds a reference to each until it releases it.
-   * @throws DeviceError for what lies nowhere (kinds `disposed`, `donated`) or on another device (kind `other-device`)
+   * @throws DeviceError for what lies nowhere (kinds `disposed`, `donated`), on another device (kind `other-device`), or is yet to be read
+   * (kind `not-loaded`, see `load`)
    */
   hold(tensors: readonly Tensor[]): Storage[] {
     const held: Storage[] = [];
@@ -141,30 +153,15 @@ export class Device implements Place {
     }
   }
 
-  /** As `hold`, but computes first what is not known yet; what is known is held from the moment of the call. */
+  /** As `hold`, but reads and computes first what is not known yet; what is known is held from the moment of the call. */
   gather(tensors: readonly Tensor[]): Storage[] | Promise<Storage[]> {
-    for (const t of tensors) if (!isLeaf(t.node)) return this.compute(tensors);
+    for (const t of tensors) if (!this.isReady(t)) return this.compute(tensors);
     return this.hold(tensors);
   }
 
-  /** Another copy of memory on this device; the caller is its holder. */
-  copy(storage: Storage): Storage | Promise<Storage> {
-    const { bytes } = storage.buffer;
-    const copy = Storage.allocate(this, bytes);
-    const fill = (content: Uint8Array): Storage => {
-      this.backend.upload(copy.buffer, content);
-      return copy;
-    };
-    const failed = (error: unknown): never => {
-      copy.release();
-      throw error;
-    };
-    try {
-      const content = this.backend.view?.(storage.buffer);
-      return content ? fill(content) : this.backend.download(storage.buffer, 0, bytes).then(fill).catch(failed);
-    } catch (error) {
-      return failed(error);
-    }
+  /** Reads constants that come from sources into the device's memory now, one after the other, instead of when they are first needed. */
+  async load(tensors: readonly Tensor[]): Promise<void> {
+    for (const t of tensors) if (t.node.source) (await this.read(t)).release();
   }
 
   /** Frees a tensor's memory on this device. @see Tensor.dispose */
@@ -175,6 +172,7 @@ export class Device implements Place {
   /** The stored bytes of a tensor, computed first if need be. */
   async bytes(t: Tensor): Promise<Uint8Array> {
     if (t.node.bytes) return t.node.bytes;
+    if (t.node.source && !t.node.storage(t.index, this)) return bytesOf(t);
     await this.evaluate([t]);
     const [storage] = this.hold([t]) as [Storage];
     try {
@@ -199,26 +197,52 @@ export class Device implements Place {
     return new Tensor(Node.given(this, storage, spec));
   }
 
+  private isReady({ node, index }: Tensor): boolean {
+    return isLeaf(node) && (node.source === undefined || node.storage(index, this) !== undefined);
+  }
+
   private async compute(tensors: readonly Tensor[]): Promise<Storage[]> {
-    const open = tensors.filter((t) => !isLeaf(t.node));
-    const waiting = new Set(open);
-    const known = this.hold(tensors.filter((t) => !waiting.has(t)));
+    const held: (Storage | undefined)[] = [];
     try {
-      await this.evaluate(open);
-      const computed = this.hold(open);
-      let [next, ready] = [0, 0];
-      return tensors.map((t) => (waiting.has(t) ? computed[ready++]! : known[next++]!));
+      // One by one, so that what is held already is let go of if one fails.
+      for (const t of tensors) held.push(this.isReady(t) ? this.hold([t])[0] : undefined);
+      const open = tensors.filter((t) => !isLeaf(t.node));
+      if (open.length > 0) await this.evaluate(open);
+      for (const [i, t] of tensors.entries()) held[i] ??= t.node.source ? await this.read(t) : this.hold([t])[0];
+      return held as Storage[];
     } catch (error) {
-      for (const storage of known) storage.release();
+      for (const storage of held) storage?.release();
       throw error;
+    }
+  }
+
+  /** The memory of a constant that comes from a source, read if it is not there; the caller holds a reference. */
+  private async read(t: Tensor): Promise<Storage> {
+    const { node, index } = t;
+    this.assertHere(t, node.device);
+    for (;;) {
+      const here = node.storage(index, this);
+      if (here) return here.retain();
+      let reading = this.reading.get(node);
+      if (!reading) {
+        reading = bytesOf(t)
+          .then((bytes) => void this.upload(t, bytes))
+          .finally(() => this.reading.delete(node));
+        this.reading.set(node, reading);
+      }
+      await reading;
     }
   }
 
   /** Copies to this device what lies in host memory: a constant, or what the reference device has computed. */
   private bring(t: Tensor): Storage {
-    const storage = Storage.allocate(this, t.size * bytesPerElement(t.dtype));
+    return this.upload(t, this.hostBytes(t));
+  }
+
+  private upload(t: Tensor, bytes: Uint8Array): Storage {
+    const storage = Storage.allocate(this, bytes.byteLength);
     try {
-      this.backend.upload(storage.buffer, this.hostBytes(t));
+      this.backend.upload(storage.buffer, bytes);
     } catch (error) {
       storage.release();
       throw error;
@@ -227,16 +251,27 @@ export class Device implements Place {
     return storage;
   }
 
-  private hostBytes({ node, index }: Tensor): Uint8Array {
+  private hostBytes(t: Tensor): Uint8Array {
+    const { node, index } = t;
+    if (node.source)
+      throw new DeviceError(`${t} is not in the memory of ${this.name} yet`, {
+        kind: "not-loaded",
+        hint: "await device.load([tensor]) first",
+      });
     const elsewhere = node.bytes ? node.device : node.storagesOf(index)[0]?.device;
     if (!node.bytes && !elsewhere) throw node.missing(index);
-    if (elsewhere && elsewhere !== this && elsewhere !== fallback)
-      throw new DeviceError(`${new Tensor(node, index)} lies on the device ${elsewhere.name}, not on ${this.name}`, {
-        kind: "other-device",
-        hint: "move it with device.tensor(await t.data(), …)",
-      });
+    this.assertHere(t, elsewhere);
     // The reference backend lets its memory be seen.
     return node.bytes ?? elsewhere!.backend.view!(node.storage(index, elsewhere!)!.buffer);
+  }
+
+  /** @throws DeviceError kind `other-device` unless it is this device, the reference device, or none */
+  private assertHere(t: Tensor, device: Place | undefined): void {
+    if (!device || device === this || isReference(device)) return;
+    throw new DeviceError(`${t} lies on the device ${device.name}, not on ${this.name}`, {
+      kind: "other-device",
+      hint: "move it with device.tensor(await t.data(), …)",
+    });
   }
 
   private check(): void {
@@ -246,38 +281,11 @@ export class Device implements Place {
 
 let fallback: Device | undefined;
 
+/** Whether this is the reference device, whose tensors go with any other. */
+export const isReference = (device: Place): boolean => device === fallback;
+
 /** The reference device: plain code, on every machine. Graphs whose leaves belong to no device run here. */
 export function referenceDevice(): Device {
   fallback ??= new Device(createReferenceBackend());
   return fallback;
-}
-
-/** The one device that the leaves of a graph belong to; tensors of the reference device go with any other. @throws DeviceError if there are two. */
-export function deviceOf(tensors: readonly Tensor[]): Device {
-  let found: Place | undefined;
-  for (const { device } of topologicalOrder(tensors, graphInputs)) {
-    if (device === fallback) continue;
-    if (device && found && device !== found)
-      throw new DeviceError(`tensors of two devices meet in one graph: ${found.name} and ${device.name}`, {
-        kind: "other-device",
-        hint: "move one of them with device.tensor(await t.data(), …)",
-      });
-    found ??= device;
-  }
-  // A `Place` of a graph is always a device: there is no other class of them.
-  return (found as Device | undefined) ?? referenceDevice();
-}
-
-/** Computes tensors together, on the device that their leaves belong to. */
-export async function evaluate(...tensors: Tensor[]): Promise<void> {
-  await deviceOf(tensors).evaluate(tensors);
-}
-
-/** The values of a tensor as numbers: Float32Array for floats, Int32Array for integers and bool. Computes what is needed. */
-export async function dataOf(t: Tensor): Promise<Float32Array | Int32Array> {
-  const bytes = await deviceOf([t]).bytes(t);
-  if (t.dtype === "f32") return (rawView(bytes, "f32") as Float32Array).slice();
-  if (t.dtype === "i32") return (rawView(bytes, "i32") as Int32Array).slice();
-  const values = decode(bytes, t.dtype);
-  return t.dtype === "i8" || t.dtype === "u8" || t.dtype === "bool" ? Int32Array.from(values) : Float32Array.from(values);
 }

@@ -1,5 +1,5 @@
 import { bytesPerElement } from "./dtype.js";
-import { deviceOf } from "./device.js";
+import { deviceOf } from "./evaluate.js";
 import type { Tensor } from "./graph.js";
 import type { Operand, Plan, Program, Step } from "./plan/plan.js";
 import { stepName } from "./plan/step-name.js";

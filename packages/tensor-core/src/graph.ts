@@ -13,10 +13,18 @@ export interface CompositeNode {
   readonly decomposition: readonly Tensor[];
 }
 
+/** Bytes that can be read again whenever they are needed: rows of a file, a Blob, a download. */
+export interface Source {
+  /** Exactly the bytes of the tensor, little-endian, row-major; its caller does not change them. */
+  read(): Uint8Array | Promise<Uint8Array>;
+}
+
 export interface NodeOptions {
   readonly composite?: CompositeNode;
   /** Bytes of a `constant`, little-endian, row-major. */
   readonly bytes?: Uint8Array;
+  /** Where a `constant` without bytes gets them. */
+  readonly source?: Source;
   /** The device that a leaf belongs to. */
   readonly device?: Place;
 }
@@ -36,6 +44,7 @@ export class Node {
   readonly attrs: Attrs;
   readonly outputs: readonly TensorSpec[];
   readonly bytes: Uint8Array | undefined;
+  readonly source: Source | undefined;
   private from: readonly Tensor[];
   private parts: CompositeNode | undefined;
   private home: Place | undefined;
@@ -54,6 +63,7 @@ export class Node {
     this.attrs = attrs;
     this.outputs = outputs;
     this.bytes = options?.bytes;
+    this.source = options?.source;
     this.from = inputs;
     this.parts = options?.composite;
     this.home = options?.device;
@@ -203,7 +213,7 @@ export class Tensor {
   /** The values, computed now if need be: Float32Array for floats, Int32Array for integers and bool. */
   async data(): Promise<Float32Array | Int32Array> {
     // Loaded late: what evaluates a graph is itself made of graphs.
-    const { dataOf } = await import("./device.js");
+    const { dataOf } = await import("./evaluate.js");
     return dataOf(this);
   }
 

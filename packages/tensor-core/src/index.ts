@@ -90,7 +90,8 @@ export { topK } from "./composites/top-k.js";
 export { createDevice, type OpenBackend } from "./create-device.js";
 export { fromBf16, fromF16, fromF8e4m3, fromF8e5m2, toBf16, toF16, toF8e4m3, toF8e5m2 } from "./convert/small-floats.js";
 export { decode, encode, roundTo } from "./convert/storage.js";
-export { Device, deviceOf, evaluate, referenceDevice } from "./device.js";
+export { Device, referenceDevice } from "./device.js";
+export { deviceOf, evaluate } from "./evaluate.js";
 export { type DType, DTYPES, bytesPerElement, isFloat, promote } from "./dtype.js";
 export {
   CancelledError,

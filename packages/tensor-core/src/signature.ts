@@ -97,7 +97,10 @@ export class Signature<R extends Tree> {
       held = Array.isArray(gathered) ? gathered : await gathered;
       if (!this.replay) await this.ready;
       const replay = this.replay!;
-      if (replay.captured.length > 0) held = held.concat(device.hold(replay.captured));
+      if (replay.captured.length > 0) {
+        const captured = device.gather(replay.captured);
+        held = held.concat(Array.isArray(captured) ? captured : await captured);
+      }
       for (const i of replay.over) if (i >= 0 && !this.alone(leaves[i]!, held[i]!)) held[i] = await this.copy(held[i]!);
       const outputs = this.outputs(replay, held, recycle);
       for (const i of this.arguments.donated) leaves[i]!.node.donate(leaves[i]!.index);
@@ -133,7 +136,7 @@ export class Signature<R extends Tree> {
 
   /** Memory of the call's own in place of what others hold, too. */
   private async copy(storage: Storage): Promise<Storage> {
-    const copy = await this.device.copy(storage);
+    const copy = await storage.copy();
     storage.release();
     return copy;
   }

@@ -72,6 +72,20 @@ export class Storage {
     this.device.backend.free(this.buffer);
   }
 
+  /** The same contents in memory of their own; the caller is its holder. */
+  async copy(): Promise<Storage> {
+    const { backend } = this.device;
+    const { bytes } = this.buffer;
+    const copy = Storage.allocate(this.device, bytes);
+    try {
+      backend.upload(copy.buffer, backend.view?.(this.buffer) ?? (await backend.download(this.buffer, 0, bytes)));
+      return copy;
+    } catch (error) {
+      copy.release();
+      throw error;
+    }
+  }
+
   /** Lets the collector free it if nobody else does. */
   watch(): void {
     if (this.freed || this.watched) return;

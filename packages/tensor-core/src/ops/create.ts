@@ -1,7 +1,7 @@
 import { encode, roundTo } from "../convert/storage.js";
-import { bytesPerElement, type DType } from "../dtype.js";
+import { assertDType, bytesPerElement, type DType } from "../dtype.js";
 import { ShapeError } from "../errors.js";
-import { makeNode, Tensor } from "../graph.js";
+import { makeNode, type Source, Tensor } from "../graph.js";
 import { applyPrimitive } from "../apply-primitive.js";
 import { type Shape, sizeOf } from "../shape.js";
 import type { Place } from "../storage.js";
@@ -81,4 +81,21 @@ export function fromBytes(bytes: Uint8Array, shape: Shape, dtype: DType, device?
   const expected = sizeOf(shape) * bytesPerElement(dtype);
   if (bytes.byteLength !== expected) throw new ShapeError(`tensor: ${dtype}[${shape}] takes ${expected} bytes, got ${bytes.byteLength}`);
   return new Tensor(makeNode("constant", [], {}, [{ shape: [...shape], dtype }], device ? { bytes, device } : { bytes }));
+}
+
+/** A constant that is read when it is needed. */
+export interface SourceOptions extends Source {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly device?: Place;
+}
+
+/**
+ * A constant whose bytes are read when they are first needed on a device, and not kept in JavaScript's memory: weights of files. After `dispose` they are
+ * read again.
+ * @param options.read exactly the bytes that shape and dtype say; what it throws reaches whoever needed them
+ */
+export function fromSource({ shape, dtype, device, read }: SourceOptions): Tensor {
+  assertDType(dtype);
+  return new Tensor(makeNode("constant", [], {}, [{ shape: [...shape], dtype }], { source: { read }, ...(device && { device }) }));
 }

@@ -6,6 +6,7 @@ import { type ConformanceCase, type Tolerance, ulp } from "./case.js";
 import { CASES } from "./cases/index.js";
 import { DONATION } from "./donation.js";
 import { OWNERSHIP } from "./ownership.js";
+import { SOURCES } from "./sources.js";
 import { watch } from "./watch.js";
 import { firstDifference, gradientsOf, outputsOf, valuesOf } from "./evaluate.js";
 
@@ -23,7 +24,7 @@ export interface Conformance {
 
 /**
  * The checks that a backend passes if it computes what the reference does, one per case, of results and of gradients; and if it keeps its memory
- * as `OWNERSHIP` and `DONATION` say.
+ * as `OWNERSHIP`, `DONATION` and `SOURCES` say.
  * @param open makes the backend; called once, at the first check
  * @param cases those of every primitive and composite of this package if not given
  */
@@ -34,7 +35,7 @@ export function conformance(open: () => Backend | Promise<Backend>, cases: reado
   return {
     checks: [
       ...cases.map((c) => ({ name: c.name, run: async () => checkCase(await ready(), c) })),
-      ...[...OWNERSHIP, ...DONATION].map(({ name, run }) => ({
+      ...[...OWNERSHIP, ...DONATION, ...SOURCES].map(({ name, run }) => ({
         name: `memory: ${name}`,
         // Counted for itself: the collector may free what other checks have left.
         run: async () => {

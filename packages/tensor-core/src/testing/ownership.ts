@@ -1,6 +1,7 @@
 import { compile } from "../compile.js";
 import { topK } from "../composites/top-k.js";
-import { Device, evaluate, referenceDevice } from "../device.js";
+import { Device, referenceDevice } from "../device.js";
+import { evaluate } from "../evaluate.js";
 import type { Tensor } from "../graph.js";
 import { add, mul } from "../ops/elementwise.js";
 import { matmul } from "../ops/linear.js";
@@ -130,7 +131,7 @@ export const OWNERSHIP: readonly OwnershipCase[] = [
         });
       }
       await demandNothingLeft(memory, async () => {
-        for (const method of ["allocate", "upload", "lower", "run"] as const) {
+        for (const method of ["lower", "allocate", "upload", "run"] as const) {
           const c = square(device);
           memory.failNext(method);
           await demandFailure(() => matmul(c, c).data());

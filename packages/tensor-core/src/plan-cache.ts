@@ -1,0 +1,109 @@
+import type { Backend, Executable } from "./backend.js";
+import { exactJson } from "./exact-json.js";
+import { type Node, Tensor, topologicalOrder } from "./graph.js";
+import { graphInputs, isLeaf } from "./passes/rewrite.js";
+import { planGraph, type ResultPlace } from "./plan/plan-graph.js";
+
+/** Plans that are kept when their evaluation is over. */
+const KEPT = 32;
+
+/** A lowered plan, and which nodes of its graph (by their number in topological order) its inputs are. */
+interface Kept {
+  readonly executable: Promise<Executable>;
+  readonly results: readonly ResultPlace[];
+  readonly leaves: readonly { readonly at: number; readonly index: number }[];
+  /** Evaluations that use it now. */
+  users: number;
+  /** To be freed when nobody uses it. */
+  dropped: boolean;
+}
+
+/** A plan for one evaluation. */
+export interface Lent {
+  readonly executable: Promise<Executable>;
+  /** Where the tensors that were asked for lie. */
+  readonly results: readonly ResultPlace[];
+  /** What the inputs are, of the graph that was asked for. */
+  readonly leaves: readonly Tensor[];
+  /** To be called when the plan has run. */
+  done(): void;
+}
+
+let definitions = 0;
+const definitionIds = new WeakMap<object, number>();
+
+/** Composites of one name may have other definitions (those that close over something). */
+function idOf(definition: object): number {
+  const known = definitionIds.get(definition) ?? ++definitions;
+  definitionIds.set(definition, known);
+  return known;
+}
+
+/** What a graph computes, in words: equal for graphs that differ in the values of their leaves alone. */
+function wordsOf(order: readonly Node[], numbers: ReadonlyMap<Node, number>, outputs: readonly Tensor[]): string {
+  const name = (t: Tensor): string => `${numbers.get(t.node)}.${t.index}`;
+  const lines = order.map((node) => {
+    if (isLeaf(node)) return exactJson(node.outputs.map(({ shape, dtype }) => [dtype, shape]));
+    const definition = node.composite ? idOf(node.composite.definition) : "";
+    return `${node.op}:${definition}:${exactJson(node.attrs)}:${node.inputs.map(name).join()}`;
+  });
+  return `${lines.join("|")}|${outputs.map(name).join()}`;
+}
+
+/** The plans of a device's last evaluations: a loop that builds the same graph again and again plans it once. */
+export class PlanCache {
+  private readonly backend: Backend;
+  /** The one used last comes last. */
+  private readonly kept = new Map<string, Kept>();
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+  }
+
+  /** The plan that computes these tensors; a result that is a leaf as it is shares its memory. */
+  lend(outputs: readonly Tensor[]): Lent {
+    const order = topologicalOrder(outputs, graphInputs);
+    const numbers = new Map(order.map((node, at) => [node, at]));
+    const key = wordsOf(order, numbers, outputs);
+    const plan = this.kept.get(key) ?? this.make(key, outputs, numbers);
+    this.kept.delete(key);
+    this.kept.set(key, plan);
+    plan.users++;
+    for (const [oldest, { users }] of this.kept) {
+      if (this.kept.size <= KEPT) break;
+      if (users === 0) this.drop(oldest);
+    }
+    return {
+      executable: plan.executable,
+      results: plan.results,
+      leaves: plan.leaves.map(({ at, index }) => new Tensor(order[at]!, index)),
+      done: () => {
+        plan.users--;
+        if (plan.dropped) free(plan);
+      },
+    };
+  }
+
+  private make(key: string, outputs: readonly Tensor[], numbers: ReadonlyMap<Node, number>): Kept {
+    const { plan, results, leaves } = planGraph(outputs, [], (call) => this.backend.claims(call), { share: true });
+    const executable = (async () => this.backend.lower(plan))();
+    executable.catch(() => this.drop(key));
+    return { executable, results, leaves: leaves.map(({ node, index }) => ({ at: numbers.get(node)!, index })), users: 0, dropped: false };
+  }
+
+  private drop(key: string): void {
+    const plan = this.kept.get(key);
+    if (!plan) return;
+    this.kept.delete(key);
+    plan.dropped = true;
+    free(plan);
+  }
+}
+
+function free({ executable, users }: Kept): void {
+  if (users > 0) return;
+  executable.then(
+    (lowered) => lowered.dispose(),
+    () => undefined,
+  );
+}
