@@ -47,7 +47,8 @@ async function compile({ entry, features }) {
     "--runtime",
     "stub",
     "--noAssert",
-    "-O3",
+    // Loops are unrolled by hand: nothing that runs long is slower for it.
+    "-Oz",
     "--converge",
     "--uncheckedBehavior",
     "always",

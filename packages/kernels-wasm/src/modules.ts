@@ -3,7 +3,7 @@ import { decodeBytes } from "./byte-text.js";
 import { COMMON, GENERAL, MATMUL, MATMUL_RELAXED } from "./generated/kernels.js";
 
 /** Bytes of scratch memory that each thread gives its kernels. */
-export const SCRATCH_BYTES: number = 256 << 10;
+export const SCRATCH_BYTES: number = 512 << 10;
 
 /** A kernel works on items start … end-1 of the job that its argument block describes. */
 export type Kernel = (args: number, start: number, end: number) => void;

@@ -1,10 +1,4 @@
-import { BF16, BF16_CODE, F16, F16_CODE, load1, load4, store4 } from "./float.wasm";
-
-function widenFrom<T>(to: usize, from: usize, n: i32): void {
-  let j = 0;
-  for (; j + 4 <= n; j += 4) v128.store(to + (j << 2), load4<T>(from + j * sizeof<T>()));
-  for (; j < n; j++) store<f32>(to + (j << 2), load1<T>(from + j * sizeof<T>()));
-}
+import { BF16, BF16_CODE, F16, F16_CODE, store4 } from "./float.wasm";
 
 function narrowTo<T>(to: usize, from: usize, n: i32): void {
   let j = 0;
@@ -12,13 +6,6 @@ function narrowTo<T>(to: usize, from: usize, n: i32): void {
   if (j == n) return;
   store4<T>(from, v128.load(from + (j << 2)));
   memory.copy(to + j * sizeof<T>(), from, (n - j) * sizeof<T>());
-}
-
-/** n stored floats as f32. */
-export function widen(to: usize, from: usize, format: i32, n: i32): void {
-  if (format == BF16_CODE) widenFrom<BF16>(to, from, n);
-  else if (format == F16_CODE) widenFrom<F16>(to, from, n);
-  else memory.copy(to, from, n << 2);
 }
 
 /** n f32 stored in a format. `from` may be read up to the next multiple of four, and is overwritten if n is none. */

@@ -15,24 +15,42 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** The f32 of the f16 bits in each lane. */
+/** Four elements at `p` as f32. */
 // @ts-ignore: decorator
 @inline
-export function fromF16(h: v128): v128 {
-  const magnitude = v128.and(h, i32x4.splat(0x7fff));
-  // The exponent moves by 112; as a product this is right for subnormals too. Inf and NaN need their exponent filled up.
-  const finite = f32x4.mul(i32x4.shl(magnitude, 13), f32x4.splat(reinterpret<f32>(0x77800000)));
-  const special = v128.and(i32x4.gt_s(magnitude, i32x4.splat(0x7bff)), i32x4.splat(0x7f800000));
-  return v128.or(v128.or(finite, special), i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16));
+export function load4<T>(p: usize): v128 {
+  return sizeof<T>() == 4 ? v128.load(p) : lower4<T>(v128.load_zero<u64>(p));
+}
+
+/** The lower four of eight elements of 16 bits as f32. */
+// @ts-ignore: decorator
+@inline
+export function lower4<T>(eight: v128): v128 {
+  // bf16 is the upper half of f32. Interleaving is one instruction.
+  if (isSigned<T>()) return v128.shuffle<i16>(i16x8.splat(0), eight, 0, 8, 1, 9, 2, 10, 3, 11);
+  return rebased(v128.shuffle<i16>(i16x8.shl(eight, 13), f16High(eight), 0, 8, 1, 9, 2, 10, 3, 11));
 }
 
 // @ts-ignore: decorator
 @inline
-export function load4<T>(p: usize): v128 {
-  if (sizeof<T>() == 4) return v128.load(p);
-  const h = i32x4.extend_low_i16x8_u(v128.load_zero<u64>(p));
-  if (isSigned<T>()) return i32x4.shl(h, 16);
-  return fromF16(h);
+export function upper4<T>(eight: v128): v128 {
+  if (isSigned<T>()) return v128.shuffle<i16>(i16x8.splat(0), eight, 4, 12, 5, 13, 6, 14, 7, 15);
+  return rebased(v128.shuffle<i16>(i16x8.shl(eight, 13), f16High(eight), 4, 12, 5, 13, 6, 14, 7, 15));
+}
+
+/** The upper halves of eight f16 with sign, exponent and mantissa at the places of f32; Inf and NaN have their exponent filled up. */
+// @ts-ignore: decorator
+@inline
+function f16High(eight: v128): v128 {
+  const special = i16x8.gt_s(v128.and(eight, i16x8.splat(0x7fff)), i16x8.splat(0x7bff));
+  return v128.or(v128.and(i16x8.shr_s(eight, 3), i16x8.splat(<i16>0x8fff)), v128.and(special, i16x8.splat(0x7f80)));
+}
+
+/** Moves the exponent by 112; as a product this is right for subnormals too. */
+// @ts-ignore: decorator
+@inline
+function rebased(placed: v128): v128 {
+  return f32x4.mul(placed, f32x4.splat(reinterpret<f32>(0x77800000)));
 }
 
 /** The 16 bits of bf16 in each lane, nearest even; NaN becomes 0x7fc0 with its sign. */

@@ -2,9 +2,10 @@
 export { attention } from "./attention/attention.wasm";
 export { attentionBackward } from "./attention/attention-backward.wasm";
 export { merge } from "./merge/merge.wasm";
+export { packRight } from "./merge/pack-right.wasm";
 export { gemm } from "./product/gemm.wasm";
-export { gemvAxpy, gemvDot } from "./product/gemv.wasm";
-export { packRight } from "./product/pack.wasm";
+export { gemvAxpy } from "./product/gemv-axpy.wasm";
+export { gemvDot } from "./product/gemv-dot.wasm";
 import { madd } from "./float.wasm";
 
 /** (1 + 2^-12)² - (1 + 2^-11): 2^-24 if `madd` is fused, 0 if the product was rounded first. */

@@ -20,6 +20,11 @@ export class Pool {
     this.place = threads.enter(memory);
   }
 
+  /** Chunks that a job is handed out in if it has so many items; 1 where nobody shares it. */
+  get chunks(): number {
+    return this.threads.chunks;
+  }
+
   /** Runs `items` items of the kernel that `args` are for; on several threads in chunks that whoever is free takes, unless `small`. @throws DeviceError if a thread failed */
   run(args: KernelArgs, items: number, small = false): void {
     this.named ??= this.instantiate();

@@ -65,6 +65,11 @@ export class Threads {
     return this.count;
   }
 
+  /** Chunks that a job is handed out in if it has so many items; 1 where nobody shares it. */
+  get chunks(): number {
+    return this.count === 1 ? 1 : this.count * CHUNKS_PER_THREAD;
+  }
+
   /** Settled when every thread has started or is known not to. */
   get ready(): Promise<void> {
     return this.starting;
@@ -106,7 +111,7 @@ export class Threads {
       return;
     }
     const c = this.control;
-    const grain = Math.ceil(items / Math.min(items, this.threads * CHUNKS_PER_THREAD));
+    const grain = Math.ceil(items / Math.min(items, this.chunks));
     const chunks = Math.ceil(items / grain);
     c[CONTROL.chunks] = chunks;
     c[CONTROL.place] = job.place;

@@ -1,6 +1,7 @@
 import { scratch } from "../env.wasm";
-import { copyRows, expRow, pitchOf, rowBytes, Rows, scaleRows, SCORE_PITCH, storeRow, sum4, transpose } from "./rows.wasm";
+import { copyRows, expRow, pitchOf, rowBytes, Rows, scaleRows, SCORE_PITCH, storeRow, sum4 } from "./rows.wasm";
 import { lengthOf, maskRow, seen4, Sight, sightOf, sightOfRows } from "./sight.wasm";
+import { transpose } from "../transpose.wasm";
 import { product } from "./tiles.wasm";
 
 @unmanaged
@@ -99,9 +100,9 @@ export function attentionBackward(args: AttentionBackwardArgs, start: i32, end: 
       memory.fill(tileK, 0, <usize>step * pitch);
       copyRows(tileK, pitch, k, fromK, k0, keys, args.keys);
       scaleRows(tileK, <usize>step * pitch, args.scale);
-      transpose(turnedK, tileK, pitch, k.width, step);
+      transpose(turnedK, SCORE_PITCH, tileK, pitch, step, k.width);
       copyRows(sumV, vPitch, v, fromV, k0, keys, args.keys);
-      transpose(turnedV, sumV, vPitch, v.width, step);
+      transpose(turnedV, SCORE_PITCH, sumV, vPitch, step, v.width);
       memory.fill(sumK, 0, <usize>step * (pitch + vPitch));
       for (let first = 0; first < total; first += args.rows) {
         const count = min(args.rows, total - first), last = first + count - 1;

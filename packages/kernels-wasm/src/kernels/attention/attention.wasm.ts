@@ -1,7 +1,8 @@
 import { scratch } from "../env.wasm";
 import { F32_CODE, madd } from "../float.wasm";
-import { copyRows, expRow, KEYS, log, MASKED, pitchOf, rowBytes, Rows, scaleRows, SCORE_PITCH, storeRow, transpose } from "./rows.wasm";
+import { copyRows, expRow, KEYS, log, MASKED, pitchOf, rowBytes, Rows, scaleRows, SCORE_PITCH, storeRow } from "./rows.wasm";
 import { lengthOf, maskRow, seen4, Sight, sightOf, sightOfRows } from "./sight.wasm";
+import { sums4, transpose } from "../transpose.wasm";
 import { product } from "./tiles.wasm";
 
 /** Rows up to which scores are dots with the keys where they lie; above, keys are transposed for products of tiles. */
@@ -42,15 +43,6 @@ const TOTAL: usize = 512;
 const SPARE: usize = 1024;
 const SCORES: usize = 1056;
 
-/** The sums of four vectors. */
-// @ts-ignore: decorator
-@inline
-function sums(s0: v128, s1: v128, s2: v128, s3: v128): v128 {
-  const a = f32x4.add(v128.shuffle<f32>(s0, s1, 0, 4, 1, 5), v128.shuffle<f32>(s0, s1, 2, 6, 3, 7));
-  const b = f32x4.add(v128.shuffle<f32>(s2, s3, 0, 4, 1, 5), v128.shuffle<f32>(s2, s3, 2, 6, 3, 7));
-  return f32x4.add(v128.shuffle<i64>(a, b, 0, 2), v128.shuffle<i64>(a, b, 1, 3));
-}
-
 /** Scores of a few rows, two at a time, with four keys at a time, which lie `kRow` bytes apart. Both have zeros behind ends that are not whole vectors. */
 function scoresOfFew(s: usize, q: usize, qPitch: usize, rows: i32, k: usize, kRow: usize, keys: i32, width: i32): void {
   for (let j = 0; j < keys; j += 4, k += 4 * kRow) {
@@ -74,8 +66,8 @@ function scoresOfFew(s: usize, q: usize, qPitch: usize, rows: i32, k: usize, kRo
         t3 = madd(w, key, t3);
       }
       const to = s + <usize>i * SCORE_PITCH + (j << 2);
-      v128.store(to, sums(s0, s1, s2, s3));
-      v128.store(to, sums(t0, t1, t2, t3), SCORE_PITCH);
+      v128.store(to, sums4(s0, s1, s2, s3));
+      v128.store(to, sums4(t0, t1, t2, t3), SCORE_PITCH);
     }
   }
 }
@@ -157,7 +149,7 @@ export function attention(args: AttentionArgs, start: i32, end: i32): void {
         atK = few ? tileK : tileV;
         kRow = pitch;
         copyRows(atK, pitch, k, fromK, k0, keys, args.keys);
-        if (!few) transpose(tileK, atK, pitch, k.width, KEYS);
+        if (!few) transpose(tileK, SCORE_PITCH, atK, pitch, KEYS, k.width);
       }
       if (few) scoresOfFew(s, tileQ, pitch, count, atK, kRow, keys, k.width);
       if (copyV) {

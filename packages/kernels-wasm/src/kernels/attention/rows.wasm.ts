@@ -1,5 +1,6 @@
-import { narrow, widen } from "../convert.wasm";
+import { narrow } from "../convert.wasm";
 import { F32_CODE, madd } from "../float.wasm";
+import { unpackLine } from "../product/pack-line.wasm";
 
 /** What stands for the score of a key that is not seen: the smallest f32, as in the decomposition. */
 export const MASKED: f32 = -3.4028234663852886e38;
@@ -45,25 +46,8 @@ export function rowAt(x: Rows, slab: usize, r: i32, perHead: i32): usize {
 export function copyRows(to: usize, pitch: usize, x: Rows, slab: usize, first: i32, count: i32, perHead: i32): void {
   const width = x.width;
   for (let r = first; r < first + count; r++, to += pitch) {
-    widen(to, rowAt(x, slab, r, perHead), x.format, width);
+    unpackLine(to, rowAt(x, slab, r, perHead), x.format, width);
     memory.fill(to + (<usize>width << 2), 0, pitch - (<usize>width << 2));
-  }
-}
-
-/** [count][width] with rows `pitch` apart as [width][64], of which `count` columns are written (a multiple of 4). */
-export function transpose(to: usize, from: usize, pitch: usize, width: i32, count: i32): void {
-  for (let j = 0; j < width; j += 4) {
-    for (let i = 0; i < count; i += 4) {
-      const at = from + <usize>i * pitch + (<usize>j << 2);
-      const a = v128.load(at), b = v128.load(at + pitch), c = v128.load(at + 2 * pitch), d = v128.load(at + 3 * pitch);
-      const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
-      const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-      const p = to + <usize>j * SCORE_PITCH + (<usize>i << 2);
-      v128.store(p, v128.shuffle<i64>(ab0, cd0, 0, 2));
-      v128.store(p, v128.shuffle<i64>(ab0, cd0, 1, 3), SCORE_PITCH);
-      v128.store(p, v128.shuffle<i64>(ab1, cd1, 0, 2), 2 * SCORE_PITCH);
-      v128.store(p, v128.shuffle<i64>(ab1, cd1, 1, 3), 3 * SCORE_PITCH);
-    }
   }
 }
 

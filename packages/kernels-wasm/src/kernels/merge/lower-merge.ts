@@ -30,8 +30,6 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
     packed: 0,
     k: r,
     n: columns,
-    strips,
-    table: context.words([0, 0, 0]),
   });
   // Products of two 16-bit floats are exact in f32, and a hardware multiply-add is fused: else the chain is emulated exactly.
   const exact = context.fusedProducts || (a.dtype !== "f32" && b.dtype !== "f32");

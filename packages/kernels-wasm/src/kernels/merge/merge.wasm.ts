@@ -1,7 +1,8 @@
-import { narrow, widen } from "../convert.wasm";
+import { narrow } from "../convert.wasm";
 import { scratch } from "../env.wasm";
-import { BF16_CODE, F16_CODE, fromF16, toBf16, toF16 } from "../float.wasm";
-import { pack } from "../product/pack.wasm";
+import { BF16_CODE, F16, F16_CODE, lower4, toBf16, toF16 } from "../float.wasm";
+import { packBlock } from "../product/pack-block.wasm";
+import { unpackLine } from "../product/pack-line.wasm";
 import { tile, tileFused } from "../product/tile.wasm";
 
 /** Columns whose Δ (4 rows, 8 KiB) stays in the L1 cache between product and sum. */
@@ -48,7 +49,7 @@ export function merge(args: MergeArgs, start: i32, end: i32): void {
   for (let item = start; item < end; item++) {
     const row = item << 2;
     const count = min(4, rows - row);
-    pack(scratch + LEFT, args.l + ((row * args.rowStride) << (args.formatL == 0 ? 2 : 1)), args.formatL, args.kStride, args.rowStride, r, count, 4);
+    packBlock(scratch + LEFT, 0, args.l + ((row * args.rowStride) << (args.formatL == 0 ? 2 : 1)), args.formatL, args.kStride, args.rowStride, r, count, 4);
     for (let j0 = 0; j0 < columns; j0 += BLOCK) {
       const n = min(BLOCK, columns - j0);
       for (let j = 0; j < n; j += 8) {
@@ -67,7 +68,7 @@ function addDelta(args: MergeArgs, row: i32, column: i32, n: i32, delta: usize, 
   const into = args.formatOut;
   const w = args.w + ((<usize>row * args.ldw + column) << (from == 0 ? 2 : 1));
   const o = args.out + ((<usize>row * args.ldo + column) << (into == 0 ? 2 : 1));
-  widen(scratch + ROW, w, from, n);
+  unpackLine(scratch + ROW, w, from, n);
   add(args, n, delta, args.statistics == 0 ? 0 : args.statistics + (item << 4));
   narrow(o, scratch + ROW, into, n);
 }
@@ -80,7 +81,10 @@ function add(args: MergeArgs, n: i32, delta: usize, stats: usize): void {
   for (let j = 0; j < n; j += 4) {
     let d = f32x4.mul(v128.load(delta + (j << 2)), scale);
     if (rounding == BF16_CODE) d = i32x4.shl(toBf16(d), 16);
-    else if (rounding == F16_CODE) d = fromF16(toF16(d));
+    else if (rounding == F16_CODE) {
+      const bits = toF16(d);
+      d = lower4<F16>(i16x8.narrow_i32x4_u(bits, bits));
+    }
     const result = f32x4.add(v128.load(scratch + ROW + (j << 2)), d);
     v128.store(scratch + ROW + (j << 2), result);
     if (!stats) continue;

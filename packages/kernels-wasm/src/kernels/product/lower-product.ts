@@ -3,28 +3,55 @@ import { addressOf, formatCode, type LowerContext, type Run } from "../../lower/
 import { lowerCopy, lowerFill } from "../../lower/fused.js";
 import { sequence } from "../../lower/steps.js";
 
-/** Rows up to which a product is bound by reading the weight once, so that packing it would not pay. */
-const GEMV_ROWS = 4;
+/** Lines up to which a product is done line by line of the other operand, as it lies: packing that would not pay. */
+const FEW = 16;
+/** Rows of W of an item of `gemvDot`. */
+const DOT_ROWS = 4;
+/** Columns of an item of `gemvAxpy`, whose part of Y stays in the L1 cache. */
+const AXPY_COLUMNS = 512;
+/** Rows of an item of `gemm`; its columns are a multiple of the other. */
+const [GEMM_ROWS, GEMM_COLUMNS] = [128, 64];
 /** Multiply-adds below which waking other threads costs more than it gives. */
 const SMALL: number = 64 ** 3;
 
-/** Byte offsets of each matrix of a batch. */
-function batchOffsets(operand: Operand, elementBytes: number): number[] {
-  const lead = operand.shape.slice(0, -2);
-  const strides = operand.strides.slice(0, -2);
+/** An operand as lines: the rows of A, the columns of B. Strides count elements. */
+interface Lines {
+  readonly place: Operand;
+  readonly format: number;
+  readonly count: number;
+  /** Elements of a line. */
+  readonly depth: number;
+  /** Stride from one line to the next, and along a line. */
+  readonly line: number;
+  readonly k: number;
+  /** Byte offset of each matrix of the batch. */
+  readonly offsets: readonly number[];
+}
+
+function batchOffsets({ shape, strides }: Operand, elementBytes: number): number[] {
   let offsets = [0];
-  lead.forEach((count, axis) => {
+  shape.slice(0, -2).forEach((count, axis) => {
     offsets = offsets.flatMap((o) => Array.from({ length: count }, (_, i) => o + i * strides[axis]! * elementBytes));
   });
   return offsets;
 }
 
-const bytesOf = (operand: Operand): number => (operand.dtype === "f32" ? 4 : 2);
-/** Strides of the last two axes, 1 where the axis has one element. */
-const lastStrides = ({ strides, shape }: Operand): [number, number] => [
-  shape.at(-2) === 1 ? 1 : strides.at(-2)!,
-  shape.at(-1) === 1 ? 1 : strides.at(-1)!,
-];
+/** The lines along the other of the last two axes than `axis`, which counts them. */
+function linesOf(place: Operand, axis: -2 | -1): Lines {
+  const format = formatCode(place.dtype)!;
+  // An axis of one element may have any stride.
+  const stride = (at: -2 | -1): number => (place.shape.at(at) === 1 ? 1 : place.strides.at(at)!);
+  const along = axis === -2 ? -1 : -2;
+  return {
+    place,
+    format,
+    count: place.shape.at(axis)!,
+    depth: place.shape.at(along)!,
+    line: stride(axis),
+    k: stride(along),
+    offsets: batchOffsets(place, format === 0 ? 4 : 2),
+  };
+}
 
 /** A matrix product of any floats and strides: what the kernels do not read or write directly goes through f32 copies. */
 export function lowerMatmul(step: Step, context: LowerContext): Run {
@@ -50,83 +77,90 @@ export interface ProductOptions {
 }
 
 /** C (f32, contiguous rows) = α·A·B, or += with `accumulate`; A and B are f32, bf16 or f16 with strides ≥ 0. */
-export function lowerProduct(
-  a: Operand,
-  b: Operand,
-  c: Operand,
-  context: LowerContext,
-  { alpha = 1, accumulate = false }: ProductOptions = {},
-): Run {
-  const [codeA, codeB] = [formatCode(a.dtype)!, formatCode(b.dtype)!];
-  const [m, n] = c.shape.slice(-2) as [number, number];
-  const k = a.shape.at(-1)!;
+export function lowerProduct(a: Operand, b: Operand, c: Operand, context: LowerContext, options: ProductOptions = {}): Run {
   if (c.shape.includes(0)) return () => undefined;
-  if (k === 0) return accumulate ? () => undefined : lowerFill(0, c, context);
-  const ldc = m === 1 ? n : c.strides.at(-2)!;
-  const [aRow, aK] = lastStrides(a);
-  const [bK, bColumn] = lastStrides(b);
-  const offsets = [batchOffsets(a, bytesOf(a)), batchOffsets(b, bytesOf(b)), batchOffsets(c, 4)] as const;
-  const batch = offsets[0].length;
+  if (a.shape.at(-1) === 0) return options.accumulate ? () => undefined : lowerFill(0, c, context);
+  const [left, right] = [linesOf(a, -2), linesOf(b, -1)];
+  const ldc = c.shape.at(-2) === 1 ? c.shape.at(-1)! : c.strides.at(-2)!;
+  if (right.count <= FEW && right.count < left.count && left.k === 1) return gemv(right, left, c, [1, ldc], context, options);
+  const axpy = right.line === 1 && right.count >= 4;
+  if (left.count <= FEW && (right.k === 1 || axpy)) return gemv(left, right, c, [ldc, 1], context, options);
+  return gemm(left, right, c, ldc, context, options);
+}
+
+/** What the kernels have in common, for a batch of matrices. */
+function shared(x: Lines, w: Lines, c: Operand, context: LowerContext, { alpha = 1, accumulate = false }: ProductOptions) {
+  const offsets = batchOffsets(c, 4);
+  const table = context.words(offsets.flatMap((o, i) => [x.offsets[i]!, w.offsets[i]!, o]));
+  const common = { k: x.depth, alpha, accumulate: accumulate ? 1 : 0, table };
+  return { batch: offsets.length, small: offsets.length * x.count * w.count * x.depth < SMALL, common };
+}
+
+/** Few lines of X with all of W, of which each element is read once; `yRow` and `yColumn` are the strides of the result. */
+function gemv(
+  x: Lines,
+  w: Lines,
+  y: Operand,
+  [yRow, yColumn]: readonly [number, number],
+  context: LowerContext,
+  options: ProductOptions,
+): Run {
+  const { batch, small, common } = shared(x, w, y, context, options);
+  const dot = w.k === 1;
+  const columns = dot ? DOT_ROWS : AXPY_COLUMNS;
+  const blocks = Math.ceil(w.count / columns);
+  const args = context.args(dot ? "gemvDot" : "gemvAxpy", {
+    ...common,
+    x: 0,
+    xRow: x.line,
+    xK: x.k,
+    formatX: x.format,
+    w: 0,
+    ldw: dot ? w.line : w.k,
+    formatW: w.format,
+    y: 0,
+    yRow,
+    yColumn,
+    m: x.count,
+    n: w.count,
+    blocks,
+    columns,
+  });
+  return (addresses) => {
+    args.set("x", addressOf(x.place, addresses));
+    args.set("w", addressOf(w.place, addresses));
+    args.set("y", addressOf(y, addresses));
+    context.pool.run(args, batch * blocks, small);
+  };
+}
+
+function gemm(a: Lines, b: Lines, c: Operand, ldc: number, context: LowerContext, options: ProductOptions): Run {
+  const { batch, small, common } = shared(a, b, c, context, options);
   const { pool } = context;
-
-  const rowsOfA = codeA === 0 && aK === 1;
-  if (batch === 1 && m <= GEMV_ROWS && rowsOfA && (bK === 1 || (bColumn === 1 && codeB === 0))) {
-    const dot = bK === 1;
-    const kernel = dot ? "gemvDot" : "gemvAxpy";
-    const args = context.args(kernel, {
-      x: 0,
-      ldx: aRow,
-      w: 0,
-      y: 0,
-      m,
-      k,
-      n,
-      ldy: ldc,
-      ldw: dot ? bColumn : bK,
-      alpha,
-      accumulate: accumulate ? 1 : 0,
-      format: codeB,
-    });
-    const items = dot ? Math.ceil(n / 4) : Math.ceil(n / 256);
-    return (addresses) => {
-      args.set("x", addressOf(a, addresses));
-      args.set("w", addressOf(b, addresses));
-      args.set("y", addressOf(c, addresses));
-      pool.run(args, items, m * n * k < SMALL);
-    };
-  }
-
-  const strips = Math.ceil(n / 8);
-  // A weight that the whole batch shares is packed once.
-  const shared = batch > 1 && offsets[1].every((o) => o === 0);
-  const packedBytes = strips * k * 32;
-  const packed = context.temporary([packedBytes * (shared ? 1 : batch)], "u8");
-  const table = context.words(Array.from({ length: batch }, (_, i) => [offsets[0][i]!, offsets[1][i]!, offsets[2][i]!]).flat());
-  const pack = context.args("packRight", { b: 0, kStride: bK, columnStride: bColumn, format: codeB, packed: 0, k, n, strips, table });
+  const rowBlocks = batch * Math.ceil(a.count / GEMM_ROWS);
+  // Each item packs its block of A anew: no more of them than give every thread its share of chunks.
+  const wanted = Math.ceil(pool.chunks / rowBlocks);
+  const columns = Math.ceil(b.count / wanted / GEMM_COLUMNS) * GEMM_COLUMNS;
   const args = context.args("gemm", {
+    ...common,
     a: 0,
-    rowStride: aRow,
-    kStride: aK,
-    format: codeA,
-    packed: 0,
+    rowStride: a.line,
+    kStride: a.k,
+    formatA: a.format,
+    b: 0,
+    bkStride: b.k,
+    columnStride: b.line,
+    formatB: b.format,
     c: 0,
     ldc,
-    m,
-    n,
-    k,
-    alpha,
-    accumulate: accumulate ? 1 : 0,
-    table,
-    packedBytes: shared ? 0 : packedBytes,
+    m: a.count,
+    n: b.count,
+    columns,
   });
-  const items = batch * Math.ceil(m / 64) * Math.ceil(n / 512);
   return (addresses) => {
-    pack.set("b", addressOf(b, addresses));
-    pack.set("packed", addressOf(packed, addresses));
-    pool.run(pack, strips * (shared ? 1 : batch), m * n * k < SMALL);
-    args.set("a", addressOf(a, addresses));
-    args.set("packed", addressOf(packed, addresses));
+    args.set("a", addressOf(a.place, addresses));
+    args.set("b", addressOf(b.place, addresses));
     args.set("c", addressOf(c, addresses));
-    pool.run(args, items, batch * m * n * k < SMALL);
+    pool.run(args, rowBlocks * Math.ceil(b.count / columns), small);
   };
 }
