@@ -256,7 +256,9 @@ export function topologicalOrder(outputs: readonly Tensor[], inputsOf: (node: No
   const visit = (node: Node): void => {
     if (seen.has(node)) return;
     seen.add(node);
-    stack.push({ node, inputs: inputsOf(node), next: 0 });
+    const inputs = inputsOf(node);
+    if (inputs.length === 0) order.push(node);
+    else stack.push({ node, inputs, next: 0 });
   };
   for (const output of outputs) {
     visit(output.node);

@@ -1,16 +1,34 @@
+import type { Attrs } from "../attrs.js";
 import { rebuildNode } from "../composite.js";
 import { exactJson } from "../exact-json.js";
 import { type Node, Tensor } from "../graph.js";
 import { isLeaf, rewriteGraph } from "./rewrite.js";
 
+/** Numbers for things, counted as they come: equal things get equal numbers. */
+function numbering<T>(): (thing: T) => number {
+  const numbers = new Map<T, number>();
+  return (thing) => {
+    const known = numbers.get(thing) ?? numbers.size;
+    numbers.set(thing, known);
+    return known;
+  };
+}
+
+function isEmpty(attrs: Attrs): boolean {
+  for (const _ in attrs) return false;
+  return true;
+}
+
 /** Same operation, attributes, inputs: one node. Barriers keep apart what is recomputed on purpose. */
 export function mergeCommonSubexpressions(outputs: readonly Tensor[]): Tensor[] {
   const known = new Map<string, readonly Tensor[]>();
+  // Definitions made per call (checkpoint) share a name.
+  const definition = numbering();
   return rewriteGraph(outputs, (node: Node, inputs) => {
     if (isLeaf(node) || node.op === "barrier") return undefined;
-    // Definitions made per call (checkpoint) share a name, so such composites are told apart by node.
-    const identity = node.composite && node.op === "checkpoint" ? node.id : "";
-    const key = `${node.op}|${identity}|${exactJson(node.attrs)}|${inputs.map((t) => `${t.node.id}.${t.index}`).join()}`;
+    let key = node.composite ? `${node.op} ${definition(node.composite.definition)}` : node.op;
+    if (!isEmpty(node.attrs)) key += exactJson(node.attrs);
+    for (const t of inputs) key += `,${t.node.id}.${t.index}`;
     const same = known.get(key);
     if (same) return same;
     const changed = inputs.some((t, i) => t.node !== node.inputs[i]!.node || t.index !== node.inputs[i]!.index);

@@ -7,7 +7,7 @@ import { applyPrimitive } from "../apply-primitive.js";
 import { functionOf } from "../primitives/elementwise.js";
 import { BINARY, isBinary, isUnary, PRIMITIVES, UNARY } from "../primitives/index.js";
 import { sameShape } from "../shape.js";
-import { rewriteGraph } from "./rewrite.js";
+import { rewriteGraph, type Visit } from "./rewrite.js";
 
 /** The value of a `full`, else undefined. */
 function constantOf(t: Tensor): number | undefined {
@@ -71,11 +71,12 @@ function cancel(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
   }
 }
 
+/** What constant folding and bit-exact identities make of one node. */
+export const simplifyNode: Visit = (node, inputs) => {
+  if (inputs.length === 0 || node.composite) return undefined;
+  const result = fold(node, inputs) ?? cancel(node, inputs);
+  return result && [result];
+};
+
 /** Constant folding and bit-exact identities. */
-export function simplify(outputs: readonly Tensor[]): Tensor[] {
-  return rewriteGraph(outputs, (node, inputs) => {
-    if (inputs.length === 0 || node.composite) return undefined;
-    const result = fold(node, inputs) ?? cancel(node, inputs);
-    return result && [result];
-  });
-}
+export const simplify = (outputs: readonly Tensor[]): Tensor[] => rewriteGraph(outputs, simplifyNode);

@@ -4,7 +4,7 @@ import { makeNode, type Node, Tensor } from "../graph.js";
 import { mergeCommonSubexpressions } from "../passes/common-subexpressions.js";
 import { expandComposites } from "../passes/expand-composites.js";
 import { pushSlices } from "../passes/push-slices.js";
-import { simplify } from "../passes/simplify.js";
+import { simplifyNode } from "../passes/simplify.js";
 import type { BufferSpec, Operand, Plan, Step } from "./plan.js";
 import { PRIMITIVES } from "../primitives/index.js";
 import { contiguousStrides, sizeOf } from "../shape.js";
@@ -40,11 +40,9 @@ function callOf({ op, attrs, inputs, outputs }: Node): CompositeCall {
 /** The graph as backends see it: without unclaimed composites, simplified, slices pushed down, reductions in one form, nothing twice. */
 function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean): Tensor[] {
   const passes = [
-    (t: Tensor[]) => expandComposites(t, (node) => claims(callOf(node))),
-    simplify,
+    (t: Tensor[]) => expandComposites(t, (node) => claims(callOf(node)), simplifyNode),
     pushSlices,
     normalizeReductions,
-    simplify,
     mergeCommonSubexpressions,
   ];
   return passes.reduce((graph, pass) => pass(graph), [...outputs]);
