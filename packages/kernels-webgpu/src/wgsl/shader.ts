@@ -23,6 +23,8 @@ export interface TensorRef {
   load(i: string): string;
   /** u32: the stored bits of element `i`. */
   loadBits(i: string): string;
+  /** vec2<f32> or vec4<f32>: all elements of a packed float dtype that share the word with element `i`, out of one load. */
+  loadWord(i: string): string;
 }
 
 export interface OutputRef extends TensorRef {
@@ -145,7 +147,8 @@ export class Shader {
 
   private reference({ name, dtype }: Slot): TensorRef {
     const bits = (i: string): string => (lanes(dtype) === 1 ? `bitcast<u32>(${name}[${i}])` : `bits_${name}(${i})`);
-    return { dtype, loadBits: bits, load: (i) => (lanes(dtype) === 1 ? `${name}[${i}]` : decodeBits(dtype, bits(i))) };
+    const loadWord = (i: string): string => `lanes_${name}(${i})`;
+    return { dtype, loadWord, loadBits: bits, load: (i) => (lanes(dtype) === 1 ? `${name}[${i}]` : decodeBits(dtype, bits(i))) };
   }
 
   private packParams(): Uint8Array<ArrayBuffer> {
@@ -167,6 +170,12 @@ export class Shader {
     const write = (i: string, v: string): string => (access === "atomic" ? `atomicStore(&${name}[${i}], ${v})` : `${name}[${i}] = ${v}`);
     if (used.includes(`bits_${name}(`))
       lines.push(`fn bits_${name}(i: u32) -> u32 { return (${word(`i / ${e}u`)} >> (${place("i")})) & ${full}; }`);
+    if (used.includes(`lanes_${name}(`)) {
+      const all = Array.from({ length: e }, (_, l) => decodeBits(dtype, `(w >> ${l * width}u) & ${full}`));
+      lines.push(
+        `fn lanes_${name}(i: u32) -> vec${e}<f32> {\n  let w = ${word(`i / ${e}u`)};\n  return vec${e}<f32>(${all.join(", ")});\n}`,
+      );
+    }
     if (used.includes(`put_${name}(`))
       lines.push(
         `fn put_${name}(i: u32, v: u32) {\n  let s = ${place("i")};\n  atomicAnd(&${name}[i / ${e}u], ~(${full} << s));\n  atomicOr(&${name}[i / ${e}u], v << s);\n}`,

@@ -24,8 +24,15 @@ export function tileFor({ m, n, batch }: Product, limits: KernelLimits): Tile {
   return fitting.find((t) => groups(t) >= enoughGroups) ?? fitting[fitting.length - 1]!;
 }
 
-/** Names of loaders and of the batch offsets of all sources of a product, declared in `shader`. */
-export function declareSources(shader: Shader, p: Product): { text: string; loaders: readonly { a: string; b: string; k: string }[] } {
+/**
+ * Names of loaders and of the batch offsets of all sources of a product, declared in `shader`.
+ * @param words sources that have whole words also get a loader of those, whose name ends in `_word`
+ */
+export function declareSources(
+  shader: Shader,
+  p: Product,
+  words = false,
+): { text: string; loaders: readonly { a: string; b: string; k: string }[] } {
   const sources = p.terms.flatMap(({ a, b }) => [a, b]);
   const space = collapse(
     p.batch,
@@ -39,6 +46,10 @@ export function declareSources(shader: Shader, p: Product): { text: string; load
     shader.declare(
       `fn ${name}(base: u32, r: u32, k: u32, end: u32) -> f32 {\nif (r >= ${rows} || k >= end) { return 0.0; }\n${s.element(shader, ref)}\n}`,
     );
+    if (words && s.word)
+      shader.declare(
+        `fn ${name}_word(base: u32, r: u32, k: u32, end: u32) -> vec${s.word.lanes}<f32> {\nif (r >= ${rows} || k >= end) { return vec${s.word.lanes}<f32>(); }\n${s.word.elements(shader, ref)}\n}`,
+      );
     const base = s.base?.(shader, "batch") ?? sumOf(shader.u32(s.operand.offset), strided(shader, at.names, space.strides[index]!));
     lines.push(`let base_${name} = ${base};`);
     return name;

@@ -25,4 +25,28 @@ describe("matmul", () => {
       absolute: 1e-4,
     });
   });
+  it.each(["bf16", "f16", "f8e4m3", "f8e5m2"] as const)(
+    "few rows with %s weights, whose words are whole, or begin and end anywhere",
+    async (dtype) => {
+      const [rows, long, wide] = [x([3, 40]), x([9, 40], dtype, 2), x([40, 72], dtype, 3)];
+      const box = (t: w.Tensor, r: number, c: number): w.Tensor =>
+        w.slice(t, [
+          [r, t.shape[0]!],
+          [c, t.shape[1]!],
+        ]);
+      await expectSame(
+        gpu.device,
+        () => [
+          w.matmul(rows, w.swapLast(long)),
+          w.matmul(w.rows(rows, 0, 1), w.swapLast(long)),
+          w.matmul(rows, wide),
+          // An odd first element, and lines of odd length.
+          w.matmul(box(rows, 0, 1), w.swapLast(box(long, 0, 1))),
+          w.matmul(box(rows, 1, 0), box(wide, 0, 3)),
+          w.matmul(x([2, 3, 8]), x([2, 8, 12], dtype, 4)),
+        ],
+        close,
+      );
+    },
+  );
 });

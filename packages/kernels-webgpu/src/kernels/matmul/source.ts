@@ -1,5 +1,6 @@
 import type { DType, Operand } from "@weft/tensor-core";
 import type { Shader, TensorRef } from "../../wgsl/shader.js";
+import { lanes } from "../../wgsl/storage.js";
 
 /** One side of a product: a matrix [r, k] per batch entry, whose elements may come from anywhere in a tensor. */
 export interface Source {
@@ -13,6 +14,8 @@ export interface Source {
   readonly dtype?: DType;
   /** Statements that return element (r, k) as f32; `base` is the element number of the batch entry. */
   readonly element: (shader: Shader, ref: TensorRef) => string;
+  /** Where whole words hold neighbours along `along`: how many, and statements that return those from (r, k) on as a vector. */
+  readonly word?: { readonly lanes: number; readonly elements: (shader: Shader, ref: TensorRef) => string };
 }
 
 /** Σ over terms of A·Bᵀ, [batch…, m, n]; A is [m, k] and B is [n, k]. Accumulated in f32. */
@@ -36,13 +39,21 @@ export interface Product {
 
 /** A matrix as a strided view: `r` and `k` are the axes of `operand` that take these roles, the others are the batch. With `scale`, times that. */
 export function matrix(operand: Operand, r: number, k: number, scale?: number): Source {
-  const [sr, sk] = [operand.strides[r]!, operand.strides[k]!];
+  const { dtype, offset, shape, strides } = operand;
+  const [sr, sk] = [strides[r]!, strides[k]!];
+  const batchStrides = strides.filter((_, axis) => axis !== r && axis !== k);
+  const along = sk === 1 || (sr !== 1 && Math.abs(sk) <= Math.abs(sr)) ? "k" : "r";
+  const place = (shader: Shader): string => `base + r * ${sr === 1 ? "1u" : shader.u32(sr)} + k * ${sk === 1 ? "1u" : shader.u32(sk)}`;
+  const times = (shader: Shader): string => (scale === undefined ? "" : `${shader.f32(scale)} * `);
+  const each = lanes(dtype);
+  const [neighbour, across, length] = along === "k" ? [sk, sr, shape[k]!] : [sr, sk, shape[r]!];
+  const whole = each > 1 && neighbour === 1 && [offset, across, length, ...batchStrides].every((v) => v % each === 0);
   return {
     operand,
-    batchStrides: operand.strides.filter((_, axis) => axis !== r && axis !== k),
-    ...(scale === undefined && { dtype: operand.dtype }),
-    along: sk === 1 || (sr !== 1 && Math.abs(sk) <= Math.abs(sr)) ? "k" : "r",
-    element: (shader, ref) =>
-      `return ${scale === undefined ? "" : `${shader.f32(scale)} * `}${ref.load(`base + r * ${sr === 1 ? "1u" : shader.u32(sr)} + k * ${sk === 1 ? "1u" : shader.u32(sk)}`)};`,
+    batchStrides,
+    ...(scale === undefined && { dtype }),
+    along,
+    element: (shader, ref) => `return ${times(shader)}${ref.load(place(shader))};`,
+    ...(whole && { word: { lanes: each, elements: (shader, ref) => `return ${times(shader)}${ref.loadWord(place(shader))};` } }),
   };
 }

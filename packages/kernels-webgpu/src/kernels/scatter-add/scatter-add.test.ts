@@ -18,4 +18,20 @@ describe("scatterAdd", () => {
       absolute: 1e-5,
     });
   });
+
+  it("adds up indices that repeat far apart, and leaves out those that are none", async () => {
+    // More than three blocks of the 256 updates that are compared with one another: index 3 is in every block, 7 only in the first and the last.
+    const ids = Array.from({ length: 900 }, (_, i) =>
+      i === 5 || i === 890 ? 7 : i % 50 === 0 ? 3 : i % 31 === 0 ? 99 : 10 + ((i * 13) % 23),
+    );
+    const sums = (outside: number): w.Tensor => {
+      const index = w.tensor(Int32Array.from(ids, (id) => (id === 99 ? outside : id)));
+      return w.rows(w.scatterAdd(x([40, 3]), index, x([900, 3], "f32", 2)), 0, 39);
+    };
+    const got = sums(99);
+    await gpu.device.evaluate([got]);
+    const wanted = await sums(39).data();
+    // Sums of about 45 updates of size about 1.
+    (await got.data()).forEach((v, i) => expect(Math.abs(v - wanted[i]!)).toBeLessThan(1e-5 * (1 + Math.abs(wanted[i]!))));
+  });
 });

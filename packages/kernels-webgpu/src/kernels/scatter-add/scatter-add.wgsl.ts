@@ -1,13 +1,15 @@
-import { sizeOf } from "@weft/tensor-core";
+import { type Operand, sizeOf } from "@weft/tensor-core";
 import { around } from "@weft/tensor-core/program";
 import { mapBody } from "../../wgsl/map.js";
 import { Shader } from "../../wgsl/shader.js";
-import type { Kernel } from "../kernel.js";
+import type { Dispatch, Kernel, LowerContext } from "../kernel.js";
+
+/** Updates that are compared with one another; more come together by a table. */
+const BLOCK = 256;
 
 /**
- * The primitive `scatterAdd` without atomic sums, so that every run gives the same bits. First each update finds the next one with
- * the same index and whether it is the first; then the first of each chain adds up all of it, in order. Indices outside
- * the axis are left out.
+ * The primitive `scatterAdd` without atomic sums, so that every run gives the same bits. First the updates with one index become a chain in
+ * their order; then the first of each chain adds up all of it. Indices outside the axis are left out.
  */
 export const scatterAdd: Kernel = ({ inputs, outputs, attrs }, context) => {
   const [base, index, updates] = [inputs[0]!, inputs[1]!, inputs[2]!];
@@ -24,22 +26,10 @@ export const scatterAdd: Kernel = ({ inputs, outputs, attrs }, context) => {
   const first = copy.dispatch(whole.body, whole.groups);
   if (picks === 0) return [first];
 
-  // Per update: -1 if another one comes before it; else, or for one in a chain, the number of the next plus 1, 0 at the end.
+  // Per update: the number of the next one with its index plus 1, 0 at the end; and whether it is the first.
   const next = context.temporary([picks], "i32");
   const start = context.temporary([picks], "i32");
-  const link = new Shader("scatterAdd chain", context);
-  const at = link.input(index);
-  const value = (q: string): string => at.load(`${link.u32(index.offset)} + ${q}`);
-  const count = link.u32(picks);
-  const linked = mapBody(link, [next, start], picks, (i) => ({
-    text: `let mine = ${value(i)};
-var head = 1;
-for (var q = 0u; q < ${i}; q++) { if (${value("q")} == mine) { head = 0; break; } }
-var follow = 0;
-for (var q = ${i} + 1u; q < ${count}; q++) { if (${value("q")} == mine) { follow = i32(q) + 1; break; } }
-if (u32(mine) >= ${link.u32(n)}) { head = 0; }`,
-    values: ["follow", "head"],
-  }));
+  const chains = chain(index, picks, n, next, start, context);
 
   const add = new Shader("scatterAdd", context);
   const [i, b, u, c, h] = [index, base, updates, next, start].map((o) => add.input(o));
@@ -62,5 +52,63 @@ if (follow == 0) { break; }
 q = u32(follow - 1);
 }
 ${out.store(`${add.u32(y.offset)} + target_row`, "sum")}`;
-  return [first, link.dispatch(linked.body, linked.groups), add.dispatch(body, Math.ceil(total / add.workgroup))];
+  return [first, ...chains, add.dispatch(body, Math.ceil(total / add.workgroup))];
 };
+
+/**
+ * Chains of equal indices in time linear in their number: within blocks by comparison, then block after block by a table of the last update of
+ * each index so far. One workgroup walks along the blocks, which barriers keep in order.
+ */
+function chain(index: Operand, picks: number, n: number, next: Operand, start: Operand, context: LowerContext): Dispatch[] {
+  const width = Math.min(BLOCK, context.limits.maxInvocations);
+  const blocks = Math.ceil(picks / width);
+
+  const link = new Shader("scatterAdd chain", context, width);
+  const [follows, heads] = [link.output(next), link.output(start)];
+  const [count, size] = [link.u32(picks), link.u32(n)];
+  link.declare(`var<workgroup> ids: array<u32, ${width}>;`);
+  const linked = `if (group >= ${link.u32(blocks)}) { return; }
+let begin = group * ${width}u;
+let length = min(${width}u, ${count} - begin);
+if (lid < length) { ids[lid] = u32(${link.input(index).load(`${link.u32(index.offset)} + tid`)}); }
+workgroupBarrier();
+if (lid < length) {
+let mine = ids[lid];
+var head = select(0, 1, mine < ${size});
+for (var q = 0u; q < lid; q++) { if (ids[q] == mine) { head = 0; break; } }
+var follow = 0;
+for (var q = lid + 1u; q < length; q++) { if (ids[q] == mine) { follow = i32(begin + q) + 1; break; } }
+${follows.store(`${link.u32(next.offset)} + tid`, "follow")}
+${heads.store(`${link.u32(start.offset)} + tid`, "head")}
+}`;
+  const first = link.dispatch(linked, blocks);
+  if (blocks === 1) return [first];
+
+  const last = context.temporary([n], "i32");
+  const clear = new Shader("scatterAdd table", context);
+  const cleared = mapBody(clear, [last], n, () => ({ text: "", values: ["0"] }));
+
+  const join = new Shader("scatterAdd join", context, width);
+  const ids = join.input(index);
+  const [nexts, starts, lasts] = [join.output(next), join.output(start), join.output(last)];
+  const [total, rows] = [join.u32(picks), join.u32(n)];
+  const [toNext, toStart, toLast] = [next, start, last].map((o) => join.u32(o.offset)) as [string, string, string];
+  const joined = `if (group > 0u) { return; }
+for (var b = 0u; b < ${join.u32(blocks)}; b++) {
+let pick = b * ${width}u + lid;
+let here = pick < ${total};
+var mine = 0u;
+if (here) { mine = u32(${ids.load(`${join.u32(index.offset)} + pick`)}); }
+if (here && ${starts.load(`${toStart} + pick`)} == 1) {
+let before = ${lasts.load(`${toLast} + mine`)};
+if (before > 0) {
+${nexts.store(`${toNext} + u32(before - 1)`, "i32(pick) + 1")}
+${starts.store(`${toStart} + pick`, "0")}
+}
+}
+storageBarrier();
+if (here && mine < ${rows} && ${nexts.load(`${toNext} + pick`)} == 0) { ${lasts.store(`${toLast} + mine`, "i32(pick) + 1")} }
+storageBarrier();
+}`;
+  return [first, clear.dispatch(cleared.body, cleared.groups), join.dispatch(joined, 1)];
+}
