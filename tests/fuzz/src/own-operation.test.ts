@@ -46,6 +46,6 @@ describe.each(BACKENDS)("an elementwise operation that is one file: %s", (name) 
 });
 
 it("its gradient is 1 / (1 + |x|)²", async () => {
-  const slope = await grad((x) => sum(softsign(x)))(tensor([0, 1, -1, 3])).data();
+  const slope = await grad((x: Tensor) => sum(softsign(x)))(tensor([0, 1, -1, 3])).data();
   expect([...slope]).toEqual([1, 0.25, 0.25, 0.0625]);
 });
