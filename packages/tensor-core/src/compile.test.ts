@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Backend, BackendBuffer, Executable } from "./backend.js";
 import { compile } from "./compile.js";
+import { adamwStep } from "./composites/optimizer.js";
 import { Device } from "./device.js";
 import * as graph from "./graph.js";
 import { Tensor } from "./graph.js";
@@ -194,6 +195,12 @@ describe("what a compiled function closes over", () => {
     const f = compile((t: Tensor) => mul(add(mul(t, tensor([5, 6])), add(outer, tensor([7, 8]))), lazy), { device: own });
     const y = await f(given);
     f.dispose();
+    // Here a result that is not asked for needs a constant part.
+    const state = { p: given, g: given, m: given, lr: tensor(0.1), step: tensor(1) };
+    const adam = { beta1: 0.9, beta2: 0.9, eps: 1, weightDecay: 0 };
+    const g = compile((t: Tensor) => adamwStep({ ...state, p: t, g: t, v: mul(outer, outer) }, adam).m, { device: own });
+    (await g(given)).dispose();
+    g.dispose();
     await new Promise((resolve) => setTimeout(resolve, 0));
     // Left are `given`, `outer`, `lazy`, which was computed for the call, and the result.
     expect(open.size).toBe(4);

@@ -164,6 +164,8 @@ export function compile<A extends readonly Tree[], R extends Tree>(
       const outputs = substitute(traced, own, computed);
       const { plan, results, leaves } = planGraph(outputs, inputs, (call) => device.backend.claims(call), { share: true, donated });
       const captured = leaves.slice(inputs.length);
+      // What only results that nobody asked for need.
+      for (const t of computed) if (!captured.some((c) => c.node === t.node)) t.dispose();
       return {
         executable: await device.backend.lower(plan),
         captured,

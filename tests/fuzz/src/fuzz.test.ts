@@ -8,7 +8,8 @@ import { GENERATORS, tryGenerator } from "./generate/index.js";
 import { printCase } from "./print.js";
 import { isLeaf, type Program, Ref } from "./program.js";
 import { Random } from "./random.js";
-import { boundsOf, runCase } from "./run-case.js";
+import { boundsOf } from "./bounds-of.js";
+import { runCase } from "./run-case.js";
 import { type Case, outputsOf } from "./scenario.js";
 import { shrink } from "./shrink.js";
 
@@ -57,12 +58,14 @@ test("the reference passes, and a seed always draws the same cases", async () =>
   for (const [i, c] of drawn.entries()) expect(await runCase(c, core.createReferenceBackend()), `case ${i}`).toBe(undefined);
 });
 
+const PLAIN = { donate: [], feed: [], bound: false, concurrent: false } as const;
+
 /** A case out of one call on two leaves [2, 3]. */
 function small(fn: string, args?: readonly number[]): Case {
   const leaf = (id: number): Program[number] => ({ id, leaf: "normal", shape: [2, 3], dtype: "f32", seed: id + 1 });
   return {
     program: [leaf(0), leaf(1), { id: 2, fn, args: [new Ref(0), new Ref(1)] }],
-    scenario: { groups: [[new Ref(2)]], args, calls: args ? 2 : 1, concurrent: false, seed: 1 },
+    scenario: { groups: [[new Ref(2)]], args, calls: args ? 2 : 1, ...PLAIN, seed: 1 },
   };
 }
 
@@ -115,7 +118,7 @@ test("a failing case shrinks to the call that fails, and its code runs by itself
       call(5, "add", new Ref(4), new Ref(1)),
       call(6, "mul", new Ref(5), new Ref(2)),
     ],
-    scenario: { groups: [[new Ref(3)], [new Ref(6), new Ref(5)]], args: undefined, calls: 1, concurrent: false, seed: 3 },
+    scenario: { groups: [[new Ref(3)], [new Ref(6), new Ref(5)]], args: undefined, calls: 1, ...PLAIN, seed: 3 },
   };
   const backend = addOff(1e-3);
   const found = await shrink(long, async (c) => (await runCase(c, backend)) !== undefined, 30);
@@ -130,7 +133,7 @@ test("a failing case shrinks to the call that fails, and its code runs by itself
       ...args: unknown[]
     ) => Promise<void>;
     await program(core, core.createReferenceBackend(), { log: (_: string, values: ArrayLike<number>) => shown.push(values) });
-    const wanted = Array.from({ length: c.scenario.calls }, (_, call) => boundsOf(c.program, c.scenario, call)).flat();
+    const wanted = boundsOf(c).flat();
     expect(shown).toHaveLength(wanted.length);
     for (const [i, bounds] of wanted.entries()) expect(firstOutside(shown[i]!, bounds), printed).toBe(undefined);
   }

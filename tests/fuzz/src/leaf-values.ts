@@ -1,4 +1,4 @@
-import { type DType, isFloat } from "@weft/tensor-core";
+import { type Device, type DType, isFloat, type Tensor } from "@weft/tensor-core";
 import type { Leaf } from "./program.js";
 import { Random } from "./random.js";
 
@@ -29,3 +29,9 @@ export function leafValues({ leaf, shape, dtype, seed }: Leaf, variant = 0): Flo
   };
   return Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, draw);
 }
+
+/** Makes a leaf on a device. */
+export const onDevice =
+  (device: Device, variant = 0) =>
+  (leaf: Leaf): Tensor =>
+    device.tensor(leafValues(leaf, variant), { shape: leaf.shape, dtype: leaf.dtype });

@@ -48,22 +48,31 @@ export function printCase({ program, scenario }: Case): string {
     return `${head}\n${statements(program, (l) => leafCode(l, 0), "")}\n${groups}\nconst results = [${outputs}];\n${show}`;
   }
   const captured = program.filter((s) => isLeaf(s) && !args.includes(s.id));
+  const { donate, feed, bound } = scenario;
+  const given = args.filter((id) => !donate.includes(id));
+  const placeOf = ({ id }: Leaf): string => (donate.includes(id) ? `taken[${donate.indexOf(id)}]` : `given[${given.indexOf(id)}]`);
   const body = statements(
     program.filter((s) => !captured.includes(s)),
-    (l) => `given[${args.indexOf(l.id)}]`,
+    placeOf,
     "  ",
   );
-  const leaves = args.map((id) => program.find((s) => s.id === id) as Leaf);
-  const lists = Array.from({ length: scenario.calls }, (_, call) => `fn([${leaves.map((l) => leafCode(l, call)).join(", ")}])`);
+  const list = (ids: readonly number[], call: number): string =>
+    `[${ids
+      .map((id) => {
+        const fed = call > 0 ? feed.find((f) => f.leaf === id) : undefined;
+        return fed ? `last[${fed.output}]` : leafCode(program.find((s) => s.id === id) as Leaf, call);
+      })
+      .join(", ")}]`;
+  const lists = Array.from({ length: scenario.calls }, (_, call) => `${list(given, call)}, ${list(donate, call)}`);
   const run = scenario.concurrent
-    ? `const results = (await Promise.all([\n  ${lists.join(",\n  ")},\n])).flat();`
-    : `const results = [];\n${lists.map((l) => `results.push(...(await ${l}));`).join("\n")}`;
+    ? `const results = (await Promise.all([\n  ${lists.map((l) => `run(${l})`).join(",\n  ")},\n])).flat();\n${show}`
+    : lists.map((l, call) => `${call === 0 ? "let " : ""}last = await run(${l});\n${show.replace("results", "last")}`).join("\n");
   return [
     head,
     statements(captured, (l) => leafCode(l, 0), ""),
-    `const fn = compile((given) => {\n${body}\n  return [${outputs}];\n}, { device });`,
+    `const fn = compile((given, taken) => {\n${body}\n  return [${outputs}];\n}, { device, donate: [1] });`,
+    bound ? `const run = await fn.prepare(${lists[0]});` : "const run = fn;",
     run,
-    show,
   ]
     .filter((part) => part !== "")
     .join("\n");

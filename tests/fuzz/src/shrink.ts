@@ -8,10 +8,23 @@ import { type Case, outputsOf, type Scenario } from "./scenario.js";
 function pruned(program: Program, scenario: Scenario): Case {
   const kept = needed(program, outputsOf(scenario));
   const ids = new Set(kept.map((s) => s.id));
-  return { program: kept, scenario: { ...scenario, args: scenario.args?.filter((id) => ids.has(id)) } };
+  const args = scenario.args?.filter((id) => ids.has(id));
+  const donate = scenario.donate.filter((id) => args?.includes(id));
+  const outputs = outputsOf(scenario).length;
+  const feed = scenario.feed.filter(({ leaf, output }) => donate.includes(leaf) && output < outputs);
+  return { program: kept, scenario: { ...scenario, args, donate, feed } };
 }
 
 const withScenario = ({ program, scenario }: Case, change: Partial<Scenario>): Case => pruned(program, { ...scenario, ...change });
+
+/** Some of the outputs, in one group, and what is fed of them. */
+function onlyOutputs(scenario: Scenario, kept: readonly number[]): Partial<Scenario> {
+  const outputs = outputsOf(scenario);
+  return {
+    groups: [kept.map((k) => outputs[k]!)],
+    feed: scenario.feed.filter((f) => kept.includes(f.output)).map(({ leaf, output }) => ({ leaf, output: kept.indexOf(output) })),
+  };
+}
 
 /** The same with a result of a statement replaced by another one. */
 function replaced({ program, scenario }: Case, from: Ref, to: Ref): Case {
@@ -27,13 +40,23 @@ function* simpler(c: Case): Generator<Case> {
   const { program, scenario } = c;
   const outputs = outputsOf(scenario);
   if (outputs.length > 1) {
-    for (const ref of outputs) yield withScenario(c, { groups: [[ref]] });
-    for (let i = 0; i < outputs.length; i++) yield withScenario(c, { groups: [outputs.filter((_, k) => k !== i)] });
+    for (const keep of outputs.keys()) yield withScenario(c, onlyOutputs(scenario, [keep]));
+    for (const gone of outputs.keys())
+      yield withScenario(
+        c,
+        onlyOutputs(
+          scenario,
+          [...outputs.keys()].filter((k) => k !== gone),
+        ),
+      );
   }
   if (scenario.groups.length > 1) yield withScenario(c, { groups: [outputs] });
   if (scenario.args) {
     yield withScenario(c, { args: undefined, calls: 1, concurrent: false });
     if (scenario.calls > 1) yield withScenario(c, { calls: scenario.calls - 1 });
+    if (scenario.bound) yield withScenario(c, { bound: false });
+    for (const one of scenario.feed) yield withScenario(c, { feed: scenario.feed.filter((f) => f !== one) });
+    for (const id of scenario.donate) yield withScenario(c, { donate: scenario.donate.filter((d) => d !== id) });
     if (scenario.concurrent) yield withScenario(c, { concurrent: false });
     for (const id of scenario.args) yield withScenario(c, { args: scenario.args.filter((a) => a !== id) });
   }

@@ -7,6 +7,8 @@ import type { CoreCase } from "./case.js";
 
 /** Largest time of a call above its kernels, µs. */
 const CALL_GOAL = 5;
+/** Calls whose allocations are counted. */
+const COUNTED = 100;
 /** Largest time of each further tensor among the arguments, µs. */
 const LEAF_GOAL = 0.3;
 
@@ -70,8 +72,51 @@ export const callCase: CoreCase = {
       });
     }
     device.dispose();
+    await boundCall(states(count), context);
   },
 };
+
+/** A bound call whose state is donated: its time, and how often its loop asks the backend for memory. */
+async function boundCall({ name, fn, shapes }: Subject, context: BenchContext): Promise<void> {
+  const backend = await createWasmBackend({ threads: 1, relaxed: true });
+  let allocations = 0;
+  const allocate = backend.allocate.bind(backend);
+  backend.allocate = (bytes) => {
+    allocations++;
+    return allocate(bytes);
+  };
+  const device = new Device(backend);
+  const compiled = compile(fn, { device, donate: [0] });
+  let state: readonly Tensor[] = shapes.map((shape) => device.tensor(numbers(shape[0]!, 3), { shape }));
+  const bound = await compiled.prepare(state);
+  const inputs = state.map((t) => device.bufferOf(t));
+  const outputs = bound.executable.plan.outputs.map(({ buffer }) => backend.allocate(bound.executable.plan.buffers[buffer]!.bytes));
+  const times = await takeTurns(
+    [
+      { name: "kernels", turn: (seconds) => timeCalls(() => backend.run(bound.executable, inputs, outputs), seconds) },
+      { name: "bound call", turn: (seconds) => timeCalls(async () => void (state = await bound(state)), seconds) },
+    ],
+    { rounds: context.rounds, seconds: context.quick ? 0.02 : 0.3 },
+  );
+  const before = allocations;
+  for (let i = 0; i < COUNTED; i++) state = await bound(state);
+  const made = allocations - before;
+  const [kernels, call] = ["kernels", "bound call"].map((who) => times.get(who)!.best * 1e6) as [number, number];
+  const common = { suite: "core", case: `bound call, donated, ${name}` } as const;
+  context.emit({ ...common, metric: "time", value: call, unit: "µs", anchor: "its kernels", ratio: kernels / call });
+  context.emit({
+    ...common,
+    metric: `allocations in ${COUNTED} calls`,
+    value: made,
+    unit: "",
+    anchor: null,
+    ratio: null,
+    goal: "0",
+    met: made === 0,
+  });
+  compiled.dispose();
+  device.dispose();
+}
 
 /** µs of a call, of its kernels alone, and the difference. */
 interface CallTimes {
