@@ -55,7 +55,8 @@ export async function runCompiled({ program, scenario }: Case, args: readonly nu
     );
     const results = await Promise.all(inputs.map((list) => run(...list)));
     results.forEach(hold);
-    for (const [a, b] of inputs) (others.push(...a), gone.push(...b));
+    others.push(...inputs.flatMap(([a]) => a));
+    gone.push(...inputs.flatMap(([, b]) => b));
   } else {
     let last: readonly Tensor[] = [];
     for (let call = 0; call < scenario.calls; call++) {
