@@ -60,6 +60,11 @@ export class WasmBackend implements Backend {
     return this.engine.memories.allocate(bytes);
   }
 
+  /** Bytes of a buffer from `offset` on as a buffer: what lies there as long as the whole does, and is not freed by itself. */
+  part(buffer: WasmBuffer, offset: number, bytes: number = buffer.bytes - offset): WasmBuffer {
+    return { memory: buffer.memory, address: addressIn(buffer) + offset, bytes };
+  }
+
   free(buffer: BackendBuffer): void {
     const mine = buffer as WasmBuffer;
     if (!this.disposed) mine.memory.release(mine);

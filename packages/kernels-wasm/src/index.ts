@@ -1,1 +1,2 @@
 export { createWasmBackend, WasmBackend, type WasmBackendOptions } from "./backend.js";
+export type { WasmBuffer } from "./memory.js";

@@ -1,5 +1,5 @@
-import { type BackendBuffer, bytesPerElement, CancelledError, type Executable, isFloat, type Plan } from "@weft/tensor-core";
-import type { WasmBackend } from "@weft/kernels-wasm";
+import { bytesPerElement, CancelledError, type Executable, isFloat, type Plan } from "@weft/tensor-core";
+import type { WasmBackend, WasmBuffer } from "@weft/kernels-wasm";
 import type { FileSet } from "../files/file-set.js";
 import { type Item, rowsOf, type Stored } from "./item.js";
 import { type ItemPlan, planItem, type RowSumPlan, signature } from "./item-plan.js";
@@ -16,9 +16,9 @@ export interface TileRunner {
   /** The result may be written over the rows that it is computed from. */
   readonly inPlace: boolean;
   /** Computes rows from `start` on; both buffers begin at the tile's first row. @returns the statistics, if there are any: max|Δ|, ΣΔ², largest rounding error */
-  run(start: number, rows: number, from: BackendBuffer, to: BackendBuffer): Float32Array;
+  run(start: number, rows: number, from: WasmBuffer, to: WasmBuffer): Float32Array;
   /** Index in the tile of the first value that is not finite, or -1. */
-  firstNonFinite(tile: BackendBuffer, rows: number): number;
+  firstNonFinite(tile: WasmBuffer, rows: number): number;
   dispose(): void;
 }
 
@@ -26,7 +26,7 @@ export interface TileRunner {
 interface Lowered extends TilePlan {
   readonly executable: Executable;
   /** The plan's constants in memory. */
-  readonly held: readonly BackendBuffer[];
+  readonly held: readonly WasmBuffer[];
 }
 
 /** An item's plan, and what of it has been lowered. */
@@ -41,21 +41,10 @@ function worksInPlace(plan: Plan, item: Item): boolean {
   return readers.length === 1 && readers[0]!.kind === "composite" && readers[0]!.op === "mergeLowRank" && rowsOf(item).dtype === item.dtype;
 }
 
-/** A view of a buffer that begins later; kernels take any address. */
-function at(buffer: BackendBuffer, shift: number): BackendBuffer {
-  return shift === 0
-    ? buffer
-    : ({
-        ...buffer,
-        bytes: buffer.bytes - shift,
-        address: (buffer as BackendBuffer & { address: number }).address + shift,
-      } as BackendBuffer);
-}
-
 /** Plans and runs tiles of items on one backend. */
 export class TileEngine {
   private readonly plans = new Map<string, Prepared>();
-  private readonly scalars: readonly BackendBuffer[];
+  private readonly scalars: readonly WasmBuffer[];
 
   constructor(
     private readonly backend: WasmBackend,
@@ -98,7 +87,7 @@ export class TileEngine {
     item: Item,
     prepared: Prepared,
     { size, rows, part }: RowSumPlan,
-    params: readonly BackendBuffer[],
+    params: readonly WasmBuffer[],
     files: FileSet,
     stopped: () => boolean,
   ): Uint8Array {
@@ -126,15 +115,15 @@ export class TileEngine {
   private execute(
     { executable, shifts, held }: Lowered,
     start: number,
-    given: readonly BackendBuffer[],
-    to: readonly BackendBuffer[],
+    given: readonly WasmBuffer[],
+    to: readonly WasmBuffer[],
   ): void {
     const bindings = [...given, ...held];
-    const inputs = bindings.map((buffer, i) => (buffer === given[0] ? buffer : at(buffer, shifts[i]! * start)));
+    const inputs = bindings.map((buffer, i) => (buffer === given[0] ? buffer : this.backend.part(buffer, shifts[i]! * start)));
     this.backend.run(executable, inputs, to);
   }
 
-  private load(stored: Stored, files: FileSet): BackendBuffer {
+  private load(stored: Stored, files: FileSet): WasmBuffer {
     const { values } = stored;
     if (values) return this.hold(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     const buffer = this.backend.allocate(Math.max(1, stored.bytes));
@@ -142,7 +131,7 @@ export class TileEngine {
     return buffer;
   }
 
-  private hold(bytes: Uint8Array): BackendBuffer {
+  private hold(bytes: Uint8Array): WasmBuffer {
     const buffer = this.backend.allocate(Math.max(1, bytes.byteLength));
     this.backend.view(buffer).set(bytes);
     return buffer;

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
-import { type BackendBuffer, CancelledError, encode, FormatError } from "@weft/tensor-core";
-import type { WasmBackend } from "@weft/kernels-wasm";
+import { CancelledError, encode, FormatError } from "@weft/tensor-core";
+import type { WasmBackend, WasmBuffer } from "@weft/kernels-wasm";
 import type { FileSet } from "../files/file-set.js";
 import { valuesOf } from "../files/values.js";
 import { DIRECT_ALIGN } from "./direct-file.js";
@@ -32,7 +32,7 @@ export interface Job {
 /** Two tiles of memory: one is computed while the other is written. They grow with the largest tile. */
 export class TileMemory {
   private readonly backend: WasmBackend;
-  private readonly slots: { buffer: BackendBuffer | undefined; busy: Promise<void> }[] = [0, 1].map(() => ({
+  private readonly slots: { buffer: WasmBuffer | undefined; busy: Promise<void> }[] = [0, 1].map(() => ({
     buffer: undefined,
     busy: Promise.resolve(),
   }));
@@ -43,10 +43,7 @@ export class TileMemory {
   }
 
   /** Memory for a tile whose first byte will lie at `position` of a file, congruent to it. */
-  async take(
-    bytes: number,
-    position: number,
-  ): Promise<{ readonly buffer: BackendBuffer & { address: number }; release(done: Promise<void>): void }> {
+  async take(bytes: number, position: number): Promise<{ readonly buffer: WasmBuffer; release(done: Promise<void>): void }> {
     const slot = this.slots[(this.next = 1 - this.next)]!;
     await slot.busy;
     const need = bytes + DIRECT_ALIGN;
@@ -54,11 +51,11 @@ export class TileMemory {
       if (slot.buffer) this.backend.free(slot.buffer);
       slot.buffer = this.backend.allocate(need);
     }
-    const { address } = slot.buffer as BackendBuffer & { address: number };
+    const { address } = slot.buffer;
     // Elements stay aligned whatever the position: data begins at multiples of 8 only.
     const shift = position % 8 === 0 ? (((position - address) % DIRECT_ALIGN) + DIRECT_ALIGN) % DIRECT_ALIGN : 0;
     return {
-      buffer: { bytes, address: address + shift },
+      buffer: this.backend.part(slot.buffer, shift, bytes),
       release(done) {
         slot.busy = done;
         // Awaited when the slot is taken again; until then nobody listens.
