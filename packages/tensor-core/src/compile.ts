@@ -158,7 +158,7 @@ export function compile<A extends readonly Tree[], R extends Tree>(
     // What exists outside the trace is computed for all who use it; what the trace has made goes with its plan.
     const own = parts.filter((t) => t.node.id > mark);
     const shared = parts.filter((t) => t.node.id <= mark);
-    if (shared.length > 0) await device.evaluate(shared);
+    if (shared.length > 0) await device.know(shared);
     const computed = own.length > 0 ? await computedApart(device, own, mark) : [];
     try {
       const outputs = substitute(traced, own, computed);

@@ -116,20 +116,28 @@ describe("a graph that is built again", () => {
 
 describe("gradients and tensors that were computed before", () => {
   const x = w.tensor([1, 2, 3]);
-  it("go on from what was computed, as from any constant", async () => {
-    const h = w.exp(w.tensor([0, 0, 0]));
+  it("go through what was only read", async () => {
+    const h = w.square(x);
     await h.data();
+    const loss = w.sum(w.mul(h, x));
+    expect(await loss.item()).toBe(36);
+    const [dx] = w.gradients(loss, [x]);
+    expect([...(await dx!.data())]).toEqual([3, 12, 27]);
+  });
+  it("go on from what was evaluated, as from any constant", async () => {
+    const h = w.exp(w.tensor([0, 0, 0]));
+    await w.evaluate(h);
     const [dx, dh] = w.gradients(w.sum(w.mul(h, x)), [x, h]);
     expect([...(await dx!.data())]).toEqual([1, 1, 1]);
     expect([...(await dh!.data())]).toEqual([1, 2, 3]);
   });
-  it("are refused if they lead through one, which has forgotten what it was made of", async () => {
+  it("are refused if they lead through one that was evaluated, which has forgotten what it was made of", async () => {
     const loss = w.sum(w.square(x));
-    await loss.item();
+    await w.evaluate(loss);
     expect(() => w.gradients(loss, [x])).toThrow(expect.objectContaining({ kind: "computed" }));
     const h = w.mul(x, 2);
     const further = w.add(h, 1);
-    await w.evaluate(h);
+    await h.data();
     await w.evaluate(further);
     const made = w.sum(w.mul(further, x));
     expect(() => w.gradients(made, [x])).toThrow(expect.objectContaining({ kind: "computed" }));

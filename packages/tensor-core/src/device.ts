@@ -50,10 +50,17 @@ export class Device implements Place {
   }
 
   /**
-   * Computes the tensors, all in one plan, and keeps them in the device's memory. What is known already is not computed again. A computed tensor
-   * forgets what it was made of: gradients do not go through it (`gradients` says so where they would have).
+   * Computes the tensors, all in one plan, and keeps them in the device's memory. What is known already is not computed again. From now on they are
+   * values, which forget what they were made of: loops keep nothing of earlier rounds, and gradients do not go through them (`gradients` says so
+   * where they would have). Reading (`data`, `item`) does not forget.
    */
   async evaluate(tensors: readonly Tensor[]): Promise<void> {
+    await this.know(tensors);
+    for (const { node } of tensors) node.forget();
+  }
+
+  /** Computes the tensors that are not known yet, all in one plan, and keeps them in the device's memory, as parts of their graph. */
+  async know(tensors: readonly Tensor[]): Promise<void> {
     this.check();
     const open = [...new Set(tensors.filter((t) => !isLeaf(t.node)).map((t) => t.node))];
     if (open.length === 0) return;
@@ -78,7 +85,7 @@ export class Device implements Place {
       const mine = node.outputs.map(() => storages[next++]!);
       // Another evaluation may have been faster.
       if (node.computed) for (const storage of mine) storage.release();
-      else node.settle(this, mine, topologicalOrder([new Tensor(node)], graphInputs).filter(isLeaf));
+      else node.settle(this, mine);
     }
   }
 
@@ -173,7 +180,7 @@ export class Device implements Place {
   async bytes(t: Tensor): Promise<Uint8Array> {
     if (t.node.bytes) return t.node.bytes;
     if (t.node.source && !t.node.storage(t.index, this)) return bytesOf(t);
-    await this.evaluate([t]);
+    await this.know([t]);
     const [storage] = this.hold([t]) as [Storage];
     try {
       return await this.backend.download(storage.buffer, 0, t.size * bytesPerElement(t.dtype));
@@ -207,7 +214,7 @@ export class Device implements Place {
       // One by one, so that what is held already is let go of if one fails.
       for (const t of tensors) held.push(this.isReady(t) ? this.hold([t])[0] : undefined);
       const open = tensors.filter((t) => !isLeaf(t.node));
-      if (open.length > 0) await this.evaluate(open);
+      if (open.length > 0) await this.know(open);
       for (const [i, t] of tensors.entries()) held[i] ??= t.node.source ? await this.read(t) : this.hold([t])[0];
       return held as Storage[];
     } catch (error) {

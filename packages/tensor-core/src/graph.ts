@@ -78,7 +78,7 @@ export class Node {
     return node;
   }
 
-  /** What it is made of; nothing once it is computed, so that chains of computed tensors do not keep each other's memory. */
+  /** What it is made of; nothing once it has been evaluated, so that chains of values do not keep each other's memory. */
   get inputs(): readonly Tensor[] {
     return this.from;
   }
@@ -97,7 +97,7 @@ export class Node {
     return this.known;
   }
 
-  /** Live nodes that a computed node was made of, through however many evaluations. */
+  /** Live nodes that a value was made of, through however many evaluations: leaves, and what was computed on the way. */
   get origins(): readonly Node[] {
     return this.made?.flatMap((ref) => ref.deref() ?? []) ?? [];
   }
@@ -121,18 +121,20 @@ export class Node {
     else (this.more ??= []).push({ index, storage });
   }
 
-  /**
-   * Makes it a computed node: takes over one reference to the memory of each result and forgets what it was made of.
-   * @param leaves the leaves of the graph that it was computed from
-   */
-  settle(device: Place, storages: readonly Storage[], leaves: readonly Node[] = []): void {
+  /** Makes it a computed node: takes over one reference to the memory of each result. */
+  settle(device: Place, storages: readonly Storage[]): void {
     storages.forEach((storage, i) => this.hold(i, storage));
-    if (leaves.length > 0)
-      this.made = [...new Set(leaves.flatMap((node) => [node.reference(), ...(node.made?.filter((ref) => ref.deref()) ?? [])]))];
-    this.from = NOTHING;
-    this.parts = undefined;
     this.home = device;
     this.known = true;
+  }
+
+  /** Makes a computed node a value: what it was made of is not kept for it any more. */
+  forget(): void {
+    if (!this.known || this.from.length === 0) return;
+    const before = topologicalOrder(this.from).filter((node) => node.from.length === 0 || node.known);
+    this.made = [...new Set(before.flatMap((node) => [node.reference(), ...(node.made?.filter((ref) => ref.deref()) ?? [])]))];
+    this.from = NOTHING;
+    this.parts = undefined;
   }
 
   /** Lets go of a result's memory, on one device or on all. What was computed is gone then; a constant is uploaded again when it is used. */

@@ -112,12 +112,7 @@ export class TileEngine {
   }
 
   /** Runs a plan for rows from `start` on. The first input holds those rows, the others whole parameters. */
-  private execute(
-    { executable, shifts, held }: Lowered,
-    start: number,
-    given: readonly WasmBuffer[],
-    to: readonly WasmBuffer[],
-  ): void {
+  private execute({ executable, shifts, held }: Lowered, start: number, given: readonly WasmBuffer[], to: readonly WasmBuffer[]): void {
     const bindings = [...given, ...held];
     const inputs = bindings.map((buffer, i) => (buffer === given[0] ? buffer : this.backend.part(buffer, shifts[i]! * start)));
     this.backend.run(executable, inputs, to);

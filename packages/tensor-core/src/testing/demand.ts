@@ -32,11 +32,11 @@ export async function demandFailure(work: () => Promise<unknown>, kind?: string)
     demand(caught instanceof WeftError && caught.kind === kind, `it failed, but not by kind ${kind}: ${String(caught)}`);
 }
 
-/** @throws Error unless as many buffers live afterwards as before */
+/** @throws Error if a buffer that the work allocates is left */
 export async function demandNothingLeft(memory: Watched, work: () => Promise<void>): Promise<void> {
-  const before = memory.live();
+  const left = memory.sinceNow();
   await work();
-  demand(memory.live() === before, `${memory.live() - before} buffers are left allocated`);
+  demand(left() === 0, `${left()} buffers are left allocated`);
 }
 
 export const pair = (device: Device, a = 1): Tensor => device.tensor([a, a + 1]);

@@ -7,6 +7,8 @@ export interface Watched {
   allocated(): number;
   /** Buffers that are allocated and not freed. */
   live(): number;
+  /** Starts a count of those that are allocated from now on and not freed: what the collector frees of earlier ones does not count. */
+  sinceNow(): () => number;
   /** Makes the next call of a method throw. */
   failNext(method: "allocate" | "upload" | "lower" | "run"): void;
 }
@@ -46,5 +48,9 @@ export function watch(inner: Backend): Watched {
       return inner.run(...args);
     },
   });
-  return { backend, allocated: () => allocated, live: () => buffers.size, failNext: (method) => void (failing = method) };
+  const sinceNow = (): (() => number) => {
+    const earlier = new Set(buffers);
+    return () => [...buffers].filter((buffer) => !earlier.has(buffer)).length;
+  };
+  return { backend, allocated: () => allocated, live: () => buffers.size, sinceNow, failNext: (method) => void (failing = method) };
 }

@@ -29,17 +29,17 @@ function inputCotangents(node: Node, dys: Cotangents): readonly (Tensor | undefi
   return PRIMITIVES[node.op]?.gradient?.({ inputs: node.inputs, output: new Tensor(node), attrs: node.attrs }, dys[0], ops) ?? [];
 }
 
-/** @throws ConfigError if a node was computed from one of `wrt` and has forgotten how: the gradient through it would silently be missing */
+/** @throws ConfigError if a node was evaluated, is made of one of `wrt`, and has forgotten how: the gradient through it would silently be missing */
 function assertReachable(nodes: readonly Node[], wrt: ReadonlySet<Node>): void {
   for (const node of nodes) {
     if (wrt.has(node) || !isFloat(node.outputs[0]!.dtype)) continue;
     const from = node.origins.find((origin) => wrt.has(origin));
     if (!from) continue;
     throw new ConfigError(
-      `gradients: ${from.op}#${from.id} is among what ${node.op}#${node.id} was made of, but that has been computed and forgotten`,
+      `gradients: ${from.op}#${from.id} is among what ${node.op}#${node.id} was made of, but that was forgotten when it was evaluated`,
       {
         kind: "computed",
-        hint: "take gradients before data() or evaluate, or of a function (grad, valueAndGrad); stopGradient says that it is a constant",
+        hint: "take gradients before evaluate, or of a function (grad, valueAndGrad); stopGradient says that it is a constant",
       },
     );
   }
@@ -48,7 +48,7 @@ function assertReachable(nodes: readonly Node[], wrt: ReadonlySet<Node>): void {
 /**
  * Vector-Jacobian product by reverse accumulation: the gradients, with respect to `wrt`, of Σ ⟨outputᵢ, cotangentᵢ⟩.
  * Builds graph only. Tensors that the outputs do not depend on get zeros.
- * @throws ConfigError kind `computed` if the outputs depend on `wrt` through a tensor that was computed before: it has forgotten what it was made of
+ * @throws ConfigError kind `computed` if the outputs depend on `wrt` through a tensor that was evaluated before: it has forgotten what it was made of
  */
 export function vjp(outputs: readonly Tensor[], cotangents: readonly (Tensor | undefined)[], wrt: readonly Tensor[]): Tensor[] {
   const nodes = topologicalOrder(outputs, differentiableInputs);
