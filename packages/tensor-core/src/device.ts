@@ -2,9 +2,9 @@
 import type { Backend, BackendBuffer, Executable } from "./backend.js";
 import { bytesPerElement, type DType } from "./dtype.js";
 import { DeviceError } from "./errors.js";
-import { Node, Tensor, topologicalOrder } from "./graph.js";
+import { Node, Tensor } from "./graph.js";
 import { fromBytes, type NestedArray, tensor, type TensorOptions } from "./ops/create.js";
-import { graphInputs, isLeaf } from "./passes/rewrite.js";
+import { isLeaf } from "./passes/rewrite.js";
 import { PlanCache } from "./plan-cache.js";
 import { createReferenceBackend } from "./reference/backend.js";
 import type { Shape } from "./shape.js";
