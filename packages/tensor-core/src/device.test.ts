@@ -111,6 +111,11 @@ describe("a graph that is built again", () => {
     expect([lowered.length, disposed.length]).toEqual([40, 8]);
     expect(await w.add(x, 0).item()).toBe(1);
     expect(lowered).toHaveLength(41);
+    // And at once if it needs much scratch, which would stay taken; it has pushed another one out before.
+    const large = device.tensor(new Float32Array(2 ** 20 + 64).fill(1));
+    await device.evaluate([w.cumsum(w.cumsum(large, 0), 0)]);
+    await Promise.resolve();
+    expect(lowered.length - disposed.length).toBe(31);
   });
 });
 

@@ -6,11 +6,14 @@ import { planGraph, type ResultPlace } from "./plan/plan-graph.js";
 
 /** Plans that are kept when their evaluation is over. */
 const KEPT = 32;
+/** Scratch of a plan that is kept, in bytes: a backend's arena stays as large as the largest of its plans needs. */
+const MOST_SCRATCH = 2 ** 22;
 
 /** A lowered plan, and which nodes of its graph (by their number in topological order) its inputs are. */
 interface Kept {
   readonly executable: Promise<Executable>;
   readonly results: readonly ResultPlace[];
+  readonly scratchBytes: number;
   readonly leaves: readonly { readonly at: number; readonly index: number }[];
   /** Evaluations that use it now. */
   users: number;
@@ -80,6 +83,7 @@ export class PlanCache {
       done: () => {
         plan.users--;
         if (plan.dropped) free(plan);
+        else if (plan.scratchBytes > MOST_SCRATCH) this.drop(key);
       },
     };
   }
@@ -88,7 +92,14 @@ export class PlanCache {
     const { plan, results, leaves } = planGraph(outputs, [], (call) => this.backend.claims(call), { share: true });
     const executable = (async () => this.backend.lower(plan))();
     executable.catch(() => this.drop(key));
-    return { executable, results, leaves: leaves.map(({ node, index }) => ({ at: numbers.get(node)!, index })), users: 0, dropped: false };
+    return {
+      executable,
+      results,
+      scratchBytes: plan.scratchBytes,
+      leaves: leaves.map(({ node, index }) => ({ at: numbers.get(node)!, index })),
+      users: 0,
+      dropped: false,
+    };
   }
 
   private drop(key: string): void {
