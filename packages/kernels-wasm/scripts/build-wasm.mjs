@@ -15,8 +15,7 @@ const folder = join(root, "src", "kernels");
 const generated = join(root, "src", "generated");
 
 const BUILDS = [
-  { name: "MATMUL", entry: "matmul.wasm.ts", features: "simd,threads" },
-  { name: "MATMUL_RELAXED", entry: "matmul.wasm.ts", features: "simd,threads,relaxed-simd" },
+  { name: "MATMUL", entry: "matmul.wasm.ts", features: "simd,threads,relaxed-simd" },
   { name: "GENERAL", entry: "general.wasm.ts", features: "simd,threads" },
 ];
 

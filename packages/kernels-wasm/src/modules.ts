@@ -1,6 +1,7 @@
 import { CapabilityError } from "@weft/tensor-core";
 import { decodeBytes } from "./byte-text.js";
-import { COMMON, GENERAL, MATMUL, MATMUL_RELAXED } from "./generated/kernels.js";
+import { COMMON, GENERAL, MATMUL } from "./generated/kernels.js";
+import { plainSimd } from "./plain-simd.js";
 
 /** Bytes of scratch memory that each thread gives its kernels. */
 export const SCRATCH_BYTES: number = 512 << 10;
@@ -72,8 +73,8 @@ export function compileModules(relaxed: boolean, shared = true): Modules {
   const known = compiled[shared ? "shared" : "unshared"];
   const bytes = (text: string): Uint8Array<ArrayBuffer> => (shared ? decodeBytes(text, COMMON) : unshared(decodeBytes(text, COMMON)));
   known.general ??= compile(bytes(GENERAL));
-  if (relaxed && known.relaxed === undefined) known.relaxed = probeRelaxed(bytes(MATMUL_RELAXED), shared) ?? null;
+  if (relaxed && known.relaxed === undefined) known.relaxed = probeRelaxed(bytes(MATMUL), shared) ?? null;
   if (relaxed && known.relaxed) return { matmul: known.relaxed, general: known.general, fused: true };
-  known.plain ??= compile(bytes(MATMUL));
+  known.plain ??= compile(plainSimd(bytes(MATMUL)));
   return { matmul: known.plain, general: known.general, fused: false };
 }

@@ -8,11 +8,11 @@ export const F32_CODE: i32 = 0;
 export const BF16_CODE: i32 = 1;
 export const F16_CODE: i32 = 2;
 
-/** a·b + c. One rounding in the relaxed build (on machines with FMA), two in the plain one. */
+/** a·b + c. One rounding on machines with fused multiply-add, else two: `plain-simd.ts` makes a product and a sum of it where there is no relaxed SIMD. */
 // @ts-ignore: decorator
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
+  return f32x4.relaxed_madd(a, b, c);
 }
 
 /** Four elements at `p` as f32. */

@@ -1,4 +1,4 @@
-// The module that exists in two builds: plain SIMD, and relaxed SIMD (fused multiply-add).
+// The module with multiply-adds, which `plain-simd.ts` makes plain products and sums of where there is no relaxed SIMD.
 export { attention } from "./attention/attention.wasm";
 export { attentionBackward } from "./attention/attention-backward.wasm";
 export { merge } from "./merge/merge.wasm";

@@ -43,12 +43,8 @@ function write(c: usize, x: v128, y: v128, scale: v128, accumulate: bool): void 
   v128.store(c, y, 16);
 }
 
-/** As `tile` with α = 1, but every step is one fused multiply-add with one rounding, on any machine. */
+/** As `tile` with α = 1 and fused multiply-adds, one rounding for each step, on machines that have none. */
 export function tileFused(a: usize, b: usize, k: i32, c: usize, ldc: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    tile(a, b, k, c, ldc, 1, false);
-    return;
-  }
   const low = i64x2.splat(0x1fffffff);
   const half = i64x2.splat(0x10000000);
   for (let row: usize = 0; row < 4; row++) {
