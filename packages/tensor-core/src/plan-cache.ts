@@ -9,12 +9,12 @@ const KEPT = 32;
 /** Scratch of a plan that is kept, in bytes: a backend's arena stays as large as the largest of its plans needs. */
 const MOST_SCRATCH = 2 ** 22;
 
-/** A lowered plan, and which nodes of its graph (by their number in topological order) its inputs are. */
+/** A lowered plan, and what its inputs are, given the nodes of a graph in topological order. */
 interface Kept {
   readonly executable: Promise<Executable>;
   readonly results: readonly ResultPlace[];
   readonly scratchBytes: number;
-  readonly leaves: readonly { readonly at: number; readonly index: number }[];
+  readonly leaves: readonly ((order: readonly Node[]) => Tensor)[];
   /** Evaluations that use it now. */
   users: number;
   /** To be freed when nobody uses it. */
@@ -53,6 +53,19 @@ function wordsOf(order: readonly Node[], numbers: ReadonlyMap<Node, number>, out
   return `${lines.join("|")}|${outputs.map(name).join()}`;
 }
 
+// Two functions, so that the first one's closure does not keep a leaf alive.
+const inGraph =
+  (at: number, index: number) =>
+  (order: readonly Node[]): Tensor =>
+    new Tensor(order[at]!, index);
+const fixed = (leaf: Tensor) => (): Tensor => leaf;
+
+/** A leaf of a plan in a graph like its own. A constant of a composite's decomposition is in no graph, and the same for every call. */
+function placeOf(leaf: Tensor, numbers: ReadonlyMap<Node, number>): (order: readonly Node[]) => Tensor {
+  const at = numbers.get(leaf.node);
+  return at === undefined ? fixed(leaf) : inGraph(at, leaf.index);
+}
+
 /** The plans of a device's last evaluations: a loop that builds the same graph again and again plans it once. */
 export class PlanCache {
   private readonly backend: Backend;
@@ -79,7 +92,7 @@ export class PlanCache {
     return {
       executable: plan.executable,
       results: plan.results,
-      leaves: plan.leaves.map(({ at, index }) => new Tensor(order[at]!, index)),
+      leaves: plan.leaves.map((leaf) => leaf(order)),
       done: () => {
         plan.users--;
         if (plan.dropped) free(plan);
@@ -96,7 +109,7 @@ export class PlanCache {
       executable,
       results,
       scratchBytes: plan.scratchBytes,
-      leaves: leaves.map(({ node, index }) => ({ at: numbers.get(node)!, index })),
+      leaves: leaves.map((leaf) => placeOf(leaf, numbers)),
       users: 0,
       dropped: false,
     };
