@@ -30,7 +30,7 @@ interface MemoryCase {
 }
 
 /** Whole graphs of the kinds that people run: each kind of step that takes temporaries is in one of them. */
-export const MEMORY_CASES: readonly MemoryCase[] = [
+const MEMORY_CASES: readonly MemoryCase[] = [
   {
     name: "bf16 weights, sixteen layers",
     build: (device) => {
