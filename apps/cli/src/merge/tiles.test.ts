@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { toCoreDType } from "@weft/io-safetensors";
-import { createWasmBackend, type WasmBackend } from "@weft/kernels-wasm";
+import { createWasmBackend, type WasmBackend, type WasmBuffer } from "@weft/kernels-wasm";
 import { decode } from "@weft/tensor-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FileSet } from "../files/file-set.js";
@@ -25,15 +25,16 @@ afterAll(() => files.close());
 
 /** Fills all memory that the backend and its kernels take from now on with NaN: a value that nobody wrote shows in any result that it reaches. */
 function poison(of: WasmBackend): void {
-  const { memory } = of as unknown as {
-    readonly memory: { allocate(bytes: number): { bytes: number; address: number }; bytes: Uint8Array };
-  };
-  const allocate = memory.allocate.bind(memory);
-  memory.allocate = (bytes) => {
-    const buffer = allocate(bytes);
-    memory.bytes.fill(0xff, buffer.address, buffer.address + bytes);
-    return buffer;
-  };
+  type Memory = Pick<WasmBuffer["memory"], "bytes" | "tryAllocate">;
+  const { list } = (of as unknown as { readonly engine: { readonly memories: { readonly list: readonly Memory[] } } }).engine.memories;
+  for (const memory of list) {
+    const tryAllocate = memory.tryAllocate.bind(memory);
+    memory.tryAllocate = (bytes, limit) => {
+      const buffer = tryAllocate(bytes, limit);
+      if (buffer) memory.bytes.fill(0xff, buffer.address, buffer.address + bytes);
+      return buffer;
+    };
+  }
 }
 
 const compute = (item: Item, tileBytes: number): ReturnType<typeof computeItem> => computeItem(backend, files, item, tileBytes);
