@@ -89,12 +89,6 @@ export class WasmBackend implements Backend {
     return mine.memory.bytes.subarray(at, at + mine.bytes);
   }
 
-  /** Part of a buffer, as a buffer of its own that is not to be freed; kernels take any address. */
-  part(buffer: BackendBuffer, offset: number, bytes: number = buffer.bytes - offset): WasmBuffer {
-    const mine = buffer as WasmBuffer;
-    return { bytes, address: addressIn(mine) + offset, memory: mine.memory };
-  }
-
   /**
    * Index of the first NaN or infinity among stored floats, or -1.
    * @param offset byte offset in the buffer
