@@ -30,12 +30,10 @@ export function lowerConcat({ attrs, inputs, outputs }: OpStep, context: LowerCo
 }
 
 /** The constant everywhere, then the input over it. */
-export function lowerPad({ attrs, inputs, outputs }: OpStep, context: LowerContext): Run | undefined {
+export function lowerPad({ attrs, inputs, outputs }: OpStep, context: LowerContext): Run {
   const [x] = inputs as [Operand];
   const [out] = outputs as [Operand];
   const low = attrs.low as readonly number[];
-  const high = attrs.high as readonly number[];
-  if ([...low, ...high].some((n) => n < 0)) return undefined;
   const fill = lowerFill(attrs.value as number, out, context);
   const copy = lowerCopy(x, box(out, low, x.shape), context);
   return (addresses) => {

@@ -1,5 +1,6 @@
 import { CapabilityError, type Step } from "@weft/tensor-core";
 import { adamwStep } from "./adamw-step/adamw-step.wgsl.js";
+import { argsort } from "./argsort/argsort.wgsl.js";
 import { argreduce } from "./argreduce/argreduce.wgsl.js";
 import { attention } from "./attention/attention.wgsl.js";
 import { attentionBackward } from "./attention-backward/attention-backward.wgsl.js";
@@ -8,7 +9,6 @@ import { cayley, inverse } from "./cayley/cayley.wgsl.js";
 import { columnSum } from "./column-sum/column-sum.wgsl.js";
 import { concat } from "./concat/concat.wgsl.js";
 import { conv } from "./conv/conv.wgsl.js";
-import { cumsum } from "./cumsum/cumsum.wgsl.js";
 import { weightNorm } from "./dora-norm/dora-norm.wgsl.js";
 import { lowerFused } from "./fused/fused.js";
 import { gather } from "./gather/gather.wgsl.js";
@@ -24,6 +24,7 @@ import { normWeightGradient } from "./norm-weight-gradient/norm-weight-gradient.
 import { multiLora } from "./multi-lora/multi-lora.wgsl.js";
 import { pad } from "./pad/pad.wgsl.js";
 import { random } from "./random/random.wgsl.js";
+import { scan } from "./scan/scan.wgsl.js";
 import { scatterAdd } from "./scatter-add/scatter-add.wgsl.js";
 import { topK } from "./top-k/top-k.wgsl.js";
 import { splitStep } from "./split.js";
@@ -37,7 +38,7 @@ export interface KernelTable {
 }
 
 export const KERNELS: KernelTable = {
-  ops: { matmul, conv, reduce: columnSum, argreduce, pad, concat, gather, scatterAdd, dynamicSlice, update, cumsum, random },
+  ops: { matmul, conv, reduce: columnSum, argreduce, pad, concat, gather, scatterAdd, dynamicSlice, update, scan, argsort, random },
   composites: {
     adamwStep,
     attention,

@@ -6,3 +6,5 @@ export * from "./movement.js";
 export * from "./moving-box.js";
 export * from "./random.js";
 export * from "./reduce.js";
+export * from "./scan.js";
+export * from "./sort.js";

@@ -4,6 +4,7 @@ import type { Tensor } from "../graph.js";
 import { applyPrimitive } from "../apply-primitive.js";
 import { normalizeAxis, sameShape, type Shape, sizeOf } from "../shape.js";
 import { cast } from "./cast.js";
+import { full } from "./create.js";
 
 /** Same elements, other shape; one entry may be -1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
@@ -68,9 +69,16 @@ export function flip(x: Tensor, axes: readonly number[]): Tensor {
   return axes.length === 0 ? x : applyPrimitive("flip", [x], { axes: axes.map((a) => normalizeAxis("flip", a, x.shape.length)) });
 }
 
-/** `value` before (`low`) and after (`high`) each axis. */
+/** `value` before (`low`) and after (`high`) each axis; negative amounts cut off. @throws ShapeError if more is cut off than there is */
 export function pad(x: Tensor, low: readonly number[], high: readonly number[], value = 0): Tensor {
-  return [...low, ...high].every((n) => n === 0) ? x : applyPrimitive("pad", [x], { low, high, value });
+  const shape = x.shape.map((d, i) => d + low[i]! + high[i]!);
+  if (shape.some((d) => d < 0)) throw new ShapeError(`pad: [${low}] and [${high}] cut more off than [${x.shape}] has`);
+  // What is left of x, and where that begins and ends in the result.
+  const kept = x.shape.map((d, i): [number, number] => [Math.min(d, Math.max(0, -low[i]!)), Math.max(0, Math.min(d, d + high[i]!))]);
+  if (kept.some(([start, stop]) => start >= stop) && !x.shape.includes(0)) return full(shape, value, x.dtype);
+  const [before, after] = [low, high].map((amounts) => amounts.map((n) => Math.max(0, n)));
+  const rest = slice(x, kept);
+  return sameShape(rest.shape, shape) ? rest : applyPrimitive("pad", [rest], { low: before!, high: after!, value });
 }
 
 /** Joined along `axis`; dtypes promote. @throws ShapeError if the other axes differ. */

@@ -59,8 +59,3 @@ export function logSumExp(x: Tensor, options: ReduceOptions = {}): Tensor {
 export function norm(x: Tensor, options: ReduceOptions = {}): Tensor {
   return applyPrimitive("sqrt", [sum(square(cast(x, "f32")), options)]);
 }
-
-/** Running sum along `axis`, from the end if `reverse`. */
-export function cumsum(x: Tensor, axis = -1, reverse = false): Tensor {
-  return applyPrimitive("cumsum", [x], { axis: normalizeAxis("cumsum", axis, x.shape.length), reverse });
-}

@@ -97,6 +97,11 @@ const CASES: Record<string, Case> = {
     f: (base, value) => o.update(base, value, o.tensor(Int32Array.of(2)), [1]),
   },
   cumsum: unary((x) => o.cumsum(x, 1, true)),
+  cummax: unary((x) => o.cummax(x, 1)),
+  "cummax from the end": unary((x) => o.cummax(x, 0, true)),
+  linearScan: { inputs: [make([3, 5], 1), make([3, 5], 2)], f: (a, b) => o.linearScan(o.tanh(a), b, 1) },
+  "linearScan from the end": { inputs: [make([5, 3], 1), make([5, 3], 2)], f: (a, b) => o.linearScan(o.tanh(a), b, 0, true) },
+  sort: unary((x) => o.sort(x, 1, { descending: true }).values),
   barrier: { inputs: [make([2, 3])], f: (x) => o.barrier(x, o.sum(x)) },
 };
 

@@ -1,4 +1,5 @@
 import { argreduce } from "./argreduce.js";
+import { argsort } from "./argsort.js";
 import { barrier } from "./barrier.js";
 import * as binary from "./binary.js";
 import { bitcast } from "./bitcast.js";
@@ -6,7 +7,6 @@ import { broadcast } from "./broadcast.js";
 import { cast } from "./cast.js";
 import { concat } from "./concat.js";
 import { conv } from "./conv.js";
-import { cumsum } from "./cumsum.js";
 import type { BinaryPrimitive, UnaryPrimitive } from "./elementwise.js";
 import { dynamicSlice } from "./dynamic-slice.js";
 import { flip } from "./flip.js";
@@ -19,6 +19,7 @@ import type { Primitive } from "./primitive.js";
 import { random } from "./random.js";
 import { reduce } from "./reduce.js";
 import { reshape } from "./reshape.js";
+import { scan } from "./scan.js";
 import { scatterAdd } from "./scatter-add.js";
 import { slice } from "./slice.js";
 import { stopGradient } from "./stop-gradient.js";
@@ -65,7 +66,8 @@ export const PRIMITIVES: Readonly<Record<string, Primitive>> = {
   scatterAdd,
   dynamicSlice,
   update,
-  cumsum,
+  scan,
+  argsort,
   random,
   stopGradient,
   barrier,

@@ -36,6 +36,7 @@ export interface Ops<T> {
   sum(x: T, along: Along): T;
   prod(x: T, along: Along): T;
   cumsum(x: T, axis: number, reverse: boolean): T;
+  linearScan(a: T, b: T, axis: number, reverse: boolean): T;
   reshape(x: T, shape: Shape): T;
   transpose(x: T, axes: readonly number[]): T;
   swapLast(x: T): T;

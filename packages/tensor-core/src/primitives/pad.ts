@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.js";
 import { contiguousStrides, sizeOf } from "../shape.js";
 import { numbersOf } from "./attributes.js";
 import type { Primitive } from "./primitive.js";
@@ -7,10 +8,11 @@ export const pad: Primitive = {
   name: "pad",
   group: "movement",
   meaning: "a constant before and after each axis",
-  infer: ([x], attrs) => ({
-    shape: x!.shape.map((d, i) => d + numbersOf(attrs, "low")[i]! + numbersOf(attrs, "high")[i]!),
-    dtype: x!.dtype,
-  }),
+  infer: ([x], attrs) => {
+    const [low, high] = [numbersOf(attrs, "low"), numbersOf(attrs, "high")];
+    if ([...low, ...high].some((n) => n < 0)) throw new ShapeError(`pad: amounts must not be negative, got [${low}] and [${high}]`);
+    return { shape: x!.shape.map((d, i) => d + low[i]! + high[i]!), dtype: x!.dtype };
+  },
   gradient: ({ inputs: [x], attrs }, dy, o) => {
     const low = numbersOf(attrs, "low");
     return [

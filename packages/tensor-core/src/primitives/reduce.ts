@@ -1,4 +1,5 @@
 import { whole } from "../box.js";
+import { type DType, isFloat } from "../dtype.js";
 import { sizeOf } from "../shape.js";
 import type { TensorSpec } from "../tensor-spec.js";
 import { numbersOf } from "./attributes.js";
@@ -16,6 +17,11 @@ export const REDUCTIONS: Readonly<Record<ReduceOp, { readonly start: number; rea
   max: { start: -Infinity, step: max.f64 },
   min: { start: Infinity, step: min.f64 },
 };
+
+/** Step of a reduction of elements of `dtype`: products of integers wrap, where f64 would round them. */
+export function stepOf(how: ReduceOp, dtype: DType): (a: number, b: number) => number {
+  return how === "prod" && !isFloat(dtype) ? Math.imul : REDUCTIONS[how].step;
+}
 
 /** Values per row brought back to the shape of the input of the reduction. */
 function spread<T extends TensorSpec>(x: T, axes: readonly number[], rows: T, o: Ops<T>): T {

@@ -3,7 +3,7 @@ import type { Instruction, Operand, Program } from "../plan/plan.js";
 import { sizeOf } from "../shape.js";
 import { functionOf } from "../primitives/elementwise.js";
 import { BINARY, UNARY } from "../primitives/index.js";
-import { REDUCTIONS } from "../primitives/reduce.js";
+import { REDUCTIONS, stepOf } from "../primitives/reduce.js";
 import { type Memory, readOperand, writeOperand } from "./views.js";
 
 /**
@@ -34,7 +34,8 @@ export function runProgram(memory: Memory, program: Program, inputs: readonly Op
       case "where":
         return values[i.b]!.map((b, at) => (values[i.a]![at] !== 0 ? b : values[i.c]![at]!));
       case "reduce": {
-        const { start, step } = REDUCTIONS[i.how];
+        const { start } = REDUCTIONS[i.how];
+        const step = stepOf(i.how, i.dtype);
         const x = values[i.a]!;
         const result = new Float64Array(total);
         for (let row = 0; row < total; row += rowLength) {

@@ -95,16 +95,57 @@ export function argreduceBounds(x: Bounds, from: Shape, attrs: Attrs): Bounds {
   return result;
 }
 
-/** Running sums along an axis. */
-export function cumsumBounds(x: Bounds, shape: Shape, attrs: Attrs, dtype: DType): Bounds {
+/** Running sums and maxima of x, and h ← x·h + y, along an axis. */
+export function scanBounds(x: Bounds, y: Bounds | undefined, shape: Shape, attrs: Attrs, dtype: DType): Bounds {
   const result = new Writer(x.lo.length);
   for (const group of groups(shape, [attrs.axis as number])) {
     const order = attrs.reverse ? group.toReversed() : group;
+    if (attrs.how === "max") {
+      order.forEach((p, i) => extremum(result, p, x, order.slice(0, i + 1), true, dtype));
+      continue;
+    }
+    if (y) {
+      recurrence(result, x, y, order);
+      continue;
+    }
     const sum = new Sum();
     for (const p of order) {
       sum.add(x, p);
       sum.store(result, p, !isFloat(dtype));
     }
+  }
+  return result;
+}
+
+/** Each step rounds to f32, and joining steps in another order rounds products of factors, too. */
+function recurrence(result: Writer, a: Bounds, b: Bounds, order: Int32Array): void {
+  let [low, high, size, known] = [0, 0, 0, true];
+  order.forEach((p, i) => {
+    const ends = [a.lo[p]! * low, a.lo[p]! * high, a.hi[p]! * low, a.hi[p]! * high];
+    const first = i === 0;
+    [low, high] = [b.lo[p]! + (first ? 0 : Math.min(...ends)), b.hi[p]! + (first ? 0 : Math.max(...ends))];
+    size = Math.max(size, Math.abs(low), Math.abs(high));
+    const error = first ? 0 : (size + 1) * (i + 1) * 2 ** -21;
+    known &&= Number.isFinite(low) && Number.isFinite(high);
+    if (known) result.set(p, low, high, error);
+    else result.anything(p);
+  });
+}
+
+/** Indices in order, where all that is sorted is known exactly. */
+export function argsortBounds(x: Bounds, shape: Shape, attrs: Attrs): Bounds {
+  const result = new Writer(x.lo.length);
+  for (const group of groups(shape, [attrs.axis as number])) {
+    const sign = attrs.descending ? -1 : 1;
+    const key = (i: number): number => sign * (x.lo[group[i]!] !== x.lo[group[i]!] ? Infinity : x.lo[group[i]!]!);
+    const nan = (i: number): number => (x.lo[group[i]!] !== x.lo[group[i]!] ? sign : 0);
+    // Small numbers may have been flushed on the way.
+    const exact = group.every((p) => isPoint(x, p) && !(x.lo[p] !== 0 && Math.abs(x.lo[p]!) < 2 ** -126));
+    const order = Array.from(group, (_, i) => i).toSorted((i, j) => {
+      const [a, b] = [key(i), key(j)];
+      return a === b ? nan(i) - nan(j) || i - j : a - b;
+    });
+    group.forEach((p, i) => (exact ? result.exactly(p, order[i]!) : result.anything(p)));
   }
   return result;
 }

@@ -1,10 +1,11 @@
 import { bytesPerElement, decode, type DType, encode, isFloat, type Node, PRIMITIVES, roundTo, type Tensor } from "@weft/tensor-core";
 import {
   argreduceBounds,
-  cumsumBounds,
+  argsortBounds,
   dynamicSliceBounds,
   gatherBounds,
   reduceBounds,
+  scanBounds,
   scatterAddBounds,
   updateBounds,
 } from "./along-axis.js";
@@ -133,8 +134,10 @@ function primitiveBounds(node: Node, inputs: readonly Bounds[]): Bounds {
       return gatherBounds({ x, index: y, shape: shapes[0]!, picks: y.lo.length, axis: attrs.axis as number });
     case "scatterAdd":
       return scatterAddBounds({ x, index: y, shape, picks: y.lo.length, axis: attrs.axis as number }, z, dtype);
-    case "cumsum":
-      return cumsumBounds(x, shape, attrs, dtype);
+    case "scan":
+      return scanBounds(x, y, shape, attrs, dtype);
+    case "argsort":
+      return argsortBounds(x, shape, attrs);
     case "dynamicSlice":
       return dynamicSliceBounds(x, y, shapes[0]!, shape, attrs);
     case "update":

@@ -19,9 +19,20 @@ export const argreduce: Generator = (draw) => {
   return draw.call(draw.random.pick(["argmax", "argmin"]), x, axisOf(draw, x));
 };
 
-export const cumsum: Generator = (draw) => {
-  const x = draw.value({ rank: [1, 4], fits: (v) => v.dtype !== "bool" });
-  return draw.call("cumsum", x, axisOf(draw, x), draw.random.chance(0.4));
+export const scan: Generator = (draw) => {
+  const how = draw.random.pick(["cumsum", "cumsum", "cummax", "linearScan"]);
+  if (how !== "linearScan") {
+    const x = draw.value({ rank: [1, 4], fits: (v) => v.dtype !== "bool" });
+    return draw.call(how, x, axisOf(draw, x), draw.random.chance(0.4));
+  }
+  const b = draw.value({ dtype: "float", rank: [1, 4], tame: true });
+  const a = draw.call("tanh", draw.shaped(b.shape, { dtype: b.dtype, tame: true }))[0]!;
+  return draw.call(how, a, b, axisOf(draw, b), draw.random.chance(0.4));
+};
+
+export const argsort: Generator = (draw) => {
+  const x = draw.value({ rank: [1, 4] });
+  return draw.call(draw.random.pick(["argsort", "sort"]), x, axisOf(draw, x), { descending: draw.random.chance(0.5) });
 };
 
 /** Whole numbers below `n`, of any shape. */

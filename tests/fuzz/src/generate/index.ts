@@ -52,7 +52,8 @@ const FAMILIES: readonly { readonly weight: number; readonly generators: Table }
     generators: {
       reduce: axis.reduce,
       argreduce: axis.argreduce,
-      cumsum: axis.cumsum,
+      scan: axis.scan,
+      argsort: axis.argsort,
       gather: axis.gather,
       scatterAdd: axis.scatterAdd,
       dynamicSlice: axis.dynamicSlice,

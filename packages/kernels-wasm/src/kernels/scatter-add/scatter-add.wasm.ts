@@ -10,9 +10,11 @@ class ScatterAddArgs extends IndexReport {
   rows: i32;
   count: i32;
   inner: i32;
+  /** Elements are i32, else f32. */
+  whole: i32;
 }
 
-/** result[…, index, …] += updates, f32. An item is 64 columns of one outer block, so that repeated indices never meet. */
+/** result[…, index, …] += updates. An item is 64 columns of one outer block, so that repeated indices never meet. */
 export function scatterAdd(args: ScatterAddArgs, start: i32, end: i32): void {
   const count = args.count;
   const n = args.rows;
@@ -31,6 +33,10 @@ export function scatterAdd(args: ScatterAddArgs, start: i32, end: i32): void {
       const to = args.result + (<usize>(outer * n + index) * inner << 2);
       const from = args.updates + (<usize>(outer * count + i) * inner << 2);
       let j = first;
+      if (args.whole != 0) {
+        for (; j < last; j++) store<i32>(to + (j << 2), load<i32>(to + (j << 2)) + load<i32>(from + (j << 2)));
+        continue;
+      }
       for (; j + 4 <= last; j += 4) v128.store(to + (j << 2), f32x4.add(v128.load(to + (j << 2)), v128.load(from + (j << 2))));
       for (; j < last; j++) store<f32>(to + (j << 2), load<f32>(to + (j << 2)) + load<f32>(from + (j << 2)));
     }

@@ -4,7 +4,7 @@ import { Shader } from "../../wgsl/shader.js";
 import { coordinates } from "../fused/space.js";
 import type { Kernel } from "../kernel.js";
 
-/** The primitive `pad`: a constant around x; negative amounts cut off. */
+/** The primitive `pad`: a constant around x. */
 export const pad: Kernel = ({ inputs, outputs, attrs }, context) => {
   const [x, y] = [inputs[0]!, outputs[0]!];
   const low = attrs.low as number[];

@@ -17,7 +17,7 @@ export function movementCases({ width: d, tokens: m, vocabulary: V }: Sizes): Ke
       bytes: F32 * (m * d + V * d),
       build: (x) => scatterAdd(zeros([V, d]), ids, x([m, d])),
     },
-    { name: `cumsum ${m}×${d}`, kernels: ["cumsum"], flops: m * d, bytes: 2 * F32 * m * d, build: (x) => cumsum(x([m, d])) },
+    { name: `cumsum ${m}×${d}`, kernels: ["scan"], flops: m * d, bytes: 2 * F32 * m * d, build: (x) => cumsum(x([m, d])) },
     { name: `argmax ${m}×${V}`, kernels: ["argreduce"], flops: m * V, bytes: F32 * m * V, build: (x) => argmax(x([m, V])) },
     {
       name: `random bits, ${m}×${d}`,

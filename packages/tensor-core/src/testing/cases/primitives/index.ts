@@ -12,6 +12,7 @@ import { movement } from "./movement.js";
 import { reduce } from "./reduce.js";
 import { scan } from "./scan.js";
 import { select } from "./select.js";
+import { sort } from "./sort.js";
 import { unary } from "./unary.js";
 
 /** Cases of the primitives, a file per group. */
@@ -29,5 +30,6 @@ export const PRIMITIVE_CASES: readonly ConformanceCase[] = [
   ...indexing,
   ...movingBox,
   ...scan,
+  ...sort,
   ...control,
 ];
