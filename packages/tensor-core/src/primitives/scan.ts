@@ -10,7 +10,7 @@ import type { Ops } from "./ops.js";
 import type { Primitive } from "./primitive.js";
 
 /** What a scan carries along: the sum, the largest so far, or h ← a·h + b. */
-export type ScanOp = "sum" | "max" | "linear";
+type ScanOp = "sum" | "max" | "linear";
 
 /** Each element replaced by the one that comes after it in the direction of the scan; the last one by 0. */
 function following<T extends TensorSpec>(x: T, axis: number, reverse: boolean, o: Ops<T>): T {
