@@ -9,9 +9,6 @@ import { max } from "./max.js";
 import type { Ops } from "./ops.js";
 import type { Primitive } from "./primitive.js";
 
-/** What a scan carries along: the sum, the largest so far, or h ← a·h + b. */
-type ScanOp = "sum" | "max" | "linear";
-
 /** Each element replaced by the one that comes after it in the direction of the scan; the last one by 0. */
 function following<T extends TensorSpec>(x: T, axis: number, reverse: boolean, o: Ops<T>): T {
   const n = x.shape[axis]!;
@@ -30,7 +27,7 @@ function carriedBack<T extends TensorSpec>(a: T, dy: T, axis: number, reverse: b
 }
 
 /**
- * Input x, or a and b for `linear`; attributes `how` (`ScanOp`), `axis`, and `reverse`: from the end. The first element of the result is that of x
+ * Input x, or a and b for `linear`; attributes `how` ("sum", "max", or "linear"), `axis`, and `reverse`: from the end. The first element of the result is that of x
  * or b. A maximum so far is NaN from the first NaN on; its gradient goes to the latest of equal elements (as torch.cummax).
  * `linear` is the recurrence of selective state spaces. @see Gu & Dao 2023 (Mamba); Blelloch 1990, "Prefix sums and their applications"
  */
