@@ -20,6 +20,11 @@ export interface WasmBackendOptions {
   readonly threads?: number;
   /** Use fused multiply-add where the machine has it (true). Results differ in the last bits from those without. */
   readonly relaxed?: boolean;
+  /**
+   * Give a row of a product the same bits whatever other rows are computed with it (false), so that a part of a tensor is equal to that part of the
+   * whole. Products of up to 16 rows are slower then.
+   */
+  readonly rowIndependent?: boolean;
   /** Where allocation stops. One WebAssembly memory holds 4 GiB at most; beyond that tensors lie in further ones. No limit but the machine's if not given. */
   readonly maxMemoryBytes?: number;
   /** The most that one WebAssembly memory may take, and so one tensor: 4 GiB, and less where the machine reserves less (2, 1, 0.5, 0.25 GiB are tried). */
@@ -35,10 +40,21 @@ export class WasmBackend implements Backend {
   private allocations = 0;
   private disposed = false;
 
-  constructor({ threads, relaxed = true, maxMemoryBytes = Infinity, maxBytesPerMemory = MOST_BYTES }: WasmBackendOptions = {}) {
+  constructor({
+    threads,
+    relaxed = true,
+    rowIndependent = false,
+    maxMemoryBytes = Infinity,
+    maxBytesPerMemory = MOST_BYTES,
+  }: WasmBackendOptions = {}) {
     const shared = threadsAvailable();
     const count = shared ? Math.max(1, threads ?? Math.min(8, availableCores())) : 1;
-    const engine = new WasmEngine({ total: maxMemoryBytes, each: maxBytesPerMemory, shared }, compileModules(relaxed, shared), count);
+    const engine = new WasmEngine(
+      { total: maxMemoryBytes, each: maxBytesPerMemory, shared },
+      compileModules(relaxed, shared),
+      count,
+      rowIndependent,
+    );
     this.engine = engine;
     this.capabilities = {
       maxBufferBytes: engine.memories.list[0]!.limit,
@@ -103,7 +119,7 @@ export class WasmBackend implements Backend {
   }
 
   footprint(plan: Plan): Footprint {
-    return this.engine.inFirst((region) => footprintOf(plan, region, this.engine.fusedProducts), 0);
+    return this.engine.inFirst((region) => footprintOf(plan, region, this.engine.arithmetic), 0);
   }
 
   lower(plan: Plan): WasmExecutable {

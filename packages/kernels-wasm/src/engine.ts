@@ -1,4 +1,5 @@
 import { DeviceError } from "@weft/tensor-core";
+import type { Arithmetic } from "./arithmetic.js";
 import { Memories, type MemoryLimits } from "./memories.js";
 import type { WasmBuffer, WasmMemory } from "./memory.js";
 import type { Modules } from "./modules.js";
@@ -7,14 +8,14 @@ import { Threads } from "./threads/threads.js";
 
 /** The memories of a backend, with kernels in each of them and the threads that run those. */
 export class WasmEngine implements Engine {
-  readonly fusedProducts: boolean;
+  readonly arithmetic: Arithmetic;
   readonly memories: Memories;
   readonly regions: Map<WasmMemory, Region> = new Map();
   readonly threads: Threads;
 
   /** @param threads those that run kernels, the calling one included */
-  constructor(limits: MemoryLimits, modules: Modules, threads: number) {
-    this.fusedProducts = modules.fused;
+  constructor(limits: MemoryLimits, modules: Modules, threads: number, rowIndependent: boolean) {
+    this.arithmetic = { fused: modules.fused, rowIndependent };
     let started: Threads | undefined;
     this.memories = new Memories(limits, (memory) => {
       started ??= new Threads(memory, modules, threads);

@@ -1,4 +1,5 @@
 import { type Executable, type Footprint, type Plan, stepName, withFootprint } from "@weft/tensor-core";
+import type { Arithmetic } from "./arithmetic.js";
 import { Part } from "./lower/part.js";
 import { addressIn, type WasmBuffer } from "./memory.js";
 import type { Run } from "./lower/context.js";
@@ -19,13 +20,13 @@ export class WasmExecutable implements Executable {
    * @throws DeviceError kind `out-of-memory`
    */
   constructor(plan: Plan, engine: Engine, disposed: (executable: WasmExecutable) => void) {
-    const { fusedProducts } = engine;
+    const { arithmetic } = engine;
     this.disposed = disposed;
     const claimed = (part: Part): Part => {
       part.claim(0);
       return part;
     };
-    this.home = engine.inFirst((region) => lowerAll(plan, region, fusedProducts, claimed), plan.scratchBytes);
+    this.home = engine.inFirst((region) => lowerAll(plan, region, arithmetic, claimed), plan.scratchBytes);
     this.runs = plan.steps.map((_, at) => this.home.step(at).run);
     this.spread = new Spread(plan, this.home, engine);
     this.plan = withFootprint(plan, this.home.footprint);
@@ -64,16 +65,16 @@ export class WasmExecutable implements Executable {
 }
 
 /** What lowering a plan would take; nothing stays allocated. */
-export function footprintOf(plan: Plan, region: Region, fusedProducts: boolean): Footprint {
-  return lowerAll(plan, region, fusedProducts, (part) => {
+export function footprintOf(plan: Plan, region: Region, arithmetic: Arithmetic): Footprint {
+  return lowerAll(plan, region, arithmetic, (part) => {
     part.dispose();
     return part.footprint;
   });
 }
 
 /** Lowers every step where the plan's scratch is to lie. What was allocated is given back if that, or `then`, fails. */
-function lowerAll<T>(plan: Plan, region: Region, fusedProducts: boolean, then: (part: Part) => T): T {
-  const part = new Part(plan, region, fusedProducts, true);
+function lowerAll<T>(plan: Plan, region: Region, arithmetic: Arithmetic, then: (part: Part) => T): T {
+  const part = new Part(plan, region, arithmetic, true);
   try {
     plan.steps.forEach((_, at) => part.step(at));
     part.seal();

@@ -1,4 +1,5 @@
 import { Arena } from "@weft/tensor-core";
+import type { Arithmetic } from "./arithmetic.js";
 import { argumentBytes, KernelArgs } from "./kernel-args.js";
 import type { WasmBuffer, WasmMemory } from "./memory.js";
 import { Pool } from "./threads/pool.js";
@@ -37,8 +38,7 @@ export class Region {
 
 /** The memories of a backend, as lowered plans use them. */
 export interface Engine {
-  /** Products in the GEMM kernels are fused multiply-adds. */
-  readonly fusedProducts: boolean;
+  readonly arithmetic: Arithmetic;
   readonly regions: ReadonlyMap<WasmMemory, Region>;
   regionOf(buffer: WasmBuffer): Region;
   /** What `attempt` makes in the first of the memories that has room for it; a new one is made for `bytes` if none has. @throws DeviceError kind `out-of-memory` */

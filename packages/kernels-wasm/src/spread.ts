@@ -170,7 +170,7 @@ export class Spread {
 
   private partIn(region: Region): Part {
     let part = this.parts.get(region);
-    if (!part) this.parts.set(region, (part = new Part(this.plan, region, this.engine.fusedProducts, false)));
+    if (!part) this.parts.set(region, (part = new Part(this.plan, region, this.engine.arithmetic, false)));
     return part;
   }
 }

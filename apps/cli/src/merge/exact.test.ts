@@ -1,13 +1,14 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { toCoreDType } from "@weft/io-safetensors";
-import { createWasmBackend, type WasmBackend } from "@weft/kernels-wasm";
+import { type WasmBackend } from "@weft/kernels-wasm";
 import { decode } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { tensorsOf } from "../testing/checkpoints.js";
 import { FIXTURES, temporaryFolder } from "../testing/cli.js";
 import { mergeInMemory } from "../testing/merge-in-memory.js";
 import { writeTensors } from "../testing/write-tensors.js";
+import { createTileBackend } from "./tile-backend.js";
 
 /** What make_merges.py had PEFT merge: a case per method. */
 const HOME = join(FIXTURES, "merges");
@@ -39,7 +40,7 @@ const COLUMNS: readonly (readonly [title: string, base: Base, file: "f32" | "bf1
 const folder = temporaryFolder();
 let backend: WasmBackend;
 beforeAll(async () => {
-  backend = await createWasmBackend({ threads: 1 });
+  backend = await createTileBackend();
 });
 
 const valuesOf = ({ bytes, dtype }: { readonly bytes: Buffer; readonly dtype: string }): Float64Array =>

@@ -1,8 +1,8 @@
 import { CapabilityError } from "@weft/tensor-core";
-import { createWasmBackend } from "@weft/kernels-wasm";
 import { formatBytes } from "../output.js";
 import type { Item } from "./item.js";
 import { type ItemPlan, planItem, signature } from "./item-plan.js";
+import { createTileBackend } from "./tile-backend.js";
 import { sectionsOf } from "./sections.js";
 
 /** Threads and tile size of a run. */
@@ -31,7 +31,7 @@ export async function planMemory(items: readonly Item[], maxMemory: number, jobs
   if (maxMemory < PROCESS_BYTES + WORKER_BYTES + LEAST) throw beyond(LEAST, (needed) => `the program itself takes ${needed}`, maxMemory);
   const kinds = new Map<string, Item>();
   for (const item of items.flatMap(sectionsOf)) if (item.steps.length > 0 && item.bytes > 0) kinds.set(signature(item), item);
-  const backend = await createWasmBackend({ threads: 1 });
+  const backend = await createTileBackend();
   const planned = new Map<number, readonly (readonly [Item, ItemPlan])[]>();
   const plansFor = (tileBytes: number): readonly (readonly [Item, ItemPlan])[] => {
     const known =

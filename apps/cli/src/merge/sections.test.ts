@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { createWasmBackend } from "@weft/kernels-wasm";
 import { openWeights } from "@weft/io-safetensors/node";
 import type { LayerSpec } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +8,7 @@ import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.j
 import { TileEngine } from "./engine.js";
 import type { Item, Place, Step, Stored } from "./item.js";
 import { processItem, TileMemory } from "./process-item.js";
+import { createTileBackend } from "./tile-backend.js";
 import { sectionsOf } from "./sections.js";
 
 const folder = temporaryFolder();
@@ -40,7 +40,7 @@ beforeAll(async () => {
   await writeTensors(file, new Map(seeds.map((name): [string, StoredTensor] => [name, f32(SHAPES[name]!, value(seeds.indexOf(name)))])));
   const weights = await openWeights(file);
   at = (name) => weights.info(name);
-  const backend = await createWasmBackend({ threads: 1 });
+  const backend = await createTileBackend();
   run = async (item, tileBytes = 48) => {
     const bytes = Buffer.alloc(item.bytes);
     const sink = {

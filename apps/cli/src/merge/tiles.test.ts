@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { toCoreDType } from "@weft/io-safetensors";
-import { createWasmBackend, type WasmBackend, type WasmBuffer } from "@weft/kernels-wasm";
+import { type WasmBackend, type WasmBuffer } from "@weft/kernels-wasm";
 import { decode } from "@weft/tensor-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FileSet } from "../files/file-set.js";
@@ -12,13 +12,14 @@ import { computeItem, MERGE_DEFAULTS, mergeInMemory } from "../testing/merge-in-
 import { firstDifference, MERGED_CASES, mergedCase } from "../testing/peft-cases.js";
 import { writeTensors } from "../testing/write-tensors.js";
 import type { Item } from "./item.js";
+import { createTileBackend } from "./tile-backend.js";
 import { prepareMerge } from "./prepare.js";
 
 const folder = temporaryFolder();
 const files = new FileSet();
 let backend: WasmBackend;
 beforeAll(async () => {
-  backend = await createWasmBackend({ threads: 1 });
+  backend = await createTileBackend();
   poison(backend);
 });
 afterAll(() => files.close());

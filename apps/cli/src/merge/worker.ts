@@ -1,11 +1,11 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { createWasmBackend } from "@weft/kernels-wasm";
 import { FileSet } from "../files/file-set.js";
 import { DirectFile } from "./direct-file.js";
 import { TileEngine } from "./engine.js";
 import type { Item } from "./item.js";
 import { type Job, processItem, type Sink, TileMemory } from "./process-item.js";
 import { packError } from "./thread-errors.js";
+import { createTileBackend } from "./tile-backend.js";
 import { VerifySink } from "./verify-sink.js";
 
 /** What a worker thread is started with. */
@@ -27,7 +27,7 @@ export interface WorkerInput {
 /** Takes items from the shared counter until there are none, on an engine of one thread. */
 async function work(input: WorkerInput): Promise<void> {
   const { items, outputs, control, done } = input;
-  const backend = await createWasmBackend({ threads: 1 });
+  const backend = await createTileBackend();
   const files = new FileSet();
   const opened = new Map<number, DirectFile>();
   const writer: Sink = {

@@ -1,4 +1,5 @@
 import { type ArenaLayout, bytesPerElement, contiguousStrides, type DType, type Operand, sizeOf, type Step } from "@weft/tensor-core";
+import type { Arithmetic } from "../arithmetic.js";
 import { argumentBytes, type ArgumentValues, KernelArgs, type KernelName } from "../kernel-args.js";
 import type { WasmBuffer, WasmMemory } from "../memory.js";
 import type { Pool } from "../threads/pool.js";
@@ -17,8 +18,7 @@ const BLOCK_ALIGNMENT = 16;
 export class LowerContext {
   readonly memory: WasmMemory;
   readonly pool: Pool;
-  /** Products in the GEMM kernels are fused multiply-adds. */
-  readonly fusedProducts: boolean;
+  readonly arithmetic: Arithmetic;
   /** Offset in the arena of each temporary; their buffer ids follow those of the plan. */
   readonly temporaries: number[] = [];
   private readonly layout: ArenaLayout;
@@ -30,10 +30,10 @@ export class LowerContext {
    * @param layout the arena of the plan
    * @param buffers number of buffers of the plan
    */
-  constructor(memory: WasmMemory, pool: Pool, fusedProducts: boolean, layout: ArenaLayout, buffers: number) {
+  constructor(memory: WasmMemory, pool: Pool, arithmetic: Arithmetic, layout: ArenaLayout, buffers: number) {
     this.memory = memory;
     this.pool = pool;
-    this.fusedProducts = fusedProducts;
+    this.arithmetic = arithmetic;
     this.layout = layout;
     this.firstTemporary = buffers;
   }

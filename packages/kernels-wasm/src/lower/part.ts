@@ -1,4 +1,5 @@
 import { ArenaLayout, type Footprint, type Plan } from "@weft/tensor-core";
+import type { Arithmetic } from "../arithmetic.js";
 import type { Region } from "../region.js";
 import { LowerContext } from "./context.js";
 import { type LoweredStep, lowerStep } from "./lower-step.js";
@@ -21,11 +22,11 @@ export class Part {
   private base = 0;
 
   /** @param home the plan's scratch lies in this memory */
-  constructor(plan: Plan, region: Region, fusedProducts: boolean, home: boolean) {
+  constructor(plan: Plan, region: Region, arithmetic: Arithmetic, home: boolean) {
     this.plan = plan;
     this.region = region;
     this.layout = new ArenaLayout(home ? plan : { buffers: [], steps: [], scratchBytes: 0 }, ARENA_ALIGNMENT);
-    this.context = new LowerContext(region.memory, region.pool, fusedProducts, this.layout, plan.buffers.length);
+    this.context = new LowerContext(region.memory, region.pool, arithmetic, this.layout, plan.buffers.length);
     this.scratch = home ? plan.buffers.flatMap((spec, id) => (spec.role === "scratch" ? [[id, spec.offset] as const] : [])) : [];
     this.steps = new Array<LoweredStep | undefined>(plan.steps.length);
     this.addresses = new Int32Array(plan.buffers.length);

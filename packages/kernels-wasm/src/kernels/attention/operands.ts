@@ -3,7 +3,7 @@ import { addressOf, type CompositeStep, formatCode, type LowerContext, type Run 
 import { lowerCopy } from "../../lower/fused.js";
 
 /** Widest head: tiles of all operands share a thread's scratch memory. */
-export const MAX_WIDTH = 256;
+const MAX_WIDTH = 256;
 
 /** q, k and v, and those of the `others` that are floats, lie in formats that the kernels read, and heads are not too wide. */
 export function claimsAttention({ inputs, outputs }: CompositeCall): boolean {

@@ -32,7 +32,7 @@ export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: L
     n: columns,
   });
   // Products of two 16-bit floats are exact in f32, and a hardware multiply-add is fused: else the chain is emulated exactly.
-  const exact = context.fusedProducts || (a.dtype !== "f32" && b.dtype !== "f32");
+  const exact = context.arithmetic.fused || (a.dtype !== "f32" && b.dtype !== "f32");
   const args = context.args("merge", {
     w: 0,
     ldw: columns,

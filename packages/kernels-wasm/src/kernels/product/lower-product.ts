@@ -82,6 +82,7 @@ export function lowerProduct(a: Operand, b: Operand, c: Operand, context: LowerC
   if (a.shape.at(-1) === 0) return options.accumulate ? () => undefined : lowerFill(0, c, context);
   const [left, right] = [linesOf(a, -2), linesOf(b, -1)];
   const ldc = c.shape.at(-2) === 1 ? c.shape.at(-1)! : c.strides.at(-2)!;
+  if (context.arithmetic.rowIndependent) return gemm(left, right, c, ldc, context, options);
   if (right.count <= FEW && right.count < left.count && left.k === 1) return gemv(right, left, c, [1, ldc], context, options);
   const axpy = right.line === 1 && right.count >= 4;
   if (left.count <= FEW && (right.k === 1 || axpy)) return gemv(left, right, c, [ldc, 1], context, options);

@@ -32,7 +32,7 @@ const [T, H, D] = [512, 8, 64];
 const causal = 2 * H * T * T * D;
 const decoding = (groups: number): number => 2 * 2048 * groups * D * 4;
 
-export const SUBJECTS: readonly Subject[] = [
+const SUBJECTS: readonly Subject[] = [
   {
     name: `attention causal H${H} T${T} D${D}`,
     composites: ["attention"],
