@@ -1,4 +1,20 @@
-import { argmax, cast, concat, cumsum, embedding, pad, randomBits, scatterAdd, tensor, transpose, zeros } from "@weft/tensor-core";
+import {
+  argmax,
+  argsort,
+  cast,
+  concat,
+  cumsum,
+  dynamicSlice,
+  embedding,
+  pad,
+  randomBits,
+  scatterAdd,
+  sum,
+  tensor,
+  transpose,
+  update,
+  zeros,
+} from "@weft/tensor-core";
 import { BF16, F32, type KernelCase, type Sizes } from "./case.js";
 
 /** Primitives that move, count or draw. */
@@ -16,6 +32,22 @@ export function movementCases({ width: d, tokens: m, vocabulary: V }: Sizes): Ke
       flops: m * d,
       bytes: F32 * (m * d + V * d),
       build: (x) => scatterAdd(zeros([V, d]), ids, x([m, d])),
+    },
+    { name: `sum over rows ${m}×${d}`, kernels: ["reduce"], flops: m * d, bytes: F32 * m * d, build: (x) => sum(x([m, d]), { axes: [0] }) },
+    { name: `argsort ${m}×${d}`, kernels: ["argsort"], flops: m * d, bytes: 2 * F32 * m * d, build: (x) => argsort(x([m, d])) },
+    {
+      name: `slice at a place that is data ${m}×${d}`,
+      kernels: ["dynamicSlice"],
+      flops: 0,
+      bytes: F32 * m * d,
+      build: (x) => dynamicSlice(x([m, d]), tensor([1, 0], { dtype: "i32" }), [m >> 1, d]),
+    },
+    {
+      name: `update of a row ${m}×${d}`,
+      kernels: ["update"],
+      flops: 0,
+      bytes: 2 * F32 * m * d,
+      build: (x) => update(x([m, d]), x([1, d]), tensor([1, 0], { dtype: "i32" })),
     },
     { name: `cumsum ${m}×${d}`, kernels: ["scan"], flops: m * d, bytes: 2 * F32 * m * d, build: (x) => cumsum(x([m, d])) },
     { name: `argmax ${m}×${V}`, kernels: ["argreduce"], flops: m * V, bytes: F32 * m * V, build: (x) => argmax(x([m, V])) },
