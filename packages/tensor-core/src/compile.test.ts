@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { Backend, BackendBuffer, Executable } from "./backend.js";
+import type { Backend, Executable } from "./backend.js";
 import { compile } from "./compile.js";
 import { adamwStep } from "./composites/optimizer.js";
 import { Device } from "./device.js";
@@ -11,6 +11,7 @@ import { reshape, transpose } from "./ops/movement.js";
 import { tensor } from "./ops/create.js";
 import type { Tree } from "./transforms/tree.js";
 import { createReferenceBackend } from "./reference/backend.js";
+import { watch } from "./testing/watch.js";
 
 /** The reference backend, and what has been made and freed on it. */
 function watchedDevice(): { device: Device; lowered: Executable[]; disposed: Executable[] } {
@@ -176,20 +177,8 @@ describe("what a compiled function closes over", () => {
     expect((await flat.prepare(tensor(new Float32Array(12)))).executable.plan.steps).toHaveLength(1);
   });
   it("goes with the plan, where the trace has made it; what exists outside stays", async () => {
-    const inner = createReferenceBackend();
-    const open = new Set<BackendBuffer>();
-    const own = new Device({
-      ...inner,
-      allocate(bytes) {
-        const buffer = inner.allocate(bytes);
-        open.add(buffer);
-        return buffer;
-      },
-      free(buffer) {
-        open.delete(buffer);
-        inner.free(buffer);
-      },
-    });
+    const memory = watch(createReferenceBackend());
+    const own = new Device(memory.backend);
     const [outer, given] = [own.tensor([1, 2]), own.tensor([3, 4])];
     const lazy = exp(outer);
     const f = compile((t: Tensor) => mul(add(mul(t, tensor([5, 6])), add(outer, tensor([7, 8]))), lazy), { device: own });
@@ -203,9 +192,9 @@ describe("what a compiled function closes over", () => {
     g.dispose();
     await new Promise((resolve) => setTimeout(resolve, 0));
     // Left are `given`, `outer`, `lazy`, which was computed for the call, and the result.
-    expect(open.size).toBe(4);
+    expect(memory.live()).toBe(4);
     expect(await values(lazy)).toEqual([Math.fround(Math.E), Math.fround(Math.exp(2))]);
     for (const t of [outer, given, lazy, y]) t.dispose();
-    expect(open.size).toBe(0);
+    expect(memory.live()).toBe(0);
   });
 });

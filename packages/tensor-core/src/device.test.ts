@@ -119,6 +119,26 @@ describe("a graph that is built again", () => {
   });
 });
 
+describe("an evaluation that fails before it runs", () => {
+  it("lets go of its plan", async () => {
+    const inner = w.createReferenceBackend();
+    let open = 0;
+    const lower = (plan: w.Plan): w.Executable => {
+      open++;
+      return { ...(inner.lower(plan) as w.Executable), dispose: () => void open-- };
+    };
+    const device = new w.Device(Object.assign(Object.create(inner) as w.Backend, { lower }));
+    const x = w.add(device.tensor(new Float32Array(1200 * 1200), { shape: [1200, 1200] }), 1);
+    await device.evaluate([x]);
+    const before = open;
+    x.dispose();
+    // Of much scratch: such a plan is not kept for the next evaluation.
+    await expect(device.evaluate([w.matmul(w.matmul(x, x), x)])).rejects.toMatchObject({ kind: "disposed" });
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(open).toBe(before);
+  });
+});
+
 describe("gradients and tensors that were computed before", () => {
   const x = w.tensor([1, 2, 3]);
   it("go through what was only read", async () => {

@@ -66,10 +66,10 @@ export class Device implements Place {
     if (open.length === 0) return;
     const outputs = open.flatMap((node) => node.outputs.map((_, i) => new Tensor(node, i)));
     const { executable, results, leaves, done } = this.plans.lend(outputs);
-    const gathered = this.gather(leaves);
     let inputs: readonly Storage[] = [];
     let storages: readonly Storage[];
     try {
+      const gathered = this.gather(leaves);
       inputs = Array.isArray(gathered) ? gathered : await gathered;
       const lowered = await executable;
       const written = this.outputsOf(lowered);

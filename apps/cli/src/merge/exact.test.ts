@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { toCoreDType } from "@weft/io-safetensors";
-import { type WasmBackend } from "@weft/kernels-wasm";
+import type { WasmBackend } from "@weft/kernels-wasm";
 import { decode } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { tensorsOf } from "../testing/checkpoints.js";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { toCoreDType } from "@weft/io-safetensors";
-import { type WasmBackend, type WasmBuffer } from "@weft/kernels-wasm";
+import type { WasmBackend, WasmBuffer } from "@weft/kernels-wasm";
 import { decode } from "@weft/tensor-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FileSet } from "../files/file-set.js";
