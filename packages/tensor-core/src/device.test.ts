@@ -171,3 +171,21 @@ describe("gradients and tensors that were computed before", () => {
     expect([...(await dx!.data())]).toEqual([3, 5, 7]);
   });
 });
+
+describe("a value that was evaluated", () => {
+  const x = w.tensor([
+    [1, -2],
+    [3, 4.25],
+  ]);
+  it.each<[name: string, made: (t: w.Tensor) => w.Tensor, used: (t: w.Tensor) => w.Tensor, expected: number[]]>([
+    ["a cast is cast back", (t) => w.cast(t, "bf16"), (t) => w.cast(t, "f32"), [1, -2, 3, 4.25]],
+    ["a negation is negated", w.neg, w.neg, [1, -2, 3, 4.25]],
+    ["a reshape is reshaped", (t) => w.reshape(t, [4]), (t) => w.reshape(t, [2, 2]), [1, -2, 3, 4.25]],
+    ["a transpose is transposed", (t) => w.transpose(t), (t) => w.transpose(t), [1, -2, 3, 4.25]],
+    ["a broadcast is broadcast", (t) => w.broadcastTo(t, [1, 2, 2]), (t) => w.broadcastTo(t, [1, 1, 2, 2]), [1, -2, 3, 4.25]],
+  ])("goes on by itself: %s", async (_, made, used, expected) => {
+    const value = made(x);
+    await w.evaluate(value);
+    expect([...(await used(value).data())]).toEqual(expected);
+  });
+});

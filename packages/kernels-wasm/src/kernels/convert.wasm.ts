@@ -14,3 +14,16 @@ export function narrow(to: usize, from: usize, format: i32, n: i32): void {
   else if (format == F16_CODE) narrowTo<F16>(to, from, n);
   else memory.copy(to, from, n << 2);
 }
+
+/** Times a factor in place. */
+export function scaleRows(x: usize, bytes: usize, by: f32): void {
+  if (by == 1) return;
+  const factor = f32x4.splat(by);
+  for (let j: usize = 0; j < bytes; j += 16) v128.store(x + j, f32x4.mul(v128.load(x + j), factor));
+}
+
+/** A row of f32, which is overwritten, times a factor in any format. */
+export function storeRow(to: usize, format: i32, from: usize, width: i32, factor: f32): void {
+  scaleRows(from, <usize>((width + 3) & ~3) << 2, factor);
+  narrow(to, from, format, width);
+}

@@ -1,6 +1,7 @@
 // The module with multiply-adds, which `plain-simd.ts` makes plain products and sums of where there is no relaxed SIMD.
 export { attention } from "./attention/attention.wasm";
 export { attentionBackward } from "./attention/attention-backward.wasm";
+export { crossEntropy, crossEntropyBackward } from "./cross-entropy/cross-entropy.wasm";
 export { merge } from "./merge/merge.wasm";
 export { packRight } from "./merge/pack-right.wasm";
 export { gemm } from "./product/gemm.wasm";

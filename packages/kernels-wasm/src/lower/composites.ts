@@ -2,6 +2,7 @@ import type { CompositeCall } from "@weft/tensor-core";
 import { lowerAttention } from "../kernels/attention/lower-attention.js";
 import { lowerAttentionBackward } from "../kernels/attention/lower-attention-backward.js";
 import { claimsAttention } from "../kernels/attention/operands.js";
+import { claimsCrossEntropy, lowerCrossEntropy, lowerCrossEntropyBackward } from "../kernels/cross-entropy/lower-cross-entropy.js";
 import { claimsMerge, lowerMerge } from "../kernels/merge/lower-merge.js";
 import { lowerTopK } from "../kernels/top-k/lower-top-k.js";
 import type { CompositeStep, LowerContext, Run } from "./context.js";
@@ -18,5 +19,7 @@ export const COMPOSITES: ReadonlyMap<string, CompositeKernel> = new Map([
   ["attention", { claims: claimsAttention, lower: lowerAttention }],
   ["attentionBackward", { claims: claimsAttention, lower: lowerAttentionBackward }],
   ["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }],
+  ["softmaxCrossEntropy", { claims: claimsCrossEntropy, lower: lowerCrossEntropy }],
+  ["softmaxCrossEntropyBackward", { claims: claimsCrossEntropy, lower: lowerCrossEntropyBackward }],
   ["topK", { claims: () => true, lower: lowerTopK }],
 ]);

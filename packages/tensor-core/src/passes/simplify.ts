@@ -7,7 +7,7 @@ import { applyPrimitive } from "../apply-primitive.js";
 import { functionOf } from "../primitives/elementwise.js";
 import { BINARY, isBinary, isUnary, PRIMITIVES, UNARY } from "../primitives/index.js";
 import { sameShape } from "../shape.js";
-import { rewriteGraph, type Visit } from "./rewrite.js";
+import { isLeaf, rewriteGraph, type Visit } from "./rewrite.js";
 
 /** The value of a `full`, else undefined. */
 function constantOf(t: Tensor): number | undefined {
@@ -37,7 +37,8 @@ function widens(narrow: DType, wide: DType): boolean {
 /** Identities that hold bit for bit: x·1, x/1, x^1, x-0, double negation, casts there and back, neighbouring movements. */
 function cancel(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
   const [x, y] = inputs;
-  const inner = x?.node;
+  // A value that lies in memory is taken as it is: what it was made of may be forgotten.
+  const inner = x && !isLeaf(x.node) ? x.node : undefined;
   switch (node.op) {
     case "mul":
       return constantOf(y!) === 1 ? x : constantOf(x!) === 1 ? y : undefined;
@@ -47,25 +48,25 @@ function cancel(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
     case "sub":
       return constantOf(y!) === 0 ? x : undefined;
     case "neg":
-      return inner!.op === "neg" ? inner!.inputs[0] : undefined;
+      return inner?.op === "neg" ? inner.inputs[0] : undefined;
     case "cast": {
       const dtype = node.attrs.dtype as DType;
       if (x!.dtype === dtype) return x;
-      return inner!.op === "cast" && widens(inner!.inputs[0]!.dtype, x!.dtype) ? cast(inner!.inputs[0]!, dtype) : undefined;
+      return inner?.op === "cast" && widens(inner.inputs[0]!.dtype, x!.dtype) ? cast(inner.inputs[0]!, dtype) : undefined;
     }
     case "reshape": {
-      const source = inner!.op === "reshape" ? inner!.inputs[0]! : x!;
+      const source = inner?.op === "reshape" ? inner.inputs[0]! : x!;
       if (sameShape(source.shape, node.outputs[0]!.shape)) return source;
       return source === x ? undefined : applyPrimitive("reshape", [source], node.attrs);
     }
     case "transpose": {
-      if (inner!.op !== "transpose") return undefined;
-      const [outer, first] = [node.attrs.axes as number[], inner!.attrs.axes as number[]];
+      if (inner?.op !== "transpose") return undefined;
+      const [outer, first] = [node.attrs.axes as number[], inner.attrs.axes as number[]];
       const axes = outer.map((i) => first[i]!);
-      return axes.every((a, i) => a === i) ? inner!.inputs[0] : applyPrimitive("transpose", [inner!.inputs[0]!], { axes });
+      return axes.every((a, i) => a === i) ? inner.inputs[0] : applyPrimitive("transpose", [inner.inputs[0]!], { axes });
     }
     case "broadcast":
-      return inner!.op === "broadcast" ? applyPrimitive("broadcast", [inner!.inputs[0]!], node.attrs) : undefined;
+      return inner?.op === "broadcast" ? applyPrimitive("broadcast", [inner.inputs[0]!], node.attrs) : undefined;
     default:
       return undefined;
   }

@@ -1,5 +1,7 @@
+import { scaleRows, storeRow } from "../convert.wasm";
 import { scratch } from "../env.wasm";
-import { copyRows, expRow, pitchOf, rowBytes, Rows, scaleRows, SCORE_PITCH, storeRow, sum4 } from "./rows.wasm";
+import { expRow, sum4 } from "../exp.wasm";
+import { copyRows, pitchOf, rowBytes, Rows, SCORE_PITCH } from "./rows.wasm";
 import { lengthOf, maskRow, seen4, Sight, sightOf, sightOfRows } from "./sight.wasm";
 import { transpose } from "../transpose.wasm";
 import { product } from "./tiles.wasm";
@@ -54,7 +56,7 @@ class AttentionBackwardArgs extends Sight {
 
 /** Where the pairs of one row are: scores become weights, and the weights' gradients those of the scores (but for their scale). */
 function slopes(p: usize, d: usize, keys: i32, log: f32, mean: f32, mask: usize, maskStep: i32, end: i32): void {
-  expRow(p, keys, f32x4.splat(log));
+  expRow(p, p, keys, f32x4.splat(log));
   const middle = f32x4.splat(mean);
   for (let k = 0; k < keys; k += 4, p += 16, d += 16) {
     const seen = mask || end < keys ? seen4(mask, maskStep, k, end) : i32x4.splat(-1);

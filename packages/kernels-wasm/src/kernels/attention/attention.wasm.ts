@@ -1,6 +1,8 @@
+import { scaleRows, storeRow } from "../convert.wasm";
 import { scratch } from "../env.wasm";
 import { F32_CODE, madd } from "../float.wasm";
-import { copyRows, expRow, KEYS, log, MASKED, pitchOf, rowBytes, Rows, scaleRows, SCORE_PITCH, storeRow } from "./rows.wasm";
+import { expRow, log } from "../exp.wasm";
+import { copyRows, KEYS, MASKED, pitchOf, rowBytes, Rows, SCORE_PITCH } from "./rows.wasm";
 import { lengthOf, maskRow, seen4, Sight, sightOf, sightOfRows } from "./sight.wasm";
 import { sums4, transpose } from "../transpose.wasm";
 import { product } from "./tiles.wasm";
@@ -105,9 +107,9 @@ function weigh(s: usize, keys: i32, mask: usize, maskStep: i32, end: i32, r: i32
   // While nothing is seen the weights are 0, not 1.
   most = v128.andnot(most, f32x4.eq(most, low));
   v128.store(scratch + SPARE, before);
-  expRow(scratch + SPARE, 8, most);
+  expRow(scratch + SPARE, scratch + SPARE, 8, most);
   const fade = load<f32>(scratch + SPARE);
-  store<f32>(state, load<f32>(state, TOTAL) * fade + expRow(s, whole, most), TOTAL);
+  store<f32>(state, load<f32>(state, TOTAL) * fade + expRow(s, s, whole, most), TOTAL);
   return fade;
 }
 

@@ -1,10 +1,12 @@
-// row(max sub exp sum log add sub exp eq cast sub mul)
-struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: f32, p7: f32, p8: u32 }
+// row(max sub exp sum log add where sub exp eq cast sub mul where)
+struct Params { p0: u32, p1: u32, p2: u32, p3: u32, p4: u32, p5: u32, p6: u32, p7: f32, p8: f32, p9: f32, p10: u32 }
 @group(0) @binding(0) var<uniform> P: Params;
-@group(0) @binding(1) var<storage, read> b0: array<i32>;
-@group(0) @binding(2) var<storage, read_write> b1: array<f32>;
-@group(0) @binding(3) var<storage, read> b2: array<f32>;
-@group(0) @binding(4) var<storage, read_write> b3: array<f32>;
+@group(0) @binding(1) var<storage, read_write> b0: array<u32>;
+fn bits_b0(i: u32) -> u32 { return (b0[i / 4u] >> ((i % 4u) * 8u)) & 0xffu; }
+@group(0) @binding(2) var<storage, read> b1: array<i32>;
+@group(0) @binding(3) var<storage, read_write> b2: array<f32>;
+@group(0) @binding(4) var<storage, read> b3: array<f32>;
+@group(0) @binding(5) var<storage, read_write> b4: array<f32>;
 fn w_max(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, w_isnan(b)), a, w_isnan(a)); }
 fn w_isnan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn w_exp(x: f32) -> f32 {
@@ -117,20 +119,23 @@ let unit = group;
 if (unit >= P.p1) { return; }
 let row = unit;
 let o0 = P.p2 + row * P.p3;
-let o9 = 0u;
-let o10 = P.p4 + row;
-let o14 = P.p5 + row;
-let v10 = b0[o10];
-let v14 = b1[o14];
-var s1 = P.p6;
+let o7 = P.p4 + row;
+let o12 = 0u;
+let o13 = P.p5 + row;
+let o17 = P.p6 + row;
+let v7 = i32((bits_b0(o7)) != 0u);
+let v8 = P.p7;
+let v13 = b1[o13];
+let v17 = b2[o17];
+var s1 = P.p8;
 for (var j = lid; j < P.p0; j += 256u) {
-let v0 = b2[o0 + j];
+let v0 = b3[o0 + j];
 s1 = w_max(s1, v0);
 }
 let v1 = reduce_max_f32(s1, lid);
-var s4 = P.p7;
+var s4 = P.p9;
 for (var j = lid; j < P.p0; j += 256u) {
-let v0 = b2[o0 + j];
+let v0 = b3[o0 + j];
 let v2 = v0 - v1;
 let v3 = w_exp(v2);
 s4 = s4 + v3;
@@ -138,15 +143,17 @@ s4 = s4 + v3;
 let v4 = reduce_sum_f32(s4, lid);
 let v5 = w_log(v4);
 let v6 = v5 + v1;
+let v9 = select(v8, v6, v7 != 0);
 for (var j = lid; j < P.p0; j += 256u) {
-let v0 = b2[o0 + j];
-let v7 = v0 - v6;
-let v8 = w_exp(v7);
-let v9 = i32(o9 + j);
-let v11 = i32(v9 == v10);
-let v12 = f32(v11);
-let v13 = v8 - v12;
-let v15 = v13 * v14;
-b3[P.p8 + row * P.p0 + j] = v15;
+let v0 = b3[o0 + j];
+let v10 = v0 - v9;
+let v11 = w_exp(v10);
+let v12 = i32(o12 + j);
+let v14 = i32(v12 == v13);
+let v15 = f32(v14);
+let v16 = v11 - v15;
+let v18 = v16 * v17;
+let v19 = select(v8, v18, v7 != 0);
+b4[P.p10 + row * P.p0 + j] = v19;
 }
 }
