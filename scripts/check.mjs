@@ -1,52 +1,63 @@
-// One command for everything that must hold: `npm run check`, or `npm run check -- --only types,lint`.
+// One command for everything that must hold: `npm run check`, or `npm run check -- --only layers,lint`.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { install, isMain, root } from "./setup.mjs";
+import { libraries } from "./workspace.mjs";
 
-const packages = readdirSync(`${root}/packages`).filter((name) => existsSync(`${root}/packages/${name}/package.json`));
-const each = (command) => packages.map((name) => `(cd packages/${name} && ${command})`).join(" && ");
+/** Each is one command or several, of programs in node_modules/.bin or node. */
+const CHECKS = {
+  build: [["node", "scripts/build.mjs"]],
+  lint: [["oxlint", "--quiet", "packages", "apps", "tests", "scripts", "examples"]],
+  format: [["oxfmt", "--check", "."]],
+  unused: [["knip", "--no-progress"]],
+  layers: [["node", "scripts/layers.mjs"]],
+  circular: [
+    "dpdm --transform --skip-dynamic-imports circular --no-warning --no-tree --exit-code circular:1"
+      .split(" ")
+      .concat(libraries.map((name) => `packages/${name}/src/index.ts`)),
+  ],
+  publint: libraries.map((name) => ["publint", "--strict", "--pack", "false", `packages/${name}`]),
+  tarballs: [["node", "scripts/tarballs.mjs"]],
+  consumers: [["node", "scripts/consumers.mjs"]],
+  compatibility: [["node", "scripts/compatibility.mjs", "--check"]],
+  size: [["node", "scripts/size.mjs"]],
+};
+/** What these print is worth reading when nothing is wrong, too. */
+const SHOWN = ["size", "consumers"];
 
-const CHECKS = [
-  { name: "build", command: "node scripts/build.mjs" },
-  { name: "lint", command: "oxlint --quiet packages apps tests scripts examples" },
-  { name: "format", command: "oxfmt --check ." },
-  { name: "unused", command: "knip --no-progress" },
-  { name: "layers", command: "node scripts/layers.mjs" },
-  {
-    name: "circular",
-    command: `dpdm --transform --skip-dynamic-imports circular --no-warning --no-tree --exit-code circular:1 ${packages.map((n) => `packages/${n}/src/index.ts`).join(" ")}`,
-  },
-  { name: "publint", command: each("publint --strict --pack false . >/dev/null || publint --pack false .") },
-  { name: "tarballs", command: "node scripts/tarballs.mjs" },
-  { name: "compatibility", command: "node scripts/compatibility.mjs --check" },
-  { name: "size", command: "node scripts/size.mjs" },
-];
+function run([command, ...args]) {
+  const path = [join(root, "node_modules/.bin"), process.env.PATH].join(delimiter);
+  const options = { cwd: root, encoding: "utf8", env: { ...process.env, PATH: path }, maxBuffer: 1 << 28 };
+  // What npm installs as a program is a script on Windows, which only a shell runs.
+  return spawnSync(command, args, { shell: process.platform === "win32", ...options });
+}
 
-/** Runs the checks. @returns what failed */
-export function check(only) {
+/** Runs the checks of these names. @returns what failed */
+export function check(names) {
   const failed = [];
-  for (const { name, command } of CHECKS.filter((c) => !only || only.includes(c.name))) {
+  for (const name of names) {
     const started = Date.now();
-    const result = spawnSync("bash", ["-c", command], {
-      cwd: root,
-      encoding: "utf8",
-      env: { ...process.env, PATH: `${root}/node_modules/.bin:${process.env.PATH}` },
-      maxBuffer: 1 << 28,
-    });
-    const seconds = ((Date.now() - started) / 1000).toFixed(1);
-    const ok = result.status === 0;
-    process.stdout.write(`${ok ? "ok  " : "FAIL"} ${name} (${seconds} s)\n`);
-    if (name === "size") process.stdout.write(result.stdout);
+    const results = CHECKS[name].map(run);
+    const ok = results.every(({ status }) => status === 0);
+    process.stdout.write(`${ok ? "ok  " : "FAIL"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
+    for (const { status, stdout, stderr } of results)
+      if (status !== 0) process.stdout.write(`${stdout}${stderr}\n`);
+      else if (SHOWN.includes(name)) process.stdout.write(stdout);
     if (ok) continue;
     failed.push(name);
-    process.stdout.write(`${result.stdout}${result.stderr}\n  again: npm run check -- --only ${name}\n`);
+    process.stdout.write(`  again: npm run check -- --only ${name}\n`);
   }
-  return { failed, passed: CHECKS.filter((c) => !only || only.includes(c.name)).length - failed.length };
+  return { failed, passed: names.length - failed.length };
 }
 
 if (isMain(import.meta.url)) {
   install();
   const at = process.argv.indexOf("--only");
-  const { failed } = check(at < 0 ? undefined : process.argv[at + 1].split(","));
-  process.exitCode = failed.length > 0 ? 1 : 0;
+  const names = at < 0 ? Object.keys(CHECKS) : (process.argv[at + 1] ?? "").split(",");
+  const unknown = names.filter((name) => !(name in CHECKS));
+  if (unknown.length > 0) {
+    process.stderr.write(`there is no check ${unknown.join(", ")}; there are ${Object.keys(CHECKS).join(", ")}\n`);
+    process.exit(2);
+  }
+  process.exitCode = check(names).failed.length > 0 ? 1 : 0;
 }

@@ -58,6 +58,8 @@ describe("links between pages", () => {
   const all = [
     "README.md",
     "CONTRIBUTING.md",
+    "RELEASING.md",
+    "SECURITY.md",
     ...packages.map((name) => `packages/${name}/README.md`),
     "apps/cli/README.md",
     "apps/bench/README.md",

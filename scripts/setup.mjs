@@ -11,20 +11,28 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 /** Whether a module is the program that Node was started with, under whatever name of its file. */
 export const isMain = (url) => process.argv[1] !== undefined && url === pathToFileURL(realpathSync(process.argv[1])).href;
 
-/** `spawnSync` of npx, which is a script on Windows that only a shell runs. */
-export function spawnNpx(args, options) {
+/** `spawnSync` of npm or npx, which are scripts on Windows that only a shell runs. */
+function spawnScript(command, args, options) {
   const shell = process.platform === "win32";
-  return spawnSync("npx", shell ? args.map((arg) => `"${arg}"`) : args, { shell, ...options });
+  return spawnSync(command, shell ? args.map((arg) => `"${arg}"`) : args, { shell, ...options });
 }
 
-/** Runs a command of npm's; its output is shown only if it fails or `show` is set. Ends the process when it fails. */
-export function npx(args, { show = false, cwd = root, env = process.env } = {}) {
-  const result = spawnNpx(args, { cwd, env, stdio: show ? "inherit" : "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
+export const spawnNpm = (args, options) => spawnScript("npm", args, options);
+export const spawnNpx = (args, options) => spawnScript("npx", args, options);
+
+/** Runs a command; its output is shown only if it fails or `show` is set. Ends the process when it fails. */
+function must(command, args, { show = false, cwd = root, env = process.env } = {}) {
+  const result = spawnScript(command, args, { cwd, env, stdio: show ? "inherit" : "pipe", encoding: "utf8", maxBuffer: 1 << 28 });
   if (result.status === 0) return result;
   if (!show) process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}`);
-  process.stderr.write(`npx ${args.join(" ")} failed${result.error ? `: ${result.error.message}` : ` with exit code ${result.status}`}\n`);
+  process.stderr.write(
+    `${command} ${args.join(" ")} failed${result.error ? `: ${result.error.message}` : ` with exit code ${result.status}`}\n`,
+  );
   process.exit(1);
 }
+
+export const npm = (args, options) => must("npm", args, options);
+export const npx = (args, options) => must("npx", args, options);
 
 export function pnpm(args, options) {
   return npx(["--yes", PNPM, ...args], options);
