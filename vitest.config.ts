@@ -45,6 +45,8 @@ export default defineConfig({
     globalSetup: ["scripts/vitest-setup.ts"],
     // Test processes inherit the environment that the set-up prepares for the software GPU.
     pool: "forks",
+    // Many tests wait for a program that they start.
+    maxWorkers: "100%",
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [unit, ...(await browser())],

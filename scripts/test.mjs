@@ -28,7 +28,16 @@ title("unit tests");
 const report = join(root, ".cache", "vitest.json");
 rmSync(report, { force: true });
 spawnNpx(
-  ["--no-install", "vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, "--silent=passed-only"],
+  [
+    "--no-install",
+    "vitest",
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    "--reporter=scripts/slow-files.ts",
+    `--outputFile.json=${report}`,
+    "--silent=passed-only",
+  ],
   { cwd: root, stdio: "inherit", env: { ...process.env, CI: "1" } },
 );
 try {

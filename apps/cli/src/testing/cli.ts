@@ -35,6 +35,9 @@ export function buildProgram(): void {
 /** Tells the peak memory in a line of its own on stderr. The system's own counter (maxRSS) begins with what the process that started this one had; VmHWM does not. */
 const REPORT = `data:text/javascript,import{readFileSync}from"node:fs";process.on("exit",()=>{let kb=process.resourceUsage().maxRSS;try{kb=/VmHWM:%5Cs*(%5Cd%2B)/.exec(readFileSync("/proc/self/status","utf8"))[1]}catch{}process.stderr.write("%5Cnmaxrss "+kb)})`;
 
+/** Nothing that the tests run takes as long. A program that hangs fails its test instead of holding up all. */
+const HANGING = { timeout: 300_000, killSignal: "SIGKILL" } as const;
+
 /** Runs the built program. `maxRss` is its peak memory in bytes. */
 export function spawnWeft(
   argv: readonly string[],
@@ -45,9 +48,10 @@ export function spawnWeft(
   const result = options.shell
     ? spawnSync("bash", ["-c", `${options.shell}; exec "$0" "$@"`, process.execPath, ...args], {
         encoding: "utf8",
+        ...HANGING,
         ...(options.cwd && { cwd: options.cwd }),
       })
-    : spawnSync(process.execPath, args, { encoding: "utf8", ...(options.cwd && { cwd: options.cwd }) });
+    : spawnSync(process.execPath, args, { encoding: "utf8", ...HANGING, ...(options.cwd && { cwd: options.cwd }) });
   // Worker threads load the report, too.
   const peaks = [...result.stderr.matchAll(/\nmaxrss (\d+)/g)].map((match) => Number(match[1]));
   return {
