@@ -1,6 +1,7 @@
 // Merges a PEFT adapter into a checkpoint with the library: BASE ADAPTER OUT [SCALE].
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { toCoreDType } from "@weft/io-safetensors";
 import { openWeights, writeSafetensors } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
@@ -13,7 +14,7 @@ if (!baseFolder || !adapterFolder || !out) throw new Error("usage: merge.ts BASE
 
 const device = new Device(await createWasmBackend());
 const base = await openWeights(baseFolder); // headers only
-const adapter = await openAdapterFolder(adapterFolder);
+const adapter = await openAdapterFolder(adapterFolder, { methods: ADAPTER_METHODS });
 // Not everything is a change of one tensor of the base; weft merge does the first of these, and refuses the others too.
 const { initLoraWeights, aloraInvocationTokens } = adapter.config.values as { initLoraWeights?: unknown; aloraInvocationTokens?: unknown };
 if (adapter.trainableTokens.size > 0) throw new Error("this adapter has trained token rows: use weft merge");

@@ -1,16 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { methodTable, PEFT_METHODS } from "@weft/methods";
 import { LoraConfig } from "@weft/adapters-lora";
-import {
-  type HookedLayer,
-  type HookedModel,
-  type HookedModule,
-  type LayerHook,
-  methodEntry,
-  PEFT_METHODS,
-  PeftModel,
-} from "@weft/registry";
+import { type HookedLayer, type HookedModel, type HookedModule, type LayerHook, PeftModel } from "@weft/registry";
 import { loadPeftModel, savePretrained } from "@weft/registry/node";
 import { forwardBase, type LayerSpec, tensor, type Tensor } from "@weft/tensor-core";
 import { methodChecks } from "@weft/tensor-core/testing";
@@ -58,7 +51,7 @@ const folder = mkdtempSync(join(tmpdir(), "weft-gate-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it("is created, trained, mixed with a LoRA in one batch, merged, saved and loaded, with one line in a table of methods", async () => {
-  const methods = new Map([...PEFT_METHODS, ["GATE", methodEntry(GATE)]]);
+  const methods = methodTable(PEFT_METHODS, GATE);
   const model = new TwoLayers();
   const peft = new PeftModel(model, methods);
   await peft.addAdapter("default", new GateConfig({ targetModules: "all-linear", gateInit: 0.5 }));
@@ -84,6 +77,6 @@ it("is created, trained, mixed with a LoRA in one batch, merged, saved and loade
     gate_init: 0.5,
     target_modules: "all-linear",
   });
-  const again = await loadPeftModel(model, folder, "default", { methods });
+  const again = await loadPeftModel(model, folder, { methods });
   expect(await again.forward(x).data()).toEqual(y);
 });

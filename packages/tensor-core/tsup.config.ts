@@ -1,3 +1,10 @@
 import { library } from "../../tsup.base.js";
 
-export default library(["src/index.ts", "src/linalg/index.ts", "src/methods/index.ts", "src/program/index.ts", "src/testing/index.ts"]);
+export default library([
+  "src/index.ts",
+  "src/linalg/index.ts",
+  "src/methods/index.ts",
+  "src/program/index.ts",
+  "src/prompt/index.ts",
+  "src/testing/index.ts",
+]);

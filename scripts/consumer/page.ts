@@ -1,4 +1,5 @@
 // A page's program over the published packages, without Node's types: must compile with `skipLibCheck: false`.
+import { ADAPTER_METHODS } from "@weft/methods";
 import { LoraConfig } from "@weft/adapters-lora";
 import { openSafetensors } from "@weft/io-safetensors";
 import { createWasmBackend } from "@weft/kernels-wasm";
@@ -10,7 +11,10 @@ import { createDevice, type Device, WeftError } from "@weft/tensor-core";
 export async function open(files: FileList, config: string): Promise<Device> {
   using device = await createDevice("auto", { webgpu: () => createWebGpuBackend(navigator.gpu), cpu: () => createWasmBackend() });
   const model = await LlamaForCausalLM.load(config, await openSafetensors("model.safetensors"), { device });
-  const peft = await PeftModel.fromPretrained(model, await openAdapter({ config, weights: await openSafetensors(files) }));
+  const peft = await PeftModel.fromPretrained(
+    model,
+    await openAdapter({ config, weights: await openSafetensors(files) }, { methods: ADAPTER_METHODS }),
+  );
   try {
     const { logits } = peft.forward({ inputIds: device.tensor([[1, 2]], { dtype: "i32" }) });
     console.log((await logits.data()).length);
@@ -21,4 +25,4 @@ export async function open(files: FileList, config: string): Promise<Device> {
 }
 
 /** Inferred types of exports must be nameable. */
-export const create = (model: LlamaForCausalLM) => getPeftModel(model, new LoraConfig({ r: 4 }));
+export const create = (model: LlamaForCausalLM) => getPeftModel(model, new LoraConfig({ r: 4 }), { methods: ADAPTER_METHODS });

@@ -1,3 +1,4 @@
+import type { MethodTable } from "@weft/tensor-core";
 import type { GlobalOptions } from "./global-options.js";
 import type { Output } from "./output.js";
 
@@ -7,6 +8,8 @@ export interface Context {
   readonly out: Output;
   /** Fires on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** The methods that adapters may be of, loaded once. */
+  readonly methods: () => Promise<MethodTable>;
 }
 
 /** Runs a command. The result is the exit code; failures are thrown. */

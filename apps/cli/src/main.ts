@@ -1,6 +1,7 @@
 import { CommanderError } from "@commander-js/extra-typings";
 import { EXIT } from "./context.js";
 import { describeFailure, failureJson, failureText } from "./failure.js";
+import { loadMethods } from "./methods.js";
 import { Output, type Streams } from "./output.js";
 import { createProgram } from "./program/create-program.js";
 import { usageError } from "./program/usage-error.js";
@@ -13,7 +14,7 @@ export async function main(argv: readonly string[], streams: Streams = processSt
   const signals = watchSignals();
   let exit: number = EXIT.done;
   const program = createProgram(streams, async (run, options) => {
-    exit = await run({ options, out: new Output(streams, options), signal: signals.signal });
+    exit = await run({ options, out: new Output(streams, options), signal: signals.signal, methods: loadMethods });
   });
   try {
     await program.parseAsync([...argv], { from: "user" });

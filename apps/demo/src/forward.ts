@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { type LayerHook, LlamaForCausalLM } from "@weft/models";
@@ -24,7 +25,7 @@ const device = new Device(await createWasmBackend());
 const ids = device.tensor(Int32Array.of(5, 6, 7, 8, 9, 10), { shape: [1, 6] });
 
 const model = await load(base, device);
-const adapter = await openAdapterFolder(adapterFolder);
+const adapter = await openAdapterFolder(adapterFolder, { methods: ADAPTER_METHODS });
 const layers = new Map(model.layers().map(({ path, layer }) => [path, layer]));
 const attached = await attachAdapter(adapter, {
   layer: (path) => layers.get(path),

@@ -1,8 +1,9 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights } from "@weft/io-safetensors/node";
 import { assertMatch, describeReport, matchAdapter } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
 
-const adapter = await openAdapterFolder("fixtures/peft/llama_lora");
+const adapter = await openAdapterFolder("fixtures/peft/llama_lora", { methods: ADAPTER_METHODS });
 const base = await openWeights("fixtures/peft/llama_base");
 const report = await matchAdapter(adapter, base);
 console.log(describeReport(report).join("\n"));

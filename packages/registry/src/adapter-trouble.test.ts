@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,10 +13,13 @@ const pair = (path: string, r = 2): Record<string, Made> => ({
   [`${path}.lora_B.weight`]: numbers([4, r], 2),
 });
 const peft = async (config: object | string | Uint8Array, tensors: Record<string, Made>): Promise<OpenedAdapter> =>
-  openAdapter({
-    config: typeof config === "string" || config instanceof Uint8Array ? config : { peft_type: "LORA", r: 2, lora_alpha: 8, ...config },
-    weights: await memoryFile(tensors),
-  });
+  openAdapter(
+    {
+      config: typeof config === "string" || config instanceof Uint8Array ? config : { peft_type: "LORA", r: 2, lora_alpha: 8, ...config },
+      weights: await memoryFile(tensors),
+    },
+    { methods: ADAPTER_METHODS },
+  );
 
 describe("tensors that are there twice", () => {
   // The names that PEFT 0.21.2 gives the head of a BertForSequenceClassification with bias="all".
@@ -104,7 +108,7 @@ describe("what is no whole adapter", () => {
     test("without an adapter of its own names the checkpoints that hold one", async () => {
       put("checkpoint-100", "adapter_config.json");
       put("runs", "events");
-      await expect(openAdapterFolder(folder)).rejects.toMatchObject({
+      await expect(openAdapterFolder(folder, { methods: ADAPTER_METHODS })).rejects.toMatchObject({
         kind: "not-found",
         hint: `adapters are in ${join(folder, "checkpoint-100")}`,
       });
@@ -116,13 +120,16 @@ describe("what is no whole adapter", () => {
       ["deepspeed-checkpoint", "mp_rank_00_model_states.pt", /zero_to_fp32\.py/],
     ])("of a %s says how to gather it (%s)", async (kind, name, hint) => {
       put(name);
-      await expect(openAdapterFolder(folder)).rejects.toMatchObject({ kind, hint: expect.stringMatching(hint) as unknown });
+      await expect(openAdapterFolder(folder, { methods: ADAPTER_METHODS })).rejects.toMatchObject({
+        kind,
+        hint: expect.stringMatching(hint) as unknown,
+      });
     });
 
     test("with a web page in place of its tensors", async () => {
       writeFileSync(put("adapter_config.json"), '{"peft_type": "LORA"}');
       writeFileSync(put("adapter_model.safetensors"), "<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>");
-      await expect(openAdapterFolder(folder)).rejects.toMatchObject({ kind: "html" });
+      await expect(openAdapterFolder(folder, { methods: ADAPTER_METHODS })).rejects.toMatchObject({ kind: "html" });
     });
   });
 });
@@ -184,7 +191,7 @@ describe("alpha that no config says", () => {
     const alpha = { shape: [], data: Float32Array.of(1) };
     await expect(memoryAdapter({ ...kohya, "lora_unet_a.alpha": alpha }, {}, { alpha: 4 })).rejects.toMatchObject(known);
     await expect(
-      openAdapter({ config: { peft_type: "LORA", r: 2 }, weights: await memoryFile(pair(Q)) }, { alpha: 4 }),
+      openAdapter({ config: { peft_type: "LORA", r: 2 }, weights: await memoryFile(pair(Q)) }, { methods: ADAPTER_METHODS, alpha: 4 }),
     ).rejects.toMatchObject(known);
   });
 });

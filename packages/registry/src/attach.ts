@@ -1,5 +1,4 @@
 import { fromCoreDType } from "@weft/io-safetensors";
-import { ADAPTER_METHODS } from "./dialects/all-methods.js";
 import { refuseUnrunnable } from "./dialects/special-lora.js";
 import {
   adapterDType,
@@ -11,11 +10,12 @@ import {
   type LayerOrigin,
   type LayerSpec,
   MatchError,
+  type MethodEntry,
+  type MethodTable,
   type Params,
-  tensor,
   type Tensor,
+  tensor,
 } from "@weft/tensor-core";
-import { type MethodEntry, type MethodTable } from "./methods.js";
 import type { OpenedAdapter } from "./open-adapter.js";
 import { heldAs, readAdapterTensor, readTensor } from "./read-tensor.js";
 import { assertMatch } from "./report/describe-report.js";
@@ -42,7 +42,6 @@ export interface AdapterHost {
 }
 
 export interface AttachOptions {
-  readonly methods?: MethodTable;
   /** Factor on the adapter's effect; 1 if not given. */
   readonly scale?: number;
   /**
@@ -71,9 +70,9 @@ export interface AttachedAdapter {
  * @throws MatchError, ShapeError if it does not wholly fit; CapabilityError if its method is not supported; ConfigError kind `unknown-field`
  */
 export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, options: AttachOptions = {}): Promise<AttachedAdapter> {
-  const { methods = ADAPTER_METHODS, scale = 1, autocastAdapterDtype = true } = options;
+  const { scale = 1, autocastAdapterDtype = true } = options;
   const methodOf = (name: string): NonNullable<MethodEntry["method"]> => {
-    const entry = methods.get(name);
+    const entry = adapter.methods.get(name);
     if (entry?.method) return entry.method;
     const message = entry?.prompt ? "change no layer: they stand in front of the input" : "are recognised, but not supported yet";
     throw new CapabilityError(`${name} adapters ${message}`, {
@@ -91,7 +90,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
   const others = [...(options.layers ?? [])];
   const otherLayers = others.map(([path, { context }]) => ({ path, layer: context.layer }));
   const base = { names: () => host.names(), info };
-  const report = await matchAdapter(adapter, base, { methods, otherLayers, layer: (path) => host.layer?.(path), model: host.kind });
+  const report = await matchAdapter(adapter, base, { otherLayers, layer: (path) => host.layer?.(path), model: host.kind });
   assertMatch(report, adapter);
   const [inParts] = report.placements.keys();
   if (inParts !== undefined && !options.allowPlaced) throw notRun(inParts, "adapters on it are run by PeftModel alone");

@@ -1,4 +1,4 @@
-export { COMMON_FIELDS, FLOAT_FIELDS, TARGET_FIELDS } from "./config/common-fields.js";
+export { COMMON_FIELDS, FLOAT_FIELDS } from "./config/common-fields.js";
 export { type AdapterConfig, readAdapterConfig, type ReadConfigOptions } from "./config/read-config.js";
 export { writeAdapterConfig } from "./config/write-config.js";
 export { type AdapterKey, type KeyContext, MAX_KEY_LENGTH, parseKey } from "./keys/parse-key.js";
@@ -30,9 +30,7 @@ export { moduleIndex } from "./report/module-index.js";
 export { type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions, trainedTokens } from "./attach.js";
 export { layersFor } from "./layers-for.js";
 export type { AdapterWarning, AdapterWarningKind } from "./adapter-warning.js";
-export { type MethodEntry, methodEntry, type MethodTable, PEFT_METHODS } from "./methods.js";
 export { type AttachedPrompt, attachPrompt, type PromptHost } from "./prompt/attach-prompt.js";
-export { promptEntry } from "./prompt/prompt-entries.js";
 export { readAdapterTensor, readTensor } from "./read-tensor.js";
 export {
   type AdapterModule,

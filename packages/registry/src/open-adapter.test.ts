@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { WeftError } from "@weft/tensor-core";
 import { describe, expect, test } from "vitest";
 import { openAdapterFolder } from "./node/index.js";
@@ -10,7 +11,7 @@ const cases = (readdirSync(`${fixtures}peft`, { recursive: true }) as string[])
   .filter((name) => name.endsWith("adapter_config.json"))
   .map((name) => name.slice(0, -"/adapter_config.json".length))
   .sort();
-const open = (name: string): Promise<OpenedAdapter> => openAdapterFolder(`${fixtures}peft/${name}`);
+const open = (name: string): Promise<OpenedAdapter> => openAdapterFolder(`${fixtures}peft/${name}`, { methods: ADAPTER_METHODS });
 const shapes = (tensors: OpenedAdapter["biases"]): Record<string, readonly number[]> =>
   Object.fromEntries([...tensors].map(([key, { shape }]) => [key, shape]));
 
@@ -85,7 +86,9 @@ const malformed = (JSON.parse(readFileSync(`${fixtures}malformed/manifest.json`,
 describe("malformed adapters", () => {
   test.each(malformed.map((entry) => [entry.file, entry] as const))("%s", async (file, { expect: expected, kinds }) => {
     const start = performance.now();
-    const outcome = await openAdapterFolder(`${fixtures}malformed/${file.replace("/adapter_config.json", "")}`).then(
+    const outcome = await openAdapterFolder(`${fixtures}malformed/${file.replace("/adapter_config.json", "")}`, {
+      methods: ADAPTER_METHODS,
+    }).then(
       () => "accept",
       (error: unknown) => (error instanceof WeftError ? error.kind : String(error)),
     );
@@ -95,7 +98,7 @@ describe("malformed adapters", () => {
   });
 
   test("a look-ahead in target_modules is a warning, since the tensors name the modules", async () => {
-    const { modules, warnings } = await openAdapterFolder(`${fixtures}malformed/adapter/any_lookahead`);
+    const { modules, warnings } = await openAdapterFolder(`${fixtures}malformed/adapter/any_lookahead`, { methods: ADAPTER_METHODS });
     expect(modules.size).toBeGreaterThan(0);
     expect(warnings).toEqual([
       { kind: "unsafe-pattern", message: expect.stringMatching(/lookahead.*taken from the adapter's tensors/) as unknown },
@@ -103,12 +106,12 @@ describe("malformed adapters", () => {
   });
 
   test("unknown fields are told once", async () => {
-    const { warnings } = await openAdapterFolder(`${fixtures}malformed/adapter/ok_unknown_field`);
+    const { warnings } = await openAdapterFolder(`${fixtures}malformed/adapter/ok_unknown_field`, { methods: ADAPTER_METHODS });
     expect(warnings).toEqual([{ kind: "unknown-fields", message: expect.stringMatching(/some_future_field/) as unknown }]);
   });
 
   test("a folder without an adapter names those of its folders that hold one", async () => {
-    await expect(openAdapterFolder(`${fixtures}peft`)).rejects.toMatchObject({
+    await expect(openAdapterFolder(`${fixtures}peft`, { methods: ADAPTER_METHODS })).rejects.toMatchObject({
       kind: "not-found",
       file: `${fixtures}peft`,
       hint: expect.stringMatching(/^adapters are in .*peft\/adalora_conv2d, .*and \d+ more$/) as unknown,

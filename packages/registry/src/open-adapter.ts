@@ -1,3 +1,4 @@
+import type { MethodTable } from "@weft/tensor-core";
 import { refuseZero3, type WeightSource } from "@weft/io-safetensors";
 import type { AdapterWarning } from "./adapter-warning.js";
 import { parseConfigJson } from "./config/json.js";
@@ -8,7 +9,6 @@ import type { Component, DialectName } from "./dialects/dialect.js";
 import { isMlxConfig, mlxScale } from "./dialects/mlx-config.js";
 import { openDialect } from "./dialects/open-dialect.js";
 import type { RegexEngine } from "./matching/regex-engine.js";
-import type { MethodTable } from "./methods.js";
 import { openPeft } from "./open-peft.js";
 
 /** A tensor of an adapter file. */
@@ -50,6 +50,8 @@ export interface OpenedAdapter {
   readonly dialect: DialectName;
   /** How the dialect was found out; not set where it was known. */
   readonly detection?: Detection;
+  /** What it was opened with: the definitions of its methods, and of those that may stand beside them. */
+  readonly methods: MethodTable;
   /** `peft_type`; where modules have methods of their own, that of most. */
   readonly method: string;
   readonly config: AdapterConfig;
@@ -81,7 +83,8 @@ export interface AdapterSource {
 }
 
 export interface OpenAdapterOptions {
-  readonly methods?: MethodTable;
+  /** The methods that it may be of, which are bound to it for all that is done with it. */
+  readonly methods: MethodTable;
   /** The dialect of a file that stands alone; found out if not given. */
   readonly dialect?: DialectName;
   /** Alpha of all modules, for files that do not say it. */
@@ -102,7 +105,7 @@ export interface OpenAdapterOptions {
  *
  * @throws ConfigError and FormatError of `openPeft` and `openDialect`
  */
-export async function openAdapter(source: AdapterSource, options: OpenAdapterOptions = {}): Promise<OpenedAdapter> {
+export async function openAdapter(source: AdapterSource, options: OpenAdapterOptions): Promise<OpenedAdapter> {
   const { weights, config } = source;
   refuseZero3(weights);
   if (config === undefined) return openDialect(weights, options);

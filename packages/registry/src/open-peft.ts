@@ -11,7 +11,6 @@ import { prepareRegex } from "./matching/prepare-regex.js";
 import { type RegexEngine, safeRegex } from "./matching/regex-engine.js";
 import { listNames } from "./list-names.js";
 import { createTargetMatcher, expandAllLinear, type TargetConfig } from "./matching/targets.js";
-import { PEFT_METHODS } from "./methods.js";
 import type { AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "./open-adapter.js";
 
 type Groups = Pick<OpenedAdapter, "shared" | "modulesToSave" | "biases" | "embeddings" | "trainableTokens" | "unknown"> & {
@@ -30,7 +29,7 @@ export async function openPeft(
   source: { readonly config: object; readonly weights: WeightSource },
   options: OpenAdapterOptions,
 ): Promise<OpenedAdapter> {
-  const { methods = PEFT_METHODS, adapterName } = options;
+  const { methods, adapterName } = options;
   const { weights } = source;
   const config = readAdapterConfig(source.config as { readonly [field: string]: unknown }, options);
   const method = methods.get(config.peftType)!;
@@ -58,11 +57,11 @@ export async function openPeft(
   const warnings = [
     ...ADAPTER_WARNINGS.file(weights.warnings),
     ...unsafeTargets(config, options.engine),
-    ...(method.fields ? ADAPTER_WARNINGS.unknownFields([...config.unknown.keys()]) : []),
+    ...ADAPTER_WARNINGS.unknownFields([...config.unknown.keys()]),
     ...ADAPTER_WARNINGS.otherAdapters(leftOut, meant),
     ...ADAPTER_WARNINGS.unusedTensors(unknown.map(({ name }) => name)),
   ];
-  return { dialect: "peft", method: config.peftType, config, weights, ...groups, warnings };
+  return { dialect: "peft", methods, method: config.peftType, config, weights, ...groups, warnings };
 }
 
 /** Sorts the tensors. A parameter may be there twice if the copies are equal: with `bias="all"` PEFT writes the bias of a saved module under two names. */

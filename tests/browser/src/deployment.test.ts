@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { loadPretrained } from "@weft/models/node";
 import { loadPeftModel } from "@weft/registry/node";
@@ -39,7 +40,9 @@ beforeAll(async () => {
   browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS });
   const device = new Device(await createWasmBackend());
   const fixtures = join(import.meta.dirname, "../../../fixtures/peft");
-  const peft = await loadPeftModel(await loadPretrained(join(fixtures, "llama_base"), { device }), join(fixtures, "llama_lora"));
+  const peft = await loadPeftModel(await loadPretrained(join(fixtures, "llama_base"), { device }), join(fixtures, "llama_lora"), {
+    methods: ADAPTER_METHODS,
+  });
   const { logits } = peft.forward({ inputIds: device.tensor([[5, 6, 7]], { dtype: "i32" }) });
   expected = [...(await logits.data())].slice(-4);
   device.dispose();

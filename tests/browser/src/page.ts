@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openSafetensors } from "@weft/io-safetensors";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { createWebGpuBackend } from "@weft/kernels-webgpu";
@@ -25,7 +26,10 @@ async function run(): Promise<Answer> {
     const base = await openSafetensors("base/model.safetensors.index.json");
     const model = await LlamaForCausalLM.load(await text("base/config.json"), base, { device });
     const file = new File([await (await fetch("adapter/adapter_model.safetensors")).blob()], "adapter_model.safetensors");
-    const adapter = await openAdapter({ config: await text("adapter/adapter_config.json"), weights: await openSafetensors(file) });
+    const adapter = await openAdapter(
+      { config: await text("adapter/adapter_config.json"), weights: await openSafetensors(file) },
+      { methods: ADAPTER_METHODS },
+    );
     const peft = await PeftModel.fromPretrained(model, adapter);
     const { logits } = peft.forward({ inputIds: device.tensor([[5, 6, 7]], { dtype: "i32" }) });
     const { name, capabilities } = device.backend;

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { withPrompt } from "@weft/adapters-prompt";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import type { CausalInputs, CausalOutput, KeyValues } from "@weft/models";
@@ -57,7 +58,7 @@ it.each([
   "llama_tinylora",
 ])("decoding with %s attached gives the logits of the whole sequence", async (name) => {
   const model = await loadPretrained(join(PEFT, "llama_base"), { device });
-  const peft = await loadPeftModel(model, join(PEFT, name));
+  const peft = await loadPeftModel(model, join(PEFT, name), { methods: ADAPTER_METHODS });
   const forward = (inputs: CausalInputs): CausalOutput => peft.forward(inputs as never) as CausalOutput;
   await expectSame(forward, forward, () => model.emptyCache({ capacity: 16 }), {});
 });
@@ -67,7 +68,7 @@ it.each([
   ["llama_prefix_tuning", "pastKeyValues"],
 ] as const)("decoding with %s begins behind its %s, which only the first pass is given", async (name, kind) => {
   const model = await loadPretrained(join(PEFT, "llama_base"), { device });
-  const adapter = await openAdapterFolder(join(PEFT, name));
+  const adapter = await openAdapterFolder(join(PEFT, name), { methods: ADAPTER_METHODS });
   const attached = await attachPrompt(adapter, {
     sizes: model.config,
     tensor: (path) => model.weights.get(path),

@@ -1,6 +1,7 @@
 // Answers tests/python/differential: a line of JSON with a case comes in, its outputs by the public library are written beside it, and a line goes out.
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights, writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { fromCoreDType } from "@weft/io-safetensors";
 import { createWasmBackend } from "@weft/kernels-wasm";
@@ -65,7 +66,7 @@ async function readAll(path: string, device: Device): Promise<Map<string, Tensor
 
 async function answer(job: Job, device: Device): Promise<object> {
   const weights = await readAll(join(job.home, "memory"), device);
-  const peft = new PeftModel(new Layers(job, weights));
+  const peft = new PeftModel(new Layers(job, weights), ADAPTER_METHODS);
   for (const name of job.adapters) await loadAdapter(peft as never, join(job.home, name), name === "a0" ? "default" : name);
   peft.setAdapter(job.adapters.map((name) => (name === "a0" ? "default" : name)));
   const inputs = new Map(

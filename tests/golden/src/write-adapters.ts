@@ -1,10 +1,11 @@
 // Writes adapters of every method for PEFT to read: node dist/write-adapters.js FIXTURES OUT [CASE…]. tests/python/adapters.py loads them and compares the results.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ADAPTER_METHODS, PEFT_METHODS } from "@weft/methods";
 import { openWeights, writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { LlamaForCausalLM } from "@weft/models";
-import { type AdapterParameters, type ConfigInput, type HookedModel, type OpenedAdapter, PEFT_METHODS, PeftModel } from "@weft/registry";
+import { type AdapterParameters, type ConfigInput, type HookedModel, type OpenedAdapter, PeftModel } from "@weft/registry";
 import { loadAdapter, openAdapterFolder, savePretrained } from "@weft/registry/node";
 import { add, CapabilityError, Device, encode, type Params, type Tensor, tensor, torchGenerator, torchNormal } from "@weft/tensor-core";
 import { modelwideSubject } from "./peft/modelwide-case.js";
@@ -71,7 +72,7 @@ function withNoise(parameters: AdapterParameters, size: number): AdapterParamete
 /** The adapters that a new one is to mix, opened. */
 async function expertsIn(folder: string, { adapters = {} }: { readonly adapters?: unknown }): Promise<Map<string, OpenedAdapter>> {
   const opened = Object.entries(adapters as { readonly [name: string]: string }).map(
-    async ([name, place]) => [name, await openAdapterFolder(join(folder, place))] as const,
+    async ([name, place]) => [name, await openAdapterFolder(join(folder, place), { methods: ADAPTER_METHODS })] as const,
   );
   return new Map(await Promise.all(opened));
 }
@@ -101,7 +102,7 @@ for (const suite of ["peft", "variants", "modelwide"].filter((name) => existsSyn
     const { method, prompt } = PEFT_METHODS.get(config.peft_type as string) ?? {};
     if (!method && !prompt) continue;
     for (const kind of ["loaded", "new"] as const) {
-      const peft = new PeftModel(subject.model);
+      const peft = new PeftModel(subject.model, ADAPTER_METHODS);
       if (kind === "loaded") await loadAdapter(peft as never, folder, "default");
       else {
         const fresh = { ...config, ...(config.peft_type === "ADALORA" && { rank_pattern: null }) };

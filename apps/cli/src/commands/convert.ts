@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { Device } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { createWasmBackend } from "@weft/kernels-wasm";
@@ -110,7 +111,10 @@ async function verify(source: OpenedAdapter, places: readonly Place[], { options
   const progress = new Progress(out, "verify", bytes);
   try {
     for (const { file, path } of places)
-      written.push({ file, adapter: await openAdapterFolder(file.config === undefined ? path : dirname(path)) });
+      written.push({
+        file,
+        adapter: await openAdapterFolder(file.config === undefined ? path : dirname(path), { methods: ADAPTER_METHODS }),
+      });
     return await verifyConversion(source, written, {
       device,
       signal,

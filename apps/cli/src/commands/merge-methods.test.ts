@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ADAPTER_METHODS, PEFT_METHODS } from "@weft/methods";
 import { toCoreDType } from "@weft/io-safetensors";
-import { ADAPTER_METHODS, PEFT_METHODS } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
 import { decode } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -21,7 +21,7 @@ describe("weft merge writes what PEFT merged", () => {
 
   it.each(MERGED_CASES)("%s", async (name) => {
     const { adapter, base, tolerance, autocast, merged: whole, safe } = await mergedCase(name, folder);
-    const opened = await openAdapterFolder(adapter);
+    const opened = await openAdapterFolder(adapter, { methods: ADAPTER_METHODS });
     merged.add(opened.method);
     await opened.weights.close();
     const before = checkpointOf(base);

@@ -1,5 +1,6 @@
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights } from "@weft/io-safetensors/node";
 import { type HookedModel, PeftModel, readTensor } from "@weft/registry";
 import { loadAdapter } from "@weft/registry/node";
@@ -43,7 +44,7 @@ async function expected(
   base: string,
   adapters: readonly (readonly [path: string, scale: number])[],
 ): Promise<Map<string, readonly number[]>> {
-  const peft = new PeftModel(await network(base));
+  const peft = new PeftModel(await network(base), ADAPTER_METHODS);
   for (const [path, scale] of adapters) {
     const name = `${peft.adapterNames.length}`;
     await loadAdapter(peft, path, name);

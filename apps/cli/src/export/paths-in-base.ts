@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import type { WeightSource } from "@weft/io-safetensors";
 import { type AdapterModule, assertMatch, type ConvertModule, matchAdapter, type OpenedAdapter, readAdapterConfig } from "@weft/registry";
 import { viewBase } from "../merge/view-base.js";
@@ -16,7 +17,7 @@ export async function pathsInBase(
   const asPeft = {
     ...adapter,
     method: "LORA",
-    config: readAdapterConfig({ peft_type: "LORA", r: modules[0]!.rank }),
+    config: readAdapterConfig({ peft_type: "LORA", r: modules[0]!.rank }, { methods: ADAPTER_METHODS }),
     modules: new Map(modules.map((module) => [module.path, loraOf(module)])),
   };
   const { base, model } = await viewBase(checkpoint, [asPeft]);

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { CapabilityError, FormatError, WeftError } from "@weft/tensor-core";
 import { describeZero3, refuseZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
 import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
@@ -116,7 +117,10 @@ export async function openOwnAdapter(path: string, { adapter }: PeftState, alpha
   const { openAdapter } = await import("@weft/registry");
   const file = join(isFolder(path) ? path : dirname(path), "adapter_config.json");
   const config = existsSync(file) ? readFileSync(file) : undefined;
-  return openAdapter({ weights: adapter!, ...(config && { config }) }, { file, ...(alpha !== undefined && { alpha }) });
+  return openAdapter(
+    { weights: adapter!, ...(config && { config }) },
+    { methods: ADAPTER_METHODS, file, ...(alpha !== undefined && { alpha }) },
+  );
 }
 
 /** Tensors whose names are those of an adapter are one, whether or not the program keeps a config beside them. */
@@ -138,7 +142,10 @@ async function byKeys(path: string, weights: WeightSource, adapterName: string |
   try {
     const { detectDialect, openAdapter } = await import("@weft/registry");
     if (!detectDialect(weights)) return plain;
-    const adapter = await openAdapter({ weights }, { assumeAlpha: true, ...(adapterName !== undefined && { adapterName }) });
+    const adapter = await openAdapter(
+      { weights },
+      { methods: ADAPTER_METHODS, assumeAlpha: true, ...(adapterName !== undefined && { adapterName }) },
+    );
     return { path, weights, adapter, warnings: adapter.warnings };
   } catch (error) {
     await weights.close();
@@ -173,6 +180,7 @@ export async function openAdapterAt(
   const folder = basename(path) === "adapter_config.json" ? dirname(path) : path;
   try {
     return await openAdapterFolder(folder, {
+      methods: ADAPTER_METHODS,
       assumeAlpha,
       ...(from && { dialect: from }),
       ...(alpha !== undefined && { alpha }),

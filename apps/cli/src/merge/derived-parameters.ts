@@ -1,7 +1,6 @@
 import { CapabilityError, type Params, type Tensor } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import {
-  ADAPTER_METHODS,
   type AdapterTensor,
   type MatchedModule,
   type MatchReport,
@@ -31,7 +30,7 @@ export async function derivedSteps(
   report: MatchReport,
   { unmerge, signal, model }: Pick<ChangeOptions, "unmerge" | "signal" | "model">,
 ): Promise<ReadonlyMap<string, DerivedStep>> {
-  const derived = ADAPTER_METHODS.get(adapter.method)?.method?.derived;
+  const derived = adapter.methods.get(adapter.method)?.method?.derived;
   if (!derived) return new Map();
   const refusal = (kind: string, why: string, hint: string): CapabilityError =>
     new CapabilityError(`${file}: ${adapter.method} computes with parameters that follow from the base weights; ${why}`, {

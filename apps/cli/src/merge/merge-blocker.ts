@@ -1,4 +1,4 @@
-import { ADAPTER_METHODS, type OpenedAdapter, specialLora } from "@weft/registry";
+import { type OpenedAdapter, specialLora } from "@weft/registry";
 
 /** Why an adapter cannot be merged into any base, as far as its own files tell; merge refuses with it, lint and inspect say it. */
 export interface MergeBlocker {
@@ -9,13 +9,13 @@ export interface MergeBlocker {
 
 /** Undefined for an adapter that merges where it fits. */
 export function mergeBlocker(adapter: OpenedAdapter): MergeBlocker | undefined {
-  const { method, config, modules, shared } = adapter;
+  const { methods, method, config, modules, shared } = adapter;
   const unmerged = { kind: "not-mergeable", hint: "keep it unmerged" };
-  const unmergeable = ADAPTER_METHODS.get(method)?.method?.unmergeable;
+  const unmergeable = methods.get(method)?.method?.unmergeable;
   if (unmergeable) return { ...unmerged, why: `${method} cannot be merged: ${unmergeable}` };
   // Whole tensors beside them would be replaced, and the change itself be left out.
   if (modules.size === 0 && shared.size > 0) {
-    if (ADAPTER_METHODS.get(method)?.prompt)
+    if (methods.get(method)?.prompt)
       return { ...unmerged, why: `${method} adapters act on the input, not on weights: there is nothing to merge` };
     return {
       kind: "needs-model",

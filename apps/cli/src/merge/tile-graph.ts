@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import {
   type AdapterContext,
   adapterParams,
@@ -31,7 +32,6 @@ import {
   unmergeWeight,
 } from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
-import { ADAPTER_METHODS } from "@weft/registry";
 import { type Item, type Place, rowsOf, type Step, type Stored } from "./item.js";
 
 /** The dtype that a stored one computes as. @throws CapabilityError for those that nothing computes with */

@@ -1,7 +1,5 @@
 import { concat, ConfigError, integer, rows } from "@weft/tensor-core";
-import { MAX_SIZE, PROMPT_FIELDS, type PromptConfigFields } from "../config.js";
-import { embeddingOf } from "../init-prompt.js";
-import { PROMPT, type PromptMethod } from "../prompt-method.js";
+import { embeddingOf, MAX_SIZE, PROMPT, PROMPT_FIELDS, type PromptConfigFields, type PromptMethod } from "@weft/tensor-core/prompt";
 import { prefixWidth } from "../prefix-tuning/prefix-tuning.js";
 
 /** PEFT's `CartridgeConfig`. */

@@ -15,9 +15,7 @@ import {
   type Tensor,
   zeros,
 } from "@weft/tensor-core";
-import { PROMPT_FIELDS, type PromptConfigFields, text } from "../config.js";
-import { embeddingOf } from "../init-prompt.js";
-import { EMBEDDING, PROMPT, type PromptMethod } from "../prompt-method.js";
+import { EMBEDDING, embeddingOf, PROMPT, PROMPT_FIELDS, type PromptConfigFields, type PromptMethod, text } from "@weft/tensor-core/prompt";
 import { wordRows } from "../prompt-tuning/prompt-tuning.js";
 
 /** PEFT's `CPTConfig`. */

@@ -1,7 +1,15 @@
 import { ConfigError, gather, integer, matmul, mean, mul, oneOf, type Params, rows } from "@weft/tensor-core";
-import { MAX_SIZE, type PromptConfigFields, size, text } from "../config.js";
-import { embeddingOf } from "../init-prompt.js";
-import { EMBEDDING, PROMPT, type PromptMethod, totalTokens } from "../prompt-method.js";
+import {
+  EMBEDDING,
+  embeddingOf,
+  MAX_SIZE,
+  PROMPT,
+  type PromptConfigFields,
+  type PromptMethod,
+  size,
+  text,
+  totalTokens,
+} from "@weft/tensor-core/prompt";
 import { checkInit, INIT_FIELDS, startEmbedding } from "../prompt-tuning/prompt-tuning.js";
 
 const SOURCE_INITS = ["AVERAGE_SOURCE_TASKS", "EXACT_SOURCE_TASK", "ONLY_SOURCE_SHARED"] as const;

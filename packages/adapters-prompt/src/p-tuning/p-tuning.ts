@@ -1,7 +1,15 @@
 import { ConfigError, integer, linear, oneOf, type Params, dropRate, relu, type Tensor } from "@weft/tensor-core";
-import { PROMPT_FIELDS, type PromptConfigFields, size } from "../config.js";
-import { embeddingOf, linearOf } from "../init-prompt.js";
-import { EMBEDDING, PROMPT, type PromptMethod, totalTokens } from "../prompt-method.js";
+import {
+  EMBEDDING,
+  embeddingOf,
+  linearOf,
+  PROMPT,
+  PROMPT_FIELDS,
+  type PromptConfigFields,
+  type PromptMethod,
+  size,
+  totalTokens,
+} from "@weft/tensor-core/prompt";
 import { lstm, lstmParameters, type LstmShape } from "./lstm.js";
 
 /** PEFT's `PromptEncoderConfig`. */

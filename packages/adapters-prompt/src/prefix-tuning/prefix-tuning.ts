@@ -1,7 +1,14 @@
 import { boolean, ConfigError, linear, oneOf, tanh } from "@weft/tensor-core";
-import { PROMPT_FIELDS, type PromptConfigFields, size } from "../config.js";
-import { embeddingOf, linearOf } from "../init-prompt.js";
-import { EMBEDDING, PROMPT, type PromptMethod } from "../prompt-method.js";
+import {
+  EMBEDDING,
+  embeddingOf,
+  linearOf,
+  PROMPT,
+  PROMPT_FIELDS,
+  type PromptConfigFields,
+  type PromptMethod,
+  size,
+} from "@weft/tensor-core/prompt";
 
 /** PEFT's `PrefixTuningConfig`. */
 export interface PrefixTuningConfigFields extends PromptConfigFields {

@@ -10,9 +10,17 @@ import {
   type Tensor,
   type TorchGenerator,
 } from "@weft/tensor-core";
-import { PROMPT_FIELDS, type PromptConfigFields, text } from "../config.js";
-import { embeddingOf } from "../init-prompt.js";
-import { EMBEDDING, PROMPT, type PromptMethod, type PromptSource, totalTokens } from "../prompt-method.js";
+import {
+  EMBEDDING,
+  embeddingOf,
+  PROMPT,
+  PROMPT_FIELDS,
+  type PromptConfigFields,
+  type PromptMethod,
+  type PromptSource,
+  text,
+  totalTokens,
+} from "@weft/tensor-core/prompt";
 
 /** PEFT's `PromptTuningConfig`. */
 export interface PromptTuningConfigFields extends PromptConfigFields {

@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights } from "@weft/io-safetensors/node";
 import { expect, it, test } from "vitest";
 import { openAdapterFolder } from "../node/index.js";
@@ -16,7 +17,10 @@ function product({ A, B, scale, rank, inFeatures, outFeatures }: Awaited<ReturnT
 }
 
 test.each(["lora_linear", "lora_rslora", "lora_patterns"])("%s: scale · B·A is the change that PEFT makes", async (name) => {
-  const [adapter, expected] = [await openAdapterFolder(`${PEFT}/${name}`), await openWeights(`${PEFT}/${name}/case.safetensors`)];
+  const [adapter, expected] = [
+    await openAdapterFolder(`${PEFT}/${name}`, { methods: ADAPTER_METHODS }),
+    await openWeights(`${PEFT}/${name}/case.safetensors`),
+  ];
   for (const path of ["lin0", "lin1"]) {
     const factors = await loraFactors(adapter, path);
     const want = await readTensor(expected, `delta.${path}`);
@@ -27,14 +31,14 @@ test.each(["lora_linear", "lora_rslora", "lora_patterns"])("%s: scale · B·A is
 });
 
 it("names in a file of kohya are as good as paths", async () => {
-  const adapter = await openAdapterFolder(`${PEFT}/../lycoris/convert/sd-lora/kohya.safetensors`);
+  const adapter = await openAdapterFolder(`${PEFT}/../lycoris/convert/sd-lora/kohya.safetensors`, { methods: ADAPTER_METHODS });
   const label = [...adapter.modules.values()][0]!.name!;
   const { A, B, rank, inFeatures, outFeatures } = await loraFactors(adapter, label);
   expect([A.length, B.length]).toEqual([rank * inFeatures, outFeatures * rank]);
 });
 
 it("a change that is more than two factors is refused, and so is a module that is not there", async () => {
-  const dora = await openAdapterFolder(`${PEFT}/lora_dora`);
+  const dora = await openAdapterFolder(`${PEFT}/lora_dora`, { methods: ADAPTER_METHODS });
   await expect(loraFactors(dora, "lin0")).rejects.toMatchObject({
     kind: "not-a-lora",
     message: expect.stringContaining("dora_scale") as string,

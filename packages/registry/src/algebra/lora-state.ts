@@ -1,5 +1,5 @@
 import { LORA, LORA_FIELDS, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
-import { type Attached, CapabilityError, encode, fromBytes, type LayerSpec, readFields, type Tensor } from "@weft/tensor-core";
+import { type Attached, CapabilityError, encode, fromBytes, type LayerSpec, methodTable, readFields, type Tensor } from "@weft/tensor-core";
 import { fromCoreDType, toCoreDType } from "@weft/io-safetensors";
 import { readAdapterConfig } from "../config/read-config.js";
 import type { ConvertModule } from "../dialects/convert/convert-module.js";
@@ -33,7 +33,7 @@ export async function loraState(modules: readonly ConvertModule[]): Promise<Adap
     const attached = { method: LORA, params: { A, B }, context: { layer: layerOf(A, B), config, scale: 1 } };
     layers.set(moduleKey(module), [attached as unknown as Attached]);
   }
-  const config = readAdapterConfig({ peft_type: "LORA", r, lora_alpha: r });
+  const config = readAdapterConfig({ peft_type: "LORA", r, lora_alpha: r }, { methods: methodTable(LORA) });
   return { config, layers, shared: {}, replaced: new Map(), expected: new Map() };
 }
 

@@ -1,4 +1,4 @@
-import { boolean, type Field, type FieldTable, oneOf, opaque, stringList, stringOrList } from "@weft/tensor-core";
+import { boolean, type Field, type FieldTable, oneOf, opaque } from "@weft/tensor-core";
 
 const text = (): Field => ({ fallback: null, check: (value) => value === null || typeof value === "string", expected: "a string" });
 
@@ -10,16 +10,6 @@ export const COMMON_FIELDS: FieldTable = {
   peft_version: text(),
   revision: text(),
   task_type: oneOf<string | null>(null, [null, "SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"]),
-};
-
-/** What is checked in the config of a method that the registry has no field table for, where present. */
-export const TARGET_FIELDS: FieldTable = {
-  bias: { ...text(), fallback: "none" },
-  exclude_modules: stringOrList(),
-  layers_pattern: stringOrList(),
-  layers_to_transform: opaque(),
-  modules_to_save: stringList(),
-  target_modules: stringOrList(),
 };
 
 /** Fields that PEFT declares as float and Python therefore writes with a decimal point (`0.0`). */

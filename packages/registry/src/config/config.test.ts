@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { WeftError } from "@weft/tensor-core";
 import { describe, expect, test } from "vitest";
 import { readAdapterConfig } from "./read-config.js";
@@ -9,7 +10,7 @@ const files = (readdirSync(fixtures, { recursive: true }) as string[]).filter((n
 const read = (name: string): string => readFileSync(new URL(name, fixtures), "utf8");
 const kindOf = (source: string): string | undefined => {
   try {
-    readAdapterConfig(source);
+    readAdapterConfig(source, { methods: ADAPTER_METHODS });
     return undefined;
   } catch (error) {
     return error instanceof WeftError ? error.kind : String(error);
@@ -22,13 +23,15 @@ describe("a config that PEFT wrote comes back byte for byte", () => {
     expect(existsSync(new URL("target_matching.json", fixtures))).toBe(true);
   });
   test.each(files)("%s", (name) => {
-    expect(writeAdapterConfig(readAdapterConfig(read(name)))).toBe(read(name));
+    expect(writeAdapterConfig(readAdapterConfig(read(name), { methods: ADAPTER_METHODS }))).toBe(read(name));
   });
 });
 
 describe("reading", () => {
   test("fields have PEFT's defaults and camelCase names", () => {
-    const { peftType, values } = readAdapterConfig('{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}');
+    const { peftType, values } = readAdapterConfig('{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}', {
+      methods: ADAPTER_METHODS,
+    });
     expect(peftType).toBe("LORA");
     expect(values).toMatchObject({
       r: 2,
@@ -43,7 +46,9 @@ describe("reading", () => {
   });
 
   test("an object in camelCase is taken as well", () => {
-    expect(readAdapterConfig({ peftType: "LORA", loraAlpha: 3, targetModules: "all-linear" }).values).toMatchObject({
+    expect(
+      readAdapterConfig({ peftType: "LORA", loraAlpha: 3, targetModules: "all-linear" }, { methods: ADAPTER_METHODS }).values,
+    ).toMatchObject({
       loraAlpha: 3,
       targetModules: "all-linear",
     });
@@ -52,6 +57,7 @@ describe("reading", () => {
   test("unknown fields are kept and written again, also hostile ones", () => {
     const config = readAdapterConfig(
       '{"peft_type": "LORA", "some_future_field": {"b": [1, 2.5], "a": null}, "__proto__": {"polluted": true}}',
+      { methods: ADAPTER_METHODS },
     );
     expect([...config.unknown.keys()]).toEqual(["some_future_field", "__proto__"]);
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
@@ -90,9 +96,9 @@ describe("reading", () => {
   });
 
   test("the error names the file, the field, what was expected and what was found", () => {
-    expect(() => readAdapterConfig('{"peft_type": "LORA", "r": "2"}', { file: "x/adapter_config.json" })).toThrowError(
-      /r is "2", expected an integer from 1 to 65536/,
-    );
+    expect(() =>
+      readAdapterConfig('{"peft_type": "LORA", "r": "2"}', { methods: ADAPTER_METHODS, file: "x/adapter_config.json" }),
+    ).toThrowError(/r is "2", expected an integer from 1 to 65536/);
   });
 });
 
@@ -111,6 +117,6 @@ test.each([
 });
 
 test("text is written in ASCII, as Python does", () => {
-  const config = readAdapterConfig({ peft_type: "LORA", base_model_name_or_path: "café/😀\u007f" });
+  const config = readAdapterConfig({ peft_type: "LORA", base_model_name_or_path: "café/😀\u007f" }, { methods: ADAPTER_METHODS });
   expect(writeAdapterConfig(config)).toContain('"base_model_name_or_path": "caf\\u00e9/\\ud83d\\ude00\\u007f"');
 });

@@ -1,5 +1,4 @@
-import { type FieldTable, writeFields } from "@weft/tensor-core";
-import { type MethodTable, PEFT_METHODS } from "../methods.js";
+import { writeFields } from "@weft/tensor-core";
 import { COMMON_FIELDS, FLOAT_FIELDS } from "./common-fields.js";
 import type { AdapterConfig } from "./read-config.js";
 
@@ -7,10 +6,9 @@ import type { AdapterConfig } from "./read-config.js";
  * The text of `adapter_config.json`, as PEFT writes it: every field of the method, keys sorted, indent 2, ASCII only,
  * floats with a decimal point, no newline at the end. Unknown fields come back as they were read.
  */
-export function writeAdapterConfig(config: AdapterConfig, methods: MethodTable = PEFT_METHODS): string {
-  const table: FieldTable = methods.get(config.peftType)?.fields ?? {};
+export function writeAdapterConfig(config: AdapterConfig): string {
   const fields = new Map<string, unknown>(config.unknown);
-  for (const [name, value] of Object.entries(writeFields({ ...COMMON_FIELDS, ...table }, config.values))) fields.set(name, value);
+  for (const [name, value] of Object.entries(writeFields({ ...COMMON_FIELDS, ...config.fields }, config.values))) fields.set(name, value);
   fields.set("peft_type", config.peftType);
   return pythonJson(fields, "", "");
 }

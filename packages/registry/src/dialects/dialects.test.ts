@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import type { LocatedTensor, WeightSource } from "@weft/io-safetensors";
 import { describe, expect, test } from "vitest";
 import { openAdapter } from "../open-adapter.js";
@@ -83,7 +84,7 @@ describe("detection", () => {
     expect(() => detectDialect(file)).toThrow(
       expect.objectContaining({ kind: "ambiguous-dialect", message: expect.stringMatching(/kohya.*lycoris|lycoris.*kohya/) as unknown }),
     );
-    const adapter = await openAdapter({ weights: file }, { dialect: "kohya" });
+    const adapter = await openAdapter({ weights: file }, { methods: ADAPTER_METHODS, dialect: "kohya" });
     expect([adapter.modules.size, adapter.unknown.map(({ name }) => name)]).toEqual([
       1,
       ["lycoris_b.lora_down.weight", "lycoris_b.lora_up.weight"],
@@ -98,12 +99,14 @@ describe("detection", () => {
       [`${q}.lora_magnitude_vector.two`]: numbers([4]),
     };
     const weights = await memoryFile(two);
-    await expect(openAdapter({ weights })).rejects.toMatchObject({
+    await expect(openAdapter({ weights }, { methods: ADAPTER_METHODS })).rejects.toMatchObject({
       kind: "several-adapters",
       message: expect.stringMatching(/several adapters: one, two/) as unknown,
     });
-    await expect(openAdapter({ weights }, { adapterName: "three" })).rejects.toMatchObject({ kind: "no-such-adapter" });
-    const { modules, warnings, unknown } = await openAdapter({ weights }, { adapterName: "two" });
+    await expect(openAdapter({ weights }, { methods: ADAPTER_METHODS, adapterName: "three" })).rejects.toMatchObject({
+      kind: "no-such-adapter",
+    });
+    const { modules, warnings, unknown } = await openAdapter({ weights }, { methods: ADAPTER_METHODS, adapterName: "two" });
     expect([...modules.get(q)!.tensors.values()].map(({ name }) => name).toSorted()).toEqual([
       `${q}.lora_A.two.weight`,
       `${q}.lora_B.two.weight`,
@@ -160,7 +163,7 @@ describe("scales", () => {
 
   test("an alpha that is given is for files that say none", async () => {
     const of = async (tensors: Record<string, Made>): Promise<unknown> =>
-      [...(await openAdapter({ weights: await memoryFile(tensors) }, { alpha: 4 })).modules.values()][0]!.config;
+      [...(await openAdapter({ weights: await memoryFile(tensors) }, { methods: ADAPTER_METHODS, alpha: 4 })).modules.values()][0]!.config;
     expect(await of(pair("lora_unet_a"))).toMatchObject({ alpha: 4 });
     await expect(of({ ...pair("lora_unet_a"), "lora_unet_a.alpha": alpha(8) })).rejects.toMatchObject({ kind: "alpha-known" });
   });
@@ -203,14 +206,20 @@ describe("scales", () => {
 
   test("mlx-lm's config has a scale, whatever the rank", async () => {
     const weights = await memoryFile({ "model.a.lora_a": numbers([3, 2]), "model.a.lora_b": numbers([2, 4]) });
-    const open = (lora: object): Promise<unknown> => openAdapter({ weights, config: { fine_tune_type: "lora", lora_parameters: lora } });
+    const open = (lora: object): Promise<unknown> =>
+      openAdapter({ weights, config: { fine_tune_type: "lora", lora_parameters: lora } }, { methods: ADAPTER_METHODS });
     expect(await open({ rank: 2, scale: 10 })).toMatchObject({ dialect: "mlx", method: "LORA" });
-    expect([...(await openAdapter({ weights, config: { lora_parameters: { scale: 10 } } })).modules.values()][0]!.config).toMatchObject({
+    expect(
+      [...(await openAdapter({ weights, config: { lora_parameters: { scale: 10 } } }, { methods: ADAPTER_METHODS })).modules.values()][0]!
+        .config,
+    ).toMatchObject({
       r: 2,
       loraAlpha: 20,
     });
     await expect(open({ rank: 2 })).rejects.toMatchObject({ kind: "config-schema" });
-    await expect(openAdapter({ weights, config: { fine_tune_type: "full" } })).rejects.toMatchObject({ kind: "config-schema" });
+    await expect(openAdapter({ weights, config: { fine_tune_type: "full" } }, { methods: ADAPTER_METHODS })).rejects.toMatchObject({
+      kind: "config-schema",
+    });
   });
 });
 
@@ -270,7 +279,7 @@ describe("hostile files stay cheap", () => {
     const file = named(each((i) => ["down", "up"].map((factor) => `lora_unet_blocks_${i}_to_q.lora_${factor}.weight`)));
     const base = named(each((i) => [`blocks.${i}.to_q.weight`, `blocks.${i}.to.q.weight`]));
     const start = performance.now();
-    const report = await matchAdapter(await openAdapter({ weights: file }), base);
+    const report = await matchAdapter(await openAdapter({ weights: file }, { methods: ADAPTER_METHODS }), base);
     expect([report.matched.length, report.mismatched.length]).toEqual([0, count]);
     expect(performance.now() - start).toBeLessThan(15_000);
   });
@@ -283,7 +292,7 @@ describe("hostile files stay cheap", () => {
       ...pair("lora_unet_ok"),
     };
     const start = performance.now();
-    const { unknown, modules } = await openAdapter({ weights: await memoryFile(tensors) }, { dialect: "kohya" });
+    const { unknown, modules } = await openAdapter({ weights: await memoryFile(tensors) }, { methods: ADAPTER_METHODS, dialect: "kohya" });
     expect([unknown.length, modules.size]).toEqual([2, 1]);
     const same = Object.fromEntries(
       Array.from({ length: 2 ** 12 }, (_, i) => [

@@ -1,4 +1,4 @@
-import { ConfigError } from "@weft/tensor-core";
+import { ConfigError, type MethodTable } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { parseConfigJson } from "../config/json.js";
 import { readAdapterConfig } from "../config/read-config.js";
@@ -33,7 +33,10 @@ export function headerText(metadata: ReadonlyMap<string, string>): readonly [ent
  * @returns alpha by a module's name with its component; rsLoRA's √r is worked in. Undefined if the header has none
  * @throws ConfigError kinds `config-json`, `config-schema`, `duplicate-key`, `limit`
  */
-export async function headerConfigs(weights: WeightSource): Promise<((module: string) => HeaderConfig | undefined) | undefined> {
+export async function headerConfigs(
+  weights: WeightSource,
+  methods: MethodTable,
+): Promise<((module: string) => HeaderConfig | undefined) | undefined> {
   const header = headerText(weights.metadata);
   if (!header) return undefined;
   const [entry, text] = header;
@@ -52,7 +55,7 @@ export async function headerConfigs(weights: WeightSource): Promise<((module: st
         kind: "config-schema",
         file: weights.location,
       });
-    const { values } = readAdapterConfig({ ...config, peft_type: "LORA" }, { file: weights.location });
+    const { values } = readAdapterConfig({ ...config, peft_type: "LORA" }, { methods, file: weights.location });
     await prepareRegex(values);
     configs.set(component, createModuleConfig(values as unknown as LoraValues));
   }

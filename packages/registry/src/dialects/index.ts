@@ -1,4 +1,3 @@
-export { ADAPTER_METHODS } from "./all-methods.js";
 export {
   type Conversion,
   convertAdapter,

@@ -1,10 +1,9 @@
-import { ConfigError, FormatError } from "@weft/tensor-core";
+import { ConfigError, FormatError, type MethodTable } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { ADAPTER_WARNINGS } from "../adapter-warning.js";
 import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js";
 import { chosenAdapter, splitAdapterName } from "../keys/adapter-name.js";
 import { MAX_KEY_LENGTH } from "../keys/parse-key.js";
-import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterModule, AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "../open-adapter.js";
 import { openPeft } from "../open-peft.js";
 import { type AlphaSource, alphaSource } from "./alpha-source.js";
@@ -32,8 +31,8 @@ const READS = 64;
  * belongs to no module is in `unknown`.
  * @throws FormatError kinds `unknown-dialect`, `ambiguous-dialect`, `missing-config`; ConfigError kinds `duplicate-key`, `config-schema`, `alpha-known`
  */
-export async function openDialect(weights: WeightSource, options: OpenDialectOptions = {}): Promise<OpenedAdapter> {
-  const { methods = PEFT_METHODS } = options;
+export async function openDialect(weights: WeightSource, options: OpenDialectOptions): Promise<OpenedAdapter> {
+  const { methods } = options;
   const detection = options.dialect ? undefined : detectDialect(weights);
   const name = options.dialect ?? detection?.dialect;
   if (name === undefined) throw unknownDialect(weights);
@@ -45,7 +44,7 @@ export async function openDialect(weights: WeightSource, options: OpenDialectOpt
   const { raw, unknown, replaced, meant, leftOut } = groupKeys(weights, name, options.adapterName);
   const alpha = alphaSource(name, weights, raw.values(), options);
   const modules = await buildModules(weights, name, raw, unknown, alpha);
-  const unnamed = await applyHeader(weights, raw, modules);
+  const unnamed = await applyHeader(weights, methods, raw, modules);
   const silent = [...modules.values()].filter(({ config }) => (config?.alpha ?? config?.loraAlpha) === 0 || config?.r === 0);
   const warnings = [
     ...ADAPTER_WARNINGS.file(weights.warnings),
@@ -59,6 +58,7 @@ export async function openDialect(weights: WeightSource, options: OpenDialectOpt
     dialect: name,
     ...(detection && { detection }),
     ...(alpha.assumed && { alphaAssumed: true }),
+    methods,
     method: commonest([...modules.values()].map(({ method }) => method!)) ?? "LORA",
     config: configOf([...modules.values()], methods),
     weights,
@@ -163,8 +163,13 @@ async function readScalars(weights: WeightSource, parameters: RawModule["paramet
 }
 
 /** Alphas of PEFT's configs in the header. @returns modules without alpha that these do not name */
-async function applyHeader(weights: WeightSource, raw: Groups["raw"], modules: Map<string, AdapterModule>): Promise<string[]> {
-  const inHeader = await headerConfigs(weights);
+async function applyHeader(
+  weights: WeightSource,
+  methods: MethodTable,
+  raw: Groups["raw"],
+  modules: Map<string, AdapterModule>,
+): Promise<string[]> {
+  const inHeader = await headerConfigs(weights, methods);
   if (!inHeader) return [];
   const unnamed: string[] = [];
   for (const [id, module] of modules) {
@@ -187,7 +192,7 @@ function configOf(modules: readonly AdapterModule[], methods: MethodTable): Adap
       { peft_type: method, r: of("r") || 8, lora_alpha: of("loraAlpha") ?? 8, use_dora: modules.some(({ config }) => config?.useDora) },
       { methods },
     );
-  return { peftType: method, values: { r: of("r"), alpha: of("alpha") }, unknown: new Map() };
+  return { peftType: method, fields: methods.get(method)?.fields ?? {}, values: { r: of("r"), alpha: of("alpha") }, unknown: new Map() };
 }
 
 function commonest(values: readonly string[]): string | undefined {

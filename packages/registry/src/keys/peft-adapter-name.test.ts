@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openSafetensors } from "@weft/io-safetensors";
 import { describe, expect, test } from "vitest";
 import { openAdapter, type OpenedAdapter } from "../open-adapter.js";
@@ -15,7 +16,10 @@ async function open(config: object, shapes: Shapes, adapterName?: string): Promi
   new DataView(file.buffer).setBigUint64(0, BigInt(json.length), true);
   file.set(json, 8);
   const weights = await openSafetensors(file);
-  return openAdapter({ config: { peft_type: "LORA", r: 2, ...config }, weights }, adapterName === undefined ? {} : { adapterName });
+  return openAdapter(
+    { config: { peft_type: "LORA", r: 2, ...config }, weights },
+    { methods: ADAPTER_METHODS, ...(adapterName === undefined ? {} : { adapterName }) },
+  );
 }
 const named = (name: string): Shapes => ({
   [`base_model.model.a.q.lora_A.${name}.weight`]: [2, 6],

@@ -1,5 +1,5 @@
 import { invocationMask, invocationTokens } from "@weft/adapters-lora";
-import { type PromptInputs, promptOf, withPrompt } from "@weft/adapters-prompt";
+import { type PromptInputs, promptOf, withPrompt } from "@weft/tensor-core/prompt";
 import {
   type AdapterContext,
   assertInput,

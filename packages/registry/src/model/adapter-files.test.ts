@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LoraConfig } from "@weft/adapters-lora";
+import { ADAPTER_METHODS } from "@weft/methods";
+import { LORA, LoraConfig } from "@weft/adapters-lora";
 import { openSafetensors } from "@weft/io-safetensors";
 import { tensor, type Tensor } from "@weft/tensor-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -32,7 +33,7 @@ function model(): HookedModel<Tensor, Tensor> {
 const config = new LoraConfig({ r: 2, targetModules: ["q_proj"], initLoraWeights: false });
 let peft: PeftModel<never, unknown>;
 beforeAll(async () => {
-  peft = (await getPeftModel(model(), config)) as never;
+  peft = (await getPeftModel(model(), config, { methods: ADAPTER_METHODS })) as never;
   await peft.addAdapter("other", config, { seed: 1 });
 });
 
@@ -48,10 +49,13 @@ it("a page gets the files that a folder gets", async () => {
     "other/adapter_model.safetensors",
   ]);
   for (const [path, blob] of files) expect([path, Buffer.from(await blob.arrayBuffer())]).toEqual([path, readFileSync(join(folder, path))]);
-  const adapter = await openAdapter({
-    config: await files.get("adapter_config.json")!.text(),
-    weights: await openSafetensors(files.get("adapter_model.safetensors")!),
-  });
+  const adapter = await openAdapter(
+    {
+      config: await files.get("adapter_config.json")!.text(),
+      weights: await openSafetensors(files.get("adapter_model.safetensors")!),
+    },
+    { methods: ADAPTER_METHODS },
+  );
   expect([...adapter.modules.keys()]).toEqual(PATHS);
 });
 
@@ -71,7 +75,7 @@ it("saving can be watched and stopped", async () => {
 it("loading, too, in bytes of the file", async () => {
   const files = await saveFiles(peft, { adapterNames: ["default"] });
   const weights = await openSafetensors(files.get("adapter_model.safetensors")!);
-  const adapter = await openAdapter({ config: await files.get("adapter_config.json")!.text(), weights });
+  const adapter = await openAdapter({ config: await files.get("adapter_config.json")!.text(), weights }, { methods: ADAPTER_METHODS });
   const seen: number[] = [];
   await peft.loadAdapter(adapter, "again", { onProgress: (done, total) => void seen.push(done / total) });
   expect(seen).toHaveLength(4);
@@ -82,7 +86,7 @@ it("loading, too, in bytes of the file", async () => {
 
 it("the card has the metadata of PEFT's", () => {
   const values = { baseModelNameOrPath: "HuggingFaceTB/SmolLM2-135M", taskType: "CAUSAL_LM" };
-  const head = modelCard({ peftType: "LORA", values, unknown: new Map() }).split("---\n")[1];
+  const head = modelCard({ peftType: "LORA", fields: LORA.fields, values, unknown: new Map() }).split("---\n")[1];
   expect(head).toBe(
     [
       "base_model: HuggingFaceTB/SmolLM2-135M",

@@ -52,7 +52,7 @@ export async function* adapterFiles(
       tensors.push({ name: key, dtype: fromCoreDType(tensor.dtype), shape: tensor.shape, data });
       onProgress?.(++done, total);
     }
-    yield { folder, config: configText(state, peft.methods), tensors, card: modelCard(state.config) };
+    yield { folder, config: configText(state), tensors, card: modelCard(state.config) };
   }
 }
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { createLora, LoraConfig, VERA, VeraConfig } from "@weft/adapters-lora";
 import { LOHA, lycorisConfig } from "@weft/adapters-lycoris";
 import { OFT, OFTConfig } from "@weft/adapters-orthogonal";
@@ -40,12 +41,15 @@ describe.each(CASES)("%s over layers", (name, method, config) => {
     const group = await make();
     const at = join(folder, name);
     await savePretrained(peftModelOf(group), at);
-    const fromFolder = await openAdapterFolder(at);
+    const fromFolder = await openAdapterFolder(at, { methods: ADAPTER_METHODS });
     const files = await saveFiles(peftModelOf(group));
-    const fromBlobs = openAdapter({
-      config: await files.get("adapter_config.json")!.text(),
-      weights: await openSafetensors(files.get("adapter_model.safetensors")!),
-    });
+    const fromBlobs = openAdapter(
+      {
+        config: await files.get("adapter_config.json")!.text(),
+        weights: await openSafetensors(files.get("adapter_model.safetensors")!),
+      },
+      { methods: ADAPTER_METHODS },
+    );
     for (const opened of [fromFolder, await fromBlobs]) {
       const loaded = await loadAdapterGroup(opened, layers);
       expect([...loaded.layers.keys()]).toEqual([...group.layers.keys()]);
@@ -62,7 +66,7 @@ describe.each(CASES)("%s over layers", (name, method, config) => {
 it("takes the layers that a file has, and needs all of them", async () => {
   const group = await createLora({ r: 2 }, layers);
   await savePretrained(peftModelOf(group), join(folder, "two"));
-  const opened = await openAdapterFolder(join(folder, "two"));
+  const opened = await openAdapterFolder(join(folder, "two"), { methods: ADAPTER_METHODS });
   const loaded = await loadAdapterGroup(opened, { ...layers, other: { weight: drawn([2, 2], 1) } });
   expect([...loaded.layers.keys()]).toEqual(["block.0.fc", "head"]);
   await expect(loadAdapterGroup(opened, { head: layers.head })).rejects.toThrow("block.0.fc");
@@ -72,7 +76,7 @@ it("takes the layers that a file has, and needs all of them", async () => {
 it("grows after loading", async () => {
   const group = await createLora({ r: 2 }, { head: layers.head });
   await savePretrained(peftModelOf(group), join(folder, "one"));
-  const opened = await openAdapterFolder(join(folder, "one"));
+  const opened = await openAdapterFolder(join(folder, "one"), { methods: ADAPTER_METHODS });
   const loaded = await loadAdapterGroup(opened, { head: layers.head });
   await loaded.addLayer("more", { weight: drawn([5, 5], 1) });
   expect([...peftModelOf(loaded).state("default").layers.keys()]).toEqual(["head", "more"]);

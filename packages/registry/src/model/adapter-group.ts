@@ -5,12 +5,13 @@ import {
   type Attached,
   CapabilityError,
   type LayerInput,
+  type MethodTable,
+  methodTable,
   type Params,
   specOf,
   type Tensor,
 } from "@weft/tensor-core";
 import { readAdapterConfig } from "../config/read-config.js";
-import { PEFT_METHODS } from "../methods.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import type { AdapterState } from "./adapter-state.js";
 import { weightName } from "./hooked-model.js";
@@ -22,9 +23,9 @@ import { PeftModel } from "./peft-model.js";
 /**
  * An adapter over layers as a `PeftModel` of those layers, which saves (`saveFiles`, `savePretrained`), merges and combines as any other: its adapter is
  * called `default`, and has the group's values at this moment.
- * @throws ConfigError if PEFT does not have its method
+ * @param methods what further adapters may be of; its own method if not given
  */
-export function peftModelOf<C>(group: AdapterGroup<C>): PeftModel<never, never> {
+export function peftModelOf<C>(group: AdapterGroup<C>, methods: MethodTable = methodTable(group.method)): PeftModel<never, never> {
   const paths = [...group.layers.keys()];
   const given = { ...group.config, peftType: group.method.name, peft_version: PEFT_VERSION, targetModules: paths };
   const { dialect } = group.config as { readonly dialect?: AdapterState["dialect"] };
@@ -32,10 +33,10 @@ export function peftModelOf<C>(group: AdapterGroup<C>): PeftModel<never, never> 
     path,
     [{ method, params: { ...shared, ...params }, context: { layer, config, scale: 1 } } as unknown as Attached],
   ]);
-  const peft = new PeftModel(layersModel(group.layers));
+  const peft = new PeftModel(layersModel(group.layers), methods);
   peft.setState(
     {
-      config: readAdapterConfig(given, { methods: PEFT_METHODS }),
+      config: readAdapterConfig(given, { methods }),
       ...(dialect && dialect !== "peft" && { dialect }),
       layers: new Map(layers),
       shared: group.shared,

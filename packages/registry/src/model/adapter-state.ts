@@ -1,4 +1,4 @@
-import type { PromptConfigFields, PromptMethod } from "@weft/adapters-prompt";
+import type { PromptConfigFields, PromptMethod } from "@weft/tensor-core/prompt";
 import type { Attached, Params, ParameterSpec, Tensor } from "@weft/tensor-core";
 import type { AdapterConfig } from "../config/read-config.js";
 import type { DialectName } from "../dialects/dialect.js";

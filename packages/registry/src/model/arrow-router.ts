@@ -61,7 +61,10 @@ export function addArrowRouter(peft: PeftModel<never, unknown>, taskAdapterNames
     layers.set(path, [{ method: ARROW, params, context: { ...first!.context, config } } as unknown as Attached]);
   }
   const { r } = tasks[0]!.config.values as unknown as LoraConfigFields;
-  const values = readAdapterConfig({ peft_type: LORA.name, r, target_modules: [...layers.keys()], arrow_config: config });
+  const values = readAdapterConfig(
+    { peft_type: LORA.name, r, target_modules: [...layers.keys()], arrow_config: config },
+    { methods: peft.methods },
+  );
   peft.setState({ config: values, layers, shared: {}, replaced: new Map(), expected: new Map() }, adapterName);
   peft.setAdapter(adapterName);
 }

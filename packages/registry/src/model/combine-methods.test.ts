@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { LoraConfig } from "@weft/adapters-lora";
 import { LohaConfig, LokrConfig } from "@weft/adapters-lycoris";
 import { OFTConfig } from "@weft/adapters-orthogonal";
@@ -8,7 +9,7 @@ import { PeftModel } from "./peft-model.js";
 import { drawn, oneLayer } from "../testing/one-layer.js";
 
 async function withAdapters(configs: { readonly [name: string]: ConfigInput }): Promise<PeftModel<Tensor, Tensor>> {
-  const peft = new PeftModel(oneLayer(drawn([16, 16], 1)));
+  const peft = new PeftModel(oneLayer(drawn([16, 16], 1)), ADAPTER_METHODS);
   for (const [n, [name, config]] of Object.entries(configs).entries()) {
     await peft.addAdapter(name, config);
     const parameters = peft.parameters(name);

@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { LoraConfig, VeraConfig } from "@weft/adapters-lora";
 import { LohaConfig } from "@weft/adapters-lycoris";
 import { BOFTConfig, OFTConfig } from "@weft/adapters-orthogonal";
@@ -9,7 +10,7 @@ import { PeftModel } from "./peft-model.js";
 import { drawn, oneLayer } from "../testing/one-layer.js";
 
 async function adapted(config: ConfigInput): Promise<PeftModel<Tensor, Tensor>> {
-  const peft = new PeftModel(oneLayer(drawn([8, 8], 1)));
+  const peft = new PeftModel(oneLayer(drawn([8, 8], 1)), ADAPTER_METHODS);
   await peft.addAdapter("default", config);
   const parameters = peft.parameters();
   const fc = Object.fromEntries(Object.entries(parameters.layers.fc!).map(([name, t], i) => [name, drawn(t.shape, i + 2)]));

@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import {
   AdaptedLayer,
   type AdapterMethod,
@@ -15,7 +16,6 @@ import {
   WeftError,
 } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
-import { ADAPTER_METHODS } from "../dialects/all-methods.js";
 
 const drawn = (shape: readonly number[], seed: number): Tensor =>
   tensor(torchNormal(torchGenerator(seed), sizeOf(shape), 0, 0.3), { shape });

@@ -31,7 +31,7 @@ async function expertState(
   model: HookedModel<never, unknown>,
   options: AttachOptions,
 ): Promise<AdapterState> {
-  const attached = await attachAdapter(expert, hostOf(model, options.methods?.get(expert.method)?.method), options);
+  const attached = await attachAdapter(expert, hostOf(model, expert.methods.get(expert.method)?.method), options);
   const state = await stateOfAttached(expert, attached, model);
   const tokens = [...state.layers].find(([, all]) => all.length > 1);
   const more = [...state.replaced.keys(), ...state.expected.keys(), ...(tokens ? [tokens[0]] : [])][0];

@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { IA3Config, LoraConfig } from "@weft/adapters-lora";
 import { XLoraConfig } from "@weft/adapters-model";
 import { add, forwardBase, type LayerSpec, tensor, type Tensor } from "@weft/tensor-core";
@@ -47,7 +48,7 @@ const folder = mkdtempSync(join(tmpdir(), "weft-experts-"));
 const at = (name: string): string => join(folder, name);
 const opened: OpenedAdapter[] = [];
 const open = async (name: string): Promise<OpenedAdapter> => {
-  const adapter = await openAdapterFolder(at(name));
+  const adapter = await openAdapterFolder(at(name), { methods: ADAPTER_METHODS });
   opened.push(adapter);
   return adapter;
 };
@@ -55,7 +56,10 @@ const output = async (peft: PeftModel<Tensor, Out>): Promise<number[]> => [...(a
 
 beforeAll(async () => {
   for (const [i, name] of ["a", "b"].entries()) {
-    const lora = await getPeftModel(model, new LoraConfig({ r: 2, targetModules: i === 0 ? ["fc0", "fc1"] : ["fc1"] }), { seed: i });
+    const lora = await getPeftModel(model, new LoraConfig({ r: 2, targetModules: i === 0 ? ["fc0", "fc1"] : ["fc1"] }), {
+      methods: ADAPTER_METHODS,
+      seed: i,
+    });
     const { layers, ...rest } = lora.parameters();
     const moved = Object.entries(layers).map(([path, { A, B }]) => [path, { A: A!, B: add(B!, 0.3 + i) }]);
     lora.setParameters({ ...rest, layers: Object.fromEntries(moved) });
@@ -73,37 +77,42 @@ const experts = async (): Promise<Map<string, OpenedAdapter>> =>
   new Map([["a", await open("a")] as const, ["b", await open("b")] as const]);
 
 it("the classifier alone is trained and in the file; experts lie beside it and come back", async () => {
-  const peft = await getPeftModel(model, config(), { experts: await experts() });
+  const peft = await getPeftModel(model, config(), { methods: ADAPTER_METHODS, experts: await experts() });
   expect(Object.keys(peft.parameters().shared)).toEqual(["layers.0.weight", "layers.0.bias"]);
   // 2 experts of a classifier of width 4; A and B of three adapted layers; two weights.
   expect(peft.trainableParameters()).toMatchObject({ trainable: 2 * 5, all: 2 * 5 + 3 * 16 + 2 * 16 });
   await savePretrained(peft as never, at("mixed"));
   expect(JSON.parse(readFileSync(join(at("mixed"), "adapter_config.json"), "utf8"))).toMatchObject({ adapters: { a: "a", b: "b" } });
-  const again = await loadPeftModel(model, at("mixed"));
+  const again = await loadPeftModel(model, at("mixed"), { methods: ADAPTER_METHODS });
   expect(await output(again)).toEqual(await output(peft));
 });
 
 it("trained experts are saved as they are, and used by all shares equally where nothing else is learned", async () => {
-  const peft = await getPeftModel(model, config({ useTrainableAdapters: true }), { experts: await experts() });
+  const peft = await getPeftModel(model, config({ useTrainableAdapters: true }), { methods: ADAPTER_METHODS, experts: await experts() });
   const { layers, ...rest } = peft.parameters();
   expect(Object.keys(layers["fc1"]!)).toEqual(["0.A", "0.B", "1.A", "1.B"]);
   peft.setParameters({ ...rest, layers: { ...layers, fc1: { ...layers["fc1"], "1.B": add(layers["fc1"]!["1.B"]!, 1) } } });
   await savePretrained(peft as never, at("trained"));
-  expect(await output(await loadPeftModel(model, at("trained")))).toEqual(await output(peft));
-  const lora = await loadPeftModel(model, join(at("trained"), "b"));
+  expect(await output(await loadPeftModel(model, at("trained"), { methods: ADAPTER_METHODS }))).toEqual(await output(peft));
+  const lora = await loadPeftModel(model, join(at("trained"), "b"), { methods: ADAPTER_METHODS });
   expect([...(await lora.parameters().layers["fc1"]!["B"]!.data())]).toEqual([...(await peft.parameters().layers["fc1"]!["1.B"]!.data())]);
 });
 
 it("what is missing, or cannot be mixed, is named", async () => {
-  await expect(getPeftModel(model, config(), { experts: new Map([["a", await open("a")]]) })).rejects.toThrow(
+  await expect(getPeftModel(model, config(), { methods: ADAPTER_METHODS, experts: new Map([["a", await open("a")]]) })).rejects.toThrow(
     'XLORA mixes the adapter "b" (b), which was not given or found',
   );
-  await expect(getPeftModel(model, config({ adapters: {} }))).rejects.toThrow("the config names no adapters to mix");
-  await expect(getPeftModel(model, config({ adapters: { "../x": "a" } }))).rejects.toThrow('"../x" cannot be an adapter\'s name');
-  const ia3 = await getPeftModel(model, new IA3Config({ targetModules: ["fc0"], feedforwardModules: [] }));
+  await expect(getPeftModel(model, config({ adapters: {} }), { methods: ADAPTER_METHODS })).rejects.toThrow(
+    "the config names no adapters to mix",
+  );
+  await expect(getPeftModel(model, config({ adapters: { "../x": "a" } }), { methods: ADAPTER_METHODS })).rejects.toThrow(
+    '"../x" cannot be an adapter\'s name',
+  );
+  const ia3 = await getPeftModel(model, new IA3Config({ targetModules: ["fc0"], feedforwardModules: [] }), { methods: ADAPTER_METHODS });
   await savePretrained(ia3 as never, at("ia3"));
   await expect(
     getPeftModel(model, config({ adapters: { a: "a", b: "ia3" } }), {
+      methods: ADAPTER_METHODS,
       experts: new Map([
         ["a", await open("a")],
         ["b", await open("ia3")],
@@ -119,15 +128,17 @@ it("a classifier of another depth, or with more than its config has, is refused"
   };
   cpSync(at("mixed"), at("other"), { recursive: true });
   change('"xlora_depth": 1', '"xlora_depth": 2');
-  await expect(loadPeftModel(model, at("other"))).rejects.toThrow("internal_xlora_classifier.layers.3.weight is missing");
-  const deep = await getPeftModel(model, config({ xloraDepth: 2, xloraSize: 2 }), { experts: await experts() });
+  await expect(loadPeftModel(model, at("other"), { methods: ADAPTER_METHODS })).rejects.toThrow(
+    "internal_xlora_classifier.layers.3.weight is missing",
+  );
+  const deep = await getPeftModel(model, config({ xloraDepth: 2, xloraSize: 2 }), { methods: ADAPTER_METHODS, experts: await experts() });
   await savePretrained(deep as never, at("other"));
   change('"xlora_size": 2', '"xlora_size": 3');
-  await expect(loadPeftModel(model, at("other"))).rejects.toThrow("layers.0.weight is [2,4], expected [3,4]");
+  await expect(loadPeftModel(model, at("other"), { methods: ADAPTER_METHODS })).rejects.toThrow("layers.0.weight is [2,4], expected [3,4]");
 });
 
 it("it acts on whole batches, and does not merge", async () => {
-  const peft = await getPeftModel(model, config(), { experts: await experts() });
+  const peft = await getPeftModel(model, config(), { methods: ADAPTER_METHODS, experts: await experts() });
   expect(() => peft.forward(x, { adapterNames: ["default", "__base__"] })).toThrow("looks at whole inputs");
   expect(() => peft.mergeAndUnload()).toThrow("XLORA cannot be merged: what its experts do depends on the token");
 });

@@ -6,7 +6,7 @@ import { PeftModel } from "./peft-model.js";
 export async function getPeftModel<I, O>(
   model: HookedModel<I, O>,
   config: ConfigInput,
-  { adapterName = "default", methods, ...options }: NewAdapterOptions & { readonly adapterName?: string } = {},
+  { adapterName = "default", methods, ...options }: NewAdapterOptions & { readonly adapterName?: string },
 ): Promise<PeftModel<I, O>> {
   const peft = new PeftModel(model, methods);
   await peft.addAdapter(adapterName, config, options);

@@ -1,5 +1,5 @@
 import type { AdapterConfig } from "../config/read-config.js";
-import type { PromptModel } from "@weft/adapters-prompt";
+import type { PromptModel } from "@weft/tensor-core/prompt";
 import type { AdapterMethod, BaseLayer, LayerSpec, Mirror, MirrorSizes, Tensor } from "@weft/tensor-core";
 
 /** Called for every layer of a model by module path; answers with the layer's result, or undefined to leave it to the base. */

@@ -18,7 +18,7 @@ export interface InjectedAdapter<I, O> {
 export async function injectAdapter<I, O>(
   model: HookedModel<I, O>,
   config: ConfigInput,
-  options: NewAdapterOptions & { readonly adapterName?: string } = {},
+  options: NewAdapterOptions & { readonly adapterName?: string },
 ): Promise<InjectedAdapter<I, O>> {
   const peft = await getPeftModel(model, config, options);
   return { model: asModel(model, peft), peft };

@@ -1,7 +1,6 @@
 import { observeReads } from "@weft/io-safetensors";
-import type { LongCallOptions } from "@weft/tensor-core";
+import type { LongCallOptions, MethodTable } from "@weft/tensor-core";
 import { attachAdapter } from "../attach.js";
-import type { MethodTable } from "../methods.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import { attachPrompt } from "../prompt/attach-prompt.js";
 import type { AdapterState } from "./adapter-state.js";
@@ -28,17 +27,16 @@ export interface LoadAdapterOptions extends LongCallOptions {
 export async function loadState(
   model: HookedModel<never, unknown>,
   opened: OpenedAdapter,
-  methods: MethodTable,
   { allowUnknownFields = false, autocastAdapterDtype = true, experts, ...call }: LoadAdapterOptions,
 ): Promise<AdapterState> {
-  const { method, prompt } = methods.get(opened.method) ?? {};
+  const { method, prompt } = opened.methods.get(opened.method) ?? {};
   const config = onModel(opened.config, method, model);
   const adapter = { ...opened, config, weights: observeReads(opened.weights, call) };
   const host = hostOf(model, method);
-  const options = { methods, allowUnknownFields };
+  const options = { allowUnknownFields };
   const mixed = method?.mix && (await mixedLayers(method, config, experts, model, { ...options, autocastAdapterDtype }));
   if (prompt) return stateOfPrompt(config, await attachPrompt(adapter, { ...host, sizes: promptSizes(model) }, options));
-  if (isSharedOnly(adapter, methods)) return stateOfShared(adapter, model, options);
+  if (isSharedOnly(adapter)) return stateOfShared(adapter, model, options);
   const attached = await attachAdapter(adapter, host, {
     ...options,
     autocastAdapterDtype,

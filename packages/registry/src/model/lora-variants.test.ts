@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
 import type { Tensor } from "@weft/tensor-core";
@@ -17,13 +18,16 @@ async function caseOf(name: string, changes: object = {}): Promise<{ model: Mlp;
   const named = [...source.names()].filter((key) => key.startsWith("base."));
   const weights = await Promise.all(named.map(async (key) => [key.slice(5), await readTensor(source, key)] as const));
   const config = { ...(JSON.parse(readFileSync(`${home(name)}adapter_config.json`, "utf8")) as object), ...changes };
-  const adapter = await openAdapter({ config, weights: await openWeights(`${home(name)}adapter_model.safetensors`) });
+  const adapter = await openAdapter(
+    { config, weights: await openWeights(`${home(name)}adapter_model.safetensors`) },
+    { methods: ADAPTER_METHODS },
+  );
   return { model: new Mlp(new Map(weights)), adapter, x: await readTensor(source, "x") };
 }
 
 const load = async (name: string, changes: object, allowUnknownFields = false): Promise<PeftModel<Tensor, Tensor>> => {
   const { model, adapter } = await caseOf(name, changes);
-  const peft = new PeftModel(model);
+  const peft = new PeftModel(model, ADAPTER_METHODS);
   await peft.loadAdapter(adapter, "default", { allowUnknownFields });
   return peft;
 };
@@ -103,8 +107,8 @@ describe("variants among other adapters", () => {
         targetModules: ["lin0", "head"],
         useBdlora: { targetModulesBdA: ["lin0"], targetModulesBdB: null, nblocks: 2, matchStrict },
       });
-    await expect(getPeftModel(model, config(true))).rejects.toThrow(/neither/);
-    const peft = await getPeftModel(model, config(false));
+    await expect(getPeftModel(model, config(true), { methods: ADAPTER_METHODS })).rejects.toThrow(/neither/);
+    const peft = await getPeftModel(model, config(false), { methods: ADAPTER_METHODS });
     expect(peft.state("default").layers.get("head")![0]!.params["A"]!.shape).toEqual([4, 16]);
     expect(await peft.forward(x).data()).toEqual(await model.forward(x).data());
   });

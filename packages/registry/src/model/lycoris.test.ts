@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights } from "@weft/io-safetensors/node";
 import { forwardBase, type LayerSpec, type Tensor } from "@weft/tensor-core";
 import { afterAll, describe, expect, it } from "vitest";
@@ -54,14 +55,14 @@ async function caseOf(name: string): Promise<{ readonly model: OneLayer; readonl
 describe("LyCORIS's files on a model", () => {
   it.each(CASES)("%s", async (name) => {
     const { model, x, y } = await caseOf(name);
-    const peft = await loadPeftModel(model, join(HOME, name, "adapter.safetensors"));
+    const peft = await loadPeftModel(model, join(HOME, name, "adapter.safetensors"), { methods: ADAPTER_METHODS });
     const [got, want] = [await peft.forward(x).data(), await y.data()];
     expect(Math.max(...Array.from(want, (v, i) => Math.abs(v - got[i]!)))).toBeLessThan(5e-5);
   });
 
   it("are not saved as PEFT's, whose config has one rank and alpha", async () => {
     const { model } = await caseOf("000-locon-linear");
-    const peft = await loadPeftModel(model, join(HOME, "000-locon-linear/adapter.safetensors"));
+    const peft = await loadPeftModel(model, join(HOME, "000-locon-linear/adapter.safetensors"), { methods: ADAPTER_METHODS });
     await expect(savePretrained(peft, out)).rejects.toMatchObject({
       kind: "not-peft",
       message: expect.stringMatching(/lycoris/) as unknown,
@@ -71,13 +72,16 @@ describe("LyCORIS's files on a model", () => {
 
   it("that change a layer in two ways are refused, not half applied", async () => {
     const { model } = await caseOf("000-locon-linear");
-    const adapter = await openAdapter({
-      weights: await memoryFile({
-        "lycoris_blocks_0_locon.lora_down.weight": numbers([2, 16]),
-        "lycoris_blocks_0_locon.lora_up.weight": numbers([24, 2]),
-        "lycoris_blocks_0_locon.diff_b": numbers([24]),
-      }),
-    });
+    const adapter = await openAdapter(
+      {
+        weights: await memoryFile({
+          "lycoris_blocks_0_locon.lora_down.weight": numbers([2, 16]),
+          "lycoris_blocks_0_locon.lora_up.weight": numbers([24, 2]),
+          "lycoris_blocks_0_locon.diff_b": numbers([24]),
+        }),
+      },
+      { methods: ADAPTER_METHODS },
+    );
     await expect(PeftModel.fromPretrained(model, adapter)).rejects.toMatchObject({ kind: "several-methods" });
   });
 
@@ -86,12 +90,15 @@ describe("LyCORIS's files on a model", () => {
     const path = "layers.0.attention.qkv";
     const fused = new OneLayer(path, new Map([[`${path}.weight`, model.weights.get("blocks.0.locon.weight")!]]));
     const [down, up] = [numbers([2, 16]), numbers([8, 2])];
-    const part = await openAdapter({
-      weights: await memoryFile({
-        "diffusion_model.layers.0.attention.to_k.lora_A.weight": down,
-        "diffusion_model.layers.0.attention.to_k.lora_B.weight": up,
-      }),
-    });
+    const part = await openAdapter(
+      {
+        weights: await memoryFile({
+          "diffusion_model.layers.0.attention.to_k.lora_A.weight": down,
+          "diffusion_model.layers.0.attention.to_k.lora_B.weight": up,
+        }),
+      },
+      { methods: ADAPTER_METHODS },
+    );
     const host = { tensor: (name: string) => fused.weights.get(name), names: () => fused.weights.keys() };
     await expect(attachAdapter(part, host)).rejects.toMatchObject({ kind: "unsupported-placement" });
     const peft = await PeftModel.fromPretrained(fused, part);

@@ -8,13 +8,14 @@ import {
   initLayer,
   initShared,
   type LongCallOptions,
-  throwIfAborted,
+  type MethodTable,
   type Tensor,
-  type TorchGenerator,
+  throwIfAborted,
   torchGenerator,
+  type TorchGenerator,
 } from "@weft/tensor-core";
 import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
-import type { PromptSource } from "@weft/adapters-prompt";
+import type { PromptSource } from "@weft/tensor-core/prompt";
 import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js";
 import { refuseUnrunnable } from "../dialects/special-lora.js";
 import { withDefaultTargets } from "../matching/method-targets.js";
@@ -22,7 +23,6 @@ import { createModuleConfig } from "../matching/pattern-key.js";
 import { prepareRegex } from "../matching/prepare-regex.js";
 import { selectTargets, type TargetConfig } from "../matching/targets.js";
 import { selectParameters } from "../matching/target-parameters.js";
-import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterState } from "./adapter-state.js";
 import { type Experts, mixedLayers } from "./expert-state.js";
 import { type HookedLayer, type HookedModel, layersOf, onModel, weightName } from "./hooked-model.js";
@@ -37,7 +37,8 @@ export type ConfigInput = { readonly peftType: string } | { readonly peft_type: 
 export interface NewAdapterOptions extends PromptSource, LongCallOptions, CheckOptions {
   /** Parameters get the numbers that torch would draw after `torch.manual_seed(seed)`. */
   readonly seed?: number;
-  readonly methods?: MethodTable;
+  /** What `peft_type` may be. */
+  readonly methods: MethodTable;
   /** The adapters that the new one mixes, opened, by their names in its config (X-LoRA). */
   readonly experts?: Experts | undefined;
 }
@@ -57,7 +58,7 @@ interface Values extends TargetConfig {
 export async function newAdapter(
   model: HookedModel<never, unknown>,
   input: ConfigInput,
-  { seed = 0, methods = PEFT_METHODS, experts, signal, onProgress, onWarning, ...source }: NewAdapterOptions = {},
+  { seed = 0, methods, experts, signal, onProgress, onWarning, ...source }: NewAdapterOptions,
 ): Promise<AdapterState> {
   const read = resolved(readAdapterConfig({ peft_version: PEFT_VERSION, ...asObject(input) }, { methods }), model);
   const { method, prompt } = methods.get(read.peftType) ?? {};
@@ -70,7 +71,7 @@ export async function newAdapter(
   await prepareRegex(config.values, method);
   const values = config.values as unknown as Values;
   const generator = torchGenerator(seed);
-  if (method.mix) return newMixture(method, config, experts, model, generator, methods);
+  if (method.mix) return newMixture(method, config, experts, model, generator);
   const all = layersOf(model, method);
   const targets = method.choose ? byPath(all, method.choose(config.values as never, all)) : chosen(model, values, all);
   const moduleConfig = createModuleConfig(config.values, undefined, method);
@@ -103,9 +104,8 @@ async function newMixture(
   given: Experts | undefined,
   model: HookedModel<never, unknown>,
   generator: TorchGenerator,
-  methods: MethodTable,
 ): Promise<AdapterState> {
-  const { attached, experts } = await mixedLayers(method, config, given, model, { methods });
+  const { attached, experts } = await mixedLayers(method, config, given, model, {});
   const modules = [...attached].map(([path, { context }]) => ({ path, layer: context.layer }));
   const shared = initShared(method, config.values as never, modules, generator);
   const layers = new Map([...attached].map(([path, one]) => [path, [{ ...one, params: { ...shared, ...one.params } }]] as const));

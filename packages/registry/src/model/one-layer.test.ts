@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { LORA, LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
 import { AdaptedLayer, cast, forwardBase, type LayerSpec, type Tensor, tensor } from "@weft/tensor-core";
@@ -53,7 +54,7 @@ async function caseOf(name: string, dtype: string): Promise<Case> {
 
 /** The adapter of a case as its file in bf16 has it. */
 async function loadNarrow(peft: PeftModel<never, unknown>, name: string, options = {}): Promise<void> {
-  const adapter = await openAdapterFolder(join(HOME, name));
+  const adapter = await openAdapterFolder(join(HOME, name), { methods: ADAPTER_METHODS });
   await adapter.weights.close();
   const weights = await openWeights(join(HOME, name, "adapter_model.bf16.safetensors"));
   await peft.loadAdapter({ ...adapter, weights }, "default", options);
@@ -70,7 +71,7 @@ const gap = async (got: Tensor, want: Tensor): Promise<number> => {
 describe("an adapter whose file is in bf16 computes in f32", () => {
   it.each(LINEAR)("%s", async (name) => {
     const { model, want, close } = await caseOf(name, "f32");
-    const peft = new PeftModel<Tensor, Tensor>(model);
+    const peft = new PeftModel<Tensor, Tensor>(model, ADAPTER_METHODS);
     await loadNarrow(peft, name);
     // PSOFT and OSF begin with the SVD of the weight, whose f32 vectors are another library's: the tolerance of their golden cases.
     const limit = name === "psoft" || name === "osf" ? 2e-5 : 2e-6;
@@ -82,7 +83,7 @@ describe("an adapter whose file is in bf16 computes in f32", () => {
 
   it("and is saved in f32, as PEFT saves it", async () => {
     const { model, close } = await caseOf("lora", "bf16");
-    const peft = new PeftModel<Tensor, Tensor>(model);
+    const peft = new PeftModel<Tensor, Tensor>(model, ADAPTER_METHODS);
     await loadNarrow(peft, "lora");
     await savePretrained(peft, join(folder, "saved"));
     const saved = await openWeights(join(folder, "saved/adapter_model.safetensors"));
@@ -112,7 +113,7 @@ describe("an adapter whose file is in bf16 computes in f32", () => {
 
   it("unless it is asked to compute in the dtype of the weights", async () => {
     const { model, want, close } = await caseOf("lora", "bf16");
-    const peft = new PeftModel<Tensor, Tensor>(model);
+    const peft = new PeftModel<Tensor, Tensor>(model, ADAPTER_METHODS);
     await loadNarrow(peft, "lora", { autocastAdapterDtype: false });
     expect(peft.parameters().layers["lin"]!["A"]!.dtype).toBe("bf16");
     expect(await peft.mergeAndUnload().weights.get("lin.weight")!.data()).toEqual(await (await want("bf16.bf16.off.lin.weight")).data());
@@ -122,7 +123,7 @@ describe("an adapter whose file is in bf16 computes in f32", () => {
 
 it("two GLoRAs on a layer run and merge as PEFT's: each sees the layer as it was before both", async () => {
   const { model, want, close } = await caseOf(PAIR, "f32");
-  const peft = new PeftModel<Tensor, Tensor>(model);
+  const peft = new PeftModel<Tensor, Tensor>(model, ADAPTER_METHODS);
   for (const name of ["first", "second"]) await loadAdapter(peft, join(HOME, PAIR, name), name);
   peft.setAdapter(["first", "second"]);
   expect(await gap(peft.forward(await want("x")), await want("y"))).toBeLessThan(2e-6);
@@ -134,7 +135,7 @@ it("two GLoRAs on a layer run and merge as PEFT's: each sees the layer as it was
 describe("a merge", () => {
   it("does not go with other values of the adapter: they are refused", async () => {
     const { model, close } = await caseOf("lora", "f32");
-    const peft = new PeftModel<Tensor, Tensor>(model);
+    const peft = new PeftModel<Tensor, Tensor>(model, ADAPTER_METHODS);
     await loadAdapter(peft, join(HOME, "lora"), "default");
     const parameters = peft.parameters();
     peft.mergeAdapter();
@@ -149,7 +150,7 @@ describe("a merge", () => {
     const zeros = new OneLayer(
       new Map([...model.weights].map(([key, t]) => [key, cast(tensor(new Float32Array(t.size), { shape: t.shape }), t.dtype)])),
     );
-    const peft = new PeftModel<Tensor, Tensor>(zeros);
+    const peft = new PeftModel<Tensor, Tensor>(zeros, ADAPTER_METHODS);
     await loadAdapter(peft, join(HOME, "lora"), "default");
     peft.mergeAdapter({ safeMerge: true });
     const other = peft.over(model);

@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openSafetensors, type WeightSource } from "@weft/io-safetensors";
 import { forwardBase, type LayerSpec, tanh, type Tensor } from "@weft/tensor-core";
 import { expect, it } from "vitest";
@@ -40,7 +41,7 @@ it("runs an adapter of PEFT's in a page, from files as a user chooses them", asy
   const base = [...tensors.names()].filter((name) => name.startsWith("base."));
   const weights = new Map(await Promise.all(base.map(async (name) => [name.slice(5), await readTensor(tensors, name)] as const)));
   const config = new Uint8Array(await (await fetched("config")).arrayBuffer());
-  const adapter = await openAdapter({ config, weights: await openSafetensors(await fetched("adapter")) });
+  const adapter = await openAdapter({ config, weights: await openSafetensors(await fetched("adapter")) }, { methods: ADAPTER_METHODS });
   const peft = await PeftModel.fromPretrained(new Net(weights), adapter);
   const x = await readTensor(tensors, "x");
   for (const [name, y] of [

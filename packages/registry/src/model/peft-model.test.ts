@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { AdaLoraConfig, FourierFTConfig, IA3Config, LoraConfig, TrainableTokensConfig, VeraConfig } from "@weft/adapters-lora";
 import { BOFTConfig, HRAConfig, OFTConfig } from "@weft/adapters-orthogonal";
 import {
@@ -112,7 +113,7 @@ async function randomise(peft: PeftModel<Tensor, Tensor>, name: string, seed = 5
 }
 
 async function withAdapters(...configs: readonly (readonly [string, ConfigInput])[]): Promise<PeftModel<Tensor, Tensor>> {
-  const peft = new PeftModel(model);
+  const peft = new PeftModel(model, ADAPTER_METHODS);
   for (const [i, [name, config]] of configs.entries()) {
     await peft.addAdapter(name, config);
     await randomise(peft, name, i + 5);
@@ -175,7 +176,7 @@ describe.each(METHODS)("%s", (label, config) => {
     const home = join(folder, label.replaceAll(/\W/g, "_"));
     await savePretrained(peft, home);
     expect(readdirSync(home).sort()).toEqual(["README.md", "adapter_config.json", "adapter_model.safetensors"]);
-    const again = await loadPeftModel(model, home);
+    const again = await loadPeftModel(model, home, { methods: ADAPTER_METHODS });
     expect(await values(again.forward(ids))).toEqual(await values(peft.forward(ids)));
     expect([...stateDict(again.state("default")).keys()].sort()).toEqual([...stateDict(peft.state("default")).keys()].sort());
     expect(again.trainableParameters()).toEqual(peft.trainableParameters());
@@ -183,9 +184,9 @@ describe.each(METHODS)("%s", (label, config) => {
 });
 
 it("a new LoRA changes nothing, and has the numbers that PEFT gives for the seed", async () => {
-  const peft = await getPeftModel(model, lora(4), { seed: 3 });
+  const peft = await getPeftModel(model, lora(4), { methods: ADAPTER_METHODS, seed: 3 });
   expect(await values(peft.forward(ids))).toEqual(base);
-  const other = await getPeftModel(model, lora(4), { seed: 3 });
+  const other = await getPeftModel(model, lora(4), { methods: ADAPTER_METHODS, seed: 3 });
   expect(await values(other.parameters().layers["blocks.0.up"]!.A!)).toEqual(await values(peft.parameters().layers["blocks.0.up"]!.A!));
   expect(peft.describeTrainableParameters()).toBe("trainable params: 320 || all params: 1,048 || trainable%: 30.5344");
 });
@@ -281,7 +282,7 @@ describe("several adapters", () => {
     const home = join(folder, "three");
     await savePretrained(peft, home);
     expect(readdirSync(home).sort()).toEqual(["a", "b", "c"]);
-    const again = new PeftModel(model);
+    const again = new PeftModel(model, ADAPTER_METHODS);
     for (const name of ["a", "b", "c"]) await loadAdapter(again, join(home, name), name);
     again.setAdapter("c");
     peft.setAdapter("c");
@@ -334,7 +335,7 @@ it("adapters are swapped in a compiled forward without a new plan", async () => 
 });
 
 it("an injected adapter looks like the model, also to hooks and with other weights", async () => {
-  const { model: injected, peft } = await injectAdapter(model, lora(4));
+  const { model: injected, peft } = await injectAdapter(model, lora(4), { methods: ADAPTER_METHODS });
   await randomise(peft, "default");
   const y = await values(peft.forward(ids));
   expect(await values(injected.forward(ids))).toEqual(y);
@@ -362,17 +363,20 @@ it("an injected adapter looks like the model, also to hooks and with other weigh
 it("a field that is not known is an error that names it, unless it is off", async () => {
   expect(() => new LoraConfig({ loraAlhpa: 3 })).toThrow(/LORA has no field "loraAlhpa"/);
   expect(new LoraConfig({ use_future: null, other: false, list: [], task_type: "CAUSAL_LM" }).r).toBe(8);
-  await expect(getPeftModel(model, { peft_type: "LORA", target_modules: ["up"], use_future: 1 } as ConfigInput)).rejects.toThrow(
-    /"use_future"/,
-  );
+  await expect(
+    getPeftModel(model, { peft_type: "LORA", target_modules: ["up"], use_future: 1 } as ConfigInput, { methods: ADAPTER_METHODS }),
+  ).rejects.toThrow(/"use_future"/);
   const peft = await withAdapters(["default", lora(4)]);
   const home = join(folder, "unknown");
   await savePretrained(peft, home);
   const file = join(home, "adapter_config.json");
   const config = JSON.parse(readFileSync(file, "utf8")) as object;
   writeFileSync(file, JSON.stringify({ ...config, use_future: { mode: 1 }, off: null }));
-  await expect(loadPeftModel(model, home)).rejects.toMatchObject({ kind: "unknown-field", message: expect.stringContaining("use_future") });
-  const again = new PeftModel(model);
+  await expect(loadPeftModel(model, home, { methods: ADAPTER_METHODS })).rejects.toMatchObject({
+    kind: "unknown-field",
+    message: expect.stringContaining("use_future"),
+  });
+  const again = new PeftModel(model, ADAPTER_METHODS);
   await loadAdapter(again, home, "default", { allowUnknownFields: true });
   expect(await values(again.forward(ids))).toEqual(await values(peft.forward(ids)));
 });
@@ -384,7 +388,7 @@ describe("targets", () => {
     ["blocks.?.d[a-o]wn", ["blocks.0.down", "blocks.1.down"]],
     ["blocks.[0].u+p*", []],
   ])("glob %s", async (pattern, paths) => {
-    const made = getPeftModel(model, new LoraConfig({ r: 2, targetModules: glob(pattern) }));
+    const made = getPeftModel(model, new LoraConfig({ r: 2, targetModules: glob(pattern) }), { methods: ADAPTER_METHODS });
     if (paths.length === 0) await expect(made).rejects.toThrow(/no module/);
     else expect([...(await made).state("default").layers.keys()]).toEqual(paths);
   });
@@ -393,7 +397,7 @@ describe("targets", () => {
     [{ targetModules: ["up"], excludeModules: ["0.up"] }, ["blocks.1.up"]],
     [{ targetModules: ".*1\\.(up|down)" }, ["blocks.1.up", "blocks.1.down"]],
   ])("%o", async (fields, paths) => {
-    const peft = await getPeftModel(model, new LoraConfig({ r: 2, ...fields }));
+    const peft = await getPeftModel(model, new LoraConfig({ r: 2, ...fields }), { methods: ADAPTER_METHODS });
     expect([...peft.state("default").layers.keys()]).toEqual(paths);
   });
   test.each([
@@ -401,7 +405,7 @@ describe("targets", () => {
     [{ targetModules: ["blocks"] }, /not a layer/],
     [{ targetModules: null }, /target_modules is null/],
   ])("%o is refused", async (fields, message) => {
-    await expect(getPeftModel(model, new LoraConfig({ r: 2, ...fields }))).rejects.toThrow(message);
+    await expect(getPeftModel(model, new LoraConfig({ r: 2, ...fields }), { methods: ADAPTER_METHODS })).rejects.toThrow(message);
   });
 });
 
@@ -423,20 +427,20 @@ it("a saved config says what PEFT's does", async () => {
 });
 
 test("an adapter on a module that the model does not list is refused, not ignored", async () => {
-  const complete = await getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["up", "head"] }));
+  const complete = await getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["up", "head"] }), { methods: ADAPTER_METHODS });
   await savePretrained(complete, join(folder, "listed"));
   class Partial extends Toy {
     override layers(): HookedLayer[] {
       return super.layers().filter(({ path }) => path !== "head");
     }
   }
-  await expect(loadPeftModel(new Partial(model.weights), join(folder, "listed"))).rejects.toMatchObject({ kind: "unsupported-target", tensor: "head" }); // prettier-ignore
+  await expect(loadPeftModel(new Partial(model.weights), join(folder, "listed"), { methods: ADAPTER_METHODS })).rejects.toMatchObject({ kind: "unsupported-target", tensor: "head" }); // prettier-ignore
 });
 
 test("a module inside an adapted one has its name inside the other's base layer, as PEFT's out_proj of an attention", async () => {
   const nested = new Toy(new Map([...model.weights].map(([name, w]) => [name.replace("blocks.0.down", "blocks.0.up.out_proj"), w])));
   nested.layers = () => ["blocks.0.up", "blocks.0.up.out_proj"].map((path) => { const weight = nested.weights.get(`${path}.weight`)!; return { path, layer: { kind: "linear", shape: weight.shape, dtype: "f32", bias: false }, base: { weight } }; }); // prettier-ignore
-  const peft = await getPeftModel(nested, new LoraConfig({ r: 2, targetModules: ["up", "out_proj"] }));
+  const peft = await getPeftModel(nested, new LoraConfig({ r: 2, targetModules: ["up", "out_proj"] }), { methods: ADAPTER_METHODS });
   expect([...stateDict(peft.state("default")).keys()]).toEqual([
     "base_model.model.blocks.0.up.lora_A.weight",
     "base_model.model.blocks.0.up.lora_B.weight",

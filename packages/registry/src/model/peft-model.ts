@@ -1,6 +1,4 @@
-import { ConfigError, Tensor } from "@weft/tensor-core";
-import { ADAPTER_METHODS } from "../dialects/all-methods.js";
-import type { MethodTable } from "../methods.js";
+import { ConfigError, type MethodTable, Tensor } from "@weft/tensor-core";
 import type { OpenedAdapter } from "../open-adapter.js";
 import { around, forwardActive, type ForwardOptions, takesTasks } from "./active-adapters.js";
 import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
@@ -40,12 +38,8 @@ export class PeftModel<Inputs, Outputs> {
   /** Its parameters are a training step's. */
   private stepping = false;
 
-  /** @param methods what `peft_type` may be; PEFT's and LyCORIS's methods if not given */
-  constructor(
-    baseModel: HookedModel<Inputs, Outputs>,
-    methods: MethodTable = ADAPTER_METHODS,
-    adapters: NamedAdapters = new NamedAdapters(),
-  ) {
+  /** @param methods what `peft_type` may be: `methodTable(LORA)`, or a table of `@weft/methods` */
+  constructor(baseModel: HookedModel<Inputs, Outputs>, methods: MethodTable, adapters: NamedAdapters = new NamedAdapters()) {
     this.baseModel = baseModel;
     this.methods = methods;
     this.adapters = adapters;
@@ -57,7 +51,7 @@ export class PeftModel<Inputs, Outputs> {
     adapter: OpenedAdapter,
     {
       adapterName = "default",
-      methods = ADAPTER_METHODS,
+      methods = adapter.methods,
       ...options
     }: LoadAdapterOptions & { readonly adapterName?: string; readonly methods?: MethodTable } = {},
   ): Promise<PeftModel<I, O>> {
@@ -83,7 +77,7 @@ export class PeftModel<Inputs, Outputs> {
   /** Adds an adapter from a file; the first one becomes active. @throws ConfigError if the name is taken, or the config asks for what is not known; MatchError, ShapeError if it does not wholly fit */
   async loadAdapter(opened: OpenedAdapter, name: string, options: LoadAdapterOptions = {}): Promise<void> {
     this.adapters.assertNew(name);
-    this.adapters.set(name, await loadState(this.baseModel, opened, this.methods, options));
+    this.adapters.set(name, await loadState(this.baseModel, opened, options));
   }
 
   /** Adds a new adapter on the modules that its config names; the first one becomes active. @throws ConfigError */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights } from "@weft/io-safetensors/node";
 import {
   add,
@@ -100,7 +101,10 @@ describe("an adapter on a model that holds its weights otherwise", () => {
   it.each(CASES)("$family: $adapter on $form is what PEFT makes of it", async ({ family, form, adapter }) => {
     const model = await load(family, form);
     const changed = await tensorsOf(`${names}${family}/${adapter}-${form}.safetensors`); // by PEFT
-    const peft = await PeftModel.fromPretrained(model, await openAdapterFolder(`${names}${family}/${adapter}`));
+    const peft = await PeftModel.fromPretrained(
+      model,
+      await openAdapterFolder(`${names}${family}/${adapter}`, { methods: ADAPTER_METHODS }),
+    );
     const merged = peft.mergeAndUnload();
     for (const [name, weight] of merged.weights) {
       const want = await (changed.get(name) ?? model.weights.get(name)!).data();
@@ -121,7 +125,7 @@ describe("an adapter on a model that holds its weights otherwise", () => {
 });
 
 describe("what such an adapter cannot do", () => {
-  const open = (adapter: string) => openAdapterFolder(`${names}mixtral/${adapter}`);
+  const open = (adapter: string) => openAdapterFolder(`${names}mixtral/${adapter}`, { methods: ADAPTER_METHODS });
   it("change a weight in parts that another one changes as a whole", async () => {
     const peft = await PeftModel.fromPretrained(await load("mixtral", "model"), await open("old"));
     await peft.loadAdapter(await open("fused"), "fused");
@@ -143,7 +147,7 @@ describe("what such an adapter cannot do", () => {
 });
 
 it("drops nothing in training: what its config asks for is refused", async () => {
-  const old = await openAdapterFolder(`${names}mixtral/old`);
+  const old = await openAdapterFolder(`${names}mixtral/old`, { methods: ADAPTER_METHODS });
   const dropping = { ...old, config: { ...old.config, values: { ...old.config.values, loraDropout: 0.5 } } };
   const peft = await PeftModel.fromPretrained(await load("mixtral", "model"), dropping);
   expect(() => peft.forward(x, { dropoutKey: randomKey(1) })).toThrow(/experts.*lora_dropout does not go with/);
@@ -151,7 +155,10 @@ it("drops nothing in training: what its config asks for is refused", async () =>
 });
 
 it("trains: the loss's slope along an expert's factor is that of differences", async () => {
-  const peft = await PeftModel.fromPretrained(await load("mixtral", "model"), await openAdapterFolder(`${names}mixtral/old`));
+  const peft = await PeftModel.fromPretrained(
+    await load("mixtral", "model"),
+    await openAdapterFolder(`${names}mixtral/old`, { methods: ADAPTER_METHODS }),
+  );
   const { layers, ...rest } = peft.parameters();
   const own = Object.keys(layers).find((key) => key.endsWith("experts.1.w2"))!;
   const at = (B: Tensor): Tensor => sum(peft.withParameters({ ...rest, layers: { ...layers, [own]: { ...layers[own], B } } }).forward(x));

@@ -5,7 +5,7 @@ import {
   type PromptMethod,
   type PromptModel,
   type PromptSource,
-} from "@weft/adapters-prompt";
+} from "@weft/tensor-core/prompt";
 import { ConfigError, type Params, type Tensor } from "@weft/tensor-core";
 import type { AdapterConfig } from "../config/read-config.js";
 import type { AttachedPrompt } from "../prompt/attach-prompt.js";

@@ -1,6 +1,5 @@
-import { type Attached, cast, type Tensor } from "@weft/tensor-core";
+import { type Attached, cast, type MethodTable, type Tensor } from "@weft/tensor-core";
 import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
-import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import { sharedKeys } from "../keys/shared-keys.js";
 import { writeAdapterConfig } from "../config/write-config.js";
 import { type AdapterState, ownNames, sharedSpecs } from "./adapter-state.js";
@@ -76,6 +75,6 @@ function replacedName(name: string, state: AdapterState): string {
 }
 
 /** What `adapter_config.json` says. */
-export function configText(state: AdapterState, methods: MethodTable = PEFT_METHODS): string {
-  return writeAdapterConfig({ ...state.config, values: { ...state.config.values, inferenceMode: true } }, methods);
+export function configText(state: AdapterState): string {
+  return writeAdapterConfig({ ...state.config, values: { ...state.config.values, inferenceMode: true } });
 }

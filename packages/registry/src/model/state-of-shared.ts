@@ -1,5 +1,4 @@
-import { assertKnownFields, MatchError, type Params, ShapeError, type Tensor } from "@weft/tensor-core";
-import type { MethodTable } from "../methods.js";
+import { assertKnownFields, MatchError, type MethodTable, type Params, ShapeError, type Tensor } from "@weft/tensor-core";
 import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { heldAs, readTensor } from "../read-tensor.js";
 import { type AdapterState, withParameters } from "./adapter-state.js";
@@ -8,7 +7,7 @@ import { sharedKeys } from "../keys/shared-keys.js";
 import { newAdapter } from "./new-state.js";
 
 /** Whether a file holds only what all layers share, so that its layers follow from the config and the model (Uni-LoRA without places). */
-export function isSharedOnly({ method, modules, shared }: OpenedAdapter, methods: MethodTable): boolean {
+export function isSharedOnly({ methods, method, modules, shared }: OpenedAdapter): boolean {
   return methods.get(method)?.method?.allot !== undefined && modules.size === 0 && shared.size > 0;
 }
 
@@ -19,9 +18,9 @@ export function isSharedOnly({ method, modules, shared }: OpenedAdapter, methods
 export async function stateOfShared(
   adapter: OpenedAdapter,
   model: HookedModel<never, unknown>,
-  { methods, allowUnknownFields }: { readonly methods: MethodTable; readonly allowUnknownFields: boolean },
+  { allowUnknownFields }: { readonly allowUnknownFields: boolean },
 ): Promise<AdapterState> {
-  const { config, method, weights } = adapter;
+  const { config, methods, method, weights } = adapter;
   const { fields, shared } = methods.get(method)!.method!;
   if (!allowUnknownFields) assertKnownFields(Object.fromEntries(config.unknown), Object.keys(fields), method);
   const state = await newAdapter(model, { ...config.values, peftType: method }, { methods });

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights, writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { LilyConfig, PolyConfig } from "@weft/adapters-model";
 import { LoraConfig } from "@weft/adapters-lora";
@@ -47,7 +48,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const config = new LilyConfig({ r: 2, strideA: 3, numB: 2, targetModules: ["fc", "odd"], initWeights: false });
 
 it("parameters in common are trained and counted once, and written with each layer", async () => {
-  const peft = await getPeftModel(model, config);
+  const peft = await getPeftModel(model, config, { methods: ADAPTER_METHODS });
   const { layers } = peft.parameters();
   const having = (name: string): string[] => Object.keys(layers).filter((path) => name in layers[path]!);
   expect(having("A.weight")).toEqual(["blocks.0.fc", "blocks.2.odd", "blocks.4.fc", "blocks.7.fc", "blocks.10.fc"]);
@@ -63,7 +64,7 @@ it("parameters in common are trained and counted once, and written with each lay
 });
 
 it("a change of what is in common reaches every layer", async () => {
-  const peft = await getPeftModel(model, config);
+  const peft = await getPeftModel(model, config, { methods: ADAPTER_METHODS });
   const parameters = peft.parameters();
   const first = parameters.layers["blocks.0.fc"]!;
   const moved = { ...first, "B.weight": add(first["B.weight"]!, 1) };
@@ -74,10 +75,10 @@ it("a change of what is in common reaches every layer", async () => {
 });
 
 it("a file comes back with its layers in the model's order; one whose layers differ is refused", async () => {
-  const peft = await getPeftModel(model, config);
+  const peft = await getPeftModel(model, config, { methods: ADAPTER_METHODS });
   const home = join(folder, "lily");
   await savePretrained(peft as never, home);
-  const again = await loadPeftModel(model, home);
+  const again = await loadPeftModel(model, home, { methods: ADAPTER_METHODS });
   expect([...(await again.forward(x).data())]).toEqual([...(await peft.forward(x).data())]);
   expect(again.trainableParameters()).toEqual(peft.trainableParameters());
 
@@ -89,19 +90,21 @@ it("a file comes back with its layers in the model's order; one whose layers dif
   changed.data = changed.data.slice();
   changed.data[0]! ^= 1;
   await writeSafetensorsFile(file, entries as never);
-  await expect(loadPeftModel(model, home)).rejects.toThrow(
+  await expect(loadPeftModel(model, home, { methods: ADAPTER_METHODS })).rejects.toThrow(
     "blocks.10.fc.lily_B.weight differs from that of blocks.0.fc, but LILY has one for both",
   );
 });
 
 it("tasks are given to whom asks for them, and to nobody else", async () => {
   const taskIds = tensor(Int32Array.of(1, 0, 1), { shape: [3] });
-  const poly = await getPeftModel(model, new PolyConfig({ r: 2, nTasks: 2, targetModules: ["fc"], initWeights: false }));
+  const poly = await getPeftModel(model, new PolyConfig({ r: 2, nTasks: 2, targetModules: ["fc"], initWeights: false }), {
+    methods: ADAPTER_METHODS,
+  });
   const row = async (ids: Tensor): Promise<number[]> => [...(await poly.forward(x, { taskIds: ids }).data())].slice(0, 8);
   expect(await row(taskIds)).not.toEqual(await row(tensor(Int32Array.of(0, 0, 1), { shape: [3] })));
   expect(() => poly.forward(x)).toThrow("POLY needs the task of each row");
   expect(() => poly.forward(x, { adapterNames: ["default", "default", "__base__"] })).toThrow("takes a task per row");
   expect(() => poly.mergeAndUnload()).toThrow("POLY cannot be merged: its factors depend on the task of each row");
-  const lora = await getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["fc"] }));
+  const lora = await getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["fc"] }), { methods: ADAPTER_METHODS });
   expect(() => lora.forward(x, { taskIds })).toThrow("none of the active adapters (default) has tasks");
 });

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { LoraConfig } from "@weft/adapters-lora";
 import { AdaptionPromptConfig, ShadowConfig } from "@weft/adapters-model";
 import { forwardBase, type LayerSpec, reshape, tensor, type Tensor } from "@weft/tensor-core";
@@ -53,15 +54,15 @@ const folder = mkdtempSync(join(tmpdir(), "weft-wholes-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it("a method for layers does not get to see attentions", async () => {
-  await expect(getPeftModel(model, new LoraConfig({ targetModules: ["self_attn"] }))).rejects.toThrow(
+  await expect(getPeftModel(model, new LoraConfig({ targetModules: ["self_attn"] }), { methods: ADAPTER_METHODS })).rejects.toThrow(
     "target module blocks.0.self_attn is not a layer that adapters attach to",
   );
-  const lora = await getPeftModel(model, new LoraConfig({ targetModules: "all-linear" }));
+  const lora = await getPeftModel(model, new LoraConfig({ targetModules: "all-linear" }), { methods: ADAPTER_METHODS });
   expect([...lora.state("default").layers.keys()]).toEqual(["fc"]);
 });
 
 it("an adaption prompt acts on whole batches, beside other adapters, and does not merge", async () => {
-  const peft = await getPeftModel(model, new AdaptionPromptConfig({ adapterLen: 2, adapterLayers: 2 }));
+  const peft = await getPeftModel(model, new AdaptionPromptConfig({ adapterLen: 2, adapterLayers: 2 }), { methods: ADAPTER_METHODS });
   await peft.addAdapter("second", new AdaptionPromptConfig({ adapterLen: 3, adapterLayers: 1 }), { seed: 4 });
   await peft.addAdapter("lora", new LoraConfig({ r: 2, targetModules: ["fc"], initLoraWeights: "gaussian" }));
   peft.setAdapter(["default", "second", "lora"]);
@@ -71,18 +72,22 @@ it("an adaption prompt acts on whole batches, beside other adapters, and does no
 });
 
 it("a file that lacks a layer which its config asks for is refused", async () => {
-  const peft = await getPeftModel(model, new AdaptionPromptConfig({ adapterLen: 2, adapterLayers: 1 }));
+  const peft = await getPeftModel(model, new AdaptionPromptConfig({ adapterLen: 2, adapterLayers: 1 }), { methods: ADAPTER_METHODS });
   await savePretrained(peft as never, folder);
-  expect((await loadPeftModel(model, folder)).trainableParameters()).toEqual(peft.trainableParameters());
+  expect((await loadPeftModel(model, folder, { methods: ADAPTER_METHODS })).trainableParameters()).toEqual(peft.trainableParameters());
   const file = join(folder, "adapter_config.json");
   writeFileSync(file, readFileSync(file, "utf8").replace('"adapter_layers": 1', '"adapter_layers": 2'));
-  await expect(loadPeftModel(model, folder)).rejects.toThrow(
+  await expect(loadPeftModel(model, folder, { methods: ADAPTER_METHODS })).rejects.toThrow(
     "the config asks for 2 modules, but the file has nothing for blocks.0.self_attn",
   );
 });
 
 it("a shadow needs a model that shows its blocks and has smaller ones of its kind, and no classifier", async () => {
-  await expect(getPeftModel(model, new ShadowConfig())).rejects.toThrow("the model has no smaller one of its kind");
-  await expect(getPeftModel(model, { peft_type: "SHADOW", task_type: "SEQ_CLS" } as never)).rejects.toThrow("SEQ_CLS) is not supported");
+  await expect(getPeftModel(model, new ShadowConfig(), { methods: ADAPTER_METHODS })).rejects.toThrow(
+    "the model has no smaller one of its kind",
+  );
+  await expect(getPeftModel(model, { peft_type: "SHADOW", task_type: "SEQ_CLS" } as never, { methods: ADAPTER_METHODS })).rejects.toThrow(
+    "SEQ_CLS) is not supported",
+  );
   expect(() => new ShadowConfig({ shadow_model: "org/model" })).toThrow('shadow_model is "org/model", expected one of "mirror"');
 });

@@ -11,8 +11,8 @@ import { openAdapterFolder } from "./open-adapter-folder.js";
 export async function loadPeftModel<I, O>(
   model: HookedModel<I, O>,
   path: string,
+  options: OpenAdapterOptions & LoadAdapterOptions,
   adapterName = "default",
-  options: OpenAdapterOptions & LoadAdapterOptions = {},
 ): Promise<PeftModel<I, O>> {
   const peft = new PeftModel(model, options.methods);
   await loadAdapter(peft, path, adapterName, options);
@@ -24,8 +24,9 @@ export async function loadAdapter(
   peft: PeftModel<never, unknown>,
   path: string,
   name: string,
-  options: OpenAdapterOptions & LoadAdapterOptions = {},
+  given: Omit<OpenAdapterOptions, "methods"> & LoadAdapterOptions = {},
 ): Promise<void> {
+  const options = { ...given, methods: peft.methods };
   const adapter = await openAdapterFolder(path, options);
   const experts = new Map<string, OpenedAdapter>();
   try {

@@ -17,7 +17,7 @@ const CONFIG = "adapter_config.json";
  * @throws FormatError kinds `not-found`, `unsupported-pickle` and those of safetensors; the errors of `openAdapter`. Where the folder itself holds no
  *   adapter, the hint names those of its folders that do
  */
-export async function openAdapterFolder(path: string, options: OpenAdapterOptions = {}): Promise<OpenedAdapter> {
+export async function openAdapterFolder(path: string, options: OpenAdapterOptions): Promise<OpenedAdapter> {
   const alone = await isFile(path);
   const folder = alone ? dirname(path) : path;
   try {

@@ -7,11 +7,10 @@ import {
   promptOf,
   type Prompt,
   type PromptOptions,
-} from "@weft/adapters-prompt";
+} from "@weft/tensor-core/prompt";
 import { fromCoreDType } from "@weft/io-safetensors";
-import { assertKnownFields, CapabilityError, type Params, type Tensor } from "@weft/tensor-core";
+import { assertKnownFields, CapabilityError, type MethodTable, type Params, type Tensor } from "@weft/tensor-core";
 import type { AdapterHost } from "../attach.js";
-import { type MethodTable, PEFT_METHODS } from "../methods.js";
 import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { readAdapterTensor } from "../read-tensor.js";
 import { assertMatch } from "../report/describe-report.js";
@@ -42,9 +41,9 @@ export interface PromptHost extends Pick<AdapterHost, "tensor" | "names"> {
 export async function attachPrompt(
   adapter: OpenedAdapter,
   host: PromptHost,
-  { methods = PEFT_METHODS, allowUnknownFields = false }: { readonly methods?: MethodTable; readonly allowUnknownFields?: boolean } = {},
+  { allowUnknownFields = false }: { readonly allowUnknownFields?: boolean } = {},
 ): Promise<AttachedPrompt> {
-  const method = methods.get(adapter.method)?.prompt;
+  const method = adapter.methods.get(adapter.method)?.prompt;
   if (!method)
     throw new CapabilityError(`${adapter.method} is not a prompt method`, {
       kind: "unsupported-method",
@@ -57,7 +56,7 @@ export async function attachPrompt(
     const { shape, dtype } = host.tensor(name)!;
     return { shape, dtype: fromCoreDType(dtype) };
   };
-  const report = await matchAdapter(adapter, { names: () => host.names(), info }, { methods });
+  const report = await matchAdapter(adapter, { names: () => host.names(), info });
   assertMatch(report, adapter);
   const read = (tensor: AdapterTensor): Promise<Tensor> => readAdapterTensor(adapter.weights, tensor);
   const saved: { [name: string]: Tensor } = {};

@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights } from "@weft/io-safetensors/node";
 import { expect, it, test } from "vitest";
 import { openAdapterFolder } from "../node/index.js";
@@ -14,7 +15,7 @@ it("a model alone takes what its tensors take", async () => {
 test.each(["llama_lora", "llama_dora_all_linear", "llama_ln_tuning"])(
   "%s: every tensor of the file in f32, every changed weight once more",
   async (name) => {
-    const adapter = await openAdapterFolder(`${PEFT}/${name}`);
+    const adapter = await openAdapterFolder(`${PEFT}/${name}`, { methods: ADAPTER_METHODS });
     const merged = await openWeights(`${PEFT}/${name}/case.safetensors`);
     const { weights } = adapter;
     const elements = [...weights.names()].reduce((sum, key) => sum + weights.info(key).shape.reduce((a, b) => a * b, 1), 0);
@@ -29,6 +30,6 @@ test.each(["llama_lora", "llama_dora_all_linear", "llama_ln_tuning"])(
 );
 
 it("an adapter of another model is refused", async () => {
-  const adapter = await openAdapterFolder(`${PEFT}/lora_linear`);
+  const adapter = await openAdapterFolder(`${PEFT}/lora_linear`, { methods: ADAPTER_METHODS });
   await expect(estimateMemory(base, adapter)).rejects.toThrow(/0 of 2 modules/);
 });

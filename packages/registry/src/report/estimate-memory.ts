@@ -1,6 +1,5 @@
 import { bitsPerElement, parseDType } from "@weft/io-safetensors";
-import { type ParameterSpec, sizeOf } from "@weft/tensor-core";
-import { type MethodTable, PEFT_METHODS } from "../methods.js";
+import { type MethodTable, type ParameterSpec, sizeOf } from "@weft/tensor-core";
 import type { OpenedAdapter } from "../open-adapter.js";
 import type { BaseTensors } from "./base-index.js";
 import { assertMatch } from "./describe-report.js";
@@ -27,18 +26,14 @@ const TRAINING_COPIES = 3;
  * What a model and an adapter on it take, out of their headers.
  * @throws MatchError, ShapeError if the adapter does not fit the base
  */
-export async function estimateMemory(
-  base: BaseTensors,
-  adapter?: OpenedAdapter,
-  { methods = PEFT_METHODS }: { readonly methods?: MethodTable } = {},
-): Promise<MemoryEstimate> {
+export async function estimateMemory(base: BaseTensors, adapter?: OpenedAdapter): Promise<MemoryEstimate> {
   const bytes = (name: string): number => {
     const { dtype, shape } = base.info(name);
     return (sizeOf(shape) * bitsPerElement(parseDType(dtype)!)) / 8;
   };
   const weights = [...base.names()].reduce((sum, name) => sum + bytes(name), 0);
   if (!adapter) return { base: weights, adapter: 0, merge: 0, training: 0 };
-  const report = await matchAdapter(adapter, base, { methods });
+  const report = await matchAdapter(adapter, base);
   assertMatch(report, adapter);
   const own = report.matched.flatMap(({ tensors }) => [...tensors.values()]);
   const shared = [...report.shared.values()].map((p) => ("tensor" in p ? p.tensor : p));
@@ -50,7 +45,7 @@ export async function estimateMemory(
     base: weights,
     adapter: F32_BYTES * elements([...own, ...shared, ...replaced, ...rows]),
     merge: changedTensors(report).reduce((sum, name) => sum + bytes(name), 0),
-    training: TRAINING_COPIES * F32_BYTES * (trainedElements(report, methods) + elements([...replaced, ...rows])),
+    training: TRAINING_COPIES * F32_BYTES * (trainedElements(report, adapter.methods) + elements([...replaced, ...rows])),
   };
 }
 

@@ -1,6 +1,5 @@
-import { type DType, type LayerKind, type LayerSpec, type ParameterSpec, WeftError } from "@weft/tensor-core";
+import { type DType, type LayerKind, type LayerSpec, type MethodEntry, type ParameterSpec, WeftError } from "@weft/tensor-core";
 import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
-import type { MethodEntry } from "../methods.js";
 
 /** A layer that an adapter fits, and the adapter's tensors by the method's parameter names. */
 export interface FittedLayer {

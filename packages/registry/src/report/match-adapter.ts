@@ -1,9 +1,7 @@
-import type { LayerSpec } from "@weft/tensor-core";
-import { ADAPTER_METHODS } from "../dialects/all-methods.js";
+import type { LayerSpec, MethodEntry } from "@weft/tensor-core";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
 import { createModuleConfig } from "../matching/pattern-key.js";
 import { selectParameters } from "../matching/target-parameters.js";
-import type { MethodEntry } from "../methods.js";
 import { hasForeignNames, resolveNames } from "../dialects/resolve-names.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { type BaseIndex, type BaseTensors, indexBase, withPlacements } from "./base-index.js";
@@ -123,7 +121,7 @@ class Matcher {
   }
 
   private methodNamed(name: string): MethodEntry["method"] {
-    return (this.options.methods ?? ADAPTER_METHODS).get(name)?.method;
+    return this.adapter.methods.get(name)?.method;
   }
 
   private locate(path: string): string {

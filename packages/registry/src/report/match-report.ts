@@ -1,6 +1,5 @@
-import type { AdaptedModule, LayerSpec } from "@weft/tensor-core";
+import type { AdaptedModule, LayerSpec, MethodTable } from "@weft/tensor-core";
 import type { RegexEngine } from "../matching/regex-engine.js";
-import type { MethodTable } from "../methods.js";
 import type { AdapterTensor } from "../open-adapter.js";
 import type { ModelKind } from "../transformers/conversions-of.js";
 import type { PathRule } from "./path-rule.js";
@@ -77,7 +76,6 @@ export interface MatchReport {
 }
 
 export interface MatchOptions {
-  readonly methods?: MethodTable;
   /** How the adapter's paths become the base's, instead of finding out. */
   readonly rule?: PathRule;
   /** What the base's config.json says that it is, for the names that transformers gives its tensors; else they are found out. */

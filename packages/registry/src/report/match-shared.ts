@@ -1,6 +1,5 @@
-import type { AdaptedModule, ParameterSpec } from "@weft/tensor-core";
+import type { AdaptedModule, MethodEntry, ParameterSpec } from "@weft/tensor-core";
 import { sharedKeys } from "../keys/shared-keys.js";
-import type { MethodEntry } from "../methods.js";
 import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import type { MatchedModule, MatchReport, Mismatch, SharedParameter } from "./match-report.js";
 

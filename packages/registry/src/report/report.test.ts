@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openSafetensors, type WeightSource } from "@weft/io-safetensors";
 import { openWeights } from "@weft/io-safetensors/node";
 import { MatchError, ShapeError } from "@weft/tensor-core";
@@ -32,7 +33,10 @@ async function adapter(config: object, shapes: Shapes): Promise<OpenedAdapter> {
   const file = new Uint8Array(8 + json.length + offset);
   new DataView(file.buffer).setBigUint64(0, BigInt(json.length), true);
   file.set(json, 8);
-  return openAdapter({ config: { peft_type: "LORA", r: 2, ...config }, weights: await openSafetensors(file) });
+  return openAdapter(
+    { config: { peft_type: "LORA", r: 2, ...config }, weights: await openSafetensors(file) },
+    { methods: ADAPTER_METHODS },
+  );
 }
 const lora = (path: string, inputs = 6, out = 4, r = 2): Shapes => ({
   [`base_model.model.${path}.lora_A.weight`]: [r, inputs],
@@ -53,7 +57,7 @@ async function baseOf(name: string): Promise<BaseTensors> {
 describe("adapters and bases of the PEFT fixtures", () => {
   const cases = readdirSync(peft).filter((name) => existsSync(`${peft}${name}/adapter_config.json`));
   test.each(cases)("%s: everything fits, nothing is left over", async (name) => {
-    const opened = await openAdapterFolder(`${peft}${name}`);
+    const opened = await openAdapterFolder(`${peft}${name}`, { methods: ADAPTER_METHODS });
     const report = await matchAdapter(opened, await baseOf(name));
     expect(report).toMatchObject({ missing: [], mismatched: [], unused: [], rules: [] });
     expect(() => assertMatch(report, opened)).not.toThrow();
@@ -63,13 +67,9 @@ describe("adapters and bases of the PEFT fixtures", () => {
 
   test("layers are told apart, and have their own rank", async () => {
     const of = async (name: string): Promise<unknown[]> =>
-      (await matchAdapter(await openAdapterFolder(`${peft}${name}`), await baseOf(name))).matched.map(({ path, layer, config }) => [
-        path,
-        layer!.kind,
-        layer!.transposed ?? false,
-        config["r"],
-        config["loraAlpha"],
-      ]);
+      (await matchAdapter(await openAdapterFolder(`${peft}${name}`, { methods: ADAPTER_METHODS }), await baseOf(name))).matched.map(
+        ({ path, layer, config }) => [path, layer!.kind, layer!.transposed ?? false, config["r"], config["loraAlpha"]],
+      );
     expect(await of("lora_patterns")).toEqual([
       ["head", "linear", false, 2, 8],
       ["lin0", "linear", false, 4, 2],
@@ -85,7 +85,7 @@ describe("adapters and bases of the PEFT fixtures", () => {
 
   test("nested target_parameters find their parameter by shape", async () => {
     const { matched } = await matchAdapter(
-      await openAdapterFolder(`${peft}lora_target_parameters`),
+      await openAdapterFolder(`${peft}lora_target_parameters`, { methods: ADAPTER_METHODS }),
       await baseOf("lora_target_parameters"),
     );
     expect(matched.map(({ id, weight, layer }) => [id, weight, layer!.kind])).toEqual([
@@ -96,10 +96,9 @@ describe("adapters and bases of the PEFT fixtures", () => {
 
   test("tensors that replace the base's are listed by name", async () => {
     const of = async (name: string): Promise<unknown[]> =>
-      (await matchAdapter(await openAdapterFolder(`${peft}${name}`), await baseOf(name))).replaced.map(({ name: target, change }) => [
-        target,
-        change,
-      ]);
+      (await matchAdapter(await openAdapterFolder(`${peft}${name}`, { methods: ADAPTER_METHODS }), await baseOf(name))).replaced.map(
+        ({ name: target, change }) => [target, change],
+      );
     expect(await of("lora_bias_all")).toEqual([
       ["head.bias", "replaced"],
       ["lin0.bias", "replaced"],

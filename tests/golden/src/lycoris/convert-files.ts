@@ -1,7 +1,7 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { layoutFile, openSafetensors, type SafetensorsDType, type WeightSource } from "@weft/io-safetensors";
 import { openWeights } from "@weft/io-safetensors/node";
 import {
-  ADAPTER_METHODS,
   assertMatch,
   type ConvertedFile,
   matchAdapter,
@@ -34,7 +34,7 @@ export function fileOf(tensors: ReadonlyMap<string, Given>, metadata: ReadonlyMa
 export async function reopened(file: ConvertedFile): Promise<OpenedAdapter> {
   const read = [...file.tensors].map(async ([name, t]) => [name, { dtype: t.dtype, shape: t.shape, data: await t.read() }] as const);
   const weights = await fileOf(new Map(await Promise.all(read)), file.metadata);
-  return openAdapter({ weights, ...(file.config !== undefined && { config: file.config }) });
+  return openAdapter({ weights, ...(file.config !== undefined && { config: file.config }) }, { methods: ADAPTER_METHODS });
 }
 
 /** The same names, and the same bytes under each, but for those whose names a pattern takes out. */
@@ -70,4 +70,5 @@ export async function changesOn(adapter: OpenedAdapter, base: WeightSource, devi
 }
 
 /** Opens an adapter's file of a case. */
-export const adapterAt = async (path: string): Promise<OpenedAdapter> => openAdapter({ weights: await openWeights(path) });
+export const adapterAt = async (path: string): Promise<OpenedAdapter> =>
+  openAdapter({ weights: await openWeights(path) }, { methods: ADAPTER_METHODS });

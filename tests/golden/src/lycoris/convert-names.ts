@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { convertAdapter, DIALECTS, openAdapter, type OpenedAdapter, resolveNames } from "@weft/registry";
 import { Comparison, type Outcome } from "../case.js";
 import { readJson } from "../peft/files.js";
@@ -8,7 +9,7 @@ const one: Given = { dtype: "F32", shape: [1, 1], data: new Uint8Array(4) };
 /** A LoRA of rank 1 on weights [1, 1] of these names. */
 async function tinyAdapter(modules: Iterable<string>): Promise<OpenedAdapter> {
   const tensors = [...modules].flatMap((name) => ["down", "up"].map((factor) => [`${name}.lora_${factor}.weight`, one] as const));
-  return openAdapter({ weights: await fileOf(new Map(tensors)) });
+  return openAdapter({ weights: await fileOf(new Map(tensors)) }, { methods: ADAPTER_METHODS });
 }
 
 /** SDXL's module names of kohya's files, there and back. */

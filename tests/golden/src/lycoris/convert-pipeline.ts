@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import type { WeightSource } from "@weft/io-safetensors";
 import { openWeights } from "@weft/io-safetensors/node";
 import { convertAdapter, openAdapter, type OpenedAdapter } from "@weft/registry";
@@ -42,7 +43,7 @@ export async function runPipelineCase(folder: string, device: Device): Promise<O
     "unet/adapter_model.safetensors",
   ]);
   await sameFile(check, "kohya → peft", (await reopened(parts.find(({ path }) => path.startsWith("unet/"))!)).weights, unet!);
-  const peft = await openAdapter({ config: meta.peft_config_unet, weights: unet! });
+  const peft = await openAdapter({ config: meta.peft_config_unet, weights: unet! }, { methods: ADAPTER_METHODS });
   const fromPeft = await reopened((await convertAdapter(peft, { to: "kohya" })).files[0]!);
   await sameFile(check, "peft → kohya", fromPeft.weights, kohya!, /^lora_te/);
 

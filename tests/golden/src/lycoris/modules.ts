@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { detectLycoris, DYLORA, initialFactors, lycorisConfig, TLORA } from "@weft/adapters-lycoris";
 import { openWeights } from "@weft/io-safetensors/node";
 import { convertAdapter, openAdapter, readTensor } from "@weft/registry";
@@ -131,7 +132,7 @@ async function checkBlocks(
 /** Writes the file again: the same names and bytes, but for alpha, which is in f32 and says the scale where the original has no use for it. */
 async function checkSave(path: string, check: Comparison): Promise<void> {
   const source = await openWeights(path);
-  const { files } = await convertAdapter(await openAdapter({ weights: source }), { to: "lycoris" });
+  const { files } = await convertAdapter(await openAdapter({ weights: source }, { methods: ADAPTER_METHODS }), { to: "lycoris" });
   const { tensors } = files[0]!;
   check.exact("saved names", [...tensors.keys()].toSorted(), [...source.names()].toSorted());
   for (const name of [...source.names()].filter((n) => !n.endsWith(".alpha"))) {

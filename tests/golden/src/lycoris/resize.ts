@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openAdapterFolder } from "@weft/registry/node";
 import { convertModules, readFactors, resizeFactors, type ResizeRule } from "@weft/registry";
 import { type Device, matmul, reshape, tensor } from "@weft/tensor-core";
@@ -19,7 +20,7 @@ export async function runResizeCase(folder: string, device: Device): Promise<Out
   const meta = readJson<Meta>(folder, "case.json");
   const check = new Comparison(meta.tolerance);
   const want = (await readTensors(join(folder, "tensors.safetensors"), device)).get("product")!;
-  const adapter = await openAdapterFolder(join(folder, "adapter.safetensors"));
+  const adapter = await openAdapterFolder(join(folder, "adapter.safetensors"), { methods: ADAPTER_METHODS });
   try {
     const { modules, losses } = convertModules(adapter);
     check.exact("modules", [modules.length, losses.length], [1, 0]);

@@ -1,6 +1,6 @@
+import { PEFT_METHODS } from "@weft/methods";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { PEFT_METHODS } from "@weft/registry";
 import type { GoldenCase, Outcome } from "../case.js";
 import { runAdaLoraTrace } from "./adalora-trace.js";
 import { readJson } from "./files.js";

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights } from "@weft/io-safetensors/node";
 import { type LayerHook, LlamaForCausalLM } from "@weft/models";
 import { attachAdapter, layersFor } from "@weft/registry";
@@ -30,7 +31,7 @@ export async function runLlamaCase(folder: string, home: string, meta: { readonl
   const logits = (m: LlamaForCausalLM, hook?: LayerHook): Tensor => m.forward({ inputIds: ids, attentionMask: mask }, hook).logits;
   await check.tensors("y_base", logits(model), tensors.get("y_base")!);
 
-  const adapter = await openAdapterFolder(folder);
+  const adapter = await openAdapterFolder(folder, { methods: ADAPTER_METHODS });
   try {
     const layers = new Map(model.layers().map(({ path, layer }) => [path, layer]));
     const attached = await attachAdapter(adapter, {

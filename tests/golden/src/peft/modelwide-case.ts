@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights } from "@weft/io-safetensors/node";
 import { LlamaForCausalLM } from "@weft/models";
 import { type HookedModel, PeftModel, stateDict } from "@weft/registry";
@@ -59,7 +60,7 @@ export async function runModelwideCase(folder: string, meta: NetMeta, device: De
   const check = new Comparison(meta.tolerance);
   const tensors = await readTensors(join(folder, "case.safetensors"), device);
   const { model, run, input } = await modelwideSubject(folder, meta, device);
-  const peft = new PeftModel(model);
+  const peft = new PeftModel(model, ADAPTER_METHODS);
   await loadAdapter(peft as never, folder, "default");
   const y = run(peft, input);
   await check.tensors("y_adapter", y, tensors.get("y_adapter")!);
@@ -67,7 +68,7 @@ export async function runModelwideCase(folder: string, meta: NetMeta, device: De
   await check.tensors("y_adapter, compiled", await compiled(input), tensors.get("y_adapter")!);
   compiled.dispose();
   await peft.withAdapterDisabled(async () => check.tensors("y_base", run(peft, input), tensors.get("y_base")!));
-  const adapter = await openAdapterFolder(folder);
+  const adapter = await openAdapterFolder(folder, { methods: ADAPTER_METHODS });
   try {
     await checkSave(check, peft as never, adapter, folder);
   } finally {

@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { loraVariant, residualWeight } from "@weft/adapters-lora";
 import { attachAdapter, type AttachedAdapter, type AttachOptions, type OpenedAdapter, trainedTokens } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
@@ -140,7 +141,7 @@ export async function runNetCase(folder: string, meta: NetMeta, device: Device):
   const net = buildNet(meta.base, meta.layers, parameters);
   await check.tensors("y_base", net.forward(want("x")), want("y_base"));
 
-  const adapter = await openAdapterFolder(folder);
+  const adapter = await openAdapterFolder(folder, { methods: ADAPTER_METHODS });
   try {
     const options = { autocastAdapterDtype: meta.autocast_adapter_dtype ?? true };
     const peft = await peftOf(new NetModel(meta.base, namedLayers(meta.layers), parameters), adapter, options);

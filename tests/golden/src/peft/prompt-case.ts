@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { promptOf, withPrompt } from "@weft/adapters-prompt";
 import { openWeights } from "@weft/io-safetensors/node";
 import { LlamaForCausalLM } from "@weft/models";
@@ -33,7 +34,7 @@ export async function runPromptCase(
   await source.close();
   await check.tensors("y_base", model.forward({ inputIds, attentionMask }).logits, tensors.get("y_base")!);
 
-  const adapter = await openAdapterFolder(folder);
+  const adapter = await openAdapterFolder(folder, { methods: ADAPTER_METHODS });
   try {
     const attached = await attachPrompt(adapter, {
       sizes: model.config,

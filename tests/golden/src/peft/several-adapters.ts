@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { LORA, type LoraConfigFields } from "@weft/adapters-lora";
 import { type CombineOptions, PeftModel } from "@weft/registry";
 import { openAdapterFolder } from "@weft/registry/node";
@@ -20,10 +21,10 @@ interface Sources {
 async function load(folder: string, tensors: ReadonlyMap<string, Tensor>): Promise<{ peft: PeftModel<Tensor, Tensor>; names: string[] }> {
   const { base, layers } = readJson<Sources>(folder, "case.json");
   const known = Object.fromEntries(Object.entries(layers).filter(([, { type }]) => type !== "Identity"));
-  const peft = new PeftModel(new NetModel(base, known, withPrefix(tensors, "base.")));
+  const peft = new PeftModel(new NetModel(base, known, withPrefix(tensors, "base.")), ADAPTER_METHODS);
   const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "adapter_config.json")));
   for (const name of names) {
-    const adapter = await openAdapterFolder(join(folder, name));
+    const adapter = await openAdapterFolder(join(folder, name), { methods: ADAPTER_METHODS });
     await peft.loadAdapter(adapter, name);
     await adapter.weights.close();
   }

@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { LoraConfig } from "@weft/adapters-lora";
 import { type HookedLayer, type HookedModel, type HookedModule, type LayerHook, PeftModel } from "@weft/registry";
 import { type Device, evaluate, forwardBase, type LayerSpec, type Params, type Tensor } from "@weft/tensor-core";
@@ -30,7 +31,7 @@ class OneLayer implements HookedModel<Tensor, Tensor> {
 /** The layer with LoRAs of these ranks, called `a0`, `a1` …, all numbers on the device. */
 export async function layerWithLoras(device: Device, size: number, ranks: readonly number[]): Promise<PeftModel<Tensor, Tensor>> {
   const model = new OneLayer(new Map([["proj.weight", device.tensor(numbers(size * size, 3), { shape: [size, size] })]]));
-  const peft = new PeftModel(model);
+  const peft = new PeftModel(model, ADAPTER_METHODS);
   for (const [i, r] of ranks.entries()) {
     await peft.addAdapter(`a${i}`, new LoraConfig({ r, loraAlpha: r, targetModules: ["proj"] }));
     const A = device.tensor(numbers(r * size, 5 + i), { shape: [r, size] });

@@ -45,7 +45,16 @@ export async function convertAdapter(adapter: OpenedAdapter, options: ConvertOpt
   const dotted = withDots(modules, adapter, base);
   const baseModel = (adapter.config.values as { baseModelNameOrPath?: string | null }).baseModelNameOrPath ?? null;
   const folded = foldAlpha ? dotted.map(withFoldedScale) : dotted;
-  const written = await writeModules(folded, { to, base, className, allowLoss, source: adapter.weights, baseModel, losses });
+  const written = await writeModules(folded, {
+    to,
+    base,
+    className,
+    allowLoss,
+    source: adapter.weights,
+    methods: adapter.methods,
+    baseModel,
+    losses,
+  });
   return { ...written, notes: guessNotes(dotted) };
 }
 
@@ -65,7 +74,7 @@ export interface WriteModulesOptions extends Omit<WriteContext, "naming"> {
  */
 export async function writeModules(
   modules: readonly ConvertModule[],
-  { to, base, className, allowLoss, losses: before = [], source, baseModel }: WriteModulesOptions,
+  { to, base, className, allowLoss, losses: before = [], source, baseModel, methods }: WriteModulesOptions,
 ): Promise<Omit<Conversion, "notes">> {
   const target = TARGETS.get(to)!;
   // Tensors beside the modules are lost where the target is not PEFT's, or the user gives them up.
@@ -77,12 +86,12 @@ export async function writeModules(
   const renamed = await renameModules(fitted, target, base, className);
   losses.push(...renamed.losses, ...roundings(renamed.modules));
   if (renamed.modules.length === 0) throw nothingLeft(losses, to);
-  const written = target.write(renamed.modules, { source, naming: renamed.naming, baseModel });
+  const written = target.write(renamed.modules, { source, naming: renamed.naming, baseModel, methods });
   losses.push(...written.losses);
   if (written.files.every((file) => file.modules.size === 0)) throw nothingLeft(losses, to);
   if (losses.length > 0 && !allowLoss) throw lossy(losses, to);
   const [first, ...rest] = written.files;
-  return { files: [await withWholeTensors(first!, kept), ...rest], losses };
+  return { files: [await withWholeTensors(first!, kept, methods), ...rest], losses };
 }
 
 function fitModules(

@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { describe, expect, test } from "vitest";
 import { openAdapter, type OpenedAdapter } from "../../open-adapter.js";
 import { memoryAdapter, type Made, memoryFile, numbers, reopened } from "../testing/memory-adapter.js";
@@ -172,7 +173,10 @@ describe("names", () => {
 describe("PEFT's adapters", () => {
   const q = "base_model.model.model.layers.0.self_attn.q_proj";
   const open = async (config: object, tensors: Record<string, Made>): Promise<OpenedAdapter> => {
-    return openAdapter({ config: { peft_type: "LORA", r: 2, lora_alpha: 6, ...config }, weights: await memoryFile(tensors) });
+    return openAdapter(
+      { config: { peft_type: "LORA", r: 2, lora_alpha: 6, ...config }, weights: await memoryFile(tensors) },
+      { methods: ADAPTER_METHODS },
+    );
   };
   const factors = { [`${q}.lora_A.weight`]: numbers([2, 3]), [`${q}.lora_B.weight`]: numbers([4, 2]) };
 
@@ -217,7 +221,9 @@ describe("what is more than its factors", () => {
       [{ alora_invocation_tokens: [1] }, /behind its invocation tokens/],
     ] as const)
       await expect(
-        convertAdapter(await openAdapter({ config: { peft_type: "LORA", r: 2, ...field }, weights }), { to: "lycoris" }),
+        convertAdapter(await openAdapter({ config: { peft_type: "LORA", r: 2, ...field }, weights }, { methods: ADAPTER_METHODS }), {
+          to: "lycoris",
+        }),
       ).rejects.toMatchObject({ kind: "not-convertible", message: expect.stringMatching(why) as unknown });
   });
 

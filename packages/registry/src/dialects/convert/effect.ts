@@ -1,7 +1,5 @@
-import { cast, type Device, reshape, type Tensor } from "@weft/tensor-core";
-import { ADAPTER_METHODS } from "../all-methods.js";
+import { cast, type Device, type MethodTable, reshape, type Tensor } from "@weft/tensor-core";
 import { createModuleConfig } from "../../matching/pattern-key.js";
-import { type MethodTable } from "../../methods.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../../open-adapter.js";
 import { readAdapterTensor } from "../../read-tensor.js";
 import { type FittedLayer, fitLayers } from "../../report/layer-of.js";
@@ -25,12 +23,7 @@ export interface ModuleEffect {
 const IN_DELTA = /^(lora_(down|up|mid)\.weight|hada_\w+|lokr_\w+|diff|w_norm)$/;
 
 /** Rebuilds a module's change by its method's own definition, in f32 throughout: programs differ in where they round. */
-export async function moduleEffect(
-  adapter: OpenedAdapter,
-  module: AdapterModule,
-  device?: Device,
-  methods: MethodTable = ADAPTER_METHODS,
-): Promise<ModuleEffect> {
+export async function moduleEffect(adapter: OpenedAdapter, module: AdapterModule, device?: Device): Promise<ModuleEffect> {
   const read: Tensor[] = [];
   const reader: Reader = async (tensor) => {
     const t = await readAdapterTensor(adapter.weights, tensor, device);
@@ -38,7 +31,7 @@ export async function moduleEffect(
     return t;
   };
   const others = new Map<string, Tensor>();
-  const delta = await deltaOf(adapter, module, methods, reader);
+  const delta = await deltaOf(adapter, module, reader);
   for (const [name, tensor] of parametersOf(module))
     if (!delta || !IN_DELTA.test(name)) others.set(name, reshape(cast(await reader(tensor), "f32"), [-1]));
   const { alpha, onInput } = (module.config ?? {}) as { alpha?: number | null; onInput?: number };
@@ -52,8 +45,8 @@ export async function moduleEffect(
 
 type Reader = (tensor: AdapterTensor) => Promise<Tensor>;
 
-async function deltaOf(adapter: OpenedAdapter, module: AdapterModule, methods: MethodTable, read: Reader): Promise<Tensor | undefined> {
-  const method = methods.get(module.method ?? adapter.method)?.method;
+async function deltaOf(adapter: OpenedAdapter, module: AdapterModule, read: Reader): Promise<Tensor | undefined> {
+  const method = adapter.methods.get(module.method ?? adapter.method)?.method;
   const shape = weightShape(module);
   if (!method?.delta || !shape) return undefined;
   const config = { ...createModuleConfig(adapter.config.values as object)(module.path), ...module.config };

@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -36,7 +37,7 @@ test.each(Object.entries(FILES))(
       at += count;
       return [key, { shape, data: Float32Array.from({ length: count * columns }, (_, i) => start + Math.floor(i / columns)) }];
     });
-    const adapter = await openAdapter({ weights: await memoryFile(Object.fromEntries(made)) });
+    const adapter = await openAdapter({ weights: await memoryFile(Object.fromEntries(made)) }, { methods: ADAPTER_METHODS });
     expect(adapter.dialect).toBe(DIALECTS[name]);
     const { files } = await convertAdapter(adapter, { to: "diffusers" });
     const [file] = files as [(typeof files)[0]];

@@ -1,4 +1,4 @@
-import { CapabilityError } from "@weft/tensor-core";
+import { CapabilityError, type MethodTable } from "@weft/tensor-core";
 import { parseConfigJson } from "../../config/json.js";
 import { readAdapterConfig } from "../../config/read-config.js";
 import { writeAdapterConfig } from "../../config/write-config.js";
@@ -37,7 +37,7 @@ export function wholeTensors(adapter: OpenedAdapter): Map<string, WholeTensor> {
  * A file of PEFT's with the whole tensors of the adapters that it comes from.
  * @throws CapabilityError kind `conflict` if two adapters bring different ones
  */
-export async function withWholeTensors(file: ConvertedFile, whole: readonly WholeTensor[]): Promise<ConvertedFile> {
+export async function withWholeTensors(file: ConvertedFile, whole: readonly WholeTensor[], methods: MethodTable): Promise<ConvertedFile> {
   if (whole.length === 0) return file;
   const tensors = new Map(file.tensors);
   const fields = parseConfigJson(file.config!);
@@ -52,7 +52,7 @@ export async function withWholeTensors(file: ConvertedFile, whole: readonly Whol
       else if (JSON.stringify(old) !== JSON.stringify(value)) throw conflict(name, `two adapters have different ${field}`);
     }
   }
-  return { ...file, tensors, config: writeAdapterConfig(readAdapterConfig(fields)) };
+  return { ...file, tensors, config: writeAdapterConfig(readAdapterConfig(fields, { methods })) };
 }
 
 const conflict = (tensor: string, why: string): CapabilityError =>

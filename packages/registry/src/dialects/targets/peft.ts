@@ -54,7 +54,12 @@ function withConv1dCore(module: ConvertModule): ConvertModule {
   return { ...module, parameters: new Map([...module.parameters, ...shaped]) };
 }
 
-function writeModel(modules: readonly ConvertModule[], folder: string, { baseModel }: WriteContext, losses: Loss[]): ConvertedFile[] {
+function writeModel(
+  modules: readonly ConvertModule[],
+  folder: string,
+  { baseModel, methods }: WriteContext,
+  losses: Loss[],
+): ConvertedFile[] {
   const method = modules[0]!.method;
   const mixed = modules.find((module) => module.method !== method);
   if (mixed) {
@@ -90,7 +95,7 @@ function writeModel(modules: readonly ConvertModule[], folder: string, { baseMod
         message: "PEFT factors weights otherwise than these LoKr modules, so that it would not find its shapes in the file",
       });
   }
-  const text = writeAdapterConfig(readAdapterConfig(config));
+  const text = writeAdapterConfig(readAdapterConfig(config, { methods }));
   return [
     {
       path: `${folder}adapter_model.safetensors`,

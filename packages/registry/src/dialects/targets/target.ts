@@ -1,3 +1,4 @@
+import type { MethodTable } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import type { ConvertModule, Loss } from "../convert/convert-module.js";
 import type { LazyTensor } from "../convert/lazy-tensor.js";
@@ -26,6 +27,8 @@ export interface WriteContext {
   /** Whose metadata is kept. */
   readonly source: Pick<WeightSource, "metadata">;
   readonly naming: Naming;
+  /** What configs are written by. */
+  readonly methods: MethodTable;
   /** The config of a PEFT adapter that is converted. */
   readonly baseModel: string | null;
 }

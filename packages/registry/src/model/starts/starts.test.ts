@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ADAPTER_METHODS } from "@weft/methods";
 import { kasaLoss, LORA, LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
 import { add, type LayerSpec, matmul, mean, mul, type Params, reshape, slice, type Tensor, tensor } from "@weft/tensor-core";
@@ -72,7 +73,7 @@ async function expectSaved(peft: PeftModel<Tensor, Tensor>, model: Mlp, x: Tenso
   const trained = Object.fromEntries(Object.entries(parameters.layers).map(([path, { A, B }]) => [path, { A: mul(A!, 1.5), B: B! }]));
   peft.setParameters({ ...parameters, layers: trained });
   await savePretrained(peft as never, join(folder, name));
-  const again = await loadPeftModel(model, join(folder, name));
+  const again = await loadPeftModel(model, join(folder, name), { methods: ADAPTER_METHODS });
   expect(again.state("default").config.values).toMatchObject({ initLoraWeights: true });
   expect(await gap(again.forward(x), peft.forward(x))).toBeLessThan(1e-5);
   expect(await gap(again.forward(x), model.forward(x))).toBeGreaterThan(1e-2);
@@ -82,7 +83,9 @@ describe("CorDA", () => {
   it.each(cases("corda_"))("%s begins as in PEFT, and is saved for the original base", async (name) => {
     const found = await fixture(name);
     const { model, batches, json } = found;
-    const peft = await getPeftModel(model, new LoraConfig({ ...json("config"), target_modules: ["lin0", "lin1"] }));
+    const peft = await getPeftModel(model, new LoraConfig({ ...json("config"), target_modules: ["lin0", "lin1"] }), {
+      methods: ADAPTER_METHODS,
+    });
     await initializeLoraCordaWeights(peft, batches);
     await expectStart(peft, found, 2e-4);
     expect(await gap(peft.forward(batches[0]!), model.forward(batches[0]!))).toBeLessThan(1e-5);
@@ -94,7 +97,9 @@ describe("LoRA-GA", () => {
   it.each(cases("lora_ga_"))("%s begins as in PEFT, and is saved for the original base", async (name) => {
     const found = await fixture(name);
     const { model, batches, json } = found;
-    const peft = await getPeftModel(model, new LoraConfig({ ...json("config"), target_modules: ["lin0", "lin1"] }));
+    const peft = await getPeftModel(model, new LoraConfig({ ...json("config"), target_modules: ["lin0", "lin1"] }), {
+      methods: ADAPTER_METHODS,
+    });
     await initializeLoraGaWeights(peft, (base, x: Tensor) => mean(mul(base.forward(x), base.forward(x))), batches);
     const s = new LoraConfig(json("config")).scaling;
     // PEFT estimates the weight's largest singular value by a randomised decomposition.
@@ -112,7 +117,7 @@ describe("LoRA-GA", () => {
 
   it("a weight that the loss does not depend on is an error", async () => {
     const { model, batches } = await fixture("lora_ga_default");
-    const peft = await getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["lin0"] }));
+    const peft = await getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["lin0"] }), { methods: ADAPTER_METHODS });
     await expect(initializeLoraGaWeights(peft, (_, x: Tensor) => mean(x), batches)).rejects.toThrow("does not depend on lin0.weight");
   });
 });
@@ -121,14 +126,16 @@ describe("LoftQ", () => {
   it.each(cases("loftq_"))("%s: the base is quantised, the factors are the largest part of the loss", async (name) => {
     const found = await fixture(name);
     const { model, json } = found;
-    const peft = await getPeftModel(model, new LoraConfig({ ...json("config"), target_modules: ["lin0", "lin1"] }));
+    const peft = await getPeftModel(model, new LoraConfig({ ...json("config"), target_modules: ["lin0", "lin1"] }), {
+      methods: ADAPTER_METHODS,
+    });
     await initializeLoraLoftQWeights(peft as never);
     await expectStart(peft, found);
   });
 
   it("takes any quantiser", async () => {
     const { model } = await fixture("loftq_nf4");
-    const peft = await getPeftModel(model, new LoraConfig({ target_modules: ["lin0"], r: 3 }));
+    const peft = await getPeftModel(model, new LoraConfig({ target_modules: ["lin0"], r: 3 }), { methods: ADAPTER_METHODS });
     await initializeLoraLoftQWeights(peft as never, { quantise: (values) => values.map(Math.round) });
     const base = await peft.state("default").expected.get("lin0.weight")!.data();
     expect(base.every(Number.isInteger)).toBe(true);
@@ -139,7 +146,9 @@ describe("EVA", () => {
   it.each(cases("eva_"))("%s: components and ranks are PEFT's", async (name) => {
     const { model, batches, json, under } = await fixture(name);
     const { result, config } = { result: json("result"), config: json("config") };
-    const peft = await getPeftModel(model, new LoraConfig({ ...config, target_modules: model.layers().map(({ path }) => path) }));
+    const peft = await getPeftModel(model, new LoraConfig({ ...config, target_modules: model.layers().map(({ path }) => path) }), {
+      methods: ADAPTER_METHODS,
+    });
     await initializeLoraEvaWeights(peft, batches);
     const { layers, config: now } = peft.state("default");
     expect([...layers.keys()].toSorted()).toEqual([...under("A.").keys()].toSorted());
@@ -154,7 +163,7 @@ describe("EVA", () => {
       alpha_pattern: now.values["alphaPattern"],
     }).toEqual(result);
     await savePretrained(peft as never, join(folder, name));
-    const again = await loadPeftModel(model, join(folder, name));
+    const again = await loadPeftModel(model, join(folder, name), { methods: ADAPTER_METHODS });
     expect(await gap(again.forward(batches[0]!), model.forward(batches[0]!))).toBe(0);
   });
 
@@ -170,7 +179,7 @@ describe("EVA", () => {
         withWeights: (changes) => reader(of.withWeights(changes)),
         forward: (given, hook) => of.forward(read(given), hook),
       });
-      const peft = await getPeftModel(reader(model), config);
+      const peft = await getPeftModel(reader(model), config, { methods: ADAPTER_METHODS });
       await initializeLoraEvaWeights(peft, inputs as never);
       return peft;
     };
@@ -199,7 +208,7 @@ describe("EVA", () => {
 
   it("batches that are too small are an error", async () => {
     const { model } = await fixture("eva_default");
-    const peft = await getPeftModel(model, new LoraConfig({ r: 3, targetModules: ["lin0"] }));
+    const peft = await getPeftModel(model, new LoraConfig({ r: 3, targetModules: ["lin0"] }), { methods: ADAPTER_METHODS });
     const batch = tensor(Float32Array.from({ length: 48 }, Math.sin), { shape: [3, 16] });
     await expect(initializeLoraEvaWeights(peft, [batch])).rejects.toThrow("no batch has 6 rows");
   });
@@ -208,12 +217,15 @@ describe("EVA", () => {
 describe("starts refuse what they do not fit", () => {
   it("another method, a variant, a changed base", async () => {
     const { model, batches } = await fixture("corda_ipm");
-    const start = async (config: LoraConfig): Promise<void> => initializeLoraCordaWeights(await getPeftModel(model, config), batches);
+    const start = async (config: LoraConfig): Promise<void> =>
+      initializeLoraCordaWeights(await getPeftModel(model, config, { methods: ADAPTER_METHODS }), batches);
     await expect(start(new LoraConfig({ r: 2, targetModules: ["lin0"], kasaConfig: { beta: 0, gamma: 0 } }))).rejects.toThrow(
       "kasa_config",
     );
     await expect(start(new LoraConfig({ r: 2, targetModules: ["lin0"], initLoraWeights: "pissa" }))).rejects.toThrow("changed the base");
-    await expect(getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["lin0"], initLoraWeights: "corda" }))).rejects.toMatchObject({
+    await expect(
+      getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["lin0"], initLoraWeights: "corda" }), { methods: ADAPTER_METHODS }),
+    ).rejects.toMatchObject({
       hint: expect.stringContaining("initializeLoraCordaWeights") as string,
     });
   });
@@ -223,7 +235,10 @@ describe("Arrow", () => {
   const routed = async (name: string, config: Readonly<Record<string, unknown>> = { topK: 2, routerTemperature: 0.7, rngSeed: 5 }) => {
     const { model, all } = await fixture(name);
     const count = Math.max(...[...all.keys()].flatMap((key) => (/^\d/.test(key) ? [Number(key[0])] : []))) + 1;
-    const peft = await getPeftModel(model, new LoraConfig({ r: 3, targetModules: ["lin0"] }), { adapterName: "other" });
+    const peft = await getPeftModel(model, new LoraConfig({ r: 3, targetModules: ["lin0"] }), {
+      methods: ADAPTER_METHODS,
+      adapterName: "other",
+    });
     for (let i = 0; i < count; i++) {
       const lora = new LoraConfig({ r: 3, loraAlpha: 3 + i, useRslora: count > 4, targetModules: ["lin0", "lin1"] });
       await peft.addAdapter(`${i}`, lora);

@@ -1,5 +1,7 @@
-import { initParameters, type Params, type ParameterSpec, torchGenerator } from "@weft/tensor-core";
-import type { PromptConfigFields } from "./config.js";
+import { initParameters } from "../adapter/init.js";
+import type { Params, ParameterSpec } from "../adapter/method.js";
+import { torchGenerator } from "../random/index.js";
+import type { PromptConfigFields } from "./prompt-config.js";
 import type { PromptMethod, PromptSource } from "./prompt-method.js";
 
 /**

@@ -1,5 +1,12 @@
-import { add, cast, concat, full, ones, type Params, reshape, type Shape, ShapeError, slice, type Tensor } from "@weft/tensor-core";
-import type { PromptConfigFields } from "./config.js";
+import type { Params } from "../adapter/method.js";
+import { ShapeError } from "../errors.js";
+import type { Tensor } from "../graph.js";
+import { cast } from "../ops/cast.js";
+import { full, ones } from "../ops/create.js";
+import { add } from "../ops/elementwise.js";
+import { concat, reshape, slice } from "../ops/movement.js";
+import type { Shape } from "../shape.js";
+import type { PromptConfigFields } from "./prompt-config.js";
 import { type KeyValues, keyValuesOf } from "./key-values.js";
 import { PROMPT, type PromptMethod, totalTokens } from "./prompt-method.js";
 

@@ -1,5 +1,9 @@
-import type { FieldTable, ParameterSpec, Params, Shape, Tensor, TorchGenerator } from "@weft/tensor-core";
-import type { PromptConfigFields } from "./config.js";
+import type { FieldTable } from "../adapter/config.js";
+import type { ParameterSpec, Params } from "../adapter/method.js";
+import type { Tensor } from "../graph.js";
+import type { TorchGenerator } from "../random/index.js";
+import type { Shape } from "../shape.js";
+import type { PromptConfigFields } from "./prompt-config.js";
 
 /** What a prompt may be started from besides random numbers. */
 export interface PromptSource {

@@ -1,4 +1,5 @@
-import { ConfigError, type Field, type FieldTable, oneOf, readFields, stringList } from "@weft/tensor-core";
+import { type Field, type FieldTable, oneOf, readFields, stringList } from "../adapter/config.js";
+import { ConfigError } from "../errors.js";
 import type { PromptMethod } from "./prompt-method.js";
 
 /** What the config of every prompt method has, completed from the model. */

@@ -1,5 +1,7 @@
-import { concat, reshape, ShapeError, slice, type Tensor, transpose } from "@weft/tensor-core";
-import type { PromptConfigFields } from "./config.js";
+import { ShapeError } from "../errors.js";
+import type { Tensor } from "../graph.js";
+import { concat, reshape, slice, transpose } from "../ops/movement.js";
+import type { PromptConfigFields } from "./prompt-config.js";
 
 /** Keys and values of one layer in front of its own, as attention uses them (no rotary embedding is applied): [1 or batch, heads, virtual, head dim]. */
 export interface KeyValues {
