@@ -27,10 +27,11 @@ export * from "./algebra/index.js";
 export * from "./dialects/index.js";
 export { moduleOrder } from "./matching/module-order.js";
 export { moduleIndex } from "./report/module-index.js";
-export { type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions, trainedTokens } from "./attach.js";
+export { type AdapterHost, attachAdapter, type AttachedAdapter, type AttachOptions } from "./attach.js";
 export { layersFor } from "./layers-for.js";
 export type { AdapterWarning, AdapterWarningKind } from "./adapter-warning.js";
 export { type AttachedPrompt, attachPrompt, type PromptHost } from "./prompt/attach-prompt.js";
+export { trainedTokens } from "./trained-tokens.js";
 export { readAdapterTensor, readTensor } from "./read-tensor.js";
 export {
   type AdapterModule,
@@ -51,8 +52,7 @@ export { boxOfWeight, type PlacedPart, type Placement } from "./report/placement
 export { applyRule, type PathRule } from "./report/path-rule.js";
 export type { AdapterParameters, AdapterState, PromptState } from "./model/adapter-state.js";
 export type { Experts } from "./model/expert-state.js";
-export type { CombinationType } from "./model/combination-type.js";
-export { combineAdapters, type CombineOptions } from "./model/combine.js";
+export { combineAdapters } from "./model/combine.js";
 export type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./model/hooked-model.js";
 export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/new-state.js";
 export { loadAdapterGroup, peftModelOf } from "./model/adapter-group.js";

@@ -1,5 +1,8 @@
 export { clampFactors } from "./clamp-factors.js";
 export { combineModules, type Summand } from "./combine-modules.js";
+export { COMBINATION_TYPES, type CombinationType } from "./combination-type.js";
+export { type Combined, combineSources, type CombineOptions, type Source } from "./combine-sources.js";
+export { plainSource } from "./plain-source.js";
 export { decompose, type Decomposed } from "./decompose.js";
 export { type Extracted, extractDelta, type ExtractOptions } from "./extract-delta.js";
 export { type Factors, factorsOf } from "./factors.js";

@@ -2,7 +2,7 @@ import type { WeightSource } from "@weft/io-safetensors";
 import type { OpenAdapterOptions } from "../open-adapter.js";
 import { missingConfig } from "./alpha-source.js";
 import { PEFT } from "./peft.js";
-import { rankFields } from "./targets/lora-config.js";
+import { rankFields } from "./rank-fields.js";
 
 /**
  * PEFT's config of a LoRA as its tensors show it, for a file that has lost its own: ranks from the shapes, one alpha for all modules, which no

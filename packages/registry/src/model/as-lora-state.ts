@@ -1,7 +1,10 @@
+import { LORA } from "@weft/adapters-lora";
 import { rankScale } from "@weft/adapters-lycoris";
-import { type Attached, encode, type Tensor } from "@weft/tensor-core";
+import { type Attached, encode, methodTable, type Tensor } from "@weft/tensor-core";
 import { fromCoreDType } from "@weft/io-safetensors";
-import { loraState } from "../algebra/lora-state.js";
+import type { Source } from "../algebra/combine-sources.js";
+import { plainSource } from "../algebra/plain-source.js";
+import { readAdapterConfig } from "../config/read-config.js";
 import type { ConvertModule } from "../dialects/convert/convert-module.js";
 import { asPlainLora } from "../dialects/convert/expand.js";
 import type { LazyTensor } from "../dialects/convert/lazy-tensor.js";
@@ -43,19 +46,22 @@ export async function asLoraState(state: AdapterState): Promise<AdapterState | s
   if (config.peftType === "LORA") return state;
   if (config.peftType !== "LOHA" && config.peftType !== "LOKR") return `${config.peftType} adapters are not combined by their factors`;
   if (replaced.size + expected.size > 0) return `a ${config.peftType} that brings weights of its own cannot be combined with others`;
-  const modules: ConvertModule[] = [];
+  const sources = new Map<string, Source>();
   for (const [path, [first, more]] of layers) {
     const { layer, config: own } = first!.context;
     const scrambled = config.peftType === "LOKR" && layer.kind === "conv1d" && (own as { readonly dialect?: string }).dialect !== "lycoris";
     if (more || scrambled || (layer.conv?.groups ?? 1) !== 1) return `${path}: this ${config.peftType} has no form as LoRA`;
     const module = asPlainLora(moduleOf(path, first!));
     if (typeof module === "string") return `${path}: ${module}`;
-    modules.push(module);
+    sources.set(path, await plainSource(module));
   }
-  const made = await loraState(modules);
-  const placed = [...made.layers].map(([path, [one]]): [string, readonly Attached[]] => {
+  const r = Math.max(...[...sources.values()].map(({ A }) => A.shape[0]!));
+  const lora = readAdapterConfig({ peft_type: "LORA", r, lora_alpha: r }, { methods: methodTable(LORA) });
+  const made = [...sources].map(([path, { A, B, scale }]): [string, readonly Attached[]] => {
     const { layer } = layers.get(path)![0]!.context;
-    return [path, [{ ...one!, context: { ...one!.context, layer } }]];
+    const rank = A.shape[0]!;
+    const context = { layer, config: { ...lora.values, r: rank, loraAlpha: scale * rank }, scale: 1 };
+    return [path, [{ method: LORA, params: { A, B }, context } as unknown as Attached]];
   });
-  return { ...made, layers: new Map(placed) };
+  return { config: lora, layers: new Map(made), shared: {}, replaced: new Map(), expected: new Map() };
 }

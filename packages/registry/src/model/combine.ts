@@ -1,68 +1,9 @@
 import { LORA, LORA_FIELDS, type LoraConfigFields, loraScaling, loraVariant } from "@weft/adapters-lora";
-import {
-  type Attached,
-  CapabilityError,
-  concat,
-  ConfigError,
-  isConv,
-  type LayerSpec,
-  mul,
-  type Params,
-  readFields,
-  reshape,
-  swapLast,
-  type Tensor,
-  tensor,
-  type TorchGenerator,
-  torchGenerator,
-  torchUniform,
-} from "@weft/tensor-core";
-import { lowRankSvd, type Matrix, matrix, torchSvd, truncatedSvd } from "@weft/tensor-core/linalg";
-import { clampFactors } from "../algebra/clamp-factors.js";
-import { factorsOf } from "../algebra/factors.js";
+import { type Attached, CapabilityError, ConfigError, type LayerSpec, type Params, readFields, type Tensor } from "@weft/tensor-core";
+import type { CombinationType } from "../algebra/combination-type.js";
+import { combineSources, type CombineOptions, type Source } from "../algebra/combine-sources.js";
 import type { AdapterState } from "./adapter-state.js";
 import { asLoraState } from "./as-lora-state.js";
-import type { CombinationType } from "./combination-type.js";
-import { combineTasks, type TaskOptions, type TaskRule } from "./task-arithmetic.js";
-
-export interface CombineOptions {
-  /** `exact` if not given. */
-  readonly combinationType?: CombinationType;
-  /** Rank of the result for `exact` and the `svd` types; the sum of ranks, or the largest. */
-  readonly rank?: number;
-  /** Share of the entries that pruning keeps, for `ties`, `dare_*` and `magnitude_prune`. */
-  readonly density?: number;
-  /** How `ties` elects signs: by the sum of values, or of signs. */
-  readonly majoritySignMethod?: "total" | "frequency";
-  /**
-   * Clamps both factors of an `svd` type to ± this quantile of their values, which depends on the signs of the singular vectors: those of torch
-   * up to 1024 rows or columns, whichever are fewer; beyond, and where torch's own are by chance (see `torchSvd`), another quantile may come out.
-   */
-  readonly svdClamp?: number;
-  /** Seed of DARE's random masks. */
-  readonly seed?: number;
-  /** DARE's masks instead of random ones, in the order of layers, A before B, adapters: 1 keeps. */
-  readonly masks?: readonly Tensor[];
-}
-
-interface Source {
-  readonly A: Tensor;
-  readonly B: Tensor;
-  /** alpha/r, or alpha/√r. */
-  readonly scale: number;
-  readonly weight: number;
-  readonly layer: LayerSpec;
-  readonly delta: () => Tensor;
-}
-
-const RULES: { readonly [type: string]: TaskRule } = {
-  linear: "linear",
-  svd: "linear",
-  ties: "ties",
-  dare_linear: "dare_linear",
-  dare_ties: "dare_ties",
-  magnitude_prune: "magnitude_prune",
-};
 
 /**
  * One LoRA made of several adapters, LoRAs or what has an exact form as one (LoHa, LoKr), layer by layer; a layer that some lack is made of those that have it.
@@ -79,20 +20,12 @@ export async function combineAdapters(
   if (!first || states.length !== weights.length)
     throw new ConfigError(`${states.length} adapters and ${weights.length} weights: expected equally many, at least one`);
   states.forEach(assertPlain);
-  const { combinationType = "exact", density } = options;
-  // PEFT: one adapter alone is always scaled linearly.
-  const type = states.length === 1 && combinationType !== "exact" ? "linear" : combinationType;
-  if (/ties|dare|magnitude/.test(type) && (density === undefined || !(density >= 0)))
-    throw new ConfigError(`${type} needs a density of at least 0, got ${density}`);
   const paths = [...new Set(states.flatMap(({ layers }) => [...layers.keys()]))];
   const perLayer = new Map(paths.map((path) => [path, sourcesAt(path, states, weights)]));
   const ranks = states.map(({ config }) => (config.values as unknown as LoraConfigFields).r);
-  const rank = rankOf(type, ranks, options);
-  const masks = maskSource(options);
-  const made = new Map<string, Params>();
-  for (const [path, sources] of perLayer) made.set(path, await combineLayer(type, sources, rank, options, masks));
+  const { type, rank, factors } = await combineSources(perLayer, ranks, options);
   const placed = new Map(states.flatMap((state) => [...(state.placed ?? [])]));
-  return { ...stateOf(first, made, perLayer, type, rank), placed };
+  return { ...stateOf(first, factors, perLayer, type, rank), placed };
 }
 
 async function asLora(state: AdapterState): Promise<AdapterState> {
@@ -127,123 +60,6 @@ function sourceOf({ params, context }: Attached, weight: number): Source {
   const { layer, config } = context as { layer: LayerSpec; config: LoraConfigFields };
   const { A, B } = params as { A: Tensor; B: Tensor };
   return { A, B, scale: loraScaling(config), weight, layer, delta: () => LORA.delta!(params, { layer, config, scale: 1 }) };
-}
-
-function rankOf(type: CombinationType, ranks: readonly number[], { rank }: CombineOptions): number {
-  const sum = ranks.reduce((a, b) => a + b, 0);
-  if (type === "exact") return rank ?? sum;
-  if (type === "cat") return sum;
-  if (type.endsWith("svd")) return rank ?? Math.max(...ranks);
-  if (new Set(ranks).size > 1)
-    throw new ConfigError(`${type} adds the factors, which needs equal ranks, got ${ranks.join(", ")}`, {
-      hint: "use exact, cat or an svd type",
-    });
-  return ranks[0]!;
-}
-
-function maskSource({ masks, seed = 0 }: CombineOptions): (shape: readonly number[], density: number) => Tensor {
-  if (masks) {
-    let next = 0;
-    return () => masks[next++]!;
-  }
-  const generator: TorchGenerator = torchGenerator(seed);
-  return (shape, density) => {
-    const draws = torchUniform(
-      generator,
-      shape.reduce((a, b) => a * b, 1),
-    );
-    return tensor(
-      draws.map((u) => (u < density ? 1 : 0)),
-      { shape },
-    );
-  };
-}
-
-async function combineLayer(
-  type: CombinationType,
-  sources: readonly Source[],
-  rank: number,
-  options: CombineOptions,
-  mask: TaskOptions["mask"],
-): Promise<Params> {
-  const { density = 1, majoritySignMethod = "total" } = options;
-  const rule = RULES[type.replace(/_svd$/, "")]!;
-  const task = { density, majoritySignMethod, mask };
-  if (type === "exact" || type === "cat") {
-    const A = concat(sources.map((s) => mul(s.A, s.weight * s.scale)));
-    const B = concat(
-      sources.map((s) => s.B),
-      1,
-    );
-    return type === "exact" && rank < A.shape[0]! ? compress(A, B, rank) : { A, B };
-  }
-  // A plain sum has low rank: the same result as by forming it. PEFT's clamp depends on the signs of singular vectors, so on how they are found.
-  if (type === "svd" && options.svdClamp === undefined) {
-    const scaled = sources.map((s) => mul(s.A, s.weight * s.scale));
-    return compress(
-      concat(scaled),
-      concat(
-        sources.map((s) => s.B),
-        1,
-      ),
-      rank,
-    );
-  }
-  if (type.endsWith("svd")) {
-    const deltas = sources.map((s) => s.delta());
-    const total = await combineTasks(
-      rule,
-      deltas,
-      sources.map((s) => s.weight),
-      task,
-    );
-    return decompose(total, sources[0]!.layer, rank, options.svdClamp);
-  }
-  // The root of weight and scale on either side, the sign on A's.
-  const roots = sources.map((s) => Math.sqrt(Math.abs(s.weight * s.scale)));
-  const signed = sources.map((s, i) => (s.weight * s.scale < 0 ? -roots[i]! : roots[i]!));
-  return {
-    A: await combineTasks(
-      rule,
-      sources.map((s) => s.A),
-      signed,
-      task,
-    ),
-    B: await combineTasks(
-      rule,
-      sources.map((s) => s.B),
-      roots,
-      task,
-    ),
-  };
-}
-
-/** B·A at another rank, the best there is. Factors of a convolution keep their kernels. */
-async function compress(A: Tensor, B: Tensor, rank: number): Promise<Params> {
-  const { up, down, out } = factorsOf(lowRankSvd(await hostMatrix(B), await hostMatrix(A)), rank);
-  return { A: tensor(down, { shape: [rank, ...A.shape.slice(1)] }), B: tensor(up, { shape: [out, rank, ...B.shape.slice(2)] }) };
-}
-
-async function hostMatrix(t: Tensor): Promise<Matrix> {
-  return matrix(t.shape[0]!, t.size / t.shape[0]!, await t.data());
-}
-
-/** Largest short side of a ΔW that is decomposed with torch's signs, which takes the whole of its SVD: at 1024 about 10 seconds. */
-const SIGNED_SVD_LIMIT = 1024;
-
-/** A and B of a ΔW: B = U·S, A = Vᵀ. @see kohya-ss `networks/svd_merge_lora.py` */
-async function decompose(delta: Tensor, layer: LayerSpec, rank: number, clamp: number | undefined): Promise<Params> {
-  const turned = layer.kind === "embedding" || layer.transposed;
-  if (isConv(layer) && layer.kind !== "conv2d")
-    throw new CapabilityError(`${layer.kind}: combining by svd is defined for linear, embedding and conv2d layers`);
-  const flat = isConv(layer) ? reshape(delta, [layer.shape[0]!, -1]) : turned ? swapLast(delta) : delta;
-  const whole = await hostMatrix(flat);
-  // The quantile is of signed values, so that it depends on the signs that torch gives the singular vectors.
-  const signed = clamp !== undefined && Math.min(whole.rows, whole.cols) <= SIGNED_SVD_LIMIT;
-  const { up: B, down: A, out, inputs } = factorsOf((signed ? torchSvd : truncatedSvd)(whole, rank), rank);
-  if (clamp !== undefined) clampFactors(clamp, B, A);
-  const kernel = isConv(layer) ? layer.shape.slice(1) : [inputs];
-  return { A: tensor(A, { shape: [rank, ...kernel] }), B: tensor(B, { shape: [out, rank, ...kernel.slice(1).map(() => 1)] }) };
 }
 
 function stateOf(

@@ -1,6 +1,7 @@
 import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
 import { type Attached, CapabilityError, ConfigError, type Params, type Tensor } from "@weft/tensor-core";
-import { type AttachedAdapter, trainedTokens } from "../attach.js";
+import type { AttachedAdapter } from "../attach.js";
+import { trainedTokens } from "../trained-tokens.js";
 import type { OpenedAdapter } from "../open-adapter.js";
 import { notRun } from "../placed-layer.js";
 import { gatherPlaced } from "../placed-values.js";

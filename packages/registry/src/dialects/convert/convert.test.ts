@@ -1,7 +1,8 @@
 import { ADAPTER_METHODS } from "@weft/methods";
 import { describe, expect, test } from "vitest";
 import { openAdapter, type OpenedAdapter } from "../../open-adapter.js";
-import { memoryAdapter, type Made, memoryFile, numbers, reopened } from "../testing/memory-adapter.js";
+import { memoryAdapter, type Made, memoryFile, numbers } from "../testing/memory-adapter.js";
+import { reopened } from "./testing/reopened.js";
 import type { TargetName } from "../targets/target.js";
 import { convertAdapter, type ConvertOptions } from "./convert-adapter.js";
 import { verifyConversion } from "./verify.js";

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, describe, test } from "vitest";
 import { NAME_MAPS } from "../names/families.js";
-import { type Made, memoryAdapter, numbers, reopened } from "../testing/memory-adapter.js";
+import { type Made, memoryAdapter, numbers } from "../testing/memory-adapter.js";
+import { reopened } from "./testing/reopened.js";
 import { convertAdapter } from "./convert-adapter.js";
 import { verifyConversion } from "./verify.js";
 

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { openAdapter } from "../../open-adapter.js";
-import { type Made, memoryFile, reopened } from "../testing/memory-adapter.js";
+import { type Made, memoryFile } from "../testing/memory-adapter.js";
+import { reopened } from "./testing/reopened.js";
 import { convertAdapter } from "./convert-adapter.js";
 import { verifyConversion } from "./verify.js";
 

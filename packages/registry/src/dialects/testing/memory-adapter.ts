@@ -1,7 +1,6 @@
 import { ADAPTER_METHODS } from "@weft/methods";
 import { layoutFile, openSafetensors, type SafetensorsDType, type WeightSource } from "@weft/io-safetensors";
 import { openAdapter, type OpenAdapterOptions, type OpenedAdapter } from "../../open-adapter.js";
-import type { ConvertedFile } from "../targets/target.js";
 
 /** A tensor of f32, or of raw bytes. */
 export interface Made {
@@ -37,10 +36,3 @@ export const memoryAdapter = async (
   metadata: Readonly<Record<string, string>> = {},
   options: Partial<OpenAdapterOptions> = {},
 ): Promise<OpenedAdapter> => openAdapter({ weights: await memoryFile(tensors, metadata) }, { methods: ADAPTER_METHODS, ...options });
-
-/** What a conversion gave, as if it had been written and opened. */
-export async function reopened({ tensors, metadata, config }: ConvertedFile): Promise<OpenedAdapter> {
-  const read = [...tensors].map(async ([name, { dtype, shape, read: bytes }]) => [name, { dtype, shape, data: await bytes() }] as const);
-  const weights = await memoryFile(Object.fromEntries(await Promise.all(read)), Object.fromEntries(metadata));
-  return openAdapter({ weights, ...(config !== undefined && { config }) }, { methods: ADAPTER_METHODS });
-}

@@ -1,0 +1,210 @@
+import {
+  CapabilityError,
+  concat,
+  ConfigError,
+  isConv,
+  type LayerSpec,
+  mul,
+  type Params,
+  reshape,
+  swapLast,
+  type Tensor,
+  tensor,
+  type TorchGenerator,
+  torchGenerator,
+  torchUniform,
+} from "@weft/tensor-core";
+import { lowRankSvd, type Matrix, matrix, torchSvd, truncatedSvd } from "@weft/tensor-core/linalg";
+import { clampFactors } from "./clamp-factors.js";
+import type { CombinationType } from "./combination-type.js";
+import { factorsOf } from "./factors.js";
+import { combineTasks, type TaskOptions, type TaskRule } from "./task-arithmetic.js";
+
+export interface CombineOptions {
+  /** `exact` if not given. */
+  readonly combinationType?: CombinationType;
+  /** Rank of the result for `exact` and the `svd` types; the sum of ranks, or the largest. */
+  readonly rank?: number;
+  /** Share of the entries that pruning keeps, for `ties`, `dare_*` and `magnitude_prune`. */
+  readonly density?: number;
+  /** How `ties` elects signs: by the sum of values, or of signs. */
+  readonly majoritySignMethod?: "total" | "frequency";
+  /**
+   * Clamps both factors of an `svd` type to ± this quantile of their values, which depends on the signs of the singular vectors: those of torch
+   * up to 1024 rows or columns, whichever are fewer; beyond, and where torch's own are by chance (see `torchSvd`), another quantile may come out.
+   */
+  readonly svdClamp?: number;
+  /** Seed of DARE's random masks. */
+  readonly seed?: number;
+  /** DARE's masks instead of random ones, in the order of layers, A before B, adapters: 1 keeps. */
+  readonly masks?: readonly Tensor[];
+}
+
+/** What one of the adapters that are combined has for a layer: plain LoRA's factors. */
+export interface Source {
+  readonly A: Tensor;
+  readonly B: Tensor;
+  /** alpha/r, or alpha/√r. */
+  readonly scale: number;
+  readonly weight: number;
+  readonly layer: LayerSpec;
+  /** scale·B·A in the shape of the layer's weight. */
+  readonly delta: () => Tensor;
+}
+
+/** Factors of all layers. */
+export interface Combined {
+  readonly type: CombinationType;
+  /** Rank of most of them. */
+  readonly rank: number;
+  readonly factors: ReadonlyMap<string, Params>;
+}
+
+const RULES: { readonly [type: string]: TaskRule } = {
+  linear: "linear",
+  svd: "linear",
+  ties: "ties",
+  dare_linear: "dare_linear",
+  dare_ties: "dare_ties",
+  magnitude_prune: "magnitude_prune",
+};
+
+/**
+ * One LoRA made of several, layer by layer; a layer that some lack is made of those that have it.
+ * @param layers by path; @param ranks of the adapters
+ * @throws ConfigError if ranks or options do not fit
+ * @see peft `tuners/lora/model.py` add_weighted_adapter, `utils/merge_utils.py`
+ */
+export async function combineSources(
+  layers: ReadonlyMap<string, readonly Source[]>,
+  ranks: readonly number[],
+  options: CombineOptions = {},
+): Promise<Combined> {
+  const { combinationType = "exact", density } = options;
+  // PEFT: one adapter alone is always scaled linearly.
+  const type = ranks.length === 1 && combinationType !== "exact" ? "linear" : combinationType;
+  if (/ties|dare|magnitude/.test(type) && (density === undefined || !(density >= 0)))
+    throw new ConfigError(`${type} needs a density of at least 0, got ${density}`);
+  const rank = rankOf(type, ranks, options);
+  const masks = maskSource(options);
+  const factors = new Map<string, Params>();
+  for (const [path, sources] of layers) factors.set(path, await combineLayer(type, sources, rank, options, masks));
+  return { type, rank, factors };
+}
+
+function rankOf(type: CombinationType, ranks: readonly number[], { rank }: CombineOptions): number {
+  const sum = ranks.reduce((a, b) => a + b, 0);
+  if (type === "exact") return rank ?? sum;
+  if (type === "cat") return sum;
+  if (type.endsWith("svd")) return rank ?? Math.max(...ranks);
+  if (new Set(ranks).size > 1)
+    throw new ConfigError(`${type} adds the factors, which needs equal ranks, got ${ranks.join(", ")}`, {
+      hint: "use exact, cat or an svd type",
+    });
+  return ranks[0]!;
+}
+
+function maskSource({ masks, seed = 0 }: CombineOptions): (shape: readonly number[], density: number) => Tensor {
+  if (masks) {
+    let next = 0;
+    return () => masks[next++]!;
+  }
+  const generator: TorchGenerator = torchGenerator(seed);
+  return (shape, density) => {
+    const draws = torchUniform(
+      generator,
+      shape.reduce((a, b) => a * b, 1),
+    );
+    return tensor(
+      draws.map((u) => (u < density ? 1 : 0)),
+      { shape },
+    );
+  };
+}
+
+async function combineLayer(
+  type: CombinationType,
+  sources: readonly Source[],
+  rank: number,
+  options: CombineOptions,
+  mask: TaskOptions["mask"],
+): Promise<Params> {
+  const { density = 1, majoritySignMethod = "total" } = options;
+  const rule = RULES[type.replace(/_svd$/, "")]!;
+  const task = { density, majoritySignMethod, mask };
+  if (type === "exact" || type === "cat") {
+    const A = concat(sources.map((s) => mul(s.A, s.weight * s.scale)));
+    const B = concat(
+      sources.map((s) => s.B),
+      1,
+    );
+    return type === "exact" && rank < A.shape[0]! ? compress(A, B, rank) : { A, B };
+  }
+  // A plain sum has low rank: the same result as by forming it. PEFT's clamp depends on the signs of singular vectors, so on how they are found.
+  if (type === "svd" && options.svdClamp === undefined) {
+    const scaled = sources.map((s) => mul(s.A, s.weight * s.scale));
+    return compress(
+      concat(scaled),
+      concat(
+        sources.map((s) => s.B),
+        1,
+      ),
+      rank,
+    );
+  }
+  if (type.endsWith("svd")) {
+    const deltas = sources.map((s) => s.delta());
+    const total = await combineTasks(
+      rule,
+      deltas,
+      sources.map((s) => s.weight),
+      task,
+    );
+    return decompose(total, sources[0]!.layer, rank, options.svdClamp);
+  }
+  // The root of weight and scale on either side, the sign on A's.
+  const roots = sources.map((s) => Math.sqrt(Math.abs(s.weight * s.scale)));
+  const signed = sources.map((s, i) => (s.weight * s.scale < 0 ? -roots[i]! : roots[i]!));
+  return {
+    A: await combineTasks(
+      rule,
+      sources.map((s) => s.A),
+      signed,
+      task,
+    ),
+    B: await combineTasks(
+      rule,
+      sources.map((s) => s.B),
+      roots,
+      task,
+    ),
+  };
+}
+
+/** B·A at another rank, the best there is. Factors of a convolution keep their kernels. */
+async function compress(A: Tensor, B: Tensor, rank: number): Promise<Params> {
+  const { up, down, out } = factorsOf(lowRankSvd(await hostMatrix(B), await hostMatrix(A)), rank);
+  return { A: tensor(down, { shape: [rank, ...A.shape.slice(1)] }), B: tensor(up, { shape: [out, rank, ...B.shape.slice(2)] }) };
+}
+
+async function hostMatrix(t: Tensor): Promise<Matrix> {
+  return matrix(t.shape[0]!, t.size / t.shape[0]!, await t.data());
+}
+
+/** Largest short side of a ΔW that is decomposed with torch's signs, which takes the whole of its SVD: at 1024 about 10 seconds. */
+const SIGNED_SVD_LIMIT = 1024;
+
+/** A and B of a ΔW: B = U·S, A = Vᵀ. @see kohya-ss `networks/svd_merge_lora.py` */
+async function decompose(delta: Tensor, layer: LayerSpec, rank: number, clamp: number | undefined): Promise<Params> {
+  const turned = layer.kind === "embedding" || layer.transposed;
+  if (isConv(layer) && layer.kind !== "conv2d")
+    throw new CapabilityError(`${layer.kind}: combining by svd is defined for linear, embedding and conv2d layers`);
+  const flat = isConv(layer) ? reshape(delta, [layer.shape[0]!, -1]) : turned ? swapLast(delta) : delta;
+  const whole = await hostMatrix(flat);
+  // The quantile is of signed values, so that it depends on the signs that torch gives the singular vectors.
+  const signed = clamp !== undefined && Math.min(whole.rows, whole.cols) <= SIGNED_SVD_LIMIT;
+  const { up: B, down: A, out, inputs } = factorsOf((signed ? torchSvd : truncatedSvd)(whole, rank), rank);
+  if (clamp !== undefined) clampFactors(clamp, B, A);
+  const kernel = isConv(layer) ? layer.shape.slice(1) : [inputs];
+  return { A: tensor(A, { shape: [rank, ...kernel] }), B: tensor(B, { shape: [out, rank, ...kernel.slice(1).map(() => 1)] }) };
+}
