@@ -5,8 +5,9 @@ import { ADAPTER_METHODS } from "@weft/methods";
 import { toCoreDType } from "@weft/io-safetensors";
 import { openWeights, writeSafetensors } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
-import { attachAdapter, readTensor } from "@weft/registry";
-import { openAdapterFolder } from "@weft/registry/node";
+import { readTensor } from "@weft/adapter-files";
+import { attachAdapter } from "@weft/registry";
+import { openAdapterFolder } from "@weft/adapter-files/node";
 import { cast, Device, mergeBias, mergeWeight, type Tensor } from "@weft/tensor-core";
 
 const [baseFolder, adapterFolder, out, scale = "1"] = process.argv.slice(2);

@@ -5,7 +5,8 @@ import { openSafetensors } from "@weft/io-safetensors";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { createWebGpuBackend } from "@weft/kernels-webgpu";
 import { LlamaForCausalLM } from "@weft/models";
-import { getPeftModel, openAdapter, PeftModel } from "@weft/registry";
+import { openAdapter } from "@weft/adapter-files";
+import { getPeftModel, PeftModel } from "@weft/registry";
 import { createDevice, type Device, WeftError } from "@weft/tensor-core";
 
 export async function open(files: FileList, config: string): Promise<Device> {

@@ -5,7 +5,7 @@ import { openWeights } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { type LayerHook, LlamaForCausalLM } from "@weft/models";
 import { attachAdapter } from "@weft/registry";
-import { openAdapterFolder } from "@weft/registry/node";
+import { openAdapterFolder } from "@weft/adapter-files/node";
 import { compile, Device, forwardAdapters, type Tensor } from "@weft/tensor-core";
 
 /** Loads a model folder onto a device. */

@@ -3,9 +3,9 @@ import { LOHA, LOKR } from "@weft/adapters-lycoris";
 import { ADAPTION_PROMPT, LILY, POLY, SHADOW, XLORA } from "@weft/adapters-model";
 import { BOFT, HRA, OFT } from "@weft/adapters-orthogonal";
 import { CARTRIDGE, CPT, MULTITASK_PROMPT_TUNING, P_TUNING, PREFIX_TUNING, PROMPT_TUNING } from "@weft/adapters-prompt";
-import { SHIRA, SUPERTUNING, UNILORA, WAVEFT } from "@weft/adapters-sparse";
+import { SHIRA, SUPERTUNING, UNILORA, WAVEFT } from "@weft/adapters-scatter";
 import { ADAMSS, FROD, OSF, PSOFT, TINYLORA } from "@weft/adapters-spectral";
-import { BEFT, C3A, DEFT, DELORA, GLORA, GRALORA, HIRA, MISS, PEANUT, PVERA, RANDLORA, ROAD, VBLORA } from "@weft/adapters-variants";
+import { BEFT, C3A, DEFT, DELORA, GLORA, GRALORA, HIRA, MISS, PEANUT, PVERA, RANDLORA, ROAD, VBLORA } from "@weft/adapters-structured";
 import { methodTable, type MethodTable } from "@weft/tensor-core";
 
 /** Every `peft_type` of PEFT 0.21.2. @see peft `utils/peft_types.py` */

@@ -1,5 +1,5 @@
 import { fromCoreDType } from "@weft/io-safetensors";
-import { refuseUnrunnable } from "./dialects/special-lora.js";
+import { refuseUnrunnable } from "@weft/adapter-files";
 import {
   adapterDType,
   assertKnownFields,
@@ -10,20 +10,19 @@ import {
   type LayerSpec,
   MatchError,
   type MethodEntry,
-  type MethodTable,
   type Params,
   type Tensor,
   tensor,
 } from "@weft/tensor-core";
-import type { OpenedAdapter } from "./open-adapter.js";
-import { heldAs, readAdapterTensor, readTensor } from "./read-tensor.js";
-import { assertMatch } from "./report/describe-report.js";
-import { matchAdapter } from "./report/match-adapter.js";
-import type { MatchedModule, MatchReport, SharedParameter } from "./report/match-report.js";
-import { moduleIndex } from "./report/module-index.js";
+import type { OpenedAdapter } from "@weft/adapter-files";
+import { heldAs, readAdapterTensor, readTensor } from "@weft/adapter-files";
+import { assertMatch } from "@weft/adapter-files";
+import { matchAdapter } from "@weft/adapter-files";
+import type { MatchedModule, MatchReport, SharedParameter } from "@weft/adapter-files";
+import { moduleIndex } from "@weft/adapter-files";
 import { assertPlaceable, notRun, type PlacedLayer, placedLayer } from "./placed-layer.js";
 import { gatherPlaced } from "./placed-values.js";
-import type { ModelKind } from "./transformers/conversions-of.js";
+import type { ModelKind } from "@weft/adapter-files";
 
 /** A model that an adapter is attached to. */
 export interface AdapterHost {

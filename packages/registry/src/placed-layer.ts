@@ -1,7 +1,7 @@
 import { invocationTokens } from "@weft/adapters-lora";
 import { type Attached, CapabilityError } from "@weft/tensor-core";
-import type { AdapterConfig } from "./config/read-config.js";
-import { type Placement, placeWhole } from "./report/placement.js";
+import type { AdapterConfig } from "@weft/adapter-files";
+import { type Placement, placeWhole } from "@weft/adapter-files";
 
 /** Where a layer's parameters lie that a model has not as tensors of their own. */
 export interface PlacedLayer {

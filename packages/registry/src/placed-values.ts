@@ -1,5 +1,5 @@
 import { type Box, CapabilityError, concat, reshape, slice, swapLast, type Tensor } from "@weft/tensor-core";
-import { exchanged, type PlacedPart, type Placement } from "./report/placement.js";
+import { exchanged, type PlacedPart, type Placement } from "@weft/adapter-files";
 
 /** A box of a tensor, and other values for it. */
 export interface Piece {

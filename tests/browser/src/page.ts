@@ -3,7 +3,8 @@ import { openSafetensors } from "@weft/io-safetensors";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { createWebGpuBackend } from "@weft/kernels-webgpu";
 import { LlamaForCausalLM } from "@weft/models";
-import { openAdapter, PeftModel } from "@weft/registry";
+import { openAdapter } from "@weft/adapter-files";
+import { PeftModel } from "@weft/registry";
 import { createDevice, WeftError } from "@weft/tensor-core";
 
 /** What a page or worker answers. */

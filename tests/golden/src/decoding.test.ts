@@ -5,7 +5,8 @@ import { createWasmBackend } from "@weft/kernels-wasm";
 import type { CausalInputs, CausalOutput, KeyValues } from "@weft/models";
 import { loadPretrained } from "@weft/models/node";
 import { attachPrompt } from "@weft/registry";
-import { loadPeftModel, openAdapterFolder } from "@weft/registry/node";
+import { openAdapterFolder } from "@weft/adapter-files/node";
+import { loadPeftModel } from "@weft/registry/node";
 import { compile, Device, slice, type Tensor } from "@weft/tensor-core";
 import { expect, it } from "vitest";
 

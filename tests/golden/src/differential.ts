@@ -5,7 +5,8 @@ import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights, writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { fromCoreDType } from "@weft/io-safetensors";
 import { createWasmBackend } from "@weft/kernels-wasm";
-import { type HookedLayer, type HookedModel, type HookedModule, type LayerHook, PeftModel, readTensor } from "@weft/registry";
+import { readTensor } from "@weft/adapter-files";
+import { type HookedLayer, type HookedModel, type HookedModule, type LayerHook, PeftModel } from "@weft/registry";
 import { loadAdapter, savePretrained } from "@weft/registry/node";
 import { Device, encode, forwardBase, type LayerSpec, type Tensor, WeftError } from "@weft/tensor-core";
 

@@ -1,5 +1,5 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { combineModules, type CombinationType, type ConvertModule, type Loss, type Summand, type TargetName } from "@weft/registry";
+import { combineModules, type CombinationType, type ConvertModule, type Loss, type Summand, type TargetName } from "@weft/convert";
 import { CancelledError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";

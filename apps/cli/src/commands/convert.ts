@@ -6,17 +6,10 @@ import { Device } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
-import {
-  type Conversion,
-  convertAdapter,
-  type ConvertedFile,
-  type DialectName,
-  type OpenedAdapter,
-  type TargetName,
-  type Verification,
-  verifyConversion,
-} from "@weft/registry";
-import { openAdapterFolder } from "@weft/registry/node";
+import type { OpenedAdapter } from "@weft/adapter-files";
+import type { DialectName } from "@weft/adapter-files/dialects";
+import { type Conversion, convertAdapter, type ConvertedFile, type TargetName, type Verification, verifyConversion } from "@weft/convert";
+import { openAdapterFolder } from "@weft/adapter-files/node";
 import { type Command, type Context, EXIT } from "../context.js";
 import { checkOutput } from "../files/check-output.js";
 import { bytesOf, type Place, placesOf, refuseOverwriting, writePlaces } from "../files/converted-files.js";

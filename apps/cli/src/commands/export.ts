@@ -1,5 +1,5 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { asPlainLora, type ConvertModule } from "@weft/registry";
+import { asPlainLora, type ConvertModule } from "@weft/convert";
 import { CapabilityError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { evenOut } from "../export/even-out.js";

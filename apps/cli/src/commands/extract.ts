@@ -10,7 +10,7 @@ import {
   type TargetName,
   wholeModule,
   withComponents,
-} from "@weft/registry";
+} from "@weft/convert";
 import { CapabilityError, MatchError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import type { ExtractSettings, PairResult } from "../extract/extract-pair.js";

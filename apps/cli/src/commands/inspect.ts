@@ -1,5 +1,5 @@
 import type { LocatedTensor } from "@weft/io-safetensors";
-import { nearestNames } from "@weft/registry/names";
+import { nearestNames } from "@weft/adapter-files/names";
 import { CancelledError, MatchError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { FileSet } from "../files/file-set.js";
@@ -9,7 +9,7 @@ import { type AdapterSummary, describeAdapter } from "../inspect/describe-adapte
 import type { DeltaNorm } from "../inspect/delta-norm.js";
 import { globMatcher, groupNames } from "../inspect/group-names.js";
 import { tensorDetails, type ValueStats } from "../inspect/tensor-details.js";
-import type { AdapterModule } from "@weft/registry";
+import type { AdapterModule } from "@weft/adapter-files";
 import { formatBytes, formatCount, printable, table, type Warning } from "../output.js";
 
 export interface InspectOptions {
@@ -114,7 +114,7 @@ interface Scaling {
 
 async function deltasOf({ adapter }: Input): Promise<DeltaNorm[]> {
   if (!adapter || adapter.alphaAssumed || !["LORA", "LOCON"].includes(adapter.method)) return [];
-  const [{ deltaNorm }, { createModuleConfig }] = await Promise.all([import("../inspect/delta-norm.js"), import("@weft/registry")]);
+  const [{ deltaNorm }, { createModuleConfig }] = await Promise.all([import("../inspect/delta-norm.js"), import("@weft/adapter-files")]);
   const configOf = createModuleConfig(adapter.config.values as Partial<Scaling>);
   const scaleOf = ({ path, config }: AdapterModule, rank: number): number => {
     const { loraAlpha, alpha, useRslora }: Partial<Scaling> = { ...configOf(path), ...config };

@@ -1,5 +1,7 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { type ConvertModule, convertModules, type DialectName, type OpenedAdapter } from "@weft/registry";
+import type { OpenedAdapter } from "@weft/adapter-files";
+import type { DialectName } from "@weft/adapter-files/dialects";
+import { type ConvertModule, convertModules } from "@weft/convert";
 import { WeftError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { openAdapterAt, openCheckpoint } from "../files/open-input.js";

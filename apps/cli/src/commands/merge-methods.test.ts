@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ADAPTER_METHODS, PEFT_METHODS } from "@weft/methods";
 import { toCoreDType } from "@weft/io-safetensors";
-import { openAdapterFolder } from "@weft/registry/node";
+import { openAdapterFolder } from "@weft/adapter-files/node";
 import { decode } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf } from "../testing/checkpoints.js";

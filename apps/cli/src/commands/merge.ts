@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { availableParallelism } from "node:os";
 import { CancelledError, ConfigError } from "@weft/tensor-core";
 import { writeFileAtomic } from "@weft/io-safetensors/node";
-import { describeReport } from "@weft/registry";
+import { describeReport } from "@weft/adapter-files";
 import { type Command, type Context, EXIT } from "../context.js";
 import { checkPlace } from "../files/check-output.js";
 import { localPath, openBase } from "../files/open-input.js";

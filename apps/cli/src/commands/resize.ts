@@ -1,15 +1,15 @@
 import type { WeightSource } from "@weft/io-safetensors";
+import type { DialectName } from "@weft/adapter-files/dialects";
 import {
   asPlainLora,
   type ConvertModule,
-  type DialectName,
   type FactorDType,
   readFactors,
   resizeFactors,
   type ResizeRule,
   type TargetName,
   withFactors,
-} from "@weft/registry";
+} from "@weft/convert";
 import { CancelledError, CapabilityError, MatchError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";

@@ -1,4 +1,4 @@
-import { type ConvertModule, readFactors, type FactorDType, withFactors } from "@weft/registry";
+import { type ConvertModule, readFactors, type FactorDType, withFactors } from "@weft/convert";
 
 /**
  * Servers read one rank and one alpha from the config and leave patterns out: every module with the same rank, filled up with zeros, and the same

@@ -1,6 +1,7 @@
 import { ADAPTER_METHODS } from "@weft/methods";
 import type { WeightSource } from "@weft/io-safetensors";
-import { type AdapterModule, assertMatch, type ConvertModule, matchAdapter, type OpenedAdapter, readAdapterConfig } from "@weft/registry";
+import { type AdapterModule, assertMatch, matchAdapter, type OpenedAdapter, readAdapterConfig } from "@weft/adapter-files";
+import type { ConvertModule } from "@weft/convert";
 import { viewBase } from "../merge/view-base.js";
 
 /**

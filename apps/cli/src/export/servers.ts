@@ -1,4 +1,5 @@
-import type { ConvertModule, OpenedAdapter } from "@weft/registry";
+import type { OpenedAdapter } from "@weft/adapter-files";
+import type { ConvertModule } from "@weft/convert";
 
 /** An engine that serves adapters from PEFT's files. */
 export interface Server {

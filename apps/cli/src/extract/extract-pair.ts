@@ -1,4 +1,4 @@
-import { type Extracted, extractDelta, type RankRule } from "@weft/registry";
+import { type Extracted, extractDelta, type RankRule } from "@weft/convert";
 import type { Device } from "@weft/tensor-core";
 import type { Pair } from "./pairs.js";
 import type { ChangeReader } from "./read-change.js";

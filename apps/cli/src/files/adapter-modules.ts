@@ -1,14 +1,6 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import {
-  type ConvertModule,
-  convertModules,
-  type Loss,
-  guessNotes,
-  type OpenedAdapter,
-  TARGETS,
-  type TargetName,
-  withDots,
-} from "@weft/registry";
+import type { OpenedAdapter } from "@weft/adapter-files";
+import { type ConvertModule, convertModules, type Loss, guessNotes, TARGETS, type TargetName, withDots } from "@weft/convert";
 import type { Context } from "../context.js";
 import { UsageError } from "../failure.js";
 

@@ -1,4 +1,4 @@
-import type { OpenedAdapter } from "@weft/registry";
+import type { OpenedAdapter } from "@weft/adapter-files";
 import { WeftError } from "@weft/tensor-core";
 import { type AdapterHints, openAdapterAt } from "./open-input.js";
 import { parseScaledPath, type ScaledPath } from "./scaled-path.js";

@@ -4,7 +4,8 @@ import { ADAPTER_METHODS } from "@weft/methods";
 import { CapabilityError, FormatError, WeftError } from "@weft/tensor-core";
 import { describeZero3, refuseZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
 import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
-import type { DialectName, OpenedAdapter } from "@weft/registry";
+import type { OpenedAdapter } from "@weft/adapter-files";
+import type { DialectName } from "@weft/adapter-files/dialects";
 import type { Warning } from "../output.js";
 import { type PeftState, splitPeftState, unmergedPeft } from "./peft-state.js";
 
@@ -114,7 +115,7 @@ export async function openBase(path: string): Promise<{ readonly base: WeightSou
 
 /** The adapter inside of a model that was saved unmerged; rank and alpha are in the config beside it, or the user gives alpha. */
 export async function openOwnAdapter(path: string, { adapter }: PeftState, alpha: number | undefined): Promise<OpenedAdapter> {
-  const { openAdapter } = await import("@weft/registry");
+  const { openAdapter } = await import("@weft/adapter-files");
   const file = join(isFolder(path) ? path : dirname(path), "adapter_config.json");
   const config = existsSync(file) ? readFileSync(file) : undefined;
   return openAdapter(
@@ -140,7 +141,8 @@ async function byKeys(path: string, weights: WeightSource, adapterName: string |
   };
   if (!likely || state) return plain;
   try {
-    const { detectDialect, openAdapter } = await import("@weft/registry");
+    const { openAdapter } = await import("@weft/adapter-files");
+    const { detectDialect } = await import("@weft/adapter-files/dialects");
     if (!detectDialect(weights)) return plain;
     const adapter = await openAdapter(
       { weights },
@@ -174,7 +176,7 @@ export async function openAdapterAt(
   named: string,
   { from, alpha, adapterName, assumeAlpha = false }: AdapterHints = {},
 ): Promise<OpenedAdapter> {
-  const { openAdapterFolder } = await import("@weft/registry/node");
+  const { openAdapterFolder } = await import("@weft/adapter-files/node");
   const path = localPath(named);
   isFolder(path);
   const folder = basename(path) === "adapter_config.json" ? dirname(path) : path;

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { findQuantization, type Quantization, type WeightSource } from "@weft/io-safetensors";
-import type { MatchReport } from "@weft/registry";
+import type { MatchReport } from "@weft/adapter-files";
 import { CapabilityError, WeftError } from "@weft/tensor-core";
 import { folderOf, readModelConfig } from "../merge/side-files.js";
 

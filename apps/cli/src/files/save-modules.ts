@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import type { WeightSource } from "@weft/io-safetensors";
-import { type ConvertModule, type Loss, type TargetName, writeModules } from "@weft/registry";
+import { type ConvertModule, type Loss, type TargetName, writeModules } from "@weft/convert";
 import type { Context } from "../context.js";
 import { classNameOf } from "../merge/side-files.js";
 import { formatBytes } from "../output.js";

@@ -1,4 +1,4 @@
-import { type AdapterModule, type AdapterTensor, type OpenedAdapter, hasPlainFactors, readAdapterTensor } from "@weft/registry";
+import { type AdapterModule, type AdapterTensor, type OpenedAdapter, hasPlainFactors, readAdapterTensor } from "@weft/adapter-files";
 
 /** Size of the weight change of one module. */
 export interface DeltaNorm {

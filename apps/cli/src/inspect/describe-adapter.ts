@@ -1,4 +1,5 @@
-import { type AdapterModule, guessPath, type OpenedAdapter } from "@weft/registry";
+import type { AdapterModule, OpenedAdapter } from "@weft/adapter-files";
+import { guessPath } from "@weft/adapter-files/dialects";
 import { mergeBlocker } from "../merge/merge-blocker.js";
 import { ranges } from "./group-names.js";
 

@@ -1,5 +1,5 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { describeReport, matchAdapter, type OpenedAdapter } from "@weft/registry";
+import { describeReport, matchAdapter, type OpenedAdapter } from "@weft/adapter-files";
 import { quantizedTargets } from "../files/quantization-of.js";
 import { mergeBlocker } from "../merge/merge-blocker.js";
 import { viewBase } from "../merge/view-base.js";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { type AdapterWarning, type ConvertModule, type OpenedAdapter, specialLora } from "@weft/registry";
+import { type AdapterWarning, type OpenedAdapter, specialLora } from "@weft/adapter-files";
+import type { ConvertModule } from "@weft/convert";
 import type { Finding } from "./finding.js";
 
 interface Values {

@@ -1,5 +1,5 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { asPlainLora, type ConvertModule, readFactors } from "@weft/registry";
+import { asPlainLora, type ConvertModule, readFactors } from "@weft/convert";
 import { lowRankSvd, matrix } from "@weft/tensor-core/linalg";
 import { valuesOf } from "../files/values.js";
 import type { Finding } from "./finding.js";

@@ -1,5 +1,5 @@
 import { CancelledError } from "@weft/tensor-core";
-import type { MatchedModule } from "@weft/registry";
+import type { MatchedModule } from "@weft/adapter-files";
 
 /** Multiplications that the decompositions for one adapter may take: about a minute. */
 const MAX_WORK = 5e10;

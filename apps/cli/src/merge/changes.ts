@@ -9,7 +9,7 @@ import {
   type ModelKind,
   type OpenedAdapter,
   readAdapterTensor,
-} from "@weft/registry";
+} from "@weft/adapter-files";
 import type { ScaledAdapter } from "../files/open-adapters.js";
 import { refuseQuantized } from "../files/quantization-of.js";
 import { type DerivedStep, derivedSteps } from "./derived-parameters.js";

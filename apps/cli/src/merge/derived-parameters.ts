@@ -8,7 +8,7 @@ import {
   moduleOrder,
   readAdapterTensor,
   readTensor,
-} from "@weft/registry";
+} from "@weft/adapter-files";
 import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
 import type { ScaledAdapter } from "../files/open-adapters.js";
 import type { ChangeOptions } from "./changes.js";

@@ -1,4 +1,4 @@
-import type { MatchedModule, MatchReport, OpenedAdapter } from "@weft/registry";
+import type { MatchedModule, MatchReport, OpenedAdapter } from "@weft/adapter-files";
 import type { Tie } from "./tied.js";
 import { tokenIndices } from "./whole-tensors.js";
 

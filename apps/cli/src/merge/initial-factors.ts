@@ -1,7 +1,7 @@
 import { ADAPTER_METHODS } from "@weft/methods";
 import { CapabilityError, featuresOf } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
-import { type MatchedModule, type MatchReport, readTensor, specialLora } from "@weft/registry";
+import { type MatchedModule, type MatchReport, readTensor, specialLora } from "@weft/adapter-files";
 import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
 import { held, type Step } from "./item.js";
 import type { ScaledAdapter } from "../files/open-adapters.js";

@@ -1,5 +1,5 @@
 import type { SafetensorsDType } from "@weft/io-safetensors";
-import type { PlacedPart } from "@weft/registry";
+import type { PlacedPart } from "@weft/adapter-files";
 import type { LayerSpec } from "@weft/tensor-core";
 
 /** Data of a tensor in a file. */

@@ -1,4 +1,4 @@
-import { type OpenedAdapter, specialLora } from "@weft/registry";
+import { type OpenedAdapter, specialLora } from "@weft/adapter-files";
 
 /** Why an adapter cannot be merged into any base, as far as its own files tell; merge refuses with it, lint and inspect say it. */
 export interface MergeBlocker {

@@ -1,7 +1,7 @@
 import { constants, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { MatchError } from "@weft/tensor-core";
-import { type Component, PIPELINE_FOLDERS } from "@weft/registry";
+import { type Component, PIPELINE_FOLDERS } from "@weft/adapter-files/dialects";
 import { existsError } from "../files/check-output.js";
 import { openAdapters } from "../files/open-adapters.js";
 import type { MergeSettings } from "./prepare.js";

@@ -1,6 +1,6 @@
 import { CapabilityError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
-import type { MatchedModule, MatchReport } from "@weft/registry";
+import type { MatchedModule, MatchReport } from "@weft/adapter-files";
 import type { Place } from "./item.js";
 import { isContiguous } from "./sections.js";
 

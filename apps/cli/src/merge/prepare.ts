@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import type { WeightSource } from "@weft/io-safetensors";
-import type { MatchReport } from "@weft/registry";
+import type { MatchReport } from "@weft/adapter-files";
 import { UsageError } from "../failure.js";
 import { openAdapters, type ScaledAdapter } from "../files/open-adapters.js";
 import { localPath, openBase, openOwnAdapter } from "../files/open-input.js";

@@ -1,4 +1,4 @@
-import { boxOfWeight } from "@weft/registry";
+import { boxOfWeight } from "@weft/adapter-files";
 import { type Box, sizeOf } from "@weft/tensor-core";
 import type { Item, Place, Step } from "./item.js";
 

@@ -1,5 +1,5 @@
 import type { Quantization, WeightSource } from "@weft/io-safetensors";
-import type { OpenedAdapter } from "@weft/registry";
+import type { OpenedAdapter } from "@weft/adapter-files";
 import { quantizationOf } from "../files/quantization-of.js";
 import { folderOf, readModelConfig } from "./side-files.js";
 import { findTie, type Tie, withAlias } from "./tied.js";

@@ -1,5 +1,5 @@
 import { CapabilityError, ConfigError, ShapeError } from "@weft/tensor-core";
-import type { AdapterTensor, MatchReport, OpenedAdapter } from "@weft/registry";
+import type { AdapterTensor, MatchReport, OpenedAdapter } from "@weft/adapter-files";
 import type { ScaledAdapter } from "../files/open-adapters.js";
 import type { Change } from "./changes.js";
 import type { RowPatch, Stored } from "./item.js";

@@ -1,5 +1,5 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { COMBINATION_TYPES } from "@weft/registry/names";
+import { COMBINATION_TYPES } from "@weft/convert/names";
 import { examples } from "./examples.js";
 import { adapterName, adapters, allowLoss, alpha, namesFrom, outPath, to } from "./options.js";
 import type { Runner } from "./runner.js";

@@ -1,5 +1,6 @@
 import { Option } from "@commander-js/extra-typings";
-import { DIALECT_NAMES, TARGET_NAMES } from "@weft/registry/names";
+import { DIALECT_NAMES } from "@weft/adapter-files/names";
+import { TARGET_NAMES } from "@weft/convert/names";
 import { byteSize, collect, positive } from "./values.js";
 
 /** How weights and factors are stored. */

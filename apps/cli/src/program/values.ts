@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
-import { editDistance, nearestNames } from "@weft/registry/names";
+import { editDistance, nearestNames } from "@weft/adapter-files/names";
 import type { BlockWeight } from "../commands/combine.js";
 
 /** A number within bounds, which `expected` tells a user. */

@@ -7,8 +7,11 @@ import { LOHA, lycorisConfig } from "@weft/adapters-lycoris";
 import { OFT, OFTConfig } from "@weft/adapters-orthogonal";
 import { type AdapterGroup, type AdapterMethod, createAdapter, type Tensor } from "@weft/tensor-core";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadAdapterGroup, openAdapter, peftModelOf, saveFiles } from "../index.js";
-import { openAdapterFolder, savePretrained } from "../node/index.js";
+import { loadAdapterGroup, peftModelOf } from "./adapter-group.js";
+import { openAdapter } from "@weft/adapter-files";
+import { saveFiles } from "./adapter-files.js";
+import { openAdapterFolder } from "@weft/adapter-files/node";
+import { savePretrained } from "../node/save-pretrained.js";
 import { openSafetensors } from "@weft/io-safetensors";
 import { drawn } from "../testing/one-layer.js";
 

@@ -11,8 +11,8 @@ import {
   specOf,
   type Tensor,
 } from "@weft/tensor-core";
-import { readAdapterConfig } from "../config/read-config.js";
-import type { OpenedAdapter } from "../open-adapter.js";
+import { readAdapterConfig } from "@weft/adapter-files";
+import type { OpenedAdapter } from "@weft/adapter-files";
 import type { AdapterState } from "./adapter-state.js";
 import { weightName } from "./hooked-model.js";
 import { layersModel } from "./layers-model.js";

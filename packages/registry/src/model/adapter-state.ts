@@ -1,7 +1,7 @@
 import type { PromptConfigFields, PromptMethod } from "@weft/tensor-core/prompt";
 import type { Attached, Params, ParameterSpec, Tensor } from "@weft/tensor-core";
-import type { AdapterConfig } from "../config/read-config.js";
-import type { DialectName } from "../dialects/dialect.js";
+import type { AdapterConfig } from "@weft/adapter-files";
+import type { DialectName } from "@weft/adapter-files/dialects";
 import type { PlacedLayer } from "../placed-layer.js";
 import { tiedOf, type Ties } from "./tie-parameters.js";
 

@@ -15,7 +15,7 @@ import {
   type Tensor,
   tensor,
 } from "@weft/tensor-core";
-import { readAdapterConfig } from "../config/read-config.js";
+import { readAdapterConfig } from "@weft/adapter-files";
 import type { AdapterState } from "./adapter-state.js";
 import type { PeftModel } from "./peft-model.js";
 

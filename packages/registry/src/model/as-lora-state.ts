@@ -2,12 +2,12 @@ import { LORA } from "@weft/adapters-lora";
 import { rankScale } from "@weft/adapters-lycoris";
 import { type Attached, encode, methodTable, type Tensor } from "@weft/tensor-core";
 import { fromCoreDType } from "@weft/io-safetensors";
-import type { Source } from "../algebra/combine-sources.js";
-import { plainSource } from "../algebra/plain-source.js";
-import { readAdapterConfig } from "../config/read-config.js";
-import type { ConvertModule } from "../dialects/convert/convert-module.js";
-import { asPlainLora } from "../dialects/convert/expand.js";
-import type { LazyTensor } from "../dialects/convert/lazy-tensor.js";
+import type { Source } from "@weft/convert";
+import { plainSource } from "@weft/convert";
+import { readAdapterConfig } from "@weft/adapter-files";
+import type { ConvertModule } from "@weft/convert";
+import { asPlainLora } from "@weft/convert";
+import type { LazyTensor } from "@weft/convert";
 import type { AdapterState } from "./adapter-state.js";
 
 const lazy = (t: Tensor): LazyTensor => ({

@@ -1,7 +1,7 @@
 import { LORA, LORA_FIELDS, type LoraConfigFields, loraScaling, loraVariant } from "@weft/adapters-lora";
 import { type Attached, CapabilityError, ConfigError, type LayerSpec, type Params, readFields, type Tensor } from "@weft/tensor-core";
-import type { CombinationType } from "../algebra/combination-type.js";
-import { combineSources, type CombineOptions, type Source } from "../algebra/combine-sources.js";
+import type { CombinationType } from "@weft/convert";
+import { combineSources, type CombineOptions, type Source } from "@weft/convert";
 import type { AdapterState } from "./adapter-state.js";
 import { asLoraState } from "./as-lora-state.js";
 

@@ -2,7 +2,7 @@ import { ADAPTER_METHODS } from "@weft/methods";
 import { LoraConfig, VeraConfig } from "@weft/adapters-lora";
 import { LohaConfig } from "@weft/adapters-lycoris";
 import { BOFTConfig, OFTConfig } from "@weft/adapters-orthogonal";
-import { DeloraConfig, HiraConfig, MissConfig, PveraConfig, RandLoraConfig } from "@weft/adapters-variants";
+import { DeloraConfig, HiraConfig, MissConfig, PveraConfig, RandLoraConfig } from "@weft/adapters-structured";
 import { compile, createReferenceBackend, Device, ones, randomKey, type Tensor, tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
 import type { ConfigInput } from "./new-state.js";

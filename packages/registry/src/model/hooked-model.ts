@@ -1,4 +1,4 @@
-import type { AdapterConfig } from "../config/read-config.js";
+import type { AdapterConfig } from "@weft/adapter-files";
 import type { PromptModel } from "@weft/tensor-core/prompt";
 import type { AdapterMethod, BaseLayer, LayerSpec, Mirror, MirrorSizes, Tensor } from "@weft/tensor-core";
 

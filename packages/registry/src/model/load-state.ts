@@ -1,7 +1,7 @@
 import { observeReads } from "@weft/io-safetensors";
-import type { LongCallOptions, MethodTable } from "@weft/tensor-core";
+import type { LongCallOptions } from "@weft/tensor-core";
 import { attachAdapter } from "../attach.js";
-import type { OpenedAdapter } from "../open-adapter.js";
+import type { OpenedAdapter } from "@weft/adapter-files";
 import { attachPrompt } from "../prompt/attach-prompt.js";
 import type { AdapterState } from "./adapter-state.js";
 import { type Experts, mixedLayers } from "./expert-state.js";

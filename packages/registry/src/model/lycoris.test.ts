@@ -6,10 +6,11 @@ import { openWeights } from "@weft/io-safetensors/node";
 import { forwardBase, type LayerSpec, type Tensor } from "@weft/tensor-core";
 import { afterAll, describe, expect, it } from "vitest";
 import { attachAdapter } from "../attach.js";
-import { openAdapter } from "../open-adapter.js";
-import { loadPeftModel, savePretrained } from "../node/index.js";
-import { readTensor } from "../read-tensor.js";
-import { memoryFile, numbers } from "../dialects/testing/memory-adapter.js";
+import { openAdapter } from "@weft/adapter-files";
+import { loadPeftModel } from "../node/load-peft-model.js";
+import { savePretrained } from "../node/save-pretrained.js";
+import { readTensor } from "@weft/adapter-files";
+import { memoryFile, numbers } from "@weft/adapter-files/testing";
 import type { HookedLayer, HookedModel, LayerHook } from "./hooked-model.js";
 import { PeftModel } from "./peft-model.js";
 

@@ -1,6 +1,6 @@
 import { type AdapterContext, type Attached, CapabilityError, mergeBias, mergeWeight, type Tensor } from "@weft/tensor-core";
 import { gatherPlaced, type Piece, spreadPlaced, withPieces } from "../placed-values.js";
-import type { Placement } from "../report/placement.js";
+import type { Placement } from "@weft/adapter-files";
 import { aloraTokens } from "./active-adapters.js";
 import type { AdapterState } from "./adapter-state.js";
 import { hostOf } from "./host-of.js";

@@ -22,7 +22,7 @@ import {
   where,
 } from "@weft/tensor-core";
 import { LORA, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
-import { hasPlainFactors } from "../dialects/special-lora.js";
+import { hasPlainFactors } from "@weft/adapter-files";
 import { aloraTokens, takesTasks } from "./active-adapters.js";
 import type { AdapterState } from "./adapter-state.js";
 import { asLoraState } from "./as-lora-state.js";

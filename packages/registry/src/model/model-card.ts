@@ -1,4 +1,4 @@
-import type { AdapterConfig } from "../config/read-config.js";
+import type { AdapterConfig } from "@weft/adapter-files";
 
 /** What PEFT's classes for a task say in a card's `pipeline_tag`; the others leave it open. */
 const PIPELINES: Readonly<Record<string, string>> = { CAUSAL_LM: "text-generation" };

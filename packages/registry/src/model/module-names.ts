@@ -1,4 +1,4 @@
-import type { ModuleName } from "../matching/targets.js";
+import type { ModuleName } from "@weft/adapter-files";
 import type { HookedModel } from "./hooked-model.js";
 
 /** The modules of a model as targeting looks at them. */

@@ -6,8 +6,10 @@ import { LORA, LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
 import { AdaptedLayer, cast, forwardBase, type LayerSpec, type Tensor, tensor } from "@weft/tensor-core";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadAdapter, openAdapterFolder, savePretrained } from "../node/index.js";
-import { readTensor } from "../read-tensor.js";
+import { loadAdapter } from "../node/load-peft-model.js";
+import { openAdapterFolder } from "@weft/adapter-files/node";
+import { savePretrained } from "../node/save-pretrained.js";
+import { readTensor } from "@weft/adapter-files";
 import type { HookedLayer, HookedModel, LayerHook } from "./hooked-model.js";
 import { PeftModel } from "./peft-model.js";
 

@@ -14,8 +14,8 @@ import {
   RandLoraConfig,
   RoadConfig,
   VBLoRAConfig,
-} from "@weft/adapters-variants";
-import { ShiraConfig, WaveFTConfig } from "@weft/adapters-sparse";
+} from "@weft/adapters-structured";
+import { ShiraConfig, WaveFTConfig } from "@weft/adapters-scatter";
 import {
   add,
   compile,
@@ -29,9 +29,9 @@ import {
   torchNormal,
 } from "@weft/tensor-core";
 import { afterAll, beforeEach, describe, expect, it, test } from "vitest";
-import { savePretrained } from "../node/index.js";
+import { savePretrained } from "../node/save-pretrained.js";
 import { loadAdapter, loadPeftModel } from "../node/load-peft-model.js";
-import { glob } from "../matching/glob.js";
+import { glob } from "@weft/adapter-files";
 import { getPeftModel } from "./get-peft-model.js";
 import type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./hooked-model.js";
 import { injectAdapter } from "./inject-adapter.js";

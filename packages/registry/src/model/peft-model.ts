@@ -1,8 +1,8 @@
 import { ConfigError, type MethodTable, Tensor } from "@weft/tensor-core";
-import type { OpenedAdapter } from "../open-adapter.js";
+import type { OpenedAdapter } from "@weft/adapter-files";
 import { around, forwardActive, type ForwardOptions, takesTasks } from "./active-adapters.js";
 import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
-import type { CombineOptions } from "../algebra/combine-sources.js";
+import type { CombineOptions } from "@weft/convert";
 import { combineAdapters } from "./combine.js";
 import { countTrainable, describeCount, type ParameterCount } from "./count-parameters.js";
 import type { HookedModel, LayerHook } from "./hooked-model.js";

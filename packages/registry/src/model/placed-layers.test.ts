@@ -19,8 +19,8 @@ import {
   type Tensor,
 } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
-import { openAdapterFolder } from "../node/index.js";
-import { readTensor } from "../read-tensor.js";
+import { openAdapterFolder } from "@weft/adapter-files/node";
+import { readTensor } from "@weft/adapter-files";
 import { adapterFiles } from "./adapter-files.js";
 import type { HookedLayer, HookedModel, LayerHook } from "./hooked-model.js";
 import { PeftModel } from "./peft-model.js";

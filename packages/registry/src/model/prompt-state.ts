@@ -7,7 +7,7 @@ import {
   type PromptSource,
 } from "@weft/tensor-core/prompt";
 import { ConfigError, type Params, type Tensor } from "@weft/tensor-core";
-import type { AdapterConfig } from "../config/read-config.js";
+import type { AdapterConfig } from "@weft/adapter-files";
 import type { AttachedPrompt } from "../prompt/attach-prompt.js";
 import type { AdapterState, PromptState } from "./adapter-state.js";
 import type { HookedModel } from "./hooked-model.js";

@@ -1,7 +1,7 @@
-import { type Attached, cast, type MethodTable, type Tensor } from "@weft/tensor-core";
+import { type Attached, cast, type Tensor } from "@weft/tensor-core";
 import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
-import { sharedKeys } from "../keys/shared-keys.js";
-import { writeAdapterConfig } from "../config/write-config.js";
+import { sharedKeys } from "@weft/adapter-files";
+import { writeAdapterConfig } from "@weft/adapter-files";
 import { type AdapterState, ownNames, sharedSpecs } from "./adapter-state.js";
 
 const TUNER = "base_model.model.";

@@ -1,8 +1,8 @@
 import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
 import { type Attached, CapabilityError, ConfigError, type Params, type Tensor } from "@weft/tensor-core";
 import type { AttachedAdapter } from "../attach.js";
-import { trainedTokens } from "../trained-tokens.js";
-import type { OpenedAdapter } from "../open-adapter.js";
+import { trainedTokens } from "@weft/adapter-files";
+import type { OpenedAdapter } from "@weft/adapter-files";
 import { notRun } from "../placed-layer.js";
 import { gatherPlaced } from "../placed-values.js";
 import { sameValues } from "../same-values.js";

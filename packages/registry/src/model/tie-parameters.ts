@@ -1,7 +1,7 @@
 import { type AdapterMethod, type Attached, ConfigError, type Params } from "@weft/tensor-core";
-import type { AdapterConfig } from "../config/read-config.js";
-import { createChosenBy } from "../matching/chosen-by.js";
-import type { TargetConfig } from "../matching/targets.js";
+import type { AdapterConfig } from "@weft/adapter-files";
+import { createChosenBy } from "@weft/adapter-files";
+import type { TargetConfig } from "@weft/adapter-files";
 import { sameValues } from "../same-values.js";
 import type { HookedModel } from "./hooked-model.js";
 import { moduleNames } from "./module-names.js";

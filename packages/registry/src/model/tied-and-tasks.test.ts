@@ -7,7 +7,7 @@ import { LilyConfig, PolyConfig } from "@weft/adapters-model";
 import { LoraConfig } from "@weft/adapters-lora";
 import { add, forwardBase, type LayerSpec, tensor, type Tensor } from "@weft/tensor-core";
 import { afterAll, expect, it } from "vitest";
-import { savePretrained } from "../node/index.js";
+import { savePretrained } from "../node/save-pretrained.js";
 import { loadPeftModel } from "../node/load-peft-model.js";
 import { getPeftModel } from "./get-peft-model.js";
 import type { HookedLayer, HookedModel, LayerHook } from "./hooked-model.js";

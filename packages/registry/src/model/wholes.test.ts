@@ -6,7 +6,7 @@ import { LoraConfig } from "@weft/adapters-lora";
 import { AdaptionPromptConfig, ShadowConfig } from "@weft/adapters-model";
 import { forwardBase, type LayerSpec, reshape, tensor, type Tensor } from "@weft/tensor-core";
 import { afterAll, expect, it } from "vitest";
-import { savePretrained } from "../node/index.js";
+import { savePretrained } from "../node/save-pretrained.js";
 import { loadPeftModel } from "../node/load-peft-model.js";
 import { getPeftModel } from "./get-peft-model.js";
 import type { HookedLayer, HookedModel, LayerHook } from "./hooked-model.js";

@@ -4,8 +4,8 @@ import { expertPaths } from "../model/expert-state.js";
 import type { HookedModel } from "../model/hooked-model.js";
 import type { LoadAdapterOptions } from "../model/load-state.js";
 import { PeftModel } from "../model/peft-model.js";
-import type { OpenAdapterOptions, OpenedAdapter } from "../open-adapter.js";
-import { openAdapterFolder } from "./open-adapter-folder.js";
+import type { OpenAdapterOptions, OpenedAdapter } from "@weft/adapter-files";
+import { openAdapterFolder } from "@weft/adapter-files/node";
 
 /** A model with an adapter from a folder or file. @throws the errors of `openAdapterFolder` and `PeftModel.loadAdapter` */
 export async function loadPeftModel<I, O>(

@@ -6,10 +6,10 @@ import { withPrompt } from "@weft/tensor-core/prompt";
 import { type WeightSource } from "@weft/io-safetensors";
 import { describe, expect, it, test } from "vitest";
 import { attachAdapter } from "../attach.js";
-import { readAdapterConfig } from "../config/read-config.js";
-import { writeAdapterConfig } from "../config/write-config.js";
-import { openAdapterFolder } from "../node/open-adapter-folder.js";
-import { openAdapter } from "../open-adapter.js";
+import { readAdapterConfig } from "@weft/adapter-files";
+import { writeAdapterConfig } from "@weft/adapter-files";
+import { openAdapterFolder } from "@weft/adapter-files/node";
+import { openAdapter } from "@weft/adapter-files";
 import { attachPrompt, type PromptHost } from "./attach-prompt.js";
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../../fixtures/peft/${name}`, import.meta.url));

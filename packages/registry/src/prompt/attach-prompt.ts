@@ -9,12 +9,12 @@ import {
   type PromptOptions,
 } from "@weft/tensor-core/prompt";
 import { fromCoreDType } from "@weft/io-safetensors";
-import { assertKnownFields, CapabilityError, type MethodTable, type Params, type Tensor } from "@weft/tensor-core";
+import { assertKnownFields, CapabilityError, type Params, type Tensor } from "@weft/tensor-core";
 import type { AdapterHost } from "../attach.js";
-import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
-import { readAdapterTensor } from "../read-tensor.js";
-import { assertMatch } from "../report/describe-report.js";
-import { matchAdapter } from "../report/match-adapter.js";
+import type { AdapterTensor, OpenedAdapter } from "@weft/adapter-files";
+import { readAdapterTensor } from "@weft/adapter-files";
+import { assertMatch } from "@weft/adapter-files";
+import { matchAdapter } from "@weft/adapter-files";
 
 /** A prompt on a model. */
 export interface AttachedPrompt {

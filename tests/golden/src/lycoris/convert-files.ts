@@ -1,15 +1,8 @@
 import { ADAPTER_METHODS } from "@weft/methods";
 import { layoutFile, openSafetensors, type SafetensorsDType, type WeightSource } from "@weft/io-safetensors";
 import { openWeights } from "@weft/io-safetensors/node";
-import {
-  assertMatch,
-  type ConvertedFile,
-  matchAdapter,
-  openAdapter,
-  type OpenedAdapter,
-  readAdapterTensor,
-  readTensor,
-} from "@weft/registry";
+import { assertMatch, matchAdapter, openAdapter, type OpenedAdapter, readAdapterTensor, readTensor } from "@weft/adapter-files";
+import type { ConvertedFile } from "@weft/convert";
 import { type Device, mergeWeight, type Params, sub, type Tensor } from "@weft/tensor-core";
 import type { Comparison } from "../case.js";
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { openWeights } from "@weft/io-safetensors/node";
-import { convertAdapter, readTensor, verifyConversion } from "@weft/registry";
+import { readTensor } from "@weft/adapter-files";
+import { convertAdapter, verifyConversion } from "@weft/convert";
 import { type Device, matmul, mul, type Tensor } from "@weft/tensor-core";
 import { Comparison, type Outcome, type Tolerance } from "../case.js";
 import { readJson } from "../peft/files.js";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { openWeights } from "@weft/io-safetensors/node";
-import { kohyaHashes } from "@weft/registry/node";
+import { kohyaHashes } from "@weft/convert/node";
 import { Comparison, type Outcome } from "../case.js";
 import { readJson } from "../peft/files.js";
 

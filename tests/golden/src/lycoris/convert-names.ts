@@ -1,5 +1,7 @@
 import { ADAPTER_METHODS } from "@weft/methods";
-import { convertAdapter, DIALECTS, openAdapter, type OpenedAdapter, resolveNames } from "@weft/registry";
+import { openAdapter, type OpenedAdapter } from "@weft/adapter-files";
+import { DIALECTS, resolveNames } from "@weft/adapter-files/dialects";
+import { convertAdapter } from "@weft/convert";
 import { Comparison, type Outcome } from "../case.js";
 import { readJson } from "../peft/files.js";
 import { fileOf, type Given, reopened } from "./convert-files.js";

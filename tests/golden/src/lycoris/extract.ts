@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openWeights } from "@weft/io-safetensors/node";
-import { clampFactors, type Extracted, extractDelta, type RankRule, readTensor } from "@weft/registry";
+import { readTensor } from "@weft/adapter-files";
+import { clampFactors, type Extracted, extractDelta, type RankRule } from "@weft/convert";
 import { type Device, matmul, reshape, sub, type Tensor, tensor } from "@weft/tensor-core";
 import { singularValues, matrix } from "@weft/tensor-core/linalg";
 import { Comparison, type Outcome, type Tolerance } from "../case.js";

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { ADAPTER_METHODS } from "@weft/methods";
 import { detectLycoris, DYLORA, initialFactors, lycorisConfig, TLORA } from "@weft/adapters-lycoris";
 import { openWeights } from "@weft/io-safetensors/node";
-import { convertAdapter, openAdapter, readTensor } from "@weft/registry";
+import { openAdapter, readTensor } from "@weft/adapter-files";
+import { convertAdapter } from "@weft/convert";
 import {
   type AdapterContext,
   type AdapterMethod,

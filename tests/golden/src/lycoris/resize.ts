@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { ADAPTER_METHODS } from "@weft/methods";
-import { openAdapterFolder } from "@weft/registry/node";
-import { convertModules, readFactors, resizeFactors, type ResizeRule } from "@weft/registry";
+import { openAdapterFolder } from "@weft/adapter-files/node";
+import { convertModules, readFactors, resizeFactors, type ResizeRule } from "@weft/convert";
 import { type Device, matmul, reshape, tensor } from "@weft/tensor-core";
 import { Comparison, type Outcome, type Tolerance } from "../case.js";
 import { readJson, readTensors } from "../peft/files.js";

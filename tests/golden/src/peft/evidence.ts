@@ -1,15 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWeights } from "@weft/io-safetensors/node";
-import {
-  configText,
-  type HookedModel,
-  type LoadAdapterOptions,
-  type OpenedAdapter,
-  PeftModel,
-  readTensor,
-  stateDict,
-} from "@weft/registry";
+import { type OpenedAdapter, readTensor } from "@weft/adapter-files";
+import { configText, type HookedModel, type LoadAdapterOptions, PeftModel, stateDict } from "@weft/registry";
 import {
   add,
   encode,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWeights } from "@weft/io-safetensors/node";
-import { readTensor } from "@weft/registry";
+import { readTensor } from "@weft/adapter-files";
 import type { Device, Tensor } from "@weft/tensor-core";
 
 /** All tensors of a file or folder, as constants of a device. */

@@ -3,7 +3,7 @@ import { ADAPTER_METHODS } from "@weft/methods";
 import { openWeights } from "@weft/io-safetensors/node";
 import { type LayerHook, LlamaForCausalLM } from "@weft/models";
 import { attachAdapter, layersFor } from "@weft/registry";
-import { openAdapterFolder } from "@weft/registry/node";
+import { openAdapterFolder } from "@weft/adapter-files/node";
 import { CapabilityError, compile, type Device, forwardAdapters, mergeBias, mergeWeight, type Tensor } from "@weft/tensor-core";
 import { Comparison, type Outcome } from "../case.js";
 import { checkSave, checkTraining, kindOf, peftOf } from "./evidence.js";

@@ -1,4 +1,4 @@
-import { createPatternPicker, loadRegexEngine, selectTargets, type TargetConfig } from "@weft/registry";
+import { createPatternPicker, loadRegexEngine, selectTargets, type TargetConfig } from "@weft/adapter-files";
 import { Comparison, type Outcome } from "../case.js";
 import { readJson } from "./files.js";
 

@@ -1,8 +1,9 @@
 import { basename, join } from "node:path";
 import { ADAPTER_METHODS } from "@weft/methods";
 import { loraVariant, residualWeight } from "@weft/adapters-lora";
-import { attachAdapter, type AttachedAdapter, type AttachOptions, type OpenedAdapter, trainedTokens } from "@weft/registry";
-import { openAdapterFolder } from "@weft/registry/node";
+import { type OpenedAdapter, trainedTokens } from "@weft/adapter-files";
+import { attachAdapter, type AttachedAdapter, type AttachOptions } from "@weft/registry";
+import { openAdapterFolder } from "@weft/adapter-files/node";
 import {
   type AdapterContext,
   type BaseLayer,

@@ -4,7 +4,7 @@ import { promptOf, withPrompt } from "@weft/adapters-prompt";
 import { openWeights } from "@weft/io-safetensors/node";
 import { LlamaForCausalLM } from "@weft/models";
 import { type AttachedPrompt, attachPrompt } from "@weft/registry";
-import { openAdapterFolder } from "@weft/registry/node";
+import { openAdapterFolder } from "@weft/adapter-files/node";
 import { compile, type Device, type Tensor } from "@weft/tensor-core";
 import { Comparison, type Outcome } from "../case.js";
 import { checkSave, checkTraining, peftOf } from "./evidence.js";

@@ -9,7 +9,7 @@ import { add, type LayerSpec, matmul, mean, mul, type Params, reshape, slice, ty
 import { afterAll, describe, expect, it } from "vitest";
 import { loadPeftModel } from "../../node/load-peft-model.js";
 import { savePretrained } from "../../node/save-pretrained.js";
-import { readTensor } from "../../read-tensor.js";
+import { readTensor } from "@weft/adapter-files";
 import { addArrowRouter } from "../arrow-router.js";
 import { getPeftModel } from "../get-peft-model.js";
 import type { HookedModel } from "../hooked-model.js";

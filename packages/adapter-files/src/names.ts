@@ -1,0 +1,2 @@
+export { DIALECT_NAMES, type DialectName } from "./dialects/dialect.js";
+export { editDistance, nearestNames } from "./report/nearest.js";

@@ -1,0 +1,1 @@
+export { type Made, memoryFile, numbers } from "./memory-file.js";

@@ -1,0 +1,1 @@
+export { type KohyaHashes, kohyaHashes } from "./kohya-hashes.js";
