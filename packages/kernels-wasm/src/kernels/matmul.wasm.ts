@@ -3,6 +3,7 @@ export { attention } from "./attention/attention.wasm";
 export { attentionBackward } from "./attention/attention-backward.wasm";
 export { crossEntropy, crossEntropyBackward } from "./cross-entropy/cross-entropy.wasm";
 export { merge } from "./merge/merge.wasm";
+export { multiLora } from "./multi-lora/multi-lora.wasm";
 export { packRight } from "./merge/pack-right.wasm";
 export { gemm } from "./product/gemm.wasm";
 export { gemvAxpy } from "./product/gemv-axpy.wasm";

@@ -4,6 +4,7 @@ import { lowerAttentionBackward } from "../kernels/attention/lower-attention-bac
 import { claimsAttention } from "../kernels/attention/operands.js";
 import { claimsCrossEntropy, lowerCrossEntropy, lowerCrossEntropyBackward } from "../kernels/cross-entropy/lower-cross-entropy.js";
 import { claimsMerge, lowerMerge } from "../kernels/merge/lower-merge.js";
+import { claimsMultiLora, lowerMultiLora } from "../kernels/multi-lora/lower-multi-lora.js";
 import { lowerTopK } from "../kernels/top-k/lower-top-k.js";
 import type { CompositeStep, LowerContext, Run } from "./context.js";
 
@@ -19,6 +20,7 @@ export const COMPOSITES: ReadonlyMap<string, CompositeKernel> = new Map([
   ["attention", { claims: claimsAttention, lower: lowerAttention }],
   ["attentionBackward", { claims: claimsAttention, lower: lowerAttentionBackward }],
   ["mergeLowRank", { claims: claimsMerge, lower: lowerMerge }],
+  ["multiLora", { claims: claimsMultiLora, lower: lowerMultiLora }],
   ["softmaxCrossEntropy", { claims: claimsCrossEntropy, lower: lowerCrossEntropy }],
   ["softmaxCrossEntropyBackward", { claims: claimsCrossEntropy, lower: lowerCrossEntropyBackward }],
   ["topK", { claims: () => true, lower: lowerTopK }],

@@ -2,9 +2,9 @@ import { callComposite, type Composite } from "../composite.js";
 import { ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { iota, tensor } from "../ops/create.js";
-import { add, less, lessEqual, logicalAnd, maximum, minimum, mul, where } from "../ops/elementwise.js";
+import { add, greaterEqual, less, logicalAnd, mul, where } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
-import { gather, linear, matmul } from "../ops/linear.js";
+import { gather, matmul } from "../ops/linear.js";
 import { concat, reshape, swapLast } from "../ops/movement.js";
 import { sizeOf } from "../shape.js";
 
@@ -49,61 +49,34 @@ export function loraBank(As: readonly Tensor[], Bs: readonly Tensor[], scales: r
   };
 }
 
-/** Multiply-adds that take as long as copying an element does. */
-const COPY = 20;
-
-interface Mixed {
-  /** [rows, tokens, in] */
-  readonly x: Tensor;
-  readonly a: Tensor;
-  readonly b: Tensor;
-  /** Per row [rows, 1, 1]: first rank of its adapter, the one behind its last (equal without an adapter), scale. */
-  readonly start: Tensor;
-  readonly end: Tensor;
-  readonly scale: Tensor;
-}
-
-/** x·A_kᵀ·B_k for all adapters at once, with all ranks but those of the row's own adapter set to 0 in between. */
-function throughAll({ x, a, b, start, end, scale }: Mixed): Tensor {
-  const at = iota([1, 1, a.shape[0]!], 2);
-  const own = logicalAnd(lessEqual(start, at), less(at, end));
-  return matmul(where(own, mul(linear(x, a), scale), 0), b);
-}
-
-/** The factors of each row's adapter copied side by side, filled up to the largest rank, and one product per row. */
-function throughOwn({ x, a, b, start, end, scale }: Mixed, rank: number): Tensor {
-  const at = add(start, iota([1, 1, rank], 2));
-  const own = less(at, end);
-  // Places behind the adapter's rank read its first row again and are set to 0 in between.
-  const pick = reshape(minimum(where(own, at, start), a.shape[0]! - 1), [x.shape[0]!, rank]);
-  return matmul(where(own, mul(matmul(x, swapLast(gather(a, pick))), scale), 0), gather(b, pick));
-}
-
 /**
- * `multiLora`: low-rank updates of a mixed batch, yᵢ = s_k·(xᵢ·A_kᵀ)·B_kᵀ with k = index[i], and 0 where index[i] is -1. To be added to the
- * output of the base layer. The index is data: other mixtures replay the same plan.
+ * `multiLora`: low-rank updates of a mixed batch, yᵢ = s_k·(xᵢ·A_kᵀ)·B_kᵀ with k = index[i], and 0 where index[i] is -1 or no adapter. To be added
+ * to the output of the base layer. The index is data: other mixtures replay the same plan. A row depends on its own adapter alone, whatever values
+ * others have.
  *
  * Inputs x [rows, .., in], index [rows] i32, a [Σr, in], b [Σr, out], scales [K], starts [K + 1] i32; attribute `rank`, the largest;
- * result [rows, .., out] in the dtype of a·b. Values must be finite: 0·Infinity of one adapter would reach the rows of others.
+ * result [rows, .., out] in the dtype of a·b.
+ *
+ * The decomposition copies the factors of each row's adapter, filled up to the largest rank: what a kernel saves.
  * @see Sheng et al. 2023 (S-LoRA); Chen et al. 2023 (Punica); peft `tuners/lora/layer.py` _mixed_batch_forward
  */
 const MULTI_LORA: Composite = {
   name: "multiLora",
   decompose: ([x, index, a, b, scales, starts], attrs) => {
     const rank = attrs.rank as number;
-    const [count, tokens] = [x!.shape[0]!, sizeOf(x!.shape.slice(1, -1))];
-    const known = maximum(index!, 0);
+    const [count, tokens, width] = [x!.shape[0]!, sizeOf(x!.shape.slice(1, -1)), x!.shape.at(-1)!];
+    const known = logicalAnd(greaterEqual(index!, 0), less(index!, scales!.shape[0]!));
+    const adapter = where(known, index!, 0);
     const perRow = (t: Tensor): Tensor => reshape(t, [-1, 1, 1]);
-    const start = gather(starts!, known);
-    const mixed = {
-      x: reshape(cast(x!, a!.dtype), [count, tokens, x!.shape.at(-1)!]),
-      a: a!,
-      b: b!,
-      start: perRow(start),
-      end: perRow(where(less(index!, 0), start, gather(starts!, add(known, 1)))),
-      scale: cast(perRow(gather(scales!, known)), a!.dtype),
-    };
-    const y = tokens * a!.shape[0]! <= rank * (tokens + COPY) ? throughAll(mixed) : throughOwn(mixed, rank);
+    const start = gather(starts!, adapter);
+    const end = where(known, gather(starts!, add(adapter, 1)), start);
+    const at = add(perRow(start), iota([1, 1, rank], 2));
+    // Places behind the adapter's rank read any row, which is set to 0: zeros on one side alone would make NaN of infinities on the other.
+    const own = less(at, perRow(end));
+    const pick = reshape(where(own, at, 0), [count, rank]);
+    const low = matmul(reshape(cast(x!, a!.dtype), [count, tokens, width]), swapLast(gather(a!, pick)));
+    const scaled = where(own, mul(low, cast(perRow(gather(scales!, adapter)), a!.dtype)), 0);
+    const y = matmul(scaled, where(swapLast(own), gather(b!, pick), 0));
     return [reshape(y, [...x!.shape.slice(0, -1), b!.shape[1]!])];
   },
 };

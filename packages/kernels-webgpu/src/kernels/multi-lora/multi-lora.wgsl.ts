@@ -12,11 +12,17 @@ function claims({ inputs, attrs }: CompositeCall): boolean {
   return [x, a, b].every((t) => isFloat(t!.dtype)) && index!.dtype === "i32" && exact && (attrs.rank as number) > 0;
 }
 
-/** `fn first_rank(row)`: where the adapter of a row begins in the bank, and `fn rank_of(row)`: how many rows it has there, 0 without one. */
+/**
+ * `fn adapter_of(row)`: the adapter of a row, -1 for none; `fn first_rank(row)`: where it begins in the bank; `fn rank_of(row)`: how many rows it has
+ * there, 0 without one.
+ */
 function declareLookUps(shader: Shader, index: Operand, starts: Operand): void {
   const [picks, first] = [shader.input(index), shader.input(starts)];
   const [at, from] = [shader.u32(index.offset), shader.u32(starts.offset)];
-  shader.declare(`fn adapter_of(row: u32) -> i32 { return ${picks.load(`${at} + row`)}; }
+  shader.declare(`fn adapter_of(row: u32) -> i32 {
+  let adapter = ${picks.load(`${at} + row`)};
+  return select(adapter, -1, adapter < 0 || u32(adapter) >= ${shader.u32(starts.shape[0]! - 1)});
+}
 fn first_rank(row: u32) -> u32 { return u32(${first.load(`${from} + u32(max(adapter_of(row), 0))`)}); }
 fn rank_of(row: u32) -> u32 {
   if (adapter_of(row) < 0) { return 0u; }
@@ -24,7 +30,7 @@ fn rank_of(row: u32) -> u32 {
 }`);
 }
 
-/** A matrix per row of the batch inside a bank [Σr, columns]: the rows of its adapter. What lies behind them belongs to the next adapter. */
+/** A matrix per row of the batch inside a bank [Σr, columns]: the rows of its adapter, and zeros up to the largest rank. What lies behind them belongs to the next adapter. */
 function ofAdapter(bank: Operand, index: Operand, starts: Operand, role: "r" | "k"): Source {
   const [total, columns] = bank.shape as [number, number];
   const [rank, column] = role === "r" ? ["r", "k"] : ["k", "r"];
@@ -34,9 +40,14 @@ function ofAdapter(bank: Operand, index: Operand, starts: Operand, role: "r" | "
     along: role === "r" ? "k" : "r",
     base(shader, batch) {
       declareLookUps(shader, index, starts);
-      return `first_rank(${batch})`;
+      shader.declare(`var<private> ranks: u32;
+fn own_ranks(row: u32) -> u32 {
+  ranks = rank_of(row);
+  return first_rank(row);
+}`);
+      return `own_ranks(${batch})`;
     },
-    element: (shader, ref) => `if (base + ${rank} >= ${shader.u32(total)}) { return 0.0; }
+    element: (shader, ref) => `if (${rank} >= ranks || base + ${rank} >= ${shader.u32(total)}) { return 0.0; }
 return ${ref.load(`${shader.u32(bank.offset)} + (base + ${rank}) * ${shader.u32(columns)} + ${column}`)};`,
   };
 }
