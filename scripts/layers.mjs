@@ -6,6 +6,7 @@ const ALLOWED = {
   "tensor-core": [],
   "kernels-wasm": ["tensor-core"],
   "kernels-webgpu": ["tensor-core"],
+  "kernels-onnx": ["tensor-core"],
   "io-safetensors": ["tensor-core"],
   "adapters-lora": ["tensor-core"],
   "adapters-lycoris": ["tensor-core"],

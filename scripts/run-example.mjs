@@ -45,7 +45,7 @@ export async function runExample(code, args = [], stdio = "pipe") {
       target: "node20",
       write: false,
       plugins: [WEBGPU],
-      banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+      banner: { js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);' },
     });
     const file = join(folder, "example.mjs");
     writeFileSync(file, outputFiles[0].contents);

@@ -9,7 +9,7 @@ import { type Case, drawScenario } from "./scenario.js";
 import { shrink } from "./shrink.js";
 
 /** Share of the time that each backend takes: those that are slow run fewer of the cases. */
-const SHARES: Readonly<Record<BackendName, number>> = { reference: 0.2, cpu: 0.3, "cpu-2-threads": 0.2, webgpu: 0.3 };
+const SHARES: Readonly<Record<BackendName, number>> = { reference: 0.2, cpu: 0.25, "cpu-2-threads": 0.15, onnx: 0.2, webgpu: 0.2 };
 /** Failures after which there is no use in going on. */
 const ENOUGH = 10;
 /** Seconds to look for a smaller case that fails. */

@@ -1,0 +1,83 @@
+import { type Executable, type Plan, stepCost, stepName } from "@weft/tensor-core";
+import { lowerPlan, type Port } from "./lower/lower-plan.js";
+import { runError } from "./runtime/errors.js";
+import type { SessionPort } from "./runtime/protocol.js";
+import type { OrtThread } from "./runtime/thread.js";
+
+/** Memory in the thread, by its number there. */
+export interface OnnxBuffer {
+  readonly id: number;
+  readonly bytes: number;
+}
+
+/** Work of a plan, in flops and bytes moved, below which more threads cost more than they give. */
+const SMALL_WORK = 1e6;
+
+/** Sessions so far: their numbers in the threads. */
+let sessions = 0;
+
+/** Of a session. Optimising takes four times as long as all the rest of creating one, and makes nothing faster: plans are optimised before. */
+const sessionOptions = (threads: number): object => ({
+  executionProviders: ["cpu"],
+  graphOptimizationLevel: "disabled",
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+  logSeverityLevel: 4,
+  extra: { session: { force_spinning_stop: "1" } },
+});
+
+/** A plan as a session of onnxruntime. */
+export class OnnxExecutable implements Executable {
+  readonly plan: Plan;
+  readonly kernels: readonly string[];
+  private readonly thread: OrtThread;
+  private readonly session = ++sessions;
+  /** Which of the plan's inputs and outputs the session takes, in its order. */
+  private readonly inputs: readonly number[];
+  private readonly outputs: readonly number[];
+
+  private constructor(plan: Plan, thread: OrtThread, inputs: readonly Port[], outputs: readonly Port[]) {
+    this.plan = plan;
+    this.thread = thread;
+    this.kernels = plan.steps.map(stepName);
+    this.inputs = inputs.map(({ buffer }) => plan.inputs.indexOf(buffer));
+    this.outputs = outputs.map(({ buffer }) => plan.outputs.findIndex((o) => o.buffer === buffer));
+  }
+
+  /** @param threads the most that it may use */
+  static async create(plan: Plan, thread: OrtThread, threads: number): Promise<OnnxExecutable> {
+    const { model, inputs, outputs } = lowerPlan(plan);
+    const made = new OnnxExecutable(plan, thread, inputs, outputs);
+    const work = plan.steps.map(stepCost).reduce((sum, { flops, bytes }) => sum + flops + bytes, 0);
+    const port = ({ name, type, shape, buffer }: Port): SessionPort => ({ name, type, shape, bytes: plan.buffers[buffer]!.bytes });
+    const options = sessionOptions(work < SMALL_WORK ? 1 : threads);
+    if (outputs.length > 0)
+      await thread.call({ do: "open", session: made.session, model, options, inputs: inputs.map(port), outputs: outputs.map(port) }, [
+        model.buffer,
+      ]);
+    return made;
+  }
+
+  run(inputs: readonly OnnxBuffer[], outputs: readonly OnnxBuffer[]): void | Promise<void> {
+    if (this.outputs.length === 0) return;
+    const numbers = (ports: readonly number[], buffers: readonly OnnxBuffer[]): Int32Array => Int32Array.from(ports, (i) => buffers[i]!.id);
+    const failed = (error: Error): never => {
+      throw runError(error.message, this.plan);
+    };
+    try {
+      const running = this.thread.call({
+        do: "run",
+        session: this.session,
+        inputs: numbers(this.inputs, inputs),
+        outputs: numbers(this.outputs, outputs),
+      });
+      if (running instanceof Promise) return running.then(() => undefined, failed);
+    } catch (error) {
+      failed(error as Error);
+    }
+  }
+
+  dispose(): void {
+    if (this.outputs.length > 0) this.thread.send({ do: "close", session: this.session });
+  }
+}

@@ -1,0 +1,2 @@
+export { createOnnxBackend, OnnxBackend, type OnnxBackendOptions } from "./backend.js";
+export type { OnnxBuffer } from "./executable.js";

@@ -1,0 +1,19 @@
+import { type DType, type Operand, type Step } from "@weft/tensor-core";
+import type { Lanes } from "@weft/tensor-core/program";
+import type { Builder } from "./builder.js";
+import type { Value } from "./value.js";
+
+/** A primitive that is not elementwise. */
+export type OpStep = Extract<Step, { readonly kind: "op" }>;
+
+/** What lowerings of steps use. */
+export interface Context {
+  readonly builder: Builder;
+  readonly lanes: Lanes<Value, Value, Value>;
+  /** An operand; axes along which it repeats one element have length 1. */
+  view(operand: Operand): Value;
+  /** An operand in its whole shape. */
+  whole(operand: Operand): Value;
+  /** Makes a value of dtype `from` (that of the output if not given) and of the output's shape the contents of its buffer. */
+  store(output: Operand, value: Value, from?: DType): void;
+}

@@ -1,0 +1,64 @@
+import { type DType, type Instruction, isFloat, type Operand, type Program } from "@weft/tensor-core";
+import { compute } from "@weft/tensor-core/program";
+import { TYPE } from "../model/messages.js";
+import type { Context } from "./context.js";
+import { elementwise } from "./elementwise.js";
+import { reduce } from "./reduce.js";
+import { load, store } from "./storage.js";
+import type { Value } from "./value.js";
+
+/** A fused program as nodes. Values are of the rank of its space, or of no axes; those that do not vary along an axis have length 1 there. */
+export function lowerFused(context: Context, program: Program, inputs: readonly Operand[], outputs: readonly Operand[]): void {
+  const { builder: b } = context;
+  const { shape, reduced, instructions } = program;
+  const lead = shape.length - reduced;
+  const values: Value[] = [];
+  for (const i of instructions) values.push(valueOf(context, program, i, inputs, values));
+  program.outputs.forEach(({ value, perRow }, k) => {
+    const output = outputs[k]!;
+    const v = values[value]!;
+    const full = perRow ? b.expand(v, [...shape.slice(0, lead), ...shape.slice(lead).map(() => 1)]) : b.expand(v, shape);
+    context.store(output, b.reshape(full, output.shape), instructions[value]!.dtype);
+  });
+}
+
+function valueOf(
+  context: Context,
+  { shape, reduced, instructions }: Program,
+  i: Instruction,
+  inputs: readonly Operand[],
+  values: readonly Value[],
+): Value {
+  const { builder: b, lanes: l } = context;
+  const lead = shape.length - reduced;
+  const dtypeOf = (v: number): DType => instructions[v]!.dtype;
+  switch (i.op) {
+    case "load":
+      return context.view(inputs[i.input]!);
+    case "index": {
+      const along = shape.map((d, axis) => (axis === i.axis ? d : 1));
+      const positions = Int32Array.from({ length: shape[i.axis]! }, (_, at) => at);
+      return { name: b.graph.constant(TYPE.i32, along, positions), kind: "i", shape: along };
+    }
+    case "reduce": {
+      const axes = shape.flatMap((_, axis) => (axis >= lead ? [axis] : []));
+      const x = values[i.a]!;
+      // Every element along the row counts, also of what is the same along it.
+      const rows = b.expand(
+        x,
+        shape.map((d, axis) => (axis >= lead ? d : (x.shape[axis] ?? 1))),
+      );
+      return reduce(b, l, i.how, i.dtype, rows, axes);
+    }
+    case "cast":
+      // The runtime rounds to 16 bits by itself.
+      if (isFloat(i.dtype)) return load(b, store(b, l, values[i.a]!, dtypeOf(i.a), i.dtype));
+      return compute(l, i, (v) => values[v]!, dtypeOf);
+    case "const":
+    case "bitcast":
+    case "where":
+      return compute(l, i, (v) => values[v]!, dtypeOf);
+    default:
+      return elementwise(b, l, i.op, dtypeOf(i.a), "b" in i ? [values[i.a]!, values[i.b]!] : [values[i.a]!]);
+  }
+}

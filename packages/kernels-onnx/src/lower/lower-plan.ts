@@ -1,0 +1,112 @@
+import { bytesPerElement, DeviceError, type DType, type Operand, type Plan, sizeOf } from "@weft/tensor-core";
+import type { Lanes } from "@weft/tensor-core/program";
+import { Graph } from "../model/graph.js";
+import { type ElementType, TYPE } from "../model/messages.js";
+import { Builder } from "./builder.js";
+import type { Context } from "./context.js";
+import { lowerFused } from "./fused.js";
+import { lanesFor } from "./lanes.js";
+import { OPS } from "./ops.js";
+import { load, PASSED, store, type Stored } from "./storage.js";
+import { kindOf, type Value } from "./value.js";
+import { viewOf } from "./view.js";
+
+/** An input or output of a model: its name there, which buffer of the plan it is, and what the runtime takes it for. */
+export interface Port {
+  readonly name: string;
+  readonly buffer: number;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+}
+
+/** A plan as a model of ONNX. */
+export interface Lowered {
+  readonly model: Uint8Array<ArrayBuffer>;
+  /** Of the inputs of the plan that something reads. */
+  readonly inputs: readonly Port[];
+  /** Of the outputs that have elements. */
+  readonly outputs: readonly Port[];
+}
+
+/** Writes a plan as one graph; nothing is ordered there but by what needs what. Names of nodes begin with the number of their step. @throws DeviceError for a step that has no lowering */
+export function lowerPlan(plan: Plan): Lowered {
+  return new Lowering(plan).run();
+}
+
+class Lowering implements Context {
+  readonly builder: Builder;
+  readonly lanes: Lanes<Value, Value, Value>;
+  private readonly plan: Plan;
+  private readonly graph = new Graph();
+  private readonly inputs: Port[] = [];
+  /** What lies in each buffer, and what is computed with it. */
+  private readonly stored = new Map<number, Stored>();
+  private readonly loaded = new Map<number, Value>();
+  private readonly views = new Map<string, Value>();
+
+  constructor(plan: Plan) {
+    this.plan = plan;
+    this.builder = new Builder(this.graph);
+    this.lanes = lanesFor(this.builder);
+  }
+
+  run(): Lowered {
+    this.plan.steps.forEach((step, at) => {
+      if (step.outputs.every(({ shape }) => sizeOf(shape) === 0)) return;
+      this.graph.label = String(at);
+      if (step.kind === "fused") lowerFused(this, step.program, step.inputs, step.outputs);
+      else if (step.kind === "op" && OPS[step.op]) OPS[step.op]!(step, this);
+      else throw new DeviceError(`step ${at}, ${step.op}, has no lowering to ONNX`);
+    });
+    const outputs = this.plan.outputs.filter(({ shape }) => sizeOf(shape) > 0).map((o, i) => this.output(o, `output${i}`));
+    return { model: this.graph.model(), inputs: this.inputs, outputs };
+  }
+
+  view(operand: Operand): Value {
+    const key = `${operand.buffer}|${operand.shape}|${operand.strides}|${operand.offset}`;
+    const known = this.views.get(key);
+    if (known) return known;
+    const made = sizeOf(operand.shape) === 0 ? this.nothing(operand) : viewOf(this.builder, this.load(operand), operand);
+    this.views.set(key, made);
+    return made;
+  }
+
+  whole(operand: Operand): Value {
+    return this.builder.expand(this.view(operand), operand.shape);
+  }
+
+  store(output: Operand, value: Value, from: DType = output.dtype): void {
+    const { builder: b } = this;
+    this.stored.set(output.buffer, store(b, this.lanes, b.expand(value, output.shape), from, output.dtype));
+  }
+
+  private load(operand: Operand): Value {
+    const { buffer } = operand;
+    let value = this.loaded.get(buffer);
+    if (!value) this.loaded.set(buffer, (value = load(this.builder, this.stored.get(buffer) ?? this.input(operand))));
+    return value;
+  }
+
+  private input({ buffer, dtype }: Operand): Stored {
+    const { bytes } = this.plan.buffers[buffer]!;
+    const type = PASSED[dtype];
+    const shape = [bytes / bytesPerElement(dtype)];
+    const name = this.graph.input(`input${buffer}`, type, shape);
+    this.inputs.push({ name, buffer, type, shape });
+    const stored = { name: dtype === "bf16" ? this.graph.node("BitCast", [name], { to: TYPE.bf16 }) : name, dtype, shape };
+    this.stored.set(buffer, stored);
+    return stored;
+  }
+
+  private output({ buffer, dtype }: Operand, name: string): Port {
+    const { name: value, shape } = this.stored.get(buffer)!;
+    const type = PASSED[dtype];
+    this.graph.output(name, dtype === "bf16" ? this.graph.node("BitCast", [value], { to: TYPE.u16 }) : value, type, shape);
+    return { name, buffer, type, shape };
+  }
+
+  /** An operand without elements. */
+  private nothing({ dtype, shape }: Operand): Value {
+    return this.builder.expand(this.builder.constant(kindOf(dtype), 0), shape);
+  }
+}

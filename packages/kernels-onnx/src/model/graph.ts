@@ -1,0 +1,105 @@
+import {
+  type Attribute,
+  type ElementType,
+  externalTensorMessage,
+  modelMessage,
+  type Node,
+  nodeMessage,
+  tensorMessage,
+  valueMessage,
+} from "./messages.js";
+import { Writer } from "./writer.js";
+
+/** Bytes of a typed array, not copied. */
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+
+/** A graph of ONNX being built: nodes in the order of their calls, values by name. */
+export class Graph {
+  /** What the names of nodes made from now on begin with, by which errors of the runtime call them. */
+  label = "";
+  private readonly nodes: Node[] = [];
+  private readonly made = new Set<string>();
+  private readonly renamed = new Map<string, string>();
+  private readonly constants = new Map<string, string>();
+  private readonly declared = new Writer();
+  private readonly prefix: string;
+  private next = 0;
+
+  /** @param prefix of the names of its values: a body of a loop sees those of the graph around it */
+  constructor(prefix: string = "v") {
+    this.prefix = prefix;
+  }
+
+  /** Calls an operator with one result. @returns the result's name */
+  node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}, domain: string = ""): string {
+    return this.call(op, inputs, 1, attributes, domain)[0]!;
+  }
+
+  call(
+    op: string,
+    inputs: readonly string[],
+    results: number,
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain: string = "",
+  ): string[] {
+    const outputs = Array.from({ length: results }, () => this.name());
+    this.nodes.push({ op, domain, name: `${this.label}.${this.nodes.length}`, inputs, outputs, attributes });
+    for (const output of outputs) this.made.add(output);
+    return outputs;
+  }
+
+  /** A constant; equal small ones are one. */
+  constant(type: ElementType, shape: readonly number[], values: ArrayBufferView): string {
+    const bytes = bytesOf(values);
+    const key = bytes.length <= 256 ? `${type}|${shape}|${bytes}` : undefined;
+    const known = key === undefined ? undefined : this.constants.get(key);
+    if (known !== undefined) return known;
+    const name = this.name();
+    this.declared.message(5, tensorMessage(name, type, shape, bytes));
+    if (key !== undefined) this.constants.set(key, name);
+    return name;
+  }
+
+  /** A constant whose bytes the runtime is handed under this name. */
+  external(location: string, type: ElementType, shape: readonly number[]): string {
+    const name = this.name();
+    this.declared.message(5, externalTensorMessage(name, type, shape, location));
+    return name;
+  }
+
+  input(name: string, type: ElementType, shape: readonly number[]): string {
+    this.declared.message(11, valueMessage(name, type, shape));
+    return name;
+  }
+
+  /** Makes a value a result of the graph under this name. */
+  output(name: string, value: string, type: ElementType, shape: readonly number[]): void {
+    this.declared.message(12, valueMessage(name, type, shape));
+    // The value itself, so that nothing is copied; but for inputs, constants, and what is a result already.
+    const source = this.made.has(value) && !this.renamed.has(value) ? value : this.node("Identity", [this.renamed.get(value) ?? value]);
+    this.renamed.set(source, name);
+  }
+
+  /** The graph as the body of a loop. */
+  body(): Writer {
+    const w = new Writer();
+    for (const node of this.nodes)
+      w.message(
+        1,
+        nodeMessage(node, (value) => this.renamed.get(value) ?? value),
+      );
+    w.text(2, "graph");
+    w.append(this.declared);
+    return w;
+  }
+
+  /** The graph as a model. */
+  model(): Uint8Array<ArrayBuffer> {
+    return modelMessage(this.body()).finish();
+  }
+
+  private name(): string {
+    return `${this.prefix}${this.next++}`;
+  }
+}
