@@ -3,46 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { methodTable, PEFT_METHODS } from "@weft/methods";
 import { LoraConfig } from "@weft/adapters-lora";
-import { type HookedLayer, type HookedModel, type HookedModule, type LayerHook, PeftModel } from "@weft/registry";
+import { PeftModel } from "@weft/registry";
 import { loadPeftModel, savePretrained } from "@weft/registry/node";
-import { forwardBase, type LayerSpec, tensor, type Tensor } from "@weft/tensor-core";
+import type { LayerSpec } from "@weft/tensor-core";
 import { methodChecks } from "@weft/tensor-core/testing";
 import { afterAll, describe, expect, it, test } from "vitest";
 import { GATE, GateConfig } from "./gate.js";
+import { TwoLayers, wave } from "./two-layers.js";
 
 const linear: LayerSpec = { kind: "linear", shape: [5, 4], dtype: "f32", bias: true };
-const wave = (shape: number[], phase = 0): Tensor =>
-  tensor(
-    Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(i + phase)),
-    { shape },
-  );
-
-/** Two layers, with no more than a model has to offer. */
-class TwoLayers implements HookedModel<Tensor, Tensor> {
-  constructor(
-    readonly weights: ReadonlyMap<string, Tensor> = new Map([
-      ["first.weight", wave([5, 4])],
-      ["first.bias", wave([5], 1)],
-      ["second.weight", wave([3, 5], 2)],
-    ]),
-  ) {}
-  layers(): HookedLayer[] {
-    return ["first", "second"].map((path) => {
-      const [weight, bias] = [this.weights.get(`${path}.weight`)!, this.weights.get(`${path}.bias`)];
-      return { path, layer: { kind: "linear", shape: weight.shape, dtype: "f32", bias: bias !== undefined }, base: { weight, bias } };
-    });
-  }
-  namedModules(): Iterable<[string, HookedModule]> {
-    return this.layers().map(({ path }) => [path, { kind: "linear" }]);
-  }
-  withWeights(changes: ReadonlyMap<string, Tensor>): TwoLayers {
-    return new TwoLayers(new Map([...this.weights, ...changes]));
-  }
-  forward(x: Tensor, hook?: LayerHook): Tensor {
-    return this.layers().reduce((h, { path, layer, base }) => hook?.(path, layer, base, h) ?? forwardBase(layer, base, h), x);
-  }
-}
-
 describe("the gate is a method like any other", () => {
   test.each(methodChecks(GATE, [{ name: "a linear layer", config: new GateConfig(), layer: linear }]))("$name", ({ run }) => run());
 });
@@ -79,4 +48,7 @@ it("is created, trained, mixed with a LoRA in one batch, merged, saved and loade
   });
   const again = await loadPeftModel(model, folder, { methods });
   expect(await again.forward(x).data()).toEqual(y);
+  const written = readFileSync(join(folder, "adapter_config.json"), "utf8");
+  await savePretrained(again as never, folder);
+  expect(readFileSync(join(folder, "adapter_config.json"), "utf8")).toBe(written);
 });

@@ -1,5 +1,5 @@
-import type { MethodTable } from "@weft/tensor-core";
 import type { GlobalOptions } from "./global-options.js";
+import type { Methods } from "./methods/load-methods.js";
 import type { Output } from "./output.js";
 
 /** What a command gets besides its own arguments. */
@@ -8,8 +8,8 @@ export interface Context {
   readonly out: Output;
   /** Fires on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
-  /** The methods that adapters may be of, loaded once. */
-  readonly methods: () => Promise<MethodTable>;
+  /** The methods that adapters may be of: they are loaded where a command asks. */
+  readonly methods: () => Promise<Methods>;
 }
 
 /** Runs a command. The result is the exit code; failures are thrown. */

@@ -5,6 +5,8 @@ export interface GlobalOptions {
   readonly verbose: boolean;
   readonly dryRun: boolean;
   readonly force: boolean;
+  /** Modules with methods of the user's own. */
+  readonly methods: readonly string[];
   /** Threads; undefined: the command chooses. */
   readonly jobs: number | undefined;
 }

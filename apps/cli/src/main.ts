@@ -1,7 +1,6 @@
 import { CommanderError } from "@commander-js/extra-typings";
 import { EXIT } from "./context.js";
 import { describeFailure, failureJson, failureText } from "./failure.js";
-import { loadMethods } from "./methods.js";
 import { Output, type Streams } from "./output.js";
 import { createProgram } from "./program/create-program.js";
 import { usageError } from "./program/usage-error.js";
@@ -14,7 +13,12 @@ export async function main(argv: readonly string[], streams: Streams = processSt
   const signals = watchSignals();
   let exit: number = EXIT.done;
   const program = createProgram(streams, async (run, options) => {
-    exit = await run({ options, out: new Output(streams, options), signal: signals.signal, methods: loadMethods });
+    exit = await run({
+      options,
+      out: new Output(streams, options),
+      signal: signals.signal,
+      methods: async () => (await import("./methods/load-methods.js")).loadMethods(options.methods),
+    });
   });
   try {
     await program.parseAsync([...argv], { from: "user" });

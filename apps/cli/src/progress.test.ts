@@ -6,7 +6,7 @@ import { Progress } from "./progress.js";
 import { buildProgram, PROGRAM, temporaryFolder } from "./testing/cli.js";
 import { makeLlama } from "./testing/make-llama.js";
 
-const OPTIONS = { json: false, quiet: false, verbose: false, dryRun: false, force: false, jobs: undefined };
+const OPTIONS = { json: false, quiet: false, verbose: false, dryRun: false, force: false, jobs: undefined, methods: [] };
 
 /** What takes the line before away. */
 const CLEAR = "\r\u001b[2K";

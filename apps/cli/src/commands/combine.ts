@@ -91,7 +91,7 @@ async function openAll(
   const summands: Summand[] = [];
   const losses: Loss[] = [];
   let first: Omit<Opened, "summands" | "losses"> | undefined;
-  const adapters = await openAdapters(options.adapter, options);
+  const adapters = await openAdapters(options.adapter, await context.methods(), options);
   opened.push(...adapters.map(({ adapter }) => adapter.weights));
   for (const { path, adapter, scale } of adapters) {
     if (!first) {

@@ -1,7 +1,6 @@
 import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
-import { ADAPTER_METHODS } from "@weft/methods";
 import { Device } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { createWasmBackend } from "@weft/kernels-wasm";
@@ -39,7 +38,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
   checkOutput(options.out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path, options);
+    const adapter = await openAdapterAt(path, await context.methods(), options);
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);
@@ -95,7 +94,7 @@ function describe({ dialect, detection, method, warnings }: OpenedAdapter, { los
 }
 
 /** Opens what was written and compares every module's change with the one that it was made of. */
-async function verify(source: OpenedAdapter, places: readonly Place[], { options, out, signal }: Context): Promise<Verification> {
+async function verify(source: OpenedAdapter, places: readonly Place[], { options, out, signal, methods }: Context): Promise<Verification> {
   enableRelaxedSimd();
   const device = new Device(await createWasmBackend({ threads: options.jobs ?? Math.min(8, availableParallelism()) }));
   const written: { file: ConvertedFile; adapter: OpenedAdapter }[] = [];
@@ -106,7 +105,7 @@ async function verify(source: OpenedAdapter, places: readonly Place[], { options
     for (const { file, path } of places)
       written.push({
         file,
-        adapter: await openAdapterFolder(file.config === undefined ? path : dirname(path), { methods: ADAPTER_METHODS }),
+        adapter: await openAdapterFolder(file.config === undefined ? path : dirname(path), { methods: (await methods()).table }),
       });
     return await verifyConversion(source, written, {
       device,

@@ -23,8 +23,8 @@ interface Difference extends Partial<TensorDifference> {
 }
 
 /** `weft diff A B`: names, dtypes, shapes and values; exit code 4 if anything is unlike. */
-export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB], { atol, byModule }, { out, signal }) => {
-  const [a, b] = [await openInput(pathA), await openInput(pathB)];
+export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB], { atol, byModule }, { out, signal, methods }) => {
+  const [a, b] = [await openInput(pathA, methods), await openInput(pathB, methods)];
   const files = new FileSet();
   try {
     for (const { weights } of [a, b]) refuseZero3(weights);

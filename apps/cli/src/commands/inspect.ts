@@ -43,8 +43,8 @@ interface Inspection {
 }
 
 /** `weft inspect`: what a file or folder holds. With `--json` exactly one object. */
-export const inspect: Command<InspectOptions> = async ([path], options, { out, signal }) => {
-  const input = await openInput(options.hash || options.stats ? localPath(path) : path, options);
+export const inspect: Command<InspectOptions> = async ([path], options, { out, signal, methods }) => {
+  const input = await openInput(options.hash || options.stats ? localPath(path) : path, methods, options);
   try {
     const wanted = options.tensors === undefined ? () => true : globMatcher(options.tensors);
     const located = [...input.weights.names()].filter(wanted).map((name) => input.weights.info(name));

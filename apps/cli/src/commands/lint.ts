@@ -24,10 +24,10 @@ const SHOWN = 3;
 const ORDER: readonly Severity[] = ["error", "warning", "note"];
 
 /** `weft lint ADAPTER [--base BASE]`: what is wrong, wasted or a trap in an adapter, each with what to do. Exit code 4 if there is more than notes. */
-export const lint: Command<LintCommandOptions> = async ([path], { base: basePath, ...hints }, { out, signal }) => {
+export const lint: Command<LintCommandOptions> = async ([path], { base: basePath, ...hints }, { out, signal, methods }) => {
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path, { ...hints, assumeAlpha: true });
+    const adapter = await openAdapterAt(path, await methods(), { ...hints, assumeAlpha: true });
     opened.push(adapter.weights);
     const base = basePath === undefined ? undefined : await openCheckpoint(basePath);
     if (base) opened.push(base);

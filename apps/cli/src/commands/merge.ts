@@ -71,21 +71,22 @@ export function settingsOf(
 
 /** Threads and tile size of a run. */
 export const resourcesOf = (
-  { plan }: Prepared,
+  { plan, methods }: Prepared,
   { maxMemory, report }: Pick<MergeOptions, "maxMemory" | "report">,
   { options }: Context,
-): Promise<Resources> => planMemory(plan.items, maxMemory, options.jobs ?? Math.min(8, availableParallelism()), report !== undefined);
+): Promise<Resources> =>
+  planMemory(plan.items, methods.table, maxMemory, options.jobs ?? Math.min(8, availableParallelism()), report !== undefined);
 
 /** One checkpoint, or those models of a pipeline that the adapters are for; the rest of it goes along. */
 export async function runMerge(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
   if (!isPipeline(settings.base)) return mergeOne(settings, options, context, verb);
   const { base } = settings;
   checkPlace(options.out, [base]);
-  const parts = await pipelineParts(settings);
+  const parts = await pipelineParts(settings, await context.methods());
   const others = otherFiles(base, new Set(parts.keys()));
   if (!context.options.force) refuseOthers(base, others, options.out);
   // Nothing is written before all parts are known to fit.
-  for (const own of parts.values()) await (await prepareMerge(own, context.signal)).close();
+  for (const own of parts.values()) await (await prepareMerge(own, await context.methods(), context.signal)).close();
   for (const [part, own] of parts) {
     const report = options.report && join(dirname(options.report), `${part}-${basename(options.report)}`);
     await mergeOne(own, { ...options, out: join(options.out, part), ...(report !== undefined && { report }) }, context, verb);
@@ -103,7 +104,7 @@ export async function runMerge(settings: MergeSettings, options: MergeOptions, c
 async function mergeOne(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
   const started = performance.now();
   await refuseEarly(settings, options, context);
-  const prepared = await prepareMerge(settings, context.signal);
+  const prepared = await prepareMerge(settings, await context.methods(), context.signal);
   try {
     const { plan } = prepared;
     const resources = await resourcesOf(prepared, options, context);
@@ -212,6 +213,7 @@ async function writeOrFind(
     const { plan } = prepared;
     const progress = new Progress(context.out, "compare", plan.bytes);
     const results = await doneAlready(options.out, plan, side, {
+      methodFiles: prepared.methods.files,
       jobs: resources.jobs,
       tileBytes: resources.tileBytes,
       allowNonFinite: options.allowNonfinite ?? false,
@@ -255,6 +257,7 @@ async function write(
     const hashes = new Map<string, string>();
     await runWorkers({
       items,
+      methodFiles: prepared.methods.files,
       outputs,
       jobs,
       tileBytes,

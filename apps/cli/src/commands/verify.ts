@@ -52,7 +52,7 @@ export const verify: Command<VerifyOptions> = async ([path], options, context) =
 
 async function comparePipeline(path: string, settings: MergeSettings, options: VerifyOptions, context: Context): Promise<Compared> {
   const { base } = settings;
-  const parts = await pipelineParts(settings);
+  const parts = await pipelineParts(settings, await context.methods());
   const others = changedOthers(base, otherFiles(base, new Set(parts.keys())), path);
   const different: Difference[] = others.map((name) => ({ name, what: "is not the base's" }));
   let tensors = 0;
@@ -67,7 +67,7 @@ async function comparePipeline(path: string, settings: MergeSettings, options: V
 async function compareMerge(path: string, settings: MergeSettings, options: VerifyOptions, context: Context): Promise<Compared> {
   const { out, signal } = context;
   const merged = await openCheckpoint(localPath(path));
-  const prepared = await prepareMerge(settings, signal).catch(async (error: unknown) => {
+  const prepared = await prepareMerge(settings, await context.methods(), signal).catch(async (error: unknown) => {
     await merged.close();
     throw error;
   });
@@ -91,6 +91,7 @@ async function compareMerge(path: string, settings: MergeSettings, options: Veri
     const { jobs, tileBytes } = await resourcesOf(prepared, { maxMemory: options.maxMemory }, context);
     await runWorkers({
       items,
+      methodFiles: prepared.methods.files,
       outputs: [],
       compareWith: items.map(({ name }) => ({ file: merged.info(name).file, offset: merged.info(name).offset })),
       jobs,

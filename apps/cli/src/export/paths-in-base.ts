@@ -1,4 +1,3 @@
-import { ADAPTER_METHODS } from "@weft/methods";
 import type { WeightSource } from "@weft/io-safetensors";
 import { type AdapterModule, assertMatch, matchAdapter, type OpenedAdapter, readAdapterConfig } from "@weft/adapter-files";
 import type { ConvertModule } from "@weft/convert";
@@ -18,7 +17,7 @@ export async function pathsInBase(
   const asPeft = {
     ...adapter,
     method: "LORA",
-    config: readAdapterConfig({ peft_type: "LORA", r: modules[0]!.rank }, { methods: ADAPTER_METHODS }),
+    config: readAdapterConfig({ peft_type: "LORA", r: modules[0]!.rank }, { methods: adapter.methods }),
     modules: new Map(modules.map((module) => [module.path, loraOf(module)])),
   };
   const { base, model } = await viewBase(checkpoint, [asPeft]);

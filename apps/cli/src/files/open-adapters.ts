@@ -1,5 +1,6 @@
 import type { OpenedAdapter } from "@weft/adapter-files";
 import { WeftError } from "@weft/tensor-core";
+import type { Methods } from "../methods/load-methods.js";
 import { type AdapterHints, openAdapterAt } from "./open-input.js";
 import { parseScaledPath, type ScaledPath } from "./scaled-path.js";
 
@@ -19,7 +20,7 @@ export interface NamedAdapter extends ScaledAdapter {
  * Opens the adapters of a command, `path` or `path:scale`. The user's alpha is for those of them that do not say their own.
  * @throws ConfigError kind `alpha-known` if there is an alpha, and none of them lacks it; UsageError of `parseScaledPath`, errors of `openAdapterAt`
  */
-export async function openAdapters(texts: readonly string[], hints: AdapterHints): Promise<NamedAdapter[]> {
+export async function openAdapters(texts: readonly string[], methods: Methods, hints: AdapterHints): Promise<NamedAdapter[]> {
   const opened: NamedAdapter[] = [];
   const known: WeftError[] = [];
   try {
@@ -29,7 +30,7 @@ export async function openAdapters(texts: readonly string[], hints: AdapterHints
         ...scaled,
         text,
         alpha,
-        adapter: await openAdapterAt(scaled.path, { ...hints, alpha }),
+        adapter: await openAdapterAt(scaled.path, methods, { ...hints, alpha }),
       });
       const adapter = await open(hints.alpha).catch((error: unknown) => {
         if (!(error instanceof WeftError && error.kind === "alpha-known")) throw error;

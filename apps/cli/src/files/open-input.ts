@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { ADAPTER_METHODS } from "@weft/methods";
 import { CapabilityError, FormatError, WeftError } from "@weft/tensor-core";
 import { describeZero3, refuseZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
 import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
 import type { OpenedAdapter } from "@weft/adapter-files";
 import type { DialectName } from "@weft/adapter-files/dialects";
+import type { Methods } from "../methods/load-methods.js";
 import type { Warning } from "../output.js";
 import { type PeftState, splitPeftState, unmergedPeft } from "./peft-state.js";
 
@@ -24,21 +24,25 @@ export interface Input {
  * its tensor file with the config beside), a checkpoint folder, a URL, or a repository of the hub, whose adapters are read out of its cache only.
  * Only headers are read.
  */
-export async function openInput(path: string, { adapterName }: Pick<AdapterHints, "adapterName"> = {}): Promise<Input> {
+export async function openInput(
+  path: string,
+  methods: () => Promise<Methods>,
+  { adapterName }: Pick<AdapterHints, "adapterName"> = {},
+): Promise<Input> {
   if (/^(hf|https?):/.test(path)) {
     const snapshot = path.startsWith("hf:") ? cachedSnapshot(path) : undefined;
-    if (snapshot !== undefined && adapterFolder(snapshot) !== undefined) return openInput(snapshot, { adapterName });
-    return byKeys(path, await openWeights(path), adapterName);
+    if (snapshot !== undefined && adapterFolder(snapshot) !== undefined) return openInput(snapshot, methods, { adapterName });
+    return byKeys(path, await openWeights(path), methods, adapterName);
   }
   const folder = adapterFolder(path);
   if (folder !== undefined) {
     try {
-      const adapter = await openAdapterAt(folder, { adapterName, assumeAlpha: true });
+      const adapter = await openAdapterAt(folder, await methods(), { adapterName, assumeAlpha: true });
       return { path, weights: adapter.weights, adapter, warnings: adapter.warnings };
     } catch (error) {
       // A full model that a trainer left a config of its adapter beside.
       if (!(error instanceof WeftError && error.kind === "not-an-adapter")) throw error;
-      const { weights, warnings } = await byKeys(path, await openWeights(path), adapterName);
+      const { weights, warnings } = await byKeys(path, await openWeights(path), methods, adapterName);
       return { path, weights, warnings: [...warnings, warningOf(error)] };
     }
   }
@@ -49,7 +53,7 @@ export async function openInput(path: string, { adapterName }: Pick<AdapterHints
       hint: "name a .safetensors file, an .index.json, or a folder that holds one",
     });
   }
-  return byKeys(path, await openWeights(path), adapterName);
+  return byKeys(path, await openWeights(path), methods, adapterName);
 }
 
 /** What a name of every dialect's files has at least one of: plain checkpoints need not load what tells dialects apart. */
@@ -114,18 +118,25 @@ export async function openBase(path: string): Promise<{ readonly base: WeightSou
 }
 
 /** The adapter inside of a model that was saved unmerged; rank and alpha are in the config beside it, or the user gives alpha. */
-export async function openOwnAdapter(path: string, { adapter }: PeftState, alpha: number | undefined): Promise<OpenedAdapter> {
+export async function openOwnAdapter(
+  path: string,
+  { adapter }: PeftState,
+  { table: methods }: Methods,
+  alpha: number | undefined,
+): Promise<OpenedAdapter> {
   const { openAdapter } = await import("@weft/adapter-files");
   const file = join(isFolder(path) ? path : dirname(path), "adapter_config.json");
   const config = existsSync(file) ? readFileSync(file) : undefined;
-  return openAdapter(
-    { weights: adapter!, ...(config && { config }) },
-    { methods: ADAPTER_METHODS, file, ...(alpha !== undefined && { alpha }) },
-  );
+  return openAdapter({ weights: adapter!, ...(config && { config }) }, { methods, file, ...(alpha !== undefined && { alpha }) });
 }
 
 /** Tensors whose names are those of an adapter are one, whether or not the program keeps a config beside them. */
-async function byKeys(path: string, weights: WeightSource, adapterName: string | undefined): Promise<Input> {
+async function byKeys(
+  path: string,
+  weights: WeightSource,
+  methods: () => Promise<Methods>,
+  adapterName: string | undefined,
+): Promise<Input> {
   let likely = false;
   for (const name of weights.names()) likely ||= ADAPTER_LIKE.test(name);
   const empty = zero3Leftovers(weights);
@@ -146,7 +157,7 @@ async function byKeys(path: string, weights: WeightSource, adapterName: string |
     if (!detectDialect(weights)) return plain;
     const adapter = await openAdapter(
       { weights },
-      { methods: ADAPTER_METHODS, assumeAlpha: true, ...(adapterName !== undefined && { adapterName }) },
+      { methods: (await methods()).table, assumeAlpha: true, ...(adapterName !== undefined && { adapterName }) },
     );
     return { path, weights, adapter, warnings: adapter.warnings };
   } catch (error) {
@@ -174,6 +185,7 @@ export interface AdapterHints {
 /** Opens an adapter: its folder, its config or its file, in any dialect; every error names a file. */
 export async function openAdapterAt(
   named: string,
+  { table: methods }: Methods,
   { from, alpha, adapterName, assumeAlpha = false }: AdapterHints = {},
 ): Promise<OpenedAdapter> {
   const { openAdapterFolder } = await import("@weft/adapter-files/node");
@@ -182,7 +194,7 @@ export async function openAdapterAt(
   const folder = basename(path) === "adapter_config.json" ? dirname(path) : path;
   try {
     return await openAdapterFolder(folder, {
-      methods: ADAPTER_METHODS,
+      methods,
       assumeAlpha,
       ...(from && { dialect: from }),
       ...(alpha !== undefined && { alpha }),

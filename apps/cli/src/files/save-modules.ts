@@ -36,7 +36,7 @@ export async function saveModules(modules: readonly ConvertModule[], options: Sa
     allowLoss,
     losses,
     source: { metadata },
-    methods: await context.methods(),
+    methods: (await context.methods()).table,
     baseModel: baseName,
   });
   for (const { message } of all) context.out.warn(`lost: ${message}`);

@@ -230,9 +230,9 @@ function stepOf(
 }
 
 /** Whether the step changes the module's weight, and its bias; what cannot be merged at all is refused here, before anything is written. */
-function probe({ path }: ScaledAdapter, module: MatchedModule, step: Omit<Step, "kind">): ReturnType<typeof probeStep> {
+function probe({ path, adapter }: ScaledAdapter, module: MatchedModule, step: Omit<Step, "kind">): ReturnType<typeof probeStep> {
   try {
-    return probeStep(step, module.bias !== undefined);
+    return probeStep(step, adapter.methods, module.bias !== undefined);
   } catch (error) {
     if (!(error instanceof CapabilityError)) throw error;
     throw new CapabilityError(`${module.weight}: ${error.message}`, {

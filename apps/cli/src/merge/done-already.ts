@@ -16,7 +16,7 @@ export async function doneAlready(
   folder: string,
   plan: OutputPlan,
   side: readonly SideFile[],
-  options: Pick<RunOptions, "jobs" | "tileBytes" | "allowNonFinite" | "stats" | "signal" | "onProgress">,
+  options: Pick<RunOptions, "methodFiles" | "jobs" | "tileBytes" | "allowNonFinite" | "stats" | "signal" | "onProgress">,
 ): Promise<Map<string, ItemResult> | undefined> {
   if (!(await looksDone(folder, plan, side))) return undefined;
   const unlike = new AbortController();

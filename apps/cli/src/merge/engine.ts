@@ -1,4 +1,4 @@
-import { bytesPerElement, CancelledError, type Executable, isFloat, type Plan } from "@weft/tensor-core";
+import { bytesPerElement, CancelledError, type Executable, isFloat, type MethodTable, type Plan } from "@weft/tensor-core";
 import type { WasmBackend, WasmBuffer } from "@weft/kernels-wasm";
 import type { FileSet } from "../files/file-set.js";
 import { type Item, rowsOf, type Stored } from "./item.js";
@@ -48,6 +48,7 @@ export class TileEngine {
 
   constructor(
     private readonly backend: WasmBackend,
+    private readonly methods: MethodTable,
     private readonly stats: boolean,
   ) {
     this.scalars = stats ? [0, 1, 2].map(() => backend.allocate(4)) : [];
@@ -144,7 +145,10 @@ export class TileEngine {
       }
       this.plans.delete(oldest);
     }
-    const prepared = known ?? { plan: planItem(item, tileBytes, this.stats, (call) => this.backend.claims(call)), lowered: new Map() };
+    const prepared = known ?? {
+      plan: planItem(item, this.methods, tileBytes, this.stats, (call) => this.backend.claims(call)),
+      lowered: new Map(),
+    };
     // At the end: the plan in use is never the oldest.
     this.plans.set(key, prepared);
     return prepared;

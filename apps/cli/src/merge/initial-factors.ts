@@ -1,5 +1,4 @@
-import { ADAPTER_METHODS } from "@weft/methods";
-import { CapabilityError, featuresOf } from "@weft/tensor-core";
+import { CapabilityError, featuresOf, type MethodTable } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { type MatchedModule, type MatchReport, readTensor, specialLora } from "@weft/adapter-files";
 import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
@@ -44,14 +43,14 @@ export async function initialSteps(
   return decomposeAll(
     matched,
     workOf,
-    (module) => initialStep(base, module),
+    (module) => initialStep(base, adapter.methods, module),
     (why) => refusal(`; to find how, ${why}`),
     signal,
   );
 }
 
-async function initialStep(base: WeightSource, { method, config, weight, layer }: MatchedModule): Promise<Step> {
-  const removed = await ADAPTER_METHODS.get(method)!.method!.removed!(config as never, layer!, await readTensor(base, weight));
+async function initialStep(base: WeightSource, methods: MethodTable, { method, config, weight, layer }: MatchedModule): Promise<Step> {
+  const removed = await methods.get(method)!.method!.removed!(config as never, layer!, await readTensor(base, weight));
   const factors = Object.entries(removed!.params).map(async ([name, tensor]) => {
     return [name, held({ values: sharedWithWorkers((await tensor.data()) as Float32Array), shape: tensor.shape })] as const;
   });

@@ -1,4 +1,4 @@
-import { bytesPerElement, CapabilityError } from "@weft/tensor-core";
+import { bytesPerElement, CapabilityError, type MethodTable } from "@weft/tensor-core";
 import { type Item, rowsOf, type Stored } from "./item.js";
 import { type Claims, coreDType, itemPasses } from "./tile-graph.js";
 import { planTile, type TilePlan } from "./tile-plan.js";
@@ -56,9 +56,9 @@ function tileRowsOf(item: Item, aim: number): number {
 }
 
 /** @param tileBytes aim for the larger of a tile's input and output */
-export function planItem(item: Item, tileBytes: number, stats: boolean, claims: Claims): ItemPlan {
+export function planItem(item: Item, methods: MethodTable, tileBytes: number, stats: boolean, claims: Claims): ItemPlan {
   const total = item.shape[0] ?? 1;
-  const passes = itemPasses(item, stats, claims);
+  const passes = itemPasses(item, methods, stats, claims);
   const [inRow, outRow] = [rowsOf(item), item].map(
     ({ shape, dtype }) => shape.slice(1).reduce((a, b) => a * b, 1) * bytesPerElement(coreDType(dtype)),
   ) as [number, number];

@@ -1,3 +1,4 @@
+import type { Methods } from "../methods/load-methods.js";
 import { constants, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { MatchError } from "@weft/tensor-core";
@@ -20,13 +21,13 @@ const partOf = (component: Component): Component => (component === "te" ? "te1" 
  * one of them needs it.
  * @throws MatchError kinds `unknown-part`, `no-such-part`, `several-parts`
  */
-export async function pipelineParts(settings: MergeSettings): Promise<ReadonlyMap<string, MergeSettings>> {
+export async function pipelineParts(settings: MergeSettings, methods: Methods): Promise<ReadonlyMap<string, MergeSettings>> {
   const { base } = settings;
   const index = JSON.parse(readFileSync(join(base, INDEX), "utf8")) as object;
   const folders = Object.keys(index).filter((name) => PIPELINE_FOLDERS.has(name) && existsSync(join(base, name)));
   const listed = folders.map((name) => join(base, name)).join(", ");
   const parts = new Map<string, MergeSettings>();
-  const opened = await openAdapters(settings.adapters, settings);
+  const opened = await openAdapters(settings.adapters, methods, settings);
   await Promise.all(opened.map(({ adapter }) => adapter.weights.close()));
   for (const { path, text, alpha, adapter } of opened) {
     const components = new Set([...adapter.modules.values()].map(({ component = "model" }) => component));

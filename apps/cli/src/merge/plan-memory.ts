@@ -1,4 +1,4 @@
-import { CapabilityError } from "@weft/tensor-core";
+import { CapabilityError, type MethodTable } from "@weft/tensor-core";
 import { formatBytes } from "../output.js";
 import type { Item } from "./item.js";
 import { type ItemPlan, planItem, signature } from "./item-plan.js";
@@ -27,7 +27,13 @@ const LEAST = 4 << 20;
  * @param stats whether the size of each change is found, too
  * @throws CapabilityError kind `memory-limit` if the program itself or a tensor needs more than the budget
  */
-export async function planMemory(items: readonly Item[], maxMemory: number, jobs: number, stats: boolean): Promise<Resources> {
+export async function planMemory(
+  items: readonly Item[],
+  methods: MethodTable,
+  maxMemory: number,
+  jobs: number,
+  stats: boolean,
+): Promise<Resources> {
   if (maxMemory < PROCESS_BYTES + WORKER_BYTES + LEAST) throw beyond(LEAST, (needed) => `the program itself takes ${needed}`, maxMemory);
   const kinds = new Map<string, Item>();
   for (const item of items.flatMap(sectionsOf)) if (item.steps.length > 0 && item.bytes > 0) kinds.set(signature(item), item);
@@ -36,7 +42,7 @@ export async function planMemory(items: readonly Item[], maxMemory: number, jobs
   const plansFor = (tileBytes: number): readonly (readonly [Item, ItemPlan])[] => {
     const known =
       planned.get(tileBytes) ??
-      [...kinds.values()].map((item) => [item, planItem(item, tileBytes, stats, (call) => backend.claims(call))] as const);
+      [...kinds.values()].map((item) => [item, planItem(item, methods, tileBytes, stats, (call) => backend.claims(call))] as const);
     planned.set(tileBytes, known);
     return known;
   };

@@ -6,6 +6,7 @@ import { UsageError } from "../failure.js";
 import { openAdapters, type ScaledAdapter } from "../files/open-adapters.js";
 import { localPath, openBase, openOwnAdapter } from "../files/open-input.js";
 import { unmergedPeft } from "../files/peft-state.js";
+import type { Methods } from "../methods/load-methods.js";
 import { type Change, collectChanges } from "./changes.js";
 import type { Stored } from "./item.js";
 import { type OutputPlan, planOutput } from "./layout.js";
@@ -39,6 +40,8 @@ export interface Prepared {
   readonly adapters: readonly ScaledAdapter[];
   readonly reports: readonly MatchReport[];
   readonly plan: OutputPlan;
+  /** What computes it. */
+  readonly methods: Methods;
   readonly edit: ConfigEdit;
   /** Folder of the adapter whose tokenizer goes with a resized vocabulary. */
   readonly tokenizer: string | undefined;
@@ -51,7 +54,7 @@ export interface Prepared {
 }
 
 /** Opens and matches everything and plans the output; reads headers only. */
-export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal): Promise<Prepared> {
+export async function prepareMerge(settings: MergeSettings, methods: Methods, signal?: AbortSignal): Promise<Prepared> {
   const opened: WeightSource[] = [];
   const close = async (): Promise<void> => void (await Promise.all(opened.map((source) => source.close())));
   try {
@@ -60,10 +63,10 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
     const adapters: ScaledAdapter[] = [];
     if (state?.adapter && settings.adapters.length > 0) throw unmergedPeft(settings.base, state);
     if (state?.adapter) {
-      const adapter = await openOwnAdapter(localPath(settings.base), state, settings.alpha);
+      const adapter = await openOwnAdapter(localPath(settings.base), state, methods, settings.alpha);
       adapters.push({ path: settings.base, adapter, scale: 1 });
     } else if (settings.adapters.length === 0) throw new UsageError("which adapter is to be merged?", "name it: -a ADAPTER");
-    for (const named of await openAdapters(settings.adapters, settings)) {
+    for (const named of await openAdapters(settings.adapters, methods, settings)) {
       opened.push(named.adapter.weights);
       adapters.push(named);
     }
@@ -77,12 +80,15 @@ export async function prepareMerge(settings: MergeSettings, signal?: AbortSignal
     const names = [...base.names(), ...[...changes.keys()].filter((name) => !base.has(name))].filter((name) => name !== resolved.omit);
     const plan = planOutput(base, names, changes, { ...settings, quantization });
     const resized = [...changes].find(([, change]) => change.resized && change.replacement);
-    const inputs = [...new Set(opened.flatMap((source) => [...source.names()].map((name) => source.info(name).file)))];
+    const inputs = [
+      ...new Set([...methods.files, ...opened.flatMap((source) => [...source.names()].map((name) => source.info(name).file))]),
+    ];
     return {
       base,
       adapters,
       reports,
       plan,
+      methods,
       edit: { untie: resolved.untied, vocabulary: resized?.[1].replacement?.shape[0], dtype: settings.dtype },
       tokenizer: resized && folderOf(owner(adapters, resized[1].replacement!).adapter.weights.location),
       notices: [

@@ -1,3 +1,4 @@
+import { ADAPTER_METHODS } from "@weft/methods";
 import { join } from "node:path";
 import { openWeights } from "@weft/io-safetensors/node";
 import type { LayerSpec } from "@weft/tensor-core";
@@ -50,7 +51,7 @@ beforeAll(async () => {
     };
     const job = {
       backend,
-      engine: new TileEngine(backend, true),
+      engine: new TileEngine(backend, ADAPTER_METHODS, true),
       files: new FileSet(),
       sink,
       tileBytes,

@@ -1,4 +1,3 @@
-import { ADAPTER_METHODS } from "@weft/methods";
 import {
   type AdapterContext,
   adapterParams,
@@ -11,6 +10,7 @@ import {
   featuresOf,
   mapBox,
   max,
+  type MethodTable,
   mergeBias,
   mergeWeight,
   mul,
@@ -52,6 +52,7 @@ const specOf = ({ shape, dtype }: { readonly shape: readonly number[]; readonly 
  */
 function mergedTensor(
   { source, steps }: Item,
+  methods: MethodTable,
   tensor: Tensor,
   weight: Tensor | undefined,
   params: readonly Params[],
@@ -65,7 +66,9 @@ function mergedTensor(
     // A result in f32 is computed as if all were in f32.
     const held = adapterParams(params[i]!, to === "f32" ? to : step.layer.dtype, step.autocastAdapterDtype);
     const change = (whole: Tensor, before: Tensor): Tensor =>
-      step.kind === "bias" ? mergedBias(step, whole, held, to, { bias: before, weight }) : applyStep(step, whole, held, to, before);
+      step.kind === "bias"
+        ? mergedBias(methodOf(step, methods), whole, held, to, { bias: before, weight })
+        : applyStep(step, methodOf(step, methods), whole, held, to, before);
     current = step.place ? onPlace(step, step.place, current, unmerged, change) : change(current, unmerged);
     if (step.kind === "initial") unmerged = current;
   }
@@ -96,21 +99,21 @@ function onPlace(
 const placeholders = ({ params }: Pick<Step, "params">): Params =>
   Object.fromEntries(Object.entries(params).map(([name, stored]) => [name, placeholder(specOf(stored))]));
 
+type Applied = readonly [AdapterMethod<never>, AdapterContext<never>];
+
 /** A step's method, and what it gets to know of the layer. @throws CapabilityError if there is no such method */
-function methodOf(step: Omit<Step, "kind">): readonly [AdapterMethod<never>, AdapterContext<never>] {
-  const method = ADAPTER_METHODS.get(step.method)?.method;
+function methodOf(step: Omit<Step, "kind">, methods: MethodTable): Applied {
+  const method = methods.get(step.method)?.method;
   if (!method) throw new CapabilityError(`${step.method} adapters cannot be merged yet`, { kind: "unsupported-method" });
   return [method, { layer: step.layer, config: step.config, scale: step.scale } as unknown as AdapterContext<never>];
 }
 
-function mergedBias(step: Step, bias: Tensor, params: Params, dtype: DType, unmerged: UnmergedBias): Tensor {
-  const [method, context] = methodOf(step);
+function mergedBias([method, context]: Applied, bias: Tensor, params: Params, dtype: DType, unmerged: UnmergedBias): Tensor {
   const [held, before] = [bias, unmerged.bias].map((b) => (dtype === "f32" ? cast(b, "f32") : b)) as [Tensor, Tensor];
   return cast(mergeBias(method, held, params, context, { ...unmerged, bias: before })!, dtype);
 }
 
-function applyStep(step: Step, weight: Tensor, params: Params, dtype: DType, unmerged: Tensor): Tensor {
-  const [method, context] = methodOf(step);
+function applyStep(step: Step, [method, context]: Applied, weight: Tensor, params: Params, dtype: DType, unmerged: Tensor): Tensor {
   if (step.kind === "unmerge") return cast(unmergeWeight(method, weight, params, context), dtype);
   return mergeWeight(method, weight, params, context, { safeMerge: step.safeMerge, dtype, unmerged });
 }
@@ -126,8 +129,8 @@ export interface Probed {
 }
 
 /** Which of a layer's tensors a step would change, found by building its graph over placeholders. @throws CapabilityError if it cannot be merged */
-export function probeStep(step: Omit<Step, "kind">, bias: boolean): Probed {
-  const [method, context] = methodOf(step);
+export function probeStep(step: Omit<Step, "kind">, methods: MethodTable, bias: boolean): Probed {
+  const [method, context] = methodOf(step, methods);
   const stored = placeholders(step);
   const params = adapterParams(stored, step.layer.dtype, step.autocastAdapterDtype);
   const weight = placeholder({ shape: step.layer.shape, dtype: step.layer.dtype });
@@ -171,14 +174,14 @@ export interface ItemPasses {
   tile(start: number, stop: number): RowPlan | undefined;
 }
 
-export function itemPasses(item: Item, stats: boolean, claims: Claims): ItemPasses {
+export function itemPasses(item: Item, methods: MethodTable, stats: boolean, claims: Claims): ItemPasses {
   const params = item.steps.map(placeholders);
   // Rows of a weight beside a bias: the bias is a parameter like the others.
   const bias = item.weight && placeholder(specOf(item.source));
   const all = [...(bias ? [bias] : []), ...params.flatMap((p) => Object.values(p))];
   const passes = (dtype: DType): RowPasses =>
     passesOver(specOf(rowsOf(item)), (x) =>
-      bias ? mergedTensor(item, bias, x, params, dtype) : mergedTensor(item, x, undefined, params, dtype),
+      bias ? mergedTensor(item, methods, bias, x, params, dtype) : mergedTensor(item, methods, x, undefined, params, dtype),
     );
   const result = passes(coreDType(item.dtype));
   const exact = stats ? passes("f32") : undefined;

@@ -1,3 +1,4 @@
+import { loadMethods } from "../methods/load-methods.js";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { toCoreDType } from "@weft/io-safetensors";
@@ -45,7 +46,7 @@ const valuesOf = (bytes: Uint8Array, dtype: string): ArrayLike<number> => decode
 describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memory that nobody wrote", () => {
   it.each(MERGED_CASES)("%s", async (name) => {
     const { adapter, base, tolerance, merged } = await mergedCase(name, folder);
-    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [adapter] });
+    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [adapter] }, await loadMethods([]));
     const before = checkpointOf(base);
     for (const item of prepared.plan.items) {
       const [whole, small] = [await compute(item, 1 << 20), await compute(item, 400)];
@@ -70,7 +71,7 @@ describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memor
 
   it("rotations of the input are computed in many tiles, not whole", async () => {
     const { adapter, base } = await mergedCase("oft_linear", temporaryFolder());
-    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [adapter] });
+    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [adapter] }, await loadMethods([]));
     const [item] = prepared.plan.items.filter((i) => i.steps.length > 0);
     expect((await compute(item!, 400)).tiles).toBeGreaterThan(3);
     await prepared.close();
@@ -91,7 +92,7 @@ describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memor
       ([k, t]) => [k.replace(key, "lora_unet_blocks_0_to_out_0"), t] as const,
     );
     await writeTensors(adapter, new Map(renamed));
-    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [adapter] });
+    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [adapter] }, await loadMethods([]));
     const [item] = prepared.plan.items.filter((i) => i.steps.length > 0);
     const [whole, small] = [await compute(item!, 1 << 20), await compute(item!, 400)];
     expect(small.bytes.equals(whole.bytes)).toBe(true);

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { FileSet } from "../files/file-set.js";
+import { loadMethods } from "../methods/load-methods.js";
 import { DirectFile } from "./direct-file.js";
 import { TileEngine } from "./engine.js";
 import type { Item } from "./item.js";
@@ -15,6 +16,8 @@ export interface WorkerInput {
   readonly outputs: readonly { readonly path: string; readonly name: string }[];
   /** Per item where a tensor lies that the result is compared with, instead of writing it. */
   readonly compareWith?: readonly { readonly file: string; readonly offset: number }[];
+  /** Modules of the user's with methods. */
+  readonly methodFiles: readonly string[];
   readonly tileBytes: number;
   readonly allowNonFinite: boolean;
   readonly stats: boolean;
@@ -38,7 +41,8 @@ async function work(input: WorkerInput): Promise<void> {
     },
   };
   const verifier = input.compareWith && new VerifySink(files, input.compareWith, items);
-  const engine = new TileEngine(backend, input.stats);
+  const { table } = await loadMethods(input.methodFiles);
+  const engine = new TileEngine(backend, table, input.stats);
   const memory = new TileMemory(backend);
   const job: Job = {
     backend,

@@ -18,7 +18,7 @@ import { mergeCommand } from "./merge.js";
 import { resizeCommand } from "./resize.js";
 import type { Runner } from "./runner.js";
 import { unmergeCommand } from "./unmerge.js";
-import { choice, threads } from "./values.js";
+import { choice, collect, threads } from "./values.js";
 import { verifyCommand } from "./verify.js";
 
 type Declare = (run: Runner) => CommandUnknownOpts;
@@ -42,6 +42,11 @@ export function createProgram(streams: Streams, onCall: OnCall): CommandUnknownO
     .option("--quiet", "nothing but the result and errors")
     .option("--verbose", "stack traces of failures")
     .addOption(new Option("--jobs <n>", "threads (default: as many as cores, at most 8)").argParser(threads))
+    .addOption(
+      new Option("--methods <module>", "JavaScript module that exports adapter methods of your own (repeat for several)")
+        .argParser(collect)
+        .default([] as string[], "none"),
+    )
     .option("--dry-run", "say what would be written, write nothing")
     .option("--force", "replace existing output")
     .addHelpText("after", `\nweft COMMAND --help shows the options of a command, with examples.\nDocumentation: ${HOMEPAGE}`)
@@ -59,10 +64,10 @@ export function createProgram(streams: Streams, onCall: OnCall): CommandUnknownO
   const run: Runner =
     (load) =>
     (...parameters) => {
-      const { json = false, quiet = false, verbose = false, dryRun = false, force = false, jobs } = program.opts();
+      const { json = false, quiet = false, verbose = false, dryRun = false, force = false, jobs, methods } = program.opts();
       // commander appends the options and the command to the arguments.
       const [args, options] = [parameters.slice(0, -2), parameters.at(-2)] as unknown as Called<typeof load>;
-      return onCall(async (context) => (await load())(args, options, context), { json, quiet, verbose, dryRun, force, jobs });
+      return onCall(async (context) => (await load())(args, options, context), { json, quiet, verbose, dryRun, force, jobs, methods });
     };
   for (const [heading, commands] of GROUPS)
     for (const declare of commands) {

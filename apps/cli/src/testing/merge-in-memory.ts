@@ -1,3 +1,5 @@
+import { ADAPTER_METHODS } from "@weft/methods";
+import { loadMethods } from "../methods/load-methods.js";
 import type { WasmBackend } from "@weft/kernels-wasm";
 import { FileSet } from "../files/file-set.js";
 import { TileEngine } from "../merge/engine.js";
@@ -30,7 +32,7 @@ export async function computeItem(
       bytes.set(memory.subarray(start, start + length), at);
     },
   };
-  const engine = new TileEngine(backend, true);
+  const engine = new TileEngine(backend, ADAPTER_METHODS, true);
   const job = { backend, engine, files, sink, tileBytes, allowNonFinite: false, stats: true, stopped: () => false, progress: () => {} };
   await processItem(item, job, new TileMemory(backend));
   return { bytes, tiles };
@@ -41,7 +43,7 @@ export async function mergeInMemory(
   backend: WasmBackend,
   settings: Pick<MergeSettings, "base" | "adapters"> & Partial<MergeSettings>,
 ): Promise<Map<string, { readonly dtype: string; readonly bytes: Buffer }>> {
-  const prepared = await prepareMerge({ ...MERGE_DEFAULTS, ...settings });
+  const prepared = await prepareMerge({ ...MERGE_DEFAULTS, ...settings }, await loadMethods([]));
   const files = new FileSet();
   try {
     const result = new Map<string, { dtype: string; bytes: Buffer }>();

@@ -52,7 +52,7 @@ export function readAdapterConfig(
   if (!method)
     throw new ConfigError(`peft_type ${JSON.stringify(peftType)} is none of the methods that are known here`, {
       kind: "config-schema",
-      hint: `known: ${[...methods.keys()].sort().join(", ")}; others are given in the table of methods`,
+      hint: `known: ${[...methods.keys()].sort().join(", ")}; --methods adds others (methods in the library)`,
       ...where,
     });
 
