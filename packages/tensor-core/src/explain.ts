@@ -35,7 +35,7 @@ function programFlops({ shape, reduced, instructions }: Program, inputs: readonl
     else {
       const most = Math.max(...[i.a, "b" in i ? i.b : i.a, "c" in i ? i.c : i.a].map((at) => times[at]!));
       times.push(i.op === "reduce" ? rows : most);
-      if (i.op !== "cast" && i.op !== "bitcast") flops += i.op === "reduce" ? all : most;
+      if (i.op !== "cast" && i.op !== "bitcast" && i.op !== "lookup") flops += i.op === "reduce" ? all : most;
     }
   }
   return flops;

@@ -79,6 +79,7 @@ export { attention, type AttentionOptions } from "./composites/attention.js";
 export { attentionLimits, type AttentionLimits } from "./composites/attention-scores.js";
 export { blockRotate, butterfly, type ButterflyOptions } from "./composites/block-rotation.js";
 export { cayley, cayleyNeumann, inverse } from "./composites/cayley.js";
+export { dequantize } from "./composites/dequantize.js";
 export { weightNorm } from "./composites/dora-norm.js";
 export { kron, kronLinear } from "./composites/kron.js";
 export { loraLinear, mergeLowRank, type MergeOptions } from "./composites/lora-linear.js";
@@ -86,6 +87,7 @@ export { softmaxCrossEntropy } from "./composites/loss.js";
 export { type LoraBank, loraBank, multiLora } from "./composites/multi-lora.js";
 export { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
 export { type AdamwAttrs, adamwStep, clipByGlobalNorm, globalNorm, logBeta, type SgdAttrs, sgdStep } from "./composites/optimizer.js";
+export { quantLinear, type QuantLinearAttrs } from "./composites/quant-linear.js";
 export { rope } from "./composites/rope.js";
 export { topK } from "./composites/top-k.js";
 export { createDevice, type OpenBackend } from "./create-device.js";
@@ -111,6 +113,17 @@ export {
 export { type LongCallOptions, throwIfAborted } from "./long-call.js";
 export { exactJson } from "./exact-json.js";
 export { explain, explainPlan, stepCost, type StepCost } from "./explain.js";
+export {
+  assertPacked,
+  bytesPerRow,
+  type Format,
+  type MatrixShape,
+  type PackedWeight,
+  type Parts,
+  type PartSpec,
+  position,
+} from "./formats/format.js";
+export { INT8_ROWS, quantizeInt8 } from "./formats/int8.js";
 export { type Node, Tensor } from "./graph.js";
 export * from "./ops/index.js";
 export type { BufferSpec, Instruction, Operand, Plan, Program, Step } from "./plan/plan.js";

@@ -1,4 +1,17 @@
-import { cast, checkpoint, gradients, loraBank, mul, multiLora, sum, tanh, type Tensor, add } from "@weft/tensor-core";
+import {
+  cast,
+  checkpoint,
+  gradients,
+  INT8_ROWS,
+  loraBank,
+  mul,
+  multiLora,
+  quantLinear,
+  sum,
+  tanh,
+  type Tensor,
+  add,
+} from "@weft/tensor-core";
 
 /** A function of programs that is no single function of tensor-core, with the code that it is printed as. */
 interface Helper {
@@ -24,6 +37,12 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
     (x: Tensor, w: Tensor) => checkpoint((a: Tensor, b: Tensor) => tanh(add(mul(a, b), a)))(x, w),
     "checkpoint((a, b) => tanh(add(mul(a, b), a)))",
     ["checkpoint", "tanh", "add", "mul"],
+  ),
+  int8Linear: helper(
+    (x: Tensor, codes: Tensor, absmax: Tensor) =>
+      quantLinear(x, { format: INT8_ROWS, shape: codes.shape as [number, number], parts: { codes, absmax } }),
+    "((x, codes, absmax) => quantLinear(x, { format: INT8_ROWS, shape: codes.shape, parts: { codes, absmax } }))",
+    ["quantLinear", "INT8_ROWS"],
   ),
   multiLoraOf: helper(
     (x: Tensor, index: Tensor, As: readonly Tensor[], Bs: readonly Tensor[], scales: readonly number[]) =>

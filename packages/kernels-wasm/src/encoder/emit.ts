@@ -1,7 +1,8 @@
 import { bytesPerElement, type Instruction, isFloat } from "@weft/tensor-core";
 import { combination, compute, decode, encode, identity, type Pass, type Reduce } from "@weft/tensor-core/program";
 import { indexAxes, type Loop, operandWord } from "./loop.js";
-import { loadRaw, storeRaw } from "./memory-code.js";
+import { type LanePattern, lanePatterns } from "./lane-patterns.js";
+import { loadRaw, lookupRaw, storeRaw } from "./memory-code.js";
 import { isWide } from "./reduction.js";
 import { I32, type Local, V128, WasmLanes } from "./wasm-lanes.js";
 import { Writer, wasmModule } from "./writer.js";
@@ -31,6 +32,12 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
   const pointer = operands.map(i32);
   const stride = operands.map(i32);
   const values: Local[] = [];
+  const patterns = lanePatterns(instructions, (i): LanePattern | undefined => {
+    if (i.op !== "load" && i.op !== "index") return undefined;
+    const { inner } = operands[operandOf(i)]!;
+    if (inner === "fixed") return { multiple: 1, offsets: [0, 0, 0, 0] };
+    return i.op === "index" && inner === "contiguous" ? { multiple: 4, offsets: [0, 1, 2, 3] } : undefined;
+  });
   const results = new Map<number, Local>();
 
   const word = (index: number): void =>
@@ -88,6 +95,11 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
     if (i.op === "load") {
       const { dtype, inner } = operands[i.input]!;
       return decode(lanes, loadRaw(w, dtype, inner, width, pointers[i.input]!, stride[i.input]!), dtype);
+    }
+    if (i.op === "lookup") {
+      const { dtype, inner } = operands[i.input]!;
+      const raw = lookupRaw(w, dtype, inner, width, rowPointer[i.input]!, stride[i.input]!, values[i.a]!, patterns[i.a]?.offsets);
+      return decode(lanes, raw, dtype);
     }
     if (i.op === "index") {
       const k = operandOf(i);

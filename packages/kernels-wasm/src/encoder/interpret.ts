@@ -33,7 +33,7 @@ export function interpretLoop(loop: Loop, memory: ArrayBufferLike, args: Int32Ar
     return base.map((b, k) => b + index.reduce((sum, i, axis) => sum + i * strides(k)[axis]!, 0));
   };
 
-  const read = (v: number, n: number, pointers: readonly number[]): Vector => {
+  const read = (v: number, n: number, pointers: readonly number[], row = pointers): Vector => {
     const i = instructions[v]!;
     if (i.op === "load" || i.op === "index") {
       const k = operandOf(i);
@@ -42,6 +42,13 @@ export function interpretLoop(loop: Loop, memory: ArrayBufferLike, args: Int32Ar
       for (let e = 0; e < raw.i.length; e++)
         raw.i[e] = i.op === "index" ? pointers[k]! + e * innerStride : getBits(view, dtype, pointers[k]! + e * innerStride);
       return i.op === "index" ? raw : decode(VECTOR_LANES, raw, dtype);
+    }
+    if (i.op === "lookup") {
+      const { dtype, innerStride } = operands[i.input]!;
+      const index = values[i.a]!.i;
+      const raw = vector(index.length);
+      index.forEach((at, e) => (raw.i[e] = getBits(view, dtype, row[i.input]! + at * innerStride)));
+      return decode(VECTOR_LANES, raw, dtype);
     }
     return i.op === "reduce"
       ? values[v]!
@@ -66,7 +73,7 @@ export function interpretLoop(loop: Loop, memory: ArrayBufferLike, args: Int32Ar
     const lanes = new Map(pass.reduces.map((r) => [r, startLanes(instructions[r] as Reduce)]));
     for (let q = 0; q < args[2]!; q++) {
       const pointers = offsets(q, sweepSizes, (k) => operands[k]!.sweepStrides, row);
-      for (const v of pass.perElement) values[v] = read(v, size, pointers);
+      for (const v of pass.perElement) values[v] = read(v, size, pointers, row);
       for (const r of pass.reduces) addLanes(instructions[r] as Reduce, lanes.get(r)!, values[(instructions[r] as Reduce).a]!, size);
       for (const o of pass.stores) write(o, size, pointers);
     }

@@ -7,7 +7,7 @@ export interface Access {
   readonly strides: readonly number[];
 }
 
-/** How an operand moves along the innermost axis. */
+/** How an operand moves along the innermost axis, or, of a table, along itself. */
 export type Inner = "fixed" | "contiguous" | "strided";
 
 export interface LoopOperand {
@@ -31,7 +31,7 @@ export interface Loop {
   readonly rowSizes: readonly number[];
   readonly sweepSizes: readonly number[];
   readonly inner: number;
-  /** If not 0, the first row axis counts blocks of so many elements of the innermost axis. */
+  /** If not 0, the first row axis counts blocks of so many elements (a multiple of four) of the innermost axis. */
   readonly block: number;
   readonly operands: readonly LoopOperand[];
   /** Equal keys give equal code; sizes and strides are arguments. */
@@ -61,6 +61,11 @@ export function indexAxes(program: Program): number[] {
   return [...new Set(program.instructions.flatMap((i) => (i.op === "index" ? [i.axis] : [])))];
 }
 
+/** Inputs that `lookup` reads: vectors, whatever the space is. */
+export function tablesOf({ instructions }: Program): ReadonlySet<number> {
+  return new Set(instructions.flatMap((i) => (i.op === "lookup" ? [i.input] : [])));
+}
+
 /** Where outputs lie that are stored as fused steps store them: contiguous over the space, or over the rows. */
 export function contiguousOutputs(program: Program, dtypes: readonly DType[]): Access[] {
   const rank = program.shape.length - program.reduced;
@@ -74,7 +79,9 @@ export function contiguousOutputs(program: Program, dtypes: readonly DType[]): A
 export function planLoop(program: Program, inputs: readonly Access[], outputs: readonly Access[]): Loop {
   const { shape, reduced } = program;
   const counters = indexAxes(program).map((axis): Access => ({ dtype: "i32", strides: shape.map((_, i) => (i === axis ? 1 : 0)) }));
-  const all = [...inputs, ...counters, ...outputs];
+  const tables = tablesOf(program);
+  const still = shape.map(() => 0);
+  const all = [...inputs.map((o, k) => (tables.has(k) ? { dtype: o.dtype, strides: still } : o)), ...counters, ...outputs];
   const unit = all.map((o, k) => (k >= inputs.length && k < inputs.length + counters.length ? 1 : bytesPerElement(o.dtype)));
   const strides = all.map((o, k) => o.strides.map((s) => s * unit[k]!));
   const split = shape.length - reduced;
@@ -90,12 +97,12 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
   const across = last.strides.some((s, k) => s !== 0 && s !== unit[k] && rowAxes.some((a) => Math.abs(a.strides[k]!) === unit[k]));
   let block = 0;
   if (reduced === 0 && (rowAxes.length === 0 || across)) {
-    block = across ? ACROSS : Math.max(256, Math.min(LINE, Math.ceil(last.size / 64)));
+    block = across ? ACROSS : Math.max(256, Math.min(LINE, Math.ceil(last.size / 256) * 4));
     rowAxes = [{ size: Math.ceil(last.size / block), strides: last.strides.map((s) => s * block) }, ...rowAxes];
   }
 
   const operands = all.map(({ dtype }, k): LoopOperand => {
-    const innerStride = last.strides[k]!;
+    const innerStride = tables.has(k) ? inputs[k]!.strides[0]! * unit[k]! : last.strides[k]!;
     const sweepStrides = sweep.map((a) => a.strides[k]!);
     const inner: Inner = innerStride === 0 ? "fixed" : innerStride === unit[k] ? "contiguous" : "strided";
     return {

@@ -39,6 +39,49 @@ export function loadRaw(w: WasmLanes, dtype: DType, inner: Inner, width: number,
   return lanes;
 }
 
+/**
+ * Reads elements of a table by number as lanes of raw bits.
+ * @param offsets how the numbers of four neighbours differ, if that is known
+ */
+export function lookupRaw(
+  w: WasmLanes,
+  dtype: DType,
+  inner: Inner,
+  width: number,
+  table: Local,
+  stride: Local,
+  index: Local,
+  offsets?: readonly number[],
+): Local {
+  const { load } = scalarCode(dtype);
+  const size = bytesPerElement(dtype);
+  const bytes = inner === "contiguous" ? w.shift("shl", index, Math.log2(size)) : w.op("imul", [index, w.get(stride).simd(0x11).keep()]);
+  const address = (lane: number): void => void w.get(table).get(bytes).simd(0x1b, lane).code.raw(0x6a);
+  const first = w.local(I32);
+  address(0);
+  w.set(first);
+  const ahead = offsets?.map((o) => o - offsets[0]!) ?? [];
+  if (width === 1 || ahead[3] === 0) return loadRaw(w, dtype, "fixed", 1, first, stride);
+  if (inner === "contiguous" && ahead.every((o, lane) => o === lane)) return loadRaw(w, dtype, inner, 4, first, stride);
+  // Pairs in one byte, as codes of four bits are.
+  if (inner === "contiguous" && dtype === "u8" && ahead.join() === "0,0,1,1") {
+    w.get(first).simd(0x08, 0, 0);
+    const [pair, zero] = [w.keep(), w.i32(0)];
+    w.get(pair)
+      .get(zero)
+      .simd(0x0d, ...[0, 0, 1, 1].flatMap((byte) => [byte, 16, 16, 16]));
+    return w.keep();
+  }
+  const lanes = loadRaw(w, dtype, "fixed", 1, first, stride);
+  for (let lane = 1; lane < 4; lane++) {
+    w.get(lanes);
+    address(lane);
+    w.code.raw(load, 0, 0);
+    w.simd(0x1c, lane).set(lanes);
+  }
+  return lanes;
+}
+
 /** Writes the low bits of `width` lanes. */
 export function storeRaw(w: WasmLanes, dtype: DType, inner: Inner, width: number, pointer: Local, stride: Local, value: Local): void {
   const { store } = scalarCode(dtype);

@@ -96,6 +96,7 @@ function halveFused(step: FusedStep): Step[] | undefined {
   const lead = program.shape.length - program.reduced;
   const axis = program.shape.findIndex((d, i) => i < lead && d > 1);
   if (axis < 0) return undefined;
+  const tables = new Set(program.instructions.map((i) => (i.op === "lookup" ? i.input : -1)));
   return halves(program.shape[axis]!).map(([start, length]): Step => {
     const shape = program.shape.map((d, i) => (i === axis ? length : d));
     const outputs = step.outputs.map((o, k): Operand => {
@@ -106,7 +107,7 @@ function halveFused(step: FusedStep): Step[] | undefined {
     return {
       ...step,
       program: shifted({ ...program, shape }, axis, start),
-      inputs: step.inputs.map((o) => slice(o, axis, start, length)),
+      inputs: step.inputs.map((o, k) => (tables.has(k) ? o : slice(o, axis, start, length))),
       outputs,
     };
   });

@@ -70,7 +70,7 @@ export interface MergeOptions {
 
 /** What a tensor was before it was widened to f32, which the composite does by itself. */
 const narrow = (t: Tensor): Tensor =>
-  t.node.op === "cast" && t.dtype === "f32" && isFloat(t.node.inputs[0]!.dtype) ? t.node.inputs[0]! : t;
+  t.node.op === "cast" && !t.node.computed && t.dtype === "f32" && isFloat(t.node.inputs[0]!.dtype) ? t.node.inputs[0]! : t;
 
 /** @see MERGE_LOW_RANK */
 export function mergeLowRank(weight: Tensor, a: Tensor, b: Tensor, options: MergeOptions): Tensor {

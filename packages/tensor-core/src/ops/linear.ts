@@ -81,6 +81,14 @@ export function gather(x: Tensor, index: Tensor, axis = 0): Tensor {
   return applyPrimitive("gather", [x, index], { axis: normalizeAxis("gather", axis, x.shape.length) });
 }
 
+/**
+ * Elements of a vector by number: [n] and integers […] → […]. Unlike `gather` it runs within fused loops, and looks at no index: they must be in range by the
+ * way they are made (parts of packed weights, tables of constants).
+ */
+export function lookup(table: Tensor, index: Tensor): Tensor {
+  return applyPrimitive("lookup", [table, index]);
+}
+
 /** Rows of a table [V, d] by token id: […] → […, d]. */
 export const embedding = (table: Tensor, ids: Tensor): Tensor => gather(table, ids, 0);
 

@@ -2,9 +2,12 @@ import { PRIMITIVES } from "../primitives/index.js";
 import { sameShape } from "../shape.js";
 import type { Operand, Step } from "./plan.js";
 
-/** The inputs whose memory a step can write its outputs to: all of an elementwise program, those that a definition names. */
+/** The inputs whose memory a step can write its outputs to: all of an elementwise program but tables, those that a definition names. */
 function named(step: Step): readonly Operand[] {
-  if (step.kind === "fused") return step.program.reduced > 0 ? [] : step.inputs;
+  if (step.kind === "fused") {
+    const { reduced, instructions } = step.program;
+    return reduced > 0 ? [] : step.inputs.filter((_, k) => !instructions.some((i) => i.op === "lookup" && i.input === k));
+  }
   if (step.kind === "composite") return (step.overwrites ?? []).map((i) => step.inputs[i]!);
   const input = PRIMITIVES[step.op]?.overwrites;
   return input === undefined ? [] : [step.inputs[input]!];

@@ -15,6 +15,9 @@ const isFusible = ({ op, attrs, inputs }: Node): boolean =>
 /** Values that need no memory: they become constants and indices in whatever uses them. */
 const isFree = ({ op }: Node): boolean => PRIMITIVES[op]?.group === "leaf";
 
+/** True for the table of a `lookup`: it is read from memory, whatever its shape. */
+const isTable = ({ op }: Node, input: number): boolean => PRIMITIVES[op]?.table === input;
+
 /** Groups the nodes of a graph into units so that as few intermediate results as possible go through memory. */
 export class Partition {
   readonly units: Unit[] = [];
@@ -112,8 +115,8 @@ export class Partition {
     const kind = isReduce ? "full" : kindIn(unit.space, reduced, node.outputs[0]!.shape);
     if (!kind || unit.nodes.length >= MAX_INSTRUCTIONS) return false;
     const loads = new Set(unit.loads);
-    for (const t of node.inputs) {
-      if (this.member(unit, t, kind)) continue;
+    for (const [i, t] of node.inputs.entries()) {
+      if (!isTable(node, i) && this.member(unit, t, kind)) continue;
       if (this.producersOf(t).includes(unit)) return false;
       loads.add(this.loadKey(t));
     }
@@ -136,7 +139,7 @@ export class Partition {
     const reduced = unit.reduced || other.reduced;
     const kind = node.op === "reduce" ? "full" : kindIn(unit.space, reduced, node.outputs[0]!.shape);
     const between = node.inputs.filter((t) => this.producersOf(t).includes(other));
-    if (between.some((t) => !kind || !this.member(other, t, kind))) return;
+    if (between.some((t) => !kind || isTable(node, node.inputs.indexOf(t)) || !this.member(other, t, kind))) return;
     const loads = new Set([...unit.loads, ...other.loads]);
     loads.delete("");
     for (const t of between) loads.delete(this.loadKey(t));

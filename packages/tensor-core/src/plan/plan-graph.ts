@@ -11,6 +11,7 @@ import { contiguousStrides, sizeOf } from "../shape.js";
 import { isLeaf } from "../passes/rewrite.js";
 import { normalizeReductions } from "../passes/normalize-reductions.js";
 import { planMemory } from "./memory.js";
+import { packedFactor, packProducts } from "./packed-products.js";
 import { freeEarly } from "./order.js";
 import { Partition } from "./partition.js";
 import { delayOverwrites } from "./donation.js";
@@ -37,11 +38,14 @@ function callOf({ op, attrs, inputs, outputs }: Node): CompositeCall {
   return { name: op, attrs, inputs: inputs.map(({ shape, dtype }) => ({ shape, dtype })), outputs };
 }
 
-/** The graph as backends see it: without unclaimed composites, simplified, slices pushed down, reductions in one form, nothing twice. */
+/** The graph as backends see it: without unclaimed composites, simplified, slices pushed down, packed weights read as they lie, reductions in one form, nothing twice. */
 function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean): Tensor[] {
+  // A composite over a packed weight is decomposed, so that its products read the parts.
+  const keep = (node: Node): boolean => !node.inputs.some((t) => packedFactor(t)) && claims(callOf(node));
   const passes = [
-    (t: Tensor[]) => expandComposites(t, (node) => claims(callOf(node)), simplifyNode),
+    (t: Tensor[]) => expandComposites(t, (node) => node.op === "dequantize" || keep(node), simplifyNode),
     pushSlices,
+    (t: Tensor[]) => packProducts(t, claims, keep),
     normalizeReductions,
     mergeCommonSubexpressions,
   ];

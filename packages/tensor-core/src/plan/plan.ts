@@ -96,6 +96,8 @@ export type Instruction =
   /** The element of input `input` at the current position; that operand has the shape of the space (broadcasts are 0 strides). */
   | { readonly op: "load"; readonly dtype: DType; readonly input: number }
   | { readonly op: "const"; readonly dtype: DType; readonly value: number }
+  /** The element with number `a` of input `input`, which is a vector whatever the space is. */
+  | { readonly op: "lookup"; readonly dtype: DType; readonly input: number; readonly a: number }
   /** The current position along `axis` of the space. */
   | { readonly op: "index"; readonly dtype: "i32"; readonly axis: number }
   | { readonly op: "cast"; readonly dtype: DType; readonly a: number }

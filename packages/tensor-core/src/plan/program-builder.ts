@@ -12,6 +12,8 @@ import { isDense, isMovement, type View } from "./views.js";
 export interface Draft {
   readonly program: Program;
   readonly loads: readonly View[];
+  /** The tensor that each of the views was taken of. */
+  readonly sources: readonly Tensor[];
   /** The tensors that its outputs are, in order. */
   readonly results: readonly Tensor[];
 }
@@ -29,6 +31,8 @@ export function buildProgram(partition: Partition, unit: Unit, results: readonly
   const { space, reduced } = unit;
   const instructions: Instruction[] = [];
   const loads: View[] = [];
+  const sources: Tensor[] = [];
+  const inputs = new Map<string, number>();
   const known = new Map<string, number>();
   const values = new Map<Node, number>();
 
@@ -48,6 +52,15 @@ export function buildProgram(partition: Partition, unit: Unit, results: readonly
     return emit({ op: "cast", dtype, a });
   };
 
+  /** The number of an input of the program. */
+  const input = (t: Tensor, view: View, use: "load" | "lookup"): number => {
+    const key = `${use} ${view.base.node.id}.${view.base.index} ${view.shape} ${view.strides} ${view.offset}`;
+    const at = inputs.get(key) ?? loads.push(view) - 1;
+    if (!inputs.has(key)) sources.push(t);
+    inputs.set(key, at);
+    return at;
+  };
+
   const operand = (t: Tensor, kind: Kind): number => {
     const member = partition.member(unit, t, kind);
     if (member) return values.get(member)!;
@@ -57,11 +70,15 @@ export function buildProgram(partition: Partition, unit: Unit, results: readonly
     const spread = overSpace(view, space);
     if (op === "iota" && sameShape(view.base.shape, space) && isDense(spread))
       return once(`index ${attrs.axis}`, () => ({ op: "index", dtype: "i32", axis: attrs.axis as number }));
-    return once(`load ${view.base.node.id}.${view.base.index} ${spread.strides} ${spread.offset}`, () => ({
-      op: "load",
-      dtype: t.dtype,
-      input: loads.push(spread) - 1,
-    }));
+    const from = input(t, spread, "load");
+    return once(`load ${from}`, () => ({ op: "load", dtype: t.dtype, input: from }));
+  };
+
+  const look = ({ inputs: [table, index], outputs }: Node): number => {
+    const { dtype, shape } = outputs[0]!;
+    const view = partition.view(table!);
+    if (view.base.node.op === "full") return constant(view.base.node.attrs.value as number, dtype);
+    return emit({ op: "lookup", dtype, input: input(table!, view, "lookup"), a: operand(index!, kindIn(space, reduced, shape)!) });
   };
 
   const write = (node: Node): number => {
@@ -69,6 +86,7 @@ export function buildProgram(partition: Partition, unit: Unit, results: readonly
     if (isMovement(node)) return operand(node.inputs[0]!, "full"); // a reshape that needs a copy
     if (node.op === "full") return constant(node.attrs.value as number, dtype);
     if (node.op === "iota") return once(`index ${node.attrs.axis}`, () => ({ op: "index", dtype: "i32", axis: node.attrs.axis as number }));
+    if (node.op === "lookup") return look(node);
     const kind = node.op === "reduce" ? "full" : kindIn(space, reduced, node.outputs[0]!.shape)!;
     const [a, b, c] = node.inputs.map((t) => operand(t, kind)) as [number, number, number];
     if (node.op === "reduce") return rounded(dtype, (wide) => ({ op: "reduce", dtype: wide, how: node.attrs.how as ReduceOp, a }));
@@ -83,5 +101,5 @@ export function buildProgram(partition: Partition, unit: Unit, results: readonly
     value: values.get(node)!,
     perRow: reduced > 0 && !isMovement(node) && (node.op === "reduce" || kindIn(space, reduced, node.outputs[0]!.shape) === "row"),
   }));
-  return { program: { shape: space, reduced, instructions, outputs }, loads, results };
+  return { program: { shape: space, reduced, instructions, outputs }, loads, sources, results };
 }

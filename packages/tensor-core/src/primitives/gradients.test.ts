@@ -56,6 +56,7 @@ const CASES: Record<string, Case> = {
   // Rounding moves values up to 6 by 2^-9: by 1e-3 in a quotient over 4.
   cast: { inputs: [make([2, 5])], f: (x) => o.cast(x, "f16"), step: 2 },
   where: { inputs: [make([3, 4], 1), make([3, 4], 2)], f: (a, b) => o.where(yes, a, b) },
+  lookup: { inputs: [make([5])], f: (x) => o.lookup(x, index) },
   "reduce sum": unary((x) => o.sum(x, { axes: [1] })),
   "reduce leading": unary((x) => o.sum(x, { axes: [0] })),
   "reduce prod": unary((x) => o.prod(x, { axes: [1] }), true),

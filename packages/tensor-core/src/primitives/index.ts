@@ -13,6 +13,7 @@ import { flip } from "./flip.js";
 import { full } from "./full.js";
 import { gather } from "./gather.js";
 import { iota } from "./iota.js";
+import { lookup } from "./lookup.js";
 import { matmul } from "./matmul.js";
 import { pad } from "./pad.js";
 import type { Primitive } from "./primitive.js";
@@ -63,6 +64,7 @@ export const PRIMITIVES: Readonly<Record<string, Primitive>> = {
   pad,
   concat,
   gather,
+  lookup,
   scatterAdd,
   dynamicSlice,
   update,

@@ -85,6 +85,8 @@ export interface Primitive {
   readonly ordered?: boolean;
   /** The element of the result at a position depends on those of the inputs at the same position alone. */
   readonly pointwise?: boolean;
+  /** The input of a pointwise primitive of which any element may be read instead: a vector, which fused programs read by `lookup`. */
+  readonly table?: number;
   /** Backends take its inputs with any strides; those of other steps that are not fused are contiguous. */
   readonly anyStrides?: boolean;
   /** The input whose memory the result may take (it must lie there in row-major order), where nobody reads that input afterwards. */

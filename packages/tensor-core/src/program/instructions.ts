@@ -13,7 +13,7 @@ type Registers<V> = Lanes<V, V, V>;
 const FORMULAS: Readonly<Record<UnaryOp | BinaryOp, AnyLanes>> = lanes;
 
 /** Instructions that only compute. */
-export type Computed = Exclude<Instruction, { op: "load" | "index" | "reduce" }>;
+export type Computed = Exclude<Instruction, { op: "load" | "lookup" | "index" | "reduce" }>;
 type Elementwise = Extract<Instruction, { op: UnaryOp | BinaryOp }>;
 
 /** The value of one instruction from those of its operands. `dtypeOf` gives those of the program's instructions. */
@@ -89,7 +89,9 @@ const lengths = new Map<string, number>();
 
 /** Whether an instruction takes long to compute. */
 export function isHeavy(i: Instruction): boolean {
-  return "a" in i && i.op !== "cast" && i.op !== "bitcast" && i.op !== "where" && i.op !== "reduce" && lengthOf(i) >= HEAVY;
+  return (
+    "a" in i && i.op !== "cast" && i.op !== "bitcast" && i.op !== "where" && i.op !== "reduce" && i.op !== "lookup" && lengthOf(i) >= HEAVY
+  );
 }
 
 /** Number of operations in the formula of an instruction. */

@@ -2,6 +2,7 @@ import { bitcastTo, castTo, roundTo } from "../convert/storage.js";
 import type { Instruction, Operand, Program } from "../plan/plan.js";
 import { sizeOf } from "../shape.js";
 import { functionOf } from "../primitives/elementwise.js";
+import { checkIndex } from "../primitives/gather.js";
 import { BINARY, UNARY } from "../primitives/index.js";
 import { REDUCTIONS, stepOf } from "../primitives/reduce.js";
 import { type Memory, readOperand, writeOperand } from "./views.js";
@@ -25,6 +26,10 @@ export function runProgram(memory: Memory, program: Program, inputs: readonly Op
     switch (i.op) {
       case "load":
         return readOperand(memory, inputs[i.input]!);
+      case "lookup": {
+        const table = readOperand(memory, inputs[i.input]!);
+        return values[i.a]!.map((at) => table[checkIndex("lookup", at, table.length)]!);
+      }
       case "const":
         return new Float64Array(total).fill(round(i.value));
       case "index": {

@@ -61,6 +61,7 @@ const MOVES = new Set([
   "pad",
   "concat",
   "gather",
+  "lookup",
   "stopGradient",
   "barrier",
   "random",
@@ -132,6 +133,8 @@ function primitiveBounds(node: Node, inputs: readonly Bounds[]): Bounds {
       return concatBounds(inputs, shapes, attrs.axis as number, shape);
     case "gather":
       return gatherBounds({ x, index: y, shape: shapes[0]!, picks: y.lo.length, axis: attrs.axis as number });
+    case "lookup":
+      return gatherBounds({ x, index: y, shape: shapes[0]!, picks: y.lo.length, axis: 0 });
     case "scatterAdd":
       return scatterAddBounds({ x, index: y, shape, picks: y.lo.length, axis: attrs.axis as number }, z, dtype);
     case "scan":

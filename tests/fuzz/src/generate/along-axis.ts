@@ -51,6 +51,12 @@ export const gather: Generator = (draw) => {
   return draw.call("gather", x, indices(draw, x.shape[axis]!, draw.random.int(0, 2)), axis);
 };
 
+export const lookup: Generator = (draw) => {
+  const x = draw.value({ rank: [1, 3], fits: (v) => !v.shape.includes(0) && sizeOf(v.shape) < draw.most });
+  const [table] = draw.call("reshape", x, [-1]) as [Value];
+  return draw.call("lookup", table, indices(draw, sizeOf(x.shape), draw.random.int(0, 3)));
+};
+
 export const scatterAdd: Generator = (draw) => {
   const base = draw.value({ rank: [1, 3], fits: (v) => v.dtype !== "bool" && !v.shape.includes(0) });
   const axis = axisOf(draw, base);

@@ -87,6 +87,16 @@ export const mergeLowRank: Generator = (draw) => {
   return draw.call("mergeLowRank", weight, make([r, width]), make([out, r]), options);
 };
 
+export const dequantize: Generator = (draw) => {
+  const [rows, out, width] = [draw.random.int(1, 20), draw.length() || 1, draw.length() || 1];
+  return draw.call(
+    "int8Linear",
+    float(draw, [rows, width]),
+    draw.shaped([out, width], { dtype: "i8" }),
+    draw.shaped([out], { dtype: "f32", tame: true }),
+  );
+};
+
 export const multiLora: Generator = (draw) => {
   const { random } = draw;
   const [rows, tokens, width, out] = [random.int(1, 4), random.int(1, 3), random.pick([4, 8, 9]), random.pick([3, 8])];

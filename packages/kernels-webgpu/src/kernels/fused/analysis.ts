@@ -2,6 +2,7 @@ import { type DType, type Operand, type Program, roundTo as roundConstant } from
 import { analyse, type Analysis } from "@weft/tensor-core/program";
 import { instructionExpression } from "../../wgsl/instructions.js";
 import type { Shader } from "../../wgsl/shader.js";
+import { strided, sumOf } from "./space.js";
 
 /** The program's sweeps over its rows, with operands that lie so; values are computed again rather than kept. */
 export function analyseRows(program: Program, inputs: readonly Operand[]): Analysis {
@@ -44,11 +45,17 @@ export function letValues(
       const i = program.instructions[v]!;
       if (i.op === "load") return `let v${v} = ${shader.input(inputs[i.input]!).load(position(v))};`;
       if (i.op === "index") return `let v${v} = i32(${position(v)});`;
+      if (i.op === "lookup") return `let v${v} = ${shader.input(inputs[i.input]!).load(element(shader, inputs[i.input]!, `v${i.a}`))};`;
       if (i.op === "const") return `let v${v} = ${shader.constant(roundConstant(i.value, i.dtype), i.dtype)};`;
       if (i.op === "reduce") throw new TypeError("reductions are written by the kernel");
       return `let v${v} = ${instructionExpression(i, dtypeOf, name)};`;
     })
     .join("\n");
+}
+
+/** WGSL for the place in its buffer of the element of a table with the number `i`. */
+function element(shader: Shader, { offset, strides }: Operand, i: string): string {
+  return sumOf(shader.u32(offset), strided(shader, [`u32(${i})`], strides));
 }
 
 /** Name of a program in `explain`. */

@@ -51,7 +51,10 @@ function loadsOf(program: Program, outputs: readonly number[]): number[] {
   );
   return [
     ...new Set(
-      values.flatMap((v) => (program.instructions[v]!.op === "load" ? [(program.instructions[v] as { input: number }).input] : [])),
+      values.flatMap((v) => {
+        const i = program.instructions[v]!;
+        return i.op === "load" || i.op === "lookup" ? [i.input] : [];
+      }),
     ),
   ];
 }
@@ -107,7 +110,10 @@ function twoPasses(
       const from = inputs[i.input]!;
       instructions.push({ ...i, input: operands.push({ ...from, shape, strides: [...from.strides.slice(0, lead.length), 0] }) - 1 });
     } else if (i.op === "index" && i.axis >= lead.length) instructions.push({ op: "const", dtype: "i32", value: 0 });
-    else instructions.push(withOperands(i, (x) => renamed.get(x)!));
+    else {
+      const moved = withOperands(i, (x) => renamed.get(x)!);
+      instructions.push(moved.op === "lookup" ? { ...moved, input: operands.push(inputs[moved.input]!) - 1 } : moved);
+    }
     renamed.set(v, instructions.length - 1);
   }
   const second: Program = {

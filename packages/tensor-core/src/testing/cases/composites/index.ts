@@ -13,6 +13,7 @@ import { loraFactorGradients, loraLinearBackward, loraLinearBase } from "./lora-
 import { mergeLowRank } from "./merge-low-rank.js";
 import { multiLora } from "./multi-lora.js";
 import { normWeightGradient } from "./norm-weight-gradient.js";
+import { dequantize, packedViews, quantLinear } from "./packed.js";
 import { rmsNorm } from "./rms-norm.js";
 import { rope } from "./rope.js";
 import { sgdStep } from "./sgd-step.js";
@@ -32,6 +33,7 @@ export const COMPOSITE_CASES: readonly ConformanceCase[] = [
   ...cayleyNeumann,
   ...checkpoint,
   ...clipByGlobalNorm,
+  ...dequantize,
   ...globalNorm,
   ...inverse,
   ...kron,
@@ -44,6 +46,8 @@ export const COMPOSITE_CASES: readonly ConformanceCase[] = [
   ...mergeLowRank,
   ...multiLora,
   ...normWeightGradient,
+  ...packedViews,
+  ...quantLinear,
   ...rmsNorm,
   ...rope,
   ...sgdStep,

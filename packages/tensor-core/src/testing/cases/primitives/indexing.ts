@@ -26,6 +26,38 @@ export const indexing: readonly ConformanceCase[] = [
     ],
     tolerance: EXACT,
   },
+  ...(["f32", "bf16", "f16", "f8e4m3", "i32", "u8", "i8", "bool"] as const).map((dtype): ConformanceCase => ({
+    name: `lookup: ${dtype}, by numbers that are given or computed`,
+    build: (d) => {
+      const table = sample(d, [70], dtype);
+      const [row, column] = [o.iota([5, 14], 0), o.iota([5, 14], 1)];
+      const at = o.add(o.mul(row, 14), column);
+      return [
+        o.lookup(table, d.tensor(Int32Array.of(69, 0, 3, 3, 2, 1, 69), { shape: [7, 1] })),
+        o.lookup(table, at),
+        o.lookup(table, o.shiftRight(at, 1)),
+        o.lookup(table, o.shiftRight(column, 2)),
+        o.lookup(table, o.add(o.shiftLeft(o.bitAnd(column, 3), 4), row)),
+        o.lookup(table, o.sub(69, at)),
+        o.lookup(o.slice(table, [[1, 70]], [3]), o.shiftRight(at, 2)),
+        o.lookup(table, o.cast(o.lookup(d.tensor(Int32Array.of(4, 2, 0, 1)), o.bitAnd(at, 3)), "u8")),
+      ];
+    },
+    tolerance: EXACT,
+  })),
+  {
+    name: "lookup: of what is computed before, over a row, in place of its table",
+    build: (d) => {
+      const x = o.exp(sample(d, [12]));
+      const index = d.tensor(Int32Array.from({ length: 12 }, (_, i) => (i * 5) % 12));
+      return [
+        o.add(o.lookup(x, index), x),
+        o.lookup(o.mul(x, 2), index),
+        o.sum(o.mul(o.lookup(x, o.bitAnd(o.iota([3, 40], 1), 7)), sample(d, [3, 40])), { axes: [1] }),
+      ];
+    },
+    tolerance: CHAIN,
+  },
   ...(["f32", "bf16", "i32"] as const).map((dtype): ConformanceCase => ({
     name: `scatterAdd: ${dtype}, repeated indices along any axis`,
     build: (d) => {

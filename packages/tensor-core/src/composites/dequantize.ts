@@ -1,0 +1,73 @@
+import { type Box, type Range, whole } from "../box.js";
+import { callComposite, type Composite } from "../composite.js";
+import type { DType } from "../dtype.js";
+import { assertPacked, type Format, type MatrixShape, type PackedWeight, type Parts, type PartSpec } from "../formats/format.js";
+import type { Tensor } from "../graph.js";
+import { cast } from "../ops/cast.js";
+import type { Part } from "../primitives/primitive.js";
+
+/** One definition per format. */
+const definitions = new WeakMap<Format, Composite>();
+
+/**
+ * `dequantize`: the weight [out, in] of its parts. It is never a step of its own: products read the parts (`quantLinear`), and so do the loops of what else is
+ * computed with it. The parts have no gradient.
+ *
+ * Inputs: the parts in the format's order. Attributes `shape` [out, in], `dtype` of the result.
+ */
+function definitionOf(format: Format): Composite {
+  const known = definitions.get(format);
+  if (known) return known;
+  const made: Composite = {
+    name: "dequantize",
+    decompose(inputs, attrs) {
+      const shape = attrs.shape as unknown as MatrixShape;
+      const parts: Parts = Object.fromEntries(Object.keys(format.parts(shape)).map((name, i) => [name, inputs[i]!]));
+      return [cast(format.decode(parts, shape), attrs.dtype as DType)];
+    },
+    vjp: () => [],
+    slice: ({ attrs }, box) => partOf(format, attrs.shape as unknown as MatrixShape, attrs.dtype as DType, box),
+  };
+  definitions.set(format, made);
+  return made;
+}
+
+/** Rows of a weight as the same format over those rows of its parts: from the last row before them that begins on an element of every part. */
+function partOf(format: Format, shape: MatrixShape, dtype: DType, [rows, columns]: Box): Part | undefined {
+  const [out, width] = shape;
+  const specs = Object.values(format.parts(shape));
+  const starts = (row: number): boolean => row === out || specs.every(({ rows: r }) => !r || (row * r.elements) % r.rows === 0);
+  let [first, end] = [rows!.start, rows!.size === 0 ? rows!.start : rows!.start + (rows!.size - 1) * rows!.step + 1];
+  while (!starts(first)) first--;
+  while (!starts(end)) end++;
+  if (end - first === out) return undefined;
+  return {
+    boxes: specs.map((spec) => boxOf(spec, first, end, out)),
+    attrs: { shape: [end - first, width], dtype },
+    within: [{ ...rows!, start: rows!.start - first }, columns!],
+  };
+}
+
+/** What rows `first … end-1` take of a part. */
+function boxOf({ shape, rows }: PartSpec, first: number, end: number, out: number): Box {
+  return shape.map((size, axis): Range => {
+    if (axis !== rows?.axis) return whole(size);
+    const at = (row: number): number => (row === out ? size : (row * rows.elements) / rows.rows);
+    return { start: at(first), size: at(end) - at(first), step: 1 };
+  });
+}
+
+/**
+ * A packed weight as a tensor [out, in], which can stand wherever a weight does: products with it read the parts as they lie, and rows of it those rows of the
+ * parts.
+ * @throws ShapeError, DTypeError naming the part that is not as the format says
+ */
+export function dequantize(packed: PackedWeight): Tensor {
+  const { format, shape, dtype = "f32", parts } = packed;
+  assertPacked(packed);
+  return callComposite(
+    definitionOf(format),
+    Object.keys(format.parts(shape)).map((name) => parts[name]!),
+    { shape: [...shape], dtype },
+  )[0]!;
+}

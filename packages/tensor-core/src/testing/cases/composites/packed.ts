@@ -1,0 +1,161 @@
+import { dequantize as call } from "../../../composites/dequantize.js";
+import { weightNorm } from "../../../composites/dora-norm.js";
+import { loraLinear, mergeLowRank } from "../../../composites/lora-linear.js";
+import { quantLinear as linear } from "../../../composites/quant-linear.js";
+import type { Device } from "../../../device.js";
+import type { DType } from "../../../dtype.js";
+import type { Format, PackedWeight } from "../../../formats/format.js";
+import { INT8_ROWS } from "../../../formats/int8.js";
+import type { Tensor } from "../../../graph.js";
+import * as o from "../../../ops/index.js";
+import { CHAIN, type ConformanceCase, positive, products, rounded, sample } from "../../case.js";
+import { TABLE4 } from "../../own-format/table4.js";
+
+const nonsmooth = "the parts of a packed weight have no gradient";
+
+const FORMATS: readonly Format[] = [INT8_ROWS, TABLE4];
+
+/** A weight of any codes, of numbers of about 1. */
+function packed(d: Device, format: Format, out: number, width: number, dtype: DType = "f32"): PackedWeight {
+  const specs = Object.entries(format.parts([out, width]));
+  const part = (name: string, shape: readonly number[], type: DType, seed: number): Tensor =>
+    name === "absmax" ? positive(d, shape, type, seed) : sample(d, shape, type, seed);
+  const parts = Object.fromEntries(specs.map(([name, spec], i) => [name, part(name, spec.shape, spec.dtype, i + 3)]));
+  return { format, shape: [out, width], dtype, parts };
+}
+
+const SIZES = [
+  [5, 8],
+  [13, 37],
+  [1, 1],
+  [3, 7],
+  [66, 70],
+  [9, 1033],
+  [300, 20],
+] as const;
+
+export const dequantize: readonly ConformanceCase[] = FORMATS.flatMap((format): ConformanceCase[] => [
+  {
+    name: `dequantize: ${format.name}, in the loop of what is computed with it`,
+    build: (d) => SIZES.map(([out, width]) => o.add(call(packed(d, format, out, width)), sample(d, [width]))),
+    nonsmooth,
+    tolerance: CHAIN,
+  },
+  {
+    name: `dequantize: ${format.name}, to 16 bits, some of its rows and columns`,
+    build: (d) => {
+      const w = call(packed(d, format, 40, 24));
+      return [
+        call(packed(d, format, 5, 6, "bf16")),
+        o.rows(w, 0, 8),
+        o.rows(w, 7, 9),
+        o.slice(
+          w,
+          [
+            [3, 40],
+            [1, 20],
+          ],
+          [2, 3],
+        ),
+        o.sum(o.rows(w, 39, 40), { axes: [1] }),
+      ];
+    },
+    nonsmooth,
+    tolerance: rounded("bf16"),
+  },
+]);
+
+export const quantLinear: readonly ConformanceCase[] = FORMATS.flatMap((format): ConformanceCase[] => [
+  ...Array.from({ length: 20 }, (_, i) => i + 1).map((m): ConformanceCase => ({
+    name: `quantLinear: ${format.name}, ${m} rows, with and without bias, and its gradient`,
+    build: (d) =>
+      SIZES.filter((_, k) => m === 1 || (k + m) % 7 < 3).flatMap(([out, width], k) =>
+        linear(sample(d, [m, width]), packed(d, format, out, width), k % 2 ? sample(d, [out]) : undefined),
+      ),
+    nonsmooth,
+    tolerance: { ...products(1033), absolute: 4e-3 },
+  })),
+  {
+    name: `quantLinear: ${format.name}, many rows, leading axes, 16 bits, nothing`,
+    build: (d) => [
+      linear(sample(d, [130, 260]), packed(d, format, 70, 260)),
+      linear(sample(d, [2, 3, 20]), packed(d, format, 9, 20)),
+      linear(o.transpose(sample(d, [20, 4])), packed(d, format, 9, 20)),
+      linear(sample(d, [2, 20], "bf16"), packed(d, format, 9, 20, "bf16")),
+      linear(sample(d, [2, 20], "f16"), packed(d, format, 9, 20, "f16")),
+      linear(sample(d, [2, 20], "f32"), packed(d, format, 9, 20, "f16")),
+      linear(sample(d, [0, 20]), packed(d, format, 9, 20)),
+      linear(sample(d, [3, 20]), packed(d, format, 0, 20)),
+      linear(sample(d, [3, 0]), packed(d, format, 4, 0)),
+    ],
+    nonsmooth,
+    tolerance: { ...rounded("bf16"), absolute: 0.1 },
+  },
+  {
+    name: `quantLinear: ${format.name}, either way round, of rows of the weight, twice`,
+    build: (d) => {
+      const w = call(packed(d, format, 32, 24));
+      const x = sample(d, [3, 24]);
+      return [
+        o.matmul(w, o.transpose(x)),
+        o.matmul(sample(d, [2, 32]), w),
+        o.linear(x, o.rows(w, 4, 20)),
+        o.matmul(x, o.matmul(o.transpose(w), o.transpose(sample(d, [2, 32])))),
+        o.linear(o.linear(x, w), o.transpose(w)),
+      ];
+    },
+    nonsmooth,
+    tolerance: { ...products(800), absolute: 4e-3 },
+  },
+  {
+    name: `quantLinear: ${format.name}, of what reads a base weight`,
+    build: (d) => {
+      const w = call(packed(d, format, 20, 12));
+      const [a, b] = [sample(d, [4, 12], "f32", 3), sample(d, [20, 4], "f32", 4)];
+      return [
+        loraLinear(sample(d, [5, 12]), w, a, b, 0.5, sample(d, [20])),
+        loraLinear(sample(d, [1, 12]), w, a, b, 0.5),
+        weightNorm(w, a, b, 0.5),
+        mergeLowRank(w, a, b, { scale: 0.5 }),
+        o.rows(mergeLowRank(w, a, b, { scale: 0.5 }), 3, 5),
+      ];
+    },
+    nonsmooth,
+    tolerance: { ...products(60), absolute: 1e-3 },
+  },
+]);
+
+export const packedViews: readonly ConformanceCase[] = [
+  {
+    name: "quantLinear: the gradients of x and bias, of parts that are computed",
+    build: (d) => {
+      const absmax = o.cast(o.abs(sample(d, [7], "i32")), "f32");
+      const w: PackedWeight = { format: INT8_ROWS, shape: [7, 9], parts: { codes: sample(d, [7, 9], "i8"), absmax: o.div(absmax, 64) } };
+      return [linear(sample(d, [3, 9]), w, sample(d, [7])), o.matmul(call(w), sample(d, [9, 2]))];
+    },
+    tolerance: products(9),
+  },
+  {
+    name: "quantLinear: parts that are views of others",
+    build: (d) => {
+      const codes = sample(d, [50, 40], "i8");
+      const absmax = positive(d, [60]);
+      const of = (part: Tensor, from: number, out: number, width: number): PackedWeight => ({
+        format: INT8_ROWS,
+        shape: [out, width],
+        parts: { codes: part, absmax: o.rows(absmax, from, from + out) },
+      });
+      const rows = of(o.rows(codes, 3, 20), 3, 17, 40);
+      const columns = of(o.slice(codes, [undefined, [1, 30]]), 0, 50, 29);
+      const turned = of(o.transpose(codes), 2, 40, 50);
+      return [rows, columns, turned].flatMap((w) => [
+        linear(sample(d, [1, w.shape[1]]), w),
+        linear(sample(d, [7, w.shape[1]]), w),
+        linear(sample(d, [33, w.shape[1]]), w),
+        o.mul(call(w), 2),
+      ]);
+    },
+    nonsmooth,
+    tolerance: { ...products(50), absolute: 1e-3 },
+  },
+];
