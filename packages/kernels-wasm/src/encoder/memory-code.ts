@@ -62,7 +62,7 @@ export function lookupRaw(
   w.set(first);
   const ahead = offsets?.map((o) => o - offsets[0]!) ?? [];
   if (width === 1 || ahead[3] === 0) return loadRaw(w, dtype, "fixed", 1, first, stride);
-  if (inner === "contiguous" && ahead.every((o, lane) => o === lane)) return loadRaw(w, dtype, inner, 4, first, stride);
+  if (inner === "contiguous" && ahead.join() === "0,1,2,3") return loadRaw(w, dtype, inner, 4, first, stride);
   // Pairs in one byte, as codes of four bits are.
   if (inner === "contiguous" && dtype === "u8" && ahead.join() === "0,0,1,1") {
     w.get(first).simd(0x08, 0, 0);

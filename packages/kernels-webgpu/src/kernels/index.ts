@@ -23,6 +23,7 @@ import { update } from "./moving-box/update.wgsl.js";
 import { normWeightGradient } from "./norm-weight-gradient/norm-weight-gradient.wgsl.js";
 import { multiLora } from "./multi-lora/multi-lora.wgsl.js";
 import { pad } from "./pad/pad.wgsl.js";
+import { quantLinear } from "./quant-linear/quant-linear.wgsl.js";
 import { random } from "./random/random.wgsl.js";
 import { scan } from "./scan/scan.wgsl.js";
 import { scatterAdd } from "./scatter-add/scatter-add.wgsl.js";
@@ -54,6 +55,7 @@ export const KERNELS: KernelTable = {
     mergeLowRank,
     multiLora,
     normWeightGradient,
+    quantLinear,
     topK,
     weightNorm,
   },

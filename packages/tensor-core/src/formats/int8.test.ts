@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { dequantize } from "../composites/dequantize.js";
+import { quantLinear } from "../composites/quant-linear.js";
+import type { DType } from "../dtype.js";
+import type { Tensor } from "../graph.js";
+import { cast } from "../ops/cast.js";
+import { fromBytes } from "../ops/create.js";
+import { rows } from "../ops/movement.js";
+import { planGraph } from "../plan/plan-graph.js";
+import { bytesPerRow, type PackedWeight } from "./format.js";
+import { INT8_ROWS, quantizeInt8 } from "./int8.js";
+
+/** What bitsandbytes computed (fixtures/make_quant.py). */
+const file = readFileSync(new URL("../../../../fixtures/quant/int8.safetensors", import.meta.url));
+const headerBytes = Number(file.readBigUInt64LE());
+const header = JSON.parse(file.toString("utf8", 8, 8 + headerBytes)) as Record<
+  string,
+  { dtype: string; shape: number[]; data_offsets: [number, number] }
+>;
+function fixture(name: string): Tensor {
+  const { dtype, shape, data_offsets } = header[name]!;
+  const [start, end] = data_offsets.map((at) => 8 + headerBytes + at);
+  return fromBytes(new Uint8Array(file.subarray(start, end)), shape, dtype.toLowerCase() as DType);
+}
+
+const [CB, SCB] = [fixture("CB"), fixture("SCB")];
+const packed: PackedWeight = { format: INT8_ROWS, shape: CB.shape as [number, number], parts: { codes: CB, absmax: SCB } };
+
+it("the weight is bitsandbytes', bit for bit, and so are its codes and row maxima, of a row of zeros too", async () => {
+  expect(await dequantize(packed).data()).toEqual(await fixture("dequant").data());
+  const { codes, absmax } = quantizeInt8(fixture("weight")).parts;
+  expect(await codes!.data()).toEqual(await CB.data());
+  expect(await absmax!.data()).toEqual(await SCB.data());
+});
+
+it("quantLinear is bitsandbytes' product of f32 activations", async () => {
+  const [y, expected] = [await quantLinear(cast(fixture("x"), "f32"), packed).data(), await fixture("y_w8a16").data()];
+  expected.forEach((v, i) => expect(Math.abs(y[i]! - v)).toBeLessThan(1e-5 * Math.max(1, Math.abs(v))));
+});
+
+it("rows read those rows of the parts", () => {
+  const { plan } = planGraph([rows(dequantize(packed), 10, 15)], [], () => false);
+  expect(plan.steps).toHaveLength(1);
+  expect(plan.steps[0]!.inputs.map(({ shape, offset }) => [shape[0], offset])).toEqual([
+    [5, 10 * 96],
+    [5, 10],
+  ]);
+});
+
+it("what is missing or of another shape or dtype is named", () => {
+  expect(() => dequantize({ ...packed, parts: { codes: CB } })).toThrow("int8-rows of [48,96]: part absmax is missing, expected [48]");
+  expect(() => dequantize({ ...packed, parts: { codes: rows(CB, 0, 3), absmax: SCB } })).toThrow("part codes is [3,96], expected [48,96]");
+  expect(() => dequantize({ ...packed, parts: { codes: CB, absmax: cast(SCB, "f16") } })).toThrow("part absmax is f16, expected f32");
+  expect(bytesPerRow(INT8_ROWS, [48, 96])).toBe(100);
+});
