@@ -35,6 +35,11 @@ function valueOf(
   switch (i.op) {
     case "load":
       return context.view(inputs[i.input]!);
+    case "lookup": {
+      const operand = inputs[i.input]!;
+      const [table, index] = [b.expand(context.view(operand), operand.shape), b.as(values[i.a]!, "i")];
+      return { name: b.graph.node("Gather", [table.name, index.name]), kind: table.kind, shape: index.shape };
+    }
     case "index": {
       const along = shape.map((d, axis) => (axis === i.axis ? d : 1));
       const positions = Int32Array.from({ length: shape[i.axis]! }, (_, at) => at);
