@@ -39,7 +39,7 @@ describe("colours", () => {
 
 describe("an error's text", () => {
   const text = (message: string, file: string): string =>
-    failureText(describeFailure(new FormatError(message, { kind: "x", file })), styleFor(false));
+    failureText(describeFailure(new FormatError(message, { kind: "header-json", file })), styleFor(false));
 
   it("names the file once", () => {
     expect(text("a/b.json: not valid JSON", "a/b.json")).toBe("error: a/b.json: not valid JSON\n");

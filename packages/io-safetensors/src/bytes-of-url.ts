@@ -1,4 +1,4 @@
-import { CancelledError, IoError } from "@weft/tensor-core";
+import { CancelledError, IoError, type WeftErrorKind } from "@weft/tensor-core";
 import { bytesOfMemory } from "./byte-sources.js";
 import type { ByteSource } from "./weight-source.js";
 
@@ -49,7 +49,7 @@ export async function bytesOfUrl(url: string | URL, options: HttpOptions = {}): 
   const location = absoluteUrl(url);
   const { signal, headers = {}, attempts = 3 } = options;
   const get = options.fetch ?? fetch;
-  const fail = (message: string, kind = "http", cause?: unknown, hint?: string): IoError =>
+  const fail = (message: string, kind: WeftErrorKind<"io"> = "http", cause?: unknown, hint?: string): IoError =>
     new IoError(`${location}: ${message}`, { kind, file: location, cause, ...(hint !== undefined && { hint }) });
   const noRanges = (bytes: string): IoError =>
     fail(

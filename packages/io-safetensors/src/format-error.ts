@@ -1,4 +1,4 @@
-import { FormatError } from "@weft/tensor-core";
+import { FormatError, type WeftErrorKind } from "@weft/tensor-core";
 
 /** Longest part of a name or value that a message repeats: a hostile header holds names of 90 MB. */
 const MAX_SHOWN = 200;
@@ -14,7 +14,7 @@ export function showShape(shape: readonly (number | bigint)[]): string {
 }
 
 /** A FormatError that names the file, the tensor and what is wrong with them. */
-export function formatError(kind: string, file: string, message: string, tensor?: string, hint?: string): FormatError {
+export function formatError(kind: WeftErrorKind<"format">, file: string, message: string, tensor?: string, hint?: string): FormatError {
   return new FormatError(`${file}: ${tensor === undefined ? "" : `tensor ${show(tensor)}: `}${message}`, {
     kind,
     file,

@@ -1,3 +1,4 @@
+import type { WeftErrorKind } from "@weft/tensor-core";
 import { bitsPerElement, parseDType, type SafetensorsDType } from "./dtypes.js";
 import { formatError, show, showShape } from "./format-error.js";
 import { JsonScanner } from "./json-scanner.js";
@@ -56,7 +57,7 @@ const LENGTH_BYTES = 8;
  * @throws FormatError kinds `header-too-small`, `header-too-large`, `header-truncated`
  */
 export function headerLength(first: Uint8Array, fileSize: number, file: string): number {
-  const fail = (kind: string, message: string): Error =>
+  const fail = (kind: WeftErrorKind<"format">, message: string): Error =>
     formatError(kind, file, message, undefined, "not a safetensors file, or its download was cut");
   if (fileSize < LENGTH_BYTES) throw fail("header-too-small", `${fileSize} bytes are too few for a safetensors file`);
   const length = new DataView(first.buffer, first.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
@@ -189,7 +190,7 @@ function checkLayout(
     if (begin != previous || begin > end)
       throw formatError("offsets", file, `its data lies at ${begin}–${end}, expected to begin at ${previous}`, name);
     const bits = sizeInBits(shape, dtype);
-    const fail = (kind: string, rest: string): Error =>
+    const fail = (kind: WeftErrorKind<"format">, rest: string): Error =>
       formatError(kind, file, `shape ${showShape(shape)} of ${dtype} takes ${rest}`, name);
     if (bits === undefined) throw fail("overflow", "more than 2^64 bits");
     const [rest, bytes] = typeof bits === "number" ? [bits % 8, bits / 8] : [bits % 8n, bits / 8n];

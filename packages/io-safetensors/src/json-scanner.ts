@@ -1,4 +1,4 @@
-import { FormatError } from "@weft/tensor-core";
+import { FormatError, type WeftErrorKind } from "@weft/tensor-core";
 import { show } from "./format-error.js";
 
 /** Deepest nesting that is read: what the reference stops at; unbounded recursion would end in a stack overflow. */
@@ -6,8 +6,8 @@ export const MAX_JSON_DEPTH = 128;
 
 /** Names of the error kinds, so that a header and a config say different things for the same fault. */
 export interface JsonKinds {
-  readonly utf8: string;
-  readonly json: string;
+  readonly utf8: WeftErrorKind<"format">;
+  readonly json: WeftErrorKind<"format">;
 }
 
 /** A number as it is spelled: `2`, `2.0` and `2e0` are told apart, integers keep all digits. */
@@ -172,7 +172,7 @@ export class JsonScanner {
     return JSON.parse(word) as JsonValue;
   }
 
-  #error(message: string, kind: string, cause?: unknown): FormatError {
+  #error(message: string, kind: WeftErrorKind<"format">, cause?: unknown): FormatError {
     const byte = this.#start + this.#at;
     const file = this.#file;
     return new FormatError(`${file ?? "JSON"}: ${message} (byte ${byte})`, { kind, byte, cause, ...(file !== undefined && { file }) });

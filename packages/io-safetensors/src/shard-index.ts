@@ -1,3 +1,4 @@
+import type { WeftErrorKind } from "@weft/tensor-core";
 import { formatError, show } from "./format-error.js";
 import { JsonNumber, parseStrictJson } from "./json-scanner.js";
 import { noSuchTensor } from "./safetensors-file.js";
@@ -18,7 +19,7 @@ export interface ShardIndex {
 
 /** Reads `model.safetensors.index.json`. @throws FormatError kinds `index-json`, `index-schema`, `unsafe-path`, `unsupported-pickle`, `duplicate-key`, `limit` */
 export function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
-  const fail = (kind: string, message: string, hint?: string): never => {
+  const fail = (kind: WeftErrorKind<"format">, message: string, hint?: string): never => {
     throw formatError(kind, file, message, undefined, hint);
   };
   const root = parseStrictJson(bytes, { file, maxBytes: MAX_INDEX_BYTES, kinds: { utf8: "index-json", json: "index-json" } });

@@ -1,3 +1,4 @@
+import type { WeftErrorKind } from "@weft/tensor-core";
 import type { SafetensorsDType } from "./dtypes.js";
 import { formatError, showShape } from "./format-error.js";
 import type { TensorInfo } from "./header.js";
@@ -70,7 +71,7 @@ const FETCH = "download the file itself (hf download); a page comes where access
  */
 export function refuseForeign(first: Uint8Array, file: string): void {
   const text = String.fromCharCode(...first.subarray(0, 32));
-  const fail = (kind: string, message: string, hint?: string): Error => formatError(kind, file, message, undefined, hint);
+  const fail = (kind: WeftErrorKind<"format">, message: string, hint?: string): Error => formatError(kind, file, message, undefined, hint);
   // Protocol 2 and later begin with 0x80; torch's zip archives with PK; protocol 0 and 1 have no mark.
   const length = first.byteLength >= 8 ? new DataView(first.buffer, first.byteOffset).getBigUint64(0, true) : 0n;
   const pickle = (first[0] === 0x80 && (first[1] ?? 0) <= 5 && length > 100_000_000n) || text.startsWith("PK\u0003\u0004");

@@ -1,5 +1,5 @@
 import { parseStrictJson, plainJson } from "@weft/io-safetensors";
-import { ConfigError } from "@weft/tensor-core";
+import { ConfigError, type WeftErrorKind } from "@weft/tensor-core";
 
 /** A parsed `config.json`. */
 export type ConfigJson = { readonly [field: string]: unknown };
@@ -30,7 +30,7 @@ export interface ConfigFields {
  * @throws ConfigError kind `config-schema` (or `unsupported-model` from `same`), naming the field
  */
 export function fieldsOf(json: ConfigJson, where: string): ConfigFields {
-  const refuse = (name: string, expected: string, kind = "config-schema"): never => {
+  const refuse = (name: string, expected: string, kind: WeftErrorKind<"config"> = "config-schema"): never => {
     throw new ConfigError(`${where}: ${name} is ${JSON.stringify(json[name])}, expected ${expected}`, { kind });
   };
   const number = (name: string, otherwise: number | undefined, holds: (x: number) => boolean, expected: string): number => {

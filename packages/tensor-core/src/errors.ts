@@ -1,9 +1,9 @@
-/** What a failure was caused by; the CLI derives its exit code from it, `kind` its machine-readable name. */
-export type WeftErrorCode = "shape" | "dtype" | "format" | "config" | "capability" | "device" | "cancelled" | "io" | "match";
+import type { WeftErrorCode, WeftErrorKind } from "./error-kinds/kinds.js";
 
-export interface WeftErrorOptions {
-  /** Stable machine-readable name in kebab case, for instance `header-json`; defaults to the code. */
-  kind?: string;
+/** What an error says besides its message. `K`: the kinds that it may have. */
+export interface WeftErrorOptions<K extends WeftErrorKind = WeftErrorKind> {
+  /** Stable machine-readable name, one of `WeftErrorKinds`, for instance `header-json`; defaults to the code. */
+  kind?: K;
   /** What the user can do about it. */
   hint?: string;
   /** The file concerned. */
@@ -12,6 +12,7 @@ export interface WeftErrorOptions {
   tensor?: string;
   /** Byte position in `file`. */
   byte?: number;
+  /** The error that this one follows from. */
   cause?: unknown;
 }
 
@@ -23,7 +24,7 @@ export class WeftError extends Error {
   // Written out in every class: minifiers rename classes, and callers compare names.
   override readonly name: string = "WeftError";
   readonly code: WeftErrorCode;
-  readonly kind: string;
+  readonly kind: WeftErrorKind;
   readonly hint: string | undefined;
   readonly file: string | undefined;
   readonly tensor: string | undefined;
@@ -44,7 +45,7 @@ export class WeftError extends Error {
 export class ShapeError extends WeftError {
   override readonly name = "ShapeError";
 
-  constructor(message: string, options?: WeftErrorOptions) {
+  constructor(message: string, options?: WeftErrorOptions<WeftErrorKind<"shape">>) {
     super("shape", message, options);
   }
 }
@@ -53,7 +54,7 @@ export class ShapeError extends WeftError {
 export class DTypeError extends WeftError {
   override readonly name = "DTypeError";
 
-  constructor(message: string, options?: WeftErrorOptions) {
+  constructor(message: string, options?: WeftErrorOptions<WeftErrorKind<"dtype">>) {
     super("dtype", message, options);
   }
 }
@@ -62,7 +63,7 @@ export class DTypeError extends WeftError {
 export class FormatError extends WeftError {
   override readonly name = "FormatError";
 
-  constructor(message: string, options?: WeftErrorOptions) {
+  constructor(message: string, options?: WeftErrorOptions<WeftErrorKind<"format">>) {
     super("format", message, options);
   }
 }
@@ -71,7 +72,7 @@ export class FormatError extends WeftError {
 export class ConfigError extends WeftError {
   override readonly name = "ConfigError";
 
-  constructor(message: string, options?: WeftErrorOptions) {
+  constructor(message: string, options?: WeftErrorOptions<WeftErrorKind<"config">>) {
     super("config", message, options);
   }
 }
@@ -80,7 +81,7 @@ export class ConfigError extends WeftError {
 export class CapabilityError extends WeftError {
   override readonly name = "CapabilityError";
 
-  constructor(message: string, options?: WeftErrorOptions) {
+  constructor(message: string, options?: WeftErrorOptions<WeftErrorKind<"capability">>) {
     super("capability", message, options);
   }
 }
@@ -89,7 +90,7 @@ export class CapabilityError extends WeftError {
 export class DeviceError extends WeftError {
   override readonly name = "DeviceError";
 
-  constructor(message: string, options?: WeftErrorOptions) {
+  constructor(message: string, options?: WeftErrorOptions<WeftErrorKind<"device">>) {
     super("device", message, options);
   }
 }
@@ -98,7 +99,7 @@ export class DeviceError extends WeftError {
 export class CancelledError extends WeftError {
   override readonly name = "CancelledError";
 
-  constructor(message = "cancelled", options?: WeftErrorOptions) {
+  constructor(message = "cancelled", options?: WeftErrorOptions<WeftErrorKind<"cancelled">>) {
     super("cancelled", message, options);
   }
 }
@@ -107,7 +108,7 @@ export class CancelledError extends WeftError {
 export class IoError extends WeftError {
   override readonly name = "IoError";
 
-  constructor(message: string, options?: WeftErrorOptions) {
+  constructor(message: string, options?: WeftErrorOptions<WeftErrorKind<"io">>) {
     super("io", message, options);
   }
 }
@@ -116,7 +117,7 @@ export class IoError extends WeftError {
 export class MatchError extends WeftError {
   override readonly name = "MatchError";
 
-  constructor(message: string, options?: WeftErrorOptions) {
+  constructor(message: string, options?: WeftErrorOptions<WeftErrorKind<"match">>) {
     super("match", message, options);
   }
 }

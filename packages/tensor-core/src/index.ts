@@ -107,9 +107,9 @@ export {
   MatchError,
   ShapeError,
   WeftError,
-  type WeftErrorCode,
   type WeftErrorOptions,
 } from "./errors.js";
+export type { WeftErrorCode, WeftErrorKind, WeftErrorKinds } from "./error-kinds/kinds.js";
 export { type LongCallOptions, throwIfAborted } from "./long-call.js";
 export { exactJson } from "./exact-json.js";
 export { explain, explainPlan, stepCost, type StepCost } from "./explain.js";

@@ -1,6 +1,6 @@
 import { secondsPerRun, tune, type TuneOptions, type WebGpuBackend } from "@weft/kernels-webgpu";
 import { createNodeWebGpuBackend, tuningFile, writeTuning } from "@weft/kernels-webgpu/node";
-import { CapabilityError, Device, DeviceError, linear, planGraph } from "@weft/tensor-core";
+import { CapabilityError, Device, DeviceError, linear, planGraph, type WeftErrorKind } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { type Output, table } from "../output.js";
 
@@ -61,7 +61,7 @@ async function open(out: Output): Promise<WebGpuBackend> {
   } catch (error) {
     if (!(error instanceof CapabilityError)) throw error;
     const { message, kind, hint } = error;
-    throw new DeviceError(message, { kind, ...(hint !== undefined && { hint }), cause: error });
+    throw new DeviceError(message, { kind: kind as WeftErrorKind<"device">, ...(hint !== undefined && { hint }), cause: error });
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { CapabilityError, FormatError, WeftError } from "@weft/tensor-core";
+import { CapabilityError, FormatError, WeftError, type WeftErrorKind } from "@weft/tensor-core";
 import { describeZero3, refuseZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
 import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
 import type { OpenedAdapter } from "@weft/adapter-files";
@@ -223,7 +223,7 @@ async function refuseCheckpoint(path: string, error: WeftError): Promise<void> {
   if (names.some((name) => ADAPTER_LIKE.test(name))) return;
   const some = `${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`;
   throw new FormatError(`${path}: this looks like a checkpoint, expected an adapter; its tensors are ${some}`, {
-    kind: error.kind,
+    kind: error.kind as WeftErrorKind<"format">,
     file: path,
     hint: error.hint?.startsWith("adapters are in ") ? error.hint : SWAPPED,
     cause: error,

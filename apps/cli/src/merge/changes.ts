@@ -1,4 +1,4 @@
-import { CapabilityError } from "@weft/tensor-core";
+import { CapabilityError, type WeftErrorKind } from "@weft/tensor-core";
 import type { Quantization, WeightSource } from "@weft/io-safetensors";
 import {
   type AdapterTensor,
@@ -236,7 +236,7 @@ function probe({ path, adapter }: ScaledAdapter, module: MatchedModule, step: Om
   } catch (error) {
     if (!(error instanceof CapabilityError)) throw error;
     throw new CapabilityError(`${module.weight}: ${error.message}`, {
-      kind: error.kind ?? "not-mergeable",
+      kind: error.kind as WeftErrorKind<"capability">,
       tensor: module.weight,
       file: path,
       hint: error.hint ?? "keep the adapter unmerged",

@@ -1,4 +1,4 @@
-import { CapabilityError, type Params, type Tensor } from "@weft/tensor-core";
+import { CapabilityError, type Params, type Tensor, type WeftErrorKind } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import {
   type AdapterTensor,
@@ -32,7 +32,7 @@ export async function derivedSteps(
 ): Promise<ReadonlyMap<string, DerivedStep>> {
   const derived = adapter.methods.get(adapter.method)?.method?.derived;
   if (!derived) return new Map();
-  const refusal = (kind: string, why: string, hint: string): CapabilityError =>
+  const refusal = (kind: WeftErrorKind<"capability">, why: string, hint: string): CapabilityError =>
     new CapabilityError(`${file}: ${adapter.method} computes with parameters that follow from the base weights; ${why}`, {
       kind,
       file,

@@ -34,7 +34,7 @@ export async function initialSteps(
   if (special?.kind !== "base-changed-by-init") return new Map();
   const refusal = (why: string): CapabilityError =>
     new CapabilityError(`${path}: ${special.why}${why}`, {
-      kind: special.kind,
+      kind: "base-changed-by-init",
       file: `${path}/adapter_config.json`,
       hint: special.remedy,
     });

@@ -1,8 +1,9 @@
 import { type OpenedAdapter, specialLora } from "@weft/adapter-files";
+import type { WeftErrorKind } from "@weft/tensor-core";
 
 /** Why an adapter cannot be merged into any base, as far as its own files tell; merge refuses with it, lint and inspect say it. */
 export interface MergeBlocker {
-  readonly kind: string;
+  readonly kind: WeftErrorKind<"capability">;
   readonly why: string;
   readonly hint: string;
 }
@@ -10,7 +11,7 @@ export interface MergeBlocker {
 /** Undefined for an adapter that merges where it fits. */
 export function mergeBlocker(adapter: OpenedAdapter): MergeBlocker | undefined {
   const { methods, method, config, modules, shared } = adapter;
-  const unmerged = { kind: "not-mergeable", hint: "keep it unmerged" };
+  const unmerged = { kind: "not-mergeable", hint: "keep it unmerged" } as const;
   const unmergeable = methods.get(method)?.method?.unmergeable;
   if (unmergeable) return { ...unmerged, why: `${method} cannot be merged: ${unmergeable}` };
   // Whole tensors beside them would be replaced, and the change itself be left out.

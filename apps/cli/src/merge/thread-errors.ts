@@ -1,4 +1,4 @@
-import { WeftError } from "@weft/tensor-core";
+import { WeftError, type WeftErrorKind } from "@weft/tensor-core";
 
 /** A failure as plain data, so that it crosses threads whole. */
 export function packError(error: unknown): object {
@@ -26,7 +26,7 @@ export function unpackError(data: object): Error {
     weft: boolean;
     code: never;
     message: string;
-    kind: string;
+    kind: WeftErrorKind;
     hint?: string;
     file?: string;
     tensor?: string;

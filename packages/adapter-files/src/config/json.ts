@@ -1,4 +1,4 @@
-import { ConfigError, WeftError } from "@weft/tensor-core";
+import { ConfigError, WeftError, type WeftErrorKind } from "@weft/tensor-core";
 import { parseStrictJson, plainJson } from "@weft/io-safetensors";
 
 /** A parsed object without prototype: no key of the file can reach one. */
@@ -17,7 +17,8 @@ export function parseConfigJson(source: string | Uint8Array, file?: string): Jso
     root = plainJson(parseStrictJson(withoutMark(bytes), where));
   } catch (cause) {
     if (!(cause instanceof WeftError)) throw cause;
-    throw new ConfigError(cause.message, { kind: cause.kind, cause, ...where });
+    // The scanner's kinds for a config are those of a ConfigError, too.
+    throw new ConfigError(cause.message, { kind: cause.kind as WeftErrorKind<"config">, cause, ...where });
   }
   if (typeof root !== "object" || root === null || Array.isArray(root))
     throw new ConfigError(`${file ?? "the config"}: expected a JSON object`, { kind: "config-schema", ...where });

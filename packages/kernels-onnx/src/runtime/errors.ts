@@ -8,7 +8,7 @@ const INDEX = /idx=(-?\d+) must be within the inclusive range \[-?\d+,(-?\d+)\]/
 /** What went wrong in a run of a plan, by its steps. */
 export function runError(message: string, { steps }: Plan): WeftError {
   const [, at, reason] = PLACE.exec(message) ?? [];
-  const memory = /alloc/i.test(message) ? { kind: "out-of-memory" } : {};
+  const memory = /alloc/i.test(message) ? ({ kind: "out-of-memory" } as const) : {};
   if (at === undefined) return new DeviceError(`onnxruntime failed: ${message}`, memory);
   const name = stepName(steps[Number(at)]!);
   const [, index, last] = INDEX.exec(message) ?? [];

@@ -26,7 +26,8 @@ export class OrtThread {
     this.port = port1;
     this.worker = new Worker(THREAD_SOURCE, { eval: true, workerData: { path, port: port2, signal: this.signal }, transferList: [port2] });
     this.port.on("message", (answer: Answer) => this.take(answer));
-    const ended = (reason: string): void => this.fail(new DeviceError(`the thread of onnxruntime has ended: ${reason}`, { kind: "lost" }));
+    const ended = (reason: string): void =>
+      this.fail(new DeviceError(`the thread of onnxruntime has ended: ${reason}`, { kind: "device-lost" }));
     this.worker.on("error", (error) => ended(error.message));
     this.worker.on("exit", () => ended("it was stopped"));
     this.worker.unref();

@@ -1,4 +1,4 @@
-import { DeviceError } from "@weft/tensor-core";
+import { DeviceError, type WeftErrorKind, type WeftErrorOptions } from "@weft/tensor-core";
 
 const LOST = "the device is gone with everything in its memory; make a new one and load the weights again";
 
@@ -59,7 +59,7 @@ export class Faults {
       .then((error) => {
         if (!error) return;
         const memory = error.constructor.name === "GPUOutOfMemoryError";
-        const options = memory
+        const options: WeftErrorOptions<WeftErrorKind<"device">> = memory
           ? { kind: "out-of-memory", hint: "use a smaller tile or batch, or dispose of tensors that are not needed" }
           : { kind: "gpu-validation" };
         this.report(new DeviceError(`${what()}: ${memory ? "the GPU is out of memory" : error.message}`, options));
