@@ -1,6 +1,7 @@
-import { compile, Device, gather, matmul, mul, ShapeError, type Tensor } from "@weft/tensor-core";
+import { cast, compile, Device, gather, linear, matmul, mul, ShapeError, type Tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
 import { createOnnxBackend } from "./backend.js";
+import type { OnnxExecutable } from "./executable.js";
 import { hasRuntime, REASON } from "./testing/runtime.js";
 
 describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
@@ -44,4 +45,22 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
     const results = await Promise.all(inputs.map((t) => double(t)));
     for (const [i, r] of results.entries()) expect([...(await r.data())]).toEqual([2 * i, 2 * i + 1]);
   });
+
+  it.each(["f32", "bf16", "f16"] as const)(
+    "keeps %s weights of products with few rows in the model, and computes the same",
+    async (dtype) => {
+      const backend = await createOnnxBackend({ threads: 1 });
+      using device = new Device(backend);
+      const values = Float32Array.from({ length: 200 * 64 }, (_, i) => ((i * 37) % 101) / 50 - 1);
+      const weight = cast(device.tensor(values, { shape: [200, 64] }), dtype);
+      await device.evaluate([weight]);
+      const layer = compile((t: Tensor) => linear(t, weight), { device });
+      const x = device.tensor(values.subarray(0, 64), { shape: [1, 64] });
+      const { executable } = await layer.prepare(x);
+      using expected = linear(x, weight); // not compiled: its weight is an input
+      const wanted = [...(await expected.data())];
+      expect([...(await (await layer(x)).data())].map((v, i) => Math.abs(v - wanted[i]!) < 1e-5)).toEqual(wanted.map(() => true));
+      expect((executable as OnnxExecutable).fed).toBe(1);
+    },
+  );
 });

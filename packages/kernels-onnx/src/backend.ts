@@ -1,6 +1,9 @@
 import { availableParallelism } from "node:os";
-import { type Backend, type BackendBuffer, type Executable, type Plan } from "@weft/tensor-core";
-import { OnnxExecutable, type OnnxBuffer } from "./executable.js";
+import { type Backend, type BackendBuffer, type Executable, type Frozen, type Plan } from "@weft/tensor-core";
+import { withContents } from "./contents.js";
+import { type OnnxBuffer, OnnxExecutable } from "./executable.js";
+import { keptConstants } from "./lower/constants.js";
+import { lowerPlan } from "./lower/lower-plan.js";
 import { findPeer } from "./runtime/peer.js";
 import { OrtThread } from "./runtime/thread.js";
 
@@ -22,7 +25,7 @@ export class OnnxBackend implements Backend {
 
   constructor(thread: OrtThread, threads: number) {
     this.thread = thread;
-    this.capabilities = { maxBufferBytes: MOST_BYTES, threads, hostVisible: false };
+    this.capabilities = { maxBufferBytes: MOST_BYTES, threads, hostVisible: false, freezes: true };
   }
 
   /** Memory is taken when it is first written. */
@@ -49,8 +52,11 @@ export class OnnxBackend implements Backend {
     return false;
   }
 
-  lower(plan: Plan): Promise<OnnxExecutable> {
-    return OnnxExecutable.create(plan, this.thread, this.capabilities.threads);
+  async lower(plan: Plan, frozen: Frozen = new Map()): Promise<OnnxExecutable> {
+    const lowered = lowerPlan(plan, keptConstants(plan, new Set(frozen.keys())));
+    return withContents(this, lowered.constants, frozen, (contents) =>
+      OnnxExecutable.open(plan, lowered, contents, this.thread, this.capabilities.threads),
+    );
   }
 
   run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void | Promise<void> {

@@ -1,7 +1,7 @@
-import { type Executable, type Plan, stepCost, stepName } from "@weft/tensor-core";
-import { lowerPlan, type Port } from "./lower/lower-plan.js";
+import { DeviceError, type Executable, type Plan, stepCost, stepName } from "@weft/tensor-core";
+import type { Lowered, Port } from "./lower/lower-plan.js";
 import { runError } from "./runtime/errors.js";
-import type { SessionPort } from "./runtime/protocol.js";
+import type { SessionConstant, SessionPort } from "./runtime/protocol.js";
 import type { OrtThread } from "./runtime/thread.js";
 
 /** Memory in the thread, by its number there. */
@@ -44,17 +44,36 @@ export class OnnxExecutable implements Executable {
     this.outputs = outputs.map(({ buffer }) => plan.outputs.findIndex((o) => o.buffer === buffer));
   }
 
-  /** @param threads the most that it may use */
-  static async create(plan: Plan, thread: OrtThread, threads: number): Promise<OnnxExecutable> {
-    const { model, inputs, outputs } = lowerPlan(plan);
+  /** How many of the plan's inputs it is handed at each run: those that something reads and that the model does not have as constants. */
+  get fed(): number {
+    return this.inputs.length;
+  }
+
+  /**
+   * @param contents of the model's constants, in their order
+   * @param threads the most that it may use
+   * @throws DeviceError for a plan that onnxruntime does not take
+   */
+  static async open(
+    plan: Plan,
+    lowered: Lowered,
+    contents: readonly OnnxBuffer[],
+    thread: OrtThread,
+    threads: number,
+  ): Promise<OnnxExecutable> {
+    const { model, inputs, outputs, constants } = lowered;
     const made = new OnnxExecutable(plan, thread, inputs, outputs);
+    if (outputs.length === 0) return made;
     const work = plan.steps.map(stepCost).reduce((sum, { flops, bytes }) => sum + flops + bytes, 0);
     const port = ({ name, type, shape, buffer }: Port): SessionPort => ({ name, type, shape, bytes: plan.buffers[buffer]!.bytes });
+    const held = constants.map(({ location }, i): SessionConstant => ({ location, buffer: contents[i]!.id, bytes: contents[i]!.bytes }));
+    const parts = { inputs: inputs.map(port), outputs: outputs.map(port), constants: held };
     const options = sessionOptions(work < SMALL_WORK ? 1 : threads);
-    if (outputs.length > 0)
-      await thread.call({ do: "open", session: made.session, model, options, inputs: inputs.map(port), outputs: outputs.map(port) }, [
-        model.buffer,
-      ]);
+    try {
+      await thread.call({ do: "open", session: made.session, model, options, ...parts }, [model.buffer]);
+    } catch (cause) {
+      throw new DeviceError(`onnxruntime does not take the plan: ${(cause as Error).message}`, { cause });
+    }
     return made;
   }
 

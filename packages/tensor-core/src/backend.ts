@@ -10,7 +10,12 @@ export interface Capabilities {
   readonly threads: number;
   /** True if `view` gives the bytes of a buffer without a copy. */
   readonly hostVisible: boolean;
+  /** True if `lower` makes use of frozen inputs: they are read and uploaded before a plan is lowered then, and not only when it runs. */
+  readonly freezes?: boolean;
 }
+
+/** The inputs of a plan that have the same contents at every run, by the number of their buffer; they lie there when the plan is lowered. */
+export type Frozen = ReadonlyMap<number, BackendBuffer>;
 
 /** Memory that belongs to a backend. */
 export interface BackendBuffer {
@@ -56,7 +61,7 @@ export interface CompositeCall {
   readonly outputs: readonly { readonly shape: readonly number[]; readonly dtype: DType }[];
 }
 
-/** The contract between the graph and what executes it. Implemented by the reference, kernels-wasm and kernels-webgpu. */
+/** The contract between the graph and what executes it. Implemented by the reference, kernels-wasm, kernels-webgpu and kernels-onnx. */
 export interface Backend {
   readonly name: string;
   readonly capabilities: Capabilities;
@@ -73,7 +78,8 @@ export interface Backend {
   claims(call: CompositeCall): boolean;
   /** What `lower(plan)` would take. Without it: the plan's scratch. */
   footprint?(plan: Plan): Footprint;
-  lower(plan: Plan): Executable | Promise<Executable>;
+  /** `frozen` is given to a backend that `freezes`; what it takes of them it may keep in a form of its own until the executable is disposed of. */
+  lower(plan: Plan, frozen?: Frozen): Executable | Promise<Executable>;
   /** `inputs` and `outputs` bind `plan.inputs` and the buffers of `plan.outputs`, in order; every output is written whole. */
   run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void | Promise<void>;
   dispose(): void;

@@ -1,9 +1,11 @@
+import type { Executable } from "./backend.js";
 import type { Device } from "./device.js";
 import { deviceOf } from "./evaluate.js";
 import { ConfigError, DeviceError, ShapeError } from "./errors.js";
 import { makeNode, type Node, Tensor, topologicalOrder } from "./graph.js";
 import { graphInputs, isLeaf, substitute } from "./passes/rewrite.js";
 import { planGraph } from "./plan/plan-graph.js";
+import type { Plan } from "./plan/plan.js";
 import { isMovement, moveView, type View, wholeView } from "./plan/views.js";
 import { type Compiled, Signature } from "./signature.js";
 import type { TensorSpec } from "./tensor-spec.js";
@@ -75,6 +77,19 @@ async function computedApart(device: Device, parts: readonly Tensor[], mark: num
   } finally {
     executable.dispose();
     for (const t of leaves) if (t.node.id > mark) t.dispose();
+  }
+}
+
+/** Lowers a plan; a backend that makes use of them is shown the constants, which are its last inputs. */
+async function lowerWith(device: Device, plan: Plan, captured: readonly Tensor[]): Promise<Executable> {
+  const { backend } = device;
+  if (!backend.capabilities.freezes || captured.length === 0) return backend.lower(plan);
+  const held = await device.gather(captured);
+  try {
+    const ids = plan.inputs.slice(-captured.length);
+    return await backend.lower(plan, new Map(held.map(({ buffer }, i) => [ids[i]!, buffer])));
+  } finally {
+    for (const storage of held) storage.release();
   }
 }
 
@@ -167,7 +182,7 @@ export function compile<A extends readonly Tree[], R extends Tree>(
       // What only results that nobody asked for need.
       for (const t of computed) if (!captured.some((c) => c.node === t.node)) t.dispose();
       return {
-        executable: await device.backend.lower(plan),
+        executable: await lowerWith(device, plan, captured),
         captured,
         own: captured.filter((t) => t.node.id > mark),
         results: outputs.map(({ shape, dtype }, i) => ({ shape, dtype, place: results[i]! })),

@@ -72,7 +72,7 @@ export type {
   UnmergedBias,
 } from "./adapter/method.js";
 export type { Attrs, AttrValue } from "./attrs.js";
-export type { Backend, BackendBuffer, BackendStatistics, Capabilities, CompositeCall, Executable, Footprint } from "./backend.js";
+export type { Backend, BackendBuffer, BackendStatistics, Capabilities, CompositeCall, Executable, Footprint, Frozen } from "./backend.js";
 export { type BoundCall, compile, type CompiledFunction, type CompileOptions } from "./compile.js";
 export { callComposite, type Composite } from "./composite.js";
 export { attention, type AttentionOptions } from "./composites/attention.js";

@@ -48,7 +48,7 @@ export function watch(inner: Backend): Watched {
       },
     }),
     claims: (call) => inner.claims(call),
-    lower: (plan) => inner.lower(plan),
+    lower: (plan, frozen) => inner.lower(plan, frozen),
     run(executable, inputs, outputs) {
       known("run", [...inputs, ...outputs]);
       return inner.run(executable, inputs, outputs);

@@ -1,13 +1,14 @@
-import { bytesPerElement, DeviceError, type DType, type Operand, type Plan, sizeOf } from "@weft/tensor-core";
+import { bytesPerElement, DeviceError, type DType, isContiguous, type Operand, type Plan, sizeOf } from "@weft/tensor-core";
 import type { Lanes } from "@weft/tensor-core/program";
 import { Graph } from "../model/graph.js";
 import { type ElementType, TYPE } from "../model/messages.js";
 import { Builder } from "./builder.js";
+import type { Kept } from "./constants.js";
 import type { Context } from "./context.js";
 import { lowerFused } from "./fused.js";
 import { lanesFor } from "./lanes.js";
 import { OPS } from "./ops.js";
-import { load, PASSED, store, type Stored } from "./storage.js";
+import { load, PASSED, store, STORED, type Stored } from "./storage.js";
 import { kindOf, type Value } from "./value.js";
 import { viewOf } from "./view.js";
 
@@ -26,11 +27,22 @@ export interface Lowered {
   readonly inputs: readonly Port[];
   /** Of the outputs that have elements. */
   readonly outputs: readonly Port[];
+  readonly constants: readonly Constant[];
+}
+
+/** A constant of a model, whose bytes are handed over beside it: a frozen input of the plan. */
+export interface Constant {
+  readonly location: string;
+  readonly buffer: number;
+  /** As it is in the plan, and as the model has it. */
+  readonly from: DType;
+  readonly to: DType;
+  readonly elements: number;
 }
 
 /** Writes a plan as one graph; nothing is ordered there but by what needs what. Names of nodes begin with the number of their step. @throws DeviceError for a step that has no lowering */
-export function lowerPlan(plan: Plan): Lowered {
-  return new Lowering(plan).run();
+export function lowerPlan(plan: Plan, kept: ReadonlyMap<number, Kept> = new Map()): Lowered {
+  return new Lowering(plan, kept).run();
 }
 
 class Lowering implements Context {
@@ -38,14 +50,17 @@ class Lowering implements Context {
   readonly lanes: Lanes<Value, Value, Value>;
   private readonly plan: Plan;
   private readonly graph = new Graph();
+  private readonly kept: ReadonlyMap<number, Kept>;
   private readonly inputs: Port[] = [];
+  private readonly constants: Constant[] = [];
   /** What lies in each buffer, and what is computed with it. */
   private readonly stored = new Map<number, Stored>();
   private readonly loaded = new Map<number, Value>();
   private readonly views = new Map<string, Value>();
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan, kept: ReadonlyMap<number, Kept>) {
     this.plan = plan;
+    this.kept = kept;
     this.builder = new Builder(this.graph);
     this.lanes = lanesFor(this.builder);
   }
@@ -59,7 +74,7 @@ class Lowering implements Context {
       else throw new DeviceError(`step ${at}, ${step.op}, has no lowering to ONNX`);
     });
     const outputs = this.plan.outputs.filter(({ shape }) => sizeOf(shape) > 0).map((o, i) => this.output(o, `output${i}`));
-    return { model: this.graph.model(), inputs: this.inputs, outputs };
+    return { model: this.graph.model(), inputs: this.inputs, outputs, constants: this.constants };
   }
 
   view(operand: Operand): Value {
@@ -87,15 +102,27 @@ class Lowering implements Context {
     return value;
   }
 
-  private input({ buffer, dtype }: Operand): Stored {
-    const { bytes } = this.plan.buffers[buffer]!;
-    const type = PASSED[dtype];
-    const shape = [bytes / bytesPerElement(dtype)];
-    const name = this.graph.input(`input${buffer}`, type, shape);
-    this.inputs.push({ name, buffer, type, shape });
-    const stored = { name: dtype === "bf16" ? this.graph.node("BitCast", [name], { to: TYPE.bf16 }) : name, dtype, shape };
+  /** An input, in the shape in which it is first read if it is read whole: a reshape would copy it. */
+  private input({ buffer, dtype, shape: first, strides, offset }: Operand): Stored {
+    const elements = this.plan.buffers[buffer]!.bytes / bytesPerElement(dtype);
+    const shape = offset === 0 && sizeOf(first) === elements && isContiguous(first, strides) ? first : [elements];
+    const kept = this.kept.get(buffer);
+    const stored = kept ? this.constant(buffer, dtype, kept === "f32" ? "f32" : dtype, shape) : this.passed(buffer, dtype, shape);
     this.stored.set(buffer, stored);
     return stored;
+  }
+
+  private passed(buffer: number, dtype: DType, shape: readonly number[]): Stored {
+    const type = PASSED[dtype];
+    const name = this.graph.input(`input${buffer}`, type, shape);
+    this.inputs.push({ name, buffer, type, shape });
+    return { name: dtype === "bf16" ? this.graph.node("BitCast", [name], { to: TYPE.bf16 }) : name, dtype, shape };
+  }
+
+  private constant(buffer: number, from: DType, to: DType, shape: readonly number[]): Stored {
+    const location = `constant${buffer}`;
+    this.constants.push({ location, buffer, from, to, elements: sizeOf(shape) });
+    return { name: this.graph.external(location, STORED[to], shape), dtype: to, shape };
   }
 
   private output({ buffer, dtype }: Operand, name: string): Port {

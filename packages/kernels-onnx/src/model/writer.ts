@@ -1,5 +1,3 @@
-const encoder = new TextEncoder();
-
 /** Writes messages of Protocol Buffers: fields one after the other, nested messages as bytes of their own. Large byte fields are kept as they are until `finish`. */
 export class Writer {
   private readonly parts: Uint8Array[] = [];
@@ -26,8 +24,12 @@ export class Writer {
     this.raw(new Uint8Array(Float32Array.of(value).buffer));
   }
 
+  /** A text of ASCII characters, as all names in a model are. */
   text(field: number, value: string): void {
-    this.data(field, encoder.encode(value));
+    this.tag(field, 2);
+    this.varint(value.length);
+    this.reserve(value.length);
+    for (let i = 0; i < value.length; i++) this.bytes[this.used++] = value.charCodeAt(i);
   }
 
   data(field: number, value: Uint8Array): void {

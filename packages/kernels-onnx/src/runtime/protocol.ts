@@ -9,6 +9,13 @@ export interface SessionPort {
   readonly bytes: number;
 }
 
+/** A constant of a model, and the buffer that it is in. */
+export interface SessionConstant {
+  readonly location: string;
+  readonly buffer: number;
+  readonly bytes: number;
+}
+
 /** What the thread is asked to do. Buffers and sessions are numbers that the caller gives. */
 export type Request =
   | { readonly do: "write"; readonly buffer: number; readonly bytes: number; readonly offset: number; readonly data: Uint8Array }
@@ -21,6 +28,7 @@ export type Request =
       readonly options: object;
       readonly inputs: readonly SessionPort[];
       readonly outputs: readonly SessionPort[];
+      readonly constants: readonly SessionConstant[];
     }
   | { readonly do: "run"; readonly session: number; readonly inputs: Int32Array; readonly outputs: Int32Array }
   | { readonly do: "close"; readonly session: number }

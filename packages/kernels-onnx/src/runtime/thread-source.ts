@@ -57,8 +57,9 @@ const actions = {
     buffers.delete(buffer);
     release(memory);
   },
-  async open({ session, model, options, inputs, outputs }) {
-    const opened = await ort.InferenceSession.create(model, options);
+  async open({ session, model, options, inputs, outputs, constants }) {
+    const externalData = constants.map(({ location, buffer, bytes }) => ({ path: location, data: new Uint8Array(memoryOf(buffer, bytes).data, 0, bytes) }));
+    const opened = await ort.InferenceSession.create(model, { ...options, externalData });
     sessions.set(session, { opened, inputs: inputs.map(described), outputs: outputs.map(described), spares: [] });
   },
   async run({ session, inputs, outputs }) {
