@@ -53,7 +53,7 @@ function probeRelaxed(bytes: Uint8Array<ArrayBuffer>, shared: boolean): WebAssem
   if (!WebAssembly.validate(bytes)) return undefined;
   const module = compile(bytes);
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared });
-  const { exports } = new WebAssembly.Instance(module, { env: { memory, scratch: 0 } });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, scratch: 0, decode: () => 0 } });
   return (exports.probeFused as () => number)() === 0 ? undefined : module;
 }
 

@@ -1,6 +1,6 @@
 import { bytesPerElement, type Instruction, isFloat } from "@weft/tensor-core";
 import { combination, compute, decode, encode, identity, type Pass, type Reduce } from "@weft/tensor-core/program";
-import { indexAxes, type Loop, operandWord } from "./loop.js";
+import { indexAxes, type Loop, operandWord, tablesOf } from "./loop.js";
 import { type LanePattern, lanePatterns } from "./lane-patterns.js";
 import { loadRaw, lookupRaw, storeRaw } from "./memory-code.js";
 import { isWide } from "./reduction.js";
@@ -8,17 +8,20 @@ import { I32, type Local, V128, WasmLanes } from "./wasm-lanes.js";
 import { Writer, wasmModule } from "./writer.js";
 
 const [ADD, SUB, MUL, DIV, REM, LESS, NOT_LESS] = [0x6a, 0x6b, 0x6c, 0x6d, 0x6f, 0x48, 0x4e];
+const [DIV_UNSIGNED, REM_UNSIGNED] = [0x6e, 0x70];
 const [ARGS, ROW, END] = [0, 1, 2];
+/** Parameters of the code for a line. */
+const [TO, FROM, COUNT] = [1, 2, 3];
 
 /** One local, or two that hold four f64. */
 type Accumulator = readonly Local[];
 
-/** Writes the module that runs a loop: `run(args, first row, row behind the last)`. */
+/** Writes the module that runs a loop: `run(args, first row, row behind the last)`, or, for a line, `run(args, to, number of its first element, count)`. */
 export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
   const { program, analysis, operands, rowSizes, sweepSizes } = loop;
   const { instructions, outputs } = program;
   const dtypes = instructions.map((i) => i.dtype);
-  const w = new WasmLanes();
+  const w = new WasmLanes(loop.line ? 4 : 3);
   const { lanes } = w;
   const inputs = operands.length - outputs.length - indexAxes(program).length;
   const counterOf = (axis: number): number => inputs + indexAxes(program).indexOf(axis);
@@ -247,49 +250,81 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
     word(operandWord(loop, k) + 1 + rowSizes.length + sweepSizes.length);
     w.set(stride[k]!);
   });
-  loop_(() => {
-    w.get(ROW).get(END);
-    leaveIf(NOT_LESS);
-    operands.forEach((_, k) => {
+  const rowAt = (k: number): number => operandWord(loop, k) + 1;
+
+  /** Elements from a number on, which lie in one row. */
+  const line = (): void => {
+    const [read, tables] = [operands.map((_, k) => k).slice(0, -outputs.length), tablesOf(program)];
+    const place = (code: number, to: Local): void => {
+      w.get(FROM);
+      word(0);
+      op(code);
+      w.set(to);
+    };
+    place(DIV_UNSIGNED, rest);
+    place(REM_UNSIGNED, left);
+    for (const k of read) {
       word(operandWord(loop, k));
       w.set(rowPointer[k]!);
-    });
-    word(0);
-    w.set(size);
-    w.get(ROW).set(rest);
-    addOffsets(
-      rowSizes,
-      4,
-      (k) => operandWord(loop, k) + 1,
-      rowPointer,
-      operands.map((_, k) => k),
-      () => {
-        if (loop.block === 0) return;
-        // The last block may be shorter: size = min(block, inner - index·block).
-        word(0);
-        w.get(at);
-        word(1);
+    }
+    w.get(TO).set(rowPointer[operands.length - 1]!);
+    addOffsets(rowSizes, 4, rowAt, rowPointer, read);
+    for (const k of read.filter((at) => !tables.has(at))) {
+      addTo(rowPointer[k]!, () => {
+        w.get(left).get(stride[k]!);
         op(MUL);
-        op(SUB);
-        w.set(size);
-        w.get(size);
-        word(1);
-        w.get(size);
-        word(1);
-        op(LESS);
-        op(0x1b);
-        w.set(size);
-      },
-    );
+      });
+    }
+    w.get(COUNT).set(size);
     for (const pass of analysis.passes) sweepPass(pass);
-    for (const v of analysis.last) values[v] = readValue(v, 1, rowPointer);
-    outputs.forEach((o, i) => {
-      if (o.perRow) writeOutput(i, 1, rowPointer);
+  };
+
+  const allRows = (): void =>
+    loop_(() => {
+      w.get(ROW).get(END);
+      leaveIf(NOT_LESS);
+      operands.forEach((_, k) => {
+        word(operandWord(loop, k));
+        w.set(rowPointer[k]!);
+      });
+      word(0);
+      w.set(size);
+      w.get(ROW).set(rest);
+      addOffsets(
+        rowSizes,
+        4,
+        rowAt,
+        rowPointer,
+        operands.map((_, k) => k),
+        () => {
+          if (loop.block === 0) return;
+          // The last block may be shorter: size = min(block, inner - index·block).
+          word(0);
+          w.get(at);
+          word(1);
+          op(MUL);
+          op(SUB);
+          w.set(size);
+          w.get(size);
+          word(1);
+          w.get(size);
+          word(1);
+          op(LESS);
+          op(0x1b);
+          w.set(size);
+        },
+      );
+      for (const pass of analysis.passes) sweepPass(pass);
+      for (const v of analysis.last) values[v] = readValue(v, 1, rowPointer);
+      outputs.forEach((o, i) => {
+        if (o.perRow) writeOutput(i, 1, rowPointer);
+      });
+      addTo(ROW, () => void w.i32Const(1));
     });
-    addTo(ROW, () => void w.i32Const(1));
-  });
+  if (loop.line) line();
+  else allRows();
   const code = new Writer();
   code.raw(...w.prologue.bytes);
   for (const b of w.code.bytes) code.bytes.push(b);
-  return wasmModule(w.locals(), code);
+  return wasmModule(w.locals(), code, loop.line ? 4 : 3);
 }

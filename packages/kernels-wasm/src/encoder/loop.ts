@@ -33,6 +33,8 @@ export interface Loop {
   readonly inner: number;
   /** If not 0, the first row axis counts blocks of so many elements (a multiple of four) of the innermost axis. */
   readonly block: number;
+  /** Code for a part of one row of a matrix, wherever it is asked for, instead of all rows. */
+  readonly line: boolean;
   readonly operands: readonly LoopOperand[];
   /** Equal keys give equal code; sizes and strides are arguments. */
   readonly key: string;
@@ -75,8 +77,11 @@ export function contiguousOutputs(program: Program, dtypes: readonly DType[]): A
   });
 }
 
-/** Plans the loops of a program over operands with the given strides. */
-export function planLoop(program: Program, inputs: readonly Access[], outputs: readonly Access[]): Loop {
+/**
+ * Plans the loops of a program over operands with the given strides.
+ * @param line of a program over a matrix without reductions: see `Loop.line`
+ */
+export function planLoop(program: Program, inputs: readonly Access[], outputs: readonly Access[], line = false): Loop {
   const { shape, reduced } = program;
   const counters = indexAxes(program).map((axis): Access => ({ dtype: "i32", strides: shape.map((_, i) => (i === axis ? 1 : 0)) }));
   const tables = tablesOf(program);
@@ -96,7 +101,7 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
 
   const across = last.strides.some((s, k) => s !== 0 && s !== unit[k] && rowAxes.some((a) => Math.abs(a.strides[k]!) === unit[k]));
   let block = 0;
-  if (reduced === 0 && (rowAxes.length === 0 || across)) {
+  if (!line && reduced === 0 && (rowAxes.length === 0 || across)) {
     block = across ? ACROSS : Math.max(256, Math.min(LINE, Math.ceil(last.size / 256) * 4));
     rowAxes = [{ size: Math.ceil(last.size / block), strides: last.strides.map((s) => s * block) }, ...rowAxes];
   }
@@ -126,7 +131,7 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
   if (analysis.kept.length * slotBytes(last.size) > SCRATCH_BYTES) analysis = analysed(false);
 
   const form = operands.map((o) => [o.dtype, o.inner, o.uniform]);
-  const key = exactJson([program.instructions, program.outputs, form, rowAxes.length, sweep.length, block > 0, analysis.kept]);
+  const key = exactJson([program.instructions, program.outputs, form, rowAxes.length, sweep.length, block > 0, line, analysis.kept]);
   return {
     program,
     analysis,
@@ -135,6 +140,7 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
     sweepSizes: sweep.map((a) => a.size),
     inner: last.size,
     block,
+    line,
     operands,
     key,
   };

@@ -60,12 +60,18 @@ export class WasmLanes implements LaneMachine<Local> {
   /** Code that runs once. */
   readonly prologue: Writer = new Writer();
   readonly code: Writer = new Writer();
+  private readonly parameters: number;
   private readonly types: number[] = [];
   private readonly constants = new Map<string, Local>();
   private readonly whole = new Map<Local, number>();
 
+  /** @param parameters those of the function, which come before all locals */
+  constructor(parameters: number) {
+    this.parameters = parameters;
+  }
+
   local(type: number): Local {
-    return this.types.push(type) + 2; // after the three parameters
+    return this.parameters + this.types.push(type) - 1;
   }
 
   /** Local declarations in the form that `wasmModule` takes. */

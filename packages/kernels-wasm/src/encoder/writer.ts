@@ -36,13 +36,17 @@ export class Writer {
 const I32 = 0x7f;
 
 /**
- * A module with one exported function `run(args, start, end)` over the imported shared memory `env.memory`
+ * A module with one exported function `run` of so many i32 parameters over the imported shared memory `env.memory`
  * and the constant `env.scratch`.
  */
-export function wasmModule(locals: readonly (readonly [count: number, type: number])[], code: Writer): Uint8Array<ArrayBuffer> {
+export function wasmModule(
+  locals: readonly (readonly [count: number, type: number])[],
+  code: Writer,
+  parameters: number,
+): Uint8Array<ArrayBuffer> {
   const module = new Writer().raw(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
   const section = (id: number, content: Writer): void => void module.raw(id).sized(content);
-  section(1, new Writer().raw(1, 0x60, 3, I32, I32, I32, 0));
+  section(1, new Writer().raw(1, 0x60, parameters, ...new Array<number>(parameters).fill(I32), 0));
   section(
     2,
     new Writer().raw(2).text("env").text("memory").raw(2, 3).unsigned(1).unsigned(65536).text("env").text("scratch").raw(3, I32, 0),

@@ -8,6 +8,13 @@ export const F32_CODE: i32 = 0;
 export const BF16_CODE: i32 = 1;
 export const F16_CODE: i32 = 2;
 
+/** Bytes of an element. Any other code is the address of the arguments of `decode`: the matrix is packed, and its elements have numbers in place of addresses. */
+// @ts-ignore: decorator
+@inline
+export function elementBytes(code: i32): i32 {
+  return code == F32_CODE ? 4 : code <= F16_CODE ? 2 : 1;
+}
+
 /** a·b + c. One rounding on machines with fused multiply-add, else two: `plain-simd.ts` makes a product and a sum of it where there is no relaxed SIMD. */
 // @ts-ignore: decorator
 @inline

@@ -5,6 +5,7 @@ import { claimsAttention } from "../kernels/attention/operands.js";
 import { claimsCrossEntropy, lowerCrossEntropy, lowerCrossEntropyBackward } from "../kernels/cross-entropy/lower-cross-entropy.js";
 import { claimsMerge, lowerMerge } from "../kernels/merge/lower-merge.js";
 import { claimsMultiLora, lowerMultiLora } from "../kernels/multi-lora/lower-multi-lora.js";
+import { claimsQuantLinear, lowerQuantLinear } from "../kernels/quant-linear/lower-quant-linear.js";
 import { lowerTopK } from "../kernels/top-k/lower-top-k.js";
 import type { CompositeStep, LowerContext, Run } from "./context.js";
 
@@ -23,5 +24,6 @@ export const COMPOSITES: ReadonlyMap<string, CompositeKernel> = new Map([
   ["multiLora", { claims: claimsMultiLora, lower: lowerMultiLora }],
   ["softmaxCrossEntropy", { claims: claimsCrossEntropy, lower: lowerCrossEntropy }],
   ["softmaxCrossEntropyBackward", { claims: claimsCrossEntropy, lower: lowerCrossEntropyBackward }],
+  ["quantLinear", { claims: claimsQuantLinear, lower: lowerQuantLinear }],
   ["topK", { claims: () => true, lower: lowerTopK }],
 ]);

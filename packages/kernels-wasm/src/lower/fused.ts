@@ -1,4 +1,4 @@
-import type { Operand, Step } from "@weft/tensor-core";
+import type { Operand, Program, Step } from "@weft/tensor-core";
 import { copyProgram, fillProgram, sumProgram } from "@weft/tensor-core/program";
 import { emitLoop } from "../encoder/emit.js";
 import { interpretLoop } from "../encoder/interpret.js";
@@ -9,13 +9,15 @@ import { addressOf, type LowerContext, type Run } from "./context.js";
 /** Instructions times elements below which waking other threads costs more than it gives. */
 const SMALL = 1 << 17;
 
+type FusedStep = Pick<Step & { readonly kind: "fused" }, "program" | "inputs" | "outputs">;
+
 /** A fused program as a kernel that is compiled for it. */
-export function lowerFused(step: Step & { readonly kind: "fused" }, context: LowerContext): Run {
-  const outputs = contiguousOutputs(
-    step.program,
-    step.outputs.map((o) => o.dtype),
+export function lowerFused({ program, inputs, outputs }: FusedStep, context: LowerContext): Run {
+  const stored = contiguousOutputs(
+    program,
+    outputs.map((o) => o.dtype),
   );
-  return runLoop(planLoop(step.program, step.inputs, outputs), step.inputs, step.outputs, context);
+  return runLoop(planLoop(program, inputs, stored), inputs, outputs, context);
 }
 
 /** A copy between views with any strides, converting between dtypes; the two have one shape. */
@@ -34,19 +36,51 @@ export function lowerFill(value: number, to: Operand, context: LowerContext): Ru
   return runLoop(planLoop(fillProgram(to.shape, to.dtype, value), [], [to]), [], [to], context);
 }
 
+/** A matrix that a program computes where it is read, in parts of rows; undefined where nothing may be compiled. */
+export interface Decoder {
+  readonly kernel: FusedKernel;
+  /** Address of its arguments. */
+  readonly args: number;
+  /** To be run before it is read: tells it where its inputs lie. */
+  readonly bind: Run;
+}
+
+/** @param program elementwise over a matrix */
+export function lowerDecoder(program: Program, inputs: readonly Operand[], context: LowerContext): Decoder | undefined {
+  const loop = planLoop(program, inputs, contiguousOutputs(program, ["f32"]), true);
+  const kernel = compiled(loop, context);
+  return kernel && { kernel, ...boundArguments(loop, inputs, [], context) };
+}
+
+/** The argument block of a loop, and how it is told where its operands lie. */
+function boundArguments(
+  loop: Loop,
+  inputs: readonly Operand[],
+  outputs: readonly Operand[],
+  context: LowerContext,
+): { readonly args: number; readonly bind: Run } {
+  const args = context.words(loopArguments(loop));
+  const firstOutput = loop.operands.length - outputs.length;
+  const places = [...inputs.map((_, k) => operandWord(loop, k)), ...outputs.map((_, i) => operandWord(loop, firstOutput + i))];
+  const operands = [...inputs, ...outputs];
+  return {
+    args,
+    bind(addresses) {
+      for (let i = 0; i < operands.length; i++) context.memory.words[(args >>> 2) + places[i]!] = addressOf(operands[i]!, addresses);
+    },
+  };
+}
+
 function runLoop(loop: Loop, inputs: readonly Operand[], outputs: readonly Operand[], context: LowerContext): Run {
   if (loop.rows === 0) return () => undefined;
   const { pool, memory } = context;
   const words = loopArguments(loop);
-  const args = context.words(words);
-  const firstOutput = loop.operands.length - outputs.length;
-  const places = [...inputs.map((_, k) => operandWord(loop, k)), ...outputs.map((_, i) => operandWord(loop, firstOutput + i))];
-  const operands = [...inputs, ...outputs];
+  const { args, bind } = boundArguments(loop, inputs, outputs, context);
   const elements = loop.rows * (loop.block > 0 ? loop.block : loop.inner * words[2]!);
   const small = elements * loop.program.instructions.length < SMALL;
   const kernel = compiled(loop, context);
   return (addresses) => {
-    for (let i = 0; i < operands.length; i++) memory.words[(args >>> 2) + places[i]!] = addressOf(operands[i]!, addresses);
+    bind(addresses);
     if (kernel) pool.runFused(kernel, args, loop.rows, small);
     else interpretLoop(loop, memory.memory.buffer, new Int32Array(memory.memory.buffer, args, words.length), 0, loop.rows);
   };

@@ -10,13 +10,15 @@ export type FusedKernel = Job;
 export class Pool {
   private readonly threads: Threads;
   private readonly place: number;
-  private readonly imports: { readonly env: { readonly memory: WebAssembly.Memory; readonly scratch: number } };
+  private readonly imports: { readonly env: WebAssembly.ModuleImports };
   private named: ReadonlyMap<KernelName, Job> | undefined;
   private readonly fused = new Map<string, FusedKernel>();
+  /** The kernels of products that read a packed matrix, by what decodes it. */
+  private readonly decoding = new Map<FusedKernel, ReadonlyMap<KernelName, Job>>();
 
   constructor(memory: WasmMemory, threads: Threads) {
     this.threads = threads;
-    this.imports = { env: { memory: memory.memory, scratch: threads.keep(memory, SCRATCH_BYTES) } };
+    this.imports = { env: { memory: memory.memory, scratch: threads.keep(memory, SCRATCH_BYTES), decode: () => undefined } };
     this.place = threads.enter(memory);
   }
 
@@ -25,10 +27,14 @@ export class Pool {
     return this.threads.chunks;
   }
 
-  /** Runs `items` items of the kernel that `args` are for; on several threads in chunks that whoever is free takes, unless `small`. @throws DeviceError if a thread failed */
-  run(args: KernelArgs, items: number, small = false): void {
-    this.named ??= this.instantiate();
-    this.threads.launch(this.named.get(args.kernel)!, args.address, items, small);
+  /**
+   * Runs `items` items of the kernel that `args` are for; on several threads in chunks that whoever is free takes, unless `small`.
+   * @param decode reads the packed matrix of a product
+   * @throws DeviceError if a thread failed
+   */
+  run(args: KernelArgs, items: number, small = false, decode?: FusedKernel): void {
+    const kernels = decode ? this.products(decode) : (this.named ??= this.instantiate());
+    this.threads.launch(kernels.get(args.kernel)!, args.address, items, small);
   }
 
   runFused(kernel: FusedKernel, args: number, items: number, small = false): void {
@@ -45,6 +51,18 @@ export class Pool {
       this.fused.set(key, kernel);
     }
     return kernel;
+  }
+
+  private products(decode: FusedKernel): ReadonlyMap<KernelName, Job> {
+    let kernels = this.decoding.get(decode);
+    if (!kernels) {
+      const env = { ...this.imports.env, decode: decode.run };
+      const all = new WebAssembly.Instance(this.threads.modules.matmul, { env }).exports as unknown as Record<KernelName, Kernel>;
+      const { id: decoder, code } = decode;
+      kernels = new Map(KERNELS.map((name, id) => [name, { place: this.place, id, decoder, code, run: all[name] }]));
+      this.decoding.set(decode, kernels);
+    }
+    return kernels;
   }
 
   private instantiate(): ReadonlyMap<KernelName, Job> {

@@ -22,6 +22,9 @@ export interface Job {
   /** Number of the memory that the kernel works in. */
   readonly place: number;
   readonly id: number;
+  /** Number of the compiled code that reads a packed matrix for it; 0 for none. */
+  readonly decoder?: number;
+  /** Of what was compiled at run time. */
   readonly code: Pick<Code, "address" | "length">;
   /** Its instance on the calling thread. */
   readonly run: Kernel;
@@ -116,6 +119,7 @@ export class Threads {
     c[CONTROL.chunks] = chunks;
     c[CONTROL.place] = job.place;
     c[CONTROL.kernel] = job.id;
+    c[CONTROL.decoder] = job.decoder ?? 0;
     c[CONTROL.args] = args;
     c[CONTROL.items] = items;
     c[CONTROL.grain] = grain;

@@ -1,16 +1,44 @@
 /**
  * Words of the control block in the first memory (i32). `ticket` is job number · 2^16 + chunks not yet taken. A thread takes a chunk by
  * lowering it with compare-and-swap; while a chunk is out the job cannot end, so the other words stay valid. A thread that
- * wakes late, or never, finds no chunk and holds nobody up. `place` is the number of the memory that the kernel works in.
+ * wakes late, or never, finds no chunk and holds nobody up. `place` is the number of the memory that the kernel works in, `decoder` that of
+ * the compiled code with which it reads a packed matrix, 0 if it reads none.
  */
 export const CONTROL: {
   readonly [
-    name in "ticket" | "done" | "chunks" | "kernel" | "args" | "items" | "grain" | "code" | "codeBytes" | "failed" | "stop" | "place"
+    name in
+      | "ticket"
+      | "done"
+      | "chunks"
+      | "kernel"
+      | "decoder"
+      | "args"
+      | "items"
+      | "grain"
+      | "code"
+      | "codeBytes"
+      | "failed"
+      | "stop"
+      | "place"
   ]: number;
-} = { ticket: 0, done: 1, chunks: 2, kernel: 3, args: 4, items: 5, grain: 6, code: 7, codeBytes: 8, failed: 9, stop: 10, place: 11 };
+} = {
+  ticket: 0,
+  done: 1,
+  chunks: 2,
+  kernel: 3,
+  args: 4,
+  items: 5,
+  grain: 6,
+  code: 7,
+  codeBytes: 8,
+  failed: 9,
+  stop: 10,
+  place: 11,
+  decoder: 12,
+};
 export const CONTROL_WORDS: number = 16;
 
-const { ticket, done, chunks, kernel, args, items, grain, code, codeBytes, failed, stop, place } = CONTROL;
+const { ticket, done, chunks, kernel, decoder, args, items, grain, code, codeBytes, failed, stop, place } = CONTROL;
 
 /**
  * What a worker thread runs, as plain text so that bundlers need no second file. Kernels behind the named ones were compiled at run
@@ -23,16 +51,21 @@ let c, modules, names;
 const places = [];
 const codes = [];
 const enter = ({ memory, scratch }) => {
-  const env = { memory, scratch };
+  const env = { memory, scratch, decode() {} };
   const all = Object.assign({}, ...modules.map((m) => new WebAssembly.Instance(m, { env }).exports));
-  places.push({ env, kernels: names.map((name) => all[name]) });
+  places.push({ env, kernels: names.map((name) => all[name]), decoding: [] });
 };
 const compile = () => {
   const { memory } = places[0].env;
   memory.grow(0); // makes the buffer object cover what other threads have grown
   return new WebAssembly.Module(new Uint8Array(memory.buffer, c[${code}] >>> 0, c[${codeBytes}]).slice());
 };
-const kernelOf = ({ env, kernels }, id) => (kernels[id] ??= new WebAssembly.Instance((codes[id] ??= compile()), { env }).exports.run);
+const compiled = ({ env, kernels }, id) => (kernels[id] ??= new WebAssembly.Instance((codes[id] ??= compile()), { env }).exports.run);
+const kernelOf = (place, id, by) => {
+  if (!by) return compiled(place, id);
+  const all = (place.decoding[by] ??= new WebAssembly.Instance(modules[0], { env: { ...place.env, decode: compiled(place, by) } }).exports);
+  return all[names[id]];
+};
 const work = () => {
   for (;;) {
     const t = Atomics.load(c, ${ticket});
@@ -43,7 +76,7 @@ const work = () => {
     if (Atomics.compareExchange(c, ${ticket}, t, t - 1) !== t) continue;
     const first = (c[${chunks}] - (t & 0xffff)) * c[${grain}];
     try {
-      kernelOf(place, c[${kernel}])(c[${args}], first, Math.min(first + c[${grain}], c[${items}]));
+      kernelOf(place, c[${kernel}], c[${decoder}])(c[${args}], first, Math.min(first + c[${grain}], c[${items}]));
     } catch { Atomics.store(c, ${failed}, 1); }
     if (Atomics.add(c, ${done}, 1) + 1 === c[${chunks}]) Atomics.notify(c, ${done});
   }

@@ -1,4 +1,5 @@
 import { scratch } from "../env.wasm";
+import { elementBytes } from "../float.wasm";
 import { packBlock } from "./pack-block.wasm";
 import { tile } from "./tile.wasm";
 
@@ -57,10 +58,10 @@ export function gemm(args: GemmArgs, start: i32, end: i32): void {
 function gemmBlock(args: GemmArgs, offsets: usize, i0: i32, j0: i32): void {
   const m = min(MC, args.m - i0);
   const n = min(args.columns, args.n - j0);
-  const shiftA = args.formatA == 0 ? 2 : 1;
-  const shiftB = args.formatB == 0 ? 2 : 1;
-  const a = args.a + load<usize>(offsets) + ((i0 * args.rowStride) << shiftA);
-  const b = args.b + load<usize>(offsets, 4) + ((j0 * args.columnStride) << shiftB);
+  const sizeA = elementBytes(args.formatA);
+  const sizeB = elementBytes(args.formatB);
+  const a = args.a + load<usize>(offsets) + i0 * args.rowStride * sizeA;
+  const b = args.b + load<usize>(offsets, 4) + j0 * args.columnStride * sizeB;
   const ldc = <usize>args.ldc << 2;
   const c = args.c + load<usize>(offsets, 8) + i0 * ldc + (<usize>j0 << 2);
   const alpha = args.alpha;
@@ -68,10 +69,10 @@ function gemmBlock(args: GemmArgs, offsets: usize, i0: i32, j0: i32): void {
   for (let k0 = 0; k0 < args.k; k0 += KC) {
     const k = min(KC, args.k - k0);
     const strip = <usize>k << 4;
-    packBlock(scratch, strip, a + ((k0 * args.kStride) << shiftA), args.formatA, args.kStride, args.rowStride, k, m, 4);
+    packBlock(scratch, strip, a + k0 * args.kStride * sizeA, args.formatA, args.kStride, args.rowStride, k, m, 4);
     for (let j = 0; j < n; j += PANEL) {
       const columns = min(PANEL, n - j);
-      const right = b + ((j * args.columnStride + k0 * args.bkStride) << shiftB);
+      const right = b + (j * args.columnStride + k0 * args.bkStride) * sizeB;
       packBlock(scratch + B, STRIP, right, args.formatB, args.bkStride, args.columnStride, k, columns, 8);
       panel(strip, m, columns, k, c + (<usize>j << 2), ldc, alpha, accumulate);
     }

@@ -1,5 +1,5 @@
 import { scratch } from "../env.wasm";
-import { BF16, BF16_CODE, F32_CODE, load4, madd } from "../float.wasm";
+import { BF16, BF16_CODE, elementBytes, F32_CODE, load4, madd } from "../float.wasm";
 import { GemvArgs } from "./gemv-args.wasm";
 import { packLine, unpackLine } from "./pack-line.wasm";
 
@@ -15,8 +15,8 @@ const Y: usize = 192 << 10;
 export function gemvAxpy(args: GemvArgs, start: i32, end: i32): void {
   const m = args.m;
   const depth = (HELD / m) & ~7;
-  const sizeX = args.formatX == F32_CODE ? 4 : 2;
-  const sizeW = args.formatW == F32_CODE ? 4 : 2;
+  const sizeX = elementBytes(args.formatX);
+  const sizeW = elementBytes(args.formatW);
   const group = <usize>m << 5;
   for (let item = start; item < end; item++) {
     const batch = item / args.blocks;
@@ -78,7 +78,7 @@ function addEight<T>(w: usize, step: usize, m: i32, n: i32, x0: usize, line: usi
 /** What is left over: columns j0 … n-1 of up to eight rows of W. */
 function columns(w: usize, step: usize, code: i32, m: i32, j0: i32, n: i32, x: usize, rows: i32, line: usize): void {
   const count = n - j0;
-  w += j0 * (code == F32_CODE ? 4 : 2);
+  w += j0 * elementBytes(code);
   for (let p = 0; p < rows; p++, x += 4, w += step) {
     unpackLine(scratch + W, w, code, count);
     for (let i = 0; i < m; i++) {

@@ -1,5 +1,5 @@
 import { scratch } from "../env.wasm";
-import { BF16, BF16_CODE, F16, F16_CODE, F32_CODE, load1, lower4, madd, upper4 } from "../float.wasm";
+import { BF16, BF16_CODE, elementBytes, F16, F16_CODE, F32_CODE, load1, lower4, madd, upper4 } from "../float.wasm";
 import { sums4 } from "../transpose.wasm";
 import { GemvArgs } from "./gemv-args.wasm";
 import { packLine, unpackLine } from "./pack-line.wasm";
@@ -14,8 +14,8 @@ const W: usize = 64 << 10;
 /** Y = α·X·Wᵀ (+ Y) for few rows of X; W has its k contiguous. An item is four rows of W. */
 export function gemvDot(args: GemvArgs, start: i32, end: i32): void {
   const m = args.m;
-  const depth = m == 1 ? DEEP : SHALLOW;
-  const size = args.formatW == F32_CODE ? 4 : 2;
+  const size = elementBytes(args.formatW);
+  const depth = m == 1 && size > 1 ? DEEP : SHALLOW;
   for (let item = start; item < end; ) {
     const batch = item / args.blocks;
     const offset = args.table + batch * 12;
@@ -37,7 +37,7 @@ export function gemvDot(args: GemvArgs, start: i32, end: i32): void {
 
 /** X [m][k] as f32 in the scratch memory. */
 function packRows(args: GemvArgs, x: usize, k0: i32, k: i32, ldx: usize): void {
-  const size = args.formatX == F32_CODE ? 4 : 2;
+  const size = elementBytes(args.formatX);
   for (let i = 0; i < args.m; i++) {
     packLine(scratch + X + i * ldx, 32, x + (i * args.xRow + k0 * args.xK) * size, args.formatX, args.xK, k);
   }
@@ -46,9 +46,10 @@ function packRows(args: GemvArgs, x: usize, k0: i32, k: i32, ldx: usize): void {
 /** `count` rows of W from `w` on. */
 function dotBlock(args: GemvArgs, w: usize, y: usize, count: i32, k: i32, ldx: usize, accumulate: bool): void {
   const code = args.formatW;
-  let step = <usize>args.ldw << (code == F32_CODE ? 2 : 1);
+  const size = elementBytes(code);
+  let step = <usize>args.ldw * size;
   let x = scratch + X;
-  if (args.m == 1) {
+  if (args.m == 1 && size > 1) {
     if (code == BF16_CODE) single<BF16>(x, w, step, count, k, y, args, accumulate);
     else if (code == F16_CODE) single<F16>(x, w, step, count, k, y, args, accumulate);
     else single<f32>(x, w, step, count, k, y, args, accumulate);

@@ -1,6 +1,6 @@
 import { isContiguous, type Operand, type Step } from "@weft/tensor-core";
 import { addressOf, formatCode, type LowerContext, type Run } from "../../lower/context.js";
-import { lowerCopy, lowerFill } from "../../lower/fused.js";
+import { type Decoder, lowerCopy, lowerFill } from "../../lower/fused.js";
 import { sequence } from "../../lower/steps.js";
 
 /** Lines up to which a product is done line by line of the other operand, as it lies: packing that would not pay. */
@@ -15,8 +15,11 @@ const [GEMM_ROWS, GEMM_COLUMNS] = [128, 64];
 const SMALL: number = 64 ** 3;
 
 /** An operand as lines: the rows of A, the columns of B. Strides count elements. */
-interface Lines {
-  readonly place: Operand;
+export interface Lines {
+  readonly address: (addresses: Int32Array) => number;
+  /** What computes its elements, if it is packed. */
+  readonly decoder?: Decoder;
+  /** Number of the format, or the address of the decoder's arguments. */
   readonly format: number;
   readonly count: number;
   /** Elements of a line. */
@@ -37,13 +40,13 @@ function batchOffsets({ shape, strides }: Operand, elementBytes: number): number
 }
 
 /** The lines along the other of the last two axes than `axis`, which counts them. */
-function linesOf(place: Operand, axis: -2 | -1): Lines {
+export function linesOf(place: Operand, axis: -2 | -1): Lines {
   const format = formatCode(place.dtype)!;
   // An axis of one element may have any stride.
   const stride = (at: -2 | -1): number => (place.shape.at(at) === 1 ? 1 : place.strides.at(at)!);
   const along = axis === -2 ? -1 : -2;
   return {
-    place,
+    address: (addresses) => addressOf(place, addresses),
     format,
     count: place.shape.at(axis)!,
     depth: place.shape.at(along)!,
@@ -53,21 +56,27 @@ function linesOf(place: Operand, axis: -2 | -1): Lines {
   };
 }
 
+/** A factor that the kernels read directly: itself, or an f32 copy, made by a run that is added to `before`. */
+export function readable(x: Operand, context: LowerContext, before: Run[]): Operand {
+  if (formatCode(x.dtype) !== undefined && x.strides.every((s) => s >= 0)) return x;
+  const wide = context.temporary(x.shape, "f32");
+  before.push(lowerCopy(x, wide, context));
+  return wide;
+}
+
+/** A product into an output of any dtype and strides. @param write the product into an f32 result with contiguous rows */
+export function intoOutput(output: Operand, context: LowerContext, before: readonly Run[], write: (c: Operand) => Run): Run {
+  const c = output.dtype === "f32" && isContiguous(output.shape, output.strides) ? output : context.temporary(output.shape, "f32");
+  const runs = [...before, write(c)];
+  if (c !== output) runs.push(lowerCopy(c, output, context));
+  return sequence(runs);
+}
+
 /** A matrix product of any floats and strides: what the kernels do not read or write directly goes through f32 copies. */
 export function lowerMatmul(step: Step, context: LowerContext): Run {
   const before: Run[] = [];
-  const readable = (x: Operand): Operand => {
-    if (formatCode(x.dtype) !== undefined && x.strides.every((s) => s >= 0)) return x;
-    const wide = context.temporary(x.shape, "f32");
-    before.push(lowerCopy(x, wide, context));
-    return wide;
-  };
-  const [a, b] = step.inputs.map(readable) as [Operand, Operand];
-  const [output] = step.outputs as [Operand];
-  const c = output.dtype === "f32" && isContiguous(output.shape, output.strides) ? output : context.temporary(output.shape, "f32");
-  const runs = [...before, lowerProduct(a, b, c, context)];
-  if (c !== output) runs.push(lowerCopy(c, output, context));
-  return sequence(runs);
+  const [a, b] = step.inputs.map((x) => readable(x, context, before)) as [Operand, Operand];
+  return intoOutput(step.outputs[0]!, context, before, (c) => lowerProduct(a, b, c, context));
 }
 
 export interface ProductOptions {
@@ -80,10 +89,15 @@ export interface ProductOptions {
 export function lowerProduct(a: Operand, b: Operand, c: Operand, context: LowerContext, options: ProductOptions = {}): Run {
   if (c.shape.includes(0)) return () => undefined;
   if (a.shape.at(-1) === 0) return options.accumulate ? () => undefined : lowerFill(0, c, context);
-  const [left, right] = [linesOf(a, -2), linesOf(b, -1)];
+  return lowerLines(linesOf(a, -2), linesOf(b, -1), c, context, options);
+}
+
+/** The product of rows of A and columns of B, of which B may be packed; neither is empty. */
+export function lowerLines(left: Lines, right: Lines, c: Operand, context: LowerContext, options: ProductOptions = {}): Run {
   const ldc = c.shape.at(-2) === 1 ? c.shape.at(-1)! : c.strides.at(-2)!;
   if (context.arithmetic.rowIndependent) return gemm(left, right, c, ldc, context, options);
-  if (right.count <= FEW && right.count < left.count && left.k === 1) return gemv(right, left, c, [1, ldc], context, options);
+  if (!right.decoder && right.count <= FEW && right.count < left.count && left.k === 1)
+    return gemv(right, left, c, [1, ldc], context, options);
   const axpy = right.line === 1 && right.count >= 4;
   if (left.count <= FEW && (right.k === 1 || axpy)) return gemv(left, right, c, [ldc, 1], context, options);
   return gemm(left, right, c, ldc, context, options);
@@ -128,10 +142,11 @@ function gemv(
     columns,
   });
   return (addresses) => {
-    args.set("x", addressOf(x.place, addresses));
-    args.set("w", addressOf(w.place, addresses));
+    w.decoder?.bind(addresses);
+    args.set("x", x.address(addresses));
+    args.set("w", w.address(addresses));
     args.set("y", addressOf(y, addresses));
-    context.pool.run(args, batch * blocks, small);
+    context.pool.run(args, batch * blocks, small, w.decoder?.kernel);
   };
 }
 
@@ -159,9 +174,10 @@ function gemm(a: Lines, b: Lines, c: Operand, ldc: number, context: LowerContext
     columns,
   });
   return (addresses) => {
-    args.set("a", addressOf(a.place, addresses));
-    args.set("b", addressOf(b.place, addresses));
+    b.decoder?.bind(addresses);
+    args.set("a", a.address(addresses));
+    args.set("b", b.address(addresses));
     args.set("c", addressOf(c, addresses));
-    pool.run(args, rowBlocks * Math.ceil(b.count / columns), small);
+    pool.run(args, rowBlocks * Math.ceil(b.count / columns), small, b.decoder?.kernel);
   };
 }

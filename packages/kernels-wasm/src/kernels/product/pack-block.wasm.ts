@@ -1,5 +1,5 @@
 import { scratch } from "../env.wasm";
-import { F32_CODE } from "../float.wasm";
+import { elementBytes, F32_CODE } from "../float.wasm";
 import { transpose } from "../transpose.wasm";
 import { packLine, unpackLine } from "./pack-line.wasm";
 
@@ -12,7 +12,7 @@ const LINES: usize = 500 << 10;
  * bytes from one to the next. Lines that are missing in the last strip are never looked at, so they hold anything.
  */
 export function packBlock(to: usize, strip: usize, from: usize, code: i32, kStride: i32, stride: i32, k: i32, count: i32, width: i32): void {
-  const size = code == F32_CODE ? 4 : 2;
+  const size = elementBytes(code);
   if (stride == 1 && kStride != 1) {
     sideBySide(to, strip, from, code, kStride * size, k, count, width);
     return;

@@ -1,0 +1,39 @@
+import { type CompositeCall, isFloat, type Operand, type QuantLinearAttrs } from "@weft/tensor-core";
+import type { CompositeStep, LowerContext, Run } from "../../lower/context.js";
+import { lowerDecoder, lowerFused } from "../../lower/fused.js";
+import { intoOutput, type Lines, linesOf, lowerLines, readable } from "../product/lower-product.js";
+
+/** A line of a packed matrix is read as part of one row. */
+export function claimsQuantLinear({ inputs, outputs, attrs }: CompositeCall): boolean {
+  const { decode, transposed } = attrs as QuantLinearAttrs;
+  const empty = inputs[0]!.shape.includes(0) || outputs[0]!.shape.includes(0);
+  return isFloat(inputs[0]!.dtype) && !empty && (!transposed || decode.shape[1]! > 1);
+}
+
+/** A product with a packed weight, which is decoded as the kernels of products pack it: the one place where they see what format a matrix has. */
+export function lowerQuantLinear({ inputs, outputs, attrs }: CompositeStep, context: LowerContext): Run {
+  const { decode, transposed } = attrs as QuantLinearAttrs;
+  const [x, ...parts] = inputs as [Operand, ...Operand[]];
+  const before: Run[] = [];
+  const left = linesOf(readable(x, context, before), -2);
+  const right = packedLines(parts, attrs as QuantLinearAttrs, context) ?? unpackedLines();
+  return intoOutput(outputs[0]!, context, before, (c) => lowerLines(left, right, c, context));
+
+  /** Where nothing may be compiled: all of the weight at once. */
+  function unpackedLines(): Lines {
+    const weight = context.temporary(decode.shape, "f32");
+    before.push(lowerFused({ program: decode, inputs: parts, outputs: [weight] }, context));
+    return linesOf(weight, transposed ? -1 : -2);
+  }
+}
+
+/** The columns of Wᵀ, or of W: their elements have numbers, row by row of W, in place of addresses. */
+function packedLines(parts: readonly Operand[], { decode, transposed }: QuantLinearAttrs, context: LowerContext): Lines | undefined {
+  const decoder = lowerDecoder(decode, parts, context);
+  if (!decoder) return undefined;
+  const [out, width] = decode.shape as [number, number];
+  const common = { decoder, format: decoder.args, address: () => 0, offsets: [0] };
+  return transposed
+    ? { ...common, count: width, depth: out, line: 1, k: width }
+    : { ...common, count: out, depth: width, line: width, k: 1 };
+}
