@@ -27,9 +27,10 @@ const ALLOWED = {
     "adapters-spectral",
     "adapters-structured",
   ],
-  "adapter-files": ["tensor-core", "io-safetensors", "adapters-lora", "adapters-lycoris"],
-  convert: ["tensor-core", "io-safetensors", "adapter-files", "adapters-lora", "adapters-lycoris"],
-  registry: ["tensor-core", "io-safetensors", "adapter-files", "convert", "adapters-lora", "adapters-lycoris"],
+  "adapter-files": ["tensor-core", "io-safetensors"],
+  convert: ["tensor-core", "io-safetensors", "adapter-files"],
+  registry: ["tensor-core", "io-safetensors", "adapter-files", "convert"],
+  "lora-recipes": ["tensor-core", "adapters-lora", "adapter-files", "registry"],
   models: ["tensor-core", "io-safetensors"],
 };
 

@@ -3,7 +3,7 @@ export { COMMON_FIELDS, FLOAT_FIELDS } from "./config/common-fields.js";
 export { parseConfigJson } from "./config/json.js";
 export { type AdapterConfig, readAdapterConfig, type ReadConfigOptions } from "./config/read-config.js";
 export { writeAdapterConfig } from "./config/write-config.js";
-export { hasPlainFactors, refuseUnrunnable, type SpecialLora, specialLora } from "./dialects/special-lora.js";
+export { refuseUnrunnable, specialForm } from "./special-form.js";
 export { type AdapterKey, type KeyContext, MAX_KEY_LENGTH, parseKey } from "./keys/parse-key.js";
 export { sharedKeys } from "./keys/shared-keys.js";
 export { createChosenBy } from "./matching/chosen-by.js";
@@ -13,7 +13,6 @@ export { withDefaultTargets } from "./matching/method-targets.js";
 export { moduleOrder } from "./matching/module-order.js";
 export { createModuleConfig, createPatternPicker, MAX_PATTERN_WORK } from "./matching/pattern-key.js";
 export { prepareRegex } from "./matching/prepare-regex.js";
-export { MAX_REGEX_NESTING, MAX_REGEX_REPEAT, type RegexDialect, translatePythonRegex } from "./matching/python-regex.js";
 export {
   type Anchoring,
   loadRegexEngine,

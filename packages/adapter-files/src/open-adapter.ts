@@ -3,11 +3,10 @@ import { refuseZero3, type WeightSource } from "@weft/io-safetensors";
 import type { AdapterWarning } from "./adapter-warning.js";
 import { parseConfigJson } from "./config/json.js";
 import type { AdapterConfig } from "./config/read-config.js";
-import { alphaKnown } from "./dialects/alpha-source.js";
+import { alphaKnown } from "./dialects/alpha-errors.js";
 import type { Detection } from "./dialects/detect-dialect.js";
 import type { Component, DialectName } from "./dialects/dialect.js";
 import { isMlxConfig, mlxScale } from "./dialects/mlx-config.js";
-import { openDialect } from "./dialects/open-dialect.js";
 import type { RegexEngine } from "./matching/regex-engine.js";
 import { openPeft } from "./open-peft.js";
 
@@ -108,9 +107,15 @@ export interface OpenAdapterOptions {
 export async function openAdapter(source: AdapterSource, options: OpenAdapterOptions): Promise<OpenedAdapter> {
   const { weights, config } = source;
   refuseZero3(weights);
-  if (config === undefined) return openDialect(weights, options);
+  // The key schemes of other programs take as much room as the rest: they are loaded for files that need them.
+  if (config === undefined) return (await import("./dialects/open-dialect.js")).openDialect(weights, options);
   if (options.alpha !== undefined) throw alphaKnown(options.file ?? weights.location);
   const fields = typeof config === "string" || config instanceof Uint8Array ? parseConfigJson(config, options.file) : config;
-  if (isMlxConfig(fields)) return openDialect(weights, { ...options, dialect: "mlx", scale: mlxScale(fields, options.file) });
+  if (isMlxConfig(fields))
+    return (await import("./dialects/open-dialect.js")).openDialect(weights, {
+      ...options,
+      dialect: "mlx",
+      scale: mlxScale(fields, options.file),
+    });
   return openPeft({ config: fields, weights }, options);
 }

@@ -5,8 +5,7 @@ export { invocationMask, invocationStart, invocationTokens } from "./alora/alora
 export { createLora } from "./create-lora.js";
 export { FOURIERFT, FourierFTConfig, type FourierFTConfigFields } from "./fourierft/fourierft.js";
 export { IA3, IA3Config, type IA3ConfigFields } from "./ia3/ia3.js";
-export { type BaseChange, baseChange, residualWeight, withoutFactors } from "./init/base-change.js";
-export { initLora } from "./init/init.js";
+export { type BaseChange, baseChange } from "./init/base-change.js";
 export { kasaLoss } from "./variants/kasa.js";
 export { loraVariant } from "./variants/variants.js";
 export { LN_TUNING, LNTuningConfig, type LNTuningConfigFields } from "./ln-tuning/ln-tuning.js";
@@ -16,8 +15,4 @@ export { plainDelta } from "./lora/factors.js";
 export { LORA } from "./lora/lora.js";
 export { TRAINABLE_TOKENS, TrainableTokensConfig, type TrainableTokensConfigFields } from "./trainable-tokens/trainable-tokens.js";
 export { VERA, VeraConfig, type VeraConfigFields } from "./vera/vera.js";
-export { cordaFactors } from "./starts/corda.js";
-export { IncrementalPca } from "./starts/incremental-pca.js";
-export { loftqFactors, type Quantise, quantiseInt8, quantiseNf4 } from "./starts/loftq.js";
-export { loraGaFactors } from "./starts/lora-ga.js";
 export { ARROW_FIELDS } from "./lora/sub-configs.js";

@@ -2,6 +2,7 @@ import {
   type AdapterContext,
   type AdapterMethod,
   add,
+  type BareModules,
   type BaseLayer,
   biasLike,
   cast,
@@ -25,7 +26,7 @@ import {
   type Tensor,
   zeros,
 } from "@weft/tensor-core";
-import type { LycorisConfig, RankConfig } from "./config.js";
+import { lycorisConfig, type LycorisConfig, type RankConfig } from "./config.js";
 import { doraNorm, doraShape, doraWeight, isOutputAxis } from "./parts/dora.js";
 import { isLinearOrConv } from "./parts/low-rank.js";
 
@@ -53,6 +54,9 @@ export interface LycorisDefinition<C extends LycorisConfig> extends Pick<Adapter
   /** Suffix of the tensor of each parameter, in LyCORIS' files and in PEFT's. */
   readonly suffixes: { readonly [name: string]: string };
   readonly scalars?: readonly string[];
+  /** Suffixes that tell it in a file, each with its turn in LyCORIS' order. @see lycoris `modules/__init__.py` get_module */
+  readonly marks?: BareModules["marks"];
+  readonly isOurs?: BareModules["takes"];
   /** Layers that it takes; linear and convolutions if not given. */
   readonly takes?: (layer: LayerSpec) => boolean;
   parameters(config: C, layer: LayerSpec): Specs;
@@ -133,6 +137,14 @@ export function lycorisMethod<C extends LycorisConfig>(definition: LycorisDefini
     prefix,
     fields,
     scalars: definition.scalars ?? [],
+    ...(definition.marks && {
+      bare: {
+        marks: definition.marks,
+        scalars: definition.scalars ?? [],
+        ...(definition.isOurs && { takes: definition.isOurs }),
+        config: (values) => lycorisConfig<object>({ fields }, { alpha: null, ...values }),
+      },
+    }),
     ...(definition.checkNew && { checkNew: definition.checkNew }),
     keys: () => keys,
     parameters(config, layer) {

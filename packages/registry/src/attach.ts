@@ -1,5 +1,18 @@
 import { fromCoreDType } from "@weft/io-safetensors";
-import { refuseUnrunnable } from "@weft/adapter-files";
+import {
+  assertMatch,
+  heldAs,
+  matchAdapter,
+  type MatchedModule,
+  type MatchReport,
+  type ModelKind,
+  moduleIndex,
+  type OpenedAdapter,
+  readAdapterTensor,
+  readTensor,
+  refuseUnrunnable,
+  type SharedParameter,
+} from "@weft/adapter-files";
 import {
   adapterDType,
   assertKnownFields,
@@ -14,15 +27,8 @@ import {
   type Tensor,
   tensor,
 } from "@weft/tensor-core";
-import type { OpenedAdapter } from "@weft/adapter-files";
-import { heldAs, readAdapterTensor, readTensor } from "@weft/adapter-files";
-import { assertMatch } from "@weft/adapter-files";
-import { matchAdapter } from "@weft/adapter-files";
-import type { MatchedModule, MatchReport, SharedParameter } from "@weft/adapter-files";
-import { moduleIndex } from "@weft/adapter-files";
 import { assertPlaceable, notRun, type PlacedLayer, placedLayer } from "./placed-layer.js";
 import { gatherPlaced } from "./placed-values.js";
-import type { ModelKind } from "@weft/adapter-files";
 
 /** A model that an adapter is attached to. */
 export interface AdapterHost {
@@ -79,7 +85,7 @@ export async function attachAdapter(adapter: OpenedAdapter, host: AdapterHost, o
     });
   };
   const { fields } = methodOf(adapter.method);
-  refuseUnrunnable(adapter.config.values);
+  refuseUnrunnable(methodOf(adapter.method), adapter.config.values);
   if (!options.allowUnknownFields) assertKnownFields(Object.fromEntries(adapter.config.unknown), Object.keys(fields), adapter.method);
   const info = (name: string): { dtype: string; shape: readonly number[] } => {
     const { shape, dtype } = host.tensor(name)!;

@@ -1,7 +1,5 @@
-import { invocationTokens } from "@weft/adapters-lora";
 import { type Attached, CapabilityError } from "@weft/tensor-core";
-import type { AdapterConfig } from "@weft/adapter-files";
-import { type Placement, placeWhole } from "@weft/adapter-files";
+import { type AdapterConfig, type Placement, placeWhole } from "@weft/adapter-files";
 
 /** Where a layer's parameters lie that a model has not as tensors of their own. */
 export interface PlacedLayer {
@@ -22,7 +20,7 @@ export function placedLayer(
 
 /** Adapters act on weights that a model holds otherwise by being merged into them: what cannot be merged is refused. @throws CapabilityError kind `unsupported-placement` */
 export function assertPlaceable(path: string, { method }: Attached, { values }: AdapterConfig): void {
-  if (invocationTokens(values)) throw notRun(path, "aLoRA acts on some tokens alone");
+  if (method.active?.(values as never)) throw notRun(path, `${method.name} acts on some tokens alone`);
   if (!method.delta && !method.transform && !method.merge) throw notRun(path, `${method.name} is not merged into weights`);
 }
 

@@ -31,6 +31,7 @@ export { type Draws, drawsOf, dropped, inputDropout } from "./adapter/training-p
 export { adapterDType, adapterParams } from "./adapter/adapter-params.js";
 export { initLayer, type InitialisedLayer, initParameter, initParameters, initShared } from "./adapter/init.js";
 export { type Box, mapBox, needs, placeholder, type RowPasses, rowPasses, type RowSum, type Tile, tileRows } from "./adapter/tile.js";
+export { type BareTensors, type DetectedMethod, methodDetector } from "./adapter/detect-method.js";
 export { type MethodDefinition, type MethodEntry, type MethodTable, methodTable } from "./adapter/method-table.js";
 export { AdaptedLayer, type AdaptedLayerOptions, type LayerSummary } from "./adapter/adapted-layer.js";
 export { AdapterGroup, type AdapterGroupOptions, type AdapterSummary } from "./adapter/adapter-group.js";
@@ -54,11 +55,13 @@ export type {
   AdapterContext,
   AdapterMethod,
   Attached,
+  BareModules,
   Derived,
   DerivedParameters,
   Init,
   Initialised,
   LayerOrigin,
+  LowRankFactors,
   MergeRounding,
   Mirror,
   MirrorSizes,
@@ -68,6 +71,7 @@ export type {
   Params,
   Rounding,
   SharedParameters,
+  SpecialForm,
   TargetedLayer,
   UnmergedBias,
 } from "./adapter/method.js";

@@ -1,5 +1,4 @@
-import type { LocatedTensor } from "@weft/io-safetensors";
-import { bitsPerElement } from "@weft/io-safetensors";
+import { bitsPerElement, type LocatedTensor } from "@weft/io-safetensors";
 import { type FileSet, TILE_BYTES } from "./file-set.js";
 import { valuesOf } from "./values.js";
 

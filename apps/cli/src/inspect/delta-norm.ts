@@ -1,4 +1,4 @@
-import { type AdapterModule, type AdapterTensor, type OpenedAdapter, hasPlainFactors, readAdapterTensor } from "@weft/adapter-files";
+import { type AdapterModule, type AdapterTensor, type OpenedAdapter, readAdapterTensor, specialForm } from "@weft/adapter-files";
 
 /** Size of the weight change of one module. */
 export interface DeltaNorm {
@@ -59,7 +59,7 @@ export async function deltaNorm(
   module: AdapterModule,
   scaleOf: (module: AdapterModule, rank: number) => number,
 ): Promise<DeltaNorm | undefined> {
-  if (!hasPlainFactors(adapter.config.values)) return undefined;
+  if (specialForm(adapter)?.plain === false) return undefined;
   for (const [nameA, nameB] of PAIRS) {
     const [a, b] = [module.tensors.get(nameA), module.tensors.get(nameB)];
     if (!a || !b || module.tensors.has("lora_mid.weight")) continue;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { type AdapterWarning, type OpenedAdapter, specialLora } from "@weft/adapter-files";
+import { type AdapterWarning, type OpenedAdapter, specialForm } from "@weft/adapter-files";
 import type { ConvertModule } from "@weft/convert";
 import type { Finding } from "./finding.js";
 
@@ -17,7 +17,8 @@ interface Values {
 const PLAIN_NAME = /^[A-Za-z0-9_]+$/;
 
 /** Fields of PEFT's config that mean something else than they seem. */
-export function findConfigTraps({ dialect, config, modules }: OpenedAdapter): Finding[] {
+export function findConfigTraps(adapter: OpenedAdapter): Finding[] {
+  const { dialect, config, modules } = adapter;
   if (dialect !== "peft") return [];
   const { targetModules, bias, useRslora, r, loraAlpha } = config.values as Values;
   const findings: Finding[] = [];
@@ -29,7 +30,7 @@ export function findConfigTraps({ dialect, config, modules }: OpenedAdapter): Fi
       message: `target_modules is the string "${targetModules}", which PEFT takes as a pattern for whole paths: it matches nothing`,
       proposal: `write a list: "target_modules": ["${targetModules}"]`,
     });
-  const special = specialLora(config.values);
+  const special = specialForm(adapter);
   if (special?.kind === "base-changed-by-init")
     add({
       code: "changed-base",

@@ -1,6 +1,6 @@
 import { CapabilityError, featuresOf, type MethodTable } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
-import { type MatchedModule, type MatchReport, readTensor, specialLora } from "@weft/adapter-files";
+import { type MatchedModule, type MatchReport, readTensor, specialForm } from "@weft/adapter-files";
 import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
 import { held, type Step } from "./item.js";
 import type { ScaledAdapter } from "../files/open-adapters.js";
@@ -30,7 +30,7 @@ export async function initialSteps(
   { matched, placements }: MatchReport,
   { unmerge, signal }: Pick<ChangeOptions, "unmerge" | "signal">,
 ): Promise<ReadonlyMap<string, Step>> {
-  const special = specialLora(adapter.config.values);
+  const special = specialForm(adapter);
   if (special?.kind !== "base-changed-by-init") return new Map();
   const refusal = (why: string): CapabilityError =>
     new CapabilityError(`${path}: ${special.why}${why}`, {

@@ -1,4 +1,4 @@
-import { type OpenedAdapter, specialLora } from "@weft/adapter-files";
+import { type OpenedAdapter, specialForm } from "@weft/adapter-files";
 import type { WeftErrorKind } from "@weft/tensor-core";
 
 /** Why an adapter cannot be merged into any base, as far as its own files tell; merge refuses with it, lint and inspect say it. */
@@ -10,7 +10,7 @@ export interface MergeBlocker {
 
 /** Undefined for an adapter that merges where it fits. */
 export function mergeBlocker(adapter: OpenedAdapter): MergeBlocker | undefined {
-  const { methods, method, config, modules, shared } = adapter;
+  const { methods, method, modules, shared } = adapter;
   const unmerged = { kind: "not-mergeable", hint: "keep it unmerged" } as const;
   const unmergeable = methods.get(method)?.method?.unmergeable;
   if (unmergeable) return { ...unmerged, why: `${method} cannot be merged: ${unmergeable}` };
@@ -24,7 +24,7 @@ export function mergeBlocker(adapter: OpenedAdapter): MergeBlocker | undefined {
       hint: "load the model in the library, and merge with PeftModel.mergeAndUnload()",
     };
   }
-  const special = specialLora(config.values);
+  const special = specialForm(adapter);
   if (special?.kind === "acts-otherwise") return { ...unmerged, why: `this adapter cannot be merged: ${special.why}` };
   return special?.kind === "base-changed-by-init" && !special.determined
     ? { kind: special.kind, why: special.why, hint: special.remedy }

@@ -1,6 +1,6 @@
 import type { WeightSource } from "@weft/io-safetensors";
 import type { OpenAdapterOptions } from "../open-adapter.js";
-import { missingConfig } from "./alpha-source.js";
+import { missingConfig } from "./alpha-errors.js";
 import { PEFT } from "./peft.js";
 import { rankFields } from "./rank-fields.js";
 

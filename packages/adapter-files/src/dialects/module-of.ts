@@ -1,5 +1,4 @@
-import { detectLycoris } from "@weft/adapters-lycoris";
-import { ConfigError, sizeOf } from "@weft/tensor-core";
+import { type BareTensors, ConfigError, type DetectedMethod, sizeOf } from "@weft/tensor-core";
 import { checkFactors } from "../keys/check-factors.js";
 import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
 import type { DialectKey, DialectName } from "./dialect.js";
@@ -28,6 +27,9 @@ export const EMBEDDING_KEYS: ReadonlyMap<string, string> = new Map([
 /** Names of the one-element tensors that belong to a module's config. */
 export const SCALARS: ReadonlySet<string> = new Set(["alpha", "on_input"]);
 
+/** Tells the method of a module by its tensors. */
+export type MethodDetector = (tensors: BareTensors) => DetectedMethod | undefined;
+
 /** What a file holds for one module: as many modules as it has methods, and the tensors that none of them has a use for. */
 export interface BuiltModules {
   readonly modules: readonly AdapterModule[];
@@ -41,10 +43,12 @@ const RUN_BY_PEFT: ReadonlySet<DialectName> = new Set(["diffusers", "diffusers-m
  * The modules that a name of a file stands for, each with the method that its parameters are for and the numbers that hold for it alone. Beside a
  * method there may be others for the same layer: a LoRA with a change of the bias (`diff_b`). Where PEFT runs a dialect's files, LoRA is PEFT's, with
  * its names and shapes; so it is where B has a bias, which only PEFT's has.
+ * @param detect what tells the methods that are known
  * @param scalars the values of `alpha` and `on_input`, where the file has them; without alpha the scale is 1
  * @throws ConfigError kinds `config-schema` for a scalar out of range, `missing-tensor` if a method's parameters are not all there
  */
 export function modulesOf(
+  detect: MethodDetector,
   dialect: DialectName,
   { key, parameters }: RawModule,
   scalars: { readonly [name: string]: number },
@@ -58,7 +62,7 @@ export function modulesOf(
   const modules: AdapterModule[] = [];
   const place = { path: key.path, depth: 0, component: key.component, flat: key.flat, name: key.module };
   let left = parameters;
-  for (let built = firstOf(key.module, dialect, left, scalars); built; built = firstOf(key.module, dialect, left, {})) {
+  for (let built = firstOf(detect, key.module, dialect, left, scalars); built; built = firstOf(detect, key.module, dialect, left, {})) {
     if (modules.length > 0 && !COMPANIONS.has(built.method)) break;
     modules.push({ ...place, ...built });
     const used = new Set([...built.tensors.values()].map(({ name }) => name));
@@ -82,12 +86,13 @@ interface Built extends Pick<AdapterModule, "method" | "config" | "tensors"> {
 
 /** What the parameters are of, first of all; undefined if they are of no method. @throws ConfigError kind `missing-tensor` if they are not all there */
 function firstOf(
+  detect: MethodDetector,
   path: string,
   dialect: DialectName,
   parameters: ReadonlyMap<string, AdapterTensor>,
   scalars: { readonly [name: string]: number },
 ): Built | undefined {
-  const detected = detectLycoris(parameters);
+  const detected = detect(parameters);
   const down = parameters.get("lora_down.weight");
   if (!detected) return undefined;
   if (detected.method.name === "LOCON" && (RUN_BY_PEFT.has(dialect) || parameters.has("lora_up.bias")) && down && isPlainLora(parameters)) {
@@ -98,7 +103,7 @@ function firstOf(
   }
   const tensors = new Map([...parameters].filter(([name]) => Object.values(detected.params).includes(name)));
   const rank = rankOf(tensors);
-  const used = new Map(Object.entries(scalars).filter(([name]) => detected.method.scalars.includes(name)));
+  const used = new Map(Object.entries(scalars).filter(([name]) => detected.method.bare!.scalars.includes(name)));
   const config = { ...(detected.config(Object.fromEntries(used)) as object), ...(rank !== undefined && { r: rank }) };
   checkFactors(detected.method, config, { path, tensors });
   return { method: detected.method.name, config, tensors, scalars: new Set(used.keys()) };

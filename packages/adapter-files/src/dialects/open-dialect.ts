@@ -1,4 +1,4 @@
-import { ConfigError, FormatError, type MethodTable } from "@weft/tensor-core";
+import { ConfigError, FormatError, methodDetector, type MethodTable } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { ADAPTER_WARNINGS } from "../adapter-warning.js";
 import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js";
@@ -14,7 +14,7 @@ import { DIALECTS } from "./dialects.js";
 import { headerConfigs } from "./diffusers-metadata.js";
 import { inferredConfig } from "./inferred-config.js";
 import { MLX_TRANSPOSED } from "./mlx.js";
-import { moduleId, modulesOf, rankOf, type RawModule, SCALARS } from "./module-of.js";
+import { type MethodDetector, moduleId, modulesOf, rankOf, type RawModule, SCALARS } from "./module-of.js";
 import { listNames } from "../list-names.js";
 import { readScalar } from "./read-scalar.js";
 
@@ -43,7 +43,8 @@ export async function openDialect(weights: WeightSource, options: OpenDialectOpt
   }
   const { raw, unknown, replaced, meant, leftOut } = groupKeys(weights, name, options.adapterName);
   const alpha = alphaSource(name, weights, raw.values(), options);
-  const modules = await buildModules(weights, name, raw, unknown, alpha);
+  const detect = methodDetector([...methods.values()].flatMap(({ method }) => method ?? []));
+  const modules = await buildModules(detect, weights, name, raw, unknown, alpha);
   const unnamed = await applyHeader(weights, methods, raw, modules);
   const silent = [...modules.values()].filter(({ config }) => (config?.alpha ?? config?.loraAlpha) === 0 || config?.r === 0);
   const warnings = [
@@ -133,6 +134,7 @@ function tensorOf(dialect: DialectName, name: string, parameter: string, dtype: 
 }
 
 async function buildModules(
+  detect: MethodDetector,
   weights: WeightSource,
   dialect: DialectName,
   raw: ReadonlyMap<string, RawModule>,
@@ -147,7 +149,7 @@ async function buildModules(
     part.forEach(([id, module], i) => {
       const rank = rankOf(module.parameters);
       const alpha = rank === undefined ? undefined : alphaOf(module, rank);
-      const built = modulesOf(dialect, module, { ...(alpha !== undefined && { alpha }), ...scalars[i] });
+      const built = modulesOf(detect, dialect, module, { ...(alpha !== undefined && { alpha }), ...scalars[i] });
       built.modules.forEach((own, place) => modules.set(moduleId(id, own, place), own));
       unknown.push(...built.unused);
     });

@@ -27,10 +27,6 @@ export interface ResolvedAdapter {
   readonly placements: ReadonlyMap<string, Placement>;
 }
 
-/** True if names have to be looked up: files of other dialects than PEFT's. */
-export const hasForeignNames = ({ modules }: OpenedAdapter): boolean =>
-  [...modules.values()].some(({ component }) => component !== undefined);
-
 /**
  * Finds the module of a base that each name of an adapter means: dots in place of underscores, diffusers' names for the original's, with and
  * without `text_model`; of several the one whose shape fits. A fused projection becomes the parts that the base keeps apart, a part the rows of what the

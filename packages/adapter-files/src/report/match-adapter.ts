@@ -2,7 +2,6 @@ import type { LayerSpec, MethodEntry } from "@weft/tensor-core";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
 import { createModuleConfig } from "../matching/pattern-key.js";
 import { selectParameters } from "../matching/target-parameters.js";
-import { hasForeignNames, resolveNames } from "../dialects/resolve-names.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { type BaseIndex, type BaseTensors, indexBase, withPlacements } from "./base-index.js";
 import { type FittedLayer, fitLayers } from "./layer-of.js";
@@ -24,6 +23,7 @@ const MAX_HINTS = 5;
  */
 export async function matchAdapter(adapter: OpenedAdapter, base: BaseTensors, options: MatchOptions = {}): Promise<MatchReport> {
   if (hasForeignNames(adapter)) {
+    const { resolveNames } = await import("../dialects/resolve-names.js");
     const { adapter: resolved, unplaced, elsewhere, placements } = resolveNames(adapter, base);
     const placed = placements.size > 0 ? withPlacements(base, placements) : base;
     const locate = (path: string): string => (options.rule ? applyRule(options.rule, path) : path);
@@ -37,6 +37,9 @@ export async function matchAdapter(adapter: OpenedAdapter, base: BaseTensors, op
   const added = [...new Set([...adapter.modulesToSave.keys(), ...adapter.embeddings.keys()].map(pathOf))];
   return new Matcher(adapter, await locatePaths(pathsOf(adapter), added, base, options), options).run();
 }
+
+/** True if names have to be looked up: files of other dialects than PEFT's. */
+const hasForeignNames = ({ modules }: OpenedAdapter): boolean => [...modules.values()].some(({ component }) => component !== undefined);
 
 const pathOf = (name: string): string => name.slice(0, name.lastIndexOf("."));
 

@@ -1,4 +1,5 @@
-import type { Conversion } from "./conversion.js";
+import type { BaseTensors } from "../report/base-index.js";
+import type { ModelNames } from "./model-names.js";
 import { ownEntry } from "../own-entry.js";
 
 /** What a model's config.json says about its kind. */
@@ -14,15 +15,15 @@ export interface ModelKind {
   readonly hidden_size?: unknown;
 }
 
-/** All lists of conversions. They take as much room as half of the program, so they are loaded when a checkpoint is seen that may need one. */
-export async function allConversions(): Promise<readonly (readonly Conversion[])[]> {
-  return (await import("./conversions.js")).CONVERSIONS;
-}
-
-/** How transformers renames the tensors of a model's checkpoint on loading; undefined if it does not, or does not know the model. */
-export async function conversionsOf({ architectures, model_type: type }: ModelKind): Promise<readonly Conversion[] | undefined> {
+/**
+ * A checkpoint's names as transformers has them in the model; undefined if it renames none, or does not know the model. The table of all conversions
+ * takes as much room as half of the program: it is loaded here.
+ */
+export async function namesOf(base: BaseTensors, model: ModelKind): Promise<ModelNames | undefined> {
+  const { architectures, model_type: type } = model;
   const { CONVERSIONS, OF_CLASS, OF_TYPE } = await import("./conversions.js");
   const ofClass = (Array.isArray(architectures) ? (architectures as unknown[]) : []).map((name) => ownEntry(OF_CLASS, name));
   const index = ofClass.find((found) => found !== undefined) ?? ownEntry(OF_TYPE, type);
-  return index === undefined ? undefined : CONVERSIONS[index];
+  if (index === undefined) return undefined;
+  return (await import("./model-names.js")).modelNames(base, CONVERSIONS[index]!, model);
 }

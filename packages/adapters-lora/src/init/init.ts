@@ -22,7 +22,7 @@ import type { LoraConfigFields } from "../lora/config.js";
 import { magnitudeOf } from "../lora/dora.js";
 import { doraDelta, loraParameters, plainParameters } from "../lora/factors.js";
 import { loraVariant } from "../variants/variants.js";
-import { decompose, withoutFactors } from "./base-change.js";
+import { decompose, withoutFactors } from "./residual.js";
 import { pickRows, range, toTensor } from "./host-matrix.js";
 
 /** What torch's own layer constructors put into A, B and the bias. PEFT builds them first and initialises them afterwards, so the draws count for the seed either way. */

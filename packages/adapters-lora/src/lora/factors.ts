@@ -1,6 +1,6 @@
+import { lowRankDelta } from "@weft/tensor-core/methods";
 import {
   type AdapterContext,
-  CapabilityError,
   cast,
   ConfigError,
   featuresOf,
@@ -11,9 +11,7 @@ import {
   type ParameterSpec,
   type Params,
   reshape,
-  swapLast,
   type Tensor,
-  transpose,
 } from "@weft/tensor-core";
 import { type LoraConfigFields, loraScaling } from "./config.js";
 import { magnitudeShape } from "./dora.js";
@@ -62,30 +60,9 @@ export function plainParameters(config: LoraConfigFields, layer: LayerSpec): { r
   };
 }
 
-/** The dtype that PEFT computes ΔW in: f32 for adapters in f16 or bf16, rounded to the adapter's dtype afterwards. */
-export function plainDelta({ A, B }: Params, context: Context): Tensor {
-  const { layer } = context;
-  const [a, b] = [cast(A!, "f32"), cast(B!, "f32")];
-  const scaled = (product: Tensor): Tensor => cast(mul(product, scaleOf(context)), B!.dtype);
-  if (isExperts(layer)) {
-    const [experts] = layer.shape as [number];
-    const rank = a.shape[0]! / experts;
-    const aByExpert = reshape(a, [experts, rank, a.shape[1]!]);
-    const bByExpert = transpose(reshape(b, [b.shape[0]!, rank, experts]), [2, 0, 1]);
-    const product = matmul(bByExpert, aByExpert);
-    return scaled(layer.transposed ? swapLast(product) : product);
-  }
-  if (isConv(layer)) {
-    if ((layer.conv?.groups ?? 1) > 1)
-      throw new CapabilityError("LoRA on a grouped convolution has no ΔW of the weight's shape: A reads all channels", {
-        hint: "keep the adapter unmerged",
-      });
-    const [out, r] = [b.shape[0]!, a.shape[0]!];
-    return scaled(reshape(matmul(reshape(b, [out, r]), reshape(a, [r, -1])), layer.shape));
-  }
-  const product = matmul(b, a);
-  return scaled(layer.kind === "embedding" || layer.transposed ? swapLast(product) : product);
-}
+/** ΔW of plain factors. */
+export const plainDelta = ({ A, B }: Params, context: Context): Tensor =>
+  lowRankDelta({ A: A!, B: B!, scale: scaleOf(context) }, context.layer);
 
 /** ΔW of what an adapter stores. */
 export const loraDelta = (params: Params, context: Context): Tensor => plainDelta(plainFactors(params, context), context);

@@ -20,12 +20,12 @@ import {
   swapLast,
   type Tensor,
 } from "@weft/tensor-core";
-import { refuseActivated } from "../alora/alora.js";
-import { removedFactors, residualWeight } from "../init/base-change.js";
-import { initLora } from "../init/init.js";
+import { invocationMask, invocationTokens, refuseActivated } from "../alora/alora.js";
+import { baseChange } from "../init/base-change.js";
 import { LORA_FIELDS, type LoraConfigFields } from "./config.js";
 import { doraForward, doraTransform } from "./dora.js";
 import { type Context, doraDelta, isExperts, loraDelta, loraParameters, plainFactors, scaleOf } from "./factors.js";
+import { specialForm } from "./special-form.js";
 import { bdLoraAt } from "../variants/bdlora.js";
 import { loraVariant, VARIANT_KEYS } from "../variants/variants.js";
 
@@ -97,6 +97,16 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
     magnitude: ["lora_magnitude_vector", "lora_magnitude_vector.weight"],
     ...VARIANT_KEYS,
   }),
+  factors(params, context) {
+    const { A, B } = params;
+    const plain = A && B && Object.keys(params).length === 2 && !loraVariant(context.config);
+    return plain ? { A, B, scale: scaleOf(context) } : undefined;
+  },
+  active(config) {
+    const tokens = invocationTokens(config);
+    return tokens && ((inputIds) => invocationMask(inputIds, tokens));
+  },
+  special: specialForm,
   delta: loraDelta,
   rounding: ({ kind }, { isParameter }) => ({
     merge: kind === "embedding" || kind === "parameter" || isParameter ? "twice" : "once",
@@ -119,10 +129,12 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
       transposed: layer.kind === "embedding" || (layer.transposed ?? false),
     });
   },
-  init: initLora,
-  expectedBase: residualWeight,
+  // What decomposes weights is loaded where a new adapter begins, or one that changed its base: running a LoRA takes none of it.
+  init: async (config, layer, generator, weight) => (await import("../init/init.js")).initLora(config, layer, generator, weight),
+  expectedBase: async (config, layer, weight) =>
+    baseChange(config) ? (await import("../init/residual.js")).residualWeight(config, layer, weight) : weight,
   async removed(config, layer, weight) {
-    const params = await removedFactors(config, layer, weight);
+    const params = baseChange(config) && (await (await import("../init/residual.js")).removedFactors(config, layer, weight));
     // As plain LoRA: the factors are not those of a variant.
     return params && { params, config: { ...config, useDora: false, loraBias: false, kasaConfig: null } };
   },

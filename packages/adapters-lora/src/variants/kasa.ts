@@ -15,8 +15,6 @@ import {
   torchNormal,
   cast,
 } from "@weft/tensor-core";
-import { torchSvd } from "@weft/tensor-core/linalg";
-import { hostMatrix, pickColumns, pickRows, range, toTensor } from "../init/host-matrix.js";
 import { loraScaling } from "../lora/config.js";
 import type { KasaFields } from "../lora/sub-configs.js";
 import type { LoraVariant } from "./variant.js";
@@ -45,6 +43,10 @@ export const KASA: LoraVariant = {
   factors: ({ diag, ...rest }) => ({ ...rest, B: mul(rest.B!, diag!) }),
   init: (params, { r }, _, generator) => ({ ...params, diag: tensor(torchNormal(generator, r)) }),
   async removed(config, layer, weight) {
+    const [{ torchSvd }, { hostMatrix, pickColumns, pickRows, range, toTensor }] = await Promise.all([
+      import("@weft/tensor-core/linalg"),
+      import("../init/host-matrix.js"),
+    ]);
     const w = await hostMatrix(weight, layer);
     const least = Math.min(w.rows, w.cols);
     requireSmaller(config.r, least);

@@ -1,6 +1,4 @@
 import { cast, ConfigError, zeros } from "@weft/tensor-core";
-import { torchSvd } from "@weft/tensor-core/linalg";
-import { hostMatrix, pickColumns, range, toTensor } from "../init/host-matrix.js";
 import type { LoraVariant } from "./variant.js";
 
 /**
@@ -15,6 +13,10 @@ export const MICA: LoraVariant = {
   parameters: (plain) => ({ ...plain, A: { ...plain.A!, init: { kind: "zeros" } }, B: { ...plain.B!, trainable: false, counted: true } }),
   async init(params, { r }, layer, _, weight) {
     if (!weight) throw new ConfigError('init_lora_weights "mica" decomposes the base weight, but none was given');
+    const [{ torchSvd }, { hostMatrix, pickColumns, range, toTensor }] = await Promise.all([
+      import("@weft/tensor-core/linalg"),
+      import("../init/host-matrix.js"),
+    ]);
     const w = await hostMatrix(weight, layer.kind === "embedding" ? { ...layer, transposed: true } : layer);
     const least = Math.min(w.rows, w.cols);
     if (r > least) throw new ConfigError(`MiCA needs a rank up to the weight's smaller side, which is ${least}, got r = ${r}`);

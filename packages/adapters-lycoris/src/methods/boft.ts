@@ -26,6 +26,7 @@ function interleave(t: Tensor, half: number, back: boolean): Tensor {
  */
 export const LYCORIS_BOFT: LycorisMethod<OftConfig> = oftMethod({
   name: "LYCORIS_BOFT",
+  isOurs: (axes) => axes === 4,
   counts: countsOf,
   turn(t, rotation, [stages, count], strength) {
     const half = rotation.shape[1]! / 2;

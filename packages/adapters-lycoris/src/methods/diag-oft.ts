@@ -9,6 +9,7 @@ import { type OftConfig, oftMethod, turnBlocks } from "../parts/rotate.js";
  */
 export const DIAG_OFT: LycorisMethod<OftConfig> = oftMethod({
   name: "DIAG_OFT",
+  isOurs: (axes) => axes !== 4,
   counts: (out, r) => [factorize(out, r)[1]],
   turn: (t, rotation, _, strength) => turnBlocks(t, rotation, strength),
 });

@@ -14,6 +14,8 @@ const WEIGHTS_AND_BIASES = lycorisMethod<FullConfig>({
   name: "FULL",
   prefix: "diff",
   fields: FIELDS,
+  // Foreign files have changed biases without changed weights.
+  marks: { diff: 5, diff_b: 10 },
   suffixes: { diff: "diff", diffB: "diff_b" },
   takes: () => true,
   parameters({ parts }, layer) {

@@ -12,6 +12,7 @@ export const LYCORIS_GLORA: LycorisMethod<RankConfig> = lycorisMethod<RankConfig
   name: "LYCORIS_GLORA",
   prefix: "",
   fields: LYCORIS_FIELDS,
+  marks: { "a1.weight": 8 },
   suffixes: { a1: "a1.weight", a2: "a2.weight", b1: "b1.weight", b2: "b2.weight" },
   scalars: ["alpha"],
   takes: isDense,

@@ -42,6 +42,7 @@ export const LYCORIS_IA3: LycorisMethod<LycorisIa3Config> = lycorisMethod<Lycori
   name: "LYCORIS_IA3",
   prefix: "",
   fields: FIELDS,
+  marks: { on_input: 2 },
   suffixes: { weight: "weight" },
   scalars: ["on_input"],
   parameters({ onInput }, layer) {

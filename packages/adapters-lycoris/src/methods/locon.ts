@@ -20,6 +20,7 @@ export const LOCON: LycorisMethod<LoconConfig> = lycorisMethod<LoconConfig>({
   name: "LOCON",
   prefix: "lora_",
   fields: FIELDS,
+  marks: { "lora_up.weight": 0 },
   suffixes: { down: "lora_down.weight", up: "lora_up.weight", mid: "lora_mid.weight", doraScale: "dora_scale" },
   scalars: ["alpha"],
   parameters({ r, useTucker }, layer) {

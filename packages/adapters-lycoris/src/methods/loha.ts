@@ -25,6 +25,7 @@ export const LOHA: LycorisMethod<LohaConfigFields> = lycorisMethod<LohaConfigFie
   name: "LOHA",
   prefix: "hada_",
   fields: PEFT_FIELDS,
+  marks: { hada_w1_a: 1 },
   suffixes: {
     w1a: "hada_w1_a",
     w1b: "hada_w1_b",

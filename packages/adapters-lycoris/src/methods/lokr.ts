@@ -124,6 +124,7 @@ export const LOKR: LycorisMethod<LokrConfigFields> = lycorisMethod<LokrConfigFie
   name: "LOKR",
   prefix: "lokr_",
   fields: FIELDS,
+  marks: { lokr_w1: 3, lokr_w1_a: 4 },
   suffixes: {
     w1: "lokr_w1",
     w1a: "lokr_w1_a",

@@ -13,6 +13,7 @@ export const NORM: LycorisMethod<LycorisConfig> = lycorisMethod<LycorisConfig>({
   name: "NORM",
   prefix: "",
   fields: FIELDS,
+  marks: { w_norm: 6 },
   suffixes: { wNorm: "w_norm", bNorm: "b_norm" },
   takes: ({ kind }) => kind === "norm",
   parameters: (_, { shape, bias }) => ({ wNorm: trained(shape, "zeros"), ...(bias && { bNorm: trained(shape, "zeros") }) }),

@@ -29,6 +29,7 @@ export const TLORA: LycorisMethod<TloraConfig> = lycorisMethod<TloraConfig>({
   name: "TLORA",
   prefix: "",
   fields: LYCORIS_FIELDS,
+  marks: { lambda_layer: 9 },
   suffixes: {
     q: "q_layer.weight",
     p: "p_layer.weight",

@@ -49,6 +49,8 @@ export interface OftConfig extends LycorisConfig {
 /** What tells the two apart. */
 interface Rotation {
   readonly name: string;
+  /** Whether blocks of so many axes are its own: BOFT's have one more. */
+  isOurs(axes: number): boolean;
   /** Number of blocks (BOFT: stages and blocks of each) for the wished size. */
   counts(out: number, r: number): Shape;
   /** `t`, whose last axis is that of the outputs, turned by the blocks R = (I + Q)(I - Q)⁻¹ [all, b, b] at a strength. */
@@ -85,7 +87,7 @@ function turnOutput(x: Tensor, base: BaseLayer, turn: (t: Tensor) => Tensor, lay
 }
 
 /** A method that turns the rows of W by blocks from Cayley's transform. */
-export function oftMethod({ name, counts: defaultCounts, turn }: Rotation): LycorisMethod<OftConfig> {
+export function oftMethod({ name, isOurs, counts: defaultCounts, turn }: Rotation): LycorisMethod<OftConfig> {
   function turnOf({ blocks, rescale }: Params, { layer, config, scale }: AdapterContext<OftConfig>): (t: Tensor) => Tensor {
     const rotation = rotations(blocks!, layer.shape[0]!, config.alpha);
     return (t) => {
@@ -98,6 +100,8 @@ export function oftMethod({ name, counts: defaultCounts, turn }: Rotation): Lyco
     prefix: "oft_",
     fields: { r: integer(4, 2, MAX_RANK), alpha: finite(0), rescaled: boolean(false) },
     suffixes: { blocks: "oft_blocks", rescale: "rescale" },
+    marks: { oft_blocks: 7 },
+    isOurs: (tensors) => isOurs(tensors.get("oft_blocks")?.shape.length ?? 0),
     scalars: ["alpha"],
     parameters({ r, counts, rescaled }, { shape: [out, ...rest] }) {
       const list = counts ?? defaultCounts(out!, r);

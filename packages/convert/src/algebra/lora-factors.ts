@@ -1,8 +1,7 @@
 import { CapabilityError, ConfigError } from "@weft/tensor-core";
 import { type ConvertModule, convertModules } from "../conversion/convert-module.js";
 
-import type { OpenedAdapter } from "@weft/adapter-files";
-import { nearestNames } from "@weft/adapter-files";
+import { nearestNames, type OpenedAdapter } from "@weft/adapter-files";
 import { readFactors } from "./lora-module.js";
 
 /** A LoRA's factors of one module as plain arrays, row-major: ΔW = scale · B·A, y = W·x + scale · B·(A·x). */

@@ -1,4 +1,4 @@
-import { plainDelta } from "@weft/adapters-lora";
+import { lowRankDelta } from "@weft/tensor-core/methods";
 import { CapabilityError, fromBytes, type LayerSpec, type Tensor } from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
 import type { ConvertModule } from "../conversion/convert-module.js";
@@ -25,9 +25,7 @@ export async function plainSource({ parameters, scale, label }: ConvertModule, w
     );
   const [A, B] = [await read(parameters.get("lora_down.weight")!), await read(parameters.get("lora_up.weight")!)];
   const layer = layerOf(A, B);
-  const r = A.shape[0]!;
-  const config = { r, loraAlpha: scale * r, useRslora: false } as never;
-  return { A, B, scale, weight, layer, delta: () => plainDelta({ A, B }, { layer, config, scale: 1 }) };
+  return { A, B, scale, weight, layer, delta: () => lowRankDelta({ A, B, scale }, layer) };
 }
 
 async function read(t: LazyTensor): Promise<Tensor> {

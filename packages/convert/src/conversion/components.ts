@@ -1,7 +1,4 @@
-import type { Component } from "@weft/adapter-files/dialects";
-import { NAME_MAPS, namingOf } from "@weft/adapter-files/dialects";
-import { weightMatrix } from "@weft/adapter-files/dialects";
-import { componentOfFolder } from "@weft/adapter-files/dialects";
+import { type Component, componentOfFolder, NAME_MAPS, namingOf, weightMatrix } from "@weft/adapter-files/dialects";
 import type { ConvertModule } from "./convert-module.js";
 
 const TEXT = /^(text_model[._]encoder[._]layers|encoder[._](layers|block))[._]/;

@@ -1,6 +1,5 @@
 import { CapabilityError, MatchError } from "@weft/tensor-core";
-import type { OpenedAdapter } from "@weft/adapter-files";
-import type { BaseTensors } from "@weft/adapter-files";
+import type { BaseTensors, OpenedAdapter } from "@weft/adapter-files";
 import type { ConvertedFile, TargetName, WriteContext } from "../targets/target.js";
 import { TARGETS } from "../targets/targets.js";
 import { type ConvertModule, convertModules, type Loss } from "./convert-module.js";

@@ -1,9 +1,6 @@
 import { CapabilityError } from "@weft/tensor-core";
-import { createModuleConfig } from "@weft/adapter-files";
-import type { AdapterModule, AdapterTensor, OpenedAdapter } from "@weft/adapter-files";
-import type { Component, DialectName } from "@weft/adapter-files/dialects";
-import { parametersOf, rankOf } from "@weft/adapter-files/dialects";
-import { specialLora } from "@weft/adapter-files";
+import { type AdapterModule, type AdapterTensor, createModuleConfig, type OpenedAdapter, specialForm } from "@weft/adapter-files";
+import { type Component, type DialectName, parametersOf, rankOf } from "@weft/adapter-files/dialects";
 import { withComponents } from "./components.js";
 import { type WholeTensor, wholeTensors } from "./whole-tensors.js";
 import { integerTensor, type LazyTensor, lazyTensor, reshaped, scalarTensor } from "./lazy-tensor.js";
@@ -78,7 +75,7 @@ interface Values {
  * @throws CapabilityError kind `not-convertible` for methods that only PEFT has, and for LoRA that is more than its factors
  */
 export function convertModules(adapter: OpenedAdapter): { readonly modules: ConvertModule[]; readonly losses: Loss[] } {
-  const special = specialLora(adapter.config.values);
+  const special = specialForm(adapter);
   if (special)
     throw new CapabilityError(`this adapter is more than its factors: ${special.why}`, {
       kind: "not-convertible",

@@ -1,11 +1,6 @@
 import { MatchError } from "@weft/tensor-core";
-import type { OpenedAdapter } from "@weft/adapter-files";
-import type { BaseTensors } from "@weft/adapter-files";
-import { flatten } from "@weft/adapter-files/dialects";
-import { CLIP_TEXT } from "@weft/adapter-files/dialects";
-import { NAME_MAPS, namingOf } from "@weft/adapter-files/dialects";
-import { guessPath } from "@weft/adapter-files/dialects";
-import { resolveNames } from "@weft/adapter-files/dialects";
+import type { BaseTensors, OpenedAdapter } from "@weft/adapter-files";
+import { CLIP_TEXT, flatten, guessPath, NAME_MAPS, namingOf, resolveNames } from "@weft/adapter-files/dialects";
 import type { ConvertModule } from "./convert-module.js";
 
 /**

@@ -1,11 +1,15 @@
 import { cast, type Device, reshape, type Tensor } from "@weft/tensor-core";
-import { createModuleConfig } from "@weft/adapter-files";
-import type { AdapterModule, AdapterTensor, OpenedAdapter } from "@weft/adapter-files";
-import { readAdapterTensor } from "@weft/adapter-files";
-import { type FittedLayer, fitLayers } from "@weft/adapter-files";
-import { parametersOf } from "@weft/adapter-files/dialects";
+import {
+  type AdapterModule,
+  type AdapterTensor,
+  createModuleConfig,
+  fitLayers,
+  type FittedLayer,
+  type OpenedAdapter,
+  readAdapterTensor,
+} from "@weft/adapter-files";
+import { parametersOf, weightMatrix } from "@weft/adapter-files/dialects";
 import { isEmbedding } from "./convert-module.js";
-import { weightMatrix } from "@weft/adapter-files/dialects";
 
 /** What a module does to a weight, as far as its file alone tells. */
 export interface ModuleEffect {

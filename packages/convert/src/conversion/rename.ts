@@ -1,10 +1,20 @@
 import { MatchError, sizeOf } from "@weft/tensor-core";
-import type { DialectName } from "@weft/adapter-files/dialects";
-import { isLastContext } from "@weft/adapter-files/dialects";
-import { isClassOf, mapFor, NAME_MAPS, type NamedModule, type Naming, namingOf } from "@weft/adapter-files/dialects";
-import type { NameMap, Part, Renamed, Style } from "@weft/adapter-files/dialects";
-import { denoiserPaths } from "@weft/adapter-files/dialects";
-import { weightMatrix } from "@weft/adapter-files/dialects";
+import {
+  denoiserPaths,
+  type DialectName,
+  isClassOf,
+  isLastContext,
+  mapFor,
+  NAME_MAPS,
+  type NamedModule,
+  type NameMap,
+  type Naming,
+  namingOf,
+  type Part,
+  type Renamed,
+  type Style,
+  weightMatrix,
+} from "@weft/adapter-files/dialects";
 import type { BaseTensors } from "@weft/adapter-files";
 import type { ConvertModule, Loss } from "./convert-module.js";
 import { type FusePart, fuseModules, whyNotFused } from "./fuse.js";

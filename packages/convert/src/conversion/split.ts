@@ -1,5 +1,4 @@
-import type { Part } from "@weft/adapter-files/dialects";
-import { partRows } from "@weft/adapter-files/dialects";
+import { type Part, partRows } from "@weft/adapter-files/dialects";
 import type { ConvertModule } from "./convert-module.js";
 import { type LazyTensor, reshaped, rowsOf, stacked, valuesOf } from "./lazy-tensor.js";
 

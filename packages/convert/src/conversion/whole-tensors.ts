@@ -1,8 +1,5 @@
 import { CapabilityError, type MethodTable } from "@weft/tensor-core";
-import { parseConfigJson } from "@weft/adapter-files";
-import { readAdapterConfig } from "@weft/adapter-files";
-import { writeAdapterConfig } from "@weft/adapter-files";
-import type { OpenedAdapter } from "@weft/adapter-files";
+import { type OpenedAdapter, parseConfigJson, readAdapterConfig, writeAdapterConfig } from "@weft/adapter-files";
 import type { ConvertedFile } from "../targets/target.js";
 import { type LazyTensor, lazyTensor } from "./lazy-tensor.js";
 

@@ -1,8 +1,7 @@
 import type { ConvertModule } from "../conversion/convert-module.js";
-import { ADAPTER_METADATA, diffusersOf } from "@weft/adapter-files/dialects";
+import { ADAPTER_METADATA, diffusersOf, rankFields } from "@weft/adapter-files/dialects";
 import { attributeOf } from "./attribute.js";
 import { keptMetadata } from "./kohya-metadata.js";
-import { rankFields } from "@weft/adapter-files/dialects";
 import { partialDora } from "./lora-config.js";
 import { asPeftLora } from "./lora-module.js";
 import { namedTensors } from "./named-tensors.js";

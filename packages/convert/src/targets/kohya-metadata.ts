@@ -1,7 +1,5 @@
 import type { ConvertModule } from "../conversion/convert-module.js";
-import { ADAPTER_METADATA } from "@weft/adapter-files/dialects";
-import type { Naming } from "@weft/adapter-files/dialects";
-import type { Family } from "@weft/adapter-files/dialects";
+import { ADAPTER_METADATA, type Family, type Naming } from "@weft/adapter-files/dialects";
 
 /** What sd-scripts calls base models. @see sd-scripts `library/sdxl_model_util.py`, `library/flux_utils.py` */
 const BASE_VERSION: { readonly [F in Family]?: string } = { sdxl: "sdxl_base_v1-0", flux: "flux1" };

@@ -1,5 +1,4 @@
-import { LOKR } from "@weft/adapters-lycoris";
-import { WeftError } from "@weft/tensor-core";
+import { type AdapterMethod, type LayerSpec, type MethodTable, WeftError } from "@weft/tensor-core";
 import type { ConvertModule } from "../conversion/convert-module.js";
 
 /** Options of PEFT's LoKr from which its shapes follow. */
@@ -8,15 +7,14 @@ export interface LokrOptions {
   readonly decompose_both: boolean;
 }
 
-/** Parameter names of the method by LyCORIS's suffixes. */
-const SUFFIXES: ReadonlyMap<string, string> = new Map(Object.entries(LOKR.keys()).map(([name, [suffix]]) => [name, suffix]));
-
 /**
  * The options with which PEFT makes exactly the shapes that LoKr modules have: it factors weights by a rule, where the file's factors may have come
  * from another one.
  * @returns undefined if none does
  */
-export function lokrFactor(modules: readonly ConvertModule[]): LokrOptions | undefined {
+export function lokrFactor(modules: readonly ConvertModule[], methods: MethodTable): LokrOptions | undefined {
+  const lokr = methods.get("LOKR")?.method;
+  if (!lokr) return undefined;
   const both = modules.some(({ parameters }) => parameters.has("lokr_w1_a"));
   const candidates = new Set([
     -1,
@@ -26,14 +24,19 @@ export function lokrFactor(modules: readonly ConvertModule[]): LokrOptions | und
     for (const t of parameters.values()) for (const d of t.shape) if (d <= MAX_FACTOR) candidates.add(d);
   for (const decompose_factor of candidates)
     for (const decompose_both of both ? [true] : [false, true])
-      if (modules.every((module) => matches(module, { decompose_factor, decompose_both }))) return { decompose_factor, decompose_both };
+      if (modules.every((module) => matches(lokr, module, { decompose_factor, decompose_both })))
+        return { decompose_factor, decompose_both };
   return undefined;
 }
 
 /** Factors in use are 4, 8, 16; larger sides of a factorisation are found by the smaller ones. */
 const MAX_FACTOR = 64;
 
-function matches({ parameters, rank, weightShape }: ConvertModule, { decompose_factor, decompose_both }: LokrOptions): boolean {
+function matches(
+  lokr: AdapterMethod<never>,
+  { parameters, rank, weightShape }: ConvertModule,
+  { decompose_factor, decompose_both }: LokrOptions,
+): boolean {
   const shape = (name: string): readonly number[] | undefined => parameters.get(name)?.shape;
   const [out1, in1] = [(shape("lokr_w1") ?? shape("lokr_w1_a"))![0]!, shape("lokr_w1")?.[1] ?? shape("lokr_w1_b")![1]!];
   const [whole, core] = [shape("lokr_w2"), shape("lokr_t2")];
@@ -56,8 +59,10 @@ function matches({ parameters, rank, weightShape }: ConvertModule, { decompose_f
     initWeights: true,
   };
   try {
-    const specs = LOKR.parameters(config, { ...conv, shape: weight, dtype: "f32", bias: false });
-    const wanted = Object.entries(specs).map(([name, spec]) => [SUFFIXES.get(name)!, spec.shape] as const);
+    const layer: LayerSpec = { ...conv, shape: weight, dtype: "f32", bias: false };
+    const keys = lokr.keys(layer);
+    const specs = lokr.parameters(config as never, layer);
+    const wanted = Object.entries(specs).map(([name, spec]) => [keys[name]![0]!, spec.shape] as const);
     return wanted.length === parameters.size && wanted.every(([name, s]) => shape(name)?.join() === s.join());
   } catch (error) {
     if (error instanceof WeftError) return false;

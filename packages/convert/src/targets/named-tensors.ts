@@ -1,8 +1,7 @@
 import { FormatError } from "@weft/tensor-core";
 import type { ConvertModule, Loss } from "../conversion/convert-module.js";
 import { type LazyTensor, scalarTensor } from "../conversion/lazy-tensor.js";
-import type { Dialect } from "@weft/adapter-files/dialects";
-import { moduleId } from "@weft/adapter-files/dialects";
+import { type Dialect, moduleId } from "@weft/adapter-files/dialects";
 
 /** Modules under a dialect's keys. */
 export interface NamedTensors {

@@ -1,12 +1,8 @@
 import { type ConvertModule, isWholeLokr, type Loss } from "../conversion/convert-module.js";
 import { reshaped } from "../conversion/lazy-tensor.js";
-import { readAdapterConfig } from "@weft/adapter-files";
-import { writeAdapterConfig } from "@weft/adapter-files";
-import type { Component } from "@weft/adapter-files/dialects";
-import { EMBEDDING_KEYS } from "@weft/adapter-files/dialects";
-import { PEFT } from "@weft/adapter-files/dialects";
+import { readAdapterConfig, writeAdapterConfig } from "@weft/adapter-files";
+import { type Component, EMBEDDING_KEYS, PEFT, rankFields } from "@weft/adapter-files/dialects";
 import { attributeOf } from "./attribute.js";
-import { rankFields } from "@weft/adapter-files/dialects";
 import { partialDora } from "./lora-config.js";
 import { asPeftLora } from "./lora-module.js";
 import { lokrFactor } from "./lokr-factor.js";
@@ -88,7 +84,7 @@ function writeModel(
     ...(!lora && { use_effective_conv2d: has(whole, "hada_t1") || has(whole, "lokr_t2") }),
   };
   if (method === "LOKR") {
-    const factor = lokrFactor(whole);
+    const factor = lokrFactor(whole, methods);
     if (factor) Object.assign(config, factor);
     else
       losses.push({

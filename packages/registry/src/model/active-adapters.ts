@@ -1,4 +1,3 @@
-import { invocationMask, invocationTokens } from "@weft/adapters-lora";
 import { type PromptInputs, promptOf, withPrompt } from "@weft/tensor-core/prompt";
 import {
   type AdapterContext,
@@ -57,7 +56,7 @@ interface Pass extends Pick<AdapterContext<never>, "taskIds" | "pass">, Partial<
 
 /** Prepares a pass over a model for an adapter. @param taskIds the task of each row; @param draws of a training pass */
 function beginPass<I>(model: HookedModel<I, unknown>, state: AdapterState, inputs: I, taskIds?: Tensor, draws?: Draws): Pass {
-  const active = activeMask(aloraTokens(state.config), inputs);
+  const active = activeMask(state, inputs);
   const call = { ...(active && { active }), ...(taskIds && { taskIds }), ...draws };
   const first = [...state.layers.values()][0]?.[0];
   if (!first?.method.begin) return call;
@@ -94,14 +93,20 @@ export function around(outer: LayerHook | undefined, inner: LayerHook): LayerHoo
   };
 }
 
-/** The invocation tokens of an activated LoRA. */
-export const aloraTokens = ({ values }: AdapterState["config"]): readonly number[] | undefined => invocationTokens(values);
+/** Where an adapter acts that does not act on all positions. */
+const maskOf = ({ layers, config }: AdapterState): ((inputIds: Tensor) => Tensor) | undefined =>
+  [...layers.values()][0]?.[0]?.method.active?.(config.values as never);
 
-function activeMask(tokens: readonly number[] | undefined, inputs: unknown): Tensor | undefined {
-  if (!tokens) return undefined;
+/** Whether an adapter acts on some positions of a sequence only: what it does depends on the tokens. */
+export const actsInPlaces = (state: AdapterState): boolean => maskOf(state) !== undefined;
+
+function activeMask(state: AdapterState, inputs: unknown): Tensor | undefined {
+  const mask = maskOf(state);
+  if (!mask) return undefined;
   const { inputIds } = inputs as { readonly inputIds?: Tensor };
-  if (!inputIds) throw new ConfigError("an activated LoRA looks for its tokens in `inputIds`, which the inputs do not have");
-  return invocationMask(inputIds, tokens);
+  if (!inputIds)
+    throw new ConfigError(`${state.config.peftType} looks for its invocation tokens in \`inputIds\`, which the inputs do not have`);
+  return mask(inputIds);
 }
 
 /** What a prompt puts in front: in training, its encoder drops as its config says. */

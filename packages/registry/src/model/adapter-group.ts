@@ -11,8 +11,7 @@ import {
   specOf,
   type Tensor,
 } from "@weft/tensor-core";
-import { readAdapterConfig } from "@weft/adapter-files";
-import type { OpenedAdapter } from "@weft/adapter-files";
+import { type OpenedAdapter, readAdapterConfig } from "@weft/adapter-files";
 import type { AdapterState } from "./adapter-state.js";
 import { weightName } from "./hooked-model.js";
 import { layersModel } from "./layers-model.js";

@@ -1,13 +1,7 @@
-import { LORA } from "@weft/adapters-lora";
-import { rankScale } from "@weft/adapters-lycoris";
-import { type Attached, encode, methodTable, type Tensor } from "@weft/tensor-core";
+import { type Attached, encode, type MethodTable, type Tensor } from "@weft/tensor-core";
 import { fromCoreDType } from "@weft/io-safetensors";
-import type { Source } from "@weft/convert";
-import { plainSource } from "@weft/convert";
+import { asPlainLora, type ConvertModule, type LazyTensor, plainSource, type Source } from "@weft/convert";
 import { readAdapterConfig } from "@weft/adapter-files";
-import type { ConvertModule } from "@weft/convert";
-import { asPlainLora } from "@weft/convert";
-import type { LazyTensor } from "@weft/convert";
 import type { AdapterState } from "./adapter-state.js";
 
 const lazy = (t: Tensor): LazyTensor => ({
@@ -29,7 +23,7 @@ function moduleOf(path: string, { method, params, context }: Attached): ConvertM
     method: method.name,
     parameters: new Map(Object.entries(params).map(([name, t]) => [keys[name]![0]!, lazy(t)])),
     rank: values.r,
-    scale: rankScale(values),
+    scale: values.r === 0 ? 0 : values.alpha === null ? 1 : values.alpha / values.r,
     scalars: new Map(),
     pieces: [],
     weightShape: layer.shape,
@@ -41,9 +35,11 @@ function moduleOf(path: string, { method, params, context }: Attached): ConvertM
  * ranks of its halves. A LoRA is what it is.
  * @returns the adapter, or why it has no such form
  */
-export async function asLoraState(state: AdapterState): Promise<AdapterState | string> {
+export async function asLoraState(state: AdapterState, methods: MethodTable): Promise<AdapterState | string> {
   const { config, layers, replaced, expected } = state;
-  if (config.peftType === "LORA") return state;
+  const lora = methods.get("LORA")?.method;
+  if ([...layers.values()].every(([first]) => first?.method.factors)) return state;
+  if (!lora) return `${config.peftType} adapters are combined as LoRAs, and LORA is not among the methods`;
   if (config.peftType !== "LOHA" && config.peftType !== "LOKR") return `${config.peftType} adapters are not combined by their factors`;
   if (replaced.size + expected.size > 0) return `a ${config.peftType} that brings weights of its own cannot be combined with others`;
   const sources = new Map<string, Source>();
@@ -56,12 +52,12 @@ export async function asLoraState(state: AdapterState): Promise<AdapterState | s
     sources.set(path, await plainSource(module));
   }
   const r = Math.max(...[...sources.values()].map(({ A }) => A.shape[0]!));
-  const lora = readAdapterConfig({ peft_type: "LORA", r, lora_alpha: r }, { methods: methodTable(LORA) });
-  const made = [...sources].map(([path, { A, B, scale }]): [string, readonly Attached[]] => {
+  const made = readAdapterConfig({ peft_type: "LORA", r, lora_alpha: r }, { methods });
+  const attached = [...sources].map(([path, { A, B, scale }]): [string, readonly Attached[]] => {
     const { layer } = layers.get(path)![0]!.context;
     const rank = A.shape[0]!;
-    const context = { layer, config: { ...lora.values, r: rank, loraAlpha: scale * rank }, scale: 1 };
-    return [path, [{ method: LORA, params: { A, B }, context } as unknown as Attached]];
+    const context = { layer, config: { ...made.values, r: rank, loraAlpha: scale * rank }, scale: 1 };
+    return [path, [{ method: lora, params: { A, B }, context } as unknown as Attached]];
   });
-  return { config: lora, layers: new Map(made), shared: {}, replaced: new Map(), expected: new Map() };
+  return { config: made, layers: new Map(attached), shared: {}, replaced: new Map(), expected: new Map() };
 }

@@ -1,9 +1,26 @@
-import { LORA, LORA_FIELDS, type LoraConfigFields, loraScaling, loraVariant } from "@weft/adapters-lora";
-import { type Attached, CapabilityError, ConfigError, type LayerSpec, type Params, readFields, type Tensor } from "@weft/tensor-core";
-import type { CombinationType } from "@weft/convert";
-import { combineSources, type CombineOptions, type Source } from "@weft/convert";
+import { lowRankDelta } from "@weft/tensor-core/methods";
+import {
+  type AdapterContext,
+  type Attached,
+  CapabilityError,
+  ConfigError,
+  type LowRankFactors,
+  type MethodTable,
+  type Params,
+  readFields,
+} from "@weft/tensor-core";
+import { type CombinationType, type CombineOptions, combineSources, type Source } from "@weft/convert";
 import type { AdapterState } from "./adapter-state.js";
 import { asLoraState } from "./as-lora-state.js";
+
+/** What a LoRA's config says that combining looks at. */
+interface LoraValues {
+  readonly r: number;
+  readonly useRslora: boolean;
+  readonly useDora: boolean;
+  readonly loraBias: boolean;
+  readonly targetParameters: readonly string[] | null;
+}
 
 /**
  * One LoRA made of several adapters, LoRAs or what has an exact form as one (LoHa, LoKr), layer by layer; a layer that some lack is made of those that have it.
@@ -13,29 +30,31 @@ import { asLoraState } from "./as-lora-state.js";
 export async function combineAdapters(
   given: readonly AdapterState[],
   weights: readonly number[],
+  methods: MethodTable,
   options: CombineOptions = {},
 ): Promise<AdapterState> {
-  const states = await Promise.all(given.map(asLora));
+  const states = await Promise.all(given.map((state) => asLora(state, methods)));
   const [first] = states;
   if (!first || states.length !== weights.length)
     throw new ConfigError(`${states.length} adapters and ${weights.length} weights: expected equally many, at least one`);
   states.forEach(assertPlain);
   const paths = [...new Set(states.flatMap(({ layers }) => [...layers.keys()]))];
   const perLayer = new Map(paths.map((path) => [path, sourcesAt(path, states, weights)]));
-  const ranks = states.map(({ config }) => (config.values as unknown as LoraConfigFields).r);
+  const ranks = states.map(({ config }) => (config.values as unknown as LoraValues).r);
   const { type, rank, factors } = await combineSources(perLayer, ranks, options);
   const placed = new Map(states.flatMap((state) => [...(state.placed ?? [])]));
   return { ...stateOf(first, factors, perLayer, type, rank), placed };
 }
 
-async function asLora(state: AdapterState): Promise<AdapterState> {
-  const lora = await asLoraState(state);
+async function asLora(state: AdapterState, methods: MethodTable): Promise<AdapterState> {
+  const lora = await asLoraState(state, methods);
   if (typeof lora !== "string") return lora;
   throw new CapabilityError(lora, { kind: "not-combinable", hint: "merge them into the weights one after the other" });
 }
 
 function assertPlain({ config, layers, replaced, expected }: AdapterState): void {
-  const values = config.values as unknown as LoraConfigFields;
+  const values = config.values as unknown as LoraValues;
+  const method = [...layers.values()][0]?.[0]?.method;
   const special = values.useDora
     ? "DoRA"
     : values.loraBias
@@ -44,22 +63,24 @@ function assertPlain({ config, layers, replaced, expected }: AdapterState): void
         ? "target_parameters"
         : replaced.size > 0
           ? "modules_to_save or trained biases"
-          : loraVariant(values)?.field;
-  if (special || expected.size > 0 || [...layers.values()].some((list) => list.length > 1 || (list[0]!.method as unknown) !== LORA))
+          : undefined;
+  const form = method?.special?.(values as never);
+  if (form?.plain === false) throw new CapabilityError(`${form.why}: it cannot be combined with others`);
+  if (special || expected.size > 0 || [...layers.values()].some(([first, more]) => more !== undefined || !factorsOf(first!)))
     throw new CapabilityError(`a LoRA with ${special ?? "trained tokens or a base of its own"} cannot be combined with others`);
 }
+
+const factorsOf = ({ method, params, context }: Attached): LowRankFactors | undefined =>
+  method.factors?.(params, { ...context, scale: 1 } as AdapterContext<never>);
 
 function sourcesAt(path: string, states: readonly AdapterState[], weights: readonly number[]): Source[] {
   return states.flatMap(({ layers }, i) => {
     const found = layers.get(path)?.[0];
-    return found ? [sourceOf(found, weights[i]!)] : [];
+    if (!found) return [];
+    const { layer } = found.context;
+    const factors = factorsOf(found)!;
+    return [{ ...factors, weight: weights[i]!, layer, delta: () => lowRankDelta(factors, layer) }];
   });
-}
-
-function sourceOf({ params, context }: Attached, weight: number): Source {
-  const { layer, config } = context as { layer: LayerSpec; config: LoraConfigFields };
-  const { A, B } = params as { A: Tensor; B: Tensor };
-  return { A, B, scale: loraScaling(config), weight, layer, delta: () => LORA.delta!(params, { layer, config, scale: 1 }) };
 }
 
 function stateOf(
@@ -69,8 +90,9 @@ function stateOf(
   type: CombinationType,
   rank: number,
 ): AdapterState {
-  const old = source.config.values as unknown as LoraConfigFields;
+  const old = source.config.values as unknown as LoraValues;
   const useRslora = type === "exact" ? false : old.useRslora;
+  const { method } = [...source.layers.values()][0]![0]!;
   const ranks = new Map([...made].map(([path, { A }]) => [path, A!.shape[0]!]));
   // PEFT clears the patterns though layers may differ in rank, and cannot read the result again; here each rank is the true one.
   const rankPattern = Object.fromEntries(
@@ -78,7 +100,7 @@ function stateOf(
   );
   const values = {
     ...source.config.values,
-    ...readFields(LORA_FIELDS, {
+    ...readFields(source.config.fields, {
       ...old,
       r: rank,
       loraAlpha: rank,
@@ -95,7 +117,7 @@ function stateOf(
       const config = { ...values, r, loraAlpha: r };
       return [
         path,
-        [{ method: LORA, params, context: { layer: perLayer.get(path)![0]!.layer, config, scale: 1 } } as unknown as Attached],
+        [{ method, params, context: { layer: perLayer.get(path)![0]!.layer, config, scale: 1 } } as unknown as Attached],
       ] as const;
     }),
   );

@@ -1,7 +1,6 @@
 import { type AdapterMethod, type Attached, ConfigError, type Params } from "@weft/tensor-core";
 import { attachAdapter, type AttachOptions } from "../attach.js";
-import type { AdapterConfig } from "@weft/adapter-files";
-import type { OpenedAdapter } from "@weft/adapter-files";
+import type { AdapterConfig, OpenedAdapter } from "@weft/adapter-files";
 import type { AdapterState } from "./adapter-state.js";
 import { type HookedModel, layersOf } from "./hooked-model.js";
 import { hostOf } from "./host-of.js";

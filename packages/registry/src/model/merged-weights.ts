@@ -1,7 +1,7 @@
 import { type AdapterContext, type Attached, CapabilityError, mergeBias, mergeWeight, type Tensor } from "@weft/tensor-core";
 import { gatherPlaced, type Piece, spreadPlaced, withPieces } from "../placed-values.js";
 import type { Placement } from "@weft/adapter-files";
-import { aloraTokens } from "./active-adapters.js";
+import { actsInPlaces } from "./active-adapters.js";
 import type { AdapterState } from "./adapter-state.js";
 import { hostOf } from "./host-of.js";
 import { type HookedLayer, type HookedModel, weightName } from "./hooked-model.js";
@@ -19,7 +19,7 @@ export function adaptedBase<I, O>(model: HookedModel<I, O>, states: readonly Ada
 
 /** The weights of a model that adapters change, merged in this order. @throws CapabilityError if one cannot be merged */
 export function mergedWeights(model: HookedModel<never, unknown>, states: readonly AdapterState[], safe: boolean): Map<string, Tensor> {
-  const unmergeable = states.find(({ prompt, config }) => prompt ?? aloraTokens(config));
+  const unmergeable = states.find((state) => state.prompt !== undefined || actsInPlaces(state));
   if (unmergeable)
     throw new CapabilityError(`${unmergeable.config.peftType} acts on the input, not on weights: there is nothing to merge`, {
       hint: "keep it unmerged",

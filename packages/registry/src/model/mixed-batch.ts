@@ -1,6 +1,5 @@
 import {
   add,
-  type AdapterContext,
   type Attached,
   type BaseLayer,
   CapabilityError,
@@ -15,17 +14,16 @@ import {
   less,
   type LoraBank,
   loraBank,
+  type LowRankFactors,
   maximum,
+  type MethodTable,
   multiLora,
   tensor,
   Tensor,
   where,
 } from "@weft/tensor-core";
-import { LORA, type LoraConfigFields, loraScaling } from "@weft/adapters-lora";
-import { hasPlainFactors } from "@weft/adapter-files";
-import { aloraTokens, takesTasks } from "./active-adapters.js";
+import { actsInPlaces, takesTasks } from "./active-adapters.js";
 import type { AdapterState } from "./adapter-state.js";
-import { asLoraState } from "./as-lora-state.js";
 import { isWhole, type LayerHook } from "./hooked-model.js";
 
 /** The name that stands for a row without an adapter. */
@@ -33,11 +31,10 @@ export const BASE = "__base__";
 
 const indexOf = (values: readonly number[]): Tensor => tensor(Int32Array.from(values), { shape: [values.length] });
 
-/** True for the LoRAs that `multiLora` runs: plain ones on linear layers. */
-function isPlainLora(layer: LayerSpec, attached: readonly Attached[]): boolean {
-  const [only, more] = attached;
-  if (more !== undefined || (only!.method as unknown) !== LORA || layer.kind !== "linear") return false;
-  return Object.keys(only!.params).length === 2 && hasPlainFactors((only!.context as AdapterContext<never>).config);
+/** The factors of what `multiLora` runs: plain LoRAs on linear layers. */
+function factorsOf([only, more]: readonly Attached[]): LowRankFactors | undefined {
+  if (more !== undefined || only!.context.layer.kind !== "linear") return undefined;
+  return only!.method.factors?.(only!.params, only!.context);
 }
 
 /** The LoRAs of a layer side by side, and whose they are. */
@@ -54,10 +51,11 @@ export interface PreparedBatch {
 }
 
 /** Puts the plain LoRAs of all layers, and what is one in another form (LoHa, LoKr), side by side, once, so that a pass need not. */
-export async function prepareBatch(given: ReadonlyMap<string, AdapterState>): Promise<PreparedBatch> {
+export async function prepareBatch(given: ReadonlyMap<string, AdapterState>, methods: MethodTable): Promise<PreparedBatch> {
+  const { asLoraState } = await import("./as-lora-state.js");
   const states = new Map<string, AdapterState>();
   for (const [name, state] of given) {
-    const lora = await asLoraState(state);
+    const lora = await asLoraState(state, methods);
     states.set(name, typeof lora === "string" ? state : lora);
   }
   const banks = new Map<string, LayerBank>();
@@ -72,9 +70,16 @@ export async function prepareBatch(given: ReadonlyMap<string, AdapterState>): Pr
 function bankAt(path: string, states: ReadonlyMap<string, AdapterState>): LayerBank | undefined {
   const plain = [...states].flatMap(([name, { layers }]) => {
     const attached = layers.get(path);
-    return attached && isPlainLora(attached[0]!.context.layer, attached) ? [[name, attached[0]!] as const] : [];
+    const factors = attached && factorsOf(attached);
+    return factors ? [{ name, ...factors }] : [];
   });
-  return plain.length === 0 ? undefined : { names: plain.map(([name]) => name), bank: bankOf(plain.map(([, one]) => one)) };
+  if (plain.length === 0) return undefined;
+  const bank = loraBank(
+    plain.map(({ A }) => A),
+    plain.map(({ B }) => B),
+    plain.map(({ scale }) => scale),
+  );
+  return { names: plain.map(({ name }) => name), bank };
 }
 
 /** Which adapter each row of a batch has: names, `__base__` for none; or numbers in a prepared batch, i32 [rows], -1 for none. */
@@ -113,18 +118,6 @@ function rowIndex(rows: RowAdapters, { names }: LayerBank, prepared: PreparedBat
   return places.every((p, i) => p === i) ? rows : where(less(rows, 0), rows, place);
 }
 
-function bankOf(attached: readonly Attached[]): LoraBank {
-  const scale = ({ context }: Attached): number => {
-    const { config, scale: factor } = context as unknown as AdapterContext<LoraConfigFields>;
-    return loraScaling(config) * factor;
-  };
-  return loraBank(
-    attached.map(({ params }) => params.A!),
-    attached.map(({ params }) => params.B!),
-    attached.map(scale),
-  );
-}
-
 /** One adapter's rows, and their results. What the base gives for them is known already. */
 function rowsOf(
   name: string,
@@ -158,7 +151,7 @@ export function assertPerRow(states: ReadonlyMap<string, AdapterState>): void {
     const inside = [...layers.values()].some(([first]) => first!.method.begin || isWhole(first!.context.layer));
     const whole = [...replaced.keys(), ...expected.keys(), ...(raw ? [raw[0]] : []), ...(placed?.keys() ?? [])][0];
     const reasons = [
-      (prompt || inside || aloraTokens(config)) && "looks at whole inputs",
+      (prompt || inside || actsInPlaces(state)) && "looks at whole inputs",
       takesTasks(state) && "takes a task per row",
       whole && `changes ${whole} for all rows`,
     ];

@@ -1,3 +1,4 @@
+import { tokensMethod } from "./trainable-tokens.js";
 import {
   type AdapterMethod,
   assertKnownFields,
@@ -14,15 +15,18 @@ import {
   torchGenerator,
   type TorchGenerator,
 } from "@weft/tensor-core";
-import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
 import type { PromptSource } from "@weft/tensor-core/prompt";
-import { type AdapterConfig, readAdapterConfig } from "@weft/adapter-files";
-import { refuseUnrunnable } from "@weft/adapter-files";
-import { withDefaultTargets } from "@weft/adapter-files";
-import { createModuleConfig } from "@weft/adapter-files";
-import { prepareRegex } from "@weft/adapter-files";
-import { selectTargets, type TargetConfig } from "@weft/adapter-files";
-import { selectParameters } from "@weft/adapter-files";
+import {
+  type AdapterConfig,
+  createModuleConfig,
+  prepareRegex,
+  readAdapterConfig,
+  refuseUnrunnable,
+  selectParameters,
+  selectTargets,
+  type TargetConfig,
+  withDefaultTargets,
+} from "@weft/adapter-files";
 import type { AdapterState } from "./adapter-state.js";
 import { type Experts, mixedLayers } from "./expert-state.js";
 import { type HookedLayer, type HookedModel, layersOf, onModel, weightName } from "./hooked-model.js";
@@ -67,7 +71,7 @@ export async function newAdapter(
   if (prompt) return newPrompt(prompt, config, model, { seed, ...source });
   if (!method)
     throw new ConfigError(`${config.peftType} cannot be created here: the method is not defined`, { kind: "unsupported-method" });
-  refuseUnrunnable(config.values);
+  refuseUnrunnable(method, config.values);
   await prepareRegex(config.values, method);
   const values = config.values as unknown as Values;
   const generator = torchGenerator(seed);
@@ -92,7 +96,7 @@ export async function newAdapter(
     if (made.weight) expected.set(weightName({ path, layer }), made.weight);
     onProgress?.(i + 1, targets.length);
   }
-  await addTokens(layers, values, all, generator);
+  await addTokens(layers, values, all, generator, methods);
   const ties = tiesOf(method, config, layers, model);
   return { config, layers: tieLayers(layers, ties), ties, shared, replaced: replacedOf(model, values, layers), expected };
 }
@@ -158,8 +162,10 @@ async function addTokens(
   { trainableTokenIndices: field }: Values,
   all: readonly HookedLayer[],
   generator: TorchGenerator,
+  methods: MethodTable,
 ): Promise<void> {
   if (!field) return;
+  const method = tokensMethod(methods);
   const embeddings = all.filter(({ layer }) => layer.kind === "embedding");
   const wanted = Array.isArray(field)
     ? embeddings.slice(0, 1).map((layer) => [layer, field as readonly number[]] as const)
@@ -170,13 +176,13 @@ async function addTokens(
       });
   for (const [{ path, layer, base }, tokenIndices] of wanted) {
     const config = { tokenIndices, targetModules: null, initWeights: true };
-    const { params } = await initLayer(TRAINABLE_TOKENS, config, layer, generator, {
+    const { params } = await initLayer(method, config as never, layer, generator, {
       path,
       weight: () => base.weight,
       bias: () => base.bias,
       count: 1,
     });
-    const tokens = { method: TRAINABLE_TOKENS, params, context: { layer, config, scale: 1 } } as unknown as Attached;
+    const tokens = { method, params, context: { layer, config, scale: 1 } } as unknown as Attached;
     layers.set(path, [...(layers.get(path) ?? []), tokens]);
   }
 }

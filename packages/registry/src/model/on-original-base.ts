@@ -1,6 +1,15 @@
-import type { LoraConfigFields } from "@weft/adapters-lora";
 import { type Attached, concat, mul, type Params } from "@weft/tensor-core";
 import type { AdapterState } from "./adapter-state.js";
+
+/** What a LoRA's config says of its ranks. */
+interface LoraValues {
+  readonly r: number;
+  readonly loraAlpha: number;
+  readonly useRslora: boolean;
+  readonly initLoraWeights: boolean | string;
+  readonly rankPattern: { readonly [module: string]: number };
+  readonly alphaPattern: { readonly [module: string]: number };
+}
 
 /**
  * An adapter whose start took s·B₀·A₀ out of the base, as an ordinary LoRA of twice the rank for the original base: A' = [A; A₀], B' = [B, -B₀] at the same
@@ -9,12 +18,12 @@ import type { AdapterState } from "./adapter-state.js";
 export function onOriginalBase(state: AdapterState): AdapterState {
   const { initial, config } = state;
   if (!initial || initial.size === 0) return state;
-  const values = config.values as unknown as LoraConfigFields;
+  const values = config.values as unknown as LoraValues;
   // alpha'/(2r) = alpha/r, and with rsLoRA alpha'/√(2r) = alpha/√r.
   const growth = values.useRslora ? Math.SQRT2 : 2;
-  const grown = (pattern: LoraConfigFields["rankPattern"], by: number): object =>
+  const grown = (pattern: LoraValues["rankPattern"], by: number): object =>
     Object.fromEntries(Object.entries(pattern ?? {}).map(([key, value]) => [key, value * by]));
-  const sizes = (of: LoraConfigFields): Partial<LoraConfigFields> => ({
+  const sizes = (of: LoraValues): Partial<LoraValues> => ({
     r: 2 * of.r,
     loraAlpha: growth * of.loraAlpha,
     initLoraWeights: true,
@@ -30,9 +39,9 @@ export function onOriginalBase(state: AdapterState): AdapterState {
   return { ...plain, layers, expected: new Map(), config: { ...config, values: next as never } };
 }
 
-function widened(attached: Attached, before: Params, sizes: (config: LoraConfigFields) => Partial<LoraConfigFields>): Attached {
+function widened(attached: Attached, before: Params, sizes: (config: LoraValues) => Partial<LoraValues>): Attached {
   const { params, context } = attached;
-  const own = context.config as LoraConfigFields;
+  const own = context.config as LoraValues;
   const A = concat([params["A"]!, before["A"]!], 0);
   const B = concat([params["B"]!, mul(before["B"]!, -1)], 1);
   return { ...attached, params: { ...params, A, B }, context: { ...context, config: { ...own, ...sizes(own) } as never } };

@@ -2,8 +2,7 @@ import { ADAPTER_METHODS } from "@weft/methods";
 import { openSafetensors, type WeightSource } from "@weft/io-safetensors";
 import { forwardBase, type LayerSpec, tanh, type Tensor } from "@weft/tensor-core";
 import { expect, it } from "vitest";
-import { openAdapter } from "@weft/adapter-files";
-import { readTensor } from "@weft/adapter-files";
+import { openAdapter, readTensor } from "@weft/adapter-files";
 import type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./hooked-model.js";
 import { PeftModel } from "./peft-model.js";
 

@@ -3,7 +3,6 @@ import type { OpenedAdapter } from "@weft/adapter-files";
 import { around, forwardActive, type ForwardOptions, takesTasks } from "./active-adapters.js";
 import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
 import type { CombineOptions } from "@weft/convert";
-import { combineAdapters } from "./combine.js";
 import { countTrainable, describeCount, type ParameterCount } from "./count-parameters.js";
 import type { HookedModel, LayerHook } from "./hooked-model.js";
 import { type LoadAdapterOptions, loadState } from "./load-state.js";
@@ -139,7 +138,7 @@ export class PeftModel<Inputs, Outputs> {
    * afterwards have to be prepared again.
    */
   async prepareBatch(names: readonly string[]): Promise<void> {
-    this.prepared = await prepareBatch(this.rowStates(names));
+    this.prepared = await prepareBatch(this.rowStates(names), this.methods);
   }
 
   /** The trained tensors of an adapter, to be changed and given to `withParameters`. */
@@ -225,7 +224,7 @@ export class PeftModel<Inputs, Outputs> {
     return this.baseModel;
   }
 
-  /** Adds an adapter made of others. @see combineAdapters @throws ConfigError if they cannot be combined so */
+  /** Adds an adapter made of others. @throws ConfigError if they cannot be combined so */
   async addWeightedAdapter(
     names: readonly string[],
     weights: readonly number[],
@@ -233,7 +232,8 @@ export class PeftModel<Inputs, Outputs> {
     options: CombineOptions = {},
   ): Promise<void> {
     this.adapters.assertNew(name);
-    this.adapters.set(name, await combineAdapters(this.adapters.all(names), weights, options), false);
+    const { combineAdapters } = await import("./combine.js");
+    this.adapters.set(name, await combineAdapters(this.adapters.all(names), weights, this.methods, options), false);
   }
 
   /** Numbers of parameters: those that the active adapters train, and all. */

@@ -1,7 +1,6 @@
+import { isTokens } from "./trainable-tokens.js";
 import { type Attached, cast, type Tensor } from "@weft/tensor-core";
-import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
-import { sharedKeys } from "@weft/adapter-files";
-import { writeAdapterConfig } from "@weft/adapter-files";
+import { sharedKeys, writeAdapterConfig } from "@weft/adapter-files";
 import { type AdapterState, ownNames, sharedSpecs } from "./adapter-state.js";
 
 const TUNER = "base_model.model.";
@@ -15,9 +14,9 @@ export function stateDict(state: AdapterState): Map<string, Tensor> {
   for (const [path, attached] of state.layers) {
     for (const one of attached) {
       const { layer } = one.context;
-      const isOwn = one === attached[0] && (one.method as unknown) !== TRAINABLE_TOKENS;
+      const isOwn = one === attached[0] && !isTokens(one);
       const owner = wrapped(layer.kind === "parameter" ? moduleOf(path, raw) : path, state);
-      const inside = isOwn || state.config.peftType === TRAINABLE_TOKENS.name ? "" : "token_adapter.";
+      const inside = isOwn || state.config.peftType === one.method.name ? "" : "token_adapter.";
       const keys = one.method.keys(layer);
       // What has no name in the file is an expert's, which has a file of its own.
       for (const name of ownNames(one).filter((own) => keys[own]))

@@ -1,8 +1,7 @@
-import { TRAINABLE_TOKENS } from "@weft/adapters-lora";
+import { tokensMethod } from "./trainable-tokens.js";
 import { type Attached, CapabilityError, ConfigError, type Params, type Tensor } from "@weft/tensor-core";
 import type { AttachedAdapter } from "../attach.js";
-import { trainedTokens } from "@weft/adapter-files";
-import type { OpenedAdapter } from "@weft/adapter-files";
+import { type OpenedAdapter, trainedTokens } from "@weft/adapter-files";
 import { notRun } from "../placed-layer.js";
 import { gatherPlaced } from "../placed-values.js";
 import { sameValues } from "../same-values.js";
@@ -48,7 +47,7 @@ export async function stateOfAttached(
     const context = { layer, config: { tokenIndices: indices, targetModules: null, initWeights: true }, scale: 1 };
     layers.set(found.path, [
       ...(layers.get(found.path) ?? []),
-      { method: TRAINABLE_TOKENS, params: { rows }, context } as unknown as Attached,
+      { method: tokensMethod(adapter.methods), params: { rows }, context } as unknown as Attached,
     ]);
   }
   for (const [path, { method, context }] of attached) {

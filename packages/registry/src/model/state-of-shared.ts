@@ -1,9 +1,7 @@
 import { assertKnownFields, MatchError, type Params, ShapeError, type Tensor } from "@weft/tensor-core";
-import type { AdapterTensor, OpenedAdapter } from "@weft/adapter-files";
-import { heldAs, readTensor } from "@weft/adapter-files";
+import { type AdapterTensor, heldAs, type OpenedAdapter, readTensor, sharedKeys } from "@weft/adapter-files";
 import { type AdapterState, withParameters } from "./adapter-state.js";
 import type { HookedModel } from "./hooked-model.js";
-import { sharedKeys } from "@weft/adapter-files";
 import { newAdapter } from "./new-state.js";
 
 /** Whether a file holds only what all layers share, so that its layers follow from the config and the model (Uni-LoRA without places). */

@@ -1,7 +1,5 @@
 import { type AdapterMethod, type Attached, ConfigError, type Params } from "@weft/tensor-core";
-import type { AdapterConfig } from "@weft/adapter-files";
-import { createChosenBy } from "@weft/adapter-files";
-import type { TargetConfig } from "@weft/adapter-files";
+import { type AdapterConfig, createChosenBy, type TargetConfig } from "@weft/adapter-files";
 import { sameValues } from "../same-values.js";
 import type { HookedModel } from "./hooked-model.js";
 import { moduleNames } from "./module-names.js";

@@ -1,4 +1,5 @@
-import type { Attached, Tensor } from "@weft/tensor-core";
+import { isTokens } from "./trainable-tokens.js";
+import type { Tensor } from "@weft/tensor-core";
 import type { AdapterState } from "./adapter-state.js";
 import { type HookedLayer, type HookedModel, weightName } from "./hooked-model.js";
 
@@ -36,5 +37,3 @@ export function actingState(model: HookedModel<never, unknown>, state: AdapterSt
   const kept: [string, Tensor][] = alone && !ensureWeightTying && !state.replaced.has(name) ? [[name, head.base.weight]] : [];
   return { ...state, layers, expected: new Map([...kept, ...state.expected]) };
 }
-
-const isTokens = ({ method }: Attached): boolean => method.name === "TRAINABLE_TOKENS";

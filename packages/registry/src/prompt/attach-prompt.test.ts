@@ -6,10 +6,8 @@ import { withPrompt } from "@weft/tensor-core/prompt";
 import { type WeightSource } from "@weft/io-safetensors";
 import { describe, expect, it, test } from "vitest";
 import { attachAdapter } from "../attach.js";
-import { readAdapterConfig } from "@weft/adapter-files";
-import { writeAdapterConfig } from "@weft/adapter-files";
+import { openAdapter, readAdapterConfig, writeAdapterConfig } from "@weft/adapter-files";
 import { openAdapterFolder } from "@weft/adapter-files/node";
-import { openAdapter } from "@weft/adapter-files";
 import { attachPrompt, type PromptHost } from "./attach-prompt.js";
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../../fixtures/peft/${name}`, import.meta.url));

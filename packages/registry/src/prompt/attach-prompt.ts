@@ -11,10 +11,7 @@ import {
 import { fromCoreDType } from "@weft/io-safetensors";
 import { assertKnownFields, CapabilityError, type Params, type Tensor } from "@weft/tensor-core";
 import type { AdapterHost } from "../attach.js";
-import type { AdapterTensor, OpenedAdapter } from "@weft/adapter-files";
-import { readAdapterTensor } from "@weft/adapter-files";
-import { assertMatch } from "@weft/adapter-files";
-import { matchAdapter } from "@weft/adapter-files";
+import { type AdapterTensor, assertMatch, matchAdapter, type OpenedAdapter, readAdapterTensor } from "@weft/adapter-files";
 
 /** A prompt on a model. */
 export interface AttachedPrompt {

@@ -160,6 +160,44 @@ export interface DerivedParameters<C> {
   derive(config: C, layer: LayerSpec, origin: LayerOrigin, loaded: Params, isNew: boolean): Promise<Derived<C>>;
 }
 
+/** The factors of a change of low rank: ΔW = scale·B·A. */
+export interface LowRankFactors {
+  /** [r, in, …kernel] */
+  readonly A: Tensor;
+  /** [out, r, …ones] */
+  readonly B: Tensor;
+  readonly scale: number;
+}
+
+/** Why an adapter's parameters alone do not say what it does to its base. */
+export interface SpecialForm {
+  /**
+   * `acts-otherwise`: it is no change of weights. `base-changed-by-init`: its beginning changed the base; `determined` if the base says how.
+   * `variant`: what is stored are not, or not only, the factors that other programs know.
+   */
+  readonly kind: "acts-otherwise" | "base-changed-by-init" | "variant";
+  readonly why: string;
+  readonly determined?: boolean;
+  /** What is stored are the factors that other programs know. */
+  readonly plain: boolean;
+  /** What to do instead. */
+  readonly remedy: string;
+  /** What to do instead of running it, where a model of layers with hooks does not offer what it does. */
+  readonly insteadOfRunning?: string;
+}
+
+/** For methods whose files hold nothing but the tensors of each module, `<module>.<key>` (LyCORIS's and its like): how they are told. */
+export interface BareModules {
+  /** Keys that tell the method, each with its turn: of those that a module has, the one with the lowest turn decides. */
+  readonly marks: { readonly [key: string]: number };
+  /** Keys of tensors of one element that hold numbers of the config, under the field's own name: `alpha`. */
+  readonly scalars: readonly string[];
+  /** Whether tensors with such a mark are this method's, where another one has the same; they are if not given. */
+  takes?(tensors: ReadonlyMap<string, { readonly shape: Shape }>): boolean;
+  /** The config of a module, given the numbers of `scalars`; `configFromShapes` adds what the shapes say. */
+  config(scalars: { readonly [key: string]: number }): object;
+}
+
 /**
  * An adapter method: one definition of pure functions, from which forward, training, merging (whole, in place or by rows
  * out of a file), saving and counting follow. A method gives `delta` (additive: W' = W + Δ), or `transform` (W' = f(W)),
@@ -245,6 +283,13 @@ export interface AdapterMethod<C> {
    * @throws CapabilityError kind `base-changed-by-init` where they do not follow from the weight
    */
   removed?(config: C, layer: LayerSpec, weight: Tensor): Promise<{ readonly config: C; readonly params: Params } | undefined>;
+  /** The factors, where a layer's adapter is these and nothing else: such adapters are mixed in one product, combined and routed between. */
+  factors?(params: Params, context: AdapterContext<C>): LowRankFactors | undefined;
+  /** Where an adapter acts that acts on a part of each sequence only: bool [batch, length, 1], given token ids i32 [batch, length]. */
+  active?(config: C): ((inputIds: Tensor) => Tensor) | undefined;
+  /** What in a config makes an adapter more, or other, than its parameters; undefined for an ordinary one. */
+  special?(config: C): SpecialForm | undefined;
+  readonly bare?: BareModules;
   /** ΔW, in the shape of the stored weight and the dtype that PEFT gives it. */
   delta?(params: Params, context: AdapterContext<C>): Tensor;
   /** Where PEFT's merges round ΔW on such a layer; if not given, neither rounds it by itself. */

@@ -1,3 +1,4 @@
+export { lowRankDelta } from "./low-rank-delta.js";
 export {
   additive,
   basics,

@@ -1,6 +1,7 @@
+import { residualWeight } from "@weft/adapters-lora/starts";
 import { basename, join } from "node:path";
 import { ADAPTER_METHODS } from "@weft/methods";
-import { loraVariant, residualWeight } from "@weft/adapters-lora";
+import { loraVariant } from "@weft/adapters-lora";
 import { type OpenedAdapter, trainedTokens } from "@weft/adapter-files";
 import { attachAdapter, type AttachedAdapter, type AttachOptions } from "@weft/registry";
 import { openAdapterFolder } from "@weft/adapter-files/node";

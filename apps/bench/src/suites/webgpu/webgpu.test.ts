@@ -1,8 +1,7 @@
-import { KERNELS } from "@weft/kernels-webgpu";
+import { KERNELS, type WebGpuBackend } from "@weft/kernels-webgpu";
 import { createNodeWebGpuBackend } from "@weft/kernels-webgpu/node";
 import { Device, planGraph, Tensor } from "@weft/tensor-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { WebGpuBackend } from "@weft/kernels-webgpu";
 import { FULL, type KernelCase, kernelCases, SMALL } from "./cases/index.js";
 import { caseError, makeOn, measureCase } from "./measure.js";
 import { measurePeaks } from "./peaks.js";

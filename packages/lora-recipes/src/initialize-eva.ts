@@ -1,8 +1,9 @@
-import { IncrementalPca, type LoraConfigFields } from "@weft/adapters-lora";
+import { IncrementalPca } from "@weft/adapters-lora/starts";
+import type { LoraConfigFields } from "@weft/adapters-lora";
 import { cast, ConfigError, type Tensor, tensor, throwIfAborted, zeros } from "@weft/tensor-core";
 import { matrix, type Matrix } from "@weft/tensor-core/linalg";
-import { sameValues } from "../../same-values.js";
-import type { PeftModel } from "../peft-model.js";
+import { sameValues } from "@weft/registry";
+import type { PeftModel } from "@weft/registry";
 import { applyStart, type Start } from "./apply-start.js";
 import { distributeRanks } from "./distribute-ranks.js";
 import { recordInputs, type StartLayer, type StartOptions, startTarget } from "./start.js";

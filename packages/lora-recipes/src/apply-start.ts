@@ -1,7 +1,7 @@
 import { type LoraConfigFields, magnitudeOf, plainDelta } from "@weft/adapters-lora";
 import { type Attached, type Params, type Tensor } from "@weft/tensor-core";
-import { weightName } from "../hooked-model.js";
-import type { PeftModel } from "../peft-model.js";
+import { weightName } from "@weft/registry";
+import type { PeftModel } from "@weft/registry";
 import type { StartLayer, StartTarget } from "./start.js";
 
 /** What a start makes of one layer. */

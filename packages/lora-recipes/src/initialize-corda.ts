@@ -1,7 +1,7 @@
-import { cordaFactors, withoutFactors } from "@weft/adapters-lora";
+import { cordaFactors, withoutFactors } from "@weft/adapters-lora/starts";
 import { abs, add, cast, ConfigError, div, evaluate, matmul, max, swapLast, type Tensor, throwIfAborted } from "@weft/tensor-core";
 import { matrix } from "@weft/tensor-core/linalg";
-import type { PeftModel } from "../peft-model.js";
+import type { PeftModel } from "@weft/registry";
 import { applyStart, type Start } from "./apply-start.js";
 import { recordInputs, type StartOptions, startTarget } from "./start.js";
 

@@ -7,20 +7,20 @@ import { kasaLoss, LORA, LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
 import { add, type LayerSpec, matmul, mean, mul, type Params, reshape, slice, type Tensor, tensor } from "@weft/tensor-core";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadPeftModel } from "../../node/load-peft-model.js";
-import { savePretrained } from "../../node/save-pretrained.js";
+import { loadPeftModel } from "@weft/registry/node";
+import { savePretrained } from "@weft/registry/node";
 import { readTensor } from "@weft/adapter-files";
-import { addArrowRouter } from "../arrow-router.js";
-import { getPeftModel } from "../get-peft-model.js";
-import type { HookedModel } from "../hooked-model.js";
-import type { PeftModel } from "../peft-model.js";
-import { Mlp } from "../testing/mlp.js";
+import { addArrowRouter } from "./arrow-router.js";
+import { getPeftModel } from "@weft/registry";
+import type { HookedModel } from "@weft/registry";
+import type { PeftModel } from "@weft/registry";
+import { Mlp } from "./testing/mlp.js";
 import { initializeLoraCordaWeights } from "./initialize-corda.js";
 import { initializeLoraEvaWeights } from "./initialize-eva.js";
 import { initializeLoraGaWeights } from "./initialize-lora-ga.js";
 import { initializeLoraLoftQWeights } from "./initialize-loftq.js";
 
-const home = fileURLToPath(new URL("../../../../../fixtures/starts/", import.meta.url));
+const home = fileURLToPath(new URL("../../../fixtures/starts/", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "weft-starts-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const cases = (prefix: string): string[] =>

@@ -1,5 +1,5 @@
 import { add, forwardBase, type LayerSpec, tanh, type Tensor } from "@weft/tensor-core";
-import type { HookedLayer, HookedModel, LayerHook } from "../hooked-model.js";
+import type { HookedLayer, HookedModel, LayerHook } from "@weft/registry";
 
 /** The small networks of make_variants.py and make_starts.py: linear layers in a row, tanh between them; `skip` runs beside `lin0`. */
 export class Mlp implements HookedModel<Tensor, Tensor> {

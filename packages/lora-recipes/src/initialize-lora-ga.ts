@@ -1,7 +1,7 @@
-import { loraGaFactors, withoutFactors } from "@weft/adapters-lora";
+import { loraGaFactors, withoutFactors } from "@weft/adapters-lora/starts";
 import { add, ConfigError, evaluate, gradients, mul, type Tensor, throwIfAborted, torchGenerator } from "@weft/tensor-core";
-import { type HookedModel, weightName } from "../hooked-model.js";
-import type { PeftModel } from "../peft-model.js";
+import { type HookedModel, weightName } from "@weft/registry";
+import type { PeftModel } from "@weft/registry";
 import { applyStart, type Start } from "./apply-start.js";
 import { type StartOptions, startTarget } from "./start.js";
 

@@ -1,6 +1,6 @@
-import { loftqFactors, type Quantise } from "@weft/adapters-lora";
+import { loftqFactors, type Quantise } from "@weft/adapters-lora/starts";
 import { throwIfAborted } from "@weft/tensor-core";
-import type { PeftModel } from "../peft-model.js";
+import type { PeftModel } from "@weft/registry";
 import { applyStart, type Start } from "./apply-start.js";
 import { type StartOptions, startTarget } from "./start.js";
 

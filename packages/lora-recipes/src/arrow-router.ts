@@ -16,8 +16,8 @@ import {
   tensor,
 } from "@weft/tensor-core";
 import { readAdapterConfig } from "@weft/adapter-files";
-import type { AdapterState } from "./adapter-state.js";
-import type { PeftModel } from "./peft-model.js";
+import type { AdapterState } from "@weft/registry";
+import type { PeftModel } from "@weft/registry";
 
 export interface ArrowOptions {
   /** Name of the router; `arrow_router` if not given, as in PEFT. */

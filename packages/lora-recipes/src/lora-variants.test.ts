@@ -5,13 +5,12 @@ import { LoraConfig } from "@weft/adapters-lora";
 import { openWeights } from "@weft/io-safetensors/node";
 import type { Tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
-import { openAdapter, type OpenedAdapter } from "@weft/adapter-files";
-import { readTensor } from "@weft/adapter-files";
-import { getPeftModel } from "./get-peft-model.js";
-import { PeftModel } from "./peft-model.js";
+import { openAdapter, type OpenedAdapter, readTensor } from "@weft/adapter-files";
+import { getPeftModel } from "@weft/registry";
+import { PeftModel } from "@weft/registry";
 import { Mlp } from "./testing/mlp.js";
 
-const home = (name: string): string => fileURLToPath(new URL(`../../../../fixtures/variants/${name}/`, import.meta.url));
+const home = (name: string): string => fileURLToPath(new URL(`../../../fixtures/variants/${name}/`, import.meta.url));
 
 async function caseOf(name: string, changes: object = {}): Promise<{ model: Mlp; adapter: OpenedAdapter; x: Tensor }> {
   const source = await openWeights(`${home(name)}case.safetensors`);

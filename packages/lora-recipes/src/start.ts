@@ -9,9 +9,9 @@ import {
   reshape,
   type Tensor,
 } from "@weft/tensor-core";
-import type { AdapterState } from "../adapter-state.js";
-import type { HookedLayer, HookedModel } from "../hooked-model.js";
-import type { PeftModel } from "../peft-model.js";
+import type { AdapterState } from "@weft/registry";
+import type { HookedLayer, HookedModel } from "@weft/registry";
+import type { PeftModel } from "@weft/registry";
 
 /** `onProgress` counts layers, or batches. */
 export interface StartOptions extends LongCallOptions {
