@@ -7,6 +7,7 @@ export default defineConfig({
     "merge-worker": "src/merge/worker.ts",
     "extract-worker": "src/extract/worker.ts",
     "webgpu-probe": "src/webgpu-probe.ts",
+    "onnx-probe": "src/onnx-probe.ts",
     "core/index": "src/core/index.ts",
     "core/linalg": "src/core/linalg.ts",
     "core/methods": "src/core/methods.ts",

@@ -19,12 +19,15 @@ const MOST_BYTES = 2 ** 32;
 export class OnnxBackend implements Backend {
   readonly name = "onnx";
   readonly capabilities: Backend["capabilities"];
+  /** Of onnxruntime-node. */
+  readonly version: string;
   private readonly thread: OrtThread;
   private buffers = 0;
   private disposed = false;
 
-  constructor(thread: OrtThread, threads: number) {
+  constructor(thread: OrtThread, version: string, threads: number) {
     this.thread = thread;
+    this.version = version;
     this.capabilities = { maxBufferBytes: MOST_BYTES, threads, hostVisible: false, freezes: true };
   }
 
@@ -76,6 +79,7 @@ export class OnnxBackend implements Backend {
  * another version than those that this package is tested with, or does not load
  */
 export async function createOnnxBackend({ threads }: OnnxBackendOptions = {}): Promise<OnnxBackend> {
-  const thread = await OrtThread.start(findPeer());
-  return new OnnxBackend(thread, Math.max(1, threads ?? Math.min(8, availableParallelism())));
+  const peer = findPeer();
+  const thread = await OrtThread.start(peer);
+  return new OnnxBackend(thread, peer.version, Math.max(1, threads ?? Math.min(8, availableParallelism())));
 }

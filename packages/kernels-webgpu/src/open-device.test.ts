@@ -52,6 +52,19 @@ describe("openDevice", () => {
     const none = { requestAdapter: async () => null } as unknown as GPU;
     await expect(openDevice(none)).rejects.toMatchObject({ name: "DeviceError", kind: "no-adapter" });
   });
+  it("refuses a GPU in software on request", async () => {
+    const gpu = await openGpu();
+    const { isFallbackAdapter } = (await gpu.requestAdapter())!.info;
+    const opened = openDevice(gpu, { software: false });
+    if (isFallbackAdapter) await expect(opened).rejects.toMatchObject({ name: "DeviceError", kind: "no-adapter", message: /in software/ });
+    else (await opened).device.destroy();
+    const rich = adapter(LIMITS, []);
+    const only = (fallback: boolean): GPU =>
+      ({ requestAdapter: async () => ({ ...rich.source, info: { isFallbackAdapter: fallback } }) }) as unknown as GPU;
+    await expect(openDevice(only(true), { software: false })).rejects.toMatchObject({ kind: "no-adapter" });
+    expect((await openDevice(only(true))).owned).toBe(true);
+    expect((await openDevice(only(false), { software: false })).owned).toBe(true);
+  });
 });
 
 describe("a device that arrives lost", () => {

@@ -18,11 +18,13 @@ export interface OpenOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Ask for the limits of the specification instead of the adapter's, and for no features, to see what every device can run. */
   readonly defaultLimits?: boolean;
+  /** False: refuse a GPU in software, which is slower than the CPU backends. True if not given. */
+  readonly software?: boolean;
 }
 
 const HINT = "use the CPU backend, or a browser and driver with WebGPU";
 
-async function requestAdapter(gpu: GPU, { powerPreference }: OpenOptions): Promise<GPUAdapter> {
+async function requestAdapter(gpu: GPU, { powerPreference, software = true }: OpenOptions): Promise<GPUAdapter> {
   let cause: unknown;
   const adapter = await gpu.requestAdapter(powerPreference ? { powerPreference } : {}).catch((error: unknown) => {
     cause = error;
@@ -30,6 +32,8 @@ async function requestAdapter(gpu: GPU, { powerPreference }: OpenOptions): Promi
   });
   if (!adapter)
     throw new DeviceError("no WebGPU adapter was found", { kind: "no-adapter", hint: HINT, ...(cause !== undefined && { cause }) });
+  if (!software && adapter.info.isFallbackAdapter)
+    throw new DeviceError("the only WebGPU adapter is a GPU in software", { kind: "no-adapter", hint: HINT });
   return adapter;
 }
 

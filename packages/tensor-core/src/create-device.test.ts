@@ -22,6 +22,22 @@ describe("createDevice", () => {
     };
     expect((await createDevice("auto", { webgpu: unsupported, cpu })).name).toBe("cpu");
   });
+  it("auto tells what it passes over, and what would help", async () => {
+    const lines: string[] = [];
+    const missing: OpenBackend = () => {
+      throw new CapabilityError("the package onnxruntime-node is not installed", { hint: "npm install onnxruntime-node" });
+    };
+    const device = await createDevice(
+      "auto",
+      { webgpu: absent, onnx: missing, cpu: named("cpu") },
+      { skipped: (line) => lines.push(line) },
+    );
+    expect(device.name).toBe("cpu");
+    expect(lines).toEqual([
+      "webgpu: no WebGPU adapter was found",
+      "onnx: the package onnxruntime-node is not installed (npm install onnxruntime-node)",
+    ]);
+  });
   it("does not fall back from a device that was asked for", async () => {
     await expect(createDevice("webgpu", { webgpu: absent, cpu: named("cpu") })).rejects.toMatchObject({
       code: "device",

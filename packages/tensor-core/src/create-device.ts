@@ -5,12 +5,18 @@ import { CapabilityError, DeviceError } from "./errors.js";
 /** Starts a backend; rejects with a CapabilityError or DeviceError where there is none. */
 export type OpenBackend = () => Backend | Promise<Backend>;
 
+export interface CreateDeviceOptions {
+  /** Told of each backend that `"auto"` passes over, in one line: its name, why it is not there, and what would help. */
+  readonly skipped?: (line: string) => void;
+}
+
 /**
  * The device of a given name, or with `"auto"` the first that is there. Which backends exist is the caller's choice, so that a program holds
  * only those that it names; a backend that may be missing is imported in its function:
  * ```ts
  * const device = await createDevice("auto", {
- *   webgpu: async () => (await import("@weft/kernels-webgpu/node")).createNodeWebGpuBackend(),
+ *   webgpu: async () => (await import("@weft/kernels-webgpu/node")).createNodeWebGpuBackend({ software: false }),
+ *   onnx: () => createOnnxBackend(),
  *   cpu: () => createWasmBackend(),
  * });
  * ```
@@ -18,7 +24,11 @@ export type OpenBackend = () => Backend | Promise<Backend>;
  * @param backends by name, the preferred first
  * @throws DeviceError kind `no-device` if no backend has that name, or the backends asked for are not there (the last one's error is the cause)
  */
-export async function createDevice(name: string, backends: Readonly<Record<string, OpenBackend>>): Promise<Device> {
+export async function createDevice(
+  name: string,
+  backends: Readonly<Record<string, OpenBackend>>,
+  { skipped }: CreateDeviceOptions = {},
+): Promise<Device> {
   const names = Object.keys(backends);
   const wanted = name === "auto" ? names : names.filter((n) => n === name);
   if (wanted.length === 0)
@@ -33,6 +43,7 @@ export async function createDevice(name: string, backends: Readonly<Record<strin
       if (!(error instanceof CapabilityError || error instanceof DeviceError)) throw error;
       missing.push(`${each}: ${error.message}`);
       if (error.hint !== undefined) remedies.push(`${each}: ${error.hint}`);
+      if (name === "auto") skipped?.(`${each}: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}`);
       cause = error;
     }
   }

@@ -94,7 +94,7 @@ export { type AdamwAttrs, adamwStep, clipByGlobalNorm, globalNorm, logBeta, type
 export { quantLinear, type QuantLinearAttrs } from "./composites/quant-linear.js";
 export { rope } from "./composites/rope.js";
 export { topK } from "./composites/top-k.js";
-export { createDevice, type OpenBackend } from "./create-device.js";
+export { createDevice, type CreateDeviceOptions, type OpenBackend } from "./create-device.js";
 export { fromBf16, fromF16, fromF8e4m3, fromF8e5m2, toBf16, toF16, toF8e4m3, toF8e5m2 } from "./convert/small-floats.js";
 export { decode, encode, roundTo } from "./convert/storage.js";
 export { Device, referenceDevice } from "./device.js";

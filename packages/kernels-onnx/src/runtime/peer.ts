@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { CapabilityError } from "@weft/tensor-core";
 
 /** The versions of onnxruntime-node that this package is tested with; the same as in its package.json. */
-export const TESTED = "1.30" as const;
+const TESTED = "1.30";
 
 /** What installs it; without the variable its installer would fetch parts for CUDA that nothing here uses. */
 export const INSTALL: string = `ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@~${TESTED}.0`;
