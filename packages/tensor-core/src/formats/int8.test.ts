@@ -1,28 +1,15 @@
-import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { dequantize } from "../composites/dequantize.js";
 import { quantLinear } from "../composites/quant-linear.js";
-import type { DType } from "../dtype.js";
-import type { Tensor } from "../graph.js";
 import { cast } from "../ops/cast.js";
-import { fromBytes } from "../ops/create.js";
 import { rows } from "../ops/movement.js";
 import { planGraph } from "../plan/plan-graph.js";
+import { readFixture } from "../testing/own-format/read-fixture.js";
 import { bytesPerRow, type PackedWeight } from "./format.js";
 import { INT8_ROWS, quantizeInt8 } from "./int8.js";
 
 /** What bitsandbytes computed (fixtures/make_quant.py). */
-const file = readFileSync(new URL("../../../../fixtures/quant/int8.safetensors", import.meta.url));
-const headerBytes = Number(file.readBigUInt64LE());
-const header = JSON.parse(file.toString("utf8", 8, 8 + headerBytes)) as Record<
-  string,
-  { dtype: string; shape: number[]; data_offsets: [number, number] }
->;
-function fixture(name: string): Tensor {
-  const { dtype, shape, data_offsets } = header[name]!;
-  const [start, end] = data_offsets.map((at) => 8 + headerBytes + at);
-  return fromBytes(new Uint8Array(file.subarray(start, end)), shape, dtype.toLowerCase() as DType);
-}
+const fixture = readFixture("quant/int8.safetensors");
 
 const [CB, SCB] = [fixture("CB"), fixture("SCB")];
 const packed: PackedWeight = { format: INT8_ROWS, shape: CB.shape as [number, number], parts: { codes: CB, absmax: SCB } };

@@ -33,7 +33,7 @@ function decodingOf({ attrs, inputs, outputs, composite }: Node): Decoding | und
   if (!known.has(key)) {
     const parts = inputs.map(({ shape, dtype }) => new Tensor(makeNode("input", [], {}, [{ shape, dtype }])));
     const [weight] = expandComposites(definition.decompose(parts, attrs), () => false, simplifyNode) as [Tensor];
-    const partition = new Partition([weight]);
+    const partition = new Partition([weight], Infinity);
     const unit = partition.unit(weight.node);
     const whole =
       unit?.fused && unit.reduced === 0 && sameShape(unit.space, outputs[0]!.shape) && !partition.view(weight).shape.includes(0);

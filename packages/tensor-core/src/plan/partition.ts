@@ -26,8 +26,11 @@ export class Partition {
   /** Units behind each movement, as they were when it was placed. */
   private readonly producers = new Map<Node, readonly Unit[]>();
   private readonly precedence = new Precedence();
+  private readonly longest: number;
 
-  constructor(outputs: readonly Tensor[]) {
+  /** @param longest the most operations of one fused program */
+  constructor(outputs: readonly Tensor[], longest: number = MAX_INSTRUCTIONS) {
+    this.longest = longest;
     for (const node of topologicalOrder(outputs, graphInputs)) this.place(node);
   }
 
@@ -113,7 +116,7 @@ export class Partition {
     if (isReduce && ((unit.reduced !== 0 && unit.reduced !== axes) || !sameShape(node.inputs[0]!.shape, unit.space))) return false;
     const reduced = unit.reduced || axes;
     const kind = isReduce ? "full" : kindIn(unit.space, reduced, node.outputs[0]!.shape);
-    if (!kind || unit.nodes.length >= MAX_INSTRUCTIONS) return false;
+    if (!kind || unit.nodes.length >= this.longest) return false;
     const loads = new Set(unit.loads);
     for (const [i, t] of node.inputs.entries()) {
       if (!isTable(node, i) && this.member(unit, t, kind)) continue;
@@ -135,7 +138,7 @@ export class Partition {
   /** Takes `other` into `unit`, after `node` has joined `unit`, if nothing but `node` stands between them. */
   private merge(node: Node, unit: Unit, other: Unit): void {
     if (!sameShape(unit.space, other.space) || (unit.reduced !== other.reduced && unit.reduced !== 0 && other.reduced !== 0)) return;
-    if (unit.nodes.length + other.nodes.length > MAX_INSTRUCTIONS) return;
+    if (unit.nodes.length + other.nodes.length > this.longest) return;
     const reduced = unit.reduced || other.reduced;
     const kind = node.op === "reduce" ? "full" : kindIn(unit.space, reduced, node.outputs[0]!.shape);
     const between = node.inputs.filter((t) => this.producersOf(t).includes(other));

@@ -3,11 +3,13 @@ import { featuresOf, forwardBase, isConv, type LayerSpec } from "../adapter/laye
 import type { AdapterMethod, ParameterSpec, Params } from "../adapter/method.js";
 import { tileRows } from "../adapter/tile.js";
 import { readFields, writeFields } from "../adapter/config.js";
+import { dequantize } from "../composites/dequantize.js";
+import { quantizeInt8 } from "../formats/int8.js";
 import type { Tensor } from "../graph.js";
 import { CapabilityError } from "../errors.js";
 import { tensor } from "../ops/create.js";
 import { mul } from "../ops/elementwise.js";
-import { rows } from "../ops/movement.js";
+import { reshape, rows } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
 import { sizeOf } from "../shape.js";
 import { gradients } from "../transforms/grad.js";
@@ -41,7 +43,7 @@ const wave = (shape: readonly number[], phase: number, size = 0.3): Tensor =>
 
 /**
  * What must hold for every method on a layer: parameters and keys have the same names, the config survives a file, the forward pass equals the base with
- * the merged weight, gradients equal finite differences, a merge of some rows equals those rows of the merge, and strength 0 leaves the base.
+ * the merged weight, gradients equal finite differences, both and the merged weight are the same over a packed base, a merge of some rows equals those rows of the merge, and strength 0 leaves the base.
  */
 export function methodChecks<C>(method: AdapterMethod<C>, cases: readonly MethodCase<C>[]): Check[] {
   const perCase = cases.flatMap((c) => checksOf(method, c).map(({ name, run }) => ({ name: `${method.name} on ${c.name}: ${name}`, run })));
@@ -66,7 +68,8 @@ function checksOf<C>(method: AdapterMethod<C>, c: MethodCase<C>): Check[] {
   const base = { weight, bias };
   const x = inputOf(layer);
   const at = (scale: number) => ({ layer, config, scale, ...(c.taskIds && { taskIds: c.taskIds }) });
-  const forward = (p: Params, scale = 1): Tensor => method.forward(x, base, p, at(scale));
+  const forwardOver = (w: Tensor, p: Params, scale = 1): Tensor => method.forward(x, { weight: w, bias }, p, at(scale));
+  const forward = (p: Params, scale = 1): Tensor => forwardOver(weight, p, scale);
   const merged = (scale: number): { weight: Tensor; bias: Tensor | undefined } => ({
     weight: mergeWeight(method, weight, params, at(scale)),
     bias: mergeBias(method, bias, params, at(scale), { weight }),
@@ -78,6 +81,13 @@ function checksOf<C>(method: AdapterMethod<C>, c: MethodCase<C>): Check[] {
   };
   const checks: Check[] = [{ name: "every parameter has a name on disk", run: names }];
   if (layer.kind !== "parameter") checks.push({ name: "gradients equal finite differences", run: () => slopes(forward, params, specs) });
+  if (layer.shape.length > 1) {
+    const results = (w: Tensor): readonly Tensor[] => [
+      ...(layer.kind === "parameter" ? [] : withGradients((p) => forwardOver(w, p), params, specs)),
+      ...(method.unmergeable || c.mergeable === false ? [] : [mergeWeight(method, w, params, at(1))]),
+    ];
+    checks.push({ name: "a packed base is as the same weight dense", run: async () => packedAsDense(weight, results) });
+  }
   if (method.unmergeable) {
     checks.push({ name: "a merge is refused", run: async () => refused(() => merged(1)) });
     checks.push({
@@ -111,6 +121,14 @@ function checksOf<C>(method: AdapterMethod<C>, c: MethodCase<C>): Check[] {
   return checks;
 }
 
+/** Compares what a method makes of a weight in eight bits, and of the values that this has. */
+async function packedAsDense(weight: Tensor, results: (weight: Tensor) => readonly Tensor[]): Promise<void> {
+  const packed = reshape(dequantize(quantizeInt8(reshape(weight, [weight.shape[0]!, -1]))), weight.shape);
+  const dense = tensor(await packed.data(), { shape: weight.shape });
+  const [got, want] = [results(packed), results(dense)];
+  for (const [i, t] of got.entries()) close(await t.data(), await want[i]!.data());
+}
+
 function refused(run: () => unknown): void {
   try {
     run();
@@ -132,17 +150,25 @@ function inputOf(layer: LayerSpec): Tensor {
   return wave([2, 3, inputs], 1.1, 1);
 }
 
+type Specs = { readonly [name: string]: ParameterSpec };
+
+const trainedOf = (params: Params, specs: Specs): string[] =>
+  Object.keys(specs).filter((name) => specs[name]!.trainable && params[name]!.size > 0);
+
+const lossOf = (y: Tensor): Tensor => mul(sum(mul(y, wave(y.shape, 0.2, 1))), 1 / y.size);
+
+/** A result, and the gradients of a loss of it along every trained parameter. */
+function withGradients(forward: (p: Params) => Tensor, params: Params, specs: Specs): Tensor[] {
+  const y = forward(params);
+  const trained = trainedOf(params, specs).map((name) => params[name]!);
+  return [y, ...gradients(lossOf(y), trained)];
+}
+
 /** Slopes of a loss along every trained parameter, at three of its elements. */
-async function slopes(forward: (p: Params) => Tensor, params: Params, specs: { readonly [name: string]: ParameterSpec }): Promise<void> {
-  const loss = (p: Params): Tensor => {
-    const y = forward(p);
-    return mul(sum(mul(y, wave(y.shape, 0.2, 1))), 1 / y.size);
-  };
-  const trained = Object.keys(specs).filter((name) => specs[name]!.trainable && params[name]!.size > 0);
-  const found = gradients(
-    loss(params),
-    trained.map((name) => params[name]!),
-  );
+async function slopes(forward: (p: Params) => Tensor, params: Params, specs: Specs): Promise<void> {
+  const loss = (p: Params): Tensor => lossOf(forward(p));
+  const trained = trainedOf(params, specs);
+  const [, ...found] = withGradients(forward, params, specs);
   for (const [i, name] of trained.entries()) {
     const values = Float32Array.from(await params[name]!.data());
     const slope = await found[i]!.data();

@@ -13,7 +13,7 @@ import { loraFactorGradients, loraLinearBackward, loraLinearBase } from "./lora-
 import { mergeLowRank } from "./merge-low-rank.js";
 import { multiLora } from "./multi-lora.js";
 import { normWeightGradient } from "./norm-weight-gradient.js";
-import { dequantize, packedViews, quantLinear } from "./packed.js";
+import { dequantize, knownFormats, packedViews, quantLinear } from "./packed.js";
 import { rmsNorm } from "./rms-norm.js";
 import { rope } from "./rope.js";
 import { sgdStep } from "./sgd-step.js";
@@ -46,6 +46,7 @@ export const COMPOSITE_CASES: readonly ConformanceCase[] = [
   ...mergeLowRank,
   ...multiLora,
   ...normWeightGradient,
+  ...knownFormats,
   ...packedViews,
   ...quantLinear,
   ...rmsNorm,

@@ -9,6 +9,7 @@ import { INT8_ROWS } from "../../../formats/int8.js";
 import type { Tensor } from "../../../graph.js";
 import * as o from "../../../ops/index.js";
 import { CHAIN, type ConformanceCase, positive, products, rounded, sample } from "../../case.js";
+import { AWQ, FP8_TILES, GPTQ, MXFP4, NF4_NESTED, Q4_K, Q6_K } from "../../own-format/known-formats.js";
 import { TABLE4 } from "../../own-format/table4.js";
 
 const nonsmooth = "the parts of a packed weight have no gradient";
@@ -124,6 +125,28 @@ export const quantLinear: readonly ConformanceCase[] = FORMATS.flatMap((format):
     tolerance: { ...products(60), absolute: 1e-3 },
   },
 ]);
+
+/** Weights [16, 512] of formats that people have, of bytes that are finite numbers in all of them. */
+const KNOWN: readonly (readonly [Format, (d: Device) => { readonly [part: string]: Tensor }])[] = [
+  [NF4_NESTED, () => ({})],
+  [AWQ, () => ({})],
+  [GPTQ, (d) => ({ g_idx: d.tensor(Int32Array.from({ length: 512 }, (_, i) => (i * 5) % 8)) })],
+  [Q4_K, (d) => ({ bytes: o.bitAnd(sample(d, [16, 288], "u8"), 0x3b) })],
+  [Q6_K, (d) => ({ bytes: o.bitAnd(sample(d, [16, 420], "u8"), 0x3b) })],
+  [MXFP4, (d) => ({ bytes: o.bitOr(o.bitAnd(sample(d, [16, 272], "u8"), 7), 0x78) })],
+  [FP8_TILES, () => ({})],
+];
+
+export const knownFormats: readonly ConformanceCase[] = KNOWN.map(([format, own]) => ({
+  name: `quantLinear: ${format.name}`,
+  build: (d) => {
+    const made = packed(d, format, 16, 512);
+    const w = { ...made, parts: { ...made.parts, ...own(d) } };
+    return [linear(sample(d, [2, 512]), w), linear(sample(d, [20, 512]), w), o.rows(call(w), 8, 13)];
+  },
+  nonsmooth,
+  tolerance: { relative: 1e-4, absolute: 0.5, reason: "sums of 512 products of numbers up to 1000" },
+}));
 
 export const packedViews: readonly ConformanceCase[] = [
   {
