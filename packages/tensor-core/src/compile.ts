@@ -169,14 +169,15 @@ export function compile<A extends readonly Tree[], R extends Tree>(
     donated: readonly number[],
     mark: number,
   ): Promise<Compiled> {
-    const parts = constantParts(traced, new Set(inputs.map((t) => t.node)));
+    const { outputs: wanted, checks } = device.checked(traced);
+    const parts = constantParts(wanted, new Set(inputs.map((t) => t.node)));
     // What exists outside the trace is computed for all who use it; what the trace has made goes with its plan.
     const own = parts.filter((t) => t.node.id > mark);
     const shared = parts.filter((t) => t.node.id <= mark);
     if (shared.length > 0) await device.know(shared);
     const computed = own.length > 0 ? await computedApart(device, own, mark) : [];
     try {
-      const outputs = substitute(traced, own, computed);
+      const outputs = substitute(wanted, own, computed);
       const { plan, results, leaves } = planGraph(outputs, inputs, (call) => device.backend.claims(call), { share: true, donated });
       const captured = leaves.slice(inputs.length);
       // What only results that nobody asked for need.
@@ -185,7 +186,8 @@ export function compile<A extends readonly Tree[], R extends Tree>(
         executable: await lowerWith(device, plan, captured),
         captured,
         own: captured.filter((t) => t.node.id > mark),
-        results: outputs.map(({ shape, dtype }, i) => ({ shape, dtype, place: results[i]! })),
+        results: traced.map(({ shape, dtype }, i) => ({ shape, dtype, place: results[i]! })),
+        ...(checks.length > 0 && { indices: { checks, place: results.at(-1)! } }),
         structure,
       };
     } catch (error) {

@@ -1,6 +1,6 @@
 import { type CompositeNode, makeNode, type Node, Tensor } from "./graph.js";
 import type { Attrs } from "./attrs.js";
-import type { FlopRule, SliceRule } from "./primitives/primitive.js";
+import type { FlopRule, IndexRule, SliceRule } from "./primitives/primitive.js";
 
 /**
  * A named operation that is *defined* by its decomposition into primitives (or other composites). A backend
@@ -13,6 +13,8 @@ export interface Composite {
   readonly anyStrides?: boolean;
   /** Of a composite with one result: so that a slice of it computes only what it takes. */
   readonly slice?: SliceRule;
+  /** Inputs that hold indices. Without it, those that its decomposition takes as indices. */
+  readonly indices?: IndexRule;
   /** Inputs that a backend's kernel reads element by element as it writes the same elements of its results, so that these may lie there. */
   readonly overwrites?: readonly number[];
   /** Work of a backend's kernel; one operation per element of the first result without it. */

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { createDevice, type OpenBackend } from "./create-device.js";
 import { CapabilityError, DeviceError } from "./errors.js";
+import { gather } from "./ops/index.js";
 import { createReferenceBackend } from "./reference/backend.js";
 
 const named = (name: string): OpenBackend => vi.fn(() => ({ ...createReferenceBackend(), name }));
@@ -37,6 +38,11 @@ describe("createDevice", () => {
       "webgpu: no WebGPU adapter was found",
       "onnx: the package onnxruntime-node is not installed (npm install onnxruntime-node)",
     ]);
+  });
+  it("passes on how the device is to run", async () => {
+    const device = await createDevice("auto", { cpu: named("cpu") }, { checkIndices: true });
+    const picked = gather(device.tensor([1, 2]), device.tensor(Int32Array.of(2)));
+    await expect(picked.data()).rejects.toMatchObject({ code: "shape", kind: "index", operation: "gather", index: 2, range: [0, 1] });
   });
   it("does not fall back from a device that was asked for", async () => {
     await expect(createDevice("webgpu", { webgpu: absent, cpu: named("cpu") })).rejects.toMatchObject({

@@ -1,11 +1,11 @@
 import type { Backend } from "./backend.js";
-import { Device } from "./device.js";
+import { Device, type DeviceOptions } from "./device.js";
 import { CapabilityError, DeviceError } from "./errors.js";
 
 /** Starts a backend; rejects with a CapabilityError or DeviceError where there is none. */
 export type OpenBackend = () => Backend | Promise<Backend>;
 
-export interface CreateDeviceOptions {
+export interface CreateDeviceOptions extends DeviceOptions {
   /** Told of each backend that `"auto"` passes over, in one line: its name, why it is not there, and what would help. */
   readonly skipped?: (line: string) => void;
 }
@@ -22,12 +22,13 @@ export interface CreateDeviceOptions {
  * ```
  * @param name `"auto"` or a name in `backends`
  * @param backends by name, the preferred first
+ * @param options of the device, whichever is opened
  * @throws DeviceError kind `no-device` if no backend has that name, or the backends asked for are not there (the last one's error is the cause)
  */
 export async function createDevice(
   name: string,
   backends: Readonly<Record<string, OpenBackend>>,
-  { skipped }: CreateDeviceOptions = {},
+  { skipped, ...options }: CreateDeviceOptions = {},
 ): Promise<Device> {
   const names = Object.keys(backends);
   const wanted = name === "auto" ? names : names.filter((n) => n === name);
@@ -38,7 +39,7 @@ export async function createDevice(
   let cause: unknown;
   for (const each of wanted) {
     try {
-      return new Device(await backends[each]!());
+      return new Device(await backends[each]!(), options);
     } catch (error) {
       if (!(error instanceof CapabilityError || error instanceof DeviceError)) throw error;
       missing.push(`${each}: ${error.message}`);

@@ -3,6 +3,7 @@ import type { Backend, BackendBuffer, Executable } from "./backend.js";
 import { bytesPerElement, type DType } from "./dtype.js";
 import { DeviceError } from "./errors.js";
 import { Node, Tensor } from "./graph.js";
+import { type CheckedGraph, type IndexCheck, verifyIndices, withIndexChecks } from "./index-checks.js";
 import { fromBytes, type NestedArray, tensor, type TensorOptions } from "./ops/create.js";
 import { isLeaf } from "./passes/rewrite.js";
 import { PlanCache } from "./plan-cache.js";
@@ -21,17 +22,28 @@ async function bytesOf(t: Tensor): Promise<Uint8Array> {
 
 const buffersOf = (storages: readonly Storage[]): BackendBuffer[] => storages.map((s) => s.buffer);
 
+export interface DeviceOptions {
+  /**
+   * Indices that tensors hold (of `gather` and `scatterAdd`, labels, adapters of a mixed batch) are compared with what they point into, and an
+   * evaluation or call that has met one out of range throws an IndexError. The results of that run are discarded. It costs a reduction for each tensor
+   * of indices, and waiting for what they say. Without it (the default) such an index has a defined result, the same on every backend.
+   */
+  readonly checkIndices?: boolean;
+}
+
 /** Where graphs run: a backend and the tensors that lie in its memory. There is no global device; make one and pass it on. */
 export class Device implements Place {
   readonly backend: Backend;
+  private readonly checkIndices: boolean;
   private disposed = false;
   /** Sources that are being read. */
   private readonly reading = new Map<Node, Promise<void>>();
 
   private readonly plans: PlanCache;
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, { checkIndices = false }: DeviceOptions = {}) {
     this.backend = backend;
+    this.checkIndices = checkIndices;
     this.plans = new PlanCache(backend);
   }
 
@@ -64,7 +76,7 @@ export class Device implements Place {
     this.check();
     const open = [...new Set(tensors.filter((t) => !isLeaf(t.node)).map((t) => t.node))];
     if (open.length === 0) return;
-    const outputs = open.flatMap((node) => node.outputs.map((_, i) => new Tensor(node, i)));
+    const { outputs, checks } = this.checked(open.flatMap((node) => node.outputs.map((_, i) => new Tensor(node, i))));
     const { executable, results, leaves, done } = this.plans.lend(outputs);
     let inputs: readonly Storage[] = [];
     let storages: readonly Storage[];
@@ -76,16 +88,37 @@ export class Device implements Place {
       await this.run(lowered, inputs, written);
       storages = results.map((place) => ("output" in place ? written[place.output]! : inputs[place.input]!).retain());
       for (const storage of written) storage.release();
+      if (checks.length > 0) await this.verify(checks, storages.at(-1)!, storages);
     } finally {
       for (const storage of inputs) storage.release();
       done();
     }
+    if (checks.length > 0) storages.at(-1)!.release();
     let next = 0;
     for (const node of open) {
       const mine = node.outputs.map(() => storages[next++]!);
       // Another evaluation may have been faster.
       if (node.computed) for (const storage of mine) storage.release();
       else node.settle(this, mine);
+    }
+  }
+
+  /** A graph as this device plans it: with an output more that tells of its indices, if it checks them. */
+  checked(outputs: readonly Tensor[]): CheckedGraph {
+    return this.checkIndices ? withIndexChecks(outputs) : { outputs, checks: [] };
+  }
+
+  /**
+   * Looks at what a graph with checks tells of its indices.
+   * @param results are let go of for the caller if it throws
+   * @throws IndexError
+   */
+  async verify(checks: readonly IndexCheck[], extremes: Storage, results: readonly Storage[]): Promise<void> {
+    try {
+      verifyIndices(checks, await this.backend.download(extremes.buffer, 0, 8 * checks.length));
+    } catch (error) {
+      for (const storage of results) storage.release();
+      throw error;
     }
   }
 

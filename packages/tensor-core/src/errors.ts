@@ -50,6 +50,31 @@ export class ShapeError extends WeftError {
   }
 }
 
+/** An index that a tensor holds is none of those that an operation takes. Only devices that check indices throw it: kind `index`. */
+export class IndexError extends WeftError {
+  override readonly name = "IndexError";
+  readonly operation: string;
+  /** The operand that holds it. */
+  readonly operand: string;
+  /** That farthest out of range. */
+  readonly index: number;
+  /** The least and the greatest that is allowed. */
+  readonly range: readonly [least: number, most: number];
+
+  constructor(operation: string, operand: string, index: number, range: readonly [least: number, most: number]) {
+    const [least, most] = range;
+    const allowed = most < least ? "none, the axis is empty" : `${least} to ${most}`;
+    super("shape", `${operation}: ${operand} holds ${index}; allowed are ${allowed}`, {
+      kind: "index",
+      hint: "compare what made these indices (token ids, labels, the index tensors of an adapter) with the size of what they point into",
+    });
+    this.operation = operation;
+    this.operand = operand;
+    this.index = index;
+    this.range = range;
+  }
+}
+
 /** A dtype is not what an operation takes. */
 export class DTypeError extends WeftError {
   override readonly name = "DTypeError";

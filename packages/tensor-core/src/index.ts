@@ -97,7 +97,7 @@ export { topK } from "./composites/top-k.js";
 export { createDevice, type CreateDeviceOptions, type OpenBackend } from "./create-device.js";
 export { fromBf16, fromF16, fromF8e4m3, fromF8e5m2, toBf16, toF16, toF8e4m3, toF8e5m2 } from "./convert/small-floats.js";
 export { decode, encode, roundTo } from "./convert/storage.js";
-export { Device, referenceDevice } from "./device.js";
+export { Device, type DeviceOptions, referenceDevice } from "./device.js";
 export { deviceOf, evaluate } from "./evaluate.js";
 export { type DType, DTYPES, bytesPerElement, isFloat, promote } from "./dtype.js";
 export {
@@ -107,6 +107,7 @@ export {
   DTypeError,
   DeviceError,
   FormatError,
+  IndexError,
   IoError,
   MatchError,
   ShapeError,
@@ -129,6 +130,7 @@ export {
 } from "./formats/format.js";
 export { INT8_ROWS, quantizeInt8 } from "./formats/int8.js";
 export { type Node, Tensor } from "./graph.js";
+export { type IndexCheck, verifyIndices, withIndexChecks } from "./index-checks.js";
 export * from "./ops/index.js";
 export type { BufferSpec, Instruction, Operand, Plan, Program, Step } from "./plan/plan.js";
 export { type BinaryOp, PRIMITIVES, type UnaryOp } from "./primitives/index.js";

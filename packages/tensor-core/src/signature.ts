@@ -1,6 +1,7 @@
 import type { Executable } from "./backend.js";
 import type { Device } from "./device.js";
 import type { Tensor } from "./graph.js";
+import type { IndexCheck } from "./index-checks.js";
 import type { ResultPlace } from "./plan/plan-graph.js";
 import { sameShape } from "./shape.js";
 import { Spares } from "./spares.js";
@@ -17,6 +18,8 @@ export interface Compiled {
   readonly own: readonly Tensor[];
   /** Where each result lies, its shape and dtype. */
   readonly results: readonly (TensorSpec & { readonly place: ResultPlace })[];
+  /** On a device that checks indices: what they must be, and where the plan tells what they are. */
+  readonly indices?: { readonly checks: readonly IndexCheck[]; readonly place: ResultPlace };
   /** The tree that the results make. */
   readonly structure: TreeStructure;
 }
@@ -106,10 +109,9 @@ export class Signature<R extends Tree> {
       for (const i of this.arguments.donated) leaves[i]!.node.donate(leaves[i]!.index);
       const running = device.run(replay.executable, held, outputs);
       if (running) await running;
-      const results = replay.results.map(({ place }, i) => {
-        const storage = "output" in place ? outputs[place.output]! : held[place.input]!;
-        return device.result(storage.retain(), replay.specs[i]!);
-      });
+      const at = (place: ResultPlace): Storage => ("output" in place ? outputs[place.output]! : held[place.input]!);
+      if (replay.indices) await device.verify(replay.indices.checks, at(replay.indices.place), outputs);
+      const results = replay.results.map(({ place }, i) => device.result(at(place).retain(), replay.specs[i]!));
       for (const storage of outputs) storage.release();
       return unflattenTree(replay.structure, results) as R;
     } finally {

@@ -96,7 +96,9 @@ function describe({ dialect, detection, method, warnings }: OpenedAdapter, { los
 /** Opens what was written and compares every module's change with the one that it was made of. */
 async function verify(source: OpenedAdapter, places: readonly Place[], { options, out, signal, methods }: Context): Promise<Verification> {
   enableRelaxedSimd();
-  const device = new Device(await createWasmBackend({ threads: options.jobs ?? Math.min(8, availableParallelism()) }));
+  const device = new Device(await createWasmBackend({ threads: options.jobs ?? Math.min(8, availableParallelism()) }), {
+    checkIndices: true,
+  });
   const written: { file: ConvertedFile; adapter: OpenedAdapter }[] = [];
   const modules = places.reduce((sum, { file }) => sum + file.modules.size, 0);
   const bytes = places.reduce((sum, { file }) => sum + bytesOf(file), 0);

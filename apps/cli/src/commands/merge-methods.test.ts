@@ -65,6 +65,24 @@ describe("weft merge writes what PEFT merged", () => {
     expect([ran.code, JSON.parse(ran.stdout)]).toMatchObject([2, { error: { kind: "needs-model" } }]);
   });
 
+  it.each([[], ["--safe"]])("not by an index that points outside what it is taken from %s", async (...options: string[]) => {
+    const [adapter, from] = [join(folder, "unilora_out"), join(FIXTURES, "variants/unilora_linear")];
+    const { base } = await mergedCase("unilora_linear", temporaryFolder());
+    const tensors = new Map(checkpointOf(from));
+    const [name, indices] = [...tensors].find(([key]) => key.endsWith("lin0.unilora_indices_A"))!;
+    const bytes = Buffer.from(indices.bytes);
+    bytes.writeBigInt64LE(1_000_000n, 8);
+    await writeTensors(join(adapter, "adapter_model.safetensors"), tensors.set(name, { ...indices, bytes }));
+    writeFileSync(join(adapter, "adapter_config.json"), readFileSync(join(from, "adapter_config.json")));
+    const out = join(folder, "unilora_out_merged");
+    const ran = spawnWeft(["merge", base, "-a", adapter, "-o", out, "--json", ...options]);
+    expect(ran.code, ran.stdout).toBe(2);
+    expect(JSON.parse(ran.stdout.trim().split("\n").at(-1)!)).toMatchObject({
+      error: { kind: "index", message: expect.stringMatching(/gather: index holds 1000000; allowed are 0 to \d+/) as string },
+    });
+    expect(existsSync(out)).toBe(false);
+  });
+
   it("for every method of PEFT that merges", () => {
     const methods = [...PEFT_METHODS].filter(([, { method }]) => method && !method.unmergeable).map(([name]) => name);
     expect(methods.length).toBeGreaterThan(20);

@@ -25,7 +25,7 @@ export async function runExtract(options: RunExtractOptions): Promise<void> {
   if (options.jobs > 1) return runWorkers(options);
   const { base, tuned, pairs, settings, signal, onPair } = options;
   const changes = new ChangeReader(base, tuned);
-  const device = new Device(await createWasmBackend({ threads: 1 }));
+  const device = new Device(await createWasmBackend({ threads: 1 }), { checkIndices: true });
   try {
     for (const [index, pair] of pairs.entries()) {
       // Signals arrive between two turns of the event loop only.

@@ -29,7 +29,7 @@ function buffersOf(result: PairResult): ArrayBuffer[] {
 async function work({ base, tuned, pairs, settings, control }: ExtractWorkerInput): Promise<void> {
   const sources = { base: await openWeights(base), tuned: await openWeights(tuned) };
   const changes = new ChangeReader(sources.base, sources.tuned);
-  const device = new Device(await createWasmBackend({ threads: 1 }));
+  const device = new Device(await createWasmBackend({ threads: 1 }), { checkIndices: true });
   try {
     for (;;) {
       const index = Atomics.add(control, 0, 1);

@@ -1,4 +1,4 @@
-import { bytesPerElement, CancelledError, type Executable, isFloat, type MethodTable, type Plan } from "@weft/tensor-core";
+import { bytesPerElement, CancelledError, type Executable, isFloat, type MethodTable, type Plan, verifyIndices } from "@weft/tensor-core";
 import type { WasmBackend, WasmBuffer } from "@weft/kernels-wasm";
 import type { FileSet } from "../files/file-set.js";
 import { type Item, rowsOf, type Stored } from "./item.js";
@@ -27,6 +27,8 @@ interface Lowered extends TilePlan {
   readonly executable: Executable;
   /** The plan's constants in memory. */
   readonly held: readonly WasmBuffer[];
+  /** Where it tells of its indices, if it has checks. */
+  readonly extremes: readonly WasmBuffer[];
 }
 
 /** An item's plan, and what of it has been lowered. */
@@ -112,11 +114,17 @@ export class TileEngine {
     return new Uint8Array(Float32Array.from(sum).buffer);
   }
 
-  /** Runs a plan for rows from `start` on. The first input holds those rows, the others whole parameters. */
-  private execute({ executable, shifts, held }: Lowered, start: number, given: readonly WasmBuffer[], to: readonly WasmBuffer[]): void {
+  /** Runs a plan for rows from `start` on. The first input holds those rows, the others whole parameters. @throws IndexError */
+  private execute(
+    { executable, shifts, held, checks, extremes }: Lowered,
+    start: number,
+    given: readonly WasmBuffer[],
+    to: readonly WasmBuffer[],
+  ): void {
     const bindings = [...given, ...held];
     const inputs = bindings.map((buffer, i) => (buffer === given[0] ? buffer : this.backend.part(buffer, shifts[i]! * start)));
-    this.backend.run(executable, inputs, to);
+    this.backend.run(executable, inputs, [...to, ...extremes]);
+    for (const buffer of extremes) verifyIndices(checks, this.backend.view(buffer));
   }
 
   private load(stored: Stored, files: FileSet): WasmBuffer {
@@ -139,9 +147,9 @@ export class TileEngine {
     this.plans.delete(key);
     if (!known && this.plans.size >= MAX_PLANS) {
       const [oldest, { lowered }] = this.plans.entries().next().value!;
-      for (const { executable, held } of lowered.values()) {
+      for (const { executable, held, extremes } of lowered.values()) {
         executable.dispose();
-        held.forEach((b) => this.backend.free(b));
+        for (const buffer of [...held, ...extremes]) this.backend.free(buffer);
       }
       this.plans.delete(oldest);
     }
@@ -157,7 +165,12 @@ export class TileEngine {
   private lower({ lowered }: Prepared, tile: TilePlan): Lowered {
     let found = lowered.get(tile);
     if (!found) {
-      found = { ...tile, executable: this.backend.lower(tile.plan), held: tile.constants.map((bytes) => this.hold(bytes)) };
+      found = {
+        ...tile,
+        executable: this.backend.lower(tile.plan),
+        held: tile.constants.map((bytes) => this.hold(bytes)),
+        extremes: tile.checks.length > 0 ? [this.backend.allocate(8 * tile.checks.length)] : [],
+      };
       lowered.set(tile, found);
     }
     return found;

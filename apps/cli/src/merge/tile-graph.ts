@@ -8,6 +8,7 @@ import {
   type CompositeCall,
   type DType,
   featuresOf,
+  type IndexCheck,
   mapBox,
   max,
   type MethodTable,
@@ -30,6 +31,7 @@ import {
   type TensorSpec,
   type UnmergedBias,
   unmergeWeight,
+  withIndexChecks,
 } from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
 import { type Item, type Place, rowsOf, type Step, type Stored } from "./item.js";
@@ -152,6 +154,8 @@ export interface RowPlan {
   readonly plan: Plan;
   /** Behind the inputs that are bound by the caller. */
   readonly constants: readonly Uint8Array[];
+  /** What indices among the parameters must be: then the last output, i32, tells what they are. */
+  readonly checks: readonly IndexCheck[];
 }
 
 /** What decides which composites a plan keeps. */
@@ -213,8 +217,9 @@ function passesOver(spec: TensorSpec, f: (x: Tensor) => Tensor): RowPasses {
 }
 
 function planOf(outputs: readonly Tensor[], inputs: readonly Tensor[], claims: Claims): RowPlan {
-  const { plan, leaves } = planGraph(outputs, inputs, claims);
-  return { plan, constants: leaves.slice(inputs.length).map((leaf) => leaf.node.bytes!) };
+  const checked = withIndexChecks(outputs);
+  const { plan, leaves } = planGraph(checked.outputs, inputs, claims);
+  return { plan, constants: leaves.slice(inputs.length).map((leaf) => leaf.node.bytes!), checks: checked.checks };
 }
 
 function statistics(before: Tensor, stored: Tensor, exact: Tensor): Tensor[] {

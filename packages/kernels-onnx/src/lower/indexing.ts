@@ -1,22 +1,34 @@
-import { sizeOf } from "@weft/tensor-core";
+import { type Operand, sizeOf } from "@weft/tensor-core";
 import type { Context, OpStep } from "./context.js";
 import type { Value } from "./value.js";
 
-/**
- * An index as the runtime takes it: there, negative ones count from the end; here they are errors. Without the sign bit they are larger than
- * any axis, which is an error there, too; `indexOf` undoes it.
- */
-function checked(index: Value, { builder: b, lanes: l }: Context): Value {
-  return l.iand(b.as(index, "i"), l.i32(0x7fffffff));
+/** Indices that the runtime takes (where others would be errors, and negative ones count from the end), and which of them are those that were given. */
+function within(index: Operand, n: number, context: Context): { readonly at: Value; readonly inside: Value } {
+  const { builder: b, lanes: l } = context;
+  const given = b.as(context.whole(index), "i");
+  const inside = l.both(l.ile(l.i32(0), given), l.ilt(given, l.i32(n)));
+  return { at: l.iselect(inside, given, l.i32(0)), inside };
 }
 
-/** The index that the runtime complains about, as it was before `checked`. */
-export const indexOf = (reported: number): number => (reported >= 2 ** 30 ? reported - 2 ** 31 : reported);
+/** A value where a condition holds, else 0. */
+function where(inside: Value, v: Value, { builder: b, lanes: l }: Context): Value {
+  return v.kind === "f" ? l.select(inside, v, l.f32(0)) : b.as(l.iselect(inside, b.as(v, "i"), l.i32(0)), v.kind);
+}
 
 export function lowerGather({ attrs, inputs: [x, index], outputs: [output] }: OpStep, context: Context): void {
+  const { builder: b } = context;
+  const axis = attrs.axis as number;
+  const { shape } = output!;
+  if (x!.shape[axis] === 0) return context.store(output!, b.expand(b.constant(context.view(x!).kind, 0), shape));
   const v = context.whole(x!);
-  const name = context.builder.graph.node("Gather", [v.name, checked(context.whole(index!), context).name], { axis: attrs.axis as number });
-  context.store(output!, { name, kind: v.kind, shape: output!.shape });
+  const { at, inside } = within(index!, x!.shape[axis]!, context);
+  const name = b.graph.node("Gather", [v.name, at.name], { axis });
+  // Along the axes of the index.
+  const known = b.reshape(
+    inside,
+    shape.map((d, i) => (i < axis || i >= axis + index!.shape.length ? 1 : d)),
+  );
+  context.store(output!, where(known, { name, kind: v.kind, shape }, context));
 }
 
 /** One element after the other, so that sums come out the same each time (ScatterND adds to one place on several threads). */
@@ -29,8 +41,9 @@ export function lowerScatterAdd({ attrs, inputs: [base, index, updates], outputs
   const count = sizeOf(index!.shape);
   if (count === 0) return context.store(output!, start);
   const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
-  const rows = b.expand(b.reshape(checked(context.whole(index!), context), [1, count, 1]), [outer, count, inner]);
-  const added = b.reshape(b.as(context.whole(updates!), kind), [outer, count, inner]);
+  const { at, inside } = within(index!, shape[axis]!, context);
+  const rows = b.expand(b.reshape(at, [1, count, 1]), [outer, count, inner]);
+  const added = where(b.reshape(inside, [1, count, 1]), b.reshape(b.as(context.whole(updates!), kind), [outer, count, inner]), context);
   const name = b.graph.node("ScatterElements", [b.reshape(start, [outer, shape[axis]!, inner]).name, rows.name, added.name], {
     axis: 1,
     reduction: "add",

@@ -5,6 +5,7 @@ import { cast } from "../ops/cast.js";
 import { div, equal, exp, greaterEqual, less, logicalAnd, mul, notEqual, sub, where } from "../ops/elementwise.js";
 import { broadcastTo, reshape } from "../ops/movement.js";
 import { logSumExp, sum } from "../ops/reduce.js";
+import type { IndexRule } from "../primitives/primitive.js";
 import { vjp } from "../transforms/grad.js";
 
 /** Where a row has its label, [n, V]: compared in place of a gather, so that it is part of the program over the rows. */
@@ -17,6 +18,11 @@ function shares(labels: Tensor, classes: number, ignore: number): Tensor {
   return div(where(kept, where(known, 1, NaN), 0), sum(cast(kept, "f32")));
 }
 
+/** Labels are the second input of both. */
+const indices: IndexRule = ([logits], attrs) => [
+  { input: 1, name: "labels", least: 0, most: logits!.shape[1]! - 1, besides: attrs.ignore as number },
+];
+
 /**
  * `softmaxCrossEntropyBackward`: the gradient of the loss with respect to the logits, (exp(x - L) - one-hot(label))·weight·dy, where L is each row's
  * logarithm of the sum; 0 in rows that are ignored, NaN in those whose label is no class.
@@ -25,6 +31,7 @@ function shares(labels: Tensor, classes: number, ignore: number): Tensor {
  */
 const SOFTMAX_CROSS_ENTROPY_BACKWARD: Composite = {
   name: "softmaxCrossEntropyBackward",
+  indices,
   decompose: ([logits, labels, logs, dy], attrs) => {
     const x = cast(logits!, "f32");
     const ignore = attrs.ignore as number;
@@ -37,7 +44,7 @@ const SOFTMAX_CROSS_ENTROPY_BACKWARD: Composite = {
 
 /**
  * `softmaxCrossEntropy`: mean over the rows whose label is not `ignore` of logΣexp(xᵢ) - xᵢ[labelᵢ]; NaN if all are ignored, as torch, and if a label is
- * no class (torch throws; a GPU cannot). Rows that are ignored count for nothing, whatever they hold.
+ * no class (torch throws; here devices that check indices do). Rows that are ignored count for nothing, whatever they hold.
  *
  * Rows are weighted before they are summed up: loss and gradient then are one program over the rows, which writes nothing of the size [n, V] but the
  * gradient.
@@ -48,6 +55,7 @@ const SOFTMAX_CROSS_ENTROPY_BACKWARD: Composite = {
  */
 const SOFTMAX_CROSS_ENTROPY: Composite = {
   name: "softmaxCrossEntropy",
+  indices,
   decompose: ([logits, labels], attrs) => {
     const x = cast(logits!, "f32");
     const ignore = attrs.ignore as number;

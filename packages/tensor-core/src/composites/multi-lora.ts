@@ -50,7 +50,7 @@ export function loraBank(As: readonly Tensor[], Bs: readonly Tensor[], scales: r
 }
 
 /**
- * `multiLora`: low-rank updates of a mixed batch, yᵢ = s_k·(xᵢ·A_kᵀ)·B_kᵀ with k = index[i], and 0 where index[i] is -1 or no adapter. To be added
+ * `multiLora`: low-rank updates of a mixed batch, yᵢ = s_k·(xᵢ·A_kᵀ)·B_kᵀ with k = index[i], and 0 where index[i] is -1 (or no adapter, which is an IndexError on a device that checks indices). To be added
  * to the output of the base layer. The index is data: other mixtures replay the same plan. A row depends on its own adapter alone, whatever values
  * others have.
  *
@@ -62,6 +62,7 @@ export function loraBank(As: readonly Tensor[], Bs: readonly Tensor[], scales: r
  */
 const MULTI_LORA: Composite = {
   name: "multiLora",
+  indices: ([, , , , scales]) => [{ input: 1, name: "index", least: 0, most: scales!.shape[0]! - 1, besides: -1 }],
   decompose: ([x, index, a, b, scales, starts], attrs) => {
     const rank = attrs.rank as number;
     const [count, tokens, width] = [x!.shape[0]!, sizeOf(x!.shape.slice(1, -1)), x!.shape.at(-1)!];

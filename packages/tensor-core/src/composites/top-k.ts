@@ -20,6 +20,7 @@ const last = { axes: [-1], keepDims: true };
  */
 const TOP_K: Composite = {
   name: "topK",
+  indices: () => [],
   flops: ([x], [values]) => values!.shape.at(-1)! * sizeOf(x!.shape),
   decompose: ([x], attrs) => {
     const n = x!.shape.at(-1)!;

@@ -66,6 +66,8 @@ export interface DeviceErrorKinds {
   "onnxruntime-version": "capability";
   /** `onnxruntime-node` is installed, and does not start on this machine. Install it anew, or take another backend. */
   "onnxruntime-broken": "capability";
+  /** An index that a tensor holds is none of those that an operation takes, on a device that checks them. Compare what made it with what it points into. */
+  index: "shape";
   /** A contradiction inside weft. Please report it with what was computed. */
   internal: "device" | "capability";
 }

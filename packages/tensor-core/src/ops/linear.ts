@@ -75,7 +75,7 @@ export function conv(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tens
   return applyPrimitive("conv", [x, weight], attrs);
 }
 
-/** Slices of `x` picked by integer `index` along `axis`: shape x[:axis] + index + x[axis+1:]. Indices must be in range; negative ones are not wrapped. */
+/** Slices of `x` picked by integer `index` along `axis`: shape x[:axis] + index + x[axis+1:]. An index outside the axis gives 0 (negative ones are not wrapped), or an IndexError on a device that checks indices. */
 export function gather(x: Tensor, index: Tensor, axis = 0): Tensor {
   if (isFloat(index.dtype)) throw new DTypeError(`gather: indices must be integers, got ${index.dtype}`);
   return applyPrimitive("gather", [x, index], { axis: normalizeAxis("gather", axis, x.shape.length) });
@@ -92,7 +92,7 @@ export function lookup(table: Tensor, index: Tensor): Tensor {
 /** Rows of a table [V, d] by token id: […] → […, d]. */
 export const embedding = (table: Tensor, ids: Tensor): Tensor => gather(table, ids, 0);
 
-/** `base` with `updates` (shape of `gather(base, index, axis)`) added at `index` along `axis`. */
+/** `base` with `updates` (shape of `gather(base, index, axis)`) added at `index` along `axis`; those whose index lies outside the axis are left out, or an IndexError on a device that checks indices. */
 export function scatterAdd(base: Tensor, index: Tensor, updates: Tensor, axis = 0): Tensor {
   return applyPrimitive("scatterAdd", [base, index, updates], { axis: normalizeAxis("scatterAdd", axis, base.shape.length) });
 }

@@ -1,11 +1,11 @@
 import type { Attrs } from "../attrs.js";
 import { whole } from "../box.js";
 import { isFloat } from "../dtype.js";
-import { DTypeError, ShapeError } from "../errors.js";
+import { DTypeError } from "../errors.js";
 import type { TensorSpec } from "../tensor-spec.js";
 import { around } from "./around.js";
 import { axisOf } from "./attributes.js";
-import type { Primitive } from "./primitive.js";
+import type { IndexRule, Primitive } from "./primitive.js";
 
 /** What picking `index` along an axis of `x` gives. */
 export function picked(x: TensorSpec, index: TensorSpec, attrs: Attrs): TensorSpec {
@@ -14,19 +14,17 @@ export function picked(x: TensorSpec, index: TensorSpec, attrs: Attrs): TensorSp
   return { shape: [...x.shape.slice(0, axis), ...index.shape, ...x.shape.slice(axis + 1)], dtype: x.dtype };
 }
 
-/** @throws ShapeError for an index outside its axis */
-export function checkIndex(op: string, i: number, n: number): number {
-  if (i < 0 || i >= n) throw new ShapeError(`${op}: index ${i} is outside an axis of ${n} elements`);
-  return i;
-}
+/** The second input holds indices along an axis of the first. */
+export const indicesAlongAxis: IndexRule = ([x], attrs) => [{ input: 1, name: "index", least: 0, most: x!.shape[axisOf(attrs)]! - 1 }];
 
 /** Attribute `axis`. */
 export const gather: Primitive = {
   name: "gather",
   group: "index",
-  meaning: "x[…, index, …] along an axis (embedding look-up)",
+  meaning: "x[…, index, …] along an axis (embedding look-up); 0 where the index lies outside it",
   infer: ([x, index], attrs) => picked(x!, index!, attrs),
   gradient: ({ inputs: [x, index], attrs }, dy, o) => [o.scatterAdd(o.zeros(x!.shape, x!.dtype), index!, dy, axisOf(attrs)), undefined],
+  indices: indicesAlongAxis,
   slice: ({ inputs: [x, index], attrs }, box) => {
     const axis = axisOf(attrs);
     const behind = axis + index!.shape.length;
@@ -38,8 +36,8 @@ export const gather: Primitive = {
     let at = 0;
     for (let o = 0; o < outer; o++) {
       for (const i of index!.values) {
-        const from = (o * n + checkIndex("gather", i, n)) * inner;
-        result.set(x!.values.subarray(from, from + inner), at);
+        const from = (o * n + i) * inner;
+        if (i >= 0 && i < n) result.set(x!.values.subarray(from, from + inner), at);
         at += inner;
       }
     }

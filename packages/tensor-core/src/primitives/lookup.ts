@@ -1,10 +1,15 @@
 import { isFloat } from "../dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
 import { whole } from "../box.js";
-import { checkIndex } from "./gather.js";
 import type { Primitive } from "./primitive.js";
 
-/** Runs within fused loops, where `gather` is a kernel of its own that looks at its indices. */
+/** @throws ShapeError for an index outside its axis */
+export function checkIndex(op: string, i: number, n: number): number {
+  if (i < 0 || i >= n) throw new ShapeError(`${op}: index ${i} is outside an axis of ${n} elements`);
+  return i;
+}
+
+/** Runs within fused loops and trusts its indices (codes of a format), where `gather` is a kernel of its own that looks at them. */
 export const lookup: Primitive = {
   name: "lookup",
   group: "index",

@@ -63,6 +63,19 @@ export interface ReferenceInput {
 /** A plain implementation: values of the inputs to values of the result, in row-major order; rounded to the dtype by who stores them. */
 export type ReferenceKernel = (inputs: readonly ReferenceInput[], attrs: Attrs, output: { readonly shape: Shape }) => ArrayLike<number>;
 
+/** Values that an input holds as indices: from `least` to `most`, and `besides` them one that stands for none. */
+export interface IndexRange {
+  readonly input: number;
+  /** What the input is called. */
+  readonly name: string;
+  readonly least: number;
+  readonly most: number;
+  readonly besides?: number;
+}
+
+/** Which inputs hold indices, for devices that check them. Without such a check, what is out of range has a defined result. */
+export type IndexRule = (inputs: readonly TensorSpec[], attrs: Attrs) => readonly IndexRange[];
+
 /** Floating-point operations of a call (a multiply-add is two), from its shapes. */
 export type FlopRule = (inputs: readonly { readonly shape: Shape }[], outputs: readonly { readonly shape: Shape }[]) => number;
 
@@ -79,6 +92,7 @@ export interface Primitive {
   /** Without it the result depends on no input smoothly: its gradients are zero. */
   readonly gradient?: GradientRule;
   readonly slice?: SliceRule;
+  readonly indices?: IndexRule;
   /** Makes it a movement: it only renames elements, and becomes strides instead of a kernel. */
   readonly view?: ViewRule;
   /** A movement that keeps the elements in row-major order, at most repeated along axes of length 1. */

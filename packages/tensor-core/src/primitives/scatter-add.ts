@@ -2,14 +2,15 @@ import { DTypeError, ShapeError } from "../errors.js";
 import { sameShape } from "../shape.js";
 import { around } from "./around.js";
 import { axisOf } from "./attributes.js";
-import { checkIndex, picked } from "./gather.js";
+import { indicesAlongAxis, picked } from "./gather.js";
 import type { Primitive } from "./primitive.js";
 
 /** Attribute `axis`. */
 export const scatterAdd: Primitive = {
   name: "scatterAdd",
   group: "index",
-  meaning: "base with updates added at index along an axis; repeated indices add up",
+  meaning: "base with updates added at index along an axis; repeated indices add up, those outside the axis are left out",
+  indices: indicesAlongAxis,
   infer: ([base, index, updates], attrs) => {
     const expected = picked(base!, index!, attrs).shape;
     if (!sameShape(updates!.shape, expected)) throw new ShapeError(`scatterAdd: updates are [${updates!.shape}], expected [${expected}]`);
@@ -23,8 +24,9 @@ export const scatterAdd: Primitive = {
     let at = 0;
     for (let o = 0; o < outer; o++) {
       for (const i of index!.values) {
-        const to = (o * n + checkIndex("scatterAdd", i, n)) * inner;
-        for (let k = 0; k < inner; k++) result[to + k]! += updates!.values[at++]!;
+        const to = (o * n + i) * inner;
+        if (i >= 0 && i < n) for (let k = 0; k < inner; k++) result[to + k]! += updates!.values[at + k]!;
+        at += inner;
       }
     }
     return result;

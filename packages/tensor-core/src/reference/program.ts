@@ -2,7 +2,7 @@ import { bitcastTo, castTo, roundTo } from "../convert/storage.js";
 import type { Instruction, Operand, Program } from "../plan/plan.js";
 import { sizeOf } from "../shape.js";
 import { functionOf } from "../primitives/elementwise.js";
-import { checkIndex } from "../primitives/gather.js";
+import { checkIndex } from "../primitives/lookup.js";
 import { BINARY, UNARY } from "../primitives/index.js";
 import { REDUCTIONS, stepOf } from "../primitives/reduce.js";
 import { type Memory, readOperand, writeOperand } from "./views.js";

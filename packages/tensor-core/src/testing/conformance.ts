@@ -3,6 +3,7 @@ import { Device, referenceDevice } from "../device.js";
 import type { DType } from "../dtype.js";
 import type { Tensor } from "../graph.js";
 import { type ConformanceCase, type Tolerance, ulp } from "./case.js";
+import { CHECKED_INDICES } from "./checked-indices.js";
 import { CASES } from "./cases/index.js";
 import { DONATION } from "./donation.js";
 import { OWNERSHIP } from "./ownership.js";
@@ -24,7 +25,7 @@ export interface Conformance {
 
 /**
  * The checks that a backend passes if it computes what the reference does, one per case, of results and of gradients; and if it keeps its memory
- * as `OWNERSHIP`, `DONATION` and `SOURCES` say.
+ * as `OWNERSHIP`, `DONATION` and `SOURCES` say, and indices are checked as `CHECKED_INDICES` says.
  * @param open makes the backend; called once, at the first check
  * @param cases those of every primitive and composite of this package if not given
  */
@@ -35,14 +36,16 @@ export function conformance(open: () => Backend | Promise<Backend>, cases: reado
   return {
     checks: [
       ...cases.map((c) => ({ name: c.name, run: async () => checkCase(await ready(), c) })),
-      ...[...OWNERSHIP, ...DONATION, ...SOURCES].map(({ name, run }) => ({
-        name: `memory: ${name}`,
-        // Counted for itself: the collector may free what other checks have left.
-        run: async () => {
-          const memory = watch((await ready()).backend);
-          await run(new Device(memory.backend), memory);
-        },
-      })),
+      ...Object.entries({ memory: [...OWNERSHIP, ...DONATION, ...SOURCES], "checked indices": CHECKED_INDICES }).flatMap(([group, all]) =>
+        all.map(({ name, run }) => ({
+          name: `${group}: ${name}`,
+          // Counted for itself: the collector may free what other checks have left.
+          run: async () => {
+            const memory = watch((await ready()).backend);
+            await run(new Device(memory.backend), memory);
+          },
+        })),
+      ),
     ],
     close: async () => (await device)?.dispose(),
   };

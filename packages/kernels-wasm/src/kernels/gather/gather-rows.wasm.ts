@@ -1,7 +1,5 @@
-import { IndexReport, outOfRange } from "../index-report.wasm";
-
 @unmanaged
-class GatherRowsArgs extends IndexReport {
+class GatherRowsArgs {
   result: usize;
   x: usize;
   /** i32 */
@@ -13,7 +11,7 @@ class GatherRowsArgs extends IndexReport {
   bytes: i32;
 }
 
-/** Rows by index. An item is one row of the result. */
+/** Rows by index, zeros for an index outside the axis. An item is one row of the result. */
 export function gatherRows(args: GatherRowsArgs, start: i32, end: i32): void {
   const count = args.count;
   const n = args.rows;
@@ -21,10 +19,8 @@ export function gatherRows(args: GatherRowsArgs, start: i32, end: i32): void {
   for (let item = start; item < end; item++) {
     const outer = item / count;
     const index = load<i32>(args.indices + ((item - outer * count) << 2));
-    if (<u32>index >= <u32>n) {
-      outOfRange(args, index);
-      continue;
-    }
-    memory.copy(args.result + <usize>item * bytes, args.x + <usize>(outer * n + index) * bytes, bytes);
+    const to = args.result + <usize>item * bytes;
+    if (<u32>index >= <u32>n) memory.fill(to, 0, bytes);
+    else memory.copy(to, args.x + <usize>(outer * n + index) * bytes, bytes);
   }
 }

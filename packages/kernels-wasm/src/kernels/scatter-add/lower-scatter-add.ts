@@ -3,7 +3,6 @@ import { around } from "@weft/tensor-core/program";
 import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { lowerCopy } from "../../lower/fused.js";
 import { converted, type OpStep, sequence, SMALL_BYTES } from "../../lower/steps.js";
-import { checkIndices } from "../index-report.js";
 
 /** Sums in f32, of integers in i32; other dtypes by way of these. */
 export function lowerScatterAdd({ attrs, inputs, outputs }: OpStep, context: LowerContext): Run {
@@ -18,8 +17,6 @@ export function lowerScatterAdd({ attrs, inputs, outputs }: OpStep, context: Low
   before.push(lowerCopy(base, sum, context));
   const count = sizeOf(index.shape);
   const args = context.args("scatterAdd", {
-    badIndex: 0,
-    failed: 0,
     result: 0,
     updates: 0,
     indices: 0,
@@ -36,7 +33,6 @@ export function lowerScatterAdd({ attrs, inputs, outputs }: OpStep, context: Low
       args.set("updates", addressOf(added, addresses));
       args.set("indices", addressOf(indices, addresses));
       context.pool.run(args, outer * Math.ceil(inner / 64), sizeOf(updates.shape) * 4 < SMALL_BYTES);
-      checkIndices("scatterAdd", args, n);
     },
     ...after,
   ]);

@@ -70,6 +70,39 @@ export const indexing: readonly ConformanceCase[] = [
     },
     tolerance: dtype === "i32" ? EXACT : dtype === "f32" ? CHAIN : rounded(dtype),
   })),
+  ...(["f32", "bf16", "i32", "u8"] as const).map((dtype): ConformanceCase => ({
+    name: `gather: ${dtype}, 0 for an index outside the axis`,
+    build: (d) => {
+      const table = d.tensor([1, 2, 3, 4, 5, 6], { shape: [2, 3], dtype });
+      return [
+        o.gather(table, d.tensor(Int32Array.of(1, 2, -1, 2 ** 31 - 1, -(2 ** 31)))),
+        o.gather(table, d.tensor([3, 2, -1], { dtype: "i8" }), 1),
+      ];
+    },
+    tolerance: EXACT,
+    expected: [
+      [4, 5, 6, ...Array<number>(12).fill(0)],
+      [0, 3, 0, 0, 6, 0],
+    ],
+  })),
+  ...(["f32", "bf16", "i32"] as const).map((dtype): ConformanceCase => ({
+    name: `scatterAdd: ${dtype}, updates whose index lies outside the axis are left out`,
+    build: (d) => {
+      const [base, updates] = [
+        d.tensor([1, 2, 3, 4], { shape: [2, 2], dtype }),
+        d.tensor([1, 1, 10, 10, 20, 20, 40, 40], { shape: [4, 2], dtype }),
+      ];
+      return [
+        o.scatterAdd(base, d.tensor(Int32Array.of(2, 1, -1, 1)), updates),
+        o.scatterAdd(base, d.tensor(Int32Array.of(2 ** 31 - 1, 0, -(2 ** 31), -2)), updates),
+      ];
+    },
+    tolerance: EXACT,
+    expected: [
+      [1, 2, 53, 54],
+      [11, 12, 3, 4],
+    ],
+  })),
   {
     name: "scatterAdd: nothing to add",
     build: (d) => o.scatterAdd(sample(d, [3, 2]), d.tensor(new Int32Array(0)), sample(d, [0, 2])),
