@@ -15,6 +15,7 @@ import { extractSuite } from "./suites/extract/extract.js";
 import { loraSuite } from "./suites/lora/lora.js";
 import { matmulSuite } from "./suites/matmul/matmul.js";
 import { mergeSuite } from "./suites/merge/merge.js";
+import { onnxSuite } from "./suites/onnx/onnx.js";
 import { webgpuSuite } from "./suites/webgpu/webgpu.js";
 import { startupSuite } from "./suites/startup/startup.js";
 
@@ -27,6 +28,7 @@ const SUITES: readonly Suite[] = [
   extractSuite,
   convertSuite,
   startupSuite,
+  onnxSuite,
   webgpuSuite,
 ];
 const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..");

@@ -4,8 +4,8 @@ import { INSTALL, type Peer } from "./peer.js";
 import { type Answer, type Request, SIGNAL } from "./protocol.js";
 import { THREAD_SOURCE } from "./thread-source.js";
 
-/** How long a call looks out for its answer before it lets others go on, in ms: as long as waking up by a message takes. */
-const WATCH_MS = 0.05;
+/** How long a call looks out for its answer before it lets others go on, in ms: about what being woken by a message takes. */
+const WATCH_MS = 0.2;
 
 interface Waiting {
   readonly resolve: (result: Uint8Array | undefined) => void;

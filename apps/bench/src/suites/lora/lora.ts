@@ -1,16 +1,16 @@
 import { availableParallelism, tmpdir } from "node:os";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTask } from "node:timers/promises";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import { compile, Device, loraLinear, type Tensor } from "@weft/tensor-core";
 import type { BenchContext, Suite } from "../../context.js";
-import type { Python } from "../../peers/python.js";
 import { type Contestant, takeTurns, timeCalls } from "../../turns.js";
 import { loraByHand } from "./by-hand.js";
 import { measureMixedBatch } from "./mixed-batch.js";
 import { type LoraCase, loraError, makeLoraCase } from "./case.js";
+import { torchLora } from "./torch.js";
 
 const TOLERANCE = 1e-4;
 /** Largest overhead of the compiled graph over the kernels, of one. */
@@ -71,7 +71,7 @@ async function measure(lora: LoraCase, threads: number, context: BenchContext): 
       { name: "compiled", turn: (seconds) => timeCalls(() => paused(() => layer(x)), seconds) },
       { name: "eager", turn: (seconds) => timeCalls(() => paused(() => device.evaluate([loraLinear(x, w, a, b, scale)])), seconds) },
     ];
-    if (python) contestants.push(await torchContestant(lora, threads, python, folder));
+    if (python) contestants.push(await torchLora(lora, threads, python, folder));
     const times = await takeTurns(contestants, { rounds: context.rounds, seconds: context.quick ? 0.02 : 0.3 });
     report(lora, threads, times, context);
     layer.dispose();
@@ -85,20 +85,6 @@ async function measure(lora: LoraCase, threads: number, context: BenchContext): 
 function check(name: string, lora: LoraCase, y: ArrayLike<number>): void {
   const error = loraError(lora, y);
   if (!(error <= TOLERANCE)) throw new Error(`${name}, ${lora.name}: off by ${error} from the f64 reference`);
-}
-
-async function torchContestant(lora: LoraCase, threads: number, python: Python, folder: string): Promise<Contestant> {
-  const shapes = { x: [lora.m, lora.inputs], w: [lora.out, lora.inputs], a: [lora.r, lora.inputs], b: [lora.out, lora.r] };
-  for (const [name, shape] of Object.entries(shapes)) {
-    const file = join(folder, name);
-    writeFileSync(file, lora[name as keyof typeof shapes]);
-    await python.call({ cmd: "load", name, file, shape, dtype: "f32" });
-  }
-  return {
-    name: "torch",
-    turn: async (seconds) =>
-      (await python.call({ cmd: "time", op: "lora", args: ["$x", "$w", "$a", "$b", lora.scale], threads, seconds }))["seconds"] as number,
-  };
 }
 
 function report(lora: LoraCase, threads: number, times: Awaited<ReturnType<typeof takeTurns>>, context: BenchContext): void {

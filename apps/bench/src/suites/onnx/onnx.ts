@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
+import { compile, type Device, loraLinear, type Tensor } from "@weft/tensor-core";
+import type { BenchContext, Suite } from "../../context.js";
+import { type LoraCase, makeLoraCase } from "../lora/case.js";
+import { torchLora } from "../lora/torch.js";
+import { compare, type Work } from "./compare.js";
+import { measureModels } from "./models.js";
+import { measureOverhead } from "./overhead.js";
+
+export const onnxSuite: Suite = {
+  name: "onnx",
+  summary:
+    "kernels-onnx against kernels-wasm: a LoRA layer (torch, too), training step, forward of a prompt and of one token; planning; what a call costs",
+  async run(context) {
+    // Before the first WebAssembly of the process.
+    enableRelaxedSimd();
+    const counts = availableParallelism() > 1 ? [1, 2] : [1];
+    await measureOverhead(context);
+    for (const threads of counts) {
+      await measureLayer(threads, context);
+      await measureModels(threads, context);
+    }
+  },
+};
+
+async function measureLayer(threads: number, context: BenchContext): Promise<void> {
+  const lora = context.quick ? makeLoraCase(8, 64, 96, 4) : makeLoraCase(128, 2048, 2048, 16);
+  const python = await context.python();
+  if (!python) context.note("onnx: no Python with torch: its column is missing");
+  const folder = mkdtempSync(join(tmpdir(), "weft-bench-"));
+  try {
+    const torch = python && (await torchLora(lora, threads, python, folder));
+    await compare(
+      { name: `LoRA layer, ${lora.name}`, threads, prepare: (device) => layer(device, lora), tolerance: 1e-4, goal: 2, torch },
+      context,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function layer(device: Device, lora: LoraCase): Promise<Work> {
+  const { m, inputs, out, r, scale } = lora;
+  const [x, w, a, b] = [
+    device.tensor(lora.x, { shape: [m, inputs] }),
+    device.tensor(lora.w, { shape: [out, inputs] }),
+    device.tensor(lora.a, { shape: [r, inputs] }),
+    device.tensor(lora.b, { shape: [out, r] }),
+  ];
+  const bound = await compile((t: Tensor) => loraLinear(t, w, a, b, scale), { device }).prepare(x);
+  const result = async (): Promise<number> => {
+    const y = await bound(x);
+    const size = Math.hypot(...(await y.data()).subarray(0, 1000));
+    y.dispose();
+    return size;
+  };
+  return { call: async () => (await bound(x)).dispose(), result };
+}
