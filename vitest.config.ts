@@ -47,6 +47,8 @@ export default defineConfig({
     pool: "forks",
     // Many tests wait for a program that they start.
     maxWorkers: "100%",
+    // The built program is tested as it is.
+    server: { deps: { external: [/\/apps\/cli\/dist\//] } },
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [unit, ...(await browser())],

@@ -4,6 +4,8 @@ import { defineConfig } from "tsup";
 export default defineConfig({
   entry: {
     weft: "src/weft.ts",
+    // What tests run in a process that has loaded it; not published.
+    main: "src/main.ts",
     "merge-worker": "src/merge/worker.ts",
     "extract-worker": "src/extract/worker.ts",
     "webgpu-probe": "src/webgpu-probe.ts",

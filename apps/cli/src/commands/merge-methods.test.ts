@@ -6,7 +6,7 @@ import { openAdapterFolder } from "@weft/adapter-files/node";
 import { decode } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf } from "../testing/checkpoints.js";
-import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { buildProgram, FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
 import { firstDifference, MERGED_CASES, mergedCase } from "../testing/peft-cases.js";
 import { writeTensors } from "../testing/write-tensors.js";
 
@@ -32,7 +32,7 @@ describe("weft merge writes what PEFT merged", () => {
       if (expected.size === 0) continue;
       const out = join(folder, name, ...options);
       const held = autocast ? [] : ["--no-autocast-adapter-dtype"];
-      const ran = spawnWeft(["merge", base, "-a", adapter, "-o", out, "--jobs", "1", ...options, ...held]);
+      const ran = await weftBuilt("merge", base, "-a", adapter, "-o", out, "--jobs", "1", ...options, ...held);
       expect(ran.code, ran.stderr).toBe(0);
       for (const [key, tensor] of checkpointOf(out)) {
         const want = expected.get(key);
@@ -48,7 +48,7 @@ describe("weft merge writes what PEFT merged", () => {
   it.each(["unilora_seeded", "unilora_seeded_long"])("%s: not without the model, in whose order its modules count", async (name) => {
     const adapter = join(FIXTURES, "variants", name);
     const { base } = await mergedCase("unilora_linear", temporaryFolder());
-    const ran = spawnWeft(["merge", base, "-a", adapter, "-o", join(folder, name), "--json"]);
+    const ran = await weftBuilt("merge", base, "-a", adapter, "-o", join(folder, name), "--json");
     expect([ran.code, JSON.parse(ran.stdout)]).toMatchObject([2, { error: { kind: "needs-model" } }]);
     expect(existsSync(join(folder, name))).toBe(false);
   });
@@ -61,7 +61,7 @@ describe("weft merge writes what PEFT merged", () => {
     await writeTensors(join(adapter, "adapter_model.safetensors"), tensors);
     const config = JSON.parse(readFileSync(join(from, "adapter_config.json"), "utf8")) as object;
     writeFileSync(join(adapter, "adapter_config.json"), JSON.stringify({ ...config, modules_to_save: ["head"] }));
-    const ran = spawnWeft(["merge", base, "-a", adapter, "-o", join(folder, "unilora_saved_out"), "--json"]);
+    const ran = await weftBuilt("merge", base, "-a", adapter, "-o", join(folder, "unilora_saved_out"), "--json");
     expect([ran.code, JSON.parse(ran.stdout)]).toMatchObject([2, { error: { kind: "needs-model" } }]);
   });
 
@@ -75,7 +75,7 @@ describe("weft merge writes what PEFT merged", () => {
     await writeTensors(join(adapter, "adapter_model.safetensors"), tensors.set(name, { ...indices, bytes }));
     writeFileSync(join(adapter, "adapter_config.json"), readFileSync(join(from, "adapter_config.json")));
     const out = join(folder, "unilora_out_merged");
-    const ran = spawnWeft(["merge", base, "-a", adapter, "-o", out, "--json", ...options]);
+    const ran = await weftBuilt("merge", base, "-a", adapter, "-o", out, "--json", ...options);
     expect(ran.code, ran.stdout).toBe(2);
     expect(JSON.parse(ran.stdout.trim().split("\n").at(-1)!)).toMatchObject({
       error: { kind: "index", message: expect.stringMatching(/gather: index holds 1000000; allowed are 0 to \d+/) as string },

@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
-import { FIXTURES, buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { FIXTURES, buildProgram, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const names = join(FIXTURES, "names");
 const folder = temporaryFolder();
@@ -18,10 +18,10 @@ const cases = readdirSync(names).flatMap((family) =>
 );
 
 /** Whether a merged checkpoint is what PEFT made, and nothing else. */
-function merges(base: string, adapter: string, wanted: string): void {
+async function merges(base: string, adapter: string, wanted: string): Promise<void> {
   const out = join(folder, "out");
   rmSync(out, { recursive: true, force: true });
-  const { code, stderr } = spawnWeft(["merge", base, "-a", adapter, "-o", out]);
+  const { code, stderr } = await weftBuilt("merge", base, "-a", adapter, "-o", out);
   expect(code, stderr).toBe(0);
   const [before, got, want] = [checkpointOf(base), checkpointOf(out), tensorsOf(wanted)];
   expect([...got.keys()].sort()).toEqual([...before.keys()].sort());
@@ -34,26 +34,26 @@ function merges(base: string, adapter: string, wanted: string): void {
 }
 
 describe("names that a checkpoint has on disk and a model of transformers has not", () => {
-  it.each(cases)("$family: $adapter on $form", ({ family, adapter, form }) => {
+  it.each(cases)("$family: $adapter on $form", async ({ family, adapter, form }) => {
     const at = join(names, family);
-    merges(join(at, form), join(at, adapter), join(at, `${adapter}-${form}.safetensors`));
+    await merges(join(at, form), join(at, adapter), join(at, `${adapter}-${form}.safetensors`));
   });
 
   it.each(cases.filter(({ family, form }) => form === "base" && !["attention", "gpt2", "gpt-oss", "molmo2"].includes(family)))(
     "$family: $adapter on $form, of which nothing but the names is known",
-    ({ family, adapter, form }) => {
+    async ({ family, adapter, form }) => {
       const [at, base] = [join(names, family), join(folder, `${family}-bare`)];
       cpSync(join(at, form), base, { recursive: true });
       rmSync(join(base, "config.json"));
-      merges(base, join(at, adapter), join(at, `${adapter}-${form}.safetensors`));
+      await merges(base, join(at, adapter), join(at, `${adapter}-${form}.safetensors`));
     },
   );
 
-  it("parts of a fused projection whose sizes nothing tells are refused with what would", () => {
+  it("parts of a fused projection whose sizes nothing tells are refused with what would", async () => {
     const [base, out] = [join(folder, "molmo2-bare"), join(folder, "none")];
     cpSync(join(names, "molmo2/base"), base, { recursive: true });
     rmSync(join(base, "config.json"));
-    const { code, stderr } = spawnWeft(["merge", base, "-a", join(names, "molmo2/parts"), "-o", out]);
+    const { code, stderr } = await weftBuilt("merge", base, "-a", join(names, "molmo2/parts"), "-o", out);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/q_proj\.weight: the base has it in layers\.0\.self_attn\.att_proj\.weight; .*num_key_value_heads/);
     expect(stderr).not.toContain("not in the base");

@@ -9,7 +9,7 @@ import type { LayerSpec, Tensor } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { valuesOf } from "../files/values.js";
 import { checkpointOf } from "../testing/checkpoints.js";
-import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { buildProgram, FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
 import { FIRST_CASES, mergedCase } from "../testing/peft-cases.js";
 
 const folder = temporaryFolder();
@@ -94,7 +94,7 @@ describe("adapters of several methods are merged in order, each at its strength"
     const out = join(folder, label.replaceAll(/\W+/g, "-"));
     const report = `${out}.json`;
     const args = list.flatMap(([path, scale]) => ["-a", `${path}:${scale}`]);
-    const ran = spawnWeft(["merge", base, ...args, "-o", out, "--report", report]);
+    const ran = await weftBuilt("merge", base, ...args, "-o", out, "--report", report);
     expect(ran.code, ran.stderr).toBe(0);
     for (const [name, { bytes, dtype }] of checkpointOf(out)) {
       const got = Array.from(valuesOf(new Uint8Array(bytes), dtype as "F32")!);
@@ -143,7 +143,7 @@ describe("adapters that replace rows, and others that change the same tensor", (
       [base, [first], half],
       [half, [second], whole],
     ] as const) {
-      const ran = spawnWeft(["merge", from, ...adapters.flatMap((a) => ["-a", a]), "-o", out]);
+      const ran = await weftBuilt("merge", from, ...adapters.flatMap((a) => ["-a", a]), "-o", out);
       expect(ran.code, ran.stderr).toBe(0);
     }
     expect(checkpointOf(together)).toEqual(checkpointOf(whole));
@@ -152,16 +152,16 @@ describe("adapters that replace rows, and others that change the same tensor", (
   it("a LoRA behind one that replaces rows beside its factors is refused; before it, it is merged", async () => {
     const { base } = await mergedCase("lora_trainable_tokens", temporaryFolderOf("rows"));
     const [tokens, lora] = [peft("lora_trainable_tokens"), peft("lora_embedding")];
-    const refused = spawnWeft(["merge", base, "-a", tokens, "-a", lora, "-o", join(folder, "refused"), "--json"]);
+    const refused = await weftBuilt("merge", base, "-a", tokens, "-a", lora, "-o", join(folder, "refused"), "--json");
     expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([2, { error: { kind: "order", tensor: "emb.weight" } }]);
-    expect(spawnWeft(["merge", base, "-a", lora, "-a", tokens, "-o", join(folder, "allowed")]).code).toBe(0);
+    expect((await weftBuilt("merge", base, "-a", lora, "-a", tokens, "-o", join(folder, "allowed"))).code).toBe(0);
   });
 });
 
 describe("every method heeds the strength, and is in the report", () => {
   const run = async (name: string, scale: number, base: string, adapter: string): Promise<Outcome> => {
     const out = join(folder, `${name}-${scale}`);
-    const ran = spawnWeft(["merge", base, "-a", `${adapter}:${scale}`, "-o", out, "--jobs", "1", "--report", `${out}.json`]);
+    const ran = await weftBuilt("merge", base, "-a", `${adapter}:${scale}`, "-o", out, "--jobs", "1", "--report", `${out}.json`);
     expect(ran.code, ran.stderr).toBe(0);
     const { tensors: report } = JSON.parse(readFileSync(`${out}.json`, "utf8")) as { tensors: Line[] };
     const tensors = [...checkpointOf(out)].map(

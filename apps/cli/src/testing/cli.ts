@@ -15,10 +15,18 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs a command in this process. */
-export async function weft(...argv: readonly string[]): Promise<Ran> {
+/** Runs a command of the sources in this process. */
+export const weft = (...argv: readonly string[]): Promise<Ran> => run(main, argv);
+
+/** Runs a command of the built program in this process: for many small ones, of which a process each would mostly start. */
+export async function weftBuilt(...argv: readonly string[]): Promise<Ran> {
+  const built = (await import(join(PROGRAM, "../main.js"))) as { readonly main: typeof main };
+  return run(built.main, argv);
+}
+
+async function run(program: typeof main, argv: readonly string[]): Promise<Ran> {
   let [stdout, stderr] = ["", ""];
-  const code = await main(argv, { stdout: (text) => void (stdout += text), stderr: (text) => void (stderr += text), terminal: false });
+  const code = await program(argv, { stdout: (text) => void (stdout += text), stderr: (text) => void (stderr += text), terminal: false });
   return { code, stdout, stderr };
 }
 
