@@ -20,6 +20,7 @@ const CHECKS = {
   tarballs: [["node", "scripts/tarballs.mjs"]],
   consumers: [["node", "scripts/consumers.mjs"]],
   compatibility: [["node", "scripts/compatibility.mjs", "--check"]],
+  documented: [["node", "scripts/docs.mjs", "--check"]],
   size: [["node", "scripts/size.mjs"]],
 };
 /** What these print is worth reading when nothing is wrong, too. */

@@ -75,12 +75,14 @@ export interface OpenedAdapter {
   readonly warnings: readonly AdapterWarning[];
 }
 
+/** What an adapter is opened from: its tensors, with or without a config. */
 export interface AdapterSource {
   /** Bytes or text of `adapter_config.json`, or its fields as an object; not given for dialects whose files stand alone. */
   readonly config?: string | Uint8Array | { readonly [field: string]: unknown };
   readonly weights: WeightSource;
 }
 
+/** By which methods and dialect an adapter is read, and what may be unknown in it. */
 export interface OpenAdapterOptions {
   /** The methods that it may be of, which are bound to it for all that is done with it. */
   readonly methods: MethodTable;

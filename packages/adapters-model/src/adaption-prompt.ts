@@ -33,6 +33,7 @@ const FIELDS: FieldTable = {
   adapter_layers: number(),
 };
 
+/** PEFT's `AdaptionPromptConfig` (`peft_type` ADAPTION_PROMPT): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const AdaptionPromptConfig: ConfigClass<AdaptionPromptConfigFields> = configClass("ADAPTION_PROMPT", FIELDS);
 
 function given(value: number | null, field: string): number {

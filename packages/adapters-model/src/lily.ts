@@ -35,6 +35,7 @@ const FIELDS = fields("lily", ["init_weights"], {
   scaling: finite(1),
 });
 
+/** PEFT's `LilyConfig` (`peft_type` LILY): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const LilyConfig: ConfigClass<LilyConfigFields> = configClass("LILY", FIELDS);
 
 const [A, B, ROUTER] = ["A.weight", "B.weight", "router.weight"];

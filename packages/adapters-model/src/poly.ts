@@ -51,6 +51,7 @@ const FIELDS = fields(
   { ...BY_NAME, exclude_modules: TARGETING.exclude_modules! },
 );
 
+/** PEFT's `PolyConfig` (`peft_type` POLY): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const PolyConfig: ConfigClass<PolyConfigFields> = configClass("POLY", FIELDS);
 
 const [A, B, LOGITS] = ["lora_A", "lora_B", "router.module_logits"];

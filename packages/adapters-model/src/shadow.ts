@@ -63,6 +63,7 @@ const FIELDS = fields("shadow", ["init_weights"], {
   auxiliary_loss_weight: finite(0.05),
 });
 
+/** PEFT's `ShadowConfig` (`peft_type` SHADOW): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const ShadowConfig: ConfigClass<ShadowConfigFields> = configClass("SHADOW", FIELDS);
 
 const [DOWN, UP, TRANSFORM, GATE] = ["down", "up", "update_transform", "update_gate"];

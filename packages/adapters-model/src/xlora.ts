@@ -96,6 +96,7 @@ const FIELDS: FieldTable = {
   global_scaling_weight: finite(1),
 };
 
+/** PEFT's `XLoraConfig` (`peft_type` XLORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const XLoraConfig: ConfigClass<XLoraConfigFields> = configClass("XLORA", FIELDS);
 
 /** Positions of the classifier's linear layers in torch's Sequential, where an activation and perhaps a dropout stand between them. */

@@ -37,6 +37,7 @@ const FIELDS = fields(
   BY_NAME,
 );
 
+/** PEFT's `ShiraConfig` (`peft_type` SHIRA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const ShiraConfig: ConfigClass<ShiraConfigFields> = configClass("SHIRA", FIELDS);
 
 /**

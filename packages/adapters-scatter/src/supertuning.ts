@@ -59,6 +59,7 @@ const FIELDS = fields("lora", ["dropout", "init_weights"], {
   },
 });
 
+/** PEFT's `SupertuningConfig` (`peft_type` SUPERTUNING): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const SupertuningConfig: ConfigClass<SupertuningConfigFields> = configClass("SUPERTUNING", FIELDS);
 
 /** The flat places of the `n` largest or smallest magnitudes, ascending; of equal ones the first. */

@@ -35,6 +35,7 @@ const { exclude_modules: _, ...FIELDS } = fields("unilora", ["dropout", "fan_in_
   save_indices: boolean(false),
 });
 
+/** PEFT's `UniLoraConfig` (`peft_type` UNILORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const UniLoraConfig: ConfigClass<UniLoraConfigFields> = configClass("UNILORA", FIELDS);
 
 /** θ at the places of a factor, each entry by its scale. */

@@ -45,6 +45,7 @@ const FIELDS = fields("waveft", ["fan_in_fan_out", "bias", "init_weights"], {
   proportional_parameters: boolean(false),
 });
 
+/** PEFT's `WaveFTConfig` (`peft_type` WAVEFT): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const WaveFTConfig: ConfigClass<WaveFTConfigFields> = configClass("WAVEFT", FIELDS);
 
 /** The coefficients' places in the order of the seed, flat. */

@@ -95,6 +95,7 @@ const FIELDS = fields(
   BY_LAYER,
 );
 
+/** PEFT's `AdamssConfig` (`peft_type` ADAMSS): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const AdamssConfig: ConfigClass<AdamssConfigFields> = configClass("ADAMSS", FIELDS);
 
 /** Columns of the weight that is decomposed: the bias is one. */

@@ -63,6 +63,7 @@ const FIELDS = fields(
   BY_LAYER,
 );
 
+/** PEFT's `FrodConfig` (`peft_type` FROD): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const FrodConfig: ConfigClass<FrodConfigFields> = configClass("FROD", FIELDS);
 
 /** Entries of S [n, n] that are trained. */

@@ -50,6 +50,7 @@ const FIELDS = fields(
   BY_NAME,
 );
 
+/** PEFT's `OsfConfig` (`peft_type` OSF): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const OsfConfig: ConfigClass<OsfConfigFields> = configClass("OSF", FIELDS);
 
 /** Kept and trained directions of a layer. */

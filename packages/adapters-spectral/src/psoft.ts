@@ -90,6 +90,7 @@ const FIELDS = fields("psoft", ["dropout", "fan_in_fan_out", "init_weights"], {
   cayley_neumann_eps: optional((n) => n > 0 && n < 1, "a number between 0 and 1"),
 });
 
+/** PEFT's `PsoftConfig` (`peft_type` PSOFT): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const PsoftConfig: ConfigClass<PsoftConfigFields> = configClass("PSOFT", FIELDS);
 
 const identity = (r: number): Tensor => cast(equal(iota([r, r], 0), iota([r, r], 1)), "f32");

@@ -58,6 +58,7 @@ const FIELDS = fields(
   BY_LAYER,
 );
 
+/** PEFT's `TinyLoraConfig` (`peft_type` TINYLORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const TinyLoraConfig: ConfigClass<TinyLoraConfigFields> = configClass("TINYLORA", FIELDS);
 
 /** Number of vectors, and the one that a layer takes by its number among the layers. */

@@ -8,6 +8,7 @@ export interface BeftConfigFields {
 
 const FIELDS = fields("beft", ["init_weights"], {}, BY_NAME);
 
+/** PEFT's `BeftConfig` (`peft_type` BEFT): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const BeftConfig: ConfigClass<BeftConfigFields> = configClass("BEFT", FIELDS);
 
 /** BEFT: y + b', a bias [1, out] beside the layer's own; merged into that. Linear. @see peft `tuners/beft/layer.py` */

@@ -31,6 +31,7 @@ const FIELDS = fields(
   BY_LAYER,
 );
 
+/** PEFT's `C3AConfig` (`peft_type` C3A): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const C3AConfig: ConfigClass<C3AConfigFields> = configClass("C3A", FIELDS);
 
 const uniform = (bound: number): Init => ({ kind: "uniform", bound });

@@ -49,6 +49,7 @@ const FIELDS = fields("deft", ["fan_in_fan_out", "dropout", "init_weights", "bia
   para: boolean(false),
 });
 
+/** PEFT's `DeftConfig` (`peft_type` DEFT): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const DeftConfig: ConfigClass<DeftConfigFields> = configClass("DEFT", FIELDS);
 
 /** x less twice its part along v, for columns x. */

@@ -31,6 +31,7 @@ const FIELDS = fields("delora", ["bias", "init_weights"], {
   lambda_pattern: pattern(-Number.MAX_VALUE, Number.MAX_VALUE, false),
 });
 
+/** PEFT's `DeloraConfig` (`peft_type` DELORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const DeloraConfig: ConfigClass<DeloraConfigFields> = configClass("DELORA", FIELDS);
 
 const bounded = (t: Tensor, axis: number): Tensor => maximum(norm(t, { axes: [axis] }), 1e-4);

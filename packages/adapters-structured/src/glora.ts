@@ -58,6 +58,7 @@ const FIELDS = fields(
   BY_NAME,
 );
 
+/** PEFT's `GloraConfig` (`peft_type` GLORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const GloraConfig: ConfigClass<GloraConfigFields> = configClass("GLORA", FIELDS);
 
 /** A support: a product of low rank, or what is stored. */

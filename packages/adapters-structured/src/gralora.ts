@@ -25,6 +25,7 @@ const FIELDS = fields(
   BY_LAYER,
 );
 
+/** PEFT's `GraloraConfig` (`peft_type` GRALORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const GraloraConfig: ConfigClass<GraloraConfigFields> = configClass("GRALORA", FIELDS);
 
 /** The plain LoRA's. */

@@ -14,6 +14,7 @@ const FIELDS = fields("hira", ["dropout", "fan_in_fan_out"], {
   rank_pattern: ranks(),
 });
 
+/** PEFT's `HiraConfig` (`peft_type` HIRA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const HiraConfig: ConfigClass<HiraConfigFields> = configClass("HIRA", FIELDS);
 
 /**

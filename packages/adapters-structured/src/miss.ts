@@ -42,6 +42,7 @@ const FIELDS = fields("miss", ["dropout"], {
   bias: oneOf("none", ["none", "all", "MiSS_only"]),
 });
 
+/** PEFT's `MissConfig` (`peft_type` MISS): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const MissConfig: ConfigClass<MissConfigFields> = configClass("MISS", FIELDS);
 
 /** 0 … n-1 over and over. */

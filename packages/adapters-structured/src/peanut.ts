@@ -46,6 +46,7 @@ const FIELDS = fields("peanut", ["init_weights"], {
   scaling: finite(1),
 });
 
+/** PEFT's `PeanutConfig` (`peft_type` PEANUT): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const PeanutConfig: ConfigClass<PeanutConfigFields> = configClass("PEANUT", FIELDS);
 
 const weightOf = (name: string): string => `${name}.weight`;

@@ -48,6 +48,7 @@ const FIELDS = fields(
   BY_LAYER,
 );
 
+/** PEFT's `PveraConfig` (`peft_type` PVERA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const PveraConfig: ConfigClass<PveraConfigFields> = configClass("PVERA", FIELDS);
 
 /** diag(λ_d)·A of some rows: those of the means, or of the logarithms of the variances. */

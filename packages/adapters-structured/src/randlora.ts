@@ -40,6 +40,7 @@ const FIELDS = fields(
   BY_LAYER,
 );
 
+/** PEFT's `RandLoraConfig` (`peft_type` RANDLORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const RandLoraConfig: ConfigClass<RandLoraConfigFields> = configClass("RANDLORA", FIELDS);
 
 const sides = (size: Size): [min: number, max: number] => [Math.min(size.in, size.out), Math.max(size.in, size.out)];

@@ -48,6 +48,7 @@ const SHARE = { road_1: 0.5, road_2: 1, road_4: 2 };
 
 const FIELDS = fields("road", ["init_weights"], { variant: oneOf("road_1", Object.keys(SHARE)), group_size: count(64) }, BY_NAME);
 
+/** PEFT's `RoadConfig` (`peft_type` ROAD): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const RoadConfig: ConfigClass<RoadConfigFields> = configClass("ROAD", FIELDS);
 
 /** The two halves along the last axis but one of t seen as [.., n, 2, width]. */

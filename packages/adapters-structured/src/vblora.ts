@@ -51,6 +51,7 @@ const FIELDS = fields("vblora", ["dropout", "fan_in_fan_out", "bias"], {
   init_logits_std: finite(0.1),
 });
 
+/** PEFT's `VBLoRAConfig` (`peft_type` VBLORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const VBLoRAConfig: ConfigClass<VBLoRAConfigFields> = configClass("VBLORA", FIELDS);
 
 /** The parameters of A and of B. */

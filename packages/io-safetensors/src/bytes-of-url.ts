@@ -2,6 +2,7 @@ import { CancelledError, IoError, type WeftErrorKind } from "@weft/tensor-core";
 import { bytesOfMemory } from "./byte-sources.js";
 import type { ByteSource } from "./weight-source.js";
 
+/** How files are fetched: headers, attempts, signal, and the `fetch` that does it. */
 export interface HttpOptions {
   readonly signal?: AbortSignal;
   readonly headers?: { readonly [name: string]: string };

@@ -32,6 +32,7 @@ export type SafetensorsDType = keyof typeof BITS;
 /** All 22 dtypes, in ascending order of the reference. */
 export const SAFETENSORS_DTYPES: readonly SafetensorsDType[] = Object.keys(BITS) as SafetensorsDType[];
 
+/** Bits that an element of a dtype takes in a file: 4 to 64. */
 export function bitsPerElement(dtype: SafetensorsDType): number {
   return BITS[dtype];
 }
@@ -58,6 +59,7 @@ export function toCoreDType(dtype: SafetensorsDType): DType | undefined {
   return CORE.get(dtype);
 }
 
+/** The name that safetensors has for a dtype of tensor-core's. */
 export function fromCoreDType(dtype: DType): SafetensorsDType {
   for (const [name, core] of CORE) if (core === dtype) return name;
   throw new RangeError(`no safetensors dtype for ${dtype}`);

@@ -26,6 +26,7 @@ export interface TensorInfo {
   readonly offset: number;
 }
 
+/** A parsed safetensors header. */
 export interface Header {
   /** In the order of the header. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;

@@ -13,6 +13,7 @@ export interface HubId {
   readonly revision: string;
 }
 
+/** Where the hub is, and with whose rights it is read. */
 export interface HubOptions extends HttpOptions {
   /** Where the hub is: `https://huggingface.co` if not given. */
   readonly endpoint?: string;

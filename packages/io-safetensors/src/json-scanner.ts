@@ -25,6 +25,7 @@ export class JsonNumber {
 
 const U64_END = 2n ** 64n;
 
+/** A value of strict JSON: objects are Maps in the order of the file, numbers keep their spelling. */
 export type JsonValue = null | boolean | string | JsonNumber | JsonValue[] | Map<string, JsonValue>;
 
 const WORDS: { readonly [first: string]: string } = { t: "true", f: "false", n: "null" };
@@ -237,6 +238,7 @@ export class JsonScanner {
 /** Largest config or index that is read: ten times anything seen, small enough to be held. */
 export const MAX_CONFIG_BYTES: number = 1 << 20;
 
+/** The file that messages name, the kinds of errors, and the longest text that is read. */
 export interface StrictJsonOptions {
   readonly file?: string;
   /** Kinds of the errors; `config-json` for both if not given. */

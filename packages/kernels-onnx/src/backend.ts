@@ -7,6 +7,7 @@ import { lowerPlan } from "./lower/lower-plan.js";
 import { findPeer } from "./runtime/peer.js";
 import { OrtThread } from "./runtime/thread.js";
 
+/** Options of the backend on onnxruntime. */
 export interface OnnxBackendOptions {
   /** Threads of onnxruntime for one run; all cores (at most 8) if not given. */
   readonly threads?: number;

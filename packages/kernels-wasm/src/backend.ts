@@ -15,6 +15,7 @@ import { addressIn, MOST_BYTES, type WasmBuffer } from "./memory.js";
 import { compileModules } from "./modules.js";
 import { availableCores, threadsAvailable } from "./threads/spawn.js";
 
+/** Options of the CPU backend: threads, instructions, memory. */
 export interface WasmBackendOptions {
   /** Threads that run kernels, the calling one included; 1 starts no worker. All cores (at most 8) if not given, 1 where threads cannot share memory. */
   readonly threads?: number;

@@ -21,6 +21,7 @@ import { hasSubgroups } from "./runtime/subgroups.js";
 import { Transfer } from "./runtime/transfer.js";
 import type { Tuning } from "./tuning/tuning.js";
 
+/** Options of the GPU backend: which GPU, how much memory it may keep, its kernels and their tiles. */
 export interface WebGpuOptions extends OpenOptions {
   /** Bytes that the backend may hold on the GPU, idle buffers included; beyond it `allocate` throws. No limit if not given. */
   readonly memoryBudget?: number;

@@ -14,6 +14,7 @@ const WANTED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "subgroup
 /** What a backend can be made from: the `navigator.gpu` of a browser (or Dawn's), an adapter, or a device that is shared with others. */
 export type GpuSource = GPU | GPUAdapter | GPUDevice;
 
+/** Which GPU is asked for, and with which limits. */
 export interface OpenOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Ask for the limits of the specification instead of the adapter's, and for no features, to see what every device can run. */

@@ -19,6 +19,7 @@ import { readAdapterConfig } from "@weft/adapter-files";
 import type { AdapterState } from "@weft/registry";
 import type { PeftModel } from "@weft/registry";
 
+/** A router's name, and the general knowledge that it takes out. */
 export interface ArrowOptions {
   /** Name of the router; `arrow_router` if not given, as in PEFT. */
   readonly adapterName?: string;

@@ -45,6 +45,7 @@ export interface AdapterHost {
   order?(): Iterable<string>;
 }
 
+/** How an adapter is attached to a model's layers. */
 export interface AttachOptions {
   /** Factor on the adapter's effect; 1 if not given. */
   readonly scale?: number;

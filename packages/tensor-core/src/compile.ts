@@ -21,6 +21,7 @@ export interface BoundCall<A extends readonly Tree[], R extends Tree> extends Co
   (...args: A): Promise<R>;
 }
 
+/** A function that is traced once per signature of its arguments, and replayed after that. */
 export interface CompiledFunction<A extends readonly Tree[], R extends Tree> {
   (...args: A): Promise<R>;
   /** The plan for these arguments, made now if need be: a function for hot loops. It is the same one for every call with such arguments. */
@@ -29,6 +30,7 @@ export interface CompiledFunction<A extends readonly Tree[], R extends Tree> {
   dispose(): void;
 }
 
+/** On which device a compiled function runs, and which arguments it may overwrite. */
 export interface CompileOptions {
   /** Where it runs; by default where its arguments and captured tensors lie. */
   readonly device?: Device;

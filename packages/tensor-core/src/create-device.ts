@@ -5,6 +5,7 @@ import { CapabilityError, DeviceError } from "./errors.js";
 /** Starts a backend; rejects with a CapabilityError or DeviceError where there is none. */
 export type OpenBackend = () => Backend | Promise<Backend>;
 
+/** Options of the device, and who is told of backends that are passed over. */
 export interface CreateDeviceOptions extends DeviceOptions {
   /** Told of each backend that `"auto"` passes over, in one line: its name, why it is not there, and what would help. */
   readonly skipped?: (line: string) => void;

@@ -22,6 +22,7 @@ async function bytesOf(t: Tensor): Promise<Uint8Array> {
 
 const buffersOf = (storages: readonly Storage[]): BackendBuffer[] => storages.map((s) => s.buffer);
 
+/** What a device checks besides computing. */
 export interface DeviceOptions {
   /**
    * Indices that tensors hold (of `gather` and `scatterAdd`, labels, adapters of a mixed batch) are compared with what they point into, and an

@@ -3,6 +3,7 @@ import { DTypeError } from "./errors.js";
 /** Storage dtypes of tensors. Computation is f32 (integers: i32) on every backend; the reference computes in f64. */
 export const DTYPES = ["f32", "f16", "bf16", "f8e4m3", "f8e5m2", "i32", "i8", "u8", "bool"] as const;
 
+/** The dtypes of tensors: floats, integers and bool. What computes, computes in f32 or i32. */
 export type DType = (typeof DTYPES)[number];
 
 const BYTES: Record<DType, number> = { f32: 4, f16: 2, bf16: 2, f8e4m3: 1, f8e5m2: 1, i32: 4, i8: 1, u8: 1, bool: 1 };

@@ -1,5 +1,6 @@
 import { ShapeError } from "./errors.js";
 
+/** Sizes of a tensor's axes, from the outermost to the innermost. */
 export type Shape = readonly number[];
 
 /** Number of elements. */
@@ -7,6 +8,7 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
+/** Whether two shapes are the same. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);
 }

@@ -16,6 +16,7 @@ export interface AdapterConfig {
   readonly unknown: ReadonlyMap<string, unknown>;
 }
 
+/** What a config is read by. */
 export interface ReadConfigOptions {
   /** What `peft_type` may be. */
   readonly methods: MethodTable;

@@ -14,6 +14,7 @@ export const DIALECT_NAMES = [
   "own-paths",
   "mlx",
 ] as const;
+/** A key scheme: that of PEFT, or of another program. */
 export type DialectName = (typeof DIALECT_NAMES)[number];
 
 /**

@@ -6,6 +6,7 @@ export const MAX_PATTERN_LENGTH = 16384;
 /** `full`: Python's `re.fullmatch`; `start`: Python's `re.match`. */
 export type Anchoring = "full" | "start";
 
+/** A match of a pattern with a path. */
 export interface RegexMatch {
   /** What the group named `idx` matched, if the pattern has one. */
   readonly idx: string | undefined;

@@ -21,6 +21,7 @@ export interface ModuleName {
   readonly outputEmbedding?: boolean;
 }
 
+/** The modules that a config names, and those that it keeps out. */
 export interface TargetSelection {
   /** Paths in the order of the modules given. */
   readonly matched: readonly string[];
@@ -28,6 +29,7 @@ export interface TargetSelection {
   readonly excluded: readonly string[];
 }
 
+/** What patterns are matched by. */
 export interface TargetOptions {
   readonly engine?: RegexEngine;
 }

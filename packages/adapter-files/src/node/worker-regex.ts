@@ -10,6 +10,7 @@ const START_TIMEOUT_MS = 10_000;
 /** Room for what the group `idx` matched, in UTF-16 units: a layer's number is shorter by far. */
 const GROUP_UNITS = 256;
 
+/** An engine for regular expressions in a thread of its own, which is stopped where a pattern does not end. */
 export interface WorkerRegex {
   readonly engine: RegexEngine;
   /** Ends the thread. */

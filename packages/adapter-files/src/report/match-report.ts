@@ -44,6 +44,7 @@ export interface Missing {
   readonly nearest: readonly string[];
 }
 
+/** A module of the adapter whose place in the base has another shape. */
 export interface Mismatch {
   readonly path: string;
   /** What does not fit, with both shapes. */
@@ -75,6 +76,7 @@ export interface MatchReport {
   readonly ambiguous: readonly PathRule[];
 }
 
+/** What is known of the base already, instead of being found out from its tensors. */
 export interface MatchOptions {
   /** How the adapter's paths become the base's, instead of finding out. */
   readonly rule?: PathRule;

@@ -17,6 +17,7 @@ const MOVED: readonly (readonly [string, string])[] = [
 /** Paths that are looked at to find candidates; all paths then decide between them. */
 const SAMPLE = 64;
 
+/** The base's path of an adapter's path: what the rule strips is taken off its beginning, what it adds is put there. */
 export function applyRule({ strip, add }: PathRule, path: string): string {
   return path.startsWith(strip) ? add + path.slice(strip.length) : path;
 }

@@ -75,6 +75,7 @@ export interface AdaLoraConfigFields extends Omit<LoraConfigFields, "rankPattern
 /** Fields that its config has from LoRA's, and that it does not act on. */
 const NOT_ADALORA = ["useRslora", "useDora", "loraBias", "aloraInvocationTokens", "useQalora"] as const;
 
+/** PEFT's `AdaLoraConfig` (`peft_type` ADALORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const AdaLoraConfig: ConfigClass<AdaLoraConfigFields> = configClass("ADALORA", FIELDS);
 
 type Context = AdapterContext<AdaLoraConfigFields>;

@@ -62,6 +62,7 @@ export interface FourierFTConfigFields {
   readonly initWeights: boolean;
 }
 
+/** PEFT's `FourierFTConfig` (`peft_type` FOURIERFT): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const FourierFTConfig: ConfigClass<FourierFTConfigFields> = configClass("FOURIERFT", FIELDS);
 
 type Context = AdapterContext<FourierFTConfigFields>;

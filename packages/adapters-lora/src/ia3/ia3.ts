@@ -48,6 +48,7 @@ export interface IA3ConfigFields {
   readonly isFeedforward?: boolean;
 }
 
+/** PEFT's `IA3Config` (`peft_type` IA3): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const IA3Config: ConfigClass<IA3ConfigFields> = configClass("IA3", FIELDS);
 
 type Context = AdapterContext<IA3ConfigFields>;

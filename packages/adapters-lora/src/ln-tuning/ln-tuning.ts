@@ -34,6 +34,7 @@ export interface LNTuningConfigFields {
   readonly modulesToSave: readonly string[] | null;
 }
 
+/** PEFT's `LNTuningConfig` (`peft_type` LN_TUNING): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const LNTuningConfig: ConfigClass<LNTuningConfigFields> = configClass("LN_TUNING", FIELDS);
 
 /** The trained tensor in the place of the base's; at the user's strength c the share c of the way. */

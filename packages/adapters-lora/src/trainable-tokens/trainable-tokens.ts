@@ -44,6 +44,7 @@ export interface TrainableTokensConfigFields {
   readonly initWeights: boolean;
 }
 
+/** PEFT's `TrainableTokensConfig` (`peft_type` TRAINABLE_TOKENS): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const TrainableTokensConfig: ConfigClass<TrainableTokensConfigFields> = configClass("TRAINABLE_TOKENS", FIELDS);
 
 type Context = AdapterContext<TrainableTokensConfigFields>;

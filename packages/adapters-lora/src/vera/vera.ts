@@ -56,6 +56,7 @@ export interface VeraConfigFields {
   readonly initWeights: boolean;
 }
 
+/** PEFT's `VeraConfig` (`peft_type` VERA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
 export const VeraConfig: ConfigClass<VeraConfigFields> = configClass("VERA", FIELDS);
 
 /** A[:, :in] and B[:out] in f32, of this layer. */

@@ -16,4 +16,5 @@ export const COMBINATION_TYPES = [
   "magnitude_prune",
   "magnitude_prune_svd",
 ] as const;
+/** How adapters become one: `exact`, or a `combination_type` of PEFT's `add_weighted_adapter`. */
 export type CombinationType = (typeof COMBINATION_TYPES)[number];

@@ -20,6 +20,7 @@ import type { CombinationType } from "./combination-type.js";
 import { factorsOf } from "./factors.js";
 import { combineTasks, type TaskOptions, type TaskRule } from "./task-arithmetic.js";
 
+/** How adapters become one, and of which rank. */
 export interface CombineOptions {
   /** `exact` if not given. */
   readonly combinationType?: CombinationType;

@@ -2,6 +2,7 @@ import { mul, sum, type Tensor } from "@weft/tensor-core";
 import { FULL_SVD_LIMIT, jacobiSvd, matrix, type Matrix, randomizedSvd, singularValues, type Svd } from "@weft/tensor-core/linalg";
 import { countKept, type RankRule } from "./rank-rule.js";
 
+/** A singular value decomposition, and how much of it a rank rule keeps. */
 export interface Decomposed {
   readonly svd: Svd;
   /** How many triplets the rule keeps: at least 1, at most `cap`. */

@@ -5,6 +5,7 @@ import { type Factors, factorsOf } from "./factors.js";
 import { checkRankRule, type RankRule } from "./rank-rule.js";
 import { splitKernel, type TuckerParts } from "./small-conv.js";
 
+/** By which rule the rank is chosen, and in which form the factors are kept. */
 export interface ExtractOptions {
   readonly rule: RankRule;
   /** The largest rank that the rule may give. */
@@ -17,6 +18,7 @@ export interface ExtractOptions {
   readonly wholeFromHalf?: boolean;
 }
 
+/** What extracting gives for one weight. */
 export interface Extracted {
   /** [out, in, ...kernel] of the weight. */
   readonly shape: readonly number[];

@@ -2,6 +2,7 @@ import { lowRankSvd, matrix } from "@weft/tensor-core/linalg";
 import { type Factors, factorsOf } from "./factors.js";
 import { type ResizeRule, resizedRank } from "./resize-rule.js";
 
+/** Factors of a lower rank, and what they keep. */
 export interface Resized {
   readonly factors: Factors;
   /** Share of ‖up·down‖ that is kept: √(Σσ² kept / Σσ²). */

@@ -8,6 +8,7 @@ import { withFoldedScale } from "./fold-scale.js";
 import { withWholeTensors } from "./whole-tensors.js";
 import { renameModules } from "./rename.js";
 
+/** The dialect to write, and what may be left out of it. */
 export interface ConvertOptions {
   readonly to: TargetName;
   /** Names and shapes of the base: they tell what names with underscores mean. */
@@ -57,6 +58,7 @@ export async function convertAdapter(adapter: OpenedAdapter, options: ConvertOpt
   return { ...written, notes: guessNotes(dotted) };
 }
 
+/** The dialect to write modules in, and whose metadata goes with them. */
 export interface WriteModulesOptions extends Omit<WriteContext, "naming"> {
   readonly to: TargetName;
   readonly base: BaseTensors | undefined;
@@ -114,6 +116,7 @@ function roundings(modules: readonly ConvertModule[]): Loss[] {
   return [...rounded].map(([label, why]) => ({ module: label, message: `${label}: ${why}`, keeps: true }));
 }
 
+/** A note for the user if names were guessed, else none. */
 export function guessNotes(modules: readonly ConvertModule[]): string[] {
   const guessed = modules.filter((module) => module.guessed);
   if (guessed.length === 0) return [];

@@ -16,6 +16,7 @@ export interface Verification {
   readonly exact: number;
 }
 
+/** On which device both sides are computed, and who is told of the progress. */
 export interface VerifyOptions {
   /** Computes the changes; the reference interpreter if not given. */
   readonly device?: Device;

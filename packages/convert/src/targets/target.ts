@@ -7,6 +7,7 @@ import type { Naming } from "@weft/adapter-files/dialects";
 
 /** The dialects that adapters are converted to. */
 export const TARGET_NAMES = ["peft", "kohya", "diffusers", "lycoris", "comfyui", "mlx"] as const;
+/** A dialect that can be written. */
 export type TargetName = (typeof TARGET_NAMES)[number];
 
 /** A file of tensors to be written. */
@@ -23,6 +24,7 @@ export interface ConvertedFile {
   readonly hashed: boolean;
 }
 
+/** What a dialect is written with, besides the modules. */
 export interface WriteContext {
   /** Whose metadata is kept. */
   readonly source: Pick<WeightSource, "metadata">;

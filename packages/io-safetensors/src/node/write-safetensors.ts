@@ -13,12 +13,14 @@ export interface TensorData extends TensorEntry {
   readonly data: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
+/** The metadata of a file, and the signal that stops its writing. */
 export interface WriteFileOptions {
   /** `format: pt` if not given, which transformers asks for. */
   readonly metadata?: ReadonlyMap<string, string>;
   readonly signal?: AbortSignal;
 }
 
+/** Into how many files a checkpoint is written, and what goes with them. */
 export interface WriteOptions extends WriteFileOptions {
   /** "5GB" if not given. */
   readonly maxShardSize?: string | number;

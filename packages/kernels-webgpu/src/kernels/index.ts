@@ -38,6 +38,7 @@ export interface KernelTable {
   readonly composites: Readonly<Record<string, CompositeKernel>>;
 }
 
+/** The kernels of the GPU backend by primitive and composite. */
 export const KERNELS: KernelTable = {
   ops: { matmul, conv, reduce: columnSum, argreduce, pad, concat, gather, scatterAdd, dynamicSlice, update, scan, argsort, random },
   composites: {

@@ -5,6 +5,7 @@ import { readTuning, tuningFile } from "./tuning-file.js";
 
 export { readTuning, tuningFile, writeTuning } from "./tuning-file.js";
 
+/** Options of the GPU backend in Node, besides those of `createWebGpuBackend`. */
 export interface NodeWebGpuOptions extends WebGpuOptions {
   /** Flags for Dawn, as `create` of the package `webgpu` takes them (for instance `backend=vulkan`). */
   readonly dawnFlags?: readonly string[];

@@ -1,5 +1,6 @@
 import { type Device, DeviceError } from "@weft/tensor-core";
 
+/** How often a lost device is opened again, and who is told. */
 export interface RecoveryOptions {
   /** Losses within `within` after which it gives up; 3 if not given. */
   readonly losses?: number;

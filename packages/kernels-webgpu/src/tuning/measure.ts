@@ -1,6 +1,7 @@
 import type { BackendBuffer, Executable } from "@weft/tensor-core";
 import type { WebGpuBackend } from "../backend.js";
 
+/** How long, and how often, a kernel is timed. */
 export interface MeasureOptions {
   /** Least length of a measured pass in seconds; GPUs measure in coarse steps. */
   readonly seconds?: number;

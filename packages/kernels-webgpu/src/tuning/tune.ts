@@ -3,6 +3,7 @@ import { createWebGpuBackend } from "../backend.js";
 import { secondsPerRun } from "./measure.js";
 import { DEFAULT_TUNING, type TileSize, tileBytes, type Tuning } from "./tuning.js";
 
+/** Which tiles are tried, on which products. */
 export interface TuneOptions {
   /** Tiles to choose from; those that the device cannot run are left out. */
   readonly tiles?: readonly TileSize[];

@@ -2,6 +2,7 @@ import { broadcastTo, cast, ConfigError, type DType, ShapeError, type Tensor, up
 import type { LlamaConfig } from "./config.js";
 import { type KeyValues, pastLike } from "./inputs.js";
 
+/** How many sequences, and how many positions of each, a cache of keys and values holds. */
 export interface CacheOptions {
   /** Sequences; 1 if not given. */
   readonly batch?: number;

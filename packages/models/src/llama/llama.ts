@@ -36,6 +36,7 @@ import { mirrorConfig, mirrorParameters } from "./mirror.js";
 import { llamaModules, llamaParameters, type ModuleDescription } from "./modules.js";
 import { ropeFrequencies, ropeFrequenciesAt, ropeTables } from "./rope.js";
 
+/** What a causal language model computes. */
 export interface CausalOutput {
   /** [batch, virtual + length, vocabulary]. */
   readonly logits: Tensor;
@@ -52,6 +53,7 @@ export interface NamedLayer {
   readonly base: BaseLayer;
 }
 
+/** The device that a model's tensors are for, and what attention gives where a position sees no key. */
 export interface LlamaOptions {
   /** Where the weights lie. */
   readonly device?: Device;

@@ -15,6 +15,7 @@ import {
 import type { AdapterState, PromptState } from "./adapter-state.js";
 import type { HookedModel, LayerHook } from "./hooked-model.js";
 
+/** What a forward takes besides the model's inputs: which adapters act on which rows, and whether it trains. */
 export interface ForwardOptions {
   /** One adapter's name per row of the batch, `"__base__"` for none, instead of the active adapters. */
   readonly adapterNames?: readonly string[];

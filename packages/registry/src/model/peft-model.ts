@@ -13,6 +13,7 @@ import { NamedAdapters } from "./named-adapters.js";
 import { assertDecided } from "./training-options.js";
 import { actingState } from "./tied-layers.js";
 
+/** Which adapters are merged, and how the result is rounded. */
 export interface MergeOptions {
   /** Round as PEFT's `safe_merge` does: for most methods Δ is rounded to the weight's dtype before it is added. */
   readonly safeMerge?: boolean;

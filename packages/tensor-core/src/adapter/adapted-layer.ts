@@ -16,6 +16,7 @@ function numberOf(config: unknown, names: readonly string[]): number | undefined
   return names.map((name) => values[name]).find((value) => typeof value === "number");
 }
 
+/** What a layer with an adapter is made with. */
 export interface AdaptedLayerOptions {
   /** Parameters that are not the layer's own: those in common with the adapter's other layers, and derived ones; not counted. */
   readonly shared?: Params;

@@ -12,6 +12,7 @@ export interface AdapterSummary extends LayerSummary {
   readonly layers: number;
 }
 
+/** What adapters over several layers are made with. */
 export interface AdapterGroupOptions extends CheckOptions {
   /** Where the numbers of layers that are added come from. */
   readonly generator?: TorchGenerator;

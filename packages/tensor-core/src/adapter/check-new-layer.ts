@@ -4,6 +4,7 @@ import { sizeOf } from "../shape.js";
 import type { LayerSpec } from "./layer.js";
 import type { AdapterMethod } from "./method.js";
 
+/** Who hears of settings that are hardly meant. */
 export interface CheckOptions {
   /** Told what PEFT takes, but what is hardly meant: an alpha of 0, a rank above what the layer can use. `console.warn` if not given. */
   readonly onWarning?: (message: string) => void;

@@ -26,11 +26,13 @@ const isRecord =
     typeof v === "object" && v !== null && !Array.isArray(v) && Object.values(v).every(of);
 const isFinite = (v: unknown): boolean => typeof v === "number" && Number.isFinite(v);
 
+/** A field that is a whole number from `low` to `high`. */
 export const integer = (fallback: number, low: number, high: number): Field => ({
   fallback,
   check: (v) => Number.isInteger(v) && (v as number) >= low && (v as number) <= high,
   expected: `an integer from ${low} to ${high}`,
 });
+/** A field that is a finite number. */
 export const finite = (fallback: number): Field => ({ fallback, check: isFinite, expected: "a finite number" });
 /** A share that leaves something over: [0, 1). */
 export const share = (fallback: number): Field => ({
@@ -42,17 +44,21 @@ export const share = (fallback: number): Field => ({
 export const dropout = (): Field => ({ ...share(0), draws: "input" });
 /** The probability that a training step drops something else: a block, a module. */
 export const dropRate = (fallback = 0): Field => ({ ...share(fallback), draws: "otherwise" });
+/** A field that is true or false. */
 export const boolean = (fallback: boolean): Field => ({ fallback, check: (v) => typeof v === "boolean", expected: "true or false" });
+/** A field that is one of some values. */
 export const oneOf = <T>(fallback: T, values: readonly T[]): Field => ({
   fallback,
   check: (v) => values.includes(v as T),
   expected: `one of ${values.map((v) => JSON.stringify(v)).join(", ")}`,
 });
+/** A field that is null, a string or a list of strings. */
 export const stringOrList = (): Field => ({
   fallback: null,
   check: (v) => v === null || isString(v) || isList(isString)(v),
   expected: "a string or a list of strings",
 });
+/** A field that is null or a list of strings. */
 export const stringList = (): Field => ({ fallback: null, check: (v) => v === null || isList(isString)(v), expected: "a list of strings" });
 /** Module pattern → rank, alpha … */
 export const pattern = (low: number, high: number, whole: boolean): Field => ({

@@ -7,6 +7,7 @@ import { assertNewLayer, assertOfLayers, type CheckOptions } from "./check-new-l
 import { initShared } from "./init.js";
 import type { AdapterMethod } from "./method.js";
 
+/** What a new adapter over one layer is made with. */
 export interface CreateAdapterOptions extends CheckOptions {
   /** Layers get the numbers that torch would draw for them in this order after `torch.manual_seed(seed)`. */
   readonly seed?: number;

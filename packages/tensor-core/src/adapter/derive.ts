@@ -8,6 +8,7 @@ import { dropped, inputDropout } from "./training-pass.js";
 import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
 import type { AdapterContext, AdapterMethod, Attached, Params, UnmergedBias } from "./method.js";
 
+/** The factor on the adapter's effect, and how the result is rounded. */
 export interface MergeWeightOptions {
   /** Round as PEFT does with `safe_merge=True`, which for some methods is not as it does without. */
   readonly safeMerge?: boolean;

@@ -28,6 +28,7 @@ export interface LayerSpec {
   readonly norm?: NormSpec;
 }
 
+/** How a convolution moves over its input, as its layer says it. */
 export interface ConvSpec {
   readonly stride: readonly number[];
   readonly padding: readonly number[];
@@ -64,6 +65,7 @@ export interface BaseLayer {
   readonly attention?: AttentionParts;
 }
 
+/** Whether a layer is a convolution of one, two or three dimensions. */
 export const isConv = (layer: LayerSpec): boolean => layer.kind === "conv1d" || layer.kind === "conv2d" || layer.kind === "conv3d";
 
 /** Features in and out: linear as named, conv channels (in over all groups), embedding vocabulary → dim. */

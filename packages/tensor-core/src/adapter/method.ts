@@ -12,6 +12,7 @@ export type Init =
   | { readonly kind: "uniform"; readonly bound: number }
   | { readonly kind: "normal"; readonly std: number; readonly mean?: number };
 
+/** A parameter of a method on a layer: its shape, how it begins, and whether it is trained. */
 export interface ParameterSpec {
   readonly shape: Shape;
   /** In files, where it is not the one that the adapter is held in. */

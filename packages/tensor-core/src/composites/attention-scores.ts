@@ -18,6 +18,7 @@ export interface AttentionLimits<T> {
   readonly lengths: T | undefined;
 }
 
+/** Which of attention's further inputs is the mask (bool), and which the lengths (i32). */
 export function attentionLimits<T extends { readonly dtype: DType }>(inputs: readonly T[]): AttentionLimits<T> {
   return { mask: inputs.find((t) => t.dtype === "bool"), lengths: inputs.find((t) => t.dtype === "i32") };
 }

@@ -46,6 +46,7 @@ const ATTENTION: Composite = {
   },
 };
 
+/** What attention looks at, and how its scores are scaled. */
 export interface AttentionOptions {
   /** 1/√d if not given. */
   readonly scale?: number;

@@ -31,6 +31,7 @@ export function blockRotate(x: Tensor, rotation: Tensor): Tensor {
   return callComposite(BLOCK_ROTATE, [x, rotation])[0]!;
 }
 
+/** Which factor of a butterfly rotation (BOFT) is applied. */
 export interface ButterflyOptions {
   /** Size b of the blocks that are rotated between the permutations; even. */
   readonly blockSize: number;

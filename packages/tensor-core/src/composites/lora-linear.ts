@@ -58,6 +58,7 @@ const MERGE_LOW_RANK: Composite = {
   },
 };
 
+/** Which adapters are merged, and how the result is rounded. */
 export interface MergeOptions {
   readonly scale: number;
   /** Dtype of the result; that of the weight if not given. */

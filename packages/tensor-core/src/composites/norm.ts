@@ -18,6 +18,7 @@ const RMS_NORM: Composite = {
   vjp: (inputs, attrs, _outputs, [dy]) => rmsNormGradients(inputs, attrs, dy!),
 };
 
+/** x / √(mean(x²) + eps) · weight over the last axis. */
 export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
   return callComposite(RMS_NORM, [x, weight], { eps })[0]!;
 }
@@ -34,6 +35,7 @@ const LAYER_NORM: Composite = {
   vjp: (inputs, attrs, _outputs, [dy]) => layerNormGradients(inputs, attrs, dy!),
 };
 
+/** (x − mean) / √(variance + eps) · weight + bias over the last axis. */
 export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
   return callComposite(LAYER_NORM, [x, weight, bias], { eps })[0]!;
 }
@@ -48,6 +50,7 @@ const SOFTMAX: Composite = {
   vjp: (_, __, [y], [dy]) => [mul(y!, sub(dy!, sum(mul(dy!, y!), last)))],
 };
 
+/** exp(x − max x) / Σ exp(x − max x) over the last axis. */
 export function softmax(x: Tensor): Tensor {
   return callComposite(SOFTMAX, [x])[0]!;
 }

@@ -40,6 +40,7 @@ const ADAMW_STEP: Composite = {
   },
 };
 
+/** The constants of AdamW: β₁, β₂, ε and the decay of weights. */
 export interface AdamwAttrs {
   readonly beta1: number;
   readonly beta2: number;
@@ -78,6 +79,7 @@ const SGD_STEP: Composite = {
   },
 };
 
+/** The constants of SGD: momentum, Nesterov's variant, and the decay of weights. */
 export interface SgdAttrs {
   /** 0 for none. */
   readonly momentum: number;
@@ -86,7 +88,7 @@ export interface SgdAttrs {
 }
 
 /**
- * @param inputs.buffer the momentum buffer; zeros before the first step, and not used without momentum
+ * `buffer` is the momentum buffer: zeros before the first step, and not used without momentum.
  * @returns p and, with momentum, the next buffer
  * @throws ConfigError for `nesterov` without momentum, and for momentum without a buffer
  * @see SGD_STEP

@@ -10,6 +10,7 @@ export function toBf16(x: number): number {
   return encodeSmallFloat(SCALAR_LANES, fround(x), "bf16");
 }
 
+/** Stored bf16 as the number that it is, exactly. */
 export function fromBf16(bits: number): number {
   return decodeSmallFloat(SCALAR_LANES, bits, "bf16");
 }
@@ -19,6 +20,7 @@ export function toF16(x: number): number {
   return encodeSmallFloat(SCALAR_LANES, fround(x), "f16");
 }
 
+/** Stored f16 as the number that it is, exactly. */
 export function fromF16(bits: number): number {
   return decodeSmallFloat(SCALAR_LANES, bits, "f16");
 }
@@ -28,6 +30,7 @@ export function toF8e4m3(x: number): number {
   return encodeSmallFloat(SCALAR_LANES, fround(x), "f8e4m3");
 }
 
+/** Stored f8e4m3 as the number that it is, exactly. */
 export function fromF8e4m3(bits: number): number {
   return decodeSmallFloat(SCALAR_LANES, bits, "f8e4m3");
 }
@@ -37,6 +40,7 @@ export function toF8e5m2(x: number): number {
   return encodeSmallFloat(SCALAR_LANES, fround(x), "f8e5m2");
 }
 
+/** Stored f8e5m2 as the number that it is, exactly. */
 export function fromF8e5m2(bits: number): number {
   return decodeSmallFloat(SCALAR_LANES, bits, "f8e5m2");
 }

@@ -1,5 +1,6 @@
 import { matrix, type Matrix, transposed } from "./matrix.js";
 
+/** M = U · diag(s) · Vᵀ. */
 export interface Svd {
   /** [m, k], orthonormal columns. */
   readonly u: Matrix;

@@ -5,16 +5,19 @@ export interface Matrix {
   readonly data: Float64Array;
 }
 
+/** A matrix of f64; zeros without data, which is copied unless it is a Float64Array. */
 export function matrix(rows: number, cols: number, data: ArrayLike<number> = new Float64Array(rows * cols)): Matrix {
   return { rows, cols, data: data instanceof Float64Array ? data : Float64Array.from(data) };
 }
 
+/** Aᵀ. */
 export function transposed({ rows, cols, data }: Matrix): Matrix {
   const out = new Float64Array(data.length);
   for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = data[i * cols + j]!;
   return { rows: cols, cols: rows, data: out };
 }
 
+/** A · B, accumulated in f64. */
 export function product(a: Matrix, b: Matrix): Matrix {
   const out = new Float64Array(a.rows * b.cols);
   for (let i = 0; i < a.rows; i++) {

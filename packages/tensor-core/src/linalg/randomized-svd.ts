@@ -8,6 +8,7 @@ import { luBasis } from "./lu-basis.js";
 import { columns, matrix, type Matrix, product, transposed } from "./matrix.js";
 import { qr } from "./qr.js";
 
+/** How many columns more than the rank, and how many power iterations. */
 export interface RandomizedSvdOptions {
   /** Columns of the sketch beyond the rank. */
   readonly oversample?: number;

@@ -49,10 +49,12 @@ interface Rewriting<C> extends Definition<C> {
 
 /** Rounds to some dtype and comes back to f32. */
 export type Round = (t: Tensor) => Tensor;
+/** Rounds to a dtype, and goes on in f32. */
 export const roundedTo =
   (dtype: DType): Round =>
   (t) =>
     wide(cast(t, dtype));
+/** Leaves values as they are. */
 export const unrounded: Round = (t) => t;
 
 /** `rounding` of methods whose ΔW both of PEFT's merges round before they add it. */
@@ -65,15 +67,21 @@ const spec =
     init: typeof init === "string" ? { kind: init } : init,
     trainable,
   });
+/** A parameter of this shape that is trained. */
 export const trained: ReturnType<typeof spec> = spec(true);
+/** A parameter of this shape that is not trained. */
 export const fixed: ReturnType<typeof spec> = spec(false);
 /** The usual beginning of a last factor: zeros, or as the first if `init_weights` is off. */
 export const last = (initWeights: unknown): "zeros" | "kaimingUniform" => (initWeights ? "zeros" : "kaimingUniform");
+/** An initialisation by a normal distribution. */
 export const normal = (std = 1, mean = 0): Init => ({ kind: "normal", std, mean });
 
+/** A tensor in f32. */
 export const wide = (t: Tensor): Tensor => cast(t, "f32");
+/** The parameters with all floats in f32. */
 export const widened = (params: Params): Params =>
   Object.fromEntries(Object.entries(params).map(([name, t]) => [name, isFloat(t.dtype) ? wide(t) : t]));
+/** t · factor, and t itself where the factor is 1. */
 export const times = (t: Tensor, factor: number): Tensor => (factor === 1 ? t : mul(t, factor));
 /** A matrix [out, in] as the layer stores it, and back. */
 export const stored = (matrix: Tensor, { transposed }: LayerSpec): Tensor => (transposed ? swapLast(matrix) : matrix);

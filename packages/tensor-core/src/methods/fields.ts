@@ -20,10 +20,13 @@ export function fields(prefix: string, common: readonly Common[], own: FieldTabl
   return { ...targeting, ...Object.fromEntries(common.map((name) => known[name])), ...own };
 }
 
+/** A field that is a rank. */
 export const rank = (fallback: number, low = 1): Field => integer(fallback, low, MAX_RANK);
 /** A number of elements. */
 export const count = (fallback: number): Field => integer(fallback, 1, 2 ** 31 - 1);
+/** A field that is a seed: a whole number from 0 on. */
 export const seed = (fallback: number): Field => integer(fallback, 0, Number.MAX_SAFE_INTEGER);
+/** A field that gives ranks by patterns of module names (`rank_pattern`). */
 export const ranks = (): Field => pattern(1, MAX_RANK, true);
 /** Null, or a number that passes. */
 export const optional = (check: (n: number) => boolean, expected: string): Field => ({

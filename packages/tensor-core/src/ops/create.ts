@@ -10,7 +10,9 @@ import type { Place } from "../storage.js";
 export function full(shape: Shape, value: number, dtype: DType = "f32"): Tensor {
   return applyPrimitive("full", [], { shape, value: roundTo(value, dtype), dtype });
 }
+/** A tensor of zeros. */
 export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
+/** A tensor of ones. */
 export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
 
 /** 0, 1, 2 … along `axis`, i32. */
@@ -44,6 +46,7 @@ function flatten(values: NestedArray, shape: Shape, depth: number, out: number[]
   for (const v of values) flatten(v, shape, depth + 1, out);
 }
 
+/** Shape, dtype and place of a new tensor, where its values leave them open. */
 export interface TensorOptions {
   readonly shape?: Shape;
   /** f32 unless the values are an integer typed array. */
@@ -93,7 +96,7 @@ export interface SourceOptions extends Source {
 /**
  * A constant whose bytes are read when they are first needed on a device, and not kept in JavaScript's memory: weights of files. After `dispose` they are
  * read again.
- * @param options.read exactly the bytes that shape and dtype say; what it throws reaches whoever needed them
+ * `read` gives exactly the bytes that shape and dtype say; what it throws reaches whoever needed them.
  */
 export function fromSource({ shape, dtype, device, read }: SourceOptions): Tensor {
   assertDType(dtype);

@@ -39,6 +39,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return bias ? add(y, bias) : y;
 }
 
+/** How a convolution moves over its input: a number for every axis, or one for each. */
 export interface ConvOptions {
   /** One number per spatial axis, or one for all. */
   readonly stride?: number | readonly number[];

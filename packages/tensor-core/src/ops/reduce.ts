@@ -7,6 +7,7 @@ import { add, exp, log, mul, square, stopGradient, sub } from "./elementwise.js"
 import { cast } from "./cast.js";
 import { reshape } from "./movement.js";
 
+/** Over which axes a reduction goes, and whether they stay with size 1. */
 export interface ReduceOptions {
   /** Axes to reduce; all if not given. */
   readonly axes?: readonly number[];
@@ -28,9 +29,13 @@ function reduce(how: ReduceOp, x: Tensor, options: ReduceOptions): Tensor {
     : result;
 }
 
+/** The sum over axes; of floats accumulated in f32 or better. */
 export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce("sum", x, options);
+/** The product over axes. */
 export const prod = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce("prod", x, options);
+/** The largest element over axes; NaN where there is one. */
 export const max = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce("max", x, options);
+/** The smallest element over axes; NaN where there is one. */
 export const min = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce("min", x, options);
 
 /** Arithmetic mean; integers give f32. */
@@ -44,6 +49,7 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
 export function argmax(x: Tensor, axis = -1): Tensor {
   return applyPrimitive("argreduce", [x], { how: "max", axis: normalizeAxis("argmax", axis, x.shape.length) });
 }
+/** The place of the smallest element along an axis, i32; of equal ones the first. */
 export function argmin(x: Tensor, axis = -1): Tensor {
   return applyPrimitive("argreduce", [x], { how: "min", axis: normalizeAxis("argmin", axis, x.shape.length) });
 }

@@ -6,6 +6,7 @@ import { add, mul } from "./elementwise.js";
 import { gather } from "./linear.js";
 import { reshape } from "./movement.js";
 
+/** Along which axis is sorted, and in which direction. */
 export interface SortOptions {
   /** From the largest to the smallest. */
   readonly descending?: boolean;

@@ -29,7 +29,9 @@ import { update } from "./update.js";
 import * as unary from "./unary.js";
 import { where } from "./where.js";
 
+/** Names of the elementwise primitives of one tensor. */
 export type UnaryOp = keyof typeof unary;
+/** Names of the elementwise primitives of two tensors. */
 export type BinaryOp = keyof typeof binary;
 
 /** y = f(x), elementwise; the list is `unary.ts`. */

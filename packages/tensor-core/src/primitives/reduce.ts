@@ -8,6 +8,7 @@ import { min } from "./min.js";
 import type { Ops } from "./ops.js";
 import type { Primitive } from "./primitive.js";
 
+/** Names of the reductions. */
 export type ReduceOp = "sum" | "prod" | "max" | "min";
 
 /** Start value (that of no elements) and step of a reduction, in f64. */

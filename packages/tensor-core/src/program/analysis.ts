@@ -76,6 +76,7 @@ export interface Pass {
   readonly stores: readonly number[];
 }
 
+/** What a fused program does, in the order in which a backend emits it: sweeps over a row, and what is computed between them. */
 export interface Analysis extends Values {
   readonly passes: readonly Pass[];
   /** One-per-row values computed after the last sweep. */

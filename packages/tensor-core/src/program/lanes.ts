@@ -69,7 +69,9 @@ export const LANE_OPS = {
 /** Shifts of i32 by a constant: left; right with copies of the sign; right with zeros. */
 export const SHIFT_OPS = ["shl", "shrS", "shrU"] as const;
 
+/** Names of the operations on lanes. */
 export type LaneOp = keyof typeof LANE_OPS;
+/** Names of the shifts of lanes. */
 export type ShiftOp = (typeof SHIFT_OPS)[number];
 
 type Kind<C, F, I, M> = C extends "f" ? F : C extends "i" ? I : M;

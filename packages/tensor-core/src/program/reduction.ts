@@ -3,6 +3,7 @@ import type { Instruction } from "../plan/plan.js";
 import type { ReduceOp } from "../primitives/reduce.js";
 import type { LaneOp } from "./lanes.js";
 
+/** An instruction that reduces. */
 export type Reduce = Extract<Instruction, { op: "reduce" }>;
 
 /** The value that changes nothing. */

@@ -23,6 +23,7 @@ interface Format {
   readonly sign: number;
 }
 
+/** The floats of fewer than 32 bits. */
 export type SmallFloat = "bf16" | "f16" | "f8e4m3" | "f8e5m2";
 
 /** bf16 is the upper half of an f32 and needs no description. */
@@ -32,6 +33,7 @@ const FORMATS: Readonly<Record<Exclude<SmallFloat, "bf16">, Format>> = {
   f8e5m2: { mantissa: 2, bias: 15, maxFinite: 0x7b, overflow: 0x7c, nan: 0x7f, sign: 7 },
 };
 
+/** Whether a dtype is a float of fewer than 32 bits. */
 export function isSmallFloat(dtype: string): dtype is SmallFloat {
   return dtype === "bf16" || dtype in FORMATS;
 }

@@ -20,6 +20,7 @@ export interface Prompt {
   readonly pastKeyValues?: readonly KeyValues[];
 }
 
+/** For which tasks, and for which part of an encoder-decoder, a prompt is made. */
 export interface PromptOptions {
   /** The task of each row, i32 [batch]; only multitask prompts take it, and they need it. */
   readonly tasks?: Tensor;

@@ -33,6 +33,7 @@ export function ulp(dtype: DType): number {
   return { f32: 2 ** -23, f16: 2 ** -10, bf16: 2 ** -7, f8e4m3: 2 ** -3, f8e5m2: 2 ** -2, i32: 0, i8: 0, u8: 0, bool: 0 }[dtype];
 }
 
+/** The tolerance of what must be equal to the bit. */
 export const EXACT: Tolerance = { relative: 0, absolute: 0, reason: "moves, compares, counts, or rounds once: the same bits everywhere" };
 
 /** One rounding to the dtype may go the other way, where what is rounded differs in its last bits. */

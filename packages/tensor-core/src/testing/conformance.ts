@@ -17,6 +17,7 @@ export interface Check {
   readonly run: () => Promise<void>;
 }
 
+/** The checks of a backend, and what to call after the last of them. */
 export interface Conformance {
   readonly checks: readonly Check[];
   /** Disposes of the backend, if a check has opened it. */

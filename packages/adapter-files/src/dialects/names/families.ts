@@ -14,6 +14,7 @@ import { Z_IMAGE } from "./z-image.js";
 
 const FAMILIES: readonly FamilyNames[] = [SD, SDXL, SD3, FLUX, FLUX2, CHROMA, WAN, LTX, LUMINA2, Z_IMAGE, QWEN_IMAGE, HUNYUAN_VIDEO];
 
+/** Original and diffusers' names of each family of image and video models. */
 export const NAME_MAPS: { readonly [F in Family]: NameMap } = Object.fromEntries(
   FAMILIES.map(({ family, rows }) => [family, tableMap(rows)]),
 ) as { [F in Family]: NameMap };
