@@ -52,6 +52,13 @@ function isViewOfLeaf(t: Tensor): boolean {
   return isLeaf(base.node) && chain.reduce<View | undefined>((view, node) => view && moveView(node, view), wholeView(base)) !== undefined;
 }
 
+/** What a weight lies in if it is packed, whichever way it is seen: its values are to be held nowhere. Else the tensor itself. */
+function stored(t: Tensor): readonly Tensor[] {
+  let at = t.node;
+  while (!isLeaf(at) && (isMovement(at) || at.op === "cast")) at = at.inputs[0]!.node;
+  return !isLeaf(at) && at.op === "dequantize" ? at.inputs : [t];
+}
+
 /** Parts of a trace that do not depend on its place-holders and are worth keeping: they are computed once, when compiling. */
 function constantParts(outputs: readonly Tensor[], inputs: ReadonlySet<Node>): Tensor[] {
   const varying = new Set<Node>(inputs);
@@ -62,7 +69,7 @@ function constantParts(outputs: readonly Tensor[], inputs: ReadonlySet<Node>): T
   const reads = new Set<Node>();
   for (const node of order)
     if (node.op === "constant" || node.op === "input" || node.inputs.some((t) => reads.has(t.node))) reads.add(node);
-  const edge = [...outputs, ...order.filter((n) => varying.has(n)).flatMap((n) => n.inputs)];
+  const edge = [...outputs, ...order.filter((n) => varying.has(n)).flatMap((n) => n.inputs.flatMap(stored))];
   const seen = new Set<string>();
   return edge.filter(
     (t) =>

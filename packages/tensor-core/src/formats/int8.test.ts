@@ -1,8 +1,13 @@
 import { expect, it } from "vitest";
+import { compile } from "../compile.js";
 import { dequantize } from "../composites/dequantize.js";
 import { quantLinear } from "../composites/quant-linear.js";
+import { referenceDevice } from "../device.js";
+import type { Tensor } from "../graph.js";
 import { cast } from "../ops/cast.js";
-import { rows } from "../ops/movement.js";
+import { tensor } from "../ops/create.js";
+import { linear, matmul } from "../ops/linear.js";
+import { reshape, rows, transpose } from "../ops/movement.js";
 import { planGraph } from "../plan/plan-graph.js";
 import { readFixture } from "../testing/own-format/read-fixture.js";
 import { bytesPerRow, type PackedWeight } from "./format.js";
@@ -33,6 +38,13 @@ it("rows read those rows of the parts", () => {
     [5, 10 * 96],
     [5, 10],
   ]);
+});
+
+it("a compiled function that closes over a packed weight holds its parts, not its values", async () => {
+  const [weight, turned] = [dequantize(packed), transpose(reshape(dequantize(packed), [24, 192]))];
+  const step = compile((x: Tensor) => [linear(x, weight), matmul(reshape(x, [1, 192]), turned)], { device: referenceDevice() });
+  const { captured } = await step.prepare(tensor(new Float32Array(192), { shape: [2, 96] }));
+  expect(captured.map(({ node }) => node).toSorted((a, b) => a.id - b.id)).toEqual([CB.node, SCB.node]);
 });
 
 it("what is missing or of another shape or dtype is named", () => {

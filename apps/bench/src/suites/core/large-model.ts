@@ -1,8 +1,19 @@
 // A program of its own, since the peak memory of a process is measured: loads a model whose weights exceed one WebAssembly memory and runs one
-// token through it. usage: node large-model.js BYTES THREADS; prints one line of JSON.
+// token through it. usage: node large-model.js FORMAT BYTES THREADS (FORMAT: bf16 or int8); prints one line of JSON.
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
-import { compile, Device, linear, type Tensor } from "@weft/tensor-core";
+import {
+  bytesPerElement,
+  compile,
+  dequantize,
+  Device,
+  type DType,
+  INT8_ROWS,
+  linear,
+  tensor,
+  type Tensor,
+  toBf16,
+} from "@weft/tensor-core";
 
 /** What the program prints. */
 export interface LargeModelResult {
@@ -21,38 +32,71 @@ export interface LargeModelResult {
 const WIDTH = 4096;
 /** Rows that are made and uploaded at a time. */
 const ROWS = 1024;
-/** bf16 of 1.5/4096 and 0.5/4096: what even and odd rows hold, times the scale of their layer. */
-const [EVEN, ODD] = [0x39c0, 0x3900];
+/** What even and odd rows hold, times the scale of their layer. */
+const [EVEN, ODD] = [1.5 / WIDTH, 0.5 / WIDTH];
 /** Exponents of the scales, which take turns: 1, 2, 1/2. */
 const EXPONENTS = [0, 1, -1];
 
-/** The same rows of layer `at` again and again: y = scale · (1.5 | 0.5) · mean(x), in numbers that f32 sums hold exactly. */
-function rowsOf(at: number, piece: Uint16Array): Uint8Array {
-  for (let row = 0; row < ROWS; row++) {
-    const bits = (row % 2 === 0 ? EVEN : ODD) + (EXPONENTS[at % EXPONENTS.length]! << 7);
-    piece.fill(bits, row * WIDTH, (row + 1) * WIDTH);
+/** Row `row` of layer `at` holds this everywhere: y = scale · (1.5 | 0.5) · mean(x), in numbers that f32 sums hold exactly. */
+const valueOf = (at: number, row: number): number => (row % 2 === 0 ? EVEN : ODD) * 2 ** EXPONENTS[at % EXPONENTS.length]!;
+
+/** How weights are stored. */
+interface Storage {
+  readonly dtype: DType;
+  /** Bytes that rows of layer `at` are, the same rows again and again. */
+  rows(at: number): Uint8Array;
+  /** The weight whose bytes lie in a tensor. */
+  weight(stored: Tensor, at: number): Tensor;
+  /** Bytes besides. */
+  readonly more: number;
+}
+
+function storageOf(format: string): Storage {
+  if (format === "int8") {
+    // Codes of 127 are the row's largest magnitude.
+    const codes = new Uint8Array(ROWS * WIDTH).fill(127);
+    return {
+      dtype: "i8",
+      more: 4 * WIDTH,
+      rows: () => codes,
+      weight: (stored, at) =>
+        dequantize({
+          format: INT8_ROWS,
+          shape: [WIDTH, WIDTH],
+          parts: { codes: stored, absmax: tensor(Float32Array.from({ length: WIDTH }, (_, row) => valueOf(at, row))) },
+        }),
+    };
   }
-  return new Uint8Array(piece.buffer);
+  const piece = new Uint16Array(ROWS * WIDTH);
+  return {
+    dtype: "bf16",
+    more: 0,
+    rows(at) {
+      for (let row = 0; row < ROWS; row++) piece.fill(toBf16(valueOf(at, row)), row * WIDTH, (row + 1) * WIDTH);
+      return new Uint8Array(piece.buffer);
+    },
+    weight: (stored) => stored,
+  };
 }
 
 const peak = (): number => process.resourceUsage().maxRSS * 1024;
 
-async function main(bytes: number, threads: number): Promise<LargeModelResult> {
+async function main(format: string, bytes: number, threads: number): Promise<LargeModelResult> {
   enableRelaxedSimd();
   const backend = await createWasmBackend({ threads });
   const device = new Device(backend);
-  const each = WIDTH * WIDTH * 2;
-  const layers = Math.ceil(bytes / each);
-  const piece = new Uint16Array(ROWS * WIDTH);
+  const storage = storageOf(format);
+  const each = WIDTH * WIDTH * bytesPerElement(storage.dtype);
+  const layers = Math.ceil(bytes / (each + storage.more));
   const start = performance.now();
   const memories = new Set<unknown>();
   const weights: Tensor[] = [];
   for (let at = 0; at < layers; at++) {
     const buffer = backend.allocate(each);
     memories.add(buffer.memory);
-    const rows = rowsOf(at, piece);
+    const rows = storage.rows(at);
     for (let offset = 0; offset < each; offset += rows.byteLength) backend.upload(buffer, rows, offset);
-    weights.push(device.adopt(buffer, [WIDTH, WIDTH], "bf16"));
+    weights.push(storage.weight(device.adopt(buffer, [WIDTH, WIDTH], storage.dtype), at));
   }
   const loadSeconds = (performance.now() - start) / 1000;
   const loadPeakBytes = peak();
@@ -70,7 +114,7 @@ async function main(bytes: number, threads: number): Promise<LargeModelResult> {
   const exact = y.length === WIDTH && y.every((v, i) => v === scale * (i % 2 === 0 ? 1.5 : 0.5));
   device.dispose();
   return {
-    weightBytes: layers * each,
+    weightBytes: layers * (each + storage.more),
     memories: memories.size,
     loadSeconds,
     loadPeakBytes,
@@ -81,5 +125,6 @@ async function main(bytes: number, threads: number): Promise<LargeModelResult> {
   };
 }
 
-const [bytes, threads] = process.argv.slice(2).map(Number);
-process.stdout.write(`${JSON.stringify(await main(bytes!, threads!))}\n`);
+const [format, ...counts] = process.argv.slice(2);
+const [bytes, threads] = counts.map(Number);
+process.stdout.write(`${JSON.stringify(await main(format!, bytes!, threads!))}\n`);

@@ -16,13 +16,14 @@ export const largeModelCase: CoreCase = {
   async run(context) {
     const program = join(dirname(fileURLToPath(import.meta.url)), "large-model.js");
     const bytes = context.quick ? BYTES / 20 : BYTES;
-    for (const threads of [1, 2]) {
-      const { stdout } = assertDone("large-model", await runProcess(process.execPath, [program, `${bytes}`, `${threads}`]));
+    const runs = (["bf16", "int8"] as const).flatMap((format) => [1, 2].map((threads) => ({ format, threads })));
+    for (const { format, threads } of runs) {
+      const { stdout } = assertDone("large-model", await runProcess(process.execPath, [program, format, `${bytes}`, `${threads}`]));
       const result = JSON.parse(stdout) as LargeModelResult;
       if (!result.exact) throw new Error("large model: the result is not what the weights make it");
       const common = {
         suite: "core",
-        case: `model of ${(result.weightBytes / GB).toFixed(2)} GB in bf16, ${result.memories} memories, ${threads} ${threads === 1 ? "thread" : "threads"}`,
+        case: `model of ${(result.weightBytes / GB).toFixed(2)} GB in ${format}, ${result.memories} memories, ${threads} ${threads === 1 ? "thread" : "threads"}`,
         anchor: "its weights",
       } as const;
       const peak = (metric: string, value: number): void =>
