@@ -12,7 +12,7 @@ export const F16_CODE: i32 = 2;
 // @ts-ignore: decorator
 @inline
 export function elementBytes(code: i32): i32 {
-  return code == F32_CODE ? 4 : code <= F16_CODE ? 2 : 1;
+  return code == F32_CODE ? 4 : <u32>code <= <u32>F16_CODE ? 2 : 1;
 }
 
 /** a·b + c. One rounding on machines with fused multiply-add, else two: `plain-simd.ts` makes a product and a sum of it where there is no relaxed SIMD. */
