@@ -1,35 +1,7 @@
-import { type CompositeNode, makeNode, type Node, Tensor } from "./graph.js";
+import { type Composite, type CompositeNode, makeNode, type Node, Tensor } from "./graph.js";
 import type { Attrs } from "./attrs.js";
-import type { FlopRule, IndexRule, SliceRule } from "./primitives/primitive.js";
 
-/**
- * A named operation that is *defined* by its decomposition into primitives (or other composites). A backend
- * may claim it with a kernel of its own, which is only ever an optimisation: without it the decomposition runs.
- */
-export interface Composite {
-  readonly name: string;
-  readonly decompose: (inputs: readonly Tensor[], attrs: Attrs) => readonly Tensor[];
-  /** Kernels take its inputs with any strides, so that what lies transposed is read where it lies. */
-  readonly anyStrides?: boolean;
-  /** Of a composite with one result: so that a slice of it computes only what it takes. */
-  readonly slice?: SliceRule;
-  /** Inputs that hold indices. Without it, those that its decomposition takes as indices. */
-  readonly indices?: IndexRule;
-  /** Inputs that a backend's kernel reads element by element as it writes the same elements of its results, so that these may lie there. */
-  readonly overwrites?: readonly number[];
-  /** Work of a backend's kernel; one operation per element of the first result without it. */
-  readonly flops?: FlopRule;
-  /**
-   * The gradients with respect to the inputs, given those of the outputs (undefined where an output is unused). Without it
-   * gradients go through the decomposition.
-   */
-  readonly vjp?: (
-    inputs: readonly Tensor[],
-    attrs: Attrs,
-    outputs: readonly Tensor[],
-    cotangents: readonly (Tensor | undefined)[],
-  ) => readonly (Tensor | undefined)[];
-}
+export type { Composite } from "./graph.js";
 
 /** A definition with the decomposition of one call, which is made when somebody asks for it. */
 function decomposed(definition: Composite, inputs: readonly Tensor[], attrs: Attrs): CompositeNode {

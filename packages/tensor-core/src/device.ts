@@ -138,14 +138,7 @@ export class Device implements Place {
 
   /** New memory for the outputs of a plan; the caller is its holder. @throws DeviceError kind `out-of-memory`; nothing stays allocated then */
   outputsOf({ plan }: Executable): Storage[] {
-    const outputs: Storage[] = [];
-    try {
-      for (const { buffer } of plan.outputs) outputs.push(Storage.allocate(this, plan.buffers[buffer]!.bytes));
-      return outputs;
-    } catch (error) {
-      for (const storage of outputs) storage.release();
-      throw error;
-    }
+    return Storage.each(plan.outputs, ({ buffer }) => Storage.allocate(this, plan.buffers[buffer]!.bytes));
   }
 
   /**
@@ -184,14 +177,7 @@ export class Device implements Place {
    * (kind `not-loaded`, see `load`)
    */
   hold(tensors: readonly Tensor[]): Storage[] {
-    const held: Storage[] = [];
-    try {
-      for (const t of tensors) held.push((t.node.storage(t.index, this) ?? this.bring(t)).retain());
-      return held;
-    } catch (error) {
-      for (const storage of held) storage.release();
-      throw error;
-    }
+    return Storage.each(tensors, (t) => (t.node.storage(t.index, this) ?? this.bring(t)).retain());
   }
 
   /** As `hold`, but reads and computes first what is not known yet; what is known is held from the moment of the call. */

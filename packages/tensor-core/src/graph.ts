@@ -1,11 +1,40 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Composite } from "./composite.js";
 import type { DType } from "./dtype.js";
 import type { Attrs } from "./attrs.js";
 import { DeviceError, ShapeError } from "./errors.js";
+import type { FlopRule, IndexRule, SliceRule } from "./primitives/primitive.js";
 import type { Shape } from "./shape.js";
 import type { Place, Storage } from "./storage.js";
 import type { TensorSpec } from "./tensor-spec.js";
+
+/**
+ * A named operation that is *defined* by its decomposition into primitives (or other composites). A backend
+ * may claim it with a kernel of its own, which is only ever an optimisation: without it the decomposition runs.
+ */
+export interface Composite {
+  readonly name: string;
+  readonly decompose: (inputs: readonly Tensor[], attrs: Attrs) => readonly Tensor[];
+  /** Kernels take its inputs with any strides, so that what lies transposed is read where it lies. */
+  readonly anyStrides?: boolean;
+  /** Of a composite with one result: so that a slice of it computes only what it takes. */
+  readonly slice?: SliceRule;
+  /** Inputs that hold indices. Without it, those that its decomposition takes as indices. */
+  readonly indices?: IndexRule;
+  /** Inputs that a backend's kernel reads element by element as it writes the same elements of its results, so that these may lie there. */
+  readonly overwrites?: readonly number[];
+  /** Work of a backend's kernel; one operation per element of the first result without it. */
+  readonly flops?: FlopRule;
+  /**
+   * The gradients with respect to the inputs, given those of the outputs (undefined where an output is unused). Without it
+   * gradients go through the decomposition.
+   */
+  readonly vjp?: (
+    inputs: readonly Tensor[],
+    attrs: Attrs,
+    outputs: readonly Tensor[],
+    cotangents: readonly (Tensor | undefined)[],
+  ) => readonly (Tensor | undefined)[];
+}
 
 /** What makes a node a composite: its definition and the same results made of primitives. */
 export interface CompositeNode {
@@ -31,7 +60,6 @@ export interface NodeOptions {
 
 let nextId = 1;
 const NOTHING: readonly Tensor[] = [];
-const NO_ATTRS: Attrs = {};
 
 /**
  * One operation of the graph. `op` is the name of a primitive, of a composite (then `composite` holds the same results made of primitives), or of a
@@ -71,7 +99,7 @@ export class Node {
 
   /** The node of a result that lies on a device already; takes over one reference. */
   static given(device: Place, storage: Storage, outputs: readonly TensorSpec[]): Node {
-    const node = new Node("input", NOTHING, NO_ATTRS, outputs);
+    const node = new Node("input", NOTHING, {}, outputs);
     node.home = device;
     node.only = storage;
     node.known = true;
@@ -243,9 +271,7 @@ export class Tensor {
 }
 
 /** Adds a node to the graph. Shapes are already checked by the caller (`apply-primitive.ts`). */
-export function makeNode(op: string, inputs: readonly Tensor[], attrs: Attrs, outputs: readonly TensorSpec[], options?: NodeOptions): Node {
-  return new Node(op, inputs, attrs, outputs, options);
-}
+export const makeNode = (...args: ConstructorParameters<typeof Node>): Node => new Node(...args);
 
 /**
  * Every node that `outputs` need, inputs before users. `inputsOf` says what is followed (a pass may stop at leaves or

@@ -144,17 +144,10 @@ export class Signature<R extends Tree> {
   }
 
   private outputs({ bytes, over, spares }: Replay, held: readonly Storage[], recycle: boolean): Storage[] {
-    const outputs: Storage[] = [];
-    try {
-      for (let i = 0; i < bytes.length; i++) {
-        if (over[i]! >= 0) outputs.push(held[over[i]!]!.retain());
-        else outputs.push(recycle ? spares.take(i, bytes[i]!) : Storage.allocate(this.device, bytes[i]!));
-      }
-      return outputs;
-    } catch (error) {
-      for (const storage of outputs) storage.release();
-      throw error;
-    }
+    return Storage.each(bytes, (size, i) => {
+      if (over[i]! >= 0) return held[over[i]!]!.retain();
+      return recycle ? spares.take(i, size) : Storage.allocate(this.device, size);
+    });
   }
 
   private free(): void {

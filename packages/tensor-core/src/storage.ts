@@ -53,6 +53,18 @@ export class Storage {
     return new Storage(device, device.backend.allocate(Math.max(1, bytes)), recycle);
   }
 
+  /** Several, one after the other; if one fails, those before it are let go of. */
+  static each<T>(items: readonly T[], make: (item: T, i: number) => Storage): Storage[] {
+    const made: Storage[] = [];
+    try {
+      for (let i = 0; i < items.length; i++) made.push(make(items[i]!, i));
+      return made;
+    } catch (error) {
+      for (const storage of made) storage.release();
+      throw error;
+    }
+  }
+
   /** How many hold it; 0 once it is freed or waits to be used again. */
   get holders(): number {
     return this.count;

@@ -98,6 +98,15 @@ export function formatCode(dtype: DType): number | undefined {
   return FORMATS[dtype];
 }
 
+/** Sets the addresses of operands, under the names of the arguments. */
+export function place<N extends string>(
+  args: { set(name: NoInfer<N>, value: number): void },
+  operands: Readonly<Record<N, Operand>>,
+  addresses: Int32Array,
+): void {
+  for (const name in operands) args.set(name, addressOf(operands[name], addresses));
+}
+
 /** Byte address of an operand's first element. */
 export function addressOf(operand: Operand, addresses: Int32Array): number {
   return (addresses[operand.buffer]! + operand.offset * bytesPerElement(operand.dtype)) >>> 0;

@@ -1,4 +1,5 @@
-import { type Backend, compile, Device, ones, slice, tensor, type Tensor, zeros } from "@weft/tensor-core";
+import { compile, Device, ones, slice, tensor, type Tensor, zeros } from "@weft/tensor-core";
+import { watch } from "@weft/tensor-core/testing";
 import { WasmBackend } from "@weft/kernels-wasm";
 import { describe, expect, test } from "vitest";
 import { loadPretrained } from "../node/load-pretrained.js";
@@ -50,33 +51,6 @@ function decoder(model: LlamaForCausalLM, device: Device, capacity: number): Dec
       pass.dispose();
       freed(cache);
     },
-  };
-}
-
-/** A backend whose open buffers are counted. */
-function counted(inner: Backend): { backend: Backend; bytes: () => number } {
-  let bytes = 0;
-  return {
-    backend: {
-      name: inner.name,
-      capabilities: inner.capabilities,
-      allocate(size) {
-        bytes += size;
-        return inner.allocate(size);
-      },
-      free(buffer) {
-        bytes -= buffer.bytes;
-        inner.free(buffer);
-      },
-      upload: (buffer, data, offset) => inner.upload(buffer, data, offset),
-      download: (buffer, offset, size) => inner.download(buffer, offset, size),
-      view: (buffer) => inner.view!(buffer),
-      claims: (call) => inner.claims(call),
-      lower: (plan) => inner.lower(plan),
-      run: (executable, inputs, outputs) => inner.run(executable, inputs, outputs),
-      dispose: () => inner.dispose(),
-    },
-    bytes: () => bytes,
   };
 }
 
@@ -164,7 +138,7 @@ test("keys and values in front, and virtual tokens, are kept with the rest", asy
 });
 
 test("memory does not grow from token to token", async () => {
-  const { backend, bytes } = counted(new WasmBackend({ threads: 1, relaxed: false }));
+  const { backend, bytes } = watch(new WasmBackend({ threads: 1, relaxed: false }));
   const device = new Device(backend);
   const model = await loadPretrained(fixture("models/llama"), { device });
   const { step, traces, dispose } = decoder(model, device, 64);

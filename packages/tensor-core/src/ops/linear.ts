@@ -53,7 +53,8 @@ export interface ConvOptions {
 
 /**
  * Cross-correlation as torch `F.conv1d/2d/3d`: x [N, C, *S], weight [O, C/groups, *K] → [N, O, *S'] with
- * S' = ⌊((S-1)·inputDilation + 1 + low + high - dilation·(K-1) - 1) / stride⌋ + 1.
+ * S' = ⌊((S-1)·inputDilation + 1 + low + high - dilation·(K-1) - 1) / stride⌋ + 1. Backends have kernels for up to three spatial axes; beyond
+ * that kernels-wasm computes it by plain loops, slowly.
  */
 export function conv(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
   const spatial = x.shape.length - 2;

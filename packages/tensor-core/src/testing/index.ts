@@ -4,4 +4,5 @@ export { type Check, conformance, type Conformance } from "./conformance.js";
 export { firstDifference, valuesOf } from "./evaluate.js";
 export { firstOfEach } from "./first-of-each.js";
 export { type CountedBackend, memoryChecks } from "./memory-checks.js";
+export { watch, type Watched } from "./watch.js";
 export { type MethodCase, methodChecks } from "./method-checks.js";

@@ -7,6 +7,8 @@ export interface Watched {
   allocated(): number;
   /** Buffers that are allocated and not freed. */
   live(): number;
+  /** Bytes of those. */
+  bytes(): number;
   /** Starts a count of those that are allocated from now on and not freed: what the collector frees of earlier ones does not count. */
   sinceNow(): () => number;
   /** Makes the next call of a method throw. */
@@ -52,5 +54,12 @@ export function watch(inner: Backend): Watched {
     const earlier = new Set(buffers);
     return () => [...buffers].filter((buffer) => !earlier.has(buffer)).length;
   };
-  return { backend, allocated: () => allocated, live: () => buffers.size, sinceNow, failNext: (method) => void (failing = method) };
+  return {
+    backend,
+    allocated: () => allocated,
+    live: () => buffers.size,
+    bytes: () => [...buffers].reduce((sum, buffer) => sum + buffer.bytes, 0),
+    sinceNow,
+    failNext: (method) => void (failing = method),
+  };
 }

@@ -2,30 +2,12 @@ import { scaleRows, storeRow } from "../convert.wasm";
 import { scratch } from "../env.wasm";
 import { expRow, sum4 } from "../exp.wasm";
 import { copyRows, pitchOf, rowBytes, Rows, SCORE_PITCH } from "./rows.wasm";
-import { lengthOf, maskRow, seen4, Sight, sightOf, sightOfRows } from "./sight.wasm";
+import { lengthOf, maskRow, QueryKeyValue, seen4, sightOf, sightOfRows } from "./sight.wasm";
 import { transpose } from "../transpose.wasm";
 import { product } from "./tiles.wasm";
 
 @unmanaged
-class AttentionBackwardArgs extends Sight {
-  q: usize;
-  qBatch: i32;
-  qHead: i32;
-  qRow: i32;
-  qFormat: i32;
-  qWidth: i32;
-  k: usize;
-  kBatch: i32;
-  kHead: i32;
-  kRow: i32;
-  kFormat: i32;
-  kWidth: i32;
-  v: usize;
-  vBatch: i32;
-  vHead: i32;
-  vRow: i32;
-  vFormat: i32;
-  vWidth: i32;
+class AttentionBackwardArgs extends QueryKeyValue {
   y: usize;
   yBatch: i32;
   yHead: i32;

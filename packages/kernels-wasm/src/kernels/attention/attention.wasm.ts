@@ -3,7 +3,7 @@ import { scratch } from "../env.wasm";
 import { F32_CODE, madd } from "../float.wasm";
 import { expRow, log } from "../exp.wasm";
 import { copyRows, KEYS, MASKED, pitchOf, rowBytes, Rows, SCORE_PITCH } from "./rows.wasm";
-import { lengthOf, maskRow, seen4, Sight, sightOf, sightOfRows } from "./sight.wasm";
+import { lengthOf, maskRow, QueryKeyValue, seen4, sightOf, sightOfRows } from "./sight.wasm";
 import { sums4, transpose } from "../transpose.wasm";
 import { product } from "./tiles.wasm";
 
@@ -11,25 +11,7 @@ import { product } from "./tiles.wasm";
 const FEW: i32 = 8;
 
 @unmanaged
-class AttentionArgs extends Sight {
-  q: usize;
-  qBatch: i32;
-  qHead: i32;
-  qRow: i32;
-  qFormat: i32;
-  qWidth: i32;
-  k: usize;
-  kBatch: i32;
-  kHead: i32;
-  kRow: i32;
-  kFormat: i32;
-  kWidth: i32;
-  v: usize;
-  vBatch: i32;
-  vHead: i32;
-  vRow: i32;
-  vFormat: i32;
-  vWidth: i32;
+class AttentionArgs extends QueryKeyValue {
   /** Results, row by row: y, and the logarithms of the sums (f32). */
   y: usize;
   yFormat: i32;

@@ -1,5 +1,5 @@
 import { contiguousStrides, type Operand, sizeOf } from "@weft/tensor-core";
-import { addressOf, type CompositeStep, formatCode, type LowerContext, type Run } from "../../lower/context.js";
+import { type CompositeStep, formatCode, type LowerContext, place, type Run } from "../../lower/context.js";
 import { lowerFill, lowerSum } from "../../lower/fused.js";
 import { sequence } from "../../lower/steps.js";
 import { inRows, pitchOf, rowArguments, rowsWithin, sightArguments } from "./operands.js";
@@ -20,7 +20,7 @@ export function lowerAttentionBackward(step: CompositeStep, context: LowerContex
   ];
   const [dq, dk, dv] = step.outputs as [Operand, Operand, Operand];
   if (sizeOf(logs.shape) === 0 || sizeOf(k.shape) === 0) return sequence([dq, dk, dv].map((x) => lowerFill(0, x, context)));
-  const { values, place } = sightArguments(step, context, before);
+  const { values, placeLimits } = sightArguments(step, context, before);
   const [pitch, vPitch] = [pitchOf(k.shape[3]!), pitchOf(v.shape[3]!)];
   const widest = Math.max(pitch, vPitch);
   const keysAtOnce = widest > 128 ? 32 : 64;
@@ -50,22 +50,12 @@ export function lowerAttentionBackward(step: CompositeStep, context: LowerContex
     rows: rowsWithin(4096, widest, 64),
     step: keysAtOnce,
   });
+  const operands = { q, k, v, y, dy, logs, dq: sums, dk, dv };
   const runs: Run[] = [
     ...before,
     (addresses) => {
-      place(args, addresses);
-      for (const [name, operand] of [
-        ["q", q],
-        ["k", k],
-        ["v", v],
-        ["y", y],
-        ["dy", dy],
-        ["logs", logs],
-        ["dq", sums],
-        ["dk", dk],
-        ["dv", dv],
-      ] as const)
-        args.set(name, addressOf(operand, addresses));
+      placeLimits(args, addresses);
+      place(args, operands, addresses);
       context.pool.run(args, slabs * parts, sizeOf(q.shape) * values.keys < 32 ** 3);
     },
   ];

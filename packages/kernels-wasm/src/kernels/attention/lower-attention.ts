@@ -1,5 +1,5 @@
 import { type Operand, sizeOf } from "@weft/tensor-core";
-import { addressOf, type CompositeStep, formatCode, type LowerContext, type Run } from "../../lower/context.js";
+import { type CompositeStep, formatCode, type LowerContext, place, type Run } from "../../lower/context.js";
 import { sequence } from "../../lower/steps.js";
 import { inRows, pitchOf, rowArguments, rowsWithin, sightArguments } from "./operands.js";
 
@@ -12,7 +12,7 @@ export function lowerAttention(step: CompositeStep, context: LowerContext): Run 
   if (sizeOf(logs.shape) === 0) return () => undefined;
   const before: Run[] = [];
   const [q, k, v] = step.inputs.slice(0, 3).map((x) => inRows(x, context, before)) as [Operand, Operand, Operand];
-  const { values, place } = sightArguments(step, context, before);
+  const { values, placeLimits } = sightArguments(step, context, before);
   const total = values.shared * values.queries;
   const rows = rowsWithin(8192, Math.max(pitchOf(k.shape[3]!), pitchOf(v.shape[3]!)), 128);
   const blocks = Math.ceil(total / rows);
@@ -29,18 +29,12 @@ export function lowerAttention(step: CompositeStep, context: LowerContext): Run 
   });
   const slabs = k.shape[0]! * values.groups;
   const small = sizeOf(q.shape) * values.keys < SMALL;
+  const operands = { q, k, v, y, logs };
   return sequence([
     ...before,
     (addresses) => {
-      place(args, addresses);
-      for (const [name, operand] of [
-        ["q", q],
-        ["k", k],
-        ["v", v],
-        ["y", y],
-        ["logs", logs],
-      ] as const)
-        args.set(name, addressOf(operand, addresses));
+      placeLimits(args, addresses);
+      place(args, operands, addresses);
       context.pool.run(args, slabs * blocks, small);
     },
   ]);

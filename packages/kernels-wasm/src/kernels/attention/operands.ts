@@ -67,7 +67,7 @@ export function sightArguments(
   before: Run[],
 ): {
   readonly values: Sight;
-  readonly place: (args: { set(name: "mask" | "lengths", value: number): void }, addresses: Int32Array) => void;
+  readonly placeLimits: (args: { set(name: "mask" | "lengths", value: number): void }, addresses: Int32Array) => void;
 } {
   const [q, k] = inputs as [Operand, Operand];
   const { mask, lengths: given } = attentionLimits(inputs);
@@ -93,7 +93,7 @@ export function sightArguments(
       maskKey: step(1),
       lengths: 0,
     },
-    place(args, addresses) {
+    placeLimits(args, addresses) {
       if (mask) args.set("mask", addressOf(mask, addresses));
       if (lengths) args.set("lengths", addressOf(lengths, addresses));
     },

@@ -19,6 +19,29 @@ export class Sight {
   lengths: usize;
 }
 
+/** What both directions of attention read: as `Rows` three times, under the names of the operands. */
+@unmanaged
+export class QueryKeyValue extends Sight {
+  q: usize;
+  qBatch: i32;
+  qHead: i32;
+  qRow: i32;
+  qFormat: i32;
+  qWidth: i32;
+  k: usize;
+  kBatch: i32;
+  kHead: i32;
+  kRow: i32;
+  kFormat: i32;
+  kWidth: i32;
+  v: usize;
+  vBatch: i32;
+  vHead: i32;
+  vRow: i32;
+  vFormat: i32;
+  vWidth: i32;
+}
+
 /** The valid keys of a batch entry as the data says, which may be any number. */
 // @ts-ignore: decorator
 @inline

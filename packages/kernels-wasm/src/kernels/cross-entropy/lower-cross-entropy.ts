@@ -1,5 +1,5 @@
 import { type CompositeCall, type Operand, sizeOf } from "@weft/tensor-core";
-import { addressOf, type CompositeStep, formatCode, type LowerContext, type Run } from "../../lower/context.js";
+import { addressOf, type CompositeStep, formatCode, type LowerContext, place, type Run } from "../../lower/context.js";
 import { converted, SMALL_BYTES, sequence } from "../../lower/steps.js";
 
 /** Classes below which the program over the rows is as fast. */
@@ -11,7 +11,7 @@ export function claimsCrossEntropy({ inputs }: CompositeCall): boolean {
   return formatCode(dtype) !== undefined && shape[1]! >= FEW;
 }
 
-/** What both directions take: the arguments of the class `CrossEntropyArgs`, and those of its addresses that the run sets. */
+/** What both directions take: the arguments of the class `CrossEntropyArgs`, and the operands whose addresses the run sets. */
 function rowsOf({ inputs, attrs }: CompositeStep, logs: Operand, context: LowerContext, before: Run[]) {
   const [logits, given] = inputs as [Operand, Operand];
   const labels = converted("i32", given, context, before);
@@ -21,14 +21,7 @@ function rowsOf({ inputs, attrs }: CompositeStep, logs: Operand, context: LowerC
     rows,
     small: sizeOf(logits.shape) * 4 < SMALL_BYTES,
     values: { logits: 0, format: formatCode(logits.dtype)!, classes, labels: 0, ignore, logs: 0 },
-    place(args: { set(name: "logits" | "labels" | "logs", value: number): void }, addresses: Int32Array): void {
-      for (const [name, operand] of [
-        ["logits", logits],
-        ["labels", labels],
-        ["logs", logs],
-      ] as const)
-        args.set(name, addressOf(operand, addresses));
-    },
+    operands: { logits, labels, logs },
     /** How many rows are not ignored. */
     count(addresses: Int32Array): number {
       const at = addressOf(labels, addresses) >>> 2;
@@ -41,13 +34,13 @@ function rowsOf({ inputs, attrs }: CompositeStep, logs: Operand, context: LowerC
 export function lowerCrossEntropy(step: CompositeStep, context: LowerContext): Run {
   const [loss, logs] = step.outputs as [Operand, Operand];
   const before: Run[] = [];
-  const { rows, small, values, place, count } = rowsOf(step, logs, context, before);
+  const { rows, small, values, operands, count } = rowsOf(step, logs, context, before);
   const losses = context.temporary([rows], "f32");
   const args = context.args("crossEntropy", { ...values, losses: 0 });
   return sequence([
     ...before,
     (addresses) => {
-      place(args, addresses);
+      place(args, operands, addresses);
       const at = addressOf(losses, addresses);
       args.set("losses", at);
       context.pool.run(args, rows, small);
@@ -62,12 +55,12 @@ export function lowerCrossEntropy(step: CompositeStep, context: LowerContext): R
 export function lowerCrossEntropyBackward(step: CompositeStep, context: LowerContext): Run {
   const [, , logs, dy] = step.inputs as [Operand, Operand, Operand, Operand];
   const before: Run[] = [];
-  const { rows, small, values, place, count } = rowsOf(step, logs, context, before);
+  const { rows, small, values, operands, count } = rowsOf(step, logs, context, before);
   const args = context.args("crossEntropyBackward", { ...values, result: 0, weight: 0 });
   return sequence([
     ...before,
     (addresses) => {
-      place(args, addresses);
+      place(args, operands, addresses);
       args.set("result", addressOf(step.outputs[0]!, addresses));
       args.set("weight", context.memory.floats[addressOf(dy, addresses) >>> 2]! / count(addresses));
       context.pool.run(args, rows, small);

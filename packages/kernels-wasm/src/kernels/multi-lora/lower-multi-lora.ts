@@ -1,5 +1,5 @@
 import { type CompositeCall, type Operand, sizeOf } from "@weft/tensor-core";
-import { addressOf, type CompositeStep, formatCode, type LowerContext, type Run } from "../../lower/context.js";
+import { type CompositeStep, formatCode, type LowerContext, place, type Run } from "../../lower/context.js";
 
 /** Elements of a row of f32 that a thread's scratch memory has room for. */
 const WIDEST = 16384;
@@ -54,17 +54,9 @@ export function lowerMultiLora({ inputs, outputs, attrs }: CompositeStep, contex
     yFormat: formatCode(y.dtype)!,
   });
   const small = rows * tokens * rank * (width + columns) < SMALL;
+  const operands = { x, index, a, b, scales, starts, y };
   return (addresses) => {
-    for (const [name, operand] of [
-      ["x", x],
-      ["index", index],
-      ["a", a],
-      ["b", b],
-      ["scales", scales],
-      ["starts", starts],
-      ["y", y],
-    ] as const)
-      args.set(name, addressOf(operand, addresses));
+    place(args, operands, addresses);
     context.pool.run(args, rows * tokens, small);
   };
 }
