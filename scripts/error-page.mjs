@@ -12,14 +12,13 @@ function parse(file) {
 const docOf = (node) => ts.getTextOfJSDocComment(ts.getJSDocCommentsAndTags(node).find(ts.isJSDoc)?.comment)?.replaceAll(/\s*\n\s*/g, " ");
 const literals = (type) => (ts.isUnionTypeNode(type) ? type.types : [type]).map((one) => one.literal.text);
 
-/** Classes by the code that they pass on to WeftError. */
+/** The classes, each with the code that it passes on to WeftError, and its kind if it has only one. */
 function classes() {
-  const found = new Map();
-  for (const node of parse("errors.ts").statements.filter(ts.isClassDeclaration)) {
-    const code = /super\("(\w+)"/.exec(node.getText())?.[1];
-    if (code) found.set(code, { name: node.name.text, doc: docOf(node) });
-  }
-  return found;
+  return parse("errors.ts")
+    .statements.filter(ts.isClassDeclaration)
+    .map((node) => ({ name: node.name.text, doc: docOf(node), text: node.getText() }))
+    .map(({ text, ...rest }) => ({ ...rest, code: /super\("(\w+)"/.exec(text)?.[1], kind: /\bkind: "([\w-]+)"/.exec(text)?.[1] }))
+    .filter(({ code }) => code !== undefined);
 }
 
 /** The interfaces that WeftErrorKinds is put together from. */
@@ -40,15 +39,16 @@ function groups() {
 
 /** @returns the page; throws if a kind has no text or a code no class */
 export function errorPage() {
-  const byCode = classes();
-  const className = (code) => {
-    if (!byCode.has(code)) throw new Error(`no error class has the code ${code}`);
-    return `\`${byCode.get(code).name}\``;
+  const all = classes();
+  const classOf = (kind, code) => {
+    const found = all.find((one) => one.kind === kind) ?? all.find((one) => one.code === code && one.kind === undefined);
+    if (!found) throw new Error(`no error class has the code ${code} of the kind ${kind}`);
+    return `\`${found.name}\``;
   };
   const cell = (text) => text.replaceAll("|", "\\|");
   const row = ({ kind, codes, doc }) => {
     if (!doc) throw new Error(`the kind ${kind} has no docstring`);
-    return `| <a id="${kind}"></a>\`${kind}\` | ${codes.map(className).join(", ")} | ${cell(doc)} |`;
+    return `| <a id="${kind}"></a>\`${kind}\` | ${codes.map((code) => classOf(kind, code)).join(", ")} | ${cell(doc)} |`;
   };
   return [
     "# Errors",
@@ -69,7 +69,7 @@ export function errorPage() {
     "",
     "| class | code | thrown when |",
     "|---|---|---|",
-    ...[...byCode].map(([code, { name, doc }]) => `| \`${name}\` | \`${code}\` | ${cell(doc)} |`),
+    ...all.map(({ name, code, doc }) => `| \`${name}\` | \`${code}\` | ${cell(doc)} |`),
     ...groups().flatMap(({ title, kinds }) => [
       "",
       `## ${title.replace(/\. .*|\.$/s, "")}`,
