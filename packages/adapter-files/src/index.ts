@@ -1,5 +1,5 @@
 export type { AdapterWarning, AdapterWarningKind } from "./adapter-warning.js";
-export { COMMON_FIELDS, FLOAT_FIELDS } from "./config/common-fields.js";
+export { COMMON_FIELDS } from "./config/common-fields.js";
 export { parseConfigJson } from "./config/json.js";
 export { type AdapterConfig, readAdapterConfig, type ReadConfigOptions } from "./config/read-config.js";
 export { writeAdapterConfig } from "./config/write-config.js";
@@ -11,7 +11,7 @@ export { LORA_DEFAULT_TARGETS } from "./matching/default-targets.js";
 export { glob } from "./matching/glob.js";
 export { withDefaultTargets } from "./matching/method-targets.js";
 export { moduleOrder } from "./matching/module-order.js";
-export { createModuleConfig, createPatternPicker, MAX_PATTERN_WORK } from "./matching/pattern-key.js";
+export { createModuleConfig, createPatternPicker, MAX_PATTERN_WORK, type PatternedConfig } from "./matching/pattern-key.js";
 export { prepareRegex } from "./matching/prepare-regex.js";
 export {
   type Anchoring,

@@ -33,7 +33,7 @@ export async function openPeft(
   const { weights } = source;
   const config = readAdapterConfig(source.config as { readonly [field: string]: unknown }, options);
   const method = methods.get(config.peftType)!;
-  if (!options.engine) await prepareRegex(config.values, method.method);
+  if (!options.engine) await prepareRegex(config, method.method);
   const { bias, modulesToSave } = config.values as { bias?: string; modulesToSave?: readonly string[] | null };
   const names = [...weights.names()];
   const nameIn = method.method && method.prefix !== "" ? adapterNameFinder(method.method) : () => undefined;

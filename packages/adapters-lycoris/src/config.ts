@@ -50,8 +50,8 @@ export const PEFT_FIELDS: FieldTable = {
   use_effective_conv2d: boolean(false),
   ...TARGETING,
   init_weights: boolean(true),
-  rank_pattern: pattern(1, MAX_RANK, true),
-  alpha_pattern: pattern(-Number.MAX_VALUE, Number.MAX_VALUE, false),
+  rank_pattern: pattern("r", 1, MAX_RANK, true),
+  alpha_pattern: pattern("alpha", -Number.MAX_VALUE, Number.MAX_VALUE, false),
 };
 
 /** LyCORIS' options of its low-rank methods, with its defaults. @see lycoris `modules/locon.py` */

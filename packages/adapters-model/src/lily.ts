@@ -1,13 +1,13 @@
 import {
-  add,
   type AdapterMethod,
+  add,
   cast,
-  configClass,
   type ConfigClass,
-  finite,
+  configClass,
+  float,
   forwardBase,
-  integer,
   initParameter,
+  integer,
   linear,
   matmul,
   mean,
@@ -32,7 +32,7 @@ const FIELDS = fields("lily", ["init_weights"], {
   r: rank(32),
   stride_A: count(1),
   num_B: integer(2, 2, 65536),
-  scaling: finite(1),
+  scaling: float(1),
 });
 
 /** PEFT's `LilyConfig` (`peft_type` LILY): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */

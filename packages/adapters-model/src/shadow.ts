@@ -1,21 +1,21 @@
 import {
-  add,
   type AdapterMethod,
+  add,
   boolean,
   CapabilityError,
   cast,
-  configClass,
   type ConfigClass,
+  configClass,
   ConfigError,
   dropped,
-  finite,
+  dropRate,
+  float,
   forwardBase,
   gelu,
   linear,
   type MirrorSizes,
   mul,
   oneOf,
-  dropRate,
   type ParameterSpec,
   type Params,
   sigmoid,
@@ -51,7 +51,7 @@ const size = (): ReturnType<typeof optional> =>
   optional((n) => Number.isInteger(n) && n >= 1 && n <= 2 ** 24, "an integer from 1 to 16777216");
 const FIELDS = fields("shadow", ["init_weights"], {
   r: rank(8),
-  shadow_alpha: finite(0.1),
+  shadow_alpha: float(0.1),
   shadow_dropout: dropRate(0.2),
   shadow_model: oneOf("mirror", ["mirror"]),
   shadow_num_hidden_layers: size(),
@@ -60,7 +60,7 @@ const FIELDS = fields("shadow", ["init_weights"], {
   shadow_intermediate_size: size(),
   share_embeddings: boolean(true),
   update_hidden_size: size(),
-  auxiliary_loss_weight: finite(0.05),
+  auxiliary_loss_weight: float(0.05),
 });
 
 /** PEFT's `ShadowConfig` (`peft_type` SHADOW): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */

@@ -3,8 +3,8 @@ import {
   boolean,
   type ConfigClass,
   configClass,
-  finite,
   featuresOf,
+  float,
   gather,
   mul,
   type Params,
@@ -31,7 +31,7 @@ const { exclude_modules: _, ...FIELDS } = fields("unilora", ["dropout", "fan_in_
   r: rank(4),
   theta_d_length: count(256),
   proj_seed: seed(42),
-  init_theta_d_bound: finite(0.02),
+  init_theta_d_bound: float(0.02),
   save_indices: boolean(false),
 });
 

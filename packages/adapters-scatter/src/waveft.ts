@@ -1,11 +1,11 @@
 import {
-  add,
   type AdapterMethod,
+  add,
   boolean,
-  configClass,
   type ConfigClass,
+  configClass,
   featuresOf,
-  finite,
+  float,
   mul,
   oneOf,
   pattern,
@@ -37,11 +37,11 @@ export interface WaveFTConfigFields {
 
 const FIELDS = fields("waveft", ["fan_in_fan_out", "bias", "init_weights"], {
   n_frequency: count(2592),
-  scaling: finite(25),
+  scaling: float(25),
   wavelet_family: oneOf("db1", WAVELET_NAMES),
   use_idwt: boolean(true),
   random_loc_seed: seed(777),
-  n_frequency_pattern: pattern(1, 2 ** 31 - 1, true),
+  n_frequency_pattern: pattern("n_frequency", 1, 2 ** 31 - 1, true),
   proportional_parameters: boolean(false),
 });
 

@@ -87,7 +87,7 @@ const FIELDS = fields("psoft", ["dropout", "fan_in_fan_out", "init_weights"], {
   psoft_mag_a: boolean(true),
   use_cayley_neumann: boolean(false),
   num_cayley_neumann_terms: count(5),
-  cayley_neumann_eps: optional((n) => n > 0 && n < 1, "a number between 0 and 1"),
+  cayley_neumann_eps: { ...optional((n) => n > 0 && n < 1, "a number between 0 and 1"), float: true },
 });
 
 /** PEFT's `PsoftConfig` (`peft_type` PSOFT): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */

@@ -25,7 +25,7 @@ const FIELDS = fields(
   ["bias"],
   {
     block_size: count(256),
-    block_size_pattern: pattern(1, 2 ** 31 - 1, true),
+    block_size_pattern: pattern("block_size", 1, 2 ** 31 - 1, true),
     init_weights: oneOf<boolean | string | null>("xavier_uniform", ["xavier_uniform", "kaiming_uniform", "gaussian", true, false, null]),
   },
   BY_LAYER,

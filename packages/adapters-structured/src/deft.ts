@@ -3,11 +3,11 @@ import {
   boolean,
   broadcastTo,
   cast,
-  configClass,
   type ConfigClass,
+  configClass,
   div,
   equal,
-  finite,
+  float,
   greaterEqual,
   initParameters,
   iota,
@@ -44,7 +44,7 @@ export interface DeftConfigFields {
 const FIELDS = fields("deft", ["fan_in_fan_out", "dropout", "init_weights", "bias"], {
   r: rank(8),
   decomposition_method: oneOf("relu", ["relu", "qr"]),
-  init_scale: finite(1),
+  init_scale: float(1),
   alpha: optional(Number.isInteger, "an integer"),
   para: boolean(false),
 });

@@ -28,7 +28,7 @@ const FIELDS = fields("delora", ["bias", "init_weights"], {
   delora_lambda: finite(15),
   module_dropout: dropout(),
   rank_pattern: ranks(),
-  lambda_pattern: pattern(-Number.MAX_VALUE, Number.MAX_VALUE, false),
+  lambda_pattern: pattern("delora_lambda", -Number.MAX_VALUE, Number.MAX_VALUE, false),
 });
 
 /** PEFT's `DeloraConfig` (`peft_type` DELORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */

@@ -1,9 +1,9 @@
 import {
   type AdapterMethod,
   add,
-  configClass,
   type ConfigClass,
-  finite,
+  configClass,
+  float,
   gelu,
   integer,
   linear,
@@ -43,7 +43,7 @@ const FIELDS = fields("peanut", ["init_weights"], {
   r: rank(32),
   depth: integer(0, 0, MAX_DEPTH),
   act_fn: oneOf("relu", Object.keys(ACTIVATIONS)),
-  scaling: finite(1),
+  scaling: float(1),
 });
 
 /** PEFT's `PeanutConfig` (`peft_type` PEANUT): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */

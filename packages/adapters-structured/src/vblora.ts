@@ -3,12 +3,12 @@ import {
   boolean,
   cast,
   concat,
-  configClass,
   type ConfigClass,
+  configClass,
   div,
   equal,
   exp,
-  finite,
+  float,
   greaterEqual,
   integer,
   iota,
@@ -47,8 +47,8 @@ const FIELDS = fields("vblora", ["dropout", "fan_in_fan_out", "bias"], {
   vector_length: count(256),
   topk: integer(2, 1, 64),
   save_only_topk_weights: boolean(false),
-  init_vector_bank_bound: finite(0.02),
-  init_logits_std: finite(0.1),
+  init_vector_bank_bound: float(0.02),
+  init_logits_std: float(0.1),
 });
 
 /** PEFT's `VBLoRAConfig` (`peft_type` VBLORA): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */

@@ -9,6 +9,7 @@ export {
   type Field,
   type FieldTable,
   finite,
+  float,
   integer,
   MAX_RANK,
   nested,

@@ -115,7 +115,7 @@ interface Scaling {
 async function deltasOf({ adapter }: Input): Promise<DeltaNorm[]> {
   if (!adapter || adapter.alphaAssumed || !["LORA", "LOCON"].includes(adapter.method)) return [];
   const [{ deltaNorm }, { createModuleConfig }] = await Promise.all([import("../inspect/delta-norm.js"), import("@weft/adapter-files")]);
-  const configOf = createModuleConfig(adapter.config.values as Partial<Scaling>);
+  const configOf = createModuleConfig<Partial<Scaling>>(adapter.config);
   const scaleOf = ({ path, config }: AdapterModule, rank: number): number => {
     const { loraAlpha, alpha, useRslora }: Partial<Scaling> = { ...configOf(path), ...config };
     return (loraAlpha ?? alpha ?? rank) / (useRslora ? Math.sqrt(rank) : rank);

@@ -1,5 +1,5 @@
 import { writeFields } from "@weft/tensor-core";
-import { COMMON_FIELDS, FLOAT_FIELDS } from "./common-fields.js";
+import { COMMON_FIELDS } from "./common-fields.js";
 import type { AdapterConfig } from "./read-config.js";
 
 /**
@@ -10,18 +10,18 @@ export function writeAdapterConfig(config: AdapterConfig): string {
   const fields = new Map<string, unknown>(config.unknown);
   for (const [name, value] of Object.entries(writeFields({ ...COMMON_FIELDS, ...config.fields }, config.values))) fields.set(name, value);
   fields.set("peft_type", config.peftType);
-  return pythonJson(fields, "", "");
+  return pythonJson(fields, "", "", (field) => config.fields[field]?.float === true);
 }
 
-/** JSON in the layout of Python's `json.dumps(value, indent=2, sort_keys=True)`. @param field where it is: `kasa_config.beta` */
-function pythonJson(value: unknown, indent: string, field: string): string {
+/** JSON in the layout of Python's `json.dumps(value, indent=2, sort_keys=True)`. @param field where it is: `kasa_config.beta`; @param isFloat of the fields at the top */
+function pythonJson(value: unknown, indent: string, field: string, isFloat: (field: string) => boolean): string {
   const inner = `${indent}  `;
   const block = (open: string, items: string[], close: string): string =>
     items.length === 0 ? open + close : `${open}\n${items.map((item) => inner + item).join(",\n")}\n${indent}${close}`;
   if (Array.isArray(value))
     return block(
       "[",
-      value.map((item) => pythonJson(item, inner, `${field}[]`)),
+      value.map((item) => pythonJson(item, inner, `${field}[]`, isFloat)),
       "]",
     );
   if (typeof value === "object" && value !== null) {
@@ -29,11 +29,11 @@ function pythonJson(value: unknown, indent: string, field: string): string {
     const sorted = entries.filter(([, item]) => item !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
     return block(
       "{",
-      sorted.map(([key, item]) => `${ascii(key)}: ${pythonJson(item, inner, field ? `${field}.${key}` : key)}`),
+      sorted.map(([key, item]) => `${ascii(key)}: ${pythonJson(item, inner, field ? `${field}.${key}` : key, isFloat)}`),
       "}",
     );
   }
-  if (typeof value === "number") return FLOAT_FIELDS.has(field) ? pythonFloat(value) : JSON.stringify(value);
+  if (typeof value === "number") return isFloat(field) ? pythonFloat(value) : JSON.stringify(value);
   return typeof value === "string" ? ascii(value) : JSON.stringify(value);
 }
 

@@ -2,7 +2,7 @@ import { ConfigError, type MethodTable } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { parseConfigJson } from "../config/json.js";
 import { readAdapterConfig } from "../config/read-config.js";
-import { createModuleConfig } from "../matching/pattern-key.js";
+import { createModuleConfig, type PatternedConfig } from "../matching/pattern-key.js";
 import { prepareRegex } from "../matching/prepare-regex.js";
 import { ADAPTER_METADATA } from "./diffusers.js";
 
@@ -55,9 +55,9 @@ export async function headerConfigs(
         kind: "config-schema",
         file: weights.location,
       });
-    const { values } = readAdapterConfig({ ...config, peft_type: "LORA" }, { methods, file: weights.location });
-    await prepareRegex(values);
-    configs.set(component, createModuleConfig(values as unknown as LoraValues));
+    const read = readAdapterConfig({ ...config, peft_type: "LORA" }, { methods, file: weights.location });
+    await prepareRegex(read);
+    configs.set(component, createModuleConfig(read as unknown as PatternedConfig<LoraValues>));
   }
   return (module) => {
     const dot = module.indexOf(".");

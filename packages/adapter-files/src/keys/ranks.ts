@@ -1,6 +1,6 @@
 import { ConfigError } from "@weft/tensor-core";
 import type { AdapterConfig } from "../config/read-config.js";
-import { createModuleConfig } from "../matching/pattern-key.js";
+import { createModuleConfig, type PatternedConfig } from "../matching/pattern-key.js";
 import { type RegexEngine, safeRegex } from "../matching/regex-engine.js";
 import type { AdapterModule } from "../open-adapter.js";
 
@@ -18,7 +18,7 @@ export function checkRanks(
 ): void {
   if (config.peftType !== "LORA") return;
   const configOf = createModuleConfig(
-    config.values as { r: number; targetParameters?: readonly string[] | null; useBdlora?: unknown },
+    config as unknown as PatternedConfig<{ r: number; targetParameters?: readonly string[] | null; useBdlora?: unknown }>,
     engine,
   );
   for (const { path, tensors } of modules) {

@@ -1,3 +1,4 @@
+import { LORA_METHODS } from "@weft/methods";
 import { readFileSync } from "node:fs";
 import { WeftError } from "@weft/tensor-core";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -84,7 +85,7 @@ describe("get_pattern_key", () => {
         return this.loraAlpha / this.r;
       }
     }
-    const of = createModuleConfig(new Config());
+    const of = createModuleConfig({ fields: LORA_METHODS.get("LORA")!.fields, values: new Config() });
     expect([of("h.q_proj").r, of("h.q_proj").loraAlpha, of("h.q_proj").scaling]).toEqual([4, 2, 0.5]);
     expect([of("k_proj").r, of("k_proj").loraAlpha]).toEqual([8, 16]);
   });

@@ -1,4 +1,4 @@
-import { type AdapterMethod, ConfigError } from "@weft/tensor-core";
+import { type AdapterMethod, camel, ConfigError, type FieldTable } from "@weft/tensor-core";
 import { type RegexEngine, safeRegex } from "./regex-engine.js";
 import { withValues } from "./with-values.js";
 
@@ -60,15 +60,21 @@ function plainTest(key: string): (name: string) => boolean {
   };
 }
 
+/** What a module's own values follow from: a config, and the fields of its method. */
+export interface PatternedConfig<C> {
+  readonly fields: FieldTable;
+  /** In camelCase; patterns as objects or Maps. */
+  readonly values: C;
+}
+
 /**
- * A function that gives a config's values for one module: `rank_pattern` replaces r, `alpha_pattern` lora_alpha (or alpha),
- * `n_frequency_pattern` n_frequency, `block_size_pattern` block_size, `lambda_pattern` delora_lambda; then what the method itself makes of the path. The result is the same object where nothing fits.
+ * A function that gives a config's values for one module: fields of patterns replace what they override (`rank_pattern` r, `alpha_pattern` lora_alpha,
+ * `n_frequency_pattern` n_frequency …), then comes what the method itself makes of the path. The result is the same object where nothing fits.
  *
- * @param config a config in camelCase; patterns as objects or Maps
  * @throws ConfigError kinds `config-regex`, `unsafe-regex`; the returned function kind `limit`
  */
 export function createModuleConfig<C extends object>(
-  config: C,
+  config: PatternedConfig<C>,
   engine: RegexEngine = safeRegex,
   method?: AdapterMethod<never>,
 ): (path: string) => C {
@@ -83,33 +89,24 @@ export function createModuleConfig<C extends object>(
   return (path) => method.configAt!(byPattern(path) as never, path, (pattern) => matcher(pattern)(path) !== undefined) as C;
 }
 
-function createPatternConfig<C extends object>(config: C, engine: RegexEngine): (path: string) => C {
-  const values = config as { readonly [field: string]: unknown };
-  const rules = Object.entries(PATTERN_FIELDS).flatMap(([field, targets]) => {
-    const target = targets.find((name) => name in values);
-    const entries = new Map(entriesOf(values[field]).filter(([, value]) => typeof value === "number"));
-    return target === undefined || entries.size === 0
-      ? []
-      : [{ target, entries, pick: createPatternPicker(entries.keys(), field, engine) }];
+function createPatternConfig<C extends object>({ fields, values }: PatternedConfig<C>, engine: RegexEngine): (path: string) => C {
+  const given = values as { readonly [field: string]: unknown };
+  const rules = Object.entries(fields).flatMap(([field, { overrides }]) => {
+    if (overrides === undefined) return [];
+    const [own, target] = [camel(field), camel(overrides)];
+    const entries = new Map(entriesOf(given[own]).filter(([, value]) => typeof value === "number"));
+    return !(target in given) || entries.size === 0 ? [] : [{ target, entries, pick: createPatternPicker(entries.keys(), own, engine) }];
   });
-  if (rules.length === 0) return () => config;
+  if (rules.length === 0) return () => values;
   return (path) => {
     const changes = new Map<string, unknown>();
     for (const { target, entries, pick } of rules) {
       const key = pick(path);
       if (key !== undefined) changes.set(target, entries.get(key));
     }
-    return changes.size === 0 ? config : withValues(config, Object.fromEntries(changes));
+    return changes.size === 0 ? values : withValues(values, Object.fromEntries(changes));
   };
 }
-
-const PATTERN_FIELDS: { readonly [field: string]: readonly string[] } = {
-  rankPattern: ["r"],
-  alphaPattern: ["loraAlpha", "alpha"],
-  nFrequencyPattern: ["nFrequency"],
-  blockSizePattern: ["blockSize"],
-  lambdaPattern: ["deloraLambda"],
-};
 
 const entriesOf = (patterns: unknown): [string, unknown][] => {
   if (patterns instanceof Map) return [...patterns.entries()] as [string, unknown][];

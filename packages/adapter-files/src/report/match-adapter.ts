@@ -1,6 +1,6 @@
 import type { LayerSpec, MethodEntry } from "@weft/tensor-core";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
-import { createModuleConfig } from "../matching/pattern-key.js";
+import { createModuleConfig, type PatternedConfig } from "../matching/pattern-key.js";
 import { selectParameters } from "../matching/target-parameters.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { type BaseIndex, type BaseTensors, indexBase, withPlacements } from "./base-index.js";
@@ -163,7 +163,11 @@ class Matcher {
   }
 
   private matchModules(): void {
-    const configOf = createModuleConfig(this.adapter.config.values as { [field: string]: unknown }, this.options.engine, this.method);
+    const configOf = createModuleConfig(
+      this.adapter.config as PatternedConfig<{ [field: string]: unknown }>,
+      this.options.engine,
+      this.method,
+    );
     const byPath = new Map<string, [string, AdapterModule][]>();
     for (const entry of this.adapter.modules) {
       const group = byPath.get(entry[1].path) ?? [];

@@ -9,7 +9,7 @@ import {
   convLike,
   featuresOf,
   type FieldTable,
-  finite,
+  float,
   forwardBase,
   integer,
   isConv,
@@ -28,7 +28,12 @@ import {
 import { LORA_FIELDS, type LoraConfigFields } from "../lora/config.js";
 
 const STEPS = Number.MAX_SAFE_INTEGER;
-const decay = { fallback: 0.85, check: (v: unknown) => typeof v === "number" && v > 0 && v < 1, expected: "a number between 0 and 1" };
+const decay = {
+  float: true,
+  fallback: 0.85,
+  check: (v: unknown) => typeof v === "number" && v > 0 && v < 1,
+  expected: "a number between 0 and 1",
+};
 const isMask = (v: unknown): boolean => Array.isArray(v) && v.every((keep) => typeof keep === "boolean");
 
 /** PEFT 0.21.2's `AdaLoraConfig` fields and defaults. @see peft `tuners/adalora/config.py` */
@@ -41,7 +46,7 @@ const FIELDS: FieldTable = {
   deltaT: integer(1, 1, STEPS),
   beta1: decay,
   beta2: decay,
-  orth_reg_weight: finite(0.5),
+  orth_reg_weight: float(0.5),
   total_step: { ...integer(0, 1, STEPS), fallback: null },
   rank_pattern: {
     fallback: null,

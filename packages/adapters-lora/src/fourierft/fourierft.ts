@@ -11,7 +11,7 @@ import {
   div,
   featuresOf,
   type FieldTable,
-  finite,
+  float,
   forwardBase,
   integer,
   iota,
@@ -41,11 +41,11 @@ const MAX_FREQUENCIES = 2 ** 31 - 1;
 const FIELDS: FieldTable = {
   ...TARGETING,
   n_frequency: integer(1000, 1, MAX_FREQUENCIES),
-  scaling: finite(150),
+  scaling: float(150),
   random_loc_seed: integer(777, 0, Number.MAX_SAFE_INTEGER),
   fan_in_fan_out: boolean(false),
   bias: oneOf("none", ["none", "all", "fourier_only"]),
-  n_frequency_pattern: pattern(1, MAX_FREQUENCIES, true),
+  n_frequency_pattern: pattern("n_frequency", 1, MAX_FREQUENCIES, true),
   init_weights: boolean(false),
 };
 

@@ -22,7 +22,7 @@ export const OFT_FIELDS: FieldTable = {
   bias: oneOf("none", ["none", "all", "oft_only"]),
   init_weights: boolean(true),
   coft: boolean(false),
-  eps: { fallback: 6e-5, check: (v) => typeof v === "number" && v >= 0 && Number.isFinite(v), expected: "a number from 0 on" },
+  eps: { float: true, fallback: 6e-5, check: (v) => typeof v === "number" && v >= 0 && Number.isFinite(v), expected: "a number from 0 on" },
   block_share: boolean(false),
   use_cayley_neumann: boolean(true),
   num_cayley_neumann_terms: integer(5, 1, 256),

@@ -1,5 +1,12 @@
 import { CapabilityError } from "@weft/tensor-core";
-import { type AdapterModule, type AdapterTensor, createModuleConfig, type OpenedAdapter, specialForm } from "@weft/adapter-files";
+import {
+  type AdapterModule,
+  type AdapterTensor,
+  createModuleConfig,
+  type OpenedAdapter,
+  type PatternedConfig,
+  specialForm,
+} from "@weft/adapter-files";
 import { type Component, type DialectName, parametersOf, rankOf } from "@weft/adapter-files/dialects";
 import { withComponents } from "./components.js";
 import { type WholeTensor, wholeTensors } from "./whole-tensors.js";
@@ -81,7 +88,7 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
       kind: "not-convertible",
       hint: special.remedy,
     });
-  const configOf = createModuleConfig(adapter.config.values as Values);
+  const configOf = createModuleConfig(adapter.config as PatternedConfig<Values>);
   const losses: Loss[] = [];
   const modules: ConvertModule[] = [];
   for (const [id, module] of adapter.modules) {

@@ -53,7 +53,7 @@ async function deltaOf(adapter: OpenedAdapter, module: AdapterModule, read: Read
   const method = adapter.methods.get(module.method ?? adapter.method)?.method;
   const shape = weightShape(module);
   if (!method?.delta || !shape) return undefined;
-  const config = { ...createModuleConfig(adapter.config.values as object)(module.path), ...module.config };
+  const config = { ...createModuleConfig<object>(adapter.config)(module.path), ...module.config };
   const bias = ["diff_b", "b_norm"].some((name) => module.tensors.has(name));
   const fits = fitLayers(method, config, module, { shape, dtype: "f32", bias, parameter: false, layer: undefined });
   if ("problem" in fits) return undefined;

@@ -72,13 +72,13 @@ export async function newAdapter(
   if (!method)
     throw new ConfigError(`${config.peftType} cannot be created here: the method is not defined`, { kind: "unsupported-method" });
   refuseUnrunnable(method, config.values);
-  await prepareRegex(config.values, method);
+  await prepareRegex(config, method);
   const values = config.values as unknown as Values;
   const generator = torchGenerator(seed);
   if (method.mix) return newMixture(method, config, experts, model, generator);
   const all = layersOf(model, method);
   const targets = method.choose ? byPath(all, method.choose(config.values as never, all)) : chosen(model, values, all);
-  const moduleConfig = createModuleConfig(config.values, undefined, method);
+  const moduleConfig = createModuleConfig(config, undefined, method);
   const allotted = method.allot?.(
     config.values as never,
     targets.map(({ layer }) => layer),

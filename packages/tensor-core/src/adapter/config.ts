@@ -8,6 +8,10 @@ export interface Field {
   readonly expected: string;
   /** The fields of the object that the value is, where it is a config of its own. */
   readonly table?: FieldTable;
+  /** Python writes it with a decimal point (`0.0`): PEFT declares it as float. */
+  readonly float?: boolean;
+  /** Of a pattern → value table: the field that it replaces at the modules that match, in PEFT's spelling. */
+  readonly overrides?: string;
   /** Where it is on, training passes draw at random; `input`: it is the share of its input that an adapter drops. */
   readonly draws?: "input" | "otherwise";
 }
@@ -34,9 +38,12 @@ export const integer = (fallback: number, low: number, high: number): Field => (
 });
 /** A field that is a finite number. */
 export const finite = (fallback: number): Field => ({ fallback, check: isFinite, expected: "a finite number" });
+/** A number that PEFT declares as float. */
+export const float = (fallback: number): Field => ({ ...finite(fallback), float: true });
 /** A share that leaves something over: [0, 1). */
 export const share = (fallback: number): Field => ({
   fallback,
+  float: true,
   check: (v) => isFinite(v) && (v as number) >= 0 && (v as number) < 1,
   expected: "a number from 0 to below 1",
 });
@@ -60,8 +67,9 @@ export const stringOrList = (): Field => ({
 });
 /** A field that is null or a list of strings. */
 export const stringList = (): Field => ({ fallback: null, check: (v) => v === null || isList(isString)(v), expected: "a list of strings" });
-/** Module pattern → rank, alpha … */
-export const pattern = (low: number, high: number, whole: boolean): Field => ({
+/** Module pattern → value of another field there: rank, alpha … @param overrides that field, in PEFT's spelling */
+export const pattern = (overrides: string, low: number, high: number, whole: boolean): Field => ({
+  overrides,
   fallback: {},
   check: (v) =>
     v === null || isRecord((n) => isFinite(n) && (n as number) >= low && (n as number) <= high && (!whole || Number.isInteger(n)))(v),

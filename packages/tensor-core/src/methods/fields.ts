@@ -27,7 +27,7 @@ export const count = (fallback: number): Field => integer(fallback, 1, 2 ** 31 -
 /** A field that is a seed: a whole number from 0 on. */
 export const seed = (fallback: number): Field => integer(fallback, 0, Number.MAX_SAFE_INTEGER);
 /** A field that gives ranks by patterns of module names (`rank_pattern`). */
-export const ranks = (): Field => pattern(1, MAX_RANK, true);
+export const ranks = (): Field => pattern("r", 1, MAX_RANK, true);
 /** Null, or a number that passes. */
 export const optional = (check: (n: number) => boolean, expected: string): Field => ({
   fallback: null,
