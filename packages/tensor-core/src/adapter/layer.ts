@@ -54,7 +54,7 @@ export interface AttentionParts {
   project(mixed: Tensor): Tensor;
 }
 
-/** The frozen layer below an adapter. The weight may be dense or the lazy expansion of any quantised format; methods do not know. */
+/** The frozen layer below an adapter. The weight may be dense, or `dequantize` of one packed in any format; methods do not know. */
 export interface BaseLayer {
   /** Empty, [0], where the layer has none of its own. */
   readonly weight: Tensor;
