@@ -1,6 +1,6 @@
 // `npm test`: installs, builds and runs every test; the last line is the sum of all.
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build, types } from "./build.mjs";
 import { install, root, spawnNpx } from "./setup.mjs";
@@ -68,6 +68,11 @@ golden("cpu", []);
 // A third of each method's: the GPU is one in software where the machine has no other.
 prepareSwiftShader();
 golden("webgpu", ["--every", "3"]);
+// A quarter, where onnxruntime-node has a binary for this platform.
+if (existsSync(join(root, "tests/golden/node_modules/onnxruntime-node/bin/napi-v6", process.platform, process.arch)))
+  golden("onnx", ["--every", "4"]);
+else
+  process.stdout.write(`\n== golden cases on onnx are left out: onnxruntime-node has no binary for ${process.platform} ${process.arch}\n`);
 
 process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
 process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0;

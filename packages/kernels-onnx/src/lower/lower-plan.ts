@@ -1,7 +1,7 @@
 import { bytesPerElement, DeviceError, type DType, isContiguous, type Operand, type Plan, sizeOf } from "@weft/tensor-core";
 import type { Lanes } from "@weft/tensor-core/program";
 import { Graph } from "../model/graph.js";
-import { type ElementType, TYPE } from "../model/messages.js";
+import type { ElementType } from "../model/messages.js";
 import { Builder } from "./builder.js";
 import type { Kept } from "./constants.js";
 import type { Context } from "./context.js";
@@ -116,7 +116,7 @@ class Lowering implements Context {
     const type = PASSED[dtype];
     const name = this.graph.input(`input${buffer}`, type, shape);
     this.inputs.push({ name, buffer, type, shape });
-    return { name: dtype === "bf16" ? this.graph.node("BitCast", [name], { to: TYPE.bf16 }) : name, dtype, shape };
+    return { name: this.sameBits(name, type, STORED[dtype]), dtype, shape };
   }
 
   private constant(buffer: number, from: DType, to: DType, shape: readonly number[]): Stored {
@@ -128,8 +128,12 @@ class Lowering implements Context {
   private output({ buffer, dtype }: Operand, name: string): Port {
     const { name: value, shape } = this.stored.get(buffer)!;
     const type = PASSED[dtype];
-    this.graph.output(name, dtype === "bf16" ? this.graph.node("BitCast", [value], { to: TYPE.u16 }) : value, type, shape);
+    this.graph.output(name, this.sameBits(value, STORED[dtype], type), type, shape);
     return { name, buffer, type, shape };
+  }
+
+  private sameBits(value: string, from: ElementType, to: ElementType): string {
+    return from === to ? value : this.graph.node("BitCast", [value], { to });
   }
 
   /** An operand without elements. */

@@ -7,7 +7,6 @@ const TENSORS = {
   [TYPE.u8]: ["uint8", "Uint8Array"],
   [TYPE.i8]: ["int8", "Int8Array"],
   [TYPE.u16]: ["uint16", "Uint16Array"],
-  [TYPE.f16]: ["float16", "Uint16Array"],
   [TYPE.i32]: ["int32", "Int32Array"],
   [TYPE.bool]: ["bool", "Uint8Array"],
 };
