@@ -72,7 +72,7 @@ export async function runCompiled({ program, scenario }: Case, args: readonly nu
         );
       }
       const shared = b.length > 0 && random.chance(0.2) ? b[0]! : undefined;
-      const view = shared && reshape(reshape(shared, [shared.size]), shared.shape.toReversed());
+      const view = shared && reshape(shared, [1, ...shared.shape.toReversed()]);
       if (view) await evaluate(view);
       const before = view && (await view.data());
       last = await run(a, b);
