@@ -1,6 +1,6 @@
 import { isFloat } from "@weft/tensor-core";
 import { isLeaf, type Program, refsIn } from "../program.js";
-import { attention, loraLinear, layerNorm } from "./composites.js";
+import { attention, loraLinear, layerNorm, softmaxCrossEntropy } from "./composites.js";
 import { type Draw, type Generator, Unsuitable, type Value } from "./draw.js";
 
 /** Ids of the statements that a statement rests on. */
@@ -41,4 +41,5 @@ const gradientThrough =
 
 export const attentionBackward: Generator = gradientThrough(attention);
 export const loraBackward: Generator = gradientThrough(loraLinear);
+export const softmaxCrossEntropyBackward: Generator = gradientThrough(softmaxCrossEntropy);
 export const normWeightGradient: Generator = gradientThrough(layerNorm);

@@ -89,6 +89,7 @@ const FAMILIES: readonly { readonly weight: number; readonly generators: Table }
       sgdStep: composite.sgdStep,
       softmax: composite.softmax,
       softmaxCrossEntropy: composite.softmaxCrossEntropy,
+      softmaxCrossEntropyBackward: gradients.softmaxCrossEntropyBackward,
       topK: composite.topK,
       weightNorm: composite.weightNorm,
     },
