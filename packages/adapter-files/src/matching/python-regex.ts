@@ -4,9 +4,9 @@ import { ConfigError } from "@weft/tensor-core";
 export type RegexDialect = "re2" | "js";
 
 /** Deeper nesting is refused: RE2 stops at 1000, and both its parser and ours recurse. */
-export const MAX_REGEX_NESTING = 200;
+const MAX_REGEX_NESTING = 200;
 /** RE2 expands counted repeats into states and takes no larger count. */
-export const MAX_REGEX_REPEAT = 1000;
+const MAX_REGEX_REPEAT = 1000;
 
 /**
  * Checks a pattern by the grammar of Python's `re` (3.11) and writes it for another engine.
