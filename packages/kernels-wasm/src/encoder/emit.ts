@@ -1,10 +1,10 @@
-import { bytesPerElement, type Instruction, isFloat } from "@weft/tensor-core";
-import { combination, compute, decode, encode, identity, type Pass, type Reduce } from "@weft/tensor-core/program";
+import { bytesPerElement, type Instruction } from "@weft/tensor-core";
+import { compute, decode, encode, type Pass } from "@weft/tensor-core/program";
 import { indexAxes, type Loop, operandWord, tablesOf } from "./loop.js";
 import { type LanePattern, lanePatterns } from "./lane-patterns.js";
 import { loadRaw, lookupRaw, storeRaw } from "./memory-code.js";
-import { isWide } from "./reduction.js";
-import { I32, type Local, V128, WasmLanes } from "./wasm-lanes.js";
+import { reductions } from "./reduce-code.js";
+import { I32, type Local, WasmLanes } from "./wasm-lanes.js";
 import { Writer, wasmModule } from "./writer.js";
 
 const [ADD, SUB, MUL, DIV, REM, LESS, NOT_LESS] = [0x6a, 0x6b, 0x6c, 0x6d, 0x6f, 0x48, 0x4e];
@@ -12,9 +12,6 @@ const [DIV_UNSIGNED, REM_UNSIGNED] = [0x6e, 0x70];
 const [ARGS, ROW, END] = [0, 1, 2];
 /** Parameters of the code for a line. */
 const [TO, FROM, COUNT] = [1, 2, 3];
-
-/** One local, or two that hold four f64. */
-type Accumulator = readonly Local[];
 
 /** Writes the module that runs a loop: `run(args, first row, row behind the last)`, or, for a line, `run(args, to, number of its first element, count)`. */
 export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
@@ -128,43 +125,7 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
     storeRaw(w, dtype, inner, width, pointers[k]!, stride[k]!, bits);
   };
 
-  const accumulate = (r: number, accumulators: Map<number, Accumulator>, width: number): void => {
-    const { how, a, dtype } = instructions[r] as Reduce;
-    const value = width === 4 ? values[a]! : lanes.select(w.constant(Int32Array.of(-1, 0, 0, 0)), values[a]!, neutral(dtype, how));
-    const into = accumulators.get(r)!;
-    const step = combination(how, dtype);
-    if (isWide(step)) w.widen(value, "f32").forEach((x, k) => w.get(w.wide(step, into[k]!, x)).set(into[k]!));
-    else w.get(w.op(step, [into[0]!, value])).set(into[0]!);
-  };
-
-  const neutral = (dtype: Reduce["dtype"], how: Reduce["how"]): Local =>
-    isFloat(dtype) ? w.f32(identity(how, dtype)) : w.i32(identity(how, dtype));
-
-  const begin = (r: number): Accumulator => {
-    const { how, dtype } = instructions[r] as Reduce;
-    const wide = isWide(combination(how, dtype));
-    const start = wide ? w.f64(identity(how, dtype)) : neutral(dtype, how);
-    return Array.from({ length: wide ? 2 : 1 }, () => {
-      const local = w.local(V128);
-      w.get(start).set(local);
-      return local;
-    });
-  };
-
-  const finish = (r: number, accumulator: Accumulator): void => {
-    const { how, dtype } = instructions[r] as Reduce;
-    const step = combination(how, dtype);
-    if (isWide(step)) {
-      const halves = w.wide(step, accumulator[0]!, accumulator[1]!);
-      const total = w.wide(step, halves, w.shuffle(halves, halves, [2, 3, 0, 1]));
-      const narrow = w.get(total).simd(0x5e).keep();
-      results.set(r, w.shuffle(narrow, narrow, [0, 0, 0, 0]));
-      return;
-    }
-    const [all] = accumulator as [Local];
-    const pairs = w.op(step, [all, w.shuffle(all, all, [2, 3, 0, 1])]);
-    results.set(r, w.op(step, [pairs, w.shuffle(pairs, pairs, [1, 0, 3, 2])]));
-  };
+  const { accumulate, begin, finish } = reductions(w, instructions, values, results);
 
   const sweepPass = (pass: Pass): void => {
     for (const v of pass.perRow) values[v] = readValue(v, 1, rowPointer);
