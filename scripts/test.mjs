@@ -68,9 +68,9 @@ golden("cpu", []);
 // A third of each method's: the GPU is one in software where the machine has no other.
 prepareSwiftShader();
 golden("webgpu", ["--every", "3"]);
-// A quarter, where onnxruntime-node has a binary for this platform.
+// An eighth, where onnxruntime-node has a binary for this platform.
 if (existsSync(join(root, "tests/golden/node_modules/onnxruntime-node/bin/napi-v6", process.platform, process.arch)))
-  golden("onnx", ["--every", "4"]);
+  golden("onnx", ["--every", "8"]);
 else
   process.stdout.write(`\n== golden cases on onnx are left out: onnxruntime-node has no binary for ${process.platform} ${process.arch}\n`);
 
