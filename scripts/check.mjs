@@ -1,5 +1,6 @@
 // One command for everything that must hold: `npm run check`, or `npm run check -- --only layers,lint`.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { delimiter, join } from "node:path";
 import { install, isMain, root } from "./setup.mjs";
 import { libraries } from "./workspace.mjs";
@@ -26,28 +27,45 @@ const CHECKS = {
 /** What these print is worth reading when nothing is wrong, too. */
 const SHOWN = ["size", "consumers"];
 
+/** Those that build while they run: nothing else may read what is built meanwhile. */
+const ALONE = ["build", "tarballs", "consumers"];
+
 function run([command, ...args]) {
   const path = [join(root, "node_modules/.bin"), process.env.PATH].join(delimiter);
-  const options = { cwd: root, encoding: "utf8", env: { ...process.env, PATH: path }, maxBuffer: 1 << 28 };
   // What npm installs as a program is a script on Windows, which only a shell runs.
-  return spawnSync(command, args, { shell: process.platform === "win32", ...options });
+  const child = spawn(command, args, { shell: process.platform === "win32", cwd: root, env: { ...process.env, PATH: path } });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve({ status: 1, stdout, stderr: `${stderr}${error.message}\n` }));
+    child.on("close", (status) => resolve({ status, stdout, stderr }));
+  });
 }
 
-/** Runs the checks of these names. @returns what failed */
-export function check(names) {
+/** @returns whether all commands of a check succeed */
+async function holds(name) {
+  const started = Date.now();
+  const results = [];
+  for (const command of CHECKS[name]) results.push(await run(command));
+  const ok = results.every(({ status }) => status === 0);
+  process.stdout.write(`${ok ? "ok  " : "FAIL"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
+  for (const { status, stdout, stderr } of results)
+    if (status !== 0) process.stdout.write(`${stdout}${stderr}\n`);
+    else if (SHOWN.includes(name)) process.stdout.write(stdout);
+  if (!ok) process.stdout.write(`  again: npm run check -- --only ${name}\n`);
+  return ok;
+}
+
+/** Runs the checks of these names, as many at once as there are cores. @returns what failed */
+export async function check(names) {
   const failed = [];
-  for (const name of names) {
-    const started = Date.now();
-    const results = CHECKS[name].map(run);
-    const ok = results.every(({ status }) => status === 0);
-    process.stdout.write(`${ok ? "ok  " : "FAIL"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
-    for (const { status, stdout, stderr } of results)
-      if (status !== 0) process.stdout.write(`${stdout}${stderr}\n`);
-      else if (SHOWN.includes(name)) process.stdout.write(stdout);
-    if (ok) continue;
-    failed.push(name);
-    process.stdout.write(`  again: npm run check -- --only ${name}\n`);
-  }
+  const work = async (queue) => {
+    for (let name = queue.shift(); name; name = queue.shift()) if (!(await holds(name))) failed.push(name);
+  };
+  await work(names.filter((name) => ALONE.includes(name)));
+  const together = names.filter((name) => !ALONE.includes(name));
+  await Promise.all(Array.from({ length: availableParallelism() }, () => work(together)));
   return { failed, passed: names.length - failed.length };
 }
 
@@ -60,5 +78,5 @@ if (isMain(import.meta.url)) {
     process.stderr.write(`there is no check ${unknown.join(", ")}; there are ${Object.keys(CHECKS).join(", ")}\n`);
     process.exit(2);
   }
-  process.exitCode = check(names).failed.length > 0 ? 1 : 0;
+  process.exitCode = (await check(names)).failed.length > 0 ? 1 : 0;
 }

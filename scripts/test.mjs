@@ -21,7 +21,18 @@ types();
 
 title("package checks");
 const { check } = await import("./check.mjs");
-const checked = check(["lint", "format", "unused", "layers", "circular", "publint", "tarballs", "compatibility", "documented", "size"]);
+const checked = await check([
+  "lint",
+  "format",
+  "unused",
+  "layers",
+  "circular",
+  "publint",
+  "tarballs",
+  "compatibility",
+  "documented",
+  "size",
+]);
 add(checked.passed, checked.failed.length);
 
 title("unit tests");
