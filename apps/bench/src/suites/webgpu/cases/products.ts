@@ -1,5 +1,22 @@
-import { attention, conv, gradients, linear, loraLinear, matmul, mergeLowRank, mul, sum, swapLast } from "@weft/tensor-core";
-import { BF16, F32, type KernelCase, type Sizes } from "./case.js";
+import {
+  attention,
+  cast,
+  conv,
+  dequantize,
+  gradients,
+  INT8_ROWS,
+  linear,
+  loraLinear,
+  matmul,
+  mergeLowRank,
+  mul,
+  sum,
+  swapLast,
+  type Tensor,
+} from "@weft/tensor-core";
+import { BF16, F32, type KernelCase, type Make, type Sizes } from "./case.js";
+
+const INT8 = 1;
 
 /** Matrix products, attention and LoRA, forward and backward. */
 export function productCases({ width: d, tokens: m, rank: r, heads: H, headWidth: h }: Sizes): KernelCase[] {
@@ -31,6 +48,14 @@ export function productCases({ width: d, tokens: m, rank: r, heads: H, headWidth
       ...product(1, d, d, BF16),
       build: (x) => linear(x([1, d]), x([d, d], "bf16", 2)),
     },
+    ...[1, m].map((rows) => ({
+      name: `linear, weight of eight bits, ${rows}×${d}·${d}×${d}`,
+      kernels: ["quantLinear"],
+      ...product(rows, d, d, INT8),
+      known: (x: Make) => [cast(mul(x([d, d], "f32", 2), 254), "i8")],
+      build: (x: Make, [codes]: readonly Tensor[]) =>
+        linear(x([rows, d]), dequantize({ format: INT8_ROWS, shape: [d, d], parts: { codes: codes!, absmax: x([d], "f32", 3) } })),
+    })),
     {
       name: `conv 3×3, ${channels} channels, ${side}²`,
       kernels: ["conv"],
