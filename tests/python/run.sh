@@ -17,7 +17,7 @@ passed=0 failed=0 skipped=0
 # The differential suite has a fixed seed here, so that a red run is the change's fault; without --seed it takes a new one.
 for script in tests/python/check.py tests/python/names.py tests/python/adapters.py tests/python/dialects.py "tests/python/differential --seed 0"; do
   echo "== $script"
-  log=$("$venv/bin/python" $script 2> >(grep -v Loading >&2) | tee /dev/stderr | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
+  log=$("$venv/bin/python" $script 2> >(grep -v Loading >&2) | tee >(cat >&2) | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
   if [ -z "$log" ]; then failed=$((failed + 1)); continue; fi
   read -r p f s < <(sed -E 's/[^0-9 ]//g' <<<"$log")
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
