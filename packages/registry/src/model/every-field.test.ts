@@ -136,7 +136,7 @@ const ABOUT: { readonly [kind: string]: readonly string[] } = {
 };
 const about = new Set(Object.values(ABOUT).flat());
 
-/** Methods that need a model are walked on one. */
+/** Methods that need a model are walked on one (every-field-of-models.test.ts). */
 const METHODS = [...ADAPTER_METHODS].flatMap(([name, { method }]) =>
   method && !method.wholes && !method.mix && !method.takesTasks ? [[name, method] as const] : [],
 );

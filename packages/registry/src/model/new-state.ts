@@ -68,7 +68,8 @@ export async function newAdapter(
   const { method, prompt } = methods.get(read.peftType) ?? {};
   const config = onModel(read, method, model);
   assertKnownFields(Object.fromEntries(config.unknown), Object.keys(prompt?.fields ?? method?.fields ?? {}), config.peftType);
-  if (prompt) return newPrompt(prompt, config, model, { seed, ...source });
+  if (prompt)
+    return newPrompt(prompt, config, model, { seed, ...source }, replacedOf(model, config.values as unknown as Values, new Map()));
   if (!method)
     throw new ConfigError(`${config.peftType} cannot be created here: the method is not defined`, { kind: "unsupported-method" });
   refuseUnrunnable(method, config.values);

@@ -43,15 +43,16 @@ function trainedOf(method: PromptMethod<PromptConfigFields>, config: PromptConfi
   }
 }
 
-/** A new prompt, with the numbers that PEFT draws. */
+/** A new prompt, with the numbers that PEFT draws. @param replaced parameters of the base that are trained whole beside it */
 export async function newPrompt(
   method: PromptMethod<PromptConfigFields>,
   config: AdapterConfig,
   model: HookedModel<never, unknown>,
   options: { readonly seed?: number } & PromptSource,
+  replaced: ReadonlyMap<string, Tensor>,
 ): Promise<AdapterState> {
   const sizes = promptConfig(method, config.values, promptSizes(model));
   const embedding = [...model.layers()].find(({ layer }) => layer.kind === "embedding");
   const trained = await initPrompt(method, sizes, { ...(embedding && { wordEmbeddings: embedding.base.weight }), ...options });
-  return stateOf(config, { method, config: sizes, trained, saved: method.encode(trained, sizes) }, new Map());
+  return stateOf(config, { method, config: sizes, trained, saved: method.encode(trained, sizes) }, replaced);
 }
