@@ -12,7 +12,7 @@ warnings.filterwarnings("ignore")
 import torch
 import peft.tuners.boft.layer as boft_layer
 from peft import PeftModel
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 import transformers
 from transformers import AutoModelForCausalLM
 
@@ -69,6 +69,23 @@ def check(case):
     assert gap <= case["tolerance"], f"outputs differ by {gap:.1e}, tolerance {case['tolerance']:.0e}"
 
 
+def own_file_differs(case):
+    """Whether PEFT gives other outputs than it recorded from the file that it wrote itself: FRoD takes half of a decomposition from the file and
+    computes the other half anew, which fits only where the linear algebra of both machines agrees."""
+    recorded = load_file(pathlib.Path(case["fixture"]) / "case.safetensors")
+    with tempfile.TemporaryDirectory() as home:
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            shutil.copy(pathlib.Path(case["fixture"]) / name, home)
+        save_file({"y": recorded["y_adapter"]}, pathlib.Path(home) / "expected.safetensors")
+        try:
+            check({**case, "folder": home})
+            return False
+        except AssertionError:
+            return True
+        finally:
+            os.chdir(ROOT)
+
+
 if __name__ == "__main__":
     real = boft_layer.get_fbd_cuda, boft_layer.FastBlockDiag
     done = subprocess.run(["node", str(ROOT / "tests/golden/dist/write-adapters.js"), str(ROOT / "fixtures"), str(WORK), *ONLY], capture_output=True, text=True)
@@ -88,6 +105,10 @@ if __name__ == "__main__":
             check(case)
             passed += 1
         except Exception as error:
+            if case["kind"] == "loaded" and own_file_differs(case):
+                skipped += 1
+                print(f"skipped {label}: here PEFT reads the file that it wrote itself otherwise than it recorded")
+                continue
             failed += 1
             print(f"FAILED {label}: {str(error)[:400]}", flush=True)
     shutil.rmtree(WORK, ignore_errors=True)
