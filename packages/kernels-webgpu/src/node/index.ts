@@ -1,5 +1,5 @@
 /// <reference types="@webgpu/types" preserve="true" />
-import { type Backend, CapabilityError, Device } from "@weft/tensor-core";
+import { CapabilityError, Device } from "@weft/tensor-core";
 import { createWebGpuBackend, type WebGpuBackend, type WebGpuOptions } from "../backend.js";
 import { readTuning, tuningFile } from "./tuning-file.js";
 
@@ -16,14 +16,23 @@ export interface NodeWebGpuOptions extends WebGpuOptions {
 }
 
 /**
- * The entry to the GPUs of this machine by way of Dawn (the optional peer dependency `webgpu`).
- * Node does not exit while the object is referenced and a device is open.
+ * What Dawn has opened, by its flags. Each stays for good: Dawn looks for what has happened from timers of its own, and does so in freed memory (a crash,
+ * or a lock that nobody gives back) where the collector takes the object before the last of them.
+ */
+const opened = new Map<string, GPU>();
+
+/**
+ * The entry to the GPUs of this machine by way of Dawn (the optional peer dependency `webgpu`), one for each set of flags. Node does not exit while a
+ * device is open.
  * @throws CapabilityError kind `no-webgpu` if the package is not installed
  */
 export async function openGpu(dawnFlags: readonly string[] = []): Promise<GPU> {
+  const flags = dawnFlags.join("\n");
   try {
     const { create } = await import("webgpu");
-    return create([...dawnFlags]);
+    const gpu = opened.get(flags) ?? create([...dawnFlags]);
+    opened.set(flags, gpu);
+    return gpu;
   } catch (cause) {
     throw new CapabilityError(`the package "webgpu" cannot be loaded: ${(cause as Error).message}`, {
       kind: "no-webgpu",
@@ -35,17 +44,12 @@ export async function openGpu(dawnFlags: readonly string[] = []): Promise<GPU> {
 
 /** A backend on a GPU of this machine. @throws DeviceError kind `no-adapter` if there is none */
 export async function createNodeWebGpuBackend(options: NodeWebGpuOptions = {}): Promise<WebGpuBackend> {
-  let gpu: GPU | undefined = await openGpu(options.dawnFlags);
+  const gpu = await openGpu(options.dawnFlags);
   const path = options.tuningFile ?? tuningFile();
   const tuning: WebGpuOptions["tuning"] = path
     ? (device, limits) => readTuning(path, device.adapterInfo, limits, options.warn ?? console.warn)
     : undefined;
-  const backend = await createWebGpuBackend(gpu, { ...(tuning && { tuning }), ...options });
-  const dispose: Backend["dispose"] = () => {
-    backend.dispose();
-    gpu = undefined; // the last reference: Node may exit now
-  };
-  return { ...backend, dispose };
+  return createWebGpuBackend(gpu, { ...(tuning && { tuning }), ...options });
 }
 
 /** A `Device` whose graphs run on a GPU of this machine. @see createNodeWebGpuBackend */
