@@ -1,5 +1,4 @@
-import { type Backend, bytesPerElement, type Frozen, type Operand, type Plan } from "@weft/tensor-core";
-import { copyProgram } from "@weft/tensor-core/program";
+import { type Backend, bytesPerElement, cast, type Frozen, placeholder, planGraph } from "@weft/tensor-core";
 import type { OnnxBuffer } from "./executable.js";
 import type { Constant } from "./lower/lower-plan.js";
 
@@ -24,30 +23,13 @@ export async function withContents<T>(
   }
 }
 
-async function converted(backend: Backend, constant: Constant, source: OnnxBuffer): Promise<OnnxBuffer> {
-  const plan = conversion(constant);
+/** A copy of a constant in the dtype that the model has. */
+async function converted(backend: Backend, { from, to, elements }: Constant, source: OnnxBuffer): Promise<OnnxBuffer> {
+  const given = placeholder({ shape: [elements], dtype: from });
+  const { plan } = planGraph([cast(given, to)], [given], () => false);
   const executable = await backend.lower(plan);
-  const copy = backend.allocate(plan.buffers[1]!.bytes) as OnnxBuffer;
+  const copy = backend.allocate(elements * bytesPerElement(to)) as OnnxBuffer;
   await backend.run(executable, [source], [copy]);
   executable.dispose();
   return copy;
-}
-
-/** A plan that copies its input to its output, which has another dtype. */
-function conversion({ from, to, elements }: Constant): Plan {
-  const shape = [elements];
-  const operand = (buffer: number, dtype: typeof from): Operand => ({ buffer, dtype, shape, strides: [1], offset: 0 });
-  const output = operand(1, to);
-  const bytes = [from, to].map((dtype) => elements * bytesPerElement(dtype)) as [number, number];
-  return {
-    buffers: [
-      { role: "input", bytes: bytes[0] },
-      { role: "output", bytes: bytes[1] },
-    ],
-    steps: [{ kind: "fused", program: copyProgram(shape, from), inputs: [operand(0, from)], outputs: [output] }],
-    inputs: [0],
-    outputs: [output],
-    scratchBytes: 0,
-    peakBytes: bytes[0] + bytes[1],
-  };
 }
