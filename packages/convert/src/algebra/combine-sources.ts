@@ -7,6 +7,7 @@ import {
   mul,
   type Params,
   reshape,
+  sizeOf,
   swapLast,
   type Tensor,
   tensor,
@@ -112,10 +113,7 @@ function maskSource({ masks, seed = 0 }: CombineOptions): (shape: readonly numbe
   }
   const generator: TorchGenerator = torchGenerator(seed);
   return (shape, density) => {
-    const draws = torchUniform(
-      generator,
-      shape.reduce((a, b) => a * b, 1),
-    );
+    const draws = torchUniform(generator, sizeOf(shape));
     return tensor(
       draws.map((u) => (u < density ? 1 : 0)),
       { shape },
@@ -134,24 +132,13 @@ async function combineLayer(
   const rule = RULES[type.replace(/_svd$/, "")]!;
   const task = { density, majoritySignMethod, mask };
   if (type === "exact" || type === "cat") {
-    const A = concat(sources.map((s) => mul(s.A, s.weight * s.scale)));
-    const B = concat(
-      sources.map((s) => s.B),
-      1,
-    );
+    const { A, B } = sideBySide(sources);
     return type === "exact" && rank < A.shape[0]! ? compress(A, B, rank) : { A, B };
   }
   // A plain sum has low rank: the same result as by forming it. PEFT's clamp depends on the signs of singular vectors, so on how they are found.
   if (type === "svd" && options.svdClamp === undefined) {
-    const scaled = sources.map((s) => mul(s.A, s.weight * s.scale));
-    return compress(
-      concat(scaled),
-      concat(
-        sources.map((s) => s.B),
-        1,
-      ),
-      rank,
-    );
+    const { A, B } = sideBySide(sources);
+    return compress(A, B, rank);
   }
   if (type.endsWith("svd")) {
     const deltas = sources.map((s) => s.delta());
@@ -180,6 +167,16 @@ async function combineLayer(
       task,
     ),
   };
+}
+
+/** The weighted sum as factors of all ranks together, scaled on A's side. */
+function sideBySide(sources: readonly Source[]): { readonly A: Tensor; readonly B: Tensor } {
+  const A = concat(sources.map((s) => mul(s.A, s.weight * s.scale)));
+  const B = concat(
+    sources.map((s) => s.B),
+    1,
+  );
+  return { A, B };
 }
 
 /** B·A at another rank, the best there is. Factors of a convolution keep their kernels. */
