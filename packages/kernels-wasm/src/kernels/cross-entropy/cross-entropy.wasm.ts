@@ -1,7 +1,7 @@
 import { storeRow } from "../convert.wasm";
 import { scratch } from "../env.wasm";
 import { expRow, log } from "../exp.wasm";
-import { F32_CODE } from "../float.wasm";
+import { elementBytes, F32_CODE } from "../float.wasm";
 import { unpackLine } from "../product/pack-line.wasm";
 
 @unmanaged
@@ -37,7 +37,7 @@ const BLOCK: i32 = 2048;
 // @ts-ignore: decorator
 @inline
 function rowOf(args: CrossEntropyArgs, base: usize, row: i32, column: i32): usize {
-  return base + ((<usize>row * args.classes + column) << (args.format == F32_CODE ? 2 : 1));
+  return base + (<usize>row * args.classes + column) * elementBytes(args.format);
 }
 
 /** Elements in the block of a row that begins at `column`. */

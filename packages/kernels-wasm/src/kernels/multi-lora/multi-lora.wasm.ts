@@ -1,7 +1,7 @@
 import { storeRow } from "../convert.wasm";
 import { scratch } from "../env.wasm";
 import { sum4 } from "../exp.wasm";
-import { F32_CODE, madd } from "../float.wasm";
+import { elementBytes, F32_CODE, madd } from "../float.wasm";
 import { unpackLine } from "../product/pack-line.wasm";
 
 @unmanaged
@@ -76,7 +76,7 @@ export function multiLora(args: MultiLoraArgs, start: i32, end: i32): void {
         addTimes(scratch, low, row(scratch + 3 * ROOM, args.b, args.bFormat, <usize>r * columns, columns), columns);
       }
     }
-    const to = args.y + (<usize>token * columns << (args.yFormat == F32_CODE ? 2 : 1));
+    const to = args.y + <usize>token * columns * elementBytes(args.yFormat);
     storeRow(to, args.yFormat, scratch, columns, 1);
   }
 }
