@@ -53,6 +53,8 @@ const BUNDLERS = {
       customLogger: { ...logger, clearScreen() {}, hasErrorLogged: () => false, hasWarned: false },
       build: {
         outDir: out,
+        // What is loaded later would be announced to a document, which Node has not.
+        modulePreload: false,
         rollupOptions: { input: join(at, ENTRY), preserveEntrySignatures: "strict", output: { entryFileNames: ENTRY } },
       },
     });
