@@ -1,6 +1,5 @@
 // Arrows point down only: which package may depend on which. A row per package; what is not listed is refused.
-import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { root } from "./setup.mjs";
+import { workspace } from "./workspace.mjs";
 
 const ALLOWED = {
   "tensor-core": [],
@@ -35,13 +34,10 @@ const ALLOWED = {
 };
 
 let failed = false;
-for (const name of readdirSync(`${root}/packages`)) {
-  const file = `${root}/packages/${name}/package.json`;
-  if (!existsSync(file)) continue;
-  const { dependencies = {} } = JSON.parse(readFileSync(file, "utf8"));
-  for (const dependency of Object.keys(dependencies).filter((d) => d.startsWith("@weft/"))) {
-    if (ALLOWED[name]?.includes(dependency.slice(6))) continue;
-    process.stdout.write(`packages/${name} must not depend on ${dependency}\n`);
+for (const { folder, manifest } of workspace.filter((one) => one.folder.startsWith("packages/"))) {
+  for (const dependency of Object.keys(manifest.dependencies ?? {}).filter((d) => d.startsWith("@weft/"))) {
+    if (ALLOWED[folder.slice(9)]?.includes(dependency.slice(6))) continue;
+    process.stdout.write(`${folder} must not depend on ${dependency}\n`);
     failed = true;
   }
 }

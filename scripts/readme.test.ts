@@ -1,16 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { runExample } from "./run-example.mjs";
+import { libraries as packages } from "./workspace.mjs";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 /** A block is left out only if its first line says so and why: `// not run: needs a GPU`. */
 const NOT_RUN = /^\/\/ not run: \S.*\n/;
 
-const packages = readdirSync(join(root, "packages")).filter((name) => existsSync(join(root, "packages", name, "package.json")));
 const pages = ["README.md", "docs/other-frameworks.md", ...packages.map((name) => `packages/${name}/README.md`)];
 const text = (page: string): string => readFileSync(join(root, page), "utf8");
 

@@ -1,9 +1,10 @@
 // Size of each package: lines of source, and gzipped bytes of its entry bundled and minified without other @weft packages. Limits are those of the design.
 import { build } from "esbuild";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "./setup.mjs";
+import { libraries } from "./workspace.mjs";
 
 const LIMITS = {
   "adapters-lora": 8_300,
@@ -61,9 +62,8 @@ async function page(code, resolveDir = `${root}/tests/golden`, external = []) {
 }
 
 let failed = false;
-for (const name of readdirSync(`${root}/packages`)) {
+for (const name of libraries) {
   const folder = `${root}/packages/${name}`;
-  if (!existsSync(`${folder}/src/index.ts`)) continue;
   const contents = ENTRIES[name] ?? 'export * from "./src/index.ts";';
   const { bytes } = await page(contents, folder, ["@weft/*", "node:*", "webgpu", "re2js"]);
   const limit = LIMITS[name];
