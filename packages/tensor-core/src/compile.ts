@@ -2,7 +2,7 @@ import type { Executable } from "./backend.js";
 import type { Device } from "./device.js";
 import { deviceOf } from "./evaluate.js";
 import { ConfigError, DeviceError, ShapeError } from "./errors.js";
-import { makeNode, type Node, Tensor, topologicalOrder } from "./graph.js";
+import { makeNode, type Node, placeholder, type Tensor, topologicalOrder } from "./graph.js";
 import { graphInputs, isLeaf, substitute } from "./passes/rewrite.js";
 import { planGraph } from "./plan/plan-graph.js";
 import type { Plan } from "./plan/plan.js";
@@ -162,7 +162,7 @@ export function compile<A extends readonly Tree[], R extends Tree>(
     const donated = leavesOf(structure, options.donate ?? []);
     const specs = leaves.map(({ shape, dtype }): TensorSpec => ({ shape, dtype }));
     const mark = makeNode("mark", [], {}, []).id;
-    const inputs = specs.map((spec) => new Tensor(makeNode("input", [], {}, [spec])));
+    const inputs = specs.map(placeholder);
     const result = flattenTree(fn(...(unflattenTree(structure, inputs) as unknown as A)));
     if (result.leaves.length === 0) throw new ShapeError("compile: the function returned no tensor");
     const device = options.device ?? deviceOf([...leaves, ...result.leaves]);

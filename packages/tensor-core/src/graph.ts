@@ -273,6 +273,9 @@ export class Tensor {
 /** Adds a node to the graph. Shapes are already checked by the caller (`apply-primitive.ts`). */
 export const makeNode = (...args: ConstructorParameters<typeof Node>): Node => new Node(...args);
 
+/** A place-holder to be bound when a plan runs. */
+export const placeholder = ({ shape, dtype }: TensorSpec): Tensor => new Tensor(makeNode("input", [], {}, [{ shape, dtype }]));
+
 /**
  * Every node that `outputs` need, inputs before users. `inputsOf` says what is followed (a pass may stop at leaves or
  * walk through decompositions). Iterative: graphs of training steps are deep.

@@ -31,7 +31,7 @@ export { assertNewLayer, type CheckOptions } from "./adapter/check-new-layer.js"
 export { type Draws, drawsOf, dropped, inputDropout } from "./adapter/training-pass.js";
 export { adapterDType, adapterParams } from "./adapter/adapter-params.js";
 export { initLayer, type InitialisedLayer, initParameter, initParameters, initShared } from "./adapter/init.js";
-export { type Box, mapBox, needs, placeholder, type RowPasses, rowPasses, type RowSum, type Tile, tileRows } from "./adapter/tile.js";
+export { type Box, mapBox, needs, type RowPasses, rowPasses, type RowSum, type Tile, tileRows } from "./adapter/tile.js";
 export { type BareTensors, type DetectedMethod, methodDetector } from "./adapter/detect-method.js";
 export { type MethodDefinition, type MethodEntry, type MethodTable, methodTable } from "./adapter/method-table.js";
 export { AdaptedLayer, type AdaptedLayerOptions, type LayerSummary } from "./adapter/adapted-layer.js";
@@ -130,7 +130,7 @@ export {
   position,
 } from "./formats/format.js";
 export { INT8_ROWS, quantizeInt8 } from "./formats/int8.js";
-export { type Node, Tensor } from "./graph.js";
+export { type Node, placeholder, Tensor } from "./graph.js";
 export { type IndexCheck, verifyIndices, withIndexChecks } from "./index-checks.js";
 export * from "./ops/index.js";
 export type { BufferSpec, Instruction, Operand, Plan, Program, Step } from "./plan/plan.js";

@@ -1,8 +1,7 @@
 import { sizeOf } from "@weft/tensor-core";
+import { THREEFRY_PARITY, THREEFRY_ROTATIONS } from "@weft/tensor-core/program";
 import { TYPE } from "../model/messages.js";
 import type { Context, OpStep } from "./context.js";
-
-const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 
 /** Threefry-2x32 with 20 rounds on blocks of two words, in uint32. @see Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011) */
 export function lowerRandom({ inputs: [key], outputs: [output] }: OpStep, context: Context): void {
@@ -19,14 +18,14 @@ export function lowerRandom({ inputs: [key], outputs: [output] }: OpStep, contex
     string,
     string,
   ];
-  const schedule = [k0, k1, xor(xor(k0, k1), word(0x1bd11bda))];
+  const schedule = [k0, k1, xor(xor(k0, k1), word(THREEFRY_PARITY))];
   const range = [0, blocks, 1].map((v) => graph.constant(TYPE.i32, [], Int32Array.of(v)));
   const counter = graph.node("Cast", [graph.node("Range", range)], { to: TYPE.u32 });
   let x = add(counter, k0);
   let y = add(graph.node("Mul", [counter, word(0)]), k1);
   for (let round = 0; round < 20; round++) {
     x = add(x, y);
-    const by = ROTATIONS[round % 8]!;
+    const by = THREEFRY_ROTATIONS[round % 8]!;
     y = xor(graph.node("BitwiseOr", [shift(y, by, "LEFT"), shift(y, 32 - by, "RIGHT")]), x);
     if (round % 4 !== 3) continue;
     const s = (round + 1) / 4;

@@ -1,6 +1,6 @@
 import { bytesPerElement, type Instruction } from "@weft/tensor-core";
-import { compute, decode, encode, type Pass } from "@weft/tensor-core/program";
-import { indexAxes, type Loop, operandWord, tablesOf } from "./loop.js";
+import { compute, decode, encode, type Pass, tablesOf } from "@weft/tensor-core/program";
+import { indexAxes, type Loop, operandWord } from "./loop.js";
 import { type LanePattern, lanePatterns } from "./lane-patterns.js";
 import { loadRaw, lookupRaw, storeRaw } from "./memory-code.js";
 import { reductions } from "./reduce-code.js";

@@ -1,5 +1,5 @@
 import { bytesPerElement, contiguousStrides, type DType, exactJson, type Program } from "@weft/tensor-core";
-import { analyse, type Analysis, collapse } from "@weft/tensor-core/program";
+import { analyse, type Analysis, collapse, tablesOf } from "@weft/tensor-core/program";
 
 /** Strides of one operand over the space of a program, in elements. */
 export interface Access {
@@ -61,11 +61,6 @@ function axesOf(shape: readonly number[], strides: readonly (readonly number[])[
 /** Axes of `index` instructions, in order of their operands. */
 export function indexAxes(program: Program): number[] {
   return [...new Set(program.instructions.flatMap((i) => (i.op === "index" ? [i.axis] : [])))];
-}
-
-/** Inputs that `lookup` reads: vectors, whatever the space is. */
-export function tablesOf({ instructions }: Program): ReadonlySet<number> {
-  return new Set(instructions.flatMap((i) => (i.op === "lookup" ? [i.input] : [])));
 }
 
 /** Where outputs lie that are stored as fused steps store them: contiguous over the space, or over the rows. */

@@ -9,7 +9,7 @@ import {
   sizeOf,
   type Step,
 } from "@weft/tensor-core";
-import { addProgram, withOperands } from "@weft/tensor-core/program";
+import { addProgram, tablesOf, withOperands } from "@weft/tensor-core/program";
 import type { LowerContext } from "./kernel.js";
 
 /** Bindings start at multiples of this on every device. */
@@ -96,7 +96,7 @@ function halveFused(step: FusedStep): Step[] | undefined {
   const lead = program.shape.length - program.reduced;
   const axis = program.shape.findIndex((d, i) => i < lead && d > 1);
   if (axis < 0) return undefined;
-  const tables = new Set(program.instructions.map((i) => (i.op === "lookup" ? i.input : -1)));
+  const tables = tablesOf(program);
   return halves(program.shape[axis]!).map(([start, length]): Step => {
     const shape = program.shape.map((d, i) => (i === axis ? length : d));
     const outputs = step.outputs.map((o, k): Operand => {

@@ -1,4 +1,4 @@
-import { makeNode, type Node, Tensor, topologicalOrder } from "../graph.js";
+import { type Node, placeholder, Tensor, topologicalOrder } from "../graph.js";
 import type { TensorSpec } from "../tensor-spec.js";
 import { transpose } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
@@ -8,11 +8,6 @@ import { cut } from "../ops/cut.js";
 import { pushSlices } from "../passes/push-slices.js";
 import { simplify } from "../passes/simplify.js";
 import { graphInputs, rewriteGraph, substitute } from "../passes/rewrite.js";
-
-/** A place-holder to be bound when a plan runs. */
-export function placeholder({ shape, dtype }: TensorSpec): Tensor {
-  return new Tensor(makeNode("input", [], {}, [{ shape, dtype }]));
-}
 
 /** Some rows of a function of a large tensor, computed from those rows alone. */
 export interface Tile {

@@ -1,12 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { cayley } from "../composites/cayley.js";
 import { stepCost } from "../explain.js";
-import type { Tensor } from "../graph.js";
+import { placeholder, type Tensor } from "../graph.js";
 import { barrier, add, exp, mul, tanh } from "../ops/elementwise.js";
 import { linear, matmul } from "../ops/linear.js";
 import { broadcastTo, concat, reshape, rows, slice, split, stack, transpose } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
-import { placeholder } from "../adapter/tile.js";
 import { planGraph } from "../plan/plan-graph.js";
 import type { Plan, Step } from "../plan/plan.js";
 

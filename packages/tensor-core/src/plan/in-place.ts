@@ -1,12 +1,13 @@
 import { PRIMITIVES } from "../primitives/index.js";
+import { tablesOf } from "../program/programs.js";
 import { sameShape } from "../shape.js";
 import type { Operand, Step } from "./plan.js";
 
 /** The inputs whose memory a step can write its outputs to: all of an elementwise program but tables, those that a definition names. */
 function named(step: Step): readonly Operand[] {
   if (step.kind === "fused") {
-    const { reduced, instructions } = step.program;
-    return reduced > 0 ? [] : step.inputs.filter((_, k) => !instructions.some((i) => i.op === "lookup" && i.input === k));
+    const tables = tablesOf(step.program);
+    return step.program.reduced > 0 ? [] : step.inputs.filter((_, k) => !tables.has(k));
   }
   if (step.kind === "composite") return (step.overwrites ?? []).map((i) => step.inputs[i]!);
   const input = PRIMITIVES[step.op]?.overwrites;

@@ -3,7 +3,7 @@ import { callComposite, type Composite } from "../composite.js";
 import { QUANT_LINEAR, type QuantLinearAttrs } from "../composites/quant-linear.js";
 import { isFloat } from "../dtype.js";
 import { exactJson } from "../exact-json.js";
-import { makeNode, type Node, Tensor } from "../graph.js";
+import { type Node, placeholder, Tensor } from "../graph.js";
 import { swapLast } from "../ops/movement.js";
 import { expandComposites } from "../passes/expand-composites.js";
 import { isLeaf, rewriteGraph, substitute } from "../passes/rewrite.js";
@@ -31,7 +31,7 @@ function decodingOf({ attrs, inputs, outputs, composite }: Node): Decoding | und
   decodings.set(definition, known);
   const key = exactJson(attrs);
   if (!known.has(key)) {
-    const parts = inputs.map(({ shape, dtype }) => new Tensor(makeNode("input", [], {}, [{ shape, dtype }])));
+    const parts = inputs.map(placeholder);
     const [weight] = expandComposites(definition.decompose(parts, attrs), () => false, simplifyNode) as [Tensor];
     const partition = new Partition([weight], Infinity);
     const unit = partition.unit(weight.node);

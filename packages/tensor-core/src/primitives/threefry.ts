@@ -1,4 +1,7 @@
-const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
+/** By how many bits each round turns a word; from the ninth on again. */
+export const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
+/** What the third word of the schedule has beside the two of the key. */
+export const PARITY = 0x1bd11bda;
 
 /**
  * Threefry-2x32 with 20 rounds: `count` random 32-bit integers (signed) from a two-word key. Element i is word
@@ -8,7 +11,7 @@ const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 export function threefry(key: ArrayLike<number>, count: number): Int32Array {
   const k0 = key[0]! | 0;
   const k1 = key[1]! | 0;
-  const schedule = [k0, k1, k0 ^ k1 ^ 0x1bd11bda];
+  const schedule = [k0, k1, k0 ^ k1 ^ PARITY];
   const out = new Int32Array(count);
   for (let i = 0; i < count; i += 2) {
     let x = ((i / 2) | 0) + k0;

@@ -1,8 +1,9 @@
 export { around } from "../primitives/around.js";
+export { PARITY as THREEFRY_PARITY, ROTATIONS as THREEFRY_ROTATIONS } from "../primitives/threefry.js";
 export { analyse, type Analysis, closure, operandsOf, type Pass, rowsOf, withOperands } from "./analysis.js";
 export { apply, compute, type Computed, convert, decode, encode, roundRegister } from "./instructions.js";
 export { LANE_OPS, type LaneMachine, type LaneOp, type Lanes, lanesOf, type ShiftOp } from "./lanes.js";
-export { addProgram, copyProgram, fillProgram, sumProgram } from "./programs.js";
+export { addProgram, copyProgram, fillProgram, sumProgram, tablesOf } from "./programs.js";
 export { combination, identity, type Reduce } from "./reduction.js";
 export { SCALAR_LANES } from "./scalar-lanes.js";
 export { decodeSmallFloat, encodeSmallFloat, halfOf, isSmallFloat, type SmallFloat } from "./small-floats.js";

@@ -7,6 +7,11 @@ function elementwise(shape: Shape, instructions: readonly Instruction[]): Progra
   return { shape, reduced: 0, instructions, outputs: [{ value: instructions.length - 1, perRow: false }] };
 }
 
+/** Inputs that `lookup` reads: vectors, whatever the space is. */
+export function tablesOf({ instructions }: Program): ReadonlySet<number> {
+  return new Set(instructions.flatMap((i) => (i.op === "lookup" ? [i.input] : [])));
+}
+
 /** Its input as it is, or converted if the output has another dtype. */
 export function copyProgram(shape: Shape, dtype: DType): Program {
   return elementwise(shape, [{ op: "load", dtype, input: 0 }]);

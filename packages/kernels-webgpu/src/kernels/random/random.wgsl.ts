@@ -1,13 +1,12 @@
 import { sizeOf } from "@weft/tensor-core";
+import { THREEFRY_PARITY, THREEFRY_ROTATIONS } from "@weft/tensor-core/program";
 import { Shader } from "../../wgsl/shader.js";
 import type { Kernel } from "../kernel.js";
-
-const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 
 /** Twenty rounds, written out; a key word is added after every fourth. */
 function rounds(): string {
   return Array.from({ length: 20 }, (_, round) => {
-    const r = ROTATIONS[round % 8]!;
+    const r = THREEFRY_ROTATIONS[round % 8]!;
     const s = (round + 1) / 4;
     const key = round % 4 === 3 ? ` x += k${s % 3}; y += k${(s + 1) % 3} + ${s}u;` : "";
     return `x += y; y = ((y << ${r}u) | (y >> ${32 - r}u)) ^ x;${key}`;
@@ -24,7 +23,7 @@ export const random: Kernel = ({ inputs, outputs }, context) => {
   const body = `if (tid * 2u >= ${n}) { return; }
 let k0 = ${k.loadBits(shader.u32(key.offset))};
 let k1 = ${k.loadBits(shader.u32(key.offset + 1))};
-let k2 = k0 ^ k1 ^ 0x1bd11bdau;
+let k2 = k0 ^ k1 ^ ${THREEFRY_PARITY}u;
 var x = tid + k0;
 var y = k1;
 ${rounds()}
