@@ -1,15 +1,17 @@
 // `npm test`: installs, builds and runs every test; the last line is the sum of all.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { build, types } from "./build.mjs";
 import { install, root, spawnNpx } from "./setup.mjs";
 import { prepareSwiftShader } from "./swiftshader.mjs";
 
-const totals = { passed: 0, failed: 0, skipped: 0 };
+const totals = { passed: 0, skipped: 0 };
+/** A line for everything that failed, shown again at the end, where it is found. */
+const failures = [];
 const add = (passed, failed, skipped = 0) => {
   totals.passed += passed;
-  totals.failed += failed;
+  failures.push(...failed);
   totals.skipped += skipped;
 };
 const title = (text) => process.stdout.write(`\n== ${text}\n`);
@@ -33,7 +35,10 @@ const checked = await check([
   "documented",
   "size",
 ]);
-add(checked.passed, checked.failed.length);
+add(
+  checked.passed,
+  checked.failed.map((name) => `the check ${name}`),
+);
 
 title("unit tests");
 const report = join(root, ".cache", "vitest.json");
@@ -52,12 +57,19 @@ spawnNpx(
   { cwd: root, stdio: "inherit", env: { ...process.env, CI: "1" } },
 );
 try {
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, success, testResults } = JSON.parse(readFileSync(report, "utf8"));
-  // A file that does not even load has no tests in it, but has failed.
-  const broken = testResults.filter((f) => f.status === "failed" && f.assertionResults.length === 0).length;
-  add(numPassedTests, numFailedTests + broken + (success || numFailedTests + broken > 0 ? 0 : 1), numPendingTests + numTodoTests);
-} catch {
-  add(0, 1);
+  const { numPassedTests, numPendingTests, numTodoTests, success, testResults } = JSON.parse(readFileSync(report, "utf8"));
+  const failed = [];
+  for (const { name, status, message, assertionResults } of testResults) {
+    const file = relative(root, name);
+    // A file that does not even load has no tests in it, but has failed.
+    if (status === "failed" && assertionResults.length === 0) failed.push(`${file}: ${message.split("\n")[0]}`);
+    for (const test of assertionResults)
+      if (test.status === "failed") failed.push(`${file}: ${test.fullName}: ${test.failureMessages[0]?.split("\n")[0]}`);
+  }
+  if (!success && failed.length === 0) failed.push("vitest, beside its tests");
+  add(numPassedTests, failed, numPendingTests + numTodoTests);
+} catch (error) {
+  add(0, [`vitest wrote no report: ${error.message}`]);
 }
 
 /** Runs the golden cases on a backend and counts them. */
@@ -72,8 +84,9 @@ function golden(backend, args) {
   process.stdout.write(stdout);
   process.stderr.write(stderr);
   const counts = /^total: (\d+) passed, (\d+) failed, (\d+) unsupported$/m.exec(stdout);
-  if (counts) add(Number(counts[1]), Number(counts[2]) + (status !== 0 && counts[2] === "0" ? 1 : 0), Number(counts[3]));
-  else add(0, 1);
+  const failed = stdout.split("\n").filter((line) => line.startsWith("failed "));
+  if (failed.length === 0 && (status !== 0 || !counts)) failed.push(`the golden cases on ${backend} ended with exit code ${status}`);
+  add(counts ? Number(counts[1]) : 0, failed, counts ? Number(counts[3]) : 0);
 }
 golden("cpu", []);
 // A third of each method's: the GPU is one in software where the machine has no other.
@@ -85,5 +98,6 @@ if (existsSync(join(root, "tests/golden/node_modules/onnxruntime-node/bin/napi-v
 else
   process.stdout.write(`\n== golden cases on onnx are left out: onnxruntime-node has no binary for ${process.platform} ${process.arch}\n`);
 
-process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
-process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0;
+process.stdout.write(`\n${failures.map((line) => `failed: ${line}\n`).join("")}`);
+process.stdout.write(`${totals.passed} passed, ${failures.length} failed, ${totals.skipped} skipped\n`);
+process.exitCode = failures.length > 0 || totals.passed === 0 ? 1 : 0;

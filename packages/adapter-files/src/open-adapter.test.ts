@@ -85,7 +85,6 @@ const malformed = (JSON.parse(readFileSync(`${fixtures}malformed/manifest.json`,
 
 describe("malformed adapters", () => {
   test.each(malformed.map((entry) => [entry.file, entry] as const))("%s", async (file, { expect: expected, kinds }) => {
-    const start = performance.now();
     const outcome = await openAdapterFolder(`${fixtures}malformed/${file.replace("/adapter_config.json", "")}`, {
       methods: ADAPTER_METHODS,
     }).then(
@@ -93,7 +92,6 @@ describe("malformed adapters", () => {
       (error: unknown) => (error instanceof WeftError ? error.kind : String(error)),
     );
     expect(expected === "accept" ? ["accept"] : expected === "reject" ? kinds : ["accept", ...kinds]).toContain(outcome);
-    expect(performance.now() - start).toBeLessThan(1000);
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 

@@ -68,19 +68,9 @@ const BOMBS: readonly Bomb[] = [
   },
 ];
 
-/**
- * Opens each file in a process of its own, as memory once taken is not given back; prints how it ended, the time and the most memory, and what 100 million
- * steps of a plain loop take here (about a tenth of a second on a machine that has nothing else to do).
- */
+/** Opens each file in a process of its own, as memory once taken is not given back; prints how it ended and the most memory. One that runs on is killed. */
 const OPEN = `
 import { openWeights } from "@weft/io-safetensors/node";
-const spent = () => process.cpuUsage().user / 1000;
-const idle = spent();
-let steps = 0;
-for (let i = 0; i < 1e8; i++) steps = (steps * 31 + i) | 0;
-const loop = spent() - idle;
-const before = spent();
-const started = performance.now();
 let outcome;
 try {
   const source = await openWeights(process.argv[2]);
@@ -89,7 +79,7 @@ try {
   outcome = error.kind ?? String(error);
   if (error.message.length > 2000) outcome += ", and a message of " + error.message.length;
 }
-console.log(JSON.stringify({ outcome, ms: performance.now() - started, cpu: spent() - before, loop: loop + (steps & 0), rss: process.resourceUsage().maxRSS * 1024 }));
+console.log(JSON.stringify({ outcome, rss: process.resourceUsage().maxRSS * 1024 }));
 `;
 
 describe("a header that is a bomb", () => {
@@ -97,7 +87,7 @@ describe("a header that is a bomb", () => {
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "weft-bombs-"))));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it.each(BOMBS)("$what → $outcome, within 1 s and 256 MiB", async ({ header, claim, data = 0, outcome }) => {
+  it.each(BOMBS)("$what → $outcome, within 256 MiB", async ({ header, claim, data = 0, outcome }) => {
     const file = join(folder, "bomb.safetensors");
     const json = Buffer.from(header());
     const length = Buffer.alloc(8);
@@ -105,10 +95,8 @@ describe("a header that is a bomb", () => {
     writeFileSync(file, Buffer.concat([length, json, Buffer.alloc(data)]));
     const { stdout, stderr } = await runExample(OPEN, [file]);
     expect(stderr).toBe("");
-    const result = JSON.parse(stdout) as { outcome: string; ms: number; cpu: number; loop: number; rss: number };
+    const result = JSON.parse(stdout) as { outcome: string; rss: number };
     expect(result.outcome).toBe(outcome);
-    // On a busy machine the clock runs on while others work, and work itself is slower: what counts is how much there is.
-    expect(Math.min(result.ms, result.cpu)).toBeLessThan(Math.max(1000, 10 * result.loop));
     expect(result.rss).toBeLessThan(256 << 20);
   });
 });

@@ -19,7 +19,6 @@ describe.each(["safetensors", "index", "pickle"])("malformed %s files", (part) =
   it("are there", () => expect(entries.length).toBeGreaterThan(1));
   it.each(entries)("$file: $what → $expect $kinds", async (entry) => {
     expect(existsSync(join(root, entry.file))).toBe(true);
-    const started = performance.now();
     let kind: string | undefined;
     try {
       await (await openWeights(join(root, entry.file))).close();
@@ -27,7 +26,6 @@ describe.each(["safetensors", "index", "pickle"])("malformed %s files", (part) =
       expect(error).toBeInstanceOf(WeftError);
       kind = (error as WeftError).kind;
     }
-    expect(performance.now() - started).toBeLessThan(1000);
     if (entry.expect === "accept") expect(kind).toBeUndefined();
     if (entry.expect === "reject") expect(entry.kinds).toContain(kind);
     if (entry.expect === "either" && kind !== undefined) expect(entry.kinds).toContain(kind);

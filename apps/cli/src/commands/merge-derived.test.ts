@@ -102,12 +102,10 @@ describe("what a file does not hold and the base does not tell is refused", () =
       [{ name: "base_model.model.fc.psoft_R.weight", shape: [1], values: Float32Array.of(0.1) }],
       config,
     );
-    const started = performance.now();
     expect(merge(base, adapter, "long")).toMatchObject({
       kind: "too-long",
       message: expect.stringMatching(/1 weights takes up to 1\.1 times/),
     });
-    expect(performance.now() - started).toBeLessThan(15_000);
   });
 });
 

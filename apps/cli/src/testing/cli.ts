@@ -50,8 +50,7 @@ const HANGING = { timeout: 300_000, killSignal: "SIGKILL" } as const;
 export function spawnWeft(
   argv: readonly string[],
   options: { readonly cwd?: string; readonly shell?: string } = {},
-): Ran & { readonly maxRss: number; readonly seconds: number } {
-  const started = performance.now();
+): Ran & { readonly maxRss: number } {
   const args = ["--import", REPORT, PROGRAM, ...argv];
   const result = options.shell
     ? spawnSync("bash", ["-c", `${options.shell}; exec "$0" "$@"`, process.execPath, ...args], {
@@ -67,7 +66,6 @@ export function spawnWeft(
     stdout: result.stdout,
     stderr: result.stderr.replace(/\nmaxrss \d+/g, ""),
     maxRss: Math.max(0, ...peaks) * 1024,
-    seconds: (performance.now() - started) / 1000,
   };
 }
 
