@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Output } from "./output.js";
 import { Progress } from "./progress.js";
 import { buildProgram, PROGRAM, temporaryFolder } from "./testing/cli.js";
-import { makeLlama } from "./testing/make-llama.js";
+import { makeLlama } from "@weft/checkpoint/testing";
 
 const OPTIONS = { json: false, quiet: false, verbose: false, dryRun: false, force: false, jobs: undefined, methods: [] };
 

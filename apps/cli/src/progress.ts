@@ -1,4 +1,6 @@
-import { formatBytes, type Output, printable } from "./output.js";
+import type { OnProgress } from "@weft/checkpoint";
+import { formatBytes } from "@weft/checkpoint/format";
+import { type Output, printable } from "./output.js";
 
 /** Plain lines come this often where nothing can be drawn in place. */
 const LINE_EVERY_MS = 5000;
@@ -73,6 +75,25 @@ export class Progress {
     if (this.drawn) this.out.streams.stderr("\r\u001b[2K");
     this.drawn = false;
   }
+}
+
+/** Shows the progress of jobs, whatever they are doing. */
+export function showProgress(out: Output): { readonly onProgress: OnProgress; end(): void } {
+  let shown: { readonly phase: string; readonly progress: Progress } | undefined;
+  const end = (): void => {
+    shown?.progress.end();
+    shown = undefined;
+  };
+  return {
+    onProgress({ phase, done, total, item }) {
+      if (shown?.phase !== phase) {
+        end();
+        shown = { phase, progress: new Progress(out, phase, total) };
+      }
+      shown.progress.update(done, item);
+    },
+    end,
+  };
 }
 
 /** 75 as "1m15s". */

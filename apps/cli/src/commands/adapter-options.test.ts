@@ -1,9 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, f32, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { buildProgram, type Ran, spawnWeft, temporaryFolder } from "../testing/cli.js";
-import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 beforeAll(buildProgram);

@@ -4,7 +4,7 @@ import { writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { decode } from "@weft/tensor-core";
 import { matrix, product } from "@weft/tensor-core/linalg";
 import { beforeAll, expect, it } from "vitest";
-import { tensorsOf } from "../testing/checkpoints.js";
+import { tensorsOf } from "@weft/checkpoint/testing";
 import { FIXTURES, temporaryFolder, weft } from "../testing/cli.js";
 
 const folder = temporaryFolder();

@@ -4,11 +4,9 @@ import { CancelledError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
 import { modulesOfAdapter, targetOf } from "../files/adapter-modules.js";
-import { openAdapters } from "../files/open-adapters.js";
-import { openCheckpoint } from "../files/open-input.js";
-import { checkOutput } from "../files/check-output.js";
-import { filesOf, savedText, saveModules } from "../files/save-modules.js";
+import { checkOutput, filesOf, openAdapters, openCheckpoint } from "@weft/checkpoint/node";
 import { parseScaledPath } from "../files/scaled-path.js";
+import { savedText, saveAdapter } from "../files/saved-adapter.js";
 import { formatSeconds } from "../progress.js";
 
 export interface CombineCommandOptions {
@@ -61,7 +59,7 @@ export const combine: Command<CombineCommandOptions, []> = async (_, options, co
       return EXIT.done;
     }
     const save = { to, out: options.out, ...(base && { base }), baseName, allowLoss: options.allowLoss ?? false, losses, metadata };
-    const files = await saveModules(modules, { ...save, inputs: filesOf(opened) }, context);
+    const files = await saveAdapter(modules, { ...save, inputs: filesOf(opened) }, context);
     const seconds = Number(((performance.now() - started) / 1000).toFixed(3));
     context.out.result({ files, ...totals, seconds }, () => [...savedText(files), `${text()}, in ${formatSeconds(seconds)}`].join("\n"));
     return EXIT.done;
@@ -91,7 +89,7 @@ async function openAll(
   const summands: Summand[] = [];
   const losses: Loss[] = [];
   let first: Omit<Opened, "summands" | "losses"> | undefined;
-  const adapters = await openAdapters(options.adapter, await context.methods(), options);
+  const adapters = await openAdapters(options.adapter.map(parseScaledPath), await context.methods(), options);
   opened.push(...adapters.map(({ adapter }) => adapter.weights));
   for (const { path, adapter, scale } of adapters) {
     if (!first) {

@@ -1,10 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { tensorsOf } from "../testing/checkpoints.js";
+import { matrix, stored, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { temporaryFolder, weft } from "../testing/cli.js";
-import { matrix, stored } from "../testing/matrices.js";
-import { writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 const H = 8;

@@ -3,10 +3,8 @@ import { join } from "node:path";
 import { toCoreDType } from "@weft/io-safetensors";
 import { decode } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, everyLycorisModule, f32, gapOf, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
-import { everyLycorisModule, gapOf } from "../testing/lycoris-modules.js";
-import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 const values = ({ bytes, dtype }: StoredTensor): ArrayLike<number> => decode(new Uint8Array(bytes), toCoreDType(dtype as "F32")!);

@@ -2,9 +2,8 @@ import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { filesOf, tensorsOf } from "../testing/checkpoints.js";
+import { f32, filesOf, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { FIXTURES, type Ran, temporaryFolder, weft } from "../testing/cli.js";
-import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 const modules = join(FIXTURES, "lycoris/modules");

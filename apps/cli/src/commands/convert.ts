@@ -10,12 +10,20 @@ import type { DialectName } from "@weft/adapter-files/dialects";
 import { type Conversion, convertAdapter, type ConvertedFile, type TargetName, type Verification, verifyConversion } from "@weft/convert";
 import { openAdapterFolder } from "@weft/adapter-files/node";
 import { type Command, type Context, EXIT } from "../context.js";
-import { checkOutput } from "../files/check-output.js";
-import { bytesOf, type Place, placesOf, refuseOverwriting, writePlaces } from "../files/converted-files.js";
-import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
-import { classNameOf } from "../merge/side-files.js";
-import { formatBytes, printable } from "../output.js";
-import { formatSeconds, Progress } from "../progress.js";
+import {
+  bytesOf,
+  checkOutput,
+  classNameOf,
+  openAdapterAt,
+  openCheckpoint,
+  type Place,
+  placesOf,
+  refuseOverwriting,
+  writePlaces,
+} from "@weft/checkpoint/node";
+import { formatBytes } from "@weft/checkpoint/format";
+import { printable } from "../output.js";
+import { formatSeconds, Progress, showProgress } from "../progress.js";
 
 export interface ConvertCommandOptions {
   readonly to: TargetName;
@@ -64,12 +72,14 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
     }
     const inputs = opened.flatMap((source) => [...new Set([...source.names()].map((name) => source.info(name).file))]);
     refuseOverwriting(places, inputs, context.options.force);
-    const verified = await writePlaces(places, options.out, context, async (written) => {
+    const { onProgress, end } = showProgress(context.out);
+    const verified = await writePlaces(places, options.out, { signal: context.signal, onProgress }, async (written) => {
+      end();
       if (options.verify === false) return undefined;
       const verification = await verify(adapter, written, context);
       requireProof(verification, conversion);
       return verification;
-    });
+    }).finally(end);
     const files = places.map(({ path: name }) => ({ name, bytes: statSync(name).size }));
     const seconds = (performance.now() - started) / 1000;
     context.out.result({ ...summary, files, verified: verified ?? null, seconds: Number(seconds.toFixed(3)) }, () =>

@@ -1,10 +1,7 @@
 import { type LocatedTensor, refuseZero3 } from "@weft/io-safetensors";
 import { CancelledError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
-import { compareTensors, type TensorDifference } from "../files/compare-tensors.js";
-import { FileSet } from "../files/file-set.js";
-import { describeQuantization, quantizationOf } from "../files/quantization-of.js";
-import { openInput } from "../files/open-input.js";
+import { compareTensors, describeQuantization, FileSet, openInput, quantizationOf, type TensorDifference } from "@weft/checkpoint/node";
 import { printable, table } from "../output.js";
 import { Progress } from "../progress.js";
 

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { enableRelaxedSimd, hasRelaxedSimd } from "@weft/kernels-wasm/node";
 import { type Command, EXIT } from "../context.js";
-import { formatBytes, table } from "../output.js";
+import { formatBytes } from "@weft/checkpoint/format";
+import { table } from "../output.js";
 import type { OnnxProbe } from "../onnx-probe.js";
 import type { WebGpuProbe } from "../webgpu-probe.js";
 

@@ -3,10 +3,8 @@ import { join } from "node:path";
 import { decode } from "@weft/tensor-core";
 import { matrix, product } from "@weft/tensor-core/linalg";
 import { describe, expect, it } from "vitest";
-import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, makeLlama, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { FIXTURES, temporaryFolder, weft } from "../testing/cli.js";
-import { makeLlama } from "../testing/make-llama.js";
-import { writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 const PEFT = join(FIXTURES, "peft");

@@ -6,9 +6,8 @@ import { evenOut } from "../export/even-out.js";
 import { pathsInBase } from "../export/paths-in-base.js";
 import { type ExportTarget, SERVERS, UNWRITTEN, whyNotServed } from "../export/servers.js";
 import { modulesOfAdapter } from "../files/adapter-modules.js";
-import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
-import { checkOutput } from "../files/check-output.js";
-import { filesOf, savedText, saveModules } from "../files/save-modules.js";
+import { savedText, saveAdapter } from "../files/saved-adapter.js";
+import { checkOutput, filesOf, openAdapterAt, openCheckpoint } from "@weft/checkpoint/node";
 
 export interface ExportCommandOptions {
   readonly target: ExportTarget;
@@ -62,7 +61,7 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
       allowLoss: options.allowLoss ?? false,
       losses,
     } as const;
-    const files = await saveModules(modules, { ...save, metadata: new Map(), inputs: filesOf(opened) }, context);
+    const files = await saveAdapter(modules, { ...save, metadata: new Map(), inputs: filesOf(opened) }, context);
     context.out.result({ files, ...summary }, () => [...savedText(files), ...text()].join("\n"));
     return EXIT.done;
   } finally {

@@ -4,7 +4,7 @@ import { writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { decode, torchGenerator, torchNormal } from "@weft/tensor-core";
 import { matrix, product, singularValues } from "@weft/tensor-core/linalg";
 import { beforeAll, describe, expect, it } from "vitest";
-import { filesOf, tensorsOf } from "../testing/checkpoints.js";
+import { filesOf, tensorsOf } from "@weft/checkpoint/testing";
 import { buildProgram, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
 
 const folder = temporaryFolder();

@@ -13,17 +13,25 @@ import {
 } from "@weft/convert";
 import { CapabilityError, MatchError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
-import type { ExtractSettings, PairResult } from "../extract/extract-pair.js";
-import { findPairs, type LeftOut } from "../extract/pairs.js";
-import { ChangeReader } from "../extract/read-change.js";
-import { runExtract } from "../extract/run-extract.js";
+import {
+  ChangeReader,
+  checkOutput,
+  checkReport,
+  type ExtractSettings,
+  filesOf,
+  findPairs,
+  folderOf,
+  type LeftOut,
+  openCheckpoint,
+  type PairResult,
+  readModelConfig,
+  runExtract,
+  writeReportFile,
+} from "@weft/checkpoint/node";
 import { UsageError } from "../failure.js";
-import { openCheckpoint } from "../files/open-input.js";
-import { checkOutput } from "../files/check-output.js";
-import { checkReport, writeReportFile } from "../files/report-file.js";
-import { filesOf, savedText, saveModules } from "../files/save-modules.js";
-import { folderOf, readModelConfig } from "../merge/side-files.js";
-import { formatBytes, printable } from "../output.js";
+import { formatBytes } from "@weft/checkpoint/format";
+import { printable } from "../output.js";
+import { savedText, saveAdapter } from "../files/saved-adapter.js";
 import { formatSeconds, Progress } from "../progress.js";
 import { peakMemory } from "../peak-memory.js";
 
@@ -88,7 +96,7 @@ export const extract: Command<ExtractCommandOptions> = async ([tunedPath], optio
     if (modules.length === 0) throw new MatchError("no weight changed: the two checkpoints are the same", { kind: "unchanged" });
     const lost = await changedOf(leftOut, base, tuned);
     warnOf(lost, context);
-    const files = await saveModules(
+    const files = await saveAdapter(
       withComponents(modules),
       {
         to: options.to,

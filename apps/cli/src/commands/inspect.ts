@@ -2,15 +2,14 @@ import type { LocatedTensor } from "@weft/io-safetensors";
 import { nearestNames } from "@weft/adapter-files/names";
 import { CancelledError, MatchError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
-import { FileSet } from "../files/file-set.js";
-import { quantizationOf } from "../files/quantization-of.js";
-import { type Input, localPath, openInput } from "../files/open-input.js";
+import { FileSet, type Input, localPath, openInput, quantizationOf } from "@weft/checkpoint/node";
 import { type AdapterSummary, describeAdapter } from "../inspect/describe-adapter.js";
 import type { DeltaNorm } from "../inspect/delta-norm.js";
 import { globMatcher, groupNames } from "../inspect/group-names.js";
 import { tensorDetails, type ValueStats } from "../inspect/tensor-details.js";
 import type { AdapterModule } from "@weft/adapter-files";
-import { formatBytes, formatCount, printable, table, type Warning } from "../output.js";
+import { formatBytes } from "@weft/checkpoint/format";
+import { formatCount, printable, table, type Warning } from "../output.js";
 
 export interface InspectOptions {
   readonly hash?: boolean;

@@ -4,10 +4,8 @@ import { writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { torchGenerator, torchNormal } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
 import type { Finding } from "../lint/finding.js";
-import { copyFolder, editJson, poke, tensorsOf } from "../testing/checkpoints.js";
+import { copyFolder, editJson, f32, makeLlama, poke, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { FIXTURES, temporaryFolder, weft } from "../testing/cli.js";
-import { makeLlama } from "../testing/make-llama.js";
-import { f32, writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 const llama = makeLlama(folder, { layers: 1 });

@@ -4,7 +4,7 @@ import type { DialectName } from "@weft/adapter-files/dialects";
 import { type ConvertModule, convertModules } from "@weft/convert";
 import { WeftError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
-import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
+import { openAdapterAt, openCheckpoint } from "@weft/checkpoint/node";
 import { findMergeBlocker, findWrongBase } from "../lint/base.js";
 import type { Finding, Severity } from "../lint/finding.js";
 import { findConfigTraps, findDialectTraps, findStaleHash } from "../lint/traps.js";

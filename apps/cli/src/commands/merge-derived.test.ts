@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { torchGenerator, torchNormal } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, tensorsOf } from "@weft/checkpoint/testing";
 import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
 
 const folder = temporaryFolder();

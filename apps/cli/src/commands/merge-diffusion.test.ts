@@ -1,9 +1,22 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf } from "../testing/checkpoints.js";
+import {
+  add,
+  checkpointOf,
+  expectClose,
+  f32,
+  floats,
+  kron,
+  type Matrix,
+  matrix,
+  product,
+  scalar,
+  stack,
+  stored,
+  type StoredTensor,
+  vector,
+} from "@weft/checkpoint/testing";
 import { buildProgram, spawnWeft } from "../testing/cli.js";
-import { add, expectClose, floats, kron, type Matrix, matrix, product, scalar, stack, stored, vector } from "../testing/matrices.js";
 import { mergingFolder } from "../testing/merging-folder.js";
-import { f32, type StoredTensor } from "../testing/write-tensors.js";
 
 beforeAll(buildProgram, 120_000);
 const { fresh, file, merged } = mergingFolder();

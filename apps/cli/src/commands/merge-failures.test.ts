@@ -2,9 +2,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, copyFolder, editJson, filesOf, poke } from "../testing/checkpoints.js";
+import { checkpointOf, copyFolder, editJson, filesOf, makeLlama, poke } from "@weft/checkpoint/testing";
 import { buildProgram, FIXTURES, PROGRAM, type Ran, spawnWeft, temporaryFolder } from "../testing/cli.js";
-import { makeLlama } from "../testing/make-llama.js";
 
 const folder = temporaryFolder();
 let base: string;

@@ -1,9 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { copyFolder, filesOf, hashOf } from "../testing/checkpoints.js";
+import { copyFolder, filesOf, hashOf, makeLlama } from "@weft/checkpoint/testing";
 import { buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
-import { makeLlama } from "../testing/make-llama.js";
 
 const folder = temporaryFolder();
 const cache = join(folder, "cache");

@@ -1,10 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, filesOf } from "../testing/checkpoints.js";
+import { checkpointOf, f32, filesOf, makeLlama, type StoredTensor, writeTensors } from "@weft/checkpoint/testing";
 import { buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
-import { makeLlama } from "../testing/make-llama.js";
-import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 beforeAll(buildProgram);

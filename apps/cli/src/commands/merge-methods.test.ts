@@ -5,10 +5,8 @@ import { toCoreDType } from "@weft/io-safetensors";
 import { openAdapterFolder } from "@weft/adapter-files/node";
 import { decode } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf } from "../testing/checkpoints.js";
+import { checkpointOf, firstDifference, MERGED_CASES, mergedCase, writeTensors } from "@weft/checkpoint/testing";
 import { buildProgram, FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
-import { firstDifference, MERGED_CASES, mergedCase } from "../testing/peft-cases.js";
-import { writeTensors } from "../testing/write-tensors.js";
 
 const folder = temporaryFolder();
 const values = ({ bytes, dtype }: { bytes: Buffer; dtype: string }): ArrayLike<number> =>

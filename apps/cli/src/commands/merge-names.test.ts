@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, tensorsOf } from "@weft/checkpoint/testing";
 import { FIXTURES, buildProgram, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const names = join(FIXTURES, "names");

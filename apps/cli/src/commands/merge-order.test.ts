@@ -7,10 +7,9 @@ import { type HookedModel, PeftModel } from "@weft/registry";
 import { loadAdapter } from "@weft/registry/node";
 import type { LayerSpec, Tensor } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { valuesOf } from "../files/values.js";
-import { checkpointOf } from "../testing/checkpoints.js";
+import { valuesOf } from "@weft/checkpoint/node";
+import { checkpointOf, FIRST_CASES, mergedCase } from "@weft/checkpoint/testing";
 import { buildProgram, FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
-import { FIRST_CASES, mergedCase } from "../testing/peft-cases.js";
 
 const folder = temporaryFolder();
 beforeAll(buildProgram);

@@ -1,10 +1,20 @@
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, hashOf } from "../testing/checkpoints.js";
+import {
+  add,
+  checkpointOf,
+  expectClose,
+  floats,
+  hashOf,
+  type Matrix,
+  matrix,
+  product,
+  stored,
+  type StoredTensor,
+  writeTensors,
+} from "@weft/checkpoint/testing";
 import { buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
-import { add, expectClose, floats, type Matrix, matrix, product, stored } from "../testing/matrices.js";
-import { type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 beforeAll(buildProgram, 120_000);
 const folder = temporaryFolder();

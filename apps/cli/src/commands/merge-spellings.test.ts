@@ -1,8 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildProgram, spawnWeft } from "../testing/cli.js";
-import { add, expectClose, matrix, product, stack, stored, vector } from "../testing/matrices.js";
+import { add, expectClose, matrix, product, stack, stored, type StoredTensor, vector } from "@weft/checkpoint/testing";
 import { mergingFolder } from "../testing/merging-folder.js";
-import type { StoredTensor } from "../testing/write-tensors.js";
 
 beforeAll(buildProgram, 120_000);
 const { fresh, file, merged } = mergingFolder();

@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { checkpointOf, copyFolder, editJson, tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, copyFolder, editJson, f32, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
-import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 /** Made by fixtures/make_tied.py: adapters of PEFT's on models with tied embeddings, and what the models compute with them unmerged. */
 const TIED = join(FIXTURES, "tied");

@@ -1,9 +1,8 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, copyFolder, tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, copyFolder, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { FIXTURES, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
-import { type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 const BASE = join(FIXTURES, "peft/llama_base");
 /** On q_proj, v_proj and down_proj, with an lm_head of its own; PEFT's merge of it is PEFT's other tests' matter. */

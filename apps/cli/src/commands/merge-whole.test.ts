@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { checkpointOf, copyFolder, poke, tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, copyFolder, poke, tensorsOf } from "@weft/checkpoint/testing";
 import { FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
 
 const BASE = join(FIXTURES, "peft/llama_base");

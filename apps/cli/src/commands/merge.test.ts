@@ -2,9 +2,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, editJson, filesOf, hashOf, poke, tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, editJson, filesOf, hashOf, makeLlama, poke, tensorsOf } from "@weft/checkpoint/testing";
 import { buildProgram, spawnWeft, startWeft, temporaryFolder } from "../testing/cli.js";
-import { makeLlama } from "../testing/make-llama.js";
 
 const folder = temporaryFolder();
 let base: string;

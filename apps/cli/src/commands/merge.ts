@@ -5,21 +5,35 @@ import { CancelledError, ConfigError } from "@weft/tensor-core";
 import { writeFileAtomic } from "@weft/io-safetensors/node";
 import { describeReport } from "@weft/adapter-files";
 import { type Command, type Context, EXIT } from "../context.js";
-import { checkPlace } from "../files/check-output.js";
-import { localPath, openBase } from "../files/open-input.js";
-import { checkReport } from "../files/report-file.js";
+import {
+  checkPlace,
+  checkReport,
+  copyOthers,
+  doneAlready,
+  folderOf,
+  isPipeline,
+  type ItemResult,
+  localPath,
+  type MergeSettings,
+  openBase,
+  otherFiles,
+  OutputFolder,
+  pipelineParts,
+  planMemory,
+  type Prepared,
+  prepareMerge,
+  refuseAnother,
+  refuseOthers,
+  type Resources,
+  runWorkers,
+  shardDigest,
+  type SideFile,
+  sideFiles,
+  writeReport,
+  writeSideFiles,
+} from "@weft/checkpoint/node";
 import { parseScaledPath } from "../files/scaled-path.js";
-import { doneAlready } from "../merge/done-already.js";
-import type { ItemResult } from "../merge/item.js";
-import { shardDigest } from "../merge/layout.js";
-import { OutputFolder, refuseAnother } from "../merge/output-folder.js";
-import { type MergeSettings, prepareMerge, type Prepared } from "../merge/prepare.js";
-import { copyOthers, isPipeline, otherFiles, pipelineParts, refuseOthers } from "../merge/pipeline.js";
-import { planMemory, type Resources } from "../merge/plan-memory.js";
-import { runWorkers } from "../merge/run-workers.js";
-import { folderOf, type SideFile, sideFiles, writeSideFiles } from "../merge/side-files.js";
-import { writeReport } from "../merge/write-report.js";
-import { formatBytes } from "../output.js";
+import { formatBytes } from "@weft/checkpoint/format";
 import { formatSeconds, Progress } from "../progress.js";
 import { peakMemory } from "../peak-memory.js";
 
@@ -57,7 +71,7 @@ export function settingsOf(
 ): MergeSettings {
   return {
     base,
-    adapters: adapter,
+    adapters: adapter.map(parseScaledPath),
     alpha,
     adapterName,
     dtype,
@@ -152,7 +166,7 @@ async function refuseEarly(
   { out, report }: MergeOptions,
   { options }: Context,
 ): Promise<void> {
-  const inputs = [base, ...adapters.map((text) => parseScaledPath(text).path)];
+  const inputs = [base, ...adapters.map(({ path }) => path)];
   checkPlace(out, inputs);
   checkReport(report, inputs);
   if (options.force || !existsSync(out)) return;

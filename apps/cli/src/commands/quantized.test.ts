@@ -1,9 +1,8 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkpointOf, editJson, tensorsOf } from "../testing/checkpoints.js";
+import { checkpointOf, editJson, f32, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { FIXTURES, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
-import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 
 const BASE = join(FIXTURES, "peft/llama_base");
 /** On q_proj, v_proj and down_proj; replaces lm_head.weight. */

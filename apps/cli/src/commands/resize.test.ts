@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { decode } from "@weft/tensor-core";
 import { matrix, product } from "@weft/tensor-core/linalg";
 import { describe, expect, it } from "vitest";
-import { tensorsOf } from "../testing/checkpoints.js";
+import { tensorsOf } from "@weft/checkpoint/testing";
 import { FIXTURES, temporaryFolder, weft } from "../testing/cli.js";
 
 const folder = temporaryFolder();

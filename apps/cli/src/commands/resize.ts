@@ -14,10 +14,9 @@ import { CancelledError, CapabilityError, MatchError } from "@weft/tensor-core";
 import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
 import { modulesOfAdapter, targetOf } from "../files/adapter-modules.js";
-import { openAdapterAt, openCheckpoint } from "../files/open-input.js";
-import { checkOutput } from "../files/check-output.js";
-import { filesOf, savedText, saveModules } from "../files/save-modules.js";
+import { checkOutput, filesOf, openAdapterAt, openCheckpoint } from "@weft/checkpoint/node";
 import { printable } from "../output.js";
+import { savedText, saveAdapter } from "../files/saved-adapter.js";
 import { formatSeconds } from "../progress.js";
 
 export interface ResizeCommandOptions {
@@ -79,7 +78,7 @@ export const resize: Command<ResizeCommandOptions> = async ([path], options, con
       losses,
       inputs: filesOf(opened),
     };
-    const files = await saveModules(resized, { ...save, metadata: metadataOf(adapter.weights.metadata, rule, options, report) }, context);
+    const files = await saveAdapter(resized, { ...save, metadata: metadataOf(adapter.weights.metadata, rule, options, report) }, context);
     context.out.result({ files, ...totals }, () =>
       [...savedText(files), ...summary(report), `in ${formatSeconds(totals.seconds)}`].join("\n"),
     );

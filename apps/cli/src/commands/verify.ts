@@ -1,9 +1,16 @@
 import { join } from "node:path";
 import { type Command, type Context, EXIT } from "../context.js";
-import { localPath, openCheckpoint } from "../files/open-input.js";
-import { changedOthers, isPipeline, otherFiles, pipelineParts } from "../merge/pipeline.js";
-import { type MergeSettings, prepareMerge } from "../merge/prepare.js";
-import { runWorkers } from "../merge/run-workers.js";
+import {
+  changedOthers,
+  isPipeline,
+  localPath,
+  type MergeSettings,
+  openCheckpoint,
+  otherFiles,
+  pipelineParts,
+  prepareMerge,
+  runWorkers,
+} from "@weft/checkpoint/node";
 import { printable } from "../output.js";
 import { Progress } from "../progress.js";
 import { type MergeOptions, resourcesOf, settingsOf } from "./merge.js";

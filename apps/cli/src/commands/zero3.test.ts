@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { temporaryFolder, weft } from "../testing/cli.js";
-import { f32, writeTensors } from "../testing/write-tensors.js";
+import { f32, writeTensors } from "@weft/checkpoint/testing";
 
 const folder = temporaryFolder();
 const [whole, left] = [join(folder, "whole"), join(folder, "left")];

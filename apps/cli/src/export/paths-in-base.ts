@@ -1,7 +1,7 @@
 import type { WeightSource } from "@weft/io-safetensors";
 import { type AdapterModule, assertMatch, matchAdapter, type OpenedAdapter, readAdapterConfig } from "@weft/adapter-files";
 import type { ConvertModule } from "@weft/convert";
-import { viewBase } from "../merge/view-base.js";
+import { viewBase } from "@weft/checkpoint/node";
 
 /**
  * Gives LoRA modules the paths that a base has for them (`model.language_model.layers.0…` for `model.layers.0…`).

@@ -3,9 +3,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
-import { copyFolder, filesOf, hashOf, poke } from "../testing/checkpoints.js";
+import { copyFolder, filesOf, hashOf, makeLlama, poke } from "@weft/checkpoint/testing";
 import { buildProgram, FIXTURES, PROGRAM, spawnWeft, startWeft, temporaryFolder, weft } from "../testing/cli.js";
-import { makeLlama } from "../testing/make-llama.js";
 
 const folder = temporaryFolder();
 const base = join(FIXTURES, "peft/llama_base");

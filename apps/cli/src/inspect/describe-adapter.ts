@@ -1,6 +1,6 @@
 import type { AdapterModule, OpenedAdapter } from "@weft/adapter-files";
 import { guessPath } from "@weft/adapter-files/dialects";
-import { mergeBlocker } from "../merge/merge-blocker.js";
+import { mergeBlocker } from "@weft/checkpoint/node";
 import { ranges } from "./group-names.js";
 
 /** What `inspect` says of an adapter besides its tensors. */

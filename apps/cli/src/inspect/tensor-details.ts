@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import type { LocatedTensor } from "@weft/io-safetensors";
-import { type FileSet, readTiles, TILE_BYTES } from "../files/file-set.js";
-import { valuesOf } from "../files/values.js";
+import { type FileSet, readTiles, TILE_BYTES, valuesOf } from "@weft/checkpoint/node";
 
 /** Numbers about a tensor's values. */
 export interface ValueStats {

@@ -1,8 +1,6 @@
 import type { WeightSource } from "@weft/io-safetensors";
 import { describeReport, matchAdapter, type OpenedAdapter } from "@weft/adapter-files";
-import { quantizedTargets } from "../files/quantization-of.js";
-import { mergeBlocker } from "../merge/merge-blocker.js";
-import { viewBase } from "../merge/view-base.js";
+import { mergeBlocker, quantizedTargets, viewBase } from "@weft/checkpoint/node";
 import type { Finding } from "./finding.js";
 
 /** What of an adapter has no place in a base. */

@@ -1,12 +1,11 @@
 import { spawn, type SpawnOptions, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll } from "vitest";
 import { main } from "../main.js";
 
+export { FIXTURES, temporaryFolder } from "@weft/checkpoint/testing";
+
 const ROOT: string = join(import.meta.dirname, "../../../..");
-export const FIXTURES: string = join(ROOT, "fixtures");
 export const PROGRAM: string = join(ROOT, "apps/cli/dist/weft.js");
 
 export interface Ran {
@@ -72,10 +71,3 @@ export function spawnWeft(
 /** Starts the built program and leaves it running. */
 export const startWeft = (argv: readonly string[], options: SpawnOptions = {}): ReturnType<typeof spawn> =>
   spawn(process.execPath, [PROGRAM, ...argv], options);
-
-/** A folder that is removed when the test file is done. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "weft-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}

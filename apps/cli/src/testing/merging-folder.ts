@@ -1,9 +1,7 @@
 import { join } from "node:path";
 import { expect } from "vitest";
-import { checkpointOf } from "./checkpoints.js";
+import { checkpointOf, floats, type StoredTensor, writeTensors } from "@weft/checkpoint/testing";
 import { spawnWeft, temporaryFolder } from "./cli.js";
-import { floats } from "./matrices.js";
-import { type StoredTensor, writeTensors } from "./write-tensors.js";
 
 type Tensors = Readonly<Record<string, StoredTensor>>;
 

@@ -2,6 +2,8 @@
 export interface JobErrorKinds {
   /** The output is there already. Choose another, or pass `--force` to replace it. */
   exists: "config";
+  /** No adapter is named, and the base holds none of its own. Name one. */
+  "missing-adapter": "config";
   /** The output is an input, or lies in one. Choose another; inputs are never written to. */
   "output-is-input": "config";
   /** The folder holds an unfinished job with other inputs or options. Choose another, or remove its journal to begin anew. */

@@ -1,0 +1,59 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { CancelledError } from "@weft/tensor-core";
+import { openFileBytes } from "@weft/io-safetensors/node";
+import type { ItemResult } from "../plan/item.js";
+import type { OutputPlan } from "../plan/layout.js";
+import { runWorkers, type RunOptions } from "./run-workers.js";
+import { type SideFile, unlikeSideFile } from "./side-files.js";
+
+/**
+ * Whether a folder holds exactly what a job would write, found by computing it again and comparing, up to the first difference: of a job that was
+ * killed behind its last step nothing else tells that it was done.
+ * @returns what became of each item, by name; undefined if anything is unlike
+ */
+export async function doneAlready(
+  folder: string,
+  plan: OutputPlan,
+  side: readonly SideFile[],
+  options: Pick<RunOptions, "methodFiles" | "jobs" | "tileBytes" | "allowNonFinite" | "stats" | "signal" | "onProgress">,
+): Promise<Map<string, ItemResult> | undefined> {
+  if (!(await looksDone(folder, plan, side))) return undefined;
+  const unlike = new AbortController();
+  const results = new Map<string, ItemResult>();
+  try {
+    await runWorkers({
+      ...options,
+      items: plan.items,
+      outputs: [],
+      compareWith: plan.items.map(({ shard, offset }) => ({ file: join(folder, plan.shards[shard]!.file), offset })),
+      signal: AbortSignal.any([options.signal, unlike.signal]),
+      onItem(index, result, difference) {
+        if (difference) unlike.abort();
+        results.set(plan.items[index]!.name, result);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof CancelledError && unlike.signal.aborted)) throw error;
+  }
+  return unlike.signal.aborted ? undefined : results;
+}
+
+/** Everything but the tensors is as it should be. */
+async function looksDone(folder: string, { shards, index }: OutputPlan, side: readonly SideFile[]): Promise<boolean> {
+  for (const { file, layout } of shards) {
+    const path = join(folder, file);
+    if (statSync(path, { throwIfNoEntry: false })?.size !== layout.size) return false;
+    const bytes = openFileBytes(path);
+    try {
+      const header = Buffer.alloc(layout.header.byteLength);
+      bytes.readInto(header, 0);
+      if (!header.equals(layout.header)) return false;
+    } finally {
+      await bytes.close();
+    }
+  }
+  const at = index && join(folder, index.name);
+  if (at !== undefined && !(existsSync(at) && readFileSync(at, "utf8") === index!.text)) return false;
+  return unlikeSideFile(side, folder) === undefined;
+}

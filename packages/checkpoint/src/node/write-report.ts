@@ -1,0 +1,45 @@
+import { writeReportFile } from "./report-file.js";
+import { isCopy, type ItemResult } from "../plan/item.js";
+import type { Resources } from "../plan/plan-memory.js";
+import type { Prepared } from "./prepare.js";
+
+/** JSON with every tensor: what was done, how large the change is, what rounding cost, and its hash. */
+export function writeReport(
+  file: string,
+  { plan, adapters, reports, notices }: Prepared,
+  { onePiece }: Resources,
+  results: ReadonlyMap<string, ItemResult>,
+  digests: ReadonlyMap<string, string>,
+): Promise<void> {
+  const six = (x: number): number => Number(x.toPrecision(6));
+  const whole = new Set(onePiece);
+  const tensors = plan.items.map((item) => {
+    const result = results.get(item.name);
+    const what = item.steps.length > 0 ? "merged" : item.patches.length > 0 ? "rows-replaced" : isCopy(item) ? "copied" : "converted";
+    const { change } = result ?? {};
+    return {
+      name: item.name,
+      what,
+      dtype: item.dtype,
+      shape: item.shape,
+      file: plan.shards[item.shard]!.file,
+      ...(whole.has(item.name) && { inOnePiece: true }),
+      ...(result ? { sha256: result.sha256 } : { resumed: true }),
+      ...(change && { maxAbsChange: six(change.maxAbs), changeNorm: six(change.norm), maxRoundingError: six(change.rounding) }),
+    };
+  });
+  const report = {
+    adapters: adapters.map(({ path, adapter, scale }, i) => ({
+      path,
+      method: adapter.method,
+      scale,
+      modules: reports[i]!.matched.length,
+      replaced: reports[i]!.replaced.map(({ name, change }) => ({ name, change })),
+      unused: reports[i]!.unused.map(({ name }) => name),
+    })),
+    notices,
+    shards: plan.shards.map(({ file, layout }) => ({ file, bytes: layout.size, digest: digests.get(file) ?? null })),
+    tensors,
+  };
+  return writeReportFile(file, report);
+}
