@@ -162,7 +162,7 @@ describe("what cannot be meant", () => {
     const warnings: string[] = [];
     await createLora({ r: 3, loraAlpha: 0 }, { fc: { weight } }, { onWarning: (message) => warnings.push(message) });
     expect(warnings).toEqual([
-      "fc: alpha is 0: the adapter does nothing",
+      "fc: lora_alpha is 0: the adapter does nothing",
       "fc: r is 3, but a change of a weight of [2,3] has at most rank 2",
     ]);
   });

@@ -12,6 +12,7 @@ import {
   readFields,
   type Shape,
   TARGETING,
+  strength,
 } from "@weft/tensor-core";
 
 /** What every config of this package has in memory besides the fields of its method. */
@@ -44,7 +45,7 @@ export interface RankConfig extends LycorisConfig {
 /** PEFT's fields of LoHa and LoKr. @see peft `tuners/loha/config.py` */
 export const PEFT_FIELDS: FieldTable = {
   r: integer(8, 1, MAX_RANK),
-  alpha: finite(8),
+  alpha: strength(finite(8)),
   rank_dropout: dropRate(),
   module_dropout: dropRate(),
   use_effective_conv2d: boolean(false),
@@ -57,7 +58,7 @@ export const PEFT_FIELDS: FieldTable = {
 /** LyCORIS' options of its low-rank methods, with its defaults. @see lycoris `modules/locon.py` */
 export const LYCORIS_FIELDS: FieldTable = {
   r: integer(4, 0, MAX_RANK),
-  alpha: finite(1),
+  alpha: strength(finite(1)),
   rank_dropout: dropRate(),
   module_dropout: dropRate(),
   rank_dropout_scale: boolean(false),

@@ -14,8 +14,9 @@ import {
   mul,
   reshape,
   softmax,
+  strength,
 } from "@weft/tensor-core";
-import { basics, count, fields, last, rank, trained, wide } from "@weft/tensor-core/methods";
+import { basics, count, fields, last, rank, trained, wide, checkRank } from "@weft/tensor-core/methods";
 
 /** The config of a LILY adapter. */
 export interface LilyConfigFields {
@@ -32,7 +33,7 @@ const FIELDS = fields("lily", ["init_weights"], {
   r: rank(32),
   stride_A: count(1),
   num_B: integer(2, 2, 65536),
-  scaling: float(1),
+  scaling: strength(float(1)),
 });
 
 /** PEFT's `LilyConfig` (`peft_type` LILY): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */
@@ -51,6 +52,7 @@ export const LILY: AdapterMethod<LilyConfigFields> = {
     name: "LILY",
     prefix: "lily_",
     fields: FIELDS,
+    checkNew: checkRank,
     parameters: ({ r, numB, initWeights }, size) => ({
       [A]: trained([r, size.in], "kaimingUniform"),
       [B]: trained([numB * r, size.out], last(initWeights)),

@@ -31,7 +31,7 @@ import {
   transpose,
   where,
 } from "@weft/tensor-core";
-import { basics, BY_NAME, count, fields, last, rank, requireMultiples, trained, wide } from "@weft/tensor-core/methods";
+import { basics, BY_NAME, count, fields, last, rank, requireMultiples, trained, wide, checkRank } from "@weft/tensor-core/methods";
 
 /** The config of a Poly adapter. */
 export interface PolyConfigFields {
@@ -94,6 +94,7 @@ export const POLY: AdapterMethod<PolyConfigFields> = {
     name: "POLY",
     prefix: "poly_",
     fields: FIELDS,
+    checkNew: checkRank,
     parameters({ r, nTasks, nSkills, nSplits, initWeights }, size) {
       requireMultiples("POLY", "n_splits", nSplits, [size.in, size.out]);
       return {

@@ -15,6 +15,7 @@ import {
   sizeOf,
   type Tensor,
   tensor,
+  strength,
 } from "@weft/tensor-core";
 import {
   additive,
@@ -28,6 +29,7 @@ import {
   type Size,
   trained,
   wide,
+  aboveRank,
 } from "@weft/tensor-core/methods";
 import { sparse } from "./sparse.js";
 
@@ -50,7 +52,7 @@ const FIELDS = fields("lora", ["dropout", "init_weights"], {
   sparsity: share(0.99),
   select_top: boolean(true),
   r: optional((n) => Number.isInteger(n) && n > 0, "a positive integer"),
-  lora_alpha: optional(Number.isFinite, "a finite number"),
+  lora_alpha: strength(optional(Number.isFinite, "a finite number")),
   // Without the places in the file, those of equal magnitudes are as torch happens to order them.
   save_precomputed_indices: {
     fallback: true,
@@ -83,6 +85,7 @@ const SPARSE = additive<SupertuningConfigFields>({
   name: "SUPERTUNING",
   prefix: "supertuning_",
   fields: FIELDS,
+  checkNew: ({ r }, layer) => (r === null ? [] : aboveRank("r", r, layer)),
   configFromShapes: (config, _, { values, A }) => ({ ...config, r: A ? A[0]! : null, ...(values && { count: values[0]! }) }),
   parameters({ sparsity, r, initWeights, count }, size) {
     const all = size.in * size.out;

@@ -10,7 +10,7 @@ import {
   type Params,
   type Tensor,
 } from "@weft/tensor-core";
-import { count, fields, fixed, lowRank, normal, rank, rankFrom, seed, trained } from "@weft/tensor-core/methods";
+import { count, fields, fixed, lowRank, normal, rank, rankFrom, seed, trained, checkRank } from "@weft/tensor-core/methods";
 import { uniLoraPlaces } from "./unilora-places.js";
 
 /** The config of a Uni-LoRA adapter. */
@@ -52,6 +52,7 @@ export const UNILORA: AdapterMethod<UniLoraConfigFields> = {
     name: "UNILORA",
     prefix: "unilora_",
     fields: FIELDS,
+    checkNew: checkRank,
     configFromShapes: rankFrom("indices_A"),
     parameters: ({ r, saveIndices }, size) =>
       saveIndices

@@ -14,6 +14,7 @@ import {
   type Tensor,
   torchGenerator,
   torchRandperm,
+  strength,
 } from "@weft/tensor-core";
 import { additive, count, fields, normal, requireAtMost, seed, type Size, trained } from "@weft/tensor-core/methods";
 import { sparse } from "./sparse.js";
@@ -37,7 +38,7 @@ export interface WaveFTConfigFields {
 
 const FIELDS = fields("waveft", ["fan_in_fan_out", "bias", "init_weights"], {
   n_frequency: count(2592),
-  scaling: float(25),
+  scaling: strength(float(25)),
   wavelet_family: oneOf("db1", WAVELET_NAMES),
   use_idwt: boolean(true),
   random_loc_seed: seed(777),

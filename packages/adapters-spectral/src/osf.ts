@@ -79,6 +79,10 @@ const ADDITIVE: AdapterMethod<OsfConfigFields> = lowRank({
   name: "OSF",
   prefix: "osf_",
   fields: FIELDS,
+  checkNew(config, layer) {
+    const { kept, all } = split(config, layer);
+    return kept === all ? [`effective_rank is ${config.effectiveRank}, which keeps all ${all} directions: nothing is trained`] : [];
+  },
   configFromShapes(config, layer, { S_low: shape }) {
     const { all } = split({ ...config, effectiveRank: 1 }, layer);
     return shape && shape[0]! < all ? { ...config, effectiveRank: all - shape[0]! } : config;

@@ -23,7 +23,7 @@ import {
   torchNormal,
 } from "@weft/tensor-core";
 import { truncatedSvd } from "@weft/tensor-core/linalg";
-import { additive, BY_LAYER, count, fields, fixed, rank, rankFrom, seed, times, trained, wide } from "@weft/tensor-core/methods";
+import { additive, BY_LAYER, count, fields, fixed, rank, rankFrom, seed, times, trained, wide, checkRank } from "@weft/tensor-core/methods";
 import { rounded, weightMatrix } from "./weight-matrix.js";
 
 /** The config of a TinyLoRA adapter. */
@@ -132,6 +132,7 @@ const ADDITIVE = additive<TinyLoraConfigFields>({
   name: "TINYLORA",
   prefix: "tinylora_",
   fields: FIELDS,
+  checkNew: checkRank,
   kinds: ["linear", "embedding"],
   configFromShapes: (config, layer, shapes) => ({
     ...rankFrom<TinyLoraConfigFields>("A")(config, layer, shapes),

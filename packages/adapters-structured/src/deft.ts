@@ -25,7 +25,7 @@ import {
   type Tensor,
   where,
 } from "@weft/tensor-core";
-import { fields, normal, optional, rank, rewriting, roundsDelta, stored, times, trained, wide } from "@weft/tensor-core/methods";
+import { fields, normal, optional, rank, rewriting, roundsDelta, stored, times, trained, wide, checkRank } from "@weft/tensor-core/methods";
 
 /** The config of a DEFT adapter. */
 export interface DeftConfigFields {
@@ -92,6 +92,7 @@ export const DEFT: AdapterMethod<DeftConfigFields> = rewriting({
   name: "DEFT",
   prefix: "deft_",
   fields: FIELDS,
+  checkNew: checkRank,
   parameters(config, size) {
     const r = Math.min(config.r, size.out);
     return { P: trained([size.out, r], normal(0.02)), ...(!config.para && { R: trained([r, size.in], normal(0.02 * config.initScale)) }) };

@@ -13,7 +13,7 @@ import {
   reshape,
   type Tensor,
 } from "@weft/tensor-core";
-import { fields, fixed, last, lowRank, rank, rankFrom, ranks, roundsDelta, stored, trained } from "@weft/tensor-core/methods";
+import { fields, fixed, last, lowRank, rank, rankFrom, ranks, roundsDelta, stored, trained, checkRank } from "@weft/tensor-core/methods";
 
 /** The config of a DeLoRA adapter. */
 export interface DeloraConfigFields {
@@ -45,6 +45,7 @@ export const DELORA: AdapterMethod<DeloraConfigFields> = lowRank({
   name: "DELORA",
   prefix: "delora_",
   fields: FIELDS,
+  checkNew: checkRank,
   configFromShapes: rankFrom("A"),
   parameters: ({ r, deloraLambda, initWeights }, size) => ({
     A: trained([r, size.in], "kaimingUniform"),

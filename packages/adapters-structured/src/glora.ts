@@ -31,6 +31,7 @@ import {
   trained,
   unrounded,
   wide,
+  checkRank,
 } from "@weft/tensor-core/methods";
 
 type Path = "lora" | "vector" | "constant" | "none";
@@ -89,6 +90,7 @@ const WEIGHT = rewriting<GloraConfigFields>({
   name: "GLORA",
   prefix: "glora_",
   fields: FIELDS,
+  checkNew: (config, layer) => (config.configAB === "lora" ? checkRank(config, layer) : []),
   configFromShapes: rankFrom("A.Xu", "C.Xu"),
   parameters({ r, configAB, configC, configDE, initWeights }, size, { bias }) {
     const result: { [name: string]: ParameterSpec } = {};

@@ -1,5 +1,17 @@
-import { type AdapterMethod, add, configClass, type ConfigClass, finite, linear, matmul, mul, reshape, transpose } from "@weft/tensor-core";
-import { additive, BY_LAYER, fields, last, rank, requireMultiples, trained } from "@weft/tensor-core/methods";
+import {
+  type AdapterMethod,
+  add,
+  configClass,
+  type ConfigClass,
+  finite,
+  linear,
+  matmul,
+  mul,
+  reshape,
+  transpose,
+  strength,
+} from "@weft/tensor-core";
+import { additive, BY_LAYER, fields, last, rank, requireMultiples, trained, aboveRank } from "@weft/tensor-core/methods";
 
 /** The config of a GraLoRA adapter. */
 export interface GraloraConfigFields {
@@ -19,7 +31,7 @@ const FIELDS = fields(
   {
     r: rank(32),
     hybrid_r: rank(0, 0),
-    alpha: finite(64),
+    alpha: strength(finite(64)),
     gralora_k: rank(2),
   },
   BY_LAYER,
@@ -40,6 +52,8 @@ export const GRALORA: AdapterMethod<GraloraConfigFields> = additive({
   name: "GRALORA",
   prefix: "gralora_",
   fields: FIELDS,
+  // A block has a k-th of the weight's sides, and of the rank.
+  checkNew: ({ r, hybridR }, layer) => [...aboveRank("r", r, layer), ...aboveRank("hybrid_r", hybridR, layer)],
   configFromShapes: (config, _, { A, [GENERAL_A]: generalA }) =>
     A?.length === 3 ? { ...config, graloraK: A[0]!, r: A[2]!, hybridR: generalA ? generalA[0]! : 0 } : config,
   parameters({ r, hybridR, graloraK: k, initWeights }, size) {

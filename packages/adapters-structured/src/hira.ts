@@ -1,5 +1,5 @@
 import { type AdapterMethod, configClass, type ConfigClass, isConv, matmul, mul, oneOf, reshape, swapLast } from "@weft/tensor-core";
-import { fields, normal, rank, rankFrom, ranks, rewriting, roundsDelta, trained } from "@weft/tensor-core/methods";
+import { fields, normal, rank, rankFrom, ranks, rewriting, roundsDelta, trained, checkRank } from "@weft/tensor-core/methods";
 
 /** The config of a HiRA adapter. */
 export interface HiraConfigFields {
@@ -25,6 +25,7 @@ export const HIRA: AdapterMethod<HiraConfigFields> = rewriting({
   name: "HIRA",
   prefix: "hira_",
   fields: FIELDS,
+  checkNew: checkRank,
   kinds: ["linear", "embedding", "conv1d", "conv2d", "conv3d"],
   configFromShapes: rankFrom("A", "embedding_A"),
   parameters({ r, initWeights }, size, layer) {

@@ -16,6 +16,7 @@ import {
   swapLast,
   tanh,
   type Tensor,
+  strength,
 } from "@weft/tensor-core";
 import { fields, last, rank, rewriting, roundsDelta, trained } from "@weft/tensor-core/methods";
 
@@ -43,7 +44,7 @@ const FIELDS = fields("peanut", ["init_weights"], {
   r: rank(32),
   depth: integer(0, 0, MAX_DEPTH),
   act_fn: oneOf("relu", Object.keys(ACTIVATIONS)),
-  scaling: float(1),
+  scaling: strength(float(1)),
 });
 
 /** PEFT's `PeanutConfig` (`peft_type` PEANUT): its fields in camelCase, with PEFT's defaults, checked. @throws ConfigError naming the field */

@@ -9,6 +9,7 @@ import {
   reshape,
   slice,
   swapLast,
+  strength,
 } from "@weft/tensor-core";
 import { BY_LAYER, fields, fixed, lowRank, normal, rank, seed, type Size, times, trained } from "@weft/tensor-core/methods";
 import { randomBases } from "./random-bases.js";
@@ -31,7 +32,7 @@ const FIELDS = fields(
   ["dropout", "fan_in_fan_out", "bias", "init_weights"],
   {
     r: rank(32),
-    randlora_alpha: finite(640),
+    randlora_alpha: strength(finite(640)),
     projection_prng_key: seed(0),
     save_projection: boolean(true),
     sparse: boolean(false),

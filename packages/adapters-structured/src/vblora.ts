@@ -25,7 +25,18 @@ import {
   transpose,
   where,
 } from "@weft/tensor-core";
-import { count, fields, fixed, lowRank, normal, rank, requireAtMost, requireMultiples, trained } from "@weft/tensor-core/methods";
+import {
+  count,
+  fields,
+  fixed,
+  lowRank,
+  normal,
+  rank,
+  requireAtMost,
+  requireMultiples,
+  trained,
+  checkRank,
+} from "@weft/tensor-core/methods";
 
 /** The config of a VB-LoRA adapter. */
 export interface VBLoRAConfigFields {
@@ -89,6 +100,7 @@ export const VBLORA: AdapterMethod<VBLoRAConfigFields> = lowRank({
   name: "VBLORA",
   prefix: "vblora_",
   fields: FIELDS,
+  checkNew: checkRank,
   configFromShapes: (config, _, shapes) => ({ ...config, saveOnlyTopkWeights: placesOf("A") in shapes }),
   parameters({ r, numVectors, vectorLength: l, topk, saveOnlyTopkWeights, initLogitsStd }, size) {
     requireMultiples("VBLORA", "vector_length", l, [size.in, size.out]);

@@ -18,6 +18,7 @@ export {
   pattern,
   readFields,
   share,
+  strength,
   stringList,
   stringOrList,
   type Targeting,

@@ -1,3 +1,4 @@
+import { aboveRank } from "@weft/tensor-core/methods";
 import {
   type AdapterContext,
   type AdapterMethod,
@@ -110,7 +111,7 @@ export const ADALORA: AdapterMethod<AdaLoraConfigFields> = {
   prefix: "lora_",
   fields: FIELDS,
   configFromShapes: (config, _, { E }) => (E ? { ...config, rank: E[0]! } : config),
-  checkNew(config) {
+  checkNew(config, layer) {
     const { targetR, initR } = config;
     const ignored = NOT_ADALORA.find((field) => config[field] && String(config[field]) !== "");
     if (ignored)
@@ -121,7 +122,7 @@ export const ADALORA: AdapterMethod<AdaLoraConfigFields> = {
       throw new ConfigError(`ADALORA: target_r is ${targetR}, init_r ${initR}: the budget can only fall`, {
         hint: "init_r has to be at least target_r; about 1.5 times it is usual",
       });
-    return [];
+    return aboveRank("init_r", initR, layer);
   },
   parameters({ initR, rank = initR, initLoraWeights }, layer) {
     if (layer.kind !== "linear" && layer.kind !== "conv2d")

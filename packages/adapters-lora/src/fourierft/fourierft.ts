@@ -32,6 +32,7 @@ import {
   type Tensor,
   torchGenerator,
   torchRandperm,
+  strength,
 } from "@weft/tensor-core";
 
 /** More coefficients than any layer has entries that fit in memory. */
@@ -41,7 +42,7 @@ const MAX_FREQUENCIES = 2 ** 31 - 1;
 const FIELDS: FieldTable = {
   ...TARGETING,
   n_frequency: integer(1000, 1, MAX_FREQUENCIES),
-  scaling: float(150),
+  scaling: strength(float(150)),
   random_loc_seed: integer(777, 0, Number.MAX_SAFE_INTEGER),
   fan_in_fan_out: boolean(false),
   bias: oneOf("none", ["none", "all", "fourier_only"]),

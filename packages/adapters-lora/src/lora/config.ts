@@ -14,6 +14,7 @@ import {
   stringList,
   type Targeting,
   TARGETING,
+  strength,
 } from "@weft/tensor-core";
 import { INVOCATION_FIELD } from "../alora/alora.js";
 import {
@@ -41,7 +42,7 @@ import {
 export const LORA_FIELDS: FieldTable = {
   ...TARGETING,
   r: integer(8, 1, MAX_RANK),
-  lora_alpha: finite(8),
+  lora_alpha: strength(finite(8)),
   lora_dropout: dropout(),
   fan_in_fan_out: boolean(false),
   bias: oneOf("none", ["none", "all", "lora_only"]),

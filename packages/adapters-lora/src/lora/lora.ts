@@ -1,3 +1,4 @@
+import { checkRank } from "@weft/tensor-core/methods";
 import {
   type AdapterMethod,
   add,
@@ -13,7 +14,6 @@ import {
   isConv,
   linear,
   loraLinear,
-  matrixShape,
   mergeLowRank,
   mul,
   type Params,
@@ -83,11 +83,7 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
   // PEFT has QA-LoRA for GPTQ weights; on others the option does nothing, and A is whole.
   configFromShapes: (config, layer, { A }) =>
     config.useQalora && A?.[1] === featuresOf(layer).in ? { ...config, useQalora: false } : config,
-  checkNew({ r }, layer) {
-    const { in: inputs, out } = featuresOf(layer);
-    const most = Math.min(isConv(layer) ? matrixShape(layer)[1] : inputs, out);
-    return r > most ? [`r is ${r}, but a change of a weight of [${layer.shape}] has at most rank ${most}`] : [];
-  },
+  checkNew: checkRank,
   parameters: loraParameters,
   keys: ({ kind }): { readonly [name: string]: readonly string[] } => ({
     A: kind === "embedding" ? ["lora_embedding_A"] : ["lora_A.weight"],

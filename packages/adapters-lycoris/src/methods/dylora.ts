@@ -1,3 +1,4 @@
+import { checkRank } from "@weft/tensor-core/methods";
 import { concat, ConfigError, type FieldTable, integer, mul, type Params, slice, stopGradient, type Tensor } from "@weft/tensor-core";
 import { LYCORIS_FIELDS, type RankConfig, rankScale } from "../config.js";
 import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
@@ -35,6 +36,7 @@ export const DYLORA: LycorisMethod<DyloraConfig> = lycorisMethod<DyloraConfig>({
   name: "DYLORA",
   prefix: "lora_",
   fields: FIELDS,
+  checkNew: checkRank,
   suffixes: { down: "lora_down.weight", up: "lora_up.weight" },
   scalars: ["alpha"],
   parameters: ({ r }, { shape: [out, ...rest] }) => ({ down: trained([r, ...rest], "kaimingUniform"), up: trained([out!, r], "zeros") }),

@@ -1,3 +1,4 @@
+import { checkRank } from "@weft/tensor-core/methods";
 import { add, cast, conv, forwardBase, isConv, linear, matmul, mul, reshape, swapLast, type Tensor } from "@weft/tensor-core";
 import { LYCORIS_FIELDS, type RankConfig, rankScale } from "../config.js";
 import { type LycorisMethod, lycorisMethod, rankMask, withValues } from "../method.js";
@@ -12,6 +13,7 @@ export const LYCORIS_GLORA: LycorisMethod<RankConfig> = lycorisMethod<RankConfig
   name: "LYCORIS_GLORA",
   prefix: "",
   fields: LYCORIS_FIELDS,
+  checkNew: checkRank,
   marks: { "a1.weight": 8 },
   suffixes: { a1: "a1.weight", a2: "a2.weight", b1: "b1.weight", b2: "b2.weight" },
   scalars: ["alpha"],

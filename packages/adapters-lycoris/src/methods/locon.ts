@@ -1,3 +1,4 @@
+import { checkRank } from "@weft/tensor-core/methods";
 import { type FieldTable, boolean, loraLinear, mul } from "@weft/tensor-core";
 import { LYCORIS_FIELDS, type RankConfig, rankScale } from "../config.js";
 import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
@@ -20,6 +21,7 @@ export const LOCON: LycorisMethod<LoconConfig> = lycorisMethod<LoconConfig>({
   name: "LOCON",
   prefix: "lora_",
   fields: FIELDS,
+  checkNew: checkRank,
   marks: { "lora_up.weight": 0 },
   suffixes: { down: "lora_down.weight", up: "lora_up.weight", mid: "lora_mid.weight", doraScale: "dora_scale" },
   scalars: ["alpha"],

@@ -1,3 +1,4 @@
+import { checkRank } from "@weft/tensor-core/methods";
 import { type ConfigClass, configClass, matmul, mul, reshape, swapLast } from "@weft/tensor-core";
 import { PEFT_FIELDS, type RankConfig, rankScale } from "../config.js";
 import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
@@ -25,6 +26,7 @@ export const LOHA: LycorisMethod<LohaConfigFields> = lycorisMethod<LohaConfigFie
   name: "LOHA",
   prefix: "hada_",
   fields: PEFT_FIELDS,
+  checkNew: checkRank,
   marks: { hada_w1_a: 1 },
   suffixes: {
     w1a: "hada_w1_a",

@@ -1,3 +1,4 @@
+import { checkRank } from "@weft/tensor-core/methods";
 import { CapabilityError, concat, mul, neg, type ParameterSpec, type Params } from "@weft/tensor-core";
 import { LYCORIS_FIELDS, type RankConfig, rankScale } from "../config.js";
 import { type LycorisMethod, lycorisMethod, withValues } from "../method.js";
@@ -29,6 +30,7 @@ export const TLORA: LycorisMethod<TloraConfig> = lycorisMethod<TloraConfig>({
   name: "TLORA",
   prefix: "",
   fields: LYCORIS_FIELDS,
+  checkNew: checkRank,
   marks: { lambda_layer: 9 },
   suffixes: {
     q: "q_layer.weight",

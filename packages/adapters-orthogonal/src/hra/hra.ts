@@ -33,6 +33,13 @@ export const HRA: AdapterMethod<HRAConfigFields> = {
   prefix: "hra_",
   fields: HRA_FIELDS,
   configFromShapes: (config, _, { u }) => (u?.length === 2 ? { ...config, r: u[1]! } : config),
+  checkNew({ r, initWeights }, layer) {
+    const width = rotatedWidth(layer);
+    return [
+      ...(r > width ? [`r is ${r}, but ${width} reflections give every rotation of ${width} features`] : []),
+      ...(initWeights && r % 2 !== 0 ? [`r is ${r}, an odd number of reflections: they cannot begin in pairs, without effect`] : []),
+    ];
+  },
   parameters,
   keys: () => ({ u: ["hra_u"] }),
   init(config, layer, generator) {

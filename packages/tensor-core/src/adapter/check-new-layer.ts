@@ -30,11 +30,6 @@ export function assertOfLayers<C>({ name, fields }: AdapterMethod<C>, config: C)
     });
 }
 
-interface Values {
-  readonly loraAlpha?: number | null;
-  readonly alpha?: number | null;
-}
-
 /**
  * Checks a new adapter of a layer for what cannot be meant. A file is not checked so: it says what was trained.
  * @param name how messages call the layer
@@ -50,8 +45,11 @@ export function assertNewLayer<C>(
 ): void {
   const empty = layer.kind !== "attention" && layer.kind !== "block" && sizeOf(layer.shape) === 0;
   if (empty) throw new ShapeError(`${name}: the weight is [${layer.shape}]: there is nothing to adapt`, { tensor: name });
-  const { loraAlpha, alpha = loraAlpha } = config as Values;
-  if (typeof alpha === "number" && alpha <= 0)
-    onWarning(`${name}: alpha is ${alpha}: the adapter ${alpha === 0 ? "does nothing" : "acts with the opposite sign"}`);
+  const values = config as { readonly [field: string]: unknown };
+  for (const [field, { doubt }] of Object.entries(method.fields)) {
+    const value = values[camel(field)];
+    const said = doubt?.(value);
+    if (said !== undefined) onWarning(`${name}: ${field} is ${JSON.stringify(value)}: ${said}`);
+  }
   for (const warning of method.checkNew?.(config, layer) ?? []) onWarning(`${name}: ${warning}`);
 }

@@ -14,6 +14,8 @@ export interface Field {
   readonly overrides?: string;
   /** Where it is on, training passes draw at random; `input`: it is the share of its input that an adapter drops. */
   readonly draws?: "input" | "otherwise";
+  /** What is said of a value of a new adapter that PEFT takes, but that is hardly meant; a file is not asked. */
+  readonly doubt?: (value: unknown) => string | undefined;
 }
 
 /** The fields of a method's config under PEFT's names (snake_case). */
@@ -40,6 +42,12 @@ export const integer = (fallback: number, low: number, high: number): Field => (
 export const finite = (fallback: number): Field => ({ fallback, check: isFinite, expected: "a finite number" });
 /** A number that PEFT declares as float. */
 export const float = (fallback: number): Field => ({ ...finite(fallback), float: true });
+/** A field that the adapter's effect is proportional to (`lora_alpha`): 0 and below are taken, and doubted. */
+export const strength = (field: Field): Field => ({
+  ...field,
+  doubt: (v) =>
+    typeof v !== "number" || v > 0 ? undefined : v === 0 ? "the adapter does nothing" : "the adapter acts with the opposite sign",
+});
 /** A share that leaves something over: [0, 1). */
 export const share = (fallback: number): Field => ({
   fallback,

@@ -232,7 +232,8 @@ export interface AdapterMethod<C> {
    */
   choose?(config: C, layers: readonly { readonly path: string; readonly layer: LayerSpec }[]): readonly string[];
   /**
-   * What is said against a new adapter of a layer that PEFT takes as it is. A file is not asked.
+   * What is said against a new adapter of a layer that PEFT takes as it is: a rank, a number or a size of blocks beyond what the layer can use (`aboveRank` of
+   * `@weft/tensor-core/methods`). What one field alone says is the field's own `doubt`. A file is not asked.
    * @throws ConfigError for what cannot be trained
    */
   checkNew?(config: C, layer: LayerSpec): readonly string[];

@@ -1,7 +1,7 @@
 import { type DType, isFloat } from "../dtype.js";
 import { ConfigError } from "../errors.js";
 import type { Tensor } from "../graph.js";
-import { type BaseLayer, featuresOf, forwardBase, type LayerKind, type LayerSpec } from "../adapter/layer.js";
+import { type BaseLayer, featuresOf, forwardBase, isConv, type LayerKind, type LayerSpec, matrixShape } from "../adapter/layer.js";
 import type { AdapterContext, AdapterMethod, Init, MergeRounding, Params, ParameterSpec } from "../adapter/method.js";
 import { cast } from "../ops/cast.js";
 import { add, mul } from "../ops/elementwise.js";
@@ -17,6 +17,8 @@ export interface Definition<C> extends Pick<
   AdapterMethod<C>,
   "name" | "prefix" | "fields" | "configFromShapes" | "shared" | "derived" | "init" | "rounding"
 > {
+  /** A rule for several methods says nothing of their configs' type. */
+  readonly checkNew?: (config: NoInfer<C>, layer: LayerSpec) => readonly string[];
   /** Layers that the method takes; linear ones if not given. */
   readonly kinds?: readonly LayerKind[];
   parameters(config: C, size: Size, layer: LayerSpec): { readonly [name: string]: ParameterSpec };
@@ -96,6 +98,19 @@ export function requireAtMost(method: string, field: string, value: number, most
   if (value > most) throw new ConfigError(`${method}: ${field} is ${value}, at most ${most} here`);
 }
 
+/**
+ * What is said of a rank above that of the layer's weight ([out, in·∏kernel], of each expert); nothing of others. For `checkNew`, where ΔW, or what it is made of, is a
+ * product of that rank.
+ */
+export function aboveRank(field: string, value: number, layer: LayerSpec): readonly string[] {
+  const { in: inputs, out } = featuresOf(layer);
+  const most = isConv(layer) ? Math.min(...matrixShape(layer)) : Math.min(inputs, out);
+  return value > most ? [`${field} is ${value}, but a change of a weight of [${layer.shape}] has at most rank ${most}`] : [];
+}
+
+/** `checkNew` of methods whose one rank is `r`. */
+export const checkRank = ({ r }: { readonly r: number }, layer: LayerSpec): readonly string[] => aboveRank("r", r, layer);
+
 /** The config with the rank that the first axis of a parameter's shape says. */
 export const rankFrom =
   <C>(...names: readonly string[]) =>
@@ -104,7 +119,18 @@ export const rankFrom =
     return found === undefined ? config : { ...config, r: shapes[found]![0]! };
   };
 
-type Basics = "name" | "prefix" | "fields" | "parameters" | "keys" | "configFromShapes" | "shared" | "derived" | "init" | "rounding";
+type Basics =
+  | "name"
+  | "prefix"
+  | "fields"
+  | "parameters"
+  | "keys"
+  | "configFromShapes"
+  | "checkNew"
+  | "shared"
+  | "derived"
+  | "init"
+  | "rounding";
 
 /** The part of a method that its definition gives by itself. */
 export function basics<C>({ kinds = ["linear"], parameters, names, ...rest }: Definition<C>): Pick<AdapterMethod<C>, Basics> {

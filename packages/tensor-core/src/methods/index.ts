@@ -1,7 +1,9 @@
 export { lowRankDelta } from "./low-rank-delta.js";
 export {
+  aboveRank,
   additive,
   basics,
+  checkRank,
   type Definition,
   fixed,
   last,
