@@ -1,5 +1,5 @@
 export { LYCORIS_FIELDS, type LycorisConfig, lycorisConfig, PEFT_FIELDS, type RankConfig, rankScale } from "./config.js";
-export { detectLycoris } from "./detect.js";
+export { detectLycoris, LYCORIS_ALGORITHMS } from "./detect.js";
 export { type LycorisMethod } from "./method.js";
 export { LYCORIS_BOFT } from "./methods/boft.js";
 export { DIAG_OFT } from "./methods/diag-oft.js";

@@ -189,3 +189,16 @@ describe("a value that was evaluated", () => {
     expect([...(await used(value).data())]).toEqual(expected);
   });
 });
+
+it("indices are looked at in memory that stays the caller's", async () => {
+  const device = w.referenceDevice();
+  const extremes = device.tensor(Int32Array.of(0, 7));
+  const [storage] = device.hold([extremes]);
+  const check = { operation: "gather", name: "index", input: 1, least: 0, most: 3 };
+  const before = storage!.holders;
+  await expect(device.verify([check], storage!)).rejects.toThrow(w.IndexError);
+  expect(storage!.holders).toBe(before);
+  await device.verify([{ ...check, most: 7 }], storage!);
+  storage!.release();
+  expect([...(await extremes.data())]).toEqual([0, 7]);
+});

@@ -87,9 +87,13 @@ export class Device implements Place {
       const lowered = await executable;
       const written = this.outputsOf(lowered);
       await this.run(lowered, inputs, written);
-      storages = results.map((place) => ("output" in place ? written[place.output]! : inputs[place.input]!).retain());
-      for (const storage of written) storage.release();
-      if (checks.length > 0) await this.verify(checks, storages.at(-1)!, storages);
+      try {
+        const found = results.map((place) => ("output" in place ? written[place.output]! : inputs[place.input]!));
+        if (checks.length > 0) await this.verify(checks, found.at(-1)!);
+        storages = found.map((storage) => storage.retain());
+      } finally {
+        for (const storage of written) storage.release();
+      }
     } finally {
       for (const storage of inputs) storage.release();
       done();
@@ -110,17 +114,11 @@ export class Device implements Place {
   }
 
   /**
-   * Looks at what a graph with checks tells of its indices.
-   * @param results are let go of for the caller if it throws
+   * Looks at what a graph with checks tells of its indices; the memory that it lies in stays the caller's.
    * @throws IndexError
    */
-  async verify(checks: readonly IndexCheck[], extremes: Storage, results: readonly Storage[]): Promise<void> {
-    try {
-      verifyIndices(checks, await this.backend.download(extremes.buffer, 0, 8 * checks.length));
-    } catch (error) {
-      for (const storage of results) storage.release();
-      throw error;
-    }
+  async verify(checks: readonly IndexCheck[], extremes: Storage): Promise<void> {
+    verifyIndices(checks, await this.backend.download(extremes.buffer, 0, 8 * checks.length));
   }
 
   /** Runs a lowered plan on the memory of `leaves`; the results are tensors in this device's memory. */

@@ -109,11 +109,14 @@ export class Signature<R extends Tree> {
       for (const i of this.arguments.donated) leaves[i]!.node.donate(leaves[i]!.index);
       const running = device.run(replay.executable, held, outputs);
       if (running) await running;
-      const at = (place: ResultPlace): Storage => ("output" in place ? outputs[place.output]! : held[place.input]!);
-      if (replay.indices) await device.verify(replay.indices.checks, at(replay.indices.place), outputs);
-      const results = replay.results.map(({ place }, i) => device.result(at(place).retain(), replay.specs[i]!));
-      for (const storage of outputs) storage.release();
-      return unflattenTree(replay.structure, results) as R;
+      try {
+        const at = (place: ResultPlace): Storage => ("output" in place ? outputs[place.output]! : held[place.input]!);
+        if (replay.indices) await device.verify(replay.indices.checks, at(replay.indices.place));
+        const results = replay.results.map(({ place }, i) => device.result(at(place).retain(), replay.specs[i]!));
+        return unflattenTree(replay.structure, results) as R;
+      } finally {
+        for (const storage of outputs) storage.release();
+      }
     } finally {
       for (const storage of held) storage.release();
       if (--this.calls === 0 && this.retired) this.free();

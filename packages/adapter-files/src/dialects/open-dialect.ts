@@ -43,7 +43,7 @@ export async function openDialect(weights: WeightSource, options: OpenDialectOpt
   }
   const { raw, unknown, replaced, meant, leftOut } = groupKeys(weights, name, options.adapterName);
   const alpha = alphaSource(name, weights, raw.values(), options);
-  const detect = methodDetector([...methods.values()].flatMap(({ method }) => method ?? []));
+  const detect = methodDetector(methods);
   const modules = await buildModules(detect, weights, name, raw, unknown, alpha);
   const unnamed = await applyHeader(weights, methods, raw, modules);
   const silent = [...modules.values()].filter(({ config }) => (config?.alpha ?? config?.loraAlpha) === 0 || config?.r === 0);

@@ -1,6 +1,7 @@
 import type { Shape } from "../shape.js";
 import type { LayerSpec } from "./layer.js";
 import type { AdapterMethod, BareModules } from "./method.js";
+import type { MethodTable } from "./method-table.js";
 
 /** Tensors of a module by key: what follows the module's name and a dot. */
 export type BareTensors = ReadonlyMap<string, { readonly shape: Shape }>;
@@ -26,8 +27,8 @@ const ANY: LayerSpec = { kind: "linear", shape: [1, 1], dtype: "f32", bias: fals
  * method alone has.
  * @param methods those without `bare` are left out
  */
-export function methodDetector(methods: Iterable<AdapterMethod<never>>): (tensors: BareTensors) => DetectedMethod | undefined {
-  const bare = [...new Set(methods)].flatMap((method) => (method.bare ? [{ method, bare: method.bare }] : []));
+export function methodDetector(methods: MethodTable): (tensors: BareTensors) => DetectedMethod | undefined {
+  const bare = [...methods.values()].flatMap(({ method }) => (method?.bare ? [{ method, bare: method.bare }] : []));
   const marks = bare
     .flatMap((one) => Object.entries(one.bare.marks).map(([key, turn]) => ({ ...one, key, turn })))
     .toSorted((a, b) => a.turn - b.turn);
