@@ -46,7 +46,6 @@ export { fitLayers, type FittedLayer } from "./report/layer-of.js";
 export { matchAdapter } from "./report/match-adapter.js";
 export type { MatchedModule, MatchOptions, MatchReport, Mismatch, Missing, Replacement, SharedParameter } from "./report/match-report.js";
 export { moduleIndex } from "./report/module-index.js";
-export { editDistance, nearestNames } from "./report/nearest.js";
 export { applyRule, type PathRule } from "./report/path-rule.js";
 export { boxOfWeight, exchanged, type PlacedPart, type Placement, placeWhole } from "./report/placement.js";
 export { trainedTokens } from "./trained-tokens.js";

@@ -1,2 +1,1 @@
 export { DIALECT_NAMES, type DialectName } from "./dialects/dialect.js";
-export { editDistance, nearestNames } from "./report/nearest.js";

@@ -1,4 +1,4 @@
-import type { DType } from "@weft/tensor-core";
+import { assertDType, type DType, DTypeError, dtypeHint } from "@weft/tensor-core";
 
 /** Bits of one element of every dtype of the format (safetensors 0.8), in the order in which the reference writes tensors: reversed. */
 const BITS = {
@@ -32,8 +32,14 @@ export type SafetensorsDType = keyof typeof BITS;
 /** All 22 dtypes, in ascending order of the reference. */
 export const SAFETENSORS_DTYPES: readonly SafetensorsDType[] = Object.keys(BITS) as SafetensorsDType[];
 
-/** Bits that an element of a dtype takes in a file: 4 to 64. */
+function assertSafetensorsDType(dtype: SafetensorsDType): void {
+  if (!Object.hasOwn(BITS, dtype))
+    throw new DTypeError(`${JSON.stringify(dtype)} is no dtype of safetensors`, { hint: dtypeHint(`${dtype}`, SAFETENSORS_DTYPES) });
+}
+
+/** Bits that an element of a dtype takes in a file: 4 to 64. @throws DTypeError for what is no dtype of the format */
 export function bitsPerElement(dtype: SafetensorsDType): number {
+  assertSafetensorsDType(dtype);
   return BITS[dtype];
 }
 
@@ -42,25 +48,27 @@ export function parseDType(name: string): SafetensorsDType | undefined {
   return Object.hasOwn(BITS, name) ? (name as SafetensorsDType) : undefined;
 }
 
-const CORE: ReadonlyMap<SafetensorsDType, DType> = new Map([
-  ["F32", "f32"],
-  ["F16", "f16"],
-  ["BF16", "bf16"],
-  ["F8_E4M3", "f8e4m3"],
-  ["F8_E5M2", "f8e5m2"],
-  ["I32", "i32"],
-  ["I8", "i8"],
-  ["U8", "u8"],
-  ["BOOL", "bool"],
-]);
+const OF_CORE: { readonly [dtype in DType]: SafetensorsDType } = {
+  f32: "F32",
+  f16: "F16",
+  bf16: "BF16",
+  f8e4m3: "F8_E4M3",
+  f8e5m2: "F8_E5M2",
+  i32: "I32",
+  i8: "I8",
+  u8: "U8",
+  bool: "BOOL",
+};
+const TO_CORE = new Map(Object.entries(OF_CORE).map(([core, name]) => [name, core as DType]));
 
-/** The dtype that tensors compute with; undefined for those that have none (F64, I64, F4 …). */
+/** The dtype that tensors compute with; undefined for those that have none (F64, I64, F4 …). @throws DTypeError for what is no dtype of the format */
 export function toCoreDType(dtype: SafetensorsDType): DType | undefined {
-  return CORE.get(dtype);
+  assertSafetensorsDType(dtype);
+  return TO_CORE.get(dtype);
 }
 
-/** The name that safetensors has for a dtype of tensor-core's. */
+/** The name that safetensors has for a dtype of tensor-core's. @throws DTypeError for what is none */
 export function fromCoreDType(dtype: DType): SafetensorsDType {
-  for (const [name, core] of CORE) if (core === dtype) return name;
-  throw new RangeError(`no safetensors dtype for ${dtype}`);
+  assertDType(dtype);
+  return OF_CORE[dtype];
 }

@@ -1,4 +1,4 @@
-import { FormatError, type WeftErrorKind } from "@weft/tensor-core";
+import { dtypeHint, FormatError, type WeftErrorKind } from "@weft/tensor-core";
 import { bitsPerElement, parseDType, SAFETENSORS_DTYPES, type SafetensorsDType } from "./dtypes.js";
 import { show, showShape } from "./format-error.js";
 import { MAX_HEADER_BYTES, MAX_TENSORS } from "./header.js";
@@ -32,9 +32,10 @@ export interface FileLayout {
  * @throws FormatError kinds `header-schema` (dtype or shape are none), `overflow` (beyond exact numbers), `sub-byte` (not whole bytes)
  */
 export function tensorBytes({ name, dtype, shape }: TensorEntry): number {
-  const fail = (kind: WeftErrorKind<"format">, message: string): FormatError =>
-    new FormatError(`tensor ${show(name)}: ${message}`, { kind, tensor: name });
-  if (parseDType(dtype) === undefined) throw fail("header-schema", `dtype ${show(String(dtype))} is unknown`);
+  const fail = (kind: WeftErrorKind<"format">, message: string, hint?: string): FormatError =>
+    new FormatError(`tensor ${show(name)}: ${message}`, { kind, tensor: name, ...(hint !== undefined && { hint }) });
+  if (parseDType(dtype) === undefined)
+    throw fail("header-schema", `dtype ${show(String(dtype))} is unknown`, dtypeHint(String(dtype), SAFETENSORS_DTYPES));
   let bits = bitsPerElement(dtype);
   for (const dimension of shape) {
     if (!Number.isSafeInteger(dimension) || dimension < 0)

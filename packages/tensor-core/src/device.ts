@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Backend, BackendBuffer, Executable } from "./backend.js";
-import { bytesPerElement, type DType } from "./dtype.js";
+import { assertDType, bytesPerElement, type DType } from "./dtype.js";
 import { DeviceError } from "./errors.js";
 import { Node, Tensor } from "./graph.js";
 import { type CheckedGraph, type IndexCheck, verifyIndices, withIndexChecks } from "./index-checks.js";
@@ -158,6 +158,7 @@ export class Device implements Place {
 
   /** A tensor over a buffer of this device; it belongs to the tensor, and is freed when that is disposed of or collected. */
   adopt(buffer: BackendBuffer, shape: Shape, dtype: DType): Tensor {
+    assertDType(dtype);
     return this.result(new Storage(this, buffer), [{ shape, dtype }]);
   }
 

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { DType } from "./dtype.js";
+import { assertDType, type DType } from "./dtype.js";
 import type { Attrs } from "./attrs.js";
 import { DeviceError, ShapeError } from "./errors.js";
 import type { FlopRule, IndexRule, SliceRule } from "./primitives/primitive.js";
@@ -274,7 +274,10 @@ export class Tensor {
 export const makeNode = (...args: ConstructorParameters<typeof Node>): Node => new Node(...args);
 
 /** A place-holder to be bound when a plan runs. */
-export const placeholder = ({ shape, dtype }: TensorSpec): Tensor => new Tensor(makeNode("input", [], {}, [{ shape, dtype }]));
+export function placeholder({ shape, dtype }: TensorSpec): Tensor {
+  assertDType(dtype);
+  return new Tensor(makeNode("input", [], {}, [{ shape, dtype }]));
+}
 
 /**
  * Every node that `outputs` need, inputs before users. `inputsOf` says what is followed (a pass may stop at leaves or

@@ -101,7 +101,7 @@ export { fromBf16, fromF16, fromF8e4m3, fromF8e5m2, toBf16, toF16, toF8e4m3, toF
 export { decode, encode, roundTo } from "./convert/storage.js";
 export { Device, type DeviceOptions, referenceDevice } from "./device.js";
 export { deviceOf, evaluate } from "./evaluate.js";
-export { type DType, DTYPES, bytesPerElement, isFloat, promote } from "./dtype.js";
+export { assertDType, type DType, DTYPES, bytesPerElement, isFloat, dtypeHint, promote } from "./dtype.js";
 export {
   CancelledError,
   CapabilityError,

@@ -1,5 +1,5 @@
 import type { LocatedTensor } from "@weft/io-safetensors";
-import { nearestNames } from "@weft/adapter-files/names";
+import { nearestNames } from "@weft/tensor-core/names";
 import { CancelledError, MatchError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { FileSet, type Input, localPath, openInput, quantizationOf } from "@weft/checkpoint/node";

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
-import { editDistance, nearestNames } from "@weft/adapter-files/names";
+import { meantName } from "@weft/tensor-core/names";
 import type { BlockWeight } from "../commands/combine.js";
 
 /** A number within bounds, which `expected` tells a user. */
@@ -26,25 +26,12 @@ export const natural = whole(0, Number.MAX_SAFE_INTEGER, "a whole number from 0 
 export const rank = whole(1, 65536, "a rank from 1 to 65536");
 export const threads = whole(1, 1024, "a whole number from 1 to 1024");
 
-/** What other programs call our names. */
-const ALIASES: ReadonlyMap<string, string> = new Map([
-  ["fp32", "f32"],
-  ["float32", "f32"],
-  ["float", "f32"],
-  ["fp16", "f16"],
-  ["float16", "f16"],
-  ["half", "f16"],
-  ["bfloat16", "bf16"],
-]);
-
 /** One of some names; others are answered with what they may have meant. */
 export const choice =
   (names: readonly string[]) =>
   (text: string): string => {
     if (names.includes(text)) return text;
-    const [near] = nearestNames(text, names);
-    const alike = near !== undefined && editDistance(text, near, text.length) <= text.length / 2;
-    const meant = [ALIASES.get(text.toLowerCase()), ...(alike ? [near] : [])].find((name) => name !== undefined && names.includes(name));
+    const meant = meantName(text, names);
     throw new InvalidArgumentError(`Choose one of ${names.join(", ")}.${meant === undefined ? "" : `\n(Did you mean ${meant}?)`}`);
   };
 

@@ -1,11 +1,11 @@
 import type { LayerSpec, MethodEntry } from "@weft/tensor-core";
+import { nearestNames } from "@weft/tensor-core/names";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
 import { createModuleConfig, type PatternedConfig } from "../matching/pattern-key.js";
 import { selectParameters } from "../matching/target-parameters.js";
 import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
 import { type BaseIndex, type BaseTensors, indexBase, withPlacements } from "./base-index.js";
 import { type FittedLayer, fitLayers } from "./layer-of.js";
-import { nearestNames } from "./nearest.js";
 import { Orientations, type Oriented } from "./orientation.js";
 import { assignParameters } from "./parameters.js";
 import { type Located, locatePaths } from "./locate-paths.js";

@@ -4,6 +4,7 @@ import { ADAPTER_METHODS } from "@weft/methods";
 import { openSafetensors, type WeightSource } from "@weft/io-safetensors";
 import { openWeights } from "@weft/io-safetensors/node";
 import { MatchError, ShapeError } from "@weft/tensor-core";
+import { editDistance, nearestNames } from "@weft/tensor-core/names";
 import { describe, expect, test } from "vitest";
 import { openAdapterFolder } from "../node/open-adapter-folder.js";
 import { openAdapter, type OpenedAdapter } from "../open-adapter.js";
@@ -11,7 +12,6 @@ import type { BaseTensors } from "./base-index.js";
 import { assertMatch, describeReport } from "./describe-report.js";
 import { matchAdapter } from "./match-adapter.js";
 import type { MatchReport } from "./match-report.js";
-import { editDistance, nearestNames } from "./nearest.js";
 
 const peft = fileURLToPath(new URL("../../../../fixtures/peft/", import.meta.url));
 type Shapes = Record<string, readonly number[]>;

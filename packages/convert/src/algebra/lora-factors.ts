@@ -1,7 +1,8 @@
 import { CapabilityError, ConfigError } from "@weft/tensor-core";
+import { nearestNames } from "@weft/tensor-core/names";
 import { type ConvertModule, convertModules } from "../conversion/convert-module.js";
 
-import { nearestNames, type OpenedAdapter } from "@weft/adapter-files";
+import type { OpenedAdapter } from "@weft/adapter-files";
 import { readFactors } from "./lora-module.js";
 
 /** A LoRA's factors of one module as plain arrays, row-major: ΔW = scale · B·A, y = W·x + scale · B·(A·x). */

@@ -113,8 +113,8 @@ export class AdaptedLayer<C> {
         hint: `it has ${Object.keys(this.method.parameters(this.config, this.layer)).join(", ")}`,
       });
     if (!sameShape(spec.shape, tensor.shape)) throw new ShapeError(`${this.name}: ${name} is [${tensor.shape}], expected [${spec.shape}]`);
-    if (dtype) assertDType(dtype);
-    if (dtype && tensor.dtype !== dtype)
+    if (dtype !== undefined) assertDType(dtype);
+    if (dtype !== undefined && tensor.dtype !== dtype)
       throw new DTypeError(`${this.name}: ${name} is ${tensor.dtype}, expected ${dtype}`, {
         tensor: name,
         hint: `cast(tensor, "${dtype}") first`,

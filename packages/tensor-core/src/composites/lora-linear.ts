@@ -1,5 +1,5 @@
 import { callComposite, type Composite } from "../composite.js";
-import { type DType, isFloat } from "../dtype.js";
+import { assertDType, type DType, isFloat } from "../dtype.js";
 import type { Tensor } from "../graph.js";
 import { add, mul } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
@@ -75,10 +75,12 @@ const narrow = (t: Tensor): Tensor =>
 
 /** @see MERGE_LOW_RANK */
 export function mergeLowRank(weight: Tensor, a: Tensor, b: Tensor, options: MergeOptions): Tensor {
+  const { dtype = weight.dtype, deltaDtype = "f32" } = options;
+  for (const named of [dtype, deltaDtype]) assertDType(named);
   const attrs = {
     scale: options.scale,
-    dtype: options.dtype ?? weight.dtype,
-    deltaDtype: options.deltaDtype ?? "f32",
+    dtype,
+    deltaDtype,
     transposed: options.transposed ?? false,
   };
   return callComposite(MERGE_LOW_RANK, [weight, a, b].map(narrow), attrs)[0]!;

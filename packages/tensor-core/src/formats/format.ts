@@ -1,7 +1,7 @@
 import type { DType } from "../dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
-import { bytesPerElement } from "../dtype.js";
+import { assertDType, bytesPerElement } from "../dtype.js";
 import { iota } from "../ops/create.js";
 import { sameShape, sizeOf } from "../shape.js";
 import type { TensorSpec } from "../tensor-spec.js";
@@ -59,7 +59,8 @@ export const bytesPerRow = (format: Format, shape: MatrixShape): number =>
   Object.values(format.parts(shape)).reduce((sum, p) => sum + sizeOf(p.shape) * bytesPerElement(p.dtype), 0) / shape[0];
 
 /** @throws ShapeError, DTypeError naming the part that is missing or is not as the format says */
-export function assertPacked({ format, shape, parts }: PackedWeight): void {
+export function assertPacked({ format, shape, parts, dtype }: PackedWeight): void {
+  if (dtype !== undefined) assertDType(dtype);
   if (shape[1] % format.block !== 0)
     throw new ShapeError(`${format.name}: rows of [${shape}] are no multiple of the block of ${format.block} elements`);
   for (const [name, spec] of Object.entries(format.parts(shape))) {

@@ -1,5 +1,5 @@
 import { roundTo } from "../convert/storage.js";
-import { type DType, isFloat } from "../dtype.js";
+import { assertDType, type DType, isFloat } from "../dtype.js";
 import type { Instruction } from "../plan/plan.js";
 import type { BinaryOp, UnaryOp } from "../primitives/index.js";
 import * as lanes from "../primitives/lanes.js";
@@ -65,6 +65,7 @@ function bitcast<V>(l: Registers<V>, a: V, from: DType, to: DType): V {
 
 /** A register value as the nearest that `dtype` holds; integers wrap. */
 export function roundRegister<V>(l: Registers<V>, a: V, dtype: DType): V {
+  assertDType(dtype);
   if (isSmallFloat(dtype)) return decodeSmallFloat(l, encodeSmallFloat(l, a, dtype), dtype);
   if (dtype === "u8") return l.iand(a, l.i32(0xff));
   return dtype === "i8" ? l.shrS(l.shl(a, 24), 24) : a;
@@ -72,6 +73,7 @@ export function roundRegister<V>(l: Registers<V>, a: V, dtype: DType): V {
 
 /** Stored bits (zero-extended; i8 sign-extended) as a register value. */
 export function decode<V>(l: Registers<V>, raw: V, dtype: DType): V {
+  assertDType(dtype);
   if (isSmallFloat(dtype)) return decodeSmallFloat(l, raw, dtype);
   return dtype === "bool" ? l.flag(isNonzero(l, raw)) : raw;
 }

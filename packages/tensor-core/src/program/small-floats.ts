@@ -35,7 +35,7 @@ const FORMATS: Readonly<Record<Exclude<SmallFloat, "bf16">, Format>> = {
 
 /** Whether a dtype is a float of fewer than 32 bits. */
 export function isSmallFloat(dtype: string): dtype is SmallFloat {
-  return dtype === "bf16" || dtype in FORMATS;
+  return dtype === "bf16" || Object.hasOwn(FORMATS, dtype);
 }
 
 /** Stored bits (zero-extended) as the f32 of the same value, exact. */

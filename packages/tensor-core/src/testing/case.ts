@@ -1,5 +1,5 @@
 import type { Device } from "../device.js";
-import { type DType, isFloat } from "../dtype.js";
+import { assertDType, type DType, isFloat } from "../dtype.js";
 import type { Tensor } from "../graph.js";
 import { type Shape, sizeOf } from "../shape.js";
 
@@ -30,6 +30,7 @@ export interface ConformanceCase {
 
 /** Distance between neighbouring values of a dtype near 1: what one rounding the other way makes. */
 export function ulp(dtype: DType): number {
+  assertDType(dtype);
   return { f32: 2 ** -23, f16: 2 ** -10, bf16: 2 ** -7, f8e4m3: 2 ** -3, f8e5m2: 2 ** -2, i32: 0, i8: 0, u8: 0, bool: 0 }[dtype];
 }
 

@@ -34,3 +34,26 @@ export function editDistance(a: string, b: string, limit: number): number {
   }
   return row[b.length]!;
 }
+
+/** What other programs call dtypes. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["fp32", "f32"],
+  ["float32", "f32"],
+  ["float", "f32"],
+  ["fp16", "f16"],
+  ["float16", "f16"],
+  ["half", "f16"],
+  ["bfloat16", "bf16"],
+  ["int32", "i32"],
+  ["int8", "i8"],
+  ["uint8", "u8"],
+]);
+
+/** The one of `names` that a text which is none of them most likely means: another spelling of it, or the nearest, unless more than half of the text differs. */
+export function meantName(text: string, names: readonly string[]): string | undefined {
+  const plain = text.toLowerCase();
+  const known = ALIASES.get(plain.replace(/^torch\./, "")) ?? plain;
+  const [near] = nearestNames(text, names);
+  const alike = near !== undefined && editDistance(text, near, text.length) <= text.length / 2;
+  return names.find((name) => name.toLowerCase() === known) ?? (alike ? near : undefined);
+}
