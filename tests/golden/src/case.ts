@@ -70,6 +70,20 @@ export class Comparison {
     this.note(what, same ? 0 : Infinity, same ? "" : `${JSON.stringify(got)}, expected ${JSON.stringify(want)}`);
   }
 
+  /** Bytes that must be the same. */
+  bytes(what: string, got: Uint8Array, want: Uint8Array): void {
+    const at = want.findIndex((byte, i) => byte !== got[i]);
+    const same = at < 0 && got.byteLength === want.byteLength;
+    const detail = at < 0 ? `${got.byteLength} bytes, expected ${want.byteLength}` : `byte ${at} is ${got[at]}, expected ${want[at]}`;
+    this.note(what, same ? 0 : Infinity, same ? "" : detail);
+  }
+
+  /** A number that must not be larger than a limit of its own. */
+  within(what: string, got: number, limit: number): void {
+    const small = got <= limit;
+    this.note(what, small ? 0 : Infinity, small ? "" : `${got}, at most ${limit} is allowed`);
+  }
+
   /** Says what the case is about. */
   about(method: string, kinds: readonly string[]): void {
     this.subject = { method, kinds };

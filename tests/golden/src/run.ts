@@ -7,12 +7,14 @@ import { everyNth } from "./every-nth.js";
 import { lycorisCases } from "./lycoris/index.js";
 import { modelCases } from "./models/index.js";
 import { peftCases } from "./peft/index.js";
+import { quantCases } from "./quant/index.js";
 
 /** Suites by the folder that holds their cases. */
 const SUITES: Readonly<Record<string, (root: string) => GoldenCase[]>> = {
   peft: peftCases,
   models: modelCases,
   lycoris: lycorisCases,
+  quant: quantCases,
   variants: (root) => peftCases(root, "variants"),
   modelwide: (root) => peftCases(root, "modelwide"),
 };

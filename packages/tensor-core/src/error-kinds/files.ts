@@ -61,6 +61,8 @@ export interface FileErrorKinds {
   "unsupported-pickle": "format";
   /** GGUF is recognised, not read. Take the safetensors files that it was made from. */
   "unsupported-gguf": "format";
+  /** A quantised weight lacks a tensor, has one of another dtype or shape than its format says, or is laid out in a way that is not read. The message names the tensor, and what was expected. */
+  "quantized-weight": "format";
   /** Neither a safetensors file, an index, nor a config of an adapter. Name one of these, or a folder that holds one. */
   "unknown-format": "format";
 

@@ -1,0 +1,97 @@
+import {
+  bytesPerElement,
+  CapabilityError,
+  type DType,
+  type Device,
+  type Format,
+  FormatError,
+  fromBytes,
+  type MatrixShape,
+  type PackedWeight,
+  type Parts,
+  ShapeError,
+  sizeOf,
+  type Tensor,
+} from "@weft/tensor-core";
+
+/** The parts of a weight as bytes (little-endian, row-major), by name: what files hold. */
+export type PartBytes = { readonly [part: string]: Uint8Array };
+
+/** A `Format` whose weights are also made here. */
+export interface QuantFormat extends Format {
+  /** Bits of a code. */
+  readonly bits: number;
+  /** The values that codes stand for before scales and zero points, the lowest code's first. */
+  readonly levels: Float32Array;
+  /** The codes, i32 [out, in]. */
+  codes(parts: Parts, shape: MatrixShape): Tensor;
+  /** The parts of a weight of f32 values, row-major. Formats without it are only read. */
+  readonly encode?: (values: Float32Array, shape: MatrixShape) => PartBytes;
+}
+
+/** A weight as it is stored, in host memory. */
+export interface QuantizedWeight {
+  readonly format: QuantFormat;
+  readonly shape: MatrixShape;
+  /** What its values are rounded to when they are computed: the dtype of the weight that was quantised, or f16 for programs that compute in it. */
+  readonly dtype: DType;
+  readonly parts: PartBytes;
+}
+
+/** Bytes of a weight in a format, all parts together. */
+export const bytesPer = (format: Format, shape: MatrixShape): number =>
+  Object.values(format.parts(shape)).reduce((sum, part) => sum + sizeOf(part.shape) * bytesPerElement(part.dtype), 0);
+
+/** The first value that is no finite number; -1 if there is none. */
+function firstNonFinite(values: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * 0; // 0, or NaN from the first such value on
+  return sum === 0 ? -1 : values.findIndex((v) => !Number.isFinite(v));
+}
+
+/**
+ * Stores a weight in a format.
+ * @param weight f32 [out, in], row-major
+ * @param dtype what the values are rounded to when they are computed again
+ * @throws ShapeError if the number of values or the length of a row does not fit; FormatError kind `non-finite`; CapabilityError kind `unwritable-format`
+ */
+export function quantize(weight: Float32Array, shape: MatrixShape, format: QuantFormat, dtype: DType = "f32"): QuantizedWeight {
+  const [out, width] = shape;
+  if (weight.length !== out * width) throw new ShapeError(`${format.name}: ${weight.length} values for a weight of [${shape}]`);
+  assertBlocks(format, shape);
+  if (!format.encode)
+    throw new CapabilityError(`${format.name} is read, not written`, { kind: "unwritable-format", hint: "take one of those that FORMATS says are written" });
+  const bad = firstNonFinite(weight);
+  if (bad >= 0)
+    throw new FormatError(`${format.name}: the value at [${Math.floor(bad / width)}, ${bad % width}] is ${weight[bad]}, expected a finite number`, {
+      kind: "non-finite",
+      hint: "mend the weight: a block that holds such a value loses all others",
+    });
+  return { format, shape, dtype, parts: format.encode(weight, shape) };
+}
+
+/** @throws ShapeError if rows are no multiple of the format's block */
+export function assertBlocks(format: Format, [out, width]: MatrixShape): void {
+  if (width % format.block !== 0)
+    throw new ShapeError(`${format.name}: rows of [${out},${width}] are no multiple of the block of ${format.block} elements`, {
+      hint: "keep this weight in 16 bits, or take a format with a smaller block",
+    });
+}
+
+/**
+ * A stored weight for computing: `dequantize`, `quantLinear`, or a model's weight. Its parts are not copied until a device needs them.
+ * @throws ShapeError if a part has other bytes than its format says
+ */
+export function toPacked({ format, shape, dtype, parts }: QuantizedWeight, device?: Device): PackedWeight {
+  const tensors = Object.entries(format.parts(shape)).map(([name, spec]) => {
+    const bytes = parts[name];
+    if (!bytes) throw new ShapeError(`${format.name} of [${shape}]: part ${name} is missing`);
+    return [name, fromBytes(bytes, spec.shape, spec.dtype, device)] as const;
+  });
+  return { format, shape, dtype, parts: Object.fromEntries(tensors) };
+}
+
+/** The codes of a stored weight, one number each, row-major [out, in]. */
+export async function unpack(weight: QuantizedWeight, device?: Device): Promise<Int32Array> {
+  return (await weight.format.codes(toPacked(weight, device).parts, weight.shape).data()) as Int32Array;
+}
