@@ -9,8 +9,11 @@ const OVERFLOW = 65520;
 
 /** The nearest f16 number, as f32; ties to even. */
 export function roundF16(x: number): number {
-  if (Math.abs(x) < 2 ** -14) return x + SUBNORMAL_STEP - SUBNORMAL_STEP;
   f32[0] = x;
+  if (Math.abs(x) < 2 ** -14) {
+    const magnitude = Math.abs(x) + SUBNORMAL_STEP - SUBNORMAL_STEP;
+    return bits[0]! < 0 ? -magnitude : magnitude;
+  }
   bits[0] = (bits[0]! + 0xfff + ((bits[0]! >> 13) & 1)) & ~0x1fff;
   return Math.abs(f32[0]) >= OVERFLOW ? Math.sign(x) * Infinity : f32[0];
 }

@@ -1,4 +1,21 @@
-import { bitAnd, cast, type DType, equal, lookup, mul, add, type MatrixShape, type PartSpec, position, reshape, shiftRight, type Tensor, where } from "@weft/tensor-core";
+import {
+  add,
+  bitAnd,
+  bitXor,
+  cast,
+  type DType,
+  equal,
+  lookup,
+  type MatrixShape,
+  mul,
+  type PartSpec,
+  position,
+  reshape,
+  shiftRight,
+  sub,
+  type Tensor,
+  where,
+} from "@weft/tensor-core";
 
 /* Graph that formats have in common. */
 
@@ -28,3 +45,6 @@ export function nibbleAt(bytes: Tensor, at: Tensor, first: "high" | "low"): Tens
   const [even, odd] = first === "high" ? [shiftRight(pair, 4), bitAnd(pair, 15)] : [bitAnd(pair, 15), shiftRight(pair, 4)];
   return where(equal(bitAnd(at, 1), 0), even, odd);
 }
+
+/** A byte 0 … 255 as the number -128 … 127 that its bits are. */
+export const signedByte = (byte: Tensor): Tensor => sub(bitXor(byte, 128), 128);

@@ -6,3 +6,5 @@ export type { FourBitType } from "./bitsandbytes/levels.js";
 export { bytesPer, type PartBytes, quantize, type QuantFormat, type QuantizedWeight, toPacked, unpack } from "./quant-format.js";
 export { BITSANDBYTES } from "./files/bitsandbytes.js";
 export type { ModuleTensors, QuantFiles, QuantizationConfig, ReadOptions } from "./files/quant-files.js";
+export type { GgufFormat } from "./gguf/block-format.js";
+export { GGUF_TYPES, type GgufType, ggufWeight } from "./gguf/types.js";

@@ -60,13 +60,19 @@ export function quantize(weight: Float32Array, shape: MatrixShape, format: Quant
   if (weight.length !== out * width) throw new ShapeError(`${format.name}: ${weight.length} values for a weight of [${shape}]`);
   assertBlocks(format, shape);
   if (!format.encode)
-    throw new CapabilityError(`${format.name} is read, not written`, { kind: "unwritable-format", hint: "take one of those that FORMATS says are written" });
+    throw new CapabilityError(`${format.name} is read, not written`, {
+      kind: "unwritable-format",
+      hint: "take one of those that FORMATS says are written",
+    });
   const bad = firstNonFinite(weight);
   if (bad >= 0)
-    throw new FormatError(`${format.name}: the value at [${Math.floor(bad / width)}, ${bad % width}] is ${weight[bad]}, expected a finite number`, {
-      kind: "non-finite",
-      hint: "mend the weight: a block that holds such a value loses all others",
-    });
+    throw new FormatError(
+      `${format.name}: the value at [${Math.floor(bad / width)}, ${bad % width}] is ${weight[bad]}, expected a finite number`,
+      {
+        kind: "non-finite",
+        hint: "mend the weight: a block that holds such a value loses all others",
+      },
+    );
   return { format, shape, dtype, parts: format.encode(weight, shape) };
 }
 

@@ -16,7 +16,11 @@ function createTable(type: FourBitType): CodeTable {
   const levels = LEVELS[type];
   const codes = Array.from(levels.keys()).sort((a, b) => levels[a]! - levels[b]! || a - b);
   const thresholds = codes.slice(1).map((code, i) => fround(fround(levels[codes[i]!]! + levels[code]!) / 2));
-  const table = { below: new Uint8Array(CELLS + 1), above: new Uint8Array(CELLS + 1), threshold: new Float32Array(CELLS + 1).fill(Infinity) };
+  const table = {
+    below: new Uint8Array(CELLS + 1),
+    above: new Uint8Array(CELLS + 1),
+    threshold: new Float32Array(CELLS + 1).fill(Infinity),
+  };
   for (let cell = 0; cell <= CELLS; cell++) {
     const start = (2 * cell) / CELLS - 1;
     const passed = thresholds.filter((t) => t < start).length;

@@ -15,7 +15,8 @@ const f32 = (data: Uint8Array): TensorView => ({ dtype: "F32", shape: [data.byte
 function readFourBit(reader: ModuleReader, quantType: FourBitType): QuantizedWeight {
   const name = `${STATE}${quantType}`;
   const { core, matrix, blocksize, ...state } = decodeQuantState(reader, name);
-  if (state.quant_type !== quantType) throw reader.error(name, `has quant_type ${JSON.stringify(state.quant_type)}, expected "${quantType}"`);
+  if (state.quant_type !== quantType)
+    throw reader.error(name, `has quant_type ${JSON.stringify(state.quant_type)}, expected "${quantType}"`);
   if (!FOUR_BIT_BLOCKSIZES.includes(blocksize))
     throw reader.error(name, `has blocksize ${JSON.stringify(blocksize)}, expected one of ${FOUR_BIT_BLOCKSIZES.join(", ")}`);
   const doubleQuant = state.nested_blocksize !== undefined;
@@ -26,8 +27,13 @@ function readFourBit(reader: ModuleReader, quantType: FourBitType): QuantizedWei
   // Storage in wider elements is filled up to whole ones.
   if (weight.byteLength < bytes || weight.byteLength >= bytes + 4)
     throw reader.error("weight", `has ${weight.byteLength} bytes, expected ${bytes} for [${matrix}]`);
-  const take = (part: string, dtype: string): Uint8Array => reader.take(`weight.${part}`, { dtype: [dtype], shape: specs[part]!.shape }).data;
-  const common = { weight: weight.subarray(0, bytes), absmax: take("absmax", doubleQuant ? "U8" : "F32"), quant_map: take("quant_map", "F32") };
+  const take = (part: string, dtype: string): Uint8Array =>
+    reader.take(`weight.${part}`, { dtype: [dtype], shape: specs[part]!.shape }).data;
+  const common = {
+    weight: weight.subarray(0, bytes),
+    absmax: take("absmax", doubleQuant ? "U8" : "F32"),
+    quant_map: take("quant_map", "F32"),
+  };
   const parts = doubleQuant
     ? {
         ...common,
@@ -84,7 +90,10 @@ export const BITSANDBYTES: QuantFiles = {
   write(weight) {
     if (fourBitOptions(weight.format)) return writeFourBit(weight);
     if (weight.format !== LLM_INT8)
-      throw new CapabilityError(`bitsandbytes has no ${weight.format.name}`, { kind: "unwritable-format", hint: "it has nf4, fp4 and int8" });
+      throw new CapabilityError(`bitsandbytes has no ${weight.format.name}`, {
+        kind: "unwritable-format",
+        hint: "it has nf4, fp4 and int8",
+      });
     const [out] = weight.shape;
     return new Map<string, TensorView>([
       ["weight", { dtype: "I8", shape: weight.shape, data: weight.parts.codes! }],

@@ -1,0 +1,74 @@
+import { add, bitAnd, bitOr, less, mul, shiftLeft, shiftRight, sub, type Tensor, where } from "@weft/tensor-core";
+import { float } from "../graph.js";
+import { roundHalfToEven } from "../rounding.js";
+import { type AffineSearch, searchAffine } from "./affine-search.js";
+import { type ByteOf, f16At, putF16 } from "./block-format.js";
+
+/* What Q4_K and Q5_K share: (d · scale) · code - (dmin · min), d and dmin for 256 weights, scale and min in six bits for each 32 of them. */
+
+const { fround } = Math;
+/** Where the twelve bytes of scales and minima begin. */
+const SCALES = 4;
+
+/** The value of element j of 256. */
+export function affineKValue(byte: ByteOf, j: Tensor, code: Tensor): Tensor {
+  const group = shiftRight(j, 5);
+  const low = less(group, 4);
+  const [first, second, third] = [byte(where(low, 4, group)), byte(add(group, SCALES)), byte(add(group, SCALES + 4))];
+  const scale = where(low, bitAnd(second, 63), bitOr(bitAnd(third, 15), shiftLeft(shiftRight(first, 6), 4)));
+  const min = where(low, bitAnd(third, 63), bitOr(shiftRight(third, 4), shiftLeft(shiftRight(second, 6), 4)));
+  return sub(mul(mul(f16At(byte, 0), float(scale)), code), mul(f16At(byte, 2), float(min)));
+}
+
+const weights = new Float32Array(32);
+const scales = new Float32Array(8);
+const minima = new Float32Array(8);
+const result = { min: 0 };
+
+/** Finds scales and codes of 256 weights and writes all but the codes. @see ggml-quants.c quantize_row_q4_K_ref */
+export function encodeAffineK(
+  x: Float32Array,
+  from: number,
+  block: Uint8Array,
+  to: number,
+  codes: Uint8Array,
+  search: AffineSearch,
+  name: string,
+): void {
+  let [maxScale, maxMin] = [0, 0];
+  for (let g = 0; g < 8; g++) {
+    const start = from + 32 * g;
+    let squares = 0;
+    for (let i = start; i < start + 32; i++) squares = fround(squares + fround(x[i]! * x[i]!));
+    const mean = fround(Math.sqrt(squares / 32));
+    for (let i = 0; i < 32; i++) weights[i] = mean + Math.abs(x[start + i]!);
+    scales[g] = searchAffine(x, start, 32, weights, codes, 32 * g, search, result);
+    minima[g] = result.min;
+    maxScale = Math.max(maxScale, scales[g]!);
+    maxMin = Math.max(maxMin, minima[g]!);
+  }
+  const inverseScale = maxScale > 0 ? fround(63 / maxScale) : 0;
+  const inverseMin = maxMin > 0 ? fround(63 / maxMin) : 0;
+  const d = putF16(block, to, fround(maxScale / 63), name);
+  const dmin = putF16(block, to + 2, fround(maxMin / 63), name);
+  for (let g = 0; g < 8; g++) {
+    const scale = Math.min(63, roundHalfToEven(fround(inverseScale * scales[g]!)));
+    const min = Math.min(63, roundHalfToEven(fround(inverseMin * minima[g]!)));
+    const at = to + SCALES + g;
+    if (g < 4) {
+      block[at] = scale;
+      block[at + 4] = min;
+    } else {
+      block[at + 4] = (scale & 15) | ((min & 15) << 4);
+      block[at - 4]! |= (scale >> 4) << 6;
+      block[at]! |= (min >> 4) << 6;
+    }
+    const step = fround(d * scale);
+    if (step === 0) continue; // the codes of the search stay
+    const offset = fround(dmin * min);
+    for (let i = 32 * g; i < 32 * (g + 1); i++) {
+      const code = roundHalfToEven(fround(fround(x[from + i]! + offset) / step));
+      codes[i] = code < 0 ? 0 : code > search.most ? search.most : code;
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import { add, bitAnd, equal, shiftLeft, shiftRight, where } from "@weft/tensor-core";
+import { integerLevels } from "../rounding.js";
+import { affineKValue, encodeAffineK } from "./affine-k.js";
+import { blockFormat, type GgufFormat } from "./block-format.js";
+
+const codes = new Uint8Array(256);
+
+/** Four bits, f16 scale and minimum of 256 weights, six bits of each for every 32. @see ggml-quants.c quantize_row_q4_K_ref */
+export const Q4_K: GgufFormat = /* @__PURE__ */ blockFormat({
+  name: "q4_k",
+  id: 12,
+  elements: 256,
+  bytes: 144,
+  bits: 4,
+  levels: integerLevels(4),
+  code(byte, j) {
+    const pair = byte(add(add(shiftLeft(shiftRight(j, 6), 5), bitAnd(j, 31)), 16));
+    return where(equal(bitAnd(j, 32), 0), bitAnd(pair, 15), shiftRight(pair, 4));
+  },
+  value: affineKValue,
+  encodeBlock(x, from, block, to) {
+    encodeAffineK(x, from, block, to, codes, { most: 15, first: -1, tries: 20, absolute: false }, "q4_k");
+    for (let c = 0; c < 4; c++)
+      for (let l = 0; l < 32; l++) block[to + 16 + 32 * c + l] = codes[64 * c + l]! | (codes[64 * c + 32 + l]! << 4);
+  },
+});
