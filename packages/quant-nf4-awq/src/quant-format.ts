@@ -44,9 +44,8 @@ export const bytesPer = (format: Format, shape: MatrixShape): number =>
 
 /** The first value that is no finite number; -1 if there is none. */
 function firstNonFinite(values: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]! * 0; // 0, or NaN from the first such value on
-  return sum === 0 ? -1 : values.findIndex((v) => !Number.isFinite(v));
+  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) < Infinity)) return i;
+  return -1;
 }
 
 /**
