@@ -43,6 +43,7 @@ async function browser(): Promise<TestProjectConfiguration[]> {
 export default defineConfig({
   test: {
     globalSetup: ["scripts/vitest-setup.ts"],
+    setupFiles: ["scripts/equal-bytes.ts"],
     // Test processes inherit the environment that the set-up prepares for the software GPU.
     pool: "forks",
     // Many tests wait for a program that they start.

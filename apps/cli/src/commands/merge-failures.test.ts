@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, sym
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, copyFolder, editJson, filesOf, makeLlama, poke } from "@weft/checkpoint/testing";
-import { buildProgram, FIXTURES, PROGRAM, type Ran, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { buildProgram, FIXTURES, PROGRAM, type Ran, spawnWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 let base: string;
@@ -17,17 +17,19 @@ beforeAll(() => {
 });
 
 /** One line that names what is wrong and a hint; the same as JSON; and nothing left behind. */
-function expectFailure(
+async function expectFailure(
   args: (out: string) => readonly string[],
   expected: { readonly code: number; readonly kind: string; readonly names: readonly string[]; readonly shell?: string },
-): void {
-  const [human, json] = [[], ["--json", "--quiet"]].map((extra): Ran => {
+): Promise<void> {
+  const fail = async (...extra: readonly string[]): Promise<Ran> => {
     const out = fresh("out");
-    const ran = spawnWeft([...args(out), ...extra], expected.shell === undefined ? {} : { shell: expected.shell });
+    const argv = [...args(out), ...extra];
+    const ran = expected.shell === undefined ? await weftBuilt(...argv) : spawnWeft(argv, { shell: expected.shell });
     expect(existsSync(out) ? readdirSync(out) : [], "left behind").toEqual([]);
     expect(ran.code, `${ran.stdout}${ran.stderr}`).toBe(expected.code);
     return ran;
-  }) as [Ran, Ran];
+  };
+  const [human, json] = [await fail(), await fail("--json", "--quiet")];
   const errors = human.stderr.split("\n").filter((line) => line.startsWith("error: "));
   expect(errors, human.stderr).toHaveLength(1);
   for (const name of expected.names) expect(errors[0]).toContain(name);
@@ -48,64 +50,68 @@ const broken = (source: string, change: (copy: string) => void): string => {
 const SHARD = "model-00002-of-00003.safetensors";
 
 describe("weft merge fails in words, and cleanly", () => {
-  it("on a shard that was cut", () => {
+  it("on a shard that was cut", async () => {
     const from = broken(base, (copy) => truncateSync(join(copy, SHARD), 40_000));
-    expectFailure(merge(from, lora), { code: 2, kind: "data-truncated", names: [SHARD, "the file has"] });
+    await expectFailure(merge(from, lora), { code: 2, kind: "data-truncated", names: [SHARD, "the file has"] });
   });
 
-  it("on a shard that is not there", () => {
+  it("on a shard that is not there", async () => {
     const from = broken(base, (copy) => rmSync(join(copy, SHARD)));
-    expectFailure(merge(from, lora), { code: 2, kind: "missing-shard", names: [SHARD] });
+    await expectFailure(merge(from, lora), { code: 2, kind: "missing-shard", names: [SHARD] });
   });
 
-  it("on an adapter of another width", () => {
+  it("on an adapter of another width", async () => {
     const other = makeLlama(fresh("wide"), { hidden: 96, heads: 6 });
-    expectFailure(merge(base, other.lora), { code: 2, kind: "shape-mismatch", names: ["q_proj", "lora_A is [4,96]", "needs [4,64]"] });
+    await expectFailure(merge(base, other.lora), {
+      code: 2,
+      kind: "shape-mismatch",
+      names: ["q_proj", "lora_A is [4,96]", "needs [4,64]"],
+    });
   });
 
-  it("on an adapter of another model: nothing matches, exit code 4, the nearest names", () => {
-    expectFailure(merge(base, join(FIXTURES, "peft/lora_linear")), { code: 4, kind: "no-match", names: ["0 of"] });
+  it("on an adapter of another model: nothing matches, exit code 4, the nearest names", async () => {
+    await expectFailure(merge(base, join(FIXTURES, "peft/lora_linear")), { code: 4, kind: "no-match", names: ["0 of"] });
   });
 
-  it("on an adapter of which a part matches nothing", () => {
+  it("on an adapter of which a part matches nothing", async () => {
     const deeper = makeLlama(fresh("deep"), { layers: 3 });
-    expectFailure(merge(base, deeper.lora), { code: 2, kind: "missing-modules", names: ["model.layers.2."] });
+    await expectFailure(merge(base, deeper.lora), { code: 2, kind: "missing-modules", names: ["model.layers.2."] });
   });
 
-  it("on NaN in an adapter, naming tensor and place, unless it is allowed", () => {
+  it("on NaN in an adapter, naming tensor and place, unless it is allowed", async () => {
     const tensor = "base_model.model.model.layers.1.mlp.up_proj.lora_B.weight";
     const adapter = broken(lora, (copy) =>
       poke(join(copy, "adapter_model.safetensors"), tensor, new Uint8Array(new Float32Array([NaN]).buffer), 8),
     );
-    expectFailure(merge(base, adapter), {
+    await expectFailure(merge(base, adapter), {
       code: 2,
       kind: "non-finite",
       names: ["model.layers.1.mlp.up_proj.weight", "index 0", "adapter_model.safetensors"],
     });
     const out = fresh("nan");
-    expect(spawnWeft([...merge(base, adapter)(out), "--allow-nonfinite"]).code).toBe(0);
-    expect(spawnWeft(["inspect", adapter, "--stats", "--json"]).stdout).toContain('"nonFinite":1');
+    expect((await weftBuilt(...merge(base, adapter)(out), "--allow-nonfinite")).code).toBe(0);
+    expect((await weftBuilt("inspect", adapter, "--stats", "--json")).stdout).toContain('"nonFinite":1');
   });
 
-  it("on an index that is missing, a pickle, and a checkpoint that is not there", () => {
-    expectFailure(
+  it("on an index that is missing, a pickle, and a checkpoint that is not there", async () => {
+    await expectFailure(
       merge(
         broken(base, (copy) => rmSync(join(copy, "model.safetensors.index.json"))),
         lora,
       ),
       { code: 2, kind: "missing-index", names: ["model.safetensors.index.json"] },
     );
-    expectFailure(merge(join(FIXTURES, "malformed/pickle/zip"), lora), {
+    await expectFailure(merge(join(FIXTURES, "malformed/pickle/zip"), lora), {
       code: 2,
       kind: "unsupported-pickle",
       names: ["pytorch_model.bin"],
     });
-    expectFailure(merge(join(folder, "nowhere"), lora), { code: 2, kind: "not-found", names: ["nowhere"] });
-    expectFailure(merge(base, join(folder, "nowhere")), { code: 2, kind: "not-found", names: ["nowhere"] });
+    await expectFailure(merge(join(folder, "nowhere"), lora), { code: 2, kind: "not-found", names: ["nowhere"] });
+    await expectFailure(merge(base, join(folder, "nowhere")), { code: 2, kind: "not-found", names: ["nowhere"] });
   });
 
-  it("on a method that cannot be merged, and on initialisations that changed the base", () => {
-    expectFailure(merge(join(FIXTURES, "peft/llama_base"), join(FIXTURES, "peft/llama_prefix_tuning")), {
+  it("on a method that cannot be merged, and on initialisations that changed the base", async () => {
+    await expectFailure(merge(join(FIXTURES, "peft/llama_base"), join(FIXTURES, "peft/llama_prefix_tuning")), {
       code: 2,
       kind: "not-mergeable",
       names: ["PREFIX_TUNING"],
@@ -115,49 +121,49 @@ describe("weft merge fails in words, and cleanly", () => {
       ["lily_llama", "LILY cannot be merged: its mix of B depends on the input"],
       ["xlora_deep", "XLORA cannot be merged: what its experts do depends on the token"],
     ] as const)
-      expectFailure(merge(join(FIXTURES, "modelwide/llama_base"), join(FIXTURES, "modelwide", name)), {
+      await expectFailure(merge(join(FIXTURES, "modelwide/llama_base"), join(FIXTURES, "modelwide", name)), {
         code: 2,
         kind: "not-mergeable",
         names: [why],
       });
     for (const init of ["corda", "pissa_niter_4"]) {
       const changed = broken(lora, (copy) => editJson(join(copy, "adapter_config.json"), { init_lora_weights: init }));
-      expectFailure(merge(base, changed), { code: 2, kind: "base-changed-by-init", names: [init] });
+      await expectFailure(merge(base, changed), { code: 2, kind: "base-changed-by-init", names: [init] });
     }
   });
 
-  it("on an initialisation whose decompositions would take too long, saying how much", () => {
+  it("on an initialisation whose decompositions would take too long, saying how much", async () => {
     const large = makeLlama(fresh("large"), { hidden: 1024, intermediate: 1024, heads: 16, layers: 1, rank: 64 });
     const pissa = broken(large.lora, (copy) => editJson(join(copy, "adapter_config.json"), { init_lora_weights: "pissa" }));
-    expectFailure(merge(large.base, pissa), { code: 2, kind: "base-changed-by-init", names: ["pissa", "decomposing 7 weights"] });
+    await expectFailure(merge(large.base, pissa), { code: 2, kind: "base-changed-by-init", names: ["pissa", "decomposing 7 weights"] });
   });
 
-  it("on two adapters whose initialisations changed the same weight", () => {
+  it("on two adapters whose initialisations changed the same weight", async () => {
     const pissa = broken(lora, (copy) => editJson(join(copy, "adapter_config.json"), { init_lora_weights: "pissa" }));
-    expectFailure((out) => ["merge", base, "-a", pissa, "-a", `${pissa}:0.5`, "-o", out], {
+    await expectFailure((out) => ["merge", base, "-a", pissa, "-a", `${pissa}:0.5`, "-o", out], {
       code: 2,
       kind: "base-changed-by-init",
       names: ["another adapter's initialisation", "q_proj"],
     });
   });
 
-  it("on a file that would be larger than allowed: exit code 1", () => {
-    expectFailure(merge(base, lora), { code: 1, kind: "disk-full", names: ["model-0000"], shell: "ulimit -f 20" });
+  it("on a file that would be larger than allowed: exit code 1", async () => {
+    await expectFailure(merge(base, lora), { code: 1, kind: "disk-full", names: ["model-0000"], shell: "ulimit -f 20" });
   });
 
-  it("where it must not or cannot write", (context) => {
+  it("where it must not or cannot write", async (context) => {
     const file = fresh("file");
     writeFileSync(file, "");
     const at = (path: string) => (): string[] => ["merge", base, "-a", lora, "-o", path];
     for (const path of [file, join(file, "below")]) {
-      const ran = spawnWeft(at(path)());
+      const ran = await weftBuilt(...at(path)());
       expect(ran.code).toBe(2);
       expect(ran.stderr).toContain(path);
     }
     if (process.getuid?.() === 0) return context.skip();
     const closed = fresh("closed");
     mkdirSync(closed, { mode: 0o500 });
-    expectFailure((out) => ["merge", base, "-a", lora, "-o", join(closed, out.slice(folder.length + 1))], {
+    await expectFailure((out) => ["merge", base, "-a", lora, "-o", join(closed, out.slice(folder.length + 1))], {
       code: 2,
       kind: "no-permission",
       names: [closed],
@@ -165,19 +171,19 @@ describe("weft merge fails in words, and cleanly", () => {
     return undefined;
   });
 
-  it("where the output is an input, under whatever name", () => {
+  it("where the output is an input, under whatever name", async () => {
     const before = filesOf(base);
     const link = fresh("link");
     symlinkSync(base, link);
     for (const out of [base, link, lora]) {
-      const ran = spawnWeft(["merge", base, "-a", lora, "-o", out, "--force", "--json"]);
+      const ran = await weftBuilt("merge", base, "-a", lora, "-o", out, "--force", "--json");
       expect(ran.code).toBe(2);
       expect(JSON.parse(ran.stdout.trimEnd().split("\n").at(-1)!)).toMatchObject({ error: { kind: "output-is-input" } });
     }
     expect(filesOf(base)).toEqual(before);
   });
 
-  it("on a wrong command line", () => {
+  it("on a wrong command line", async () => {
     for (const args of [
       ["merge", base],
       ["merge", base, "-a", lora],
@@ -185,7 +191,7 @@ describe("weft merge fails in words, and cleanly", () => {
       ["merge", base, "-a", lora, "-o", "x", "--jobs", "0"],
       ["merge", base, "-a", lora, "-o", "x", "--max-memory", "lots"],
     ]) {
-      const ran = spawnWeft([...args, "--json"]);
+      const ran = await weftBuilt(...args, "--json");
       expect(ran.code, args.join(" ")).toBe(2);
       expect(JSON.parse(ran.stdout)).toMatchObject({ error: { kind: "usage" } });
     }
@@ -221,10 +227,10 @@ describe("a full disk", () => {
     return undefined;
   });
 
-  it("in the middle of a write names the file and leaves nothing; with room the same command succeeds", (context) => {
+  it("in the middle of a write names the file and leaves nothing; with room the same command succeeds", async (context) => {
     if (!mountable()) return context.skip(WHY_NOT);
     const whole = fresh("whole");
-    expect(spawnWeft([...merge(base, lora)(whole)]).code).toBe(0);
+    expect((await weftBuilt(...merge(base, lora)(whole))).code).toBe(0);
     // Room for the weights by their size and for the journal, but not for the pages that they take, and the files beside them.
     const { stdout, stderr } = onDisk(
       (Math.ceil(total() / 4096) + 1) * 4096,
@@ -262,10 +268,10 @@ describe("tied embeddings", () => {
     return from;
   }
 
-  it("get weights of their own where an adapter changes one of the two", () => {
+  it("get weights of their own where an adapter changes one of the two", async () => {
     const from = tied();
     const out = fresh("untied");
-    const ran = spawnWeft(["merge", from, "-a", join(FIXTURES, "peft/llama_embed"), "-o", out]);
+    const ran = await weftBuilt("merge", from, "-a", join(FIXTURES, "peft/llama_embed"), "-o", out);
     expect(ran.code, ran.stderr).toBe(0);
     expect(ran.stderr).toContain("tie_word_embeddings");
     const [before, after] = [checkpointOf(from), checkpointOf(out)];
@@ -274,10 +280,10 @@ describe("tied embeddings", () => {
     expect(JSON.parse(readFileSync(join(out, "config.json"), "utf8"))).toMatchObject({ tie_word_embeddings: false });
   });
 
-  it("are changed together with --no-untie", () => {
+  it("are changed together with --no-untie", async () => {
     const from = tied();
     const out = fresh("together");
-    expect(spawnWeft(["merge", from, "-a", join(FIXTURES, "peft/llama_embed"), "-o", out, "--no-untie"]).code).toBe(0);
+    expect((await weftBuilt("merge", from, "-a", join(FIXTURES, "peft/llama_embed"), "-o", out, "--no-untie")).code).toBe(0);
     expect(checkpointOf(out).has("lm_head.weight")).toBe(false);
     expect(JSON.parse(readFileSync(join(out, "config.json"), "utf8"))).toMatchObject({ tie_word_embeddings: true });
   });

@@ -17,7 +17,7 @@ const fresh = (name: string): string => join(folder, `${name}-${made++}`);
 beforeAll(() => {
   buildProgram();
   ({ base, lora } = makeLlama(join(folder, "small")));
-  large = makeLlama(join(folder, "large"), { layers: 12, hidden: 768, intermediate: 2048, heads: 12, kvHeads: 4, vocab: 8000, shards: 5 });
+  large = makeLlama(join(folder, "large"), { layers: 8, hidden: 512, intermediate: 1536, heads: 8, kvHeads: 4, vocab: 8000, shards: 5 });
 });
 
 /** Runs a merge that must succeed. */

@@ -8,6 +8,7 @@ import {
   runProgram,
   sizeOf,
 } from "@weft/tensor-core";
+import { firstDifference } from "@weft/tensor-core/testing";
 import { describe, expect, it } from "vitest";
 import { emitLoop } from "./emit.js";
 import { interpretLoop } from "./interpret.js";
@@ -91,12 +92,7 @@ const load = (at: number, dtype: DType = "f32"): Instruction => ({ op: "load", d
 const asFloats = (b: Uint8Array): Float32Array => new Float32Array(b.buffer, b.byteOffset, b.length / 4);
 
 function expectClose(got: Uint8Array, want: Uint8Array, relative: number, absolute = relative): void {
-  const [a, b] = [asFloats(got), asFloats(want)];
-  b.forEach((v, i) => {
-    if (Number.isNaN(v)) expect(a[i]).toBeNaN();
-    else if (!Number.isFinite(v)) expect(a[i]).toBe(v);
-    else expect(Math.abs(a[i]! - v), `element ${i}: ${a[i]} for ${v}`).toBeLessThanOrEqual(absolute + relative * Math.abs(v));
-  });
+  expect(firstDifference(asFloats(got), asFloats(want), { relative, absolute })).toBeUndefined();
 }
 
 describe("fused loops", () => {

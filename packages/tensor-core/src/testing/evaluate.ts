@@ -71,7 +71,8 @@ export function firstDifference(
   if (got.length !== expected.length) return `${got.length} elements, expected ${expected.length}`;
   for (let i = 0; i < expected.length; i++) {
     const [a, b] = [got[i]!, expected[i]!];
-    if (a === b || (a !== a && b !== b) || Math.abs(a - b) <= absolute + relative * Math.abs(b)) continue;
+    // What is expected to be infinite has no distance to measure.
+    if (a === b || (a !== a && b !== b) || (Number.isFinite(b) && Math.abs(a - b) <= absolute + relative * Math.abs(b))) continue;
     return `element ${i} is ${a}, expected ${b}`;
   }
   return undefined;
