@@ -1,4 +1,4 @@
-import { type PromptInputs, promptOf, withPrompt } from "@weft/tensor-core/prompt";
+import { type PromptInputs, promptOf, type PromptPass, withPrompt } from "@weft/tensor-core/prompt";
 import {
   type AdapterContext,
   assertInput,
@@ -16,7 +16,7 @@ import type { AdapterState, PromptState } from "./adapter-state.js";
 import type { HookedModel, LayerHook } from "./hooked-model.js";
 
 /** What a forward takes besides the model's inputs: which adapters act on which rows, and whether it trains. */
-export interface ForwardOptions {
+export interface ForwardOptions extends PromptPass {
   /** One adapter's name per row of the batch, `"__base__"` for none, instead of the active adapters. */
   readonly adapterNames?: readonly string[];
   /**
@@ -72,15 +72,14 @@ function beginPass<I>(model: HookedModel<I, unknown>, state: AdapterState, input
   };
 }
 
+/** What a pass with the active adapters is told. */
+type ActiveOptions = { readonly [name in "taskIds" | "hook" | "dropoutKey" | "isFirstIteration"]: ForwardOptions[name] | undefined };
+
 /** A model's outputs with adapters around its layers and in front of its inputs. @param model with the raw parameters as the adapters make them */
-export function forwardActive<I, O>(
-  model: HookedModel<I, O>,
-  states: readonly AdapterState[],
-  inputs: I,
-  { taskIds, hook, dropoutKey }: { readonly [name in "taskIds" | "hook" | "dropoutKey"]: ForwardOptions[name] | undefined },
-): O {
+export function forwardActive<I, O>(model: HookedModel<I, O>, states: readonly AdapterState[], inputs: I, options: ActiveOptions): O {
+  const { taskIds, hook, dropoutKey } = options;
   const draws = dropoutKey ? drawsOf(dropoutKey) : undefined;
-  const given = withPrompts(states, inputs, taskIds, draws);
+  const given = withPrompts(states, inputs, options, draws);
   const passes = states.map((state) => beginPass(model, state, given, taskIds, draws));
   return model.forward(given, around(hook, hookOf(states, passes)));
 }
@@ -117,19 +116,47 @@ function savedOf({ method, config, saved, trained }: PromptState, draws: Draws |
 }
 
 /** The inputs with the prompts of the adapters in front, the last one outermost. */
-function withPrompts<I>(states: readonly AdapterState[], inputs: I, tasks?: Tensor, draws?: Draws): I {
-  const options = tasks ? { tasks } : {};
-  return states.reduce(
-    (given, { prompt }) =>
-      prompt
-        ? (withPrompt(
-            promptOf(prompt.method, prompt.config, savedOf(prompt, draws), options),
-            given as unknown as PromptInputs,
-          ) as unknown as I)
-        : given,
-    inputs,
-  );
+function withPrompts<I>(
+  states: readonly AdapterState[],
+  inputs: I,
+  { taskIds, isFirstIteration }: ActiveOptions,
+  draws: Draws | undefined,
+): I {
+  assertOneOfEachKind(states);
+  return states.reduce((given, { prompt }) => {
+    if (!prompt) return given;
+    const read = given as unknown as PromptInputs;
+    assertFirstOrCached(prompt, read, isFirstIteration);
+    const front = promptOf(prompt.method, prompt.config, savedOf(prompt, draws), taskIds ? { tasks: taskIds } : {});
+    return withPrompt(front, read, { isFirstIteration }) as unknown as I;
+  }, inputs);
 }
+
+/** Virtual tokens of one adapter, and keys and values of another, go together; two of a kind would take each other's place. */
+function assertOneOfEachKind(states: readonly AdapterState[]): void {
+  const methods = states.flatMap(({ prompt }) => prompt?.method ?? []);
+  const second = methods.find(({ kind }, i) => methods.findIndex((other) => other.kind === kind) < i);
+  if (second)
+    throw new ConfigError(`two active adapters (${methods.map(({ name }) => name).join(", ")}) put prompts in front of the input`, {
+      hint: "choose one of them by setAdapter",
+    });
+}
+
+/** A pass over a cache has to say whether it is the first: `position` is data, which a plan does not know. */
+function assertFirstOrCached({ method }: PromptState, { position }: PromptInputs, isFirstIteration: boolean | undefined): void {
+  if (position && isFirstIteration === undefined)
+    throw new ConfigError(`${method.name} puts its prompt into the cache once: a pass over a cache has to say whether it is the first`, {
+      hint: "forward(inputs, { isFirstIteration: true }), then false",
+    });
+  if (!position && isFirstIteration === false)
+    throw new ConfigError(`${method.name}: a pass without a cache is always the first: nothing holds the prompt`, {
+      hint: "give cache and position, or leave isFirstIteration out",
+    });
+}
+
+/** How many positions the prompts of adapters take in front of the input. */
+export const virtualTokensOf = (states: readonly AdapterState[]): number =>
+  states.reduce((sum, { prompt }) => sum + (prompt?.config.numVirtualTokens ?? 0), 0);
 
 /** Whether an adapter asks for the task of each row. */
 export function takesTasks({ prompt, layers }: AdapterState): boolean {

@@ -1,6 +1,6 @@
 import { ConfigError, type MethodTable, Tensor } from "@weft/tensor-core";
 import type { OpenedAdapter } from "@weft/adapter-files";
-import { around, forwardActive, type ForwardOptions, takesTasks } from "./active-adapters.js";
+import { around, forwardActive, type ForwardOptions, takesTasks, virtualTokensOf } from "./active-adapters.js";
 import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
 import type { CombineOptions } from "@weft/convert";
 import { countTrainable, describeCount, type ParameterCount } from "./count-parameters.js";
@@ -70,6 +70,11 @@ export class PeftModel<Inputs, Outputs> {
     return this.adapters.active;
   }
 
+  /** How many positions the prompts of the active adapters take in front of the input; a cache needs room for them. */
+  get numVirtualTokens(): number {
+    return this.disabled ? 0 : virtualTokensOf(this.adapters.all(this.adapters.active));
+  }
+
   /** Adapters that are merged into the weights. */
   get mergedAdapters(): readonly string[] {
     return this.merged?.names ?? [];
@@ -120,7 +125,8 @@ export class PeftModel<Inputs, Outputs> {
   }
 
   /** The model's outputs with the active adapters, or with one adapter per row of the batch. @throws ConfigError */
-  forward(inputs: Inputs, { adapterNames, adapterIndex, taskIds, hook, dropoutKey }: ForwardOptions = {}): Outputs {
+  forward(inputs: Inputs, options: ForwardOptions = {}): Outputs {
+    const { adapterNames, adapterIndex, taskIds, hook, dropoutKey, isFirstIteration } = options;
     if (this.disabled) return this.baseModel.forward(inputs, hook);
     const rows = adapterNames ?? adapterIndex;
     if (dropoutKey && (rows || this.merged))
@@ -131,7 +137,7 @@ export class PeftModel<Inputs, Outputs> {
     if (taskIds && !states.some(takesTasks))
       throw new ConfigError(`taskIds were given, but none of the active adapters (${this.adapters.active.join(", ")}) has tasks`);
     if (dropoutKey !== null) assertDecided(states, { training: this.stepping, drawn: dropoutKey !== undefined });
-    return forwardActive(adaptedBase(this.baseModel, states), states, inputs, { taskIds, hook, dropoutKey });
+    return forwardActive(adaptedBase(this.baseModel, states), states, inputs, { taskIds, hook, dropoutKey, isFirstIteration });
   }
 
   /**

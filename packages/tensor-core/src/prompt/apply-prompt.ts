@@ -68,23 +68,37 @@ export interface PromptInputs {
   readonly attentionMask?: Tensor | undefined;
   /** [batch or 1, length]. */
   readonly positionIds?: Tensor | undefined;
+  /** Of a pass over a cache: how many tokens were read before, i32 []. */
+  readonly position?: Tensor | undefined;
+}
+
+/** Where a pass stands among those over one cache. */
+export interface PromptPass {
+  /** False where the cache holds the prompt from an earlier pass; true if not given. */
+  readonly isFirstIteration?: boolean | undefined;
 }
 
 /**
  * A model's inputs with a prompt in front, by PEFT's rules: the attention mask gets ones in front (also before padding on the left);
- * positions are shifted by keys and values in front, and dropped where virtual tokens are, so that the model numbers all from 0.
+ * positions are shifted by keys and values in front, and dropped where virtual tokens are, so that the model numbers all from 0. Over a cache only the first
+ * pass gets the prompt itself; mask and `position` count tokens alone, and get the prompt's in front in every pass.
+ * @see peft `peft_model.py` prepare_inputs_for_generation
  */
 export function withPrompt<I extends PromptInputs>(
   { count, virtualTokens, pastKeyValues }: Prompt,
   inputs: I,
+  { isFirstIteration = true }: PromptPass = {},
 ): Omit<I, keyof PromptInputs> & PromptInputs & Omit<Prompt, "count"> {
-  const { attentionMask: mask, positionIds: positions } = inputs;
+  const { attentionMask: mask, positionIds: positions, position } = inputs;
+  // Virtual tokens are positions of the first pass itself.
+  const isBehind = pastKeyValues !== undefined || !isFirstIteration;
   return {
     ...inputs,
     attentionMask: mask && concat([ones([mask.shape[0]!, count], mask.dtype), mask], 1),
     positionIds: pastKeyValues && positions && add(positions, count),
-    ...(virtualTokens && { virtualTokens }),
-    ...(pastKeyValues && { pastKeyValues }),
+    ...(position && { position: isBehind ? add(position, count) : position }),
+    ...(isFirstIteration && virtualTokens && { virtualTokens }),
+    ...(isFirstIteration && pastKeyValues && { pastKeyValues }),
   };
 }
 

@@ -1,4 +1,13 @@
-export { assertSaved, type Prompt, type PromptInputs, promptLabels, promptOf, type PromptOptions, withPrompt } from "./apply-prompt.js";
+export {
+  assertSaved,
+  type Prompt,
+  type PromptInputs,
+  promptLabels,
+  promptOf,
+  type PromptOptions,
+  type PromptPass,
+  withPrompt,
+} from "./apply-prompt.js";
 export { embeddingOf, initPrompt, linearOf } from "./init-prompt.js";
 export { type KeyValues, prefixFromKeyValues } from "./key-values.js";
 export { MAX_SIZE, PROMPT_FIELDS, promptConfig, type PromptConfigFields, type PromptModel, size, text } from "./prompt-config.js";
