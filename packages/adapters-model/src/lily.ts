@@ -61,6 +61,7 @@ export const LILY: AdapterMethod<LilyConfigFields> = {
     names: [A, B, ROUTER],
   }),
   unmergeable: "its mix of B depends on the input",
+  acrossRows: "its mix of B is averaged over the batch",
   async init(config, layer, generator) {
     const specs = LILY.parameters(config, layer);
     // torch fills each of them when it is made, and again: A, the router, B.

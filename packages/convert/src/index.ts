@@ -1,7 +1,14 @@
 export { clampFactors } from "./algebra/clamp-factors.js";
 export { COMBINATION_TYPES, type CombinationType } from "./algebra/combination-type.js";
 export { combineModules, type Summand } from "./algebra/combine-modules.js";
-export { type Combined, type CombineOptions, combineSources, type Source } from "./algebra/combine-sources.js";
+export {
+  type Combined,
+  combineDeltas,
+  type CombineOptions,
+  combineSources,
+  type DeltaSource,
+  type Source,
+} from "./algebra/combine-sources.js";
 export { decompose, type Decomposed } from "./algebra/decompose.js";
 export { extractDelta, type Extracted, type ExtractOptions } from "./algebra/extract-delta.js";
 export { type Factors, factorsOf } from "./algebra/factors.js";

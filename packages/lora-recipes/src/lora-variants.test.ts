@@ -91,11 +91,15 @@ describe("variants among other adapters", () => {
     expect(await peft.forward(x).data()).toEqual(alone);
   });
 
-  it("they are not combined by their factors", async () => {
+  it("they are not combined by their factors, but add up", async () => {
     const { model, adapter } = await caseOf("lora_bdlora");
     const peft = await PeftModel.fromPretrained(model, adapter);
     await peft.addAdapter("plain", new LoraConfig({ r: 4, targetModules: ["lin0"] }));
-    await expect(peft.addWeightedAdapter(["default", "plain"], [1, 1], "sum")).rejects.toThrow(/use_bdlora/);
+    await expect(peft.addWeightedAdapter(["default", "plain"], [1, 1], "sum", { combinationType: "cat" })).rejects.toThrow(
+      "cat combines factors, which not all of the adapters have",
+    );
+    await peft.addWeightedAdapter(["default", "plain"], [2, 1], "sum");
+    expect(peft.state("sum").config.peftType).toBe("WEIGHTED_SUM");
   });
 
   it("a module that BD-LoRA names in neither list is an error, unless match_strict is off", async () => {

@@ -25,7 +25,15 @@ export {
   TARGETING,
   writeFields,
 } from "./adapter/config.js";
-export { countParameters, forwardAdapters, mergeBias, mergeWeight, type MergeWeightOptions, unmergeWeight } from "./adapter/derive.js";
+export {
+  additiveDelta,
+  countParameters,
+  forwardAdapters,
+  mergeBias,
+  mergeWeight,
+  type MergeWeightOptions,
+  unmergeWeight,
+} from "./adapter/derive.js";
 export { createAdapter, type CreateAdapterOptions } from "./adapter/create-adapter.js";
 export { type LayerInput, type SpecifiedLayer, specOf } from "./adapter/adapt-layer.js";
 export { assertNewLayer, type CheckOptions } from "./adapter/check-new-layer.js";

@@ -42,16 +42,20 @@ export interface CombineOptions {
   readonly masks?: readonly Tensor[];
 }
 
-/** What one of the adapters that are combined has for a layer: plain LoRA's factors. */
-export interface Source {
+/** What one of the adapters that are combined changes in a layer. */
+export interface DeltaSource {
+  readonly weight: number;
+  readonly layer: LayerSpec;
+  /** ΔW in the shape of the layer's weight. */
+  readonly delta: () => Tensor;
+}
+
+/** The same of a plain LoRA: its ΔW is scale·B·A. */
+export interface Source extends DeltaSource {
   readonly A: Tensor;
   readonly B: Tensor;
   /** alpha/r, or alpha/√r. */
   readonly scale: number;
-  readonly weight: number;
-  readonly layer: LayerSpec;
-  /** scale·B·A in the shape of the layer's weight. */
-  readonly delta: () => Tensor;
 }
 
 /** Factors of all layers. */
@@ -82,16 +86,38 @@ export async function combineSources(
   ranks: readonly number[],
   options: CombineOptions = {},
 ): Promise<Combined> {
-  const { combinationType = "exact", density } = options;
+  const { combinationType = "exact" } = options;
   // PEFT: one adapter alone is always scaled linearly.
   const type = ranks.length === 1 && combinationType !== "exact" ? "linear" : combinationType;
-  if (/ties|dare|magnitude/.test(type) && (density === undefined || !(density >= 0)))
-    throw new ConfigError(`${type} needs a density of at least 0, got ${density}`);
+  assertDensity(type, options);
   const rank = rankOf(type, ranks, options);
   const masks = maskSource(options);
   const factors = new Map<string, Params>();
   for (const [path, sources] of layers) factors.set(path, await combineLayer(type, sources, rank, options, masks));
   return { type, rank, factors };
+}
+
+/**
+ * One LoRA made of changes of any form, layer by layer, by the singular values of what an `svd` type, or the plain sum, makes of them.
+ * @throws ConfigError for types that combine factors, and without a rank
+ */
+export async function combineDeltas(layers: ReadonlyMap<string, readonly DeltaSource[]>, options: CombineOptions): Promise<Combined> {
+  const { combinationType = "exact", rank } = options;
+  const type = combinationType === "exact" ? "svd" : combinationType;
+  if (!type.endsWith("svd"))
+    throw new ConfigError(`${type} combines factors, which not all of the adapters have`, { hint: "use exact or an svd type" });
+  if (rank === undefined)
+    throw new ConfigError(`${type} needs the rank of the result, as not all of the adapters have one`, { hint: "give rank" });
+  assertDensity(type, options);
+  const masks = maskSource(options);
+  const factors = new Map<string, Params>();
+  for (const [path, sources] of layers) factors.set(path, await decomposeSum(type, sources, rank, options, masks));
+  return { type, rank, factors };
+}
+
+function assertDensity(type: CombinationType, { density }: CombineOptions): void {
+  if (/ties|dare|magnitude/.test(type) && (density === undefined || !(density >= 0)))
+    throw new ConfigError(`${type} needs a density of at least 0, got ${density}`);
 }
 
 function rankOf(type: CombinationType, ranks: readonly number[], { rank }: CombineOptions): number {
@@ -128,9 +154,6 @@ async function combineLayer(
   options: CombineOptions,
   mask: TaskOptions["mask"],
 ): Promise<Params> {
-  const { density = 1, majoritySignMethod = "total" } = options;
-  const rule = RULES[type.replace(/_svd$/, "")]!;
-  const task = { density, majoritySignMethod, mask };
   if (type === "exact" || type === "cat") {
     const { A, B } = sideBySide(sources);
     return type === "exact" && rank < A.shape[0]! ? compress(A, B, rank) : { A, B };
@@ -140,16 +163,8 @@ async function combineLayer(
     const { A, B } = sideBySide(sources);
     return compress(A, B, rank);
   }
-  if (type.endsWith("svd")) {
-    const deltas = sources.map((s) => s.delta());
-    const total = await combineTasks(
-      rule,
-      deltas,
-      sources.map((s) => s.weight),
-      task,
-    );
-    return decompose(total, sources[0]!.layer, rank, options.svdClamp);
-  }
+  if (type.endsWith("svd")) return decomposeSum(type, sources, rank, options, mask);
+  const { rule, task } = taskOf(type, options, mask);
   // The root of weight and scale on either side, the sign on A's.
   const roots = sources.map((s) => Math.sqrt(Math.abs(s.weight * s.scale)));
   const signed = sources.map((s, i) => (s.weight * s.scale < 0 ? -roots[i]! : roots[i]!));
@@ -167,6 +182,34 @@ async function combineLayer(
       task,
     ),
   };
+}
+
+/** The rule by which a type adds up, and what it needs to know. */
+function taskOf(
+  type: CombinationType,
+  { density = 1, majoritySignMethod = "total" }: CombineOptions,
+  mask: TaskOptions["mask"],
+): { readonly rule: TaskRule; readonly task: TaskOptions } {
+  return { rule: RULES[type.replace(/_svd$/, "")]!, task: { density, majoritySignMethod, mask } };
+}
+
+/** The factors of what a type makes of ΔWs. */
+async function decomposeSum(
+  type: CombinationType,
+  sources: readonly DeltaSource[],
+  rank: number,
+  options: CombineOptions,
+  mask: TaskOptions["mask"],
+): Promise<Params> {
+  const { rule, task } = taskOf(type, options, mask);
+  const deltas = sources.map((s) => s.delta());
+  const total = await combineTasks(
+    rule,
+    deltas,
+    sources.map((s) => s.weight),
+    task,
+  );
+  return decompose(total, sources[0]!.layer, rank, options.svdClamp);
 }
 
 /** The weighted sum as factors of all ranks together, scaled on A's side. */

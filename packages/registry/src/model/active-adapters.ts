@@ -21,7 +21,7 @@ export interface ForwardOptions extends PromptPass {
   readonly adapterNames?: readonly string[];
   /**
    * The same by number, i32 [batch]: place in the list that was given to `prepareBatch`, -1 for none. It is data: a compiled forward takes any
-   * mixture without a new plan. LoRAs, and LoHa and LoKr as such, once they are prepared.
+   * mixture without a new plan. LoRAs, and LoHa and LoKr as such, are one product; adapters of other methods run on all rows, of which theirs are taken.
    */
   readonly adapterIndex?: Tensor;
   /**
@@ -38,12 +38,7 @@ export interface ForwardOptions extends PromptPass {
 /** What several adapters make of a layer, as a hook. */
 function hookOf(states: readonly AdapterState[], passes: readonly Pass[]): LayerHook {
   return (path, layer, base, x) => {
-    const attached = states.flatMap(({ layers }, i) =>
-      (layers.get(path) ?? []).map(({ context, ...one }): Attached => {
-        const { active, ...call } = passes[i]!;
-        return { ...one, ...(active && { active }), context: { ...context, ...call } };
-      }),
-    );
+    const attached = states.flatMap(({ layers }, i) => inPass(layers.get(path) ?? [], passes[i]!));
     // Raw parameters are changed in the model's weights: see `adaptedBase`.
     if (attached.length > 0) assertInput(layer, x, path);
     return attached.length === 0 || layer.kind === "parameter" ? undefined : forwardAdapters(layer, base, attached, x);
@@ -51,12 +46,22 @@ function hookOf(states: readonly AdapterState[], passes: readonly Pass[]): Layer
 }
 
 /** What an adapter's layers get to know of one pass over the model. */
-interface Pass extends Pick<AdapterContext<never>, "taskIds" | "pass">, Partial<Draws> {
+export interface Pass extends Pick<AdapterContext<never>, "taskIds" | "pass">, Partial<Draws> {
   readonly active?: Tensor;
 }
 
+/** A layer's adapters as they act in a pass. */
+export const inPass = (attached: readonly Attached[], { active, ...call }: Pass): Attached[] =>
+  attached.map(({ context, ...one }) => ({ ...one, ...(active && { active }), context: { ...context, ...call } }));
+
 /** Prepares a pass over a model for an adapter. @param taskIds the task of each row; @param draws of a training pass */
-function beginPass<I>(model: HookedModel<I, unknown>, state: AdapterState, inputs: I, taskIds?: Tensor, draws?: Draws): Pass {
+export function beginPass<I>(
+  model: HookedModel<I, unknown>,
+  state: AdapterState,
+  inputs: I,
+  taskIds: Tensor | undefined,
+  draws?: Draws,
+): Pass {
   const active = activeMask(state, inputs);
   const call = { ...(active && { active }), ...(taskIds && { taskIds }), ...draws };
   const first = [...state.layers.values()][0]?.[0];
@@ -157,6 +162,12 @@ function assertFirstOrCached({ method }: PromptState, { position }: PromptInputs
 /** How many positions the prompts of adapters take in front of the input. */
 export const virtualTokensOf = (states: readonly AdapterState[]): number =>
   states.reduce((sum, { prompt }) => sum + (prompt?.config.numVirtualTokens ?? 0), 0);
+
+/** Checks that tasks are given to those that ask for them. @throws ConfigError */
+export function assertTasks(taskIds: Tensor | undefined, states: readonly AdapterState[], names: readonly string[]): void {
+  if (taskIds && !states.some(takesTasks))
+    throw new ConfigError(`taskIds were given, but none of the active adapters (${names.join(", ")}) has tasks`);
+}
 
 /** Whether an adapter asks for the task of each row. */
 export function takesTasks({ prompt, layers }: AdapterState): boolean {

@@ -1,7 +1,6 @@
 import { ADAPTER_METHODS } from "@weft/methods";
 import { LoraConfig } from "@weft/adapters-lora";
 import { LohaConfig, LokrConfig } from "@weft/adapters-lycoris";
-import { OFTConfig } from "@weft/adapters-orthogonal";
 import { type Tensor, tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
 import type { ConfigInput } from "./new-state.js";
@@ -57,13 +56,9 @@ describe("adapters of different low-rank methods in memory", () => {
     await peft.prepareBatch(names);
     near(await values(peft.forward(x, { adapterIndex: tensor(Int32Array.of(0, 1, 2)) })), wanted);
   });
-  it("are refused where they have no such form", async () => {
-    const peft = await withAdapters({
-      lora: CONFIGS.lora,
-      whole: new LokrConfig({ r: 8, targetModules }),
-      oft: new OFTConfig({ oftBlockSize: 4, targetModules }),
-    });
-    await expect(peft.addWeightedAdapter(["lora", "whole"], [1, 1], "a")).rejects.toThrow("neither half of this LoKr is factored");
-    await expect(peft.addWeightedAdapter(["lora", "oft"], [1, 1], "a")).rejects.toThrow("OFT adapters are not combined by their factors");
+  it("add up as they are where they have no such form", async () => {
+    const peft = await withAdapters({ lora: CONFIGS.lora, whole: new LokrConfig({ r: 8, targetModules }) });
+    await peft.addWeightedAdapter(["lora", "whole"], [1, 1], "sum");
+    expect(peft.state("sum").config.peftType).toBe("WEIGHTED_SUM");
   });
 });

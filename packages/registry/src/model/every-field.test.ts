@@ -13,6 +13,7 @@ import {
 } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
 import { digits, drawn, type FieldValues, filled, outcome, silentFields } from "../testing/every-field.js";
+import { smallConfig } from "../testing/small-config.js";
 
 interface Sample {
   readonly input: LayerInput;
@@ -73,24 +74,6 @@ async function effectOf(method: Method, values: FieldValues): Promise<string> {
   return JSON.stringify(await Promise.all(effects));
 }
 
-/** Sizes that go with small layers; by method, where others are needed. */
-const SMALL: { readonly [field: string]: unknown } = {
-  r: 2,
-  n_frequency: 8,
-  num_vectors: 8,
-  vector_length: 4,
-  topk: 2,
-  init_r: 4,
-  target_r: 2,
-  block_size: 4,
-  group_size: 4,
-  sparsity: 0.5,
-};
-const OWN: { readonly [method: string]: { readonly [field: string]: unknown } } = {
-  OFT: { r: 0, oft_block_size: 4 },
-  LOKR: { r: 1 },
-  TRAINABLE_TOKENS: { token_indices: [1, 3] },
-};
 /** What has to be on for a field to matter. */
 const WITH: { readonly [field: string]: { readonly [field: string]: unknown } } = {
   qalora_group_size: { use_qalora: true },
@@ -143,8 +126,7 @@ const METHODS = [...ADAPTER_METHODS].flatMap(([name, { method }]) =>
 
 describe.each(METHODS)("%s", (name, method) => {
   it("acts on every field of its config, refuses it, or says what it is about", async () => {
-    const small = Object.entries({ ...SMALL, ...OWN[name] });
-    const values = Object.fromEntries(small.filter(([field, value]) => method.fields[field]?.check(value)));
+    const values = smallConfig(method);
     const see = (more: FieldValues): Promise<string> => effectOf(method, more);
     expect(await see(values)).toContain("[[[");
     const isElsewhere = (field: string): boolean => about.has(field) || about.has(`${name}.${field}`);

@@ -6,6 +6,7 @@ import {
   cast,
   concat,
   ConfigError,
+  equal,
   evaluate,
   forwardAdapters,
   forwardBase,
@@ -18,11 +19,12 @@ import {
   maximum,
   type MethodTable,
   multiLora,
+  reshape,
   tensor,
   Tensor,
   where,
 } from "@weft/tensor-core";
-import { actsInPlaces, takesTasks } from "./active-adapters.js";
+import { actsInPlaces, inPass, type Pass } from "./active-adapters.js";
 import type { AdapterState } from "./adapter-state.js";
 import { isWhole, type LayerHook } from "./hooked-model.js";
 
@@ -68,8 +70,8 @@ export async function prepareBatch(given: ReadonlyMap<string, AdapterState>, met
 }
 
 function bankAt(path: string, states: ReadonlyMap<string, AdapterState>): LayerBank | undefined {
-  const plain = [...states].flatMap(([name, { layers }]) => {
-    const attached = layers.get(path);
+  const plain = [...states].flatMap(([name, state]) => {
+    const attached = actsInPlaces(state) ? undefined : state.layers.get(path);
     const factors = attached && factorsOf(attached);
     return factors ? [{ name, ...factors }] : [];
   });
@@ -85,14 +87,39 @@ function bankAt(path: string, states: ReadonlyMap<string, AdapterState>): LayerB
 /** Which adapter each row of a batch has: names, `__base__` for none; or numbers in a prepared batch, i32 [rows], -1 for none. */
 export type RowAdapters = readonly string[] | Tensor;
 
+/** A pass over a batch whose rows have adapters of their own. */
+export interface MixedPass {
+  readonly rows: RowAdapters;
+  readonly prepared: PreparedBatch | undefined;
+  /** By adapter. */
+  readonly passes: ReadonlyMap<string, Pass>;
+}
+
 /**
  * A hook for a batch in which every row has its own adapter, or none. The base's product runs once for all rows; plain LoRAs of any ranks are one
- * product on top (`multiLora`); adapters of other kinds run on their rows alone, which must then be known by name.
+ * product on top (`multiLora`). Adapters of other kinds run on their rows alone, or, where those are data, or what the adapter does needs the whole batch,
+ * on all of them, of which theirs are taken.
  */
-export function mixedHook(states: ReadonlyMap<string, AdapterState>, rows: RowAdapters, prepared?: PreparedBatch): LayerHook {
+export function mixedHook(states: ReadonlyMap<string, AdapterState>, { rows, prepared, passes }: MixedPass): LayerHook {
   const banks = new Map<string, LayerBank | undefined>(prepared?.banks);
-  const count = rows instanceof Tensor ? rows.shape[0]! : rows.length;
+  const names = [...states.keys()];
+  const numbers = rows instanceof Tensor ? rows : indexOf(rows.map((name) => names.indexOf(name)));
+  const count = numbers.shape[0]!;
+  // While one adapter's change of an attention or a block is made: what it runs of the layers inside is its own alone.
+  let alone: string | undefined;
+  const actsAlone = (name: string, layer: LayerSpec, base: BaseLayer, attached: readonly Attached[], x: Tensor): Tensor => {
+    alone = name;
+    try {
+      return forwardAdapters(layer, base, inPass(attached, passes.get(name)!), x);
+    } finally {
+      alone = undefined;
+    }
+  };
   return (path, layer, base, x) => {
+    if (alone !== undefined) {
+      const inside = states.get(alone)!.layers.get(path);
+      return inside && forwardAdapters(layer, base, inPass(inside, passes.get(alone)!), x);
+    }
     if (x.shape[0] !== count) throw new ConfigError(`${path}: the batch has ${x.shape[0]} rows, but adapters of ${count} were given`);
     const at = new Map([...states].flatMap(([name, { layers }]) => (layers.has(path) ? [[name, layers.get(path)!] as const] : [])));
     if (at.size === 0) return undefined;
@@ -100,12 +127,20 @@ export function mixedHook(states: ReadonlyMap<string, AdapterState>, rows: RowAd
     const found = banks.get(path);
     const below = forwardBase(layer, base, x);
     const y = found ? cast(add(below, multiLora(x, rowIndex(rows, found, prepared), found.bank)), below.dtype) : below;
-    const others = [...at.keys()].filter((name) => !found?.names.includes(name));
-    if (others.length === 0) return y;
-    if (rows instanceof Tensor)
-      throw new CapabilityError(`${path}: adapter "${others[0]}" is no plain LoRA: give its rows by name, not by number`);
-    const parts = others.map((name) => rowsOf(name, rows, at.get(name)!, layer, base, x, below));
-    return replaceRows(y, parts, count);
+    const others = [...at].filter(([name]) => !found?.names.includes(name) && (rows instanceof Tensor || rows.includes(name)));
+    const takesAll = ([name]: (typeof others)[number]): boolean =>
+      rows instanceof Tensor || isWhole(layer) || Object.keys(passes.get(name)!).length > 0;
+    const parts = others
+      .filter((one) => !takesAll(one))
+      .map(([name, attached]) => rowsOf(name, rows as readonly string[], attached, layer, base, x, below));
+    const forward = (given: Tensor): Tensor => (given === x ? below : forwardBase(layer, base, given));
+    return others.filter(takesAll).reduce(
+      (result, [name, attached]) => {
+        const own = actsAlone(name, layer, { ...base, forward }, attached, x);
+        return where(reshape(equal(numbers, names.indexOf(name)), [count, ...own.shape.slice(1).map(() => 1)]), own, result);
+      },
+      replaceRows(y, parts, count),
+    );
   };
 }
 
@@ -137,6 +172,7 @@ function rowsOf(
 
 /** `y` with some rows exchanged. */
 function replaceRows(y: Tensor, parts: readonly { readonly rows: readonly number[]; readonly y: Tensor }[], count: number): Tensor {
+  if (parts.length === 0) return y;
   const from = Array.from({ length: count }, (_, row) => row);
   let next = count;
   for (const { rows } of parts) for (const row of rows) from[row] = next++;
@@ -145,14 +181,14 @@ function replaceRows(y: Tensor, parts: readonly { readonly rows: readonly number
 
 /** Checks that adapters can act on some rows of a batch and leave the others alone. @throws CapabilityError naming the first that cannot */
 export function assertPerRow(states: ReadonlyMap<string, AdapterState>): void {
-  for (const [name, state] of states) {
-    const { layers, replaced, expected, placed, prompt, config } = state;
+  for (const [name, { layers, replaced, expected, placed, prompt, config }] of states) {
+    const all = [...layers.values()].flat();
     const raw = [...layers].find(([, attached]) => attached.some(({ context }) => context.layer.kind === "parameter"));
-    const inside = [...layers.values()].some(([first]) => first!.method.begin || isWhole(first!.context.layer));
+    const across = all.find(({ method }) => method.acrossRows !== undefined);
     const whole = [...replaced.keys(), ...expected.keys(), ...(raw ? [raw[0]] : []), ...(placed?.keys() ?? [])][0];
     const reasons = [
-      (prompt || inside || actsInPlaces(state)) && "looks at whole inputs",
-      takesTasks(state) && "takes a task per row",
+      prompt && "puts positions in front of its rows, and all rows of a batch have one length",
+      across && `looks at all rows: ${across.method.acrossRows}`,
       whole && `changes ${whole} for all rows`,
     ];
     const why = reasons.find(Boolean);

@@ -1,10 +1,10 @@
 import { ConfigError, type MethodTable, Tensor } from "@weft/tensor-core";
 import type { OpenedAdapter } from "@weft/adapter-files";
-import { around, forwardActive, type ForwardOptions, takesTasks, virtualTokensOf } from "./active-adapters.js";
+import { around, assertTasks, beginPass, forwardActive, type ForwardOptions, takesTasks, virtualTokensOf } from "./active-adapters.js";
 import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
 import type { CombineOptions } from "@weft/convert";
 import { countTrainable, describeCount, type ParameterCount } from "./count-parameters.js";
-import type { HookedModel, LayerHook } from "./hooked-model.js";
+import type { HookedModel } from "./hooked-model.js";
 import { type LoadAdapterOptions, loadState } from "./load-state.js";
 import { adaptedBase, mergedWeights } from "./merged-weights.js";
 import { assertPerRow, BASE, mixedHook, type PreparedBatch, prepareBatch, type RowAdapters } from "./mixed-batch.js";
@@ -131,11 +131,10 @@ export class PeftModel<Inputs, Outputs> {
     const rows = adapterNames ?? adapterIndex;
     if (dropoutKey && (rows || this.merged))
       throw new ConfigError(`a pass with ${rows ? "an adapter per row" : "merged adapters"} does not train: it takes no dropoutKey`);
-    if (rows) return this.forwardMixed(inputs, rows, hook);
+    if (rows) return this.forwardMixed(inputs, rows, options);
     if (this.merged) return this.baseModel.withWeights(this.merged.weights).forward(inputs, hook);
     const states = this.acting(this.adapters.active);
-    if (taskIds && !states.some(takesTasks))
-      throw new ConfigError(`taskIds were given, but none of the active adapters (${this.adapters.active.join(", ")}) has tasks`);
+    assertTasks(taskIds, states, this.adapters.active);
     if (dropoutKey !== null) assertDecided(states, { training: this.stepping, drawn: dropoutKey !== undefined });
     return forwardActive(adaptedBase(this.baseModel, states), states, inputs, { taskIds, hook, dropoutKey, isFirstIteration });
   }
@@ -253,19 +252,20 @@ export class PeftModel<Inputs, Outputs> {
     return describeCount(this.trainableParameters());
   }
 
-  private forwardMixed(inputs: Inputs, rows: RowAdapters, hook: LayerHook | undefined): Outputs {
+  private forwardMixed(inputs: Inputs, rows: RowAdapters, { hook, taskIds }: ForwardOptions): Outputs {
     if (this.merged)
       throw new ConfigError("a batch with an adapter per row needs the weights unmerged", { hint: "unmergeAdapter() first" });
     const byNumber = rows instanceof Tensor;
     if (byNumber && !this.prepared)
       throw new ConfigError("adapterIndex counts the adapters of a prepared batch", { hint: "await prepareBatch(names) first" });
     const asked = byNumber ? this.prepared!.names : [...new Set(rows)].filter((name) => name !== BASE);
-    const { prepared } = this;
-    const covered = prepared !== undefined && asked.every((name) => prepared.names.includes(name));
-    return this.baseModel.forward(
-      inputs,
-      around(hook, mixedHook(this.rowStates(covered ? prepared.names : asked), rows, covered ? prepared : undefined)),
+    const prepared = asked.every((name) => this.prepared?.names.includes(name)) ? this.prepared : undefined;
+    const states = this.rowStates(prepared?.names ?? asked);
+    assertTasks(taskIds, this.adapters.all(asked), asked);
+    const passes = new Map(
+      [...states].map(([name, state]) => [name, beginPass(this.baseModel, state, inputs, takesTasks(state) ? taskIds : undefined)]),
     );
+    return this.baseModel.forward(inputs, around(hook, mixedHook(states, { rows, prepared, passes })));
   }
 
   private rowStates(names: readonly string[]): Map<string, AdapterState> {

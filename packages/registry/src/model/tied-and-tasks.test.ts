@@ -103,7 +103,7 @@ it("tasks are given to whom asks for them, and to nobody else", async () => {
   const row = async (ids: Tensor): Promise<number[]> => [...(await poly.forward(x, { taskIds: ids }).data())].slice(0, 8);
   expect(await row(taskIds)).not.toEqual(await row(tensor(Int32Array.of(0, 0, 1), { shape: [3] })));
   expect(() => poly.forward(x)).toThrow("POLY needs the task of each row");
-  expect(() => poly.forward(x, { adapterNames: ["default", "default", "__base__"] })).toThrow("takes a task per row");
+  expect(() => poly.forward(x, { adapterNames: ["default", "default", "__base__"] })).toThrow("POLY needs the task of each row");
   expect(() => poly.mergeAndUnload()).toThrow("POLY cannot be merged: its factors depend on the task of each row");
   const lora = await getPeftModel(model, new LoraConfig({ r: 2, targetModules: ["fc"] }), { methods: ADAPTER_METHODS });
   expect(() => lora.forward(x, { taskIds })).toThrow("none of the active adapters (default) has tasks");

@@ -5,14 +5,15 @@ import type { HookedModel } from "../model/hooked-model.js";
 export const drawn = (shape: readonly number[], seed: number): Tensor =>
   tensor(torchNormal(torchGenerator(seed), sizeOf(shape), 0, 0.5), { shape });
 
-/** One linear layer without a bias, in the form that `PeftModel` asks for and nothing more. */
-export function oneLayer(weight: Tensor): HookedModel<Tensor, Tensor> {
-  const layer = { kind: "linear", shape: weight.shape, dtype: "f32", bias: false } as const;
+/** One linear layer, in the form that `PeftModel` asks for and nothing more. */
+export function oneLayer(weight: Tensor, bias?: Tensor): HookedModel<Tensor, Tensor> {
+  const layer = { kind: "linear", shape: weight.shape, dtype: "f32", bias: bias !== undefined } as const;
+  const base = { weight, bias };
   return {
-    weights: new Map([["fc.weight", weight]]),
-    layers: () => [{ path: "fc", layer, base: { weight } }],
+    weights: new Map([["fc.weight", weight], ...(bias ? [["fc.bias", bias] as const] : [])]),
+    layers: () => [{ path: "fc", layer, base }],
     namedModules: () => [["fc", { kind: "linear" }]],
-    withWeights: (changes) => oneLayer(changes.get("fc.weight") ?? weight),
-    forward: (x, hook) => hook?.("fc", layer, { weight }, x) ?? forwardBase(layer, { weight }, x),
+    withWeights: (changes) => oneLayer(changes.get("fc.weight") ?? weight, changes.get("fc.bias") ?? bias),
+    forward: (x, hook) => hook?.("fc", layer, base, x) ?? forwardBase(layer, base, x),
   };
 }

@@ -3,6 +3,7 @@ import { CapabilityError, DTypeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { add, sub, where } from "../ops/elementwise.js";
 import { cast } from "../ops/cast.js";
+import { zeros } from "../ops/create.js";
 import { sizeOf } from "../shape.js";
 import { dropped, inputDropout } from "./training-pass.js";
 import { type BaseLayer, forwardBase, type LayerSpec } from "./layer.js";
@@ -65,11 +66,25 @@ export function mergeBias<C>(
   return cast(add(cast(bias, "f32"), cast(delta, "f32")), bias.dtype);
 }
 
+/**
+ * ΔW in f32 of an adapter that adds a change of its parameters alone to the weight, and perhaps one to the bias (`biasDelta`); zeros where that is all.
+ * Undefined for one that scales, turns or replaces what the layer has.
+ */
+export function additiveDelta<C>(method: AdapterMethod<C>, params: Params, context: AdapterContext<C>): Tensor | undefined {
+  if (method.biasTransform) return undefined;
+  const some = zeros(context.layer.shape);
+  const transformed = method.transform?.(some, params, context, some);
+  if (transformed) return transformed === some ? some : undefined;
+  const delta = method.delta?.(params, context);
+  return delta && cast(delta, "f32");
+}
+
 /** Takes an additive method's Δ out of a merged weight again; Δ is rounded to the weight's dtype, as PEFT does, so low precisions do not come back exactly. */
 export function unmergeWeight<C>(method: AdapterMethod<C>, weight: Tensor, params: Params, context: AdapterContext<C>): Tensor {
-  if (!method.delta || method.transform?.(weight, params, context, weight))
+  const delta = method.delta && additiveDelta(method, params, context);
+  if (!delta)
     throw new CapabilityError(`${method.name}: a merge of this method is not undone from the merged weight alone; keep the base weight`);
-  return cast(sub(cast(weight, "f32"), cast(cast(method.delta(params, context), weight.dtype), "f32")), weight.dtype);
+  return cast(sub(cast(weight, "f32"), cast(cast(delta, weight.dtype), "f32")), weight.dtype);
 }
 
 /** What a method's forward applies to the adapter's input in training; PEFT drops nothing of an embedding's ids. */

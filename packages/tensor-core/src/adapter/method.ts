@@ -271,6 +271,8 @@ export interface AdapterMethod<C> {
   allot?(config: C, layers: readonly LayerSpec[]): readonly { readonly config?: Partial<C>; readonly params?: Params }[];
   /** Why no merged weight gives what the adapter does: `its mix depends on the input`. Such a method has neither `delta` nor `transform`. */
   readonly unmergeable?: string;
+  /** Why a row's result depends on the other rows of its batch: such an adapter acts on whole batches alone. */
+  readonly acrossRows?: string;
   /** Whether `forward` needs the task of each row. */
   readonly takesTasks?: boolean;
   /**
