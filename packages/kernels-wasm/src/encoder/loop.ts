@@ -5,6 +5,8 @@ import { analyse, type Analysis, collapse, tablesOf } from "@weft/tensor-core/pr
 export interface Access {
   readonly dtype: DType;
   readonly strides: readonly number[];
+  /** Of a table. */
+  readonly shape?: readonly number[];
 }
 
 /** How an operand moves along the innermost axis, or, of a table, along itself. */
@@ -15,6 +17,8 @@ export interface LoopOperand {
   readonly inner: Inner;
   /** One value per row. */
   readonly uniform: boolean;
+  /** A table with an entry for every number of four bits. */
+  readonly sixteen: boolean;
   readonly rowStrides: readonly number[];
   readonly sweepStrides: readonly number[];
   readonly innerStride: number;
@@ -33,8 +37,6 @@ export interface Loop {
   readonly inner: number;
   /** If not 0, the first row axis counts blocks of so many elements (a multiple of four) of the innermost axis. */
   readonly block: number;
-  /** Code for a part of one row of a matrix, wherever it is asked for, instead of all rows. */
-  readonly line: boolean;
   readonly operands: readonly LoopOperand[];
   /** Equal keys give equal code; sizes and strides are arguments. */
   readonly key: string;
@@ -74,9 +76,9 @@ export function contiguousOutputs(program: Program, dtypes: readonly DType[]): A
 
 /**
  * Plans the loops of a program over operands with the given strides.
- * @param line of a program over a matrix without reductions: see `Loop.line`
+ * @param lines of a matrix, without reductions: rows are not cut into blocks
  */
-export function planLoop(program: Program, inputs: readonly Access[], outputs: readonly Access[], line = false): Loop {
+export function planLoop(program: Program, inputs: readonly Access[], outputs: readonly Access[], lines = false): Loop {
   const { shape, reduced } = program;
   const counters = indexAxes(program).map((axis): Access => ({ dtype: "i32", strides: shape.map((_, i) => (i === axis ? 1 : 0)) }));
   const tables = tablesOf(program);
@@ -96,7 +98,7 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
 
   const across = last.strides.some((s, k) => s !== 0 && s !== unit[k] && rowAxes.some((a) => Math.abs(a.strides[k]!) === unit[k]));
   let block = 0;
-  if (!line && reduced === 0 && (rowAxes.length === 0 || across)) {
+  if (!lines && reduced === 0 && (rowAxes.length === 0 || across)) {
     block = across ? ACROSS : Math.max(256, Math.min(LINE, Math.ceil(last.size / 256) * 4));
     rowAxes = [{ size: Math.ceil(last.size / block), strides: last.strides.map((s) => s * block) }, ...rowAxes];
   }
@@ -109,6 +111,7 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
       dtype,
       inner,
       uniform: inner === "fixed" && sweepStrides.every((s) => s === 0),
+      sixteen: tables.has(k) && (inputs[k]!.shape?.[0] ?? 0) >= 16,
       rowStrides: rowAxes.map((a) => a.strides[k]!),
       sweepStrides,
       innerStride,
@@ -125,8 +128,8 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
   let analysis = analysed(sweep.length === 0);
   if (analysis.kept.length * slotBytes(last.size) > SCRATCH_BYTES) analysis = analysed(false);
 
-  const form = operands.map((o) => [o.dtype, o.inner, o.uniform]);
-  const key = exactJson([program.instructions, program.outputs, form, rowAxes.length, sweep.length, block > 0, line, analysis.kept]);
+  const form = operands.map((o) => [o.dtype, o.inner, o.uniform, o.sixteen]);
+  const key = exactJson([program.instructions, program.outputs, form, rowAxes.length, sweep.length, block > 0, analysis.kept]);
   return {
     program,
     analysis,
@@ -135,7 +138,6 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
     sweepSizes: sweep.map((a) => a.size),
     inner: last.size,
     block,
-    line,
     operands,
     key,
   };

@@ -9,8 +9,11 @@ function scalarCode(dtype: DType): { load: number; store: number } {
   return width === 2 ? { load: 0x2f, store: 0x3b } : { load: dtype === "i8" ? 0x2c : 0x2d, store: 0x3a };
 }
 
-/** Reads `width` (4 or 1) stored elements as lanes of raw bits; of one element every lane is a copy. */
-export function loadRaw(w: WasmLanes, dtype: DType, inner: Inner, width: number, pointer: Local, stride: Local): Local {
+/**
+ * Reads `width` (4 or 1) stored elements as lanes of raw bits; of one element every lane is a copy.
+ * @param first number of the first of them from the pointer on
+ */
+export function loadRaw(w: WasmLanes, dtype: DType, inner: Inner, width: number, pointer: Local, stride: Local, first = 0): Local {
   const { load } = scalarCode(dtype);
   const size = bytesPerElement(dtype);
   if (width === 1 || inner === "fixed") {
@@ -19,18 +22,19 @@ export function loadRaw(w: WasmLanes, dtype: DType, inner: Inner, width: number,
   }
   if (inner === "contiguous") {
     w.get(pointer);
-    if (size === 4) w.simd(0x00, 0, 0);
-    else if (size === 2) w.simd(0x04, 0, 0);
+    if (size === 4) w.simd(0x00, 0, first * size);
+    else if (size === 2) w.simd(0x04, 0, first * size);
     else
-      w.simd(0x5c, 0, 0)
+      w.simd(0x5c, 0, first * size)
         .simd(dtype === "i8" ? 0x87 : 0x89)
         .simd(dtype === "i8" ? 0xa7 : 0xa9);
     return w.keep();
   }
   const at = w.local(I32);
-  w.get(pointer).code.raw(load, 0, 0);
+  w.get(pointer).get(stride).i32Const(first).code.raw(0x6c, 0x6a);
+  w.set(at);
+  w.get(at).code.raw(load, 0, 0);
   const lanes = w.simd(0x11).keep();
-  w.get(pointer).set(at);
   for (let lane = 1; lane < 4; lane++) {
     step(w, at, stride);
     w.get(lanes).get(at).code.raw(load, 0, 0);
@@ -82,15 +86,27 @@ export function lookupRaw(
   return lanes;
 }
 
-/** Writes the low bits of `width` lanes. */
-export function storeRaw(w: WasmLanes, dtype: DType, inner: Inner, width: number, pointer: Local, stride: Local, value: Local): void {
+/**
+ * Writes the low bits of `width` lanes.
+ * @param offset bytes ahead of the pointer, of neighbours of 32 bits
+ */
+export function storeRaw(
+  w: WasmLanes,
+  dtype: DType,
+  inner: Inner,
+  width: number,
+  pointer: Local,
+  stride: Local,
+  value: Local,
+  offset = 0,
+): void {
   const { store } = scalarCode(dtype);
   const size = bytesPerElement(dtype);
   const one = (at: Local, lane: number): void => void w.get(at).get(value).simd(0x1b, lane).code.raw(store, 0, 0);
   if (width === 1 || inner === "fixed") return one(pointer, 0);
   if (inner === "contiguous") {
     w.get(pointer).get(value);
-    if (size === 4) return void w.simd(0x0b, 0, 0);
+    if (size === 4) return void w.simd(0x0b, 0, offset);
     w.get(value).simd(0x86);
     if (size === 2) return void w.simd(0x5b, 0, 0, 0);
     const halves = w.keep();

@@ -1,5 +1,5 @@
 import { halfOf, type LaneMachine, type LaneOp, type Lanes, lanesOf, type ShiftOp } from "@weft/tensor-core/program";
-import { Writer } from "./writer.js";
+import { Writer, wasmModule } from "./writer.js";
 
 export const V128 = 0x7b;
 export const I32 = 0x7f;
@@ -62,6 +62,8 @@ export class WasmLanes implements LaneMachine<Local> {
   readonly code: Writer = new Writer();
   private readonly parameters: number;
   private readonly types: number[] = [];
+  private readonly free = new Map<number, Local[]>();
+  private readonly taken: [Local, number][] = [];
   private readonly constants = new Map<string, Local>();
   private readonly whole = new Map<Local, number>();
 
@@ -71,12 +73,30 @@ export class WasmLanes implements LaneMachine<Local> {
   }
 
   local(type: number): Local {
-    return this.parameters + this.types.push(type) - 1;
+    const local = this.free.get(type)?.pop() ?? this.parameters + this.types.push(type) - 1;
+    this.taken.push([local, type]);
+    return local;
   }
 
-  /** Local declarations in the form that `wasmModule` takes. */
-  locals(): [number, number][] {
-    return this.types.map((type) => [1, type]);
+  /** Writes code whose locals nobody reads behind it: other code gets them again, as compilers take long over many. */
+  scoped(write: () => void): void {
+    const first = this.taken.length;
+    write();
+    for (const [local, type] of this.taken.splice(first)) {
+      const free = this.free.get(type) ?? [];
+      this.free.set(type, free);
+      free.push(local);
+    }
+  }
+
+  /** The module of a function `run` with this code. */
+  module(): Uint8Array<ArrayBuffer> {
+    const code = new Writer().append(this.prologue).append(this.code);
+    return wasmModule(
+      this.types.map((type) => [1, type]),
+      code,
+      this.parameters,
+    );
   }
 
   get(local: Local): this {
@@ -114,12 +134,12 @@ export class WasmLanes implements LaneMachine<Local> {
     return this.keep();
   }
 
-  constant(values: Float32Array | Float64Array | Int32Array): Local {
-    const bytes = new Uint8Array(values.buffer);
+  constant(values: Float32Array | Float64Array | Int32Array | Int8Array): Local {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     const key = bytes.join();
     let local = this.constants.get(key);
     if (local === undefined) {
-      local = this.local(V128);
+      local = this.parameters + this.types.push(V128) - 1;
       this.prologue
         .raw(0xfd, 0x0c, ...bytes)
         .raw(0x21)
@@ -168,6 +188,11 @@ export class WasmLanes implements LaneMachine<Local> {
 
   shift(name: ShiftOp, a: Local, by: number): Local {
     return this.get(a).i32Const(by).simd(SHIFTS[name]).keep();
+  }
+
+  /** By a count below 32 that is known when it runs, the same for all lanes. */
+  shiftBy(name: ShiftOp, a: Local, by: Local): Local {
+    return this.get(a).get(by).simd(SHIFTS[name]).keep();
   }
 
   f64(value: number): Local {

@@ -21,11 +21,14 @@ export class Writer {
     }
   }
 
-  /** Length first, then the content. */
-  sized(content: Writer): this {
-    this.unsigned(content.bytes.length);
+  append(content: Writer): this {
     for (const b of content.bytes) this.bytes.push(b);
     return this;
+  }
+
+  /** Length first, then the content. */
+  sized(content: Writer): this {
+    return this.unsigned(content.bytes.length).append(content);
   }
 
   text(value: string): this {
@@ -55,7 +58,7 @@ export function wasmModule(
   section(7, new Writer().raw(1).text("run").raw(0, 0));
   const body = new Writer().unsigned(locals.length);
   for (const [count, type] of locals) body.unsigned(count).raw(type);
-  body.raw(...code.bytes, 0x0b);
+  body.append(code).raw(0x0b);
   section(10, new Writer().raw(1).sized(body));
   return Uint8Array.from(module.bytes);
 }

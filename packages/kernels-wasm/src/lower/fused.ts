@@ -36,30 +36,18 @@ export function lowerFill(value: number, to: Operand, context: LowerContext): Ru
   return runLoop(planLoop(fillProgram(to.shape, to.dtype, value), [], [to]), [], [to], context);
 }
 
-/** A matrix that a program computes where it is read, in parts of rows; undefined where nothing may be compiled. */
-export interface Decoder {
-  readonly kernel: FusedKernel;
-  /** Address of its arguments. */
-  readonly args: number;
-  /** To be run before it is read: tells it where its inputs lie. */
-  readonly bind: Run;
-}
-
-/** @param program elementwise over a matrix */
-export function lowerDecoder(program: Program, inputs: readonly Operand[], context: LowerContext): Decoder | undefined {
-  const loop = planLoop(program, inputs, contiguousOutputs(program, ["f32"]), true);
-  const kernel = compiled(loop, context);
-  return kernel && { kernel, ...boundArguments(loop, inputs, [], context) };
-}
-
-/** The argument block of a loop, and how it is told where its operands lie. */
-function boundArguments(
+/**
+ * The argument block of a loop, and how it is told where its operands lie.
+ * @param more words behind those of the loop
+ */
+export function boundArguments(
   loop: Loop,
   inputs: readonly Operand[],
   outputs: readonly Operand[],
   context: LowerContext,
+  more: readonly number[] = [],
 ): { readonly args: number; readonly bind: Run } {
-  const args = context.words(loopArguments(loop));
+  const args = context.words([...loopArguments(loop), ...more]);
   const firstOutput = loop.operands.length - outputs.length;
   const places = [...inputs.map((_, k) => operandWord(loop, k)), ...outputs.map((_, i) => operandWord(loop, firstOutput + i))];
   const operands = [...inputs, ...outputs];
@@ -78,7 +66,8 @@ function runLoop(loop: Loop, inputs: readonly Operand[], outputs: readonly Opera
   const { args, bind } = boundArguments(loop, inputs, outputs, context);
   const elements = loop.rows * (loop.block > 0 ? loop.block : loop.inner * words[2]!);
   const small = elements * loop.program.instructions.length < SMALL;
-  const kernel = compiled(loop, context);
+  // The interpreter gives the same bits.
+  const kernel = compiled(loop.key, () => emitLoop(loop), context);
   return (addresses) => {
     bind(addresses);
     if (kernel) pool.runFused(kernel, args, loop.rows, small);
@@ -86,10 +75,10 @@ function runLoop(loop: Loop, inputs: readonly Operand[], outputs: readonly Opera
   };
 }
 
-/** Undefined where compiling is forbidden (a page's policy) or refused (too large for its main thread): then the interpreter runs it, with the same bits. */
-function compiled(loop: Loop, { pool }: LowerContext): FusedKernel | undefined {
+/** Undefined where compiling is forbidden (a page's policy) or refused (too large for its main thread): then another way has to be taken. */
+export function compiled(key: string, emit: () => Uint8Array<ArrayBuffer>, { pool }: LowerContext): FusedKernel | undefined {
   try {
-    return pool.compileFused(loop.key, () => emitLoop(loop));
+    return pool.compileFused(key, emit);
   } catch (error) {
     if (error instanceof WebAssembly.CompileError || error instanceof RangeError) return undefined;
     throw error;

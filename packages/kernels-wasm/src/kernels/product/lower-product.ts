@@ -1,6 +1,7 @@
 import { isContiguous, type Operand, type Step } from "@weft/tensor-core";
 import { addressOf, formatCode, type LowerContext, type Run } from "../../lower/context.js";
-import { type Decoder, lowerCopy, lowerFill } from "../../lower/fused.js";
+import { lowerCopy, lowerFill } from "../../lower/fused.js";
+import type { FusedKernel } from "../../threads/pool.js";
 import { sequence } from "../../lower/steps.js";
 
 /** Lines up to which a product is done line by line of the other operand, as it lies: packing that would not pay. */
@@ -11,8 +12,17 @@ const DOT_ROWS = 4;
 const AXPY_COLUMNS = 512;
 /** Rows of an item of `gemm`; its columns are a multiple of the other. */
 const [GEMM_ROWS, GEMM_COLUMNS] = [128, 64];
-/** Multiply-adds below which waking other threads costs more than it gives. */
-const SMALL: number = 64 ** 3;
+/** Whether waking other threads costs more than it gives. */
+export const isSmallProduct = (multiplyAdds: number): boolean => multiplyAdds < 64 ** 3;
+
+/** A matrix that is computed where it is read, in parts of rows. */
+export interface Decoder {
+  readonly kernel: FusedKernel;
+  /** Address of its arguments. */
+  readonly args: number;
+  /** To be run before it is read: tells it where its inputs lie. */
+  readonly bind: Run;
+}
 
 /** An operand as lines: the rows of A, the columns of B. Strides count elements. */
 export interface Lines {
@@ -108,7 +118,7 @@ function shared(x: Lines, w: Lines, c: Operand, context: LowerContext, { alpha =
   const offsets = batchOffsets(c, 4);
   const table = context.words(offsets.flatMap((o, i) => [x.offsets[i]!, w.offsets[i]!, o]));
   const common = { k: x.depth, alpha, accumulate: accumulate ? 1 : 0, table };
-  return { batch: offsets.length, small: offsets.length * x.count * w.count * x.depth < SMALL, common };
+  return { batch: offsets.length, small: isSmallProduct(offsets.length * x.count * w.count * x.depth), common };
 }
 
 /** Few lines of X with all of W, of which each element is read once; `yRow` and `yColumn` are the strides of the result. */

@@ -1,7 +1,11 @@
-import { type CompositeCall, isFloat, type Operand, type QuantLinearAttrs } from "@weft/tensor-core";
+import { type CompositeCall, isContiguous, isFloat, type Operand, type QuantLinearAttrs } from "@weft/tensor-core";
 import type { CompositeStep, LowerContext, Run } from "../../lower/context.js";
-import { lowerDecoder, lowerFused } from "../../lower/fused.js";
+import { lowerCopy, lowerFused } from "../../lower/fused.js";
 import { intoOutput, type Lines, linesOf, lowerLines, readable } from "../product/lower-product.js";
+import { lowerDecoder, lowerDot } from "./packed-matrix.js";
+
+/** Lines of x up to which decoding W in registers anew for each few of its rows is worth more than decoding it once for all. */
+const FEW = 4;
 
 /** A line of a packed matrix is read as part of one row. */
 export function claimsQuantLinear({ inputs, outputs, attrs }: CompositeCall): boolean {
@@ -14,10 +18,16 @@ export function claimsQuantLinear({ inputs, outputs, attrs }: CompositeCall): bo
 export function lowerQuantLinear({ inputs, outputs, attrs }: CompositeStep, context: LowerContext): Run {
   const { decode, transposed } = attrs as QuantLinearAttrs;
   const [x, ...parts] = inputs as [Operand, ...Operand[]];
-  const before: Run[] = [];
+  const [before, y]: [Run[], Operand] = [[], outputs[0]!];
+  const few = !transposed && x.shape[0]! <= FEW && !context.arithmetic.rowIndependent;
+  const dot = few ? lowerDot(decode, parts, x.shape[0]!, context) : undefined;
+  if (dot) {
+    const lines = dense(x, context, before);
+    return intoOutput(y, context, before, (c) => dot(lines, c));
+  }
   const left = linesOf(readable(x, context, before), -2);
   const right = packedLines(parts, attrs as QuantLinearAttrs, context) ?? unpackedLines();
-  return intoOutput(outputs[0]!, context, before, (c) => lowerLines(left, right, c, context));
+  return intoOutput(y, context, before, (c) => lowerLines(left, right, c, context));
 
   /** Where nothing may be compiled: all of the weight at once. */
   function unpackedLines(): Lines {
@@ -25,6 +35,14 @@ export function lowerQuantLinear({ inputs, outputs, attrs }: CompositeStep, cont
     before.push(lowerFused({ program: decode, inputs: parts, outputs: [weight] }, context));
     return linesOf(weight, transposed ? -1 : -2);
   }
+}
+
+/** x itself, or an f32 copy with contiguous rows, made by a run that is added to `before`. */
+function dense(x: Operand, context: LowerContext, before: Run[]): Operand {
+  if (x.dtype === "f32" && isContiguous(x.shape, x.strides)) return x;
+  const copy = context.temporary(x.shape, "f32");
+  before.push(lowerCopy(x, copy, context));
+  return copy;
 }
 
 /** The columns of Wᵀ, or of W: their elements have numbers, row by row of W, in place of addresses. */

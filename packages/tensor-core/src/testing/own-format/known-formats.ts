@@ -100,6 +100,13 @@ function ofBlocks(
 const f16At = (byte: (at: number) => Tensor, at: number): Tensor =>
   cast(bitcast(bitOr(byte(at), shiftLeft(byte(at + 1), 8)), "f16"), "f32");
 
+/** GGUF Q4_0: an f16 scale of 32 weights; the lower halves of 16 bytes are the first sixteen. */
+export const Q4_0: Format = ofBlocks("q4_0", 32, 18, (byte, j) => {
+  const pair = byte(add(2, bitAnd(j, 15)));
+  const code = where(less(j, 16), bitAnd(pair, 15), shiftRight(pair, 4));
+  return mul(f16At(byte, 0), cast(sub(code, 8), "f32"));
+});
+
 /** GGUF Q4_K: f16 scale and minimum of 256 weights, six bits of each for every 32. */
 export const Q4_K: Format = ofBlocks("q4_k", 256, 144, (byte, j) => {
   const sub32 = shiftRight(j, 5);

@@ -9,7 +9,7 @@ import { INT8_ROWS } from "../../../formats/int8.js";
 import type { Tensor } from "../../../graph.js";
 import * as o from "../../../ops/index.js";
 import { CHAIN, type ConformanceCase, positive, products, rounded, sample } from "../../case.js";
-import { AWQ, FP8_TILES, GPTQ, MXFP4, NF4_NESTED, Q4_K, Q6_K } from "../../own-format/known-formats.js";
+import { AWQ, FP8_TILES, GPTQ, MXFP4, NF4_NESTED, Q4_0, Q4_K, Q6_K } from "../../own-format/known-formats.js";
 import { TABLE4 } from "../../own-format/table4.js";
 
 const nonsmooth = "the parts of a packed weight have no gradient";
@@ -131,6 +131,7 @@ const KNOWN: readonly (readonly [Format, (d: Device) => { readonly [part: string
   [NF4_NESTED, () => ({})],
   [AWQ, () => ({})],
   [GPTQ, (d) => ({ g_idx: d.tensor(Int32Array.from({ length: 512 }, (_, i) => (i * 5) % 8)) })],
+  [Q4_0, (d) => ({ bytes: o.bitAnd(sample(d, [16, 288], "u8"), 0x3b) })],
   [Q4_K, (d) => ({ bytes: o.bitAnd(sample(d, [16, 288], "u8"), 0x3b) })],
   [Q6_K, (d) => ({ bytes: o.bitAnd(sample(d, [16, 420], "u8"), 0x3b) })],
   [MXFP4, (d) => ({ bytes: o.bitOr(o.bitAnd(sample(d, [16, 272], "u8"), 7), 0x78) })],
@@ -142,13 +143,22 @@ export const knownFormats: readonly ConformanceCase[] = KNOWN.map(([format, own]
   build: (d) => {
     const made = packed(d, format, 16, 512);
     const w = { ...made, parts: { ...made.parts, ...own(d) } };
-    return [linear(sample(d, [2, 512]), w), linear(sample(d, [20, 512]), w), o.rows(call(w), 8, 13)];
+    return [...[1, 2, 20].map((rows) => linear(sample(d, [rows, 512]), w)), o.rows(call(w), 8, 13)];
   },
   nonsmooth,
   tolerance: { relative: 1e-4, absolute: 0.5, reason: "sums of 512 products of numbers up to 1000" },
 }));
 
 export const packedViews: readonly ConformanceCase[] = [
+  {
+    name: "quantLinear: a block of columns that is not full at the end of a row",
+    build: (d) => {
+      const w = packed(d, FP8_TILES, 131, 201);
+      return [1, 3, 18].map((rows) => linear(sample(d, [rows, 201]), w));
+    },
+    nonsmooth,
+    tolerance: { ...products(201), absolute: 0.1 },
+  },
   {
     name: "quantLinear: the gradients of x and bias, of parts that are computed",
     build: (d) => {

@@ -1,0 +1,45 @@
+import { encode } from "@weft/tensor-core/program";
+import type { Loop } from "../loop.js";
+import { OP } from "../loop-code.js";
+import { storeRaw } from "../memory-code.js";
+import { WasmLanes } from "../wasm-lanes.js";
+import { MatrixCode } from "./matrix-code.js";
+import { Neighbours } from "./neighbours.js";
+
+const [TO, FROM, COUNT] = [1, 2, 3];
+
+/** Writes the module that decodes a part of one row of a packed matrix: `run(args, to, number of its first element, count)`. */
+export function emitLine(loop: Loop, relaxed: boolean): Uint8Array<ArrayBuffer> {
+  const w = new WasmLanes(4);
+  const code = new MatrixCode(w, loop, relaxed);
+  const { value } = code;
+  const scalar = (v: number): boolean => loop.analysis.scalar[v]!;
+  const [pointers, column] = [code.newPointers(), code.i32()];
+  w.get(FROM);
+  code.seek(pointers, column);
+  const place = code.ahead(code.facts(4), { pointers, planes: code.planes, known: new Map() }, [value], scalar);
+  const used = code.usedBy([value], scalar);
+  const { dtype } = loop.program.instructions[value]!;
+  for (const width of [16, 4, 1]) {
+    code.repeat(() => {
+      w.get(COUNT).i32Const(width);
+      code.leaveIf(OP.less);
+      if (width === 16) {
+        // What is known of sixteen neighbours holds where they begin at a multiple of sixteen.
+        w.get(column).i32Const(15);
+        code.op(OP.and);
+        w.code.raw(0x0d, 1);
+      }
+      const at = new Neighbours(code, code.facts(width), place);
+      for (let quad = 0; quad * 4 < width; quad++) {
+        storeRaw(w, "f32", "contiguous", width, TO, TO, encode(w.lanes, at.lane(value, quad), dtype, "f32"), quad * 16);
+      }
+      code.advance(pointers, used, width);
+      code.addTo(TO, () => void w.i32Const(width * 4));
+      w.get(COUNT).i32Const(width);
+      code.op(OP.sub);
+      w.set(COUNT);
+    });
+  }
+  return w.module();
+}

@@ -1,0 +1,50 @@
+import type { Operand, Program } from "@weft/tensor-core";
+import { contiguousOutputs, type Loop, loopArguments, planLoop } from "../../encoder/loop.js";
+import { DOT_WORDS, emitDot, rowsTogether } from "../../encoder/packed/emit-dot.js";
+import { emitLine } from "../../encoder/packed/emit-line.js";
+import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
+import { boundArguments, compiled } from "../../lower/fused.js";
+import { type Decoder, isSmallProduct } from "../product/lower-product.js";
+
+const matrixLoop = (program: Program, inputs: readonly Operand[]): Loop =>
+  planLoop(program, inputs, contiguousOutputs(program, ["f32"]), true);
+
+/**
+ * What decodes parts of rows of a packed matrix; undefined where nothing may be compiled.
+ * @param program elementwise over a matrix
+ */
+export function lowerDecoder(program: Program, inputs: readonly Operand[], context: LowerContext): Decoder | undefined {
+  const loop = matrixLoop(program, inputs);
+  const kernel = compiled(`line ${loop.key}`, () => emitLine(loop, context.arithmetic.fused), context);
+  return kernel && { kernel, ...boundArguments(loop, inputs, [], context) };
+}
+
+/** y = x·Wᵀ for few lines of x, decoded in registers; x and y are f32 and contiguous. Undefined where nothing may be compiled. */
+export function lowerDot(
+  program: Program,
+  inputs: readonly Operand[],
+  lines: number,
+  context: LowerContext,
+): ((x: Operand, y: Operand) => Run) | undefined {
+  const loop = matrixLoop(program, inputs);
+  const [rows, columns] = program.shape as [number, number];
+  const kernel = compiled(`dot ${lines} ${loop.key}`, () => emitDot(loop, lines, context.arithmetic.fused), context);
+  if (!kernel) return undefined;
+  const words = { x: 0, xLine: columns * 4, y: 0, yLine: rows * 4, columns, rows };
+  const { args, bind } = boundArguments(
+    loop,
+    inputs,
+    [],
+    context,
+    DOT_WORDS.map((name) => words[name]),
+  );
+  const word = (name: (typeof DOT_WORDS)[number]): number => (args >>> 2) + loopArguments(loop).length + DOT_WORDS.indexOf(name);
+  const [wordOfX, wordOfY] = [word("x"), word("y")];
+  const [items, small] = [Math.ceil(rows / rowsTogether(lines)), isSmallProduct(lines * rows * columns)];
+  return (x, y) => (addresses) => {
+    bind(addresses);
+    context.memory.words[wordOfX] = addressOf(x, addresses);
+    context.memory.words[wordOfY] = addressOf(y, addresses);
+    context.pool.runFused(kernel, args, items, small);
+  };
+}
