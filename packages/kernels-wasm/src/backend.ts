@@ -10,6 +10,7 @@ import {
 } from "@weft/tensor-core";
 import { footprintOf, WasmExecutable } from "./executable.js";
 import { COMPOSITES } from "./lower/composites.js";
+import { interpreterLoading } from "./lower/fused.js";
 import { WasmEngine } from "./engine.js";
 import { addressIn, MOST_BYTES, type WasmBuffer } from "./memory.js";
 import { compileModules } from "./modules.js";
@@ -123,7 +124,16 @@ export class WasmBackend implements Backend {
     return this.engine.inFirst((region) => footprintOf(plan, region, this.engine.arithmetic), 0);
   }
 
-  lower(plan: Plan): WasmExecutable {
+  /** A promise only where kernels have to be loaded that most programs do not need. */
+  lower(plan: Plan): WasmExecutable | Promise<WasmExecutable> {
+    const loading = plan.steps.flatMap((step) => (step.kind === "composite" ? (COMPOSITES.get(step.op)?.load?.() ?? []) : []));
+    if (loading.length > 0) return Promise.all(loading).then(() => this.lower(plan));
+    const executable = this.lowerSync(plan);
+    return interpreterLoading()?.then(() => executable) ?? executable;
+  }
+
+  /** `lower` of a plan without products with packed weights, where WebAssembly may be compiled at any time. */
+  lowerSync(plan: Plan): WasmExecutable {
     this.check();
     const executable = new WasmExecutable(plan, this.engine, (it) => void this.plans.delete(it));
     this.plans.add(executable);

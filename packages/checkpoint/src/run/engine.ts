@@ -154,7 +154,8 @@ export class TileEngine {
       this.plans.delete(oldest);
     }
     const prepared = known ?? {
-      plan: planItem(item, this.methods, tileBytes, this.stats, (call) => this.backend.claims(call)),
+      // Tiles are lowered while others run: what loads kernels first is left to its decomposition.
+      plan: planItem(item, this.methods, tileBytes, this.stats, (call) => call.name !== "quantLinear" && this.backend.claims(call)),
       lowered: new Map(),
     };
     // At the end: the plan in use is never the oldest.
@@ -167,7 +168,7 @@ export class TileEngine {
     if (!found) {
       found = {
         ...tile,
-        executable: this.backend.lower(tile.plan),
+        executable: this.backend.lowerSync(tile.plan),
         held: tile.constants.map((bytes) => this.hold(bytes)),
         extremes: tile.checks.length > 0 ? [this.backend.allocate(8 * tile.checks.length)] : [],
       };

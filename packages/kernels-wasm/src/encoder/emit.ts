@@ -1,7 +1,7 @@
-import type { Instruction } from "@weft/tensor-core";
 import { compute, decode, encode, type Pass } from "@weft/tensor-core/program";
-import { type Loop, operandWord } from "./loop.js";
-import { LoopCode, OP } from "./loop-code.js";
+import type { Loop } from "./loop.js";
+import { operandWord } from "./operand-words.js";
+import { ADD, LESS, MUL, NOT_LESS, SELECT, SUB, LoopCode } from "./loop-code.js";
 import { lanePatterns } from "./lane-patterns.js";
 import { loadRaw, lookupRaw, storeRaw } from "./memory-code.js";
 import { reductions } from "./reduce-code.js";
@@ -85,7 +85,7 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
     const body = (width: number): void => {
       const slotOf = (v: number): void => {
         w.get(cache).get(slot).i32Const(analysis.kept.indexOf(v));
-        code.op(OP.mul).op(OP.add);
+        code.op(MUL).op(ADD);
       };
       for (const v of pass.recalled) {
         slotOf(v);
@@ -101,7 +101,7 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
       code.advance(pointer, used, width);
       if (cached) code.addTo(cache, () => void w.i32Const(16));
       w.get(left).i32Const(width);
-      code.op(OP.sub);
+      code.op(SUB);
       w.set(left);
     };
 
@@ -111,7 +111,7 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
       for (const width of [4, 1]) {
         code.repeat(() => {
           w.get(left).i32Const(width);
-          code.leaveIf(OP.less);
+          code.leaveIf(LESS);
           body(width);
         });
       }
@@ -126,7 +126,7 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
       code.repeat(() => {
         w.get(sweep);
         code.word(2);
-        code.leaveIf(OP.notLess);
+        code.leaveIf(NOT_LESS);
         start();
         w.get(sweep);
         code.addOffsets(sweepSizes, 4 + rowSizes.length, (k) => operandWord(loop, k) + 1 + rowSizes.length, pointer, used);
@@ -143,7 +143,7 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
   const rowAt = (k: number): number => operandWord(loop, k) + 1;
   code.repeat(() => {
     w.get(ROW).get(END);
-    code.leaveIf(OP.notLess);
+    code.leaveIf(NOT_LESS);
     code.toBeginning(rowPointer, all);
     code.word(0).w.set(size);
     w.get(ROW);
@@ -151,10 +151,10 @@ export function emitLoop(loop: Loop): Uint8Array<ArrayBuffer> {
       if (loop.block === 0) return;
       // The last block may be shorter: size = min(block, inner - index·block).
       code.word(0).w.get(at);
-      code.word(1).op(OP.mul).op(OP.sub).w.set(size);
+      code.word(1).op(MUL).op(SUB).w.set(size);
       w.get(size);
       code.word(1).w.get(size);
-      code.word(1).op(OP.less).op(OP.select).w.set(size);
+      code.word(1).op(LESS).op(SELECT).w.set(size);
     });
     for (const pass of analysis.passes) sweepPass(pass);
     for (const v of analysis.last) values[v] = readValue(v, 1, rowPointer);

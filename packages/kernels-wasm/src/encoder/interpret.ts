@@ -1,6 +1,7 @@
 import { bytesPerElement, type Instruction, isFloat } from "@weft/tensor-core";
 import { combination, compute, decode, encode, identity, type Pass, type Reduce, SCALAR_LANES } from "@weft/tensor-core/program";
-import { indexAxes, type Loop, operandWord } from "./loop.js";
+import type { Loop } from "./loop.js";
+import { indexAxes, operandWord } from "./operand-words.js";
 import { isWide } from "./reduction.js";
 import { type Vector, vector, VECTOR_LANES } from "./vector-lanes.js";
 

@@ -1,21 +1,20 @@
 import { bytesPerElement, type Instruction } from "@weft/tensor-core";
-import { indexAxes, type Loop, operandWord } from "./loop.js";
+import type { Loop } from "./loop.js";
+import { indexAxes, operandWord } from "./operand-words.js";
 import { I32, type Local, type WasmLanes } from "./wasm-lanes.js";
 
 /** Opcodes of i32 arithmetic and comparisons. */
-export const OP = {
-  add: 0x6a,
-  sub: 0x6b,
-  mul: 0x6c,
-  div: 0x6d,
-  divUnsigned: 0x6e,
-  rem: 0x6f,
-  remUnsigned: 0x70,
-  and: 0x71,
-  less: 0x48,
-  notLess: 0x4e,
-  select: 0x1b,
-} as const;
+export const ADD = 0x6a;
+export const SUB = 0x6b;
+export const MUL = 0x6c;
+export const DIV = 0x6d;
+export const DIV_UNSIGNED = 0x6e;
+export const REM = 0x6f;
+export const REM_UNSIGNED = 0x70;
+export const AND = 0x71;
+export const LESS = 0x48;
+export const NOT_LESS = 0x4e;
+export const SELECT = 0x1b;
 
 /** Parameter 0 of all code: the address of the argument block. */
 const ARGS = 0;
@@ -71,7 +70,7 @@ export class LoopCode {
   addTo(local: Local, make: () => void): void {
     this.w.get(local);
     make();
-    this.op(OP.add).w.set(local);
+    this.op(ADD).w.set(local);
   }
 
   /** Until `leaveIf` leaves it. */
@@ -115,7 +114,7 @@ export class LoopCode {
       else if (inner === "strided") {
         this.addTo(pointers[k]!, () => {
           this.w.get(this.stride[k]!).i32Const(elements);
-          this.op(OP.mul);
+          this.op(MUL);
         });
       }
     }
@@ -143,16 +142,16 @@ export class LoopCode {
     for (let axis = sizes.length - 1; axis >= 0; axis--) {
       w.get(rest);
       if (axis > 0) {
-        this.word(sizeWord + axis).op(OP.rem);
+        this.word(sizeWord + axis).op(REM);
         w.set(at);
         w.get(rest);
-        this.word(sizeWord + axis).op(OP.div);
+        this.word(sizeWord + axis).op(DIV);
         w.set(rest);
       } else w.set(at);
       for (const k of used) {
         this.addTo(pointers[k]!, () => {
           w.get(at);
-          this.word(strideWord(k) + axis).op(OP.mul);
+          this.word(strideWord(k) + axis).op(MUL);
         });
       }
       if (axis === 0) first?.(at);

@@ -12,7 +12,8 @@ import { firstDifference } from "@weft/tensor-core/testing";
 import { describe, expect, it } from "vitest";
 import { emitLoop } from "./emit.js";
 import { interpretLoop } from "./interpret.js";
-import { contiguousOutputs, loopArguments, operandWord, planLoop } from "./loop.js";
+import { contiguousOutputs, loopArguments, planLoop } from "./loop.js";
+import { operandWord } from "./operand-words.js";
 
 const memory = new WebAssembly.Memory({ initial: 32, maximum: 65536, shared: true });
 const SCRATCH = 1024;

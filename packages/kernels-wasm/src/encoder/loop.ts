@@ -1,5 +1,6 @@
 import { bytesPerElement, contiguousStrides, type DType, exactJson, type Program } from "@weft/tensor-core";
 import { analyse, type Analysis, collapse, tablesOf } from "@weft/tensor-core/program";
+import { indexAxes } from "./operand-words.js";
 
 /** Strides of one operand over the space of a program, in elements. */
 export interface Access {
@@ -58,11 +59,6 @@ interface Axis {
 function axesOf(shape: readonly number[], strides: readonly (readonly number[])[]): Axis[] {
   const space = collapse(shape, strides);
   return space.shape.map((size, axis) => ({ size, strides: space.strides.map((s) => s[axis]!) }));
-}
-
-/** Axes of `index` instructions, in order of their operands. */
-export function indexAxes(program: Program): number[] {
-  return [...new Set(program.instructions.flatMap((i) => (i.op === "index" ? [i.axis] : [])))];
 }
 
 /** Where outputs lie that are stored as fused steps store them: contiguous over the space, or over the rows. */
@@ -146,12 +142,6 @@ export function planLoop(program: Program, inputs: readonly Access[], outputs: r
 /** Scratch bytes that one kept value takes: 16 for four elements, and 16 for each of a ragged end. */
 function slotBytes(inner: number): number {
   return (inner >> 2) * 16 + (inner & 3) * 16;
-}
-
-/** Word at which operand `k` begins in the argument block: address, then its strides. */
-export function operandWord(loop: Pick<Loop, "rowSizes" | "sweepSizes">, k: number): number {
-  const [r, q] = [loop.rowSizes.length, loop.sweepSizes.length];
-  return 4 + r + q + k * (2 + r + q);
 }
 
 /** The argument block, addresses (first word of each operand) left 0. Words 0–3: inner size, block, positions per sweep, slot bytes. */

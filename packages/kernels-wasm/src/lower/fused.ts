@@ -1,13 +1,20 @@
-import type { Operand, Program, Step } from "@weft/tensor-core";
+import type { Operand, Step } from "@weft/tensor-core";
 import { copyProgram, fillProgram, sumProgram } from "@weft/tensor-core/program";
 import { emitLoop } from "../encoder/emit.js";
-import { interpretLoop } from "../encoder/interpret.js";
-import { contiguousOutputs, type Loop, loopArguments, operandWord, planLoop } from "../encoder/loop.js";
+import { contiguousOutputs, type Loop, loopArguments, planLoop } from "../encoder/loop.js";
+import { operandWord } from "../encoder/operand-words.js";
 import type { FusedKernel } from "../threads/pool.js";
 import { addressOf, type LowerContext, type Run } from "./context.js";
 
 /** Instructions times elements below which waking other threads costs more than it gives. */
 const SMALL = 1 << 17;
+
+/** What runs loops where nothing may be compiled for them, which is next to nowhere. */
+let interpreter: typeof import("../encoder/interpret.js") | undefined;
+let loading: Promise<unknown> | undefined;
+
+/** Settled when what was lowered can run; undefined if it can. */
+export const interpreterLoading = (): Promise<unknown> | undefined => (interpreter ? undefined : loading);
 
 type FusedStep = Pick<Step & { readonly kind: "fused" }, "program" | "inputs" | "outputs">;
 
@@ -68,10 +75,11 @@ function runLoop(loop: Loop, inputs: readonly Operand[], outputs: readonly Opera
   const small = elements * loop.program.instructions.length < SMALL;
   // The interpreter gives the same bits.
   const kernel = compiled(loop.key, () => emitLoop(loop), context);
+  if (!kernel) loading ??= import("../encoder/interpret.js").then((loaded) => (interpreter = loaded));
   return (addresses) => {
     bind(addresses);
     if (kernel) pool.runFused(kernel, args, loop.rows, small);
-    else interpretLoop(loop, memory.memory.buffer, new Int32Array(memory.memory.buffer, args, words.length), 0, loop.rows);
+    else interpreter!.interpretLoop(loop, memory.memory.buffer, new Int32Array(memory.memory.buffer, args, words.length), 0, loop.rows);
   };
 }
 

@@ -33,8 +33,8 @@ it("a kernel is a folder and two lines", async () => {
   edit("kernels/general.wasm.ts", (text) => `${text}export { alternatingSum } from "./alternating-sum/alternating-sum.wasm";\n`);
   edit("lower/composites.ts", (text) =>
     `import { claimsAlternatingSum, lowerAlternatingSum } from "../kernels/alternating-sum/lower-alternating-sum.js";\n${text}`.replace(
-      "new Map([",
-      'new Map([["alternatingSum", { claims: claimsAlternatingSum, lower: lowerAlternatingSum }], ',
+      "new Map<string, CompositeKernel>([",
+      'new Map<string, CompositeKernel>([["alternatingSum", { claims: claimsAlternatingSum, lower: lowerAlternatingSum }], ',
     ),
   );
   const built = spawnSync(process.execPath, [join(root, "scripts/build-wasm.mjs"), copy], { encoding: "utf8" });

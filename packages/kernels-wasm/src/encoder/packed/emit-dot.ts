@@ -1,24 +1,19 @@
 import { closure } from "@weft/tensor-core/program";
 import { type Loop, loopArguments } from "../loop.js";
-import { OP } from "../loop-code.js";
+import { ADD, LESS, MUL, NOT_LESS, SELECT, SUB } from "../loop-code.js";
 import { type Local, V128, WasmLanes } from "../wasm-lanes.js";
+import { DOT_WORDS, rowsTogether } from "./dot-arguments.js";
 import { linearTerms, type Term } from "./linear-terms.js";
 import { MatrixCode } from "./matrix-code.js";
 import { Neighbours, type Place } from "./neighbours.js";
 
 const [ITEM, END] = [1, 2];
 
-/** Words behind those of the loop: x and the distance of its lines, y and of its lines (bytes), columns and rows of the matrix. */
-export const DOT_WORDS = ["x", "xLine", "y", "yLine", "columns", "rows"] as const;
-
 /** Elements of a row over which a scale may be the same; 0 stands for all of them. */
 const BLOCKS = [0, 256, 128, 64, 32, 16];
 
 /** Elements of a block up to which it is written out without a loop. */
 const UNROLLED = 64;
-
-/** Rows of the matrix that are worked on together, for so many lines of x: as many as leave sums and lines in registers. */
-export const rowsTogether = (lines: number): number => (lines === 1 ? 4 : 2);
 
 /** The largest block for which the least is left to compute for each element. */
 function blockOf(code: MatrixCode): { readonly block: number; readonly terms: readonly Term[]; readonly same: (v: number) => boolean } {
@@ -76,7 +71,15 @@ export function emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array
   const elements = (width: number, places: readonly Place[]): void => {
     const facts = code.facts(width);
     const quads = each(Math.ceil(width / 4), (quad) => quad);
-    const xs = x.map((line) => quads.map((quad) => () => w.get(line).simd(width === 1 ? 0x5c : 0x00, 0, quad * 16).keep()));
+    const xs = x.map((line) =>
+      quads.map(
+        (quad) => () =>
+          w
+            .get(line)
+            .simd(width === 1 ? 0x5c : 0x00, 0, quad * 16)
+            .keep(),
+      ),
+    );
     const held = lines === 1 || withSums ? xs.map((line) => line.map((load) => load())) : undefined;
     sumsOfX.forEach((sum, i) => held![i]!.forEach((v) => w.get(lanes.add(sum, v)).set(sum)));
     eachRow(({ totals, sums, pointers }, r) => {
@@ -85,7 +88,14 @@ export function emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array
       const at = new Neighbours(code, facts, places[r]!);
       for (const quad of quads) {
         const value = at.lane(core.core!, quad);
-        const weight = width === 1 ? w.get(value).get(w.constant(Int32Array.of(-1, 0, 0, 0))).simd(0x4e).keep() : value;
+        const weight =
+          width === 1
+            ? w
+                .get(value)
+                .get(w.constant(Int32Array.of(-1, 0, 0, 0)))
+                .simd(0x4e)
+                .keep()
+            : value;
         x.forEach((_, i) => addProduct(into[i]!, weight, held?.[i]![quad] ?? xs[i]![quad]!()));
       }
       code.advance(
@@ -113,10 +123,10 @@ export function emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array
       }
       code.repeat(() => {
         w.get(left).i32Const(width);
-        code.leaveIf(OP.less);
+        code.leaveIf(LESS);
         w.scoped(() => elements(width, places));
         w.get(left).i32Const(width);
-        code.op(OP.sub);
+        code.op(SUB);
         w.set(left);
       });
     }
@@ -134,24 +144,24 @@ export function emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array
 
   code.repeat(() => {
     w.get(ITEM).get(END);
-    code.leaveIf(OP.notLess);
+    code.leaveIf(NOT_LESS);
     rows.forEach(({ pointers, number, totals }, r) => {
       // Behind the last row it once more, with the same result.
       w.get(ITEM).i32Const(together);
-      code.op(OP.mul);
+      code.op(MUL);
       w.i32Const(r);
-      code.op(OP.add);
+      code.op(ADD);
       w.set(number);
       w.get(number);
       word("rows");
       w.i32Const(1);
-      code.op(OP.sub);
+      code.op(SUB);
       w.get(number);
-      word("rows").op(OP.less).op(OP.select);
+      word("rows").op(LESS).op(SELECT);
       // less ? number : rows - 1
       w.set(number);
       w.get(number);
-      word("columns").op(OP.mul);
+      word("columns").op(MUL);
       code.seek(pointers, column);
       clear(totals);
     });
@@ -159,10 +169,12 @@ export function emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array
       word("x");
       word("xLine");
       w.i32Const(i);
-      code.op(OP.mul).op(OP.add);
+      code.op(MUL).op(ADD);
       w.set(line);
     });
-    const ofRow = rows.map(({ pointers }) => code.ahead(code.facts(16), { pointers, planes: code.planes, known: new Map() }, targets, scalar));
+    const ofRow = rows.map(({ pointers }) =>
+      code.ahead(code.facts(16), { pointers, planes: code.planes, known: new Map() }, targets, scalar),
+    );
     if (block === 0) {
       word("columns");
       w.set(left);
@@ -172,12 +184,17 @@ export function emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array
       w.set(size);
       code.repeat(() => {
         w.get(size).i32Const(block);
-        code.leaveIf(OP.less);
+        code.leaveIf(LESS);
         w.i32Const(block);
         w.set(left);
-        w.scoped(() => sweep(ofRow.map((place) => code.ahead(code.facts(block), place, targets, same)), true));
+        w.scoped(() =>
+          sweep(
+            ofRow.map((place) => code.ahead(code.facts(block), place, targets, same)),
+            true,
+          ),
+        );
         w.get(size).i32Const(block);
-        code.op(OP.sub);
+        code.op(SUB);
         w.set(size);
       });
       w.get(size);
@@ -191,9 +208,9 @@ export function emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array
         word("y");
         word("yLine");
         w.i32Const(i);
-        code.op(OP.mul).op(OP.add);
+        code.op(MUL).op(ADD);
         w.get(number).i32Const(4);
-        code.op(OP.mul).op(OP.add);
+        code.op(MUL).op(ADD);
         const pairs = lanes.add(total, w.shuffle(total, total, [2, 3, 0, 1]));
         w.get(lanes.add(pairs, w.shuffle(pairs, pairs, [1, 0, 3, 2]))).simd(0x1f, 0);
         w.code.raw(0x38, 2, 0);

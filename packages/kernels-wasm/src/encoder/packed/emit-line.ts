@@ -1,6 +1,6 @@
 import { encode } from "@weft/tensor-core/program";
 import type { Loop } from "../loop.js";
-import { OP } from "../loop-code.js";
+import { AND, LESS, SUB } from "../loop-code.js";
 import { storeRaw } from "../memory-code.js";
 import { WasmLanes } from "../wasm-lanes.js";
 import { MatrixCode } from "./matrix-code.js";
@@ -23,11 +23,11 @@ export function emitLine(loop: Loop, relaxed: boolean): Uint8Array<ArrayBuffer> 
   for (const width of [16, 4, 1]) {
     code.repeat(() => {
       w.get(COUNT).i32Const(width);
-      code.leaveIf(OP.less);
+      code.leaveIf(LESS);
       if (width === 16) {
         // What is known of sixteen neighbours holds where they begin at a multiple of sixteen.
         w.get(column).i32Const(15);
-        code.op(OP.and);
+        code.op(AND);
         w.code.raw(0x0d, 1);
       }
       const at = new Neighbours(code, code.facts(width), place);
@@ -37,7 +37,7 @@ export function emitLine(loop: Loop, relaxed: boolean): Uint8Array<ArrayBuffer> 
       code.advance(pointers, used, width);
       code.addTo(TO, () => void w.i32Const(width * 4));
       w.get(COUNT).i32Const(width);
-      code.op(OP.sub);
+      code.op(SUB);
       w.set(COUNT);
     });
   }

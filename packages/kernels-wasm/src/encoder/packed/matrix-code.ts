@@ -1,6 +1,7 @@
 import { closure } from "@weft/tensor-core/program";
-import { type Loop, operandWord } from "../loop.js";
-import { LoopCode, OP } from "../loop-code.js";
+import type { Loop } from "../loop.js";
+import { operandWord } from "../operand-words.js";
+import { DIV_UNSIGNED, MUL, REM_UNSIGNED, LoopCode } from "../loop-code.js";
 import type { Local } from "../wasm-lanes.js";
 import { Facts } from "./facts.js";
 import { Neighbours, type Place } from "./neighbours.js";
@@ -57,15 +58,15 @@ export class MatrixCode extends LoopCode {
     const number = w.set(column);
     this.toBeginning(pointers, this.moving);
     w.get(number);
-    this.word(0).op(OP.divUnsigned);
+    this.word(0).op(DIV_UNSIGNED);
     this.addOffsets(loop.rowSizes, 4, (k) => operandWord(loop, k) + 1, pointers, this.moving);
     w.get(number);
-    this.word(0).op(OP.remUnsigned);
+    this.word(0).op(REM_UNSIGNED);
     w.set(column);
     for (const k of this.moving) {
       this.addTo(pointers[k]!, () => {
         w.get(column).get(this.stride[k]!);
-        this.op(OP.mul);
+        this.op(MUL);
       });
     }
   }

@@ -1,7 +1,7 @@
 import type { Instruction } from "@weft/tensor-core";
 import { compute, decode } from "@weft/tensor-core/program";
 import type { LoopCode } from "../loop-code.js";
-import { OP } from "../loop-code.js";
+import { ADD } from "../loop-code.js";
 import { loadRaw, lookupRaw } from "../memory-code.js";
 import type { Local } from "../wasm-lanes.js";
 import { Bytes } from "./bytes.js";
@@ -164,7 +164,8 @@ export class Neighbours {
   /** All bits of each byte where a condition holds. */
   private mask(v: number): Local {
     const exact = this.facts.exact[v];
-    if (exact) return this.bytes.constant(Array.from({ length: 16 }, (_, lane) => (exact.i[exact.i.length === 1 ? 0 : lane] === 0 ? 0 : -1)));
+    if (exact)
+      return this.bytes.constant(Array.from({ length: 16 }, (_, lane) => (exact.i[exact.i.length === 1 ? 0 : lane] === 0 ? 0 : -1)));
     const { lanes } = this.code.w;
     return lanes.ine(this.lane(v, 0), lanes.i32(0));
   }
@@ -175,7 +176,7 @@ export class Neighbours {
     const { w } = code;
     const steps = this.facts.steps(a)!;
     w.get(this.place.pointers[input]!).get(this.lane(a, 0)).simd(0x1b, 0);
-    code.op(OP.add);
+    code.op(ADD);
     const load = { 1: 0x08, 3: 0x5c, 7: 0x5d, 15: 0x00 }[Math.max(...steps)]!;
     const all = w.simd(load, 0, 0).keep();
     return steps.every((s, lane) => s === lane) ? all : bytes.shuffle(all, all, steps);

@@ -19,7 +19,12 @@ export function readPlanes(code: LoopCode, facts: Facts, pointers: readonly Loca
     const i = program.instructions[v]!;
     if (i.op !== "lookup" || planes.has(i.input) || facts.patterns[i.a] || !facts.sixteen(i)) continue;
     const size = bytesPerElement(operands[i.input]!.dtype);
-    const rows = Array.from({ length: size }, (_, at) => code.w.get(pointers[i.input]!).simd(0x00, 0, at * 16).keep());
+    const rows = Array.from({ length: size }, (_, at) =>
+      code.w
+        .get(pointers[i.input]!)
+        .simd(0x00, 0, at * 16)
+        .keep(),
+    );
     planes.set(i.input, { bytes: size === 1 ? rows : apart(new Bytes(code.w), rows), relaxed });
   }
   return planes;

@@ -1,10 +1,28 @@
 import type { Operand, Program } from "@weft/tensor-core";
 import { contiguousOutputs, type Loop, loopArguments, planLoop } from "../../encoder/loop.js";
-import { DOT_WORDS, emitDot, rowsTogether } from "../../encoder/packed/emit-dot.js";
-import { emitLine } from "../../encoder/packed/emit-line.js";
+import { DOT_WORDS, rowsTogether } from "../../encoder/packed/dot-arguments.js";
 import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { boundArguments, compiled } from "../../lower/fused.js";
+import type { FusedKernel } from "../../threads/pool.js";
 import { type Decoder, isSmallProduct } from "../product/lower-product.js";
+
+/** What writes code for packed matrices: most programs have none. */
+let writers: typeof import("../../encoder/packed/index.js") | undefined;
+
+/** Loads what writes code for packed matrices, if it is not there. */
+export function loadWriters(): Promise<unknown> | undefined {
+  return writers ? undefined : import("../../encoder/packed/index.js").then((loaded) => (writers = loaded));
+}
+
+/** Stands for a kernel while it is only found out what a plan takes. */
+const NEVER_RUN: FusedKernel = {
+  place: 0,
+  id: 0,
+  code: { address: 0, length: 0 },
+  run() {
+    throw new TypeError("the code for packed matrices was not loaded");
+  },
+};
 
 const matrixLoop = (program: Program, inputs: readonly Operand[]): Loop =>
   planLoop(program, inputs, contiguousOutputs(program, ["f32"]), true);
@@ -15,7 +33,8 @@ const matrixLoop = (program: Program, inputs: readonly Operand[]): Loop =>
  */
 export function lowerDecoder(program: Program, inputs: readonly Operand[], context: LowerContext): Decoder | undefined {
   const loop = matrixLoop(program, inputs);
-  const kernel = compiled(`line ${loop.key}`, () => emitLine(loop, context.arithmetic.fused), context);
+  const emit = writers?.emitLine;
+  const kernel = emit ? compiled(`line ${loop.key}`, () => emit(loop, context.arithmetic.fused), context) : NEVER_RUN;
   return kernel && { kernel, ...boundArguments(loop, inputs, [], context) };
 }
 
@@ -28,7 +47,8 @@ export function lowerDot(
 ): ((x: Operand, y: Operand) => Run) | undefined {
   const loop = matrixLoop(program, inputs);
   const [rows, columns] = program.shape as [number, number];
-  const kernel = compiled(`dot ${lines} ${loop.key}`, () => emitDot(loop, lines, context.arithmetic.fused), context);
+  const emit = writers?.emitDot;
+  const kernel = emit ? compiled(`dot ${lines} ${loop.key}`, () => emit(loop, lines, context.arithmetic.fused), context) : NEVER_RUN;
   if (!kernel) return undefined;
   const words = { x: 0, xLine: columns * 4, y: 0, yLine: rows * 4, columns, rows };
   const { args, bind } = boundArguments(

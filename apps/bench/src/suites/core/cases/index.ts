@@ -8,4 +8,12 @@ import { packedCase } from "./packed.js";
 import { trainingCase } from "./training.js";
 
 /** The subjects of the suite, in the order in which they run. */
-export const CORE_CASES: readonly CoreCase[] = [callCase, trainingCase, decodingCase, compositesCase, linearCase, packedCase, largeModelCase];
+export const CORE_CASES: readonly CoreCase[] = [
+  callCase,
+  trainingCase,
+  decodingCase,
+  compositesCase,
+  linearCase,
+  packedCase,
+  largeModelCase,
+];

@@ -98,7 +98,10 @@ async function prepare(device: Device, size: number, m: number, dtypeX: DType = 
   const name = `linear ${m}×${size}, ${size}×${size}, x ${dtypeX}, W ${dtypeW}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
   const weight = Float32Array.from(b, (_, i) => b[(i % size) * size + Math.floor(i / size)]!);
   const shape = [size, size] as const;
-  const inputs = [device.tensor(a, { shape: [m, size], dtype: dtypeX }), { dense: device.tensor(weight, { shape, dtype: dtypeW }) }] as const;
+  const inputs = [
+    device.tensor(a, { shape: [m, size], dtype: dtypeX }),
+    { dense: device.tensor(weight, { shape, dtype: dtypeW }) },
+  ] as const;
   const compiled = compile((x: Tensor, w: { readonly dense: Tensor }) => linear(x, w.dense), { device });
   return linearOf(device, { m, k: size, n: size, a, b, name }, compiled, inputs, dtypeX === "f32" ? undefined : 2 ** -8);
 }

@@ -1,5 +1,16 @@
 import { createWasmBackend } from "@weft/kernels-wasm";
-import { compile, dequantize, Device, type Format, INT8_ROWS, linear, type Parts, type PartSpec, sizeOf, type Tensor } from "@weft/tensor-core";
+import {
+  compile,
+  dequantize,
+  Device,
+  type Format,
+  INT8_ROWS,
+  linear,
+  type Parts,
+  type PartSpec,
+  sizeOf,
+  type Tensor,
+} from "@weft/tensor-core";
 import { AWQ, GPTQ, NF4_NESTED, Q4_0, Q4_K } from "@weft/tensor-core/testing";
 import { numbers } from "../../matmul/product.js";
 import { compare, type Linear, linearOf } from "../linear-products.js";
@@ -24,9 +35,7 @@ export const packedCase: CoreCase = {
     for (const m of [1, 4, 16]) {
       for (const [format, goal] of FORMATS) {
         const pair = await prepare(device, format, size, m);
-        await compare(context, pair, (ratio) =>
-          goal === undefined || m > 1 ? {} : { goal: `time ≤ ${goal} ×`, met: 1 / ratio <= goal },
-        );
+        await compare(context, pair, (ratio) => (goal === undefined || m > 1 ? {} : { goal: `time ≤ ${goal} ×`, met: 1 / ratio <= goal }));
       }
     }
     device.dispose();
@@ -56,8 +65,19 @@ function partOf(device: Device, name: string, spec: PartSpec, seed: number): Ten
   const some = numbers(sizeOf(spec.shape), 7 * seed + 3);
   const codes = { i8: 127, u8: 128, i32: 2 ** 31 }[spec.dtype as string];
   // Groups in their order, as most GPTQ checkpoints have them.
-  if (name === "g_idx") return device.tensor(Int32Array.from(some, (_, column) => column >> 6), spec);
-  if (codes === undefined) return device.tensor(some.map((v) => 0.06 + 0.05 * v), spec);
+  if (name === "g_idx")
+    return device.tensor(
+      Int32Array.from(some, (_, column) => column >> 6),
+      spec,
+    );
+  if (codes === undefined)
+    return device.tensor(
+      some.map((v) => 0.06 + 0.05 * v),
+      spec,
+    );
   const code = (v: number): number => Math.trunc(spec.dtype === "u8" ? (v + 1) * 127.99 : v * (codes - 1));
-  return device.tensor(Int32Array.from(some, (v) => (name === "bytes" ? code(v) & 0x3b : code(v))), spec);
+  return device.tensor(
+    Int32Array.from(some, (v) => (name === "bytes" ? code(v) & 0x3b : code(v))),
+    spec,
+  );
 }

@@ -1,0 +1,2 @@
+export { emitDot } from "./emit-dot.js";
+export { emitLine } from "./emit-line.js";
