@@ -6,13 +6,22 @@ import { boundArguments, compiled } from "../../lower/fused.js";
 import type { FusedKernel } from "../../threads/pool.js";
 import { type Decoder, isSmallProduct } from "../product/lower-product.js";
 
-/** What writes code for packed matrices: most programs have none. */
-let writers: typeof import("../../encoder/packed/index.js") | undefined;
-
-/** Loads what writes code for packed matrices, if it is not there. */
-export function loadWriters(): Promise<unknown> | undefined {
-  return writers ? undefined : import("../../encoder/packed/index.js").then((loaded) => (writers = loaded));
+/** What writes code for packed matrices. */
+interface Writers {
+  emitLine(loop: Loop, relaxed: boolean): Uint8Array<ArrayBuffer>;
+  emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array<ArrayBuffer>;
 }
+
+/** Most programs have no packed weights. */
+let writers: Writers | undefined;
+
+async function load(): Promise<void> {
+  const { emitDot, emitLine } = await import("../../encoder/packed/index.js");
+  writers = { emitDot, emitLine };
+}
+
+/** Loads what writes code for packed matrices; undefined if it is there. */
+export const loadWriters = (): Promise<void> | undefined => (writers ? undefined : load());
 
 /** Stands for a kernel while it is only found out what a plan takes. */
 const NEVER_RUN: FusedKernel = {
