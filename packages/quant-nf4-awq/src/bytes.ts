@@ -10,3 +10,9 @@ export function asFloats(bytes: Uint8Array): Float32Array {
   const { buffer, byteOffset, byteLength } = aligned(bytes, 4);
   return new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4);
 }
+
+/** Bytes as i32 (little-endian). */
+export function asInts(bytes: Uint8Array): Int32Array {
+  const { buffer, byteOffset, byteLength } = aligned(bytes, 4);
+  return new Int32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4);
+}

@@ -2,7 +2,7 @@ import { add, ConfigError, type MatrixShape, mul, type Parts, shiftRight, type T
 import { bytesOf } from "../bytes.js";
 import { flat, flatPosition, int, nibbleAt, part } from "../graph.js";
 import type { QuantFormat } from "../quant-format.js";
-import { variants } from "../variants.js";
+import { type Variants, variants } from "../variants.js";
 import { quantizeBlockwise } from "./blockwise8.js";
 import { DYNAMIC_MAP } from "./dynamic-map.js";
 import { encodeFourBit } from "./encode-four-bit.js";
@@ -26,56 +26,57 @@ export interface FourBitOptions {
 /** Mean of block maxima, as f32. */
 const mean = (values: Float32Array): number => Math.fround(values.reduce((sum, v) => sum + v, 0) / Math.max(1, values.length));
 
-const made = new WeakMap<QuantFormat, Required<FourBitOptions>>();
-/** The variant that a format is; undefined for formats of other programs. */
-export const fourBitOptions = (format: QuantFormat): Required<FourBitOptions> | undefined => made.get(format);
-
-const formatOf = variants(({ quantType, blocksize, doubleQuant }: Required<FourBitOptions>): QuantFormat => {
-  const shift = Math.log2(blocksize);
-  const blocks = ([out, width]: MatrixShape): number => Math.ceil((out * width) / blocksize);
-  const absmaxOf = (parts: Parts, shape: MatrixShape): Tensor => {
-    const block = shiftRight(flatPosition(shape), shift);
-    if (!doubleQuant) return flat(parts.absmax!, block);
-    const value = flat(parts.nested_quant_map!, int(flat(parts.absmax!, block)));
-    return add(mul(value, flat(parts.nested_absmax!, shiftRight(block, Math.log2(NESTED_BLOCKSIZE)))), parts.nested_offset!);
-  };
-  const codes = ({ weight }: Parts, shape: MatrixShape): Tensor => nibbleAt(weight!, flatPosition(shape), "high");
-  return {
-    name: `${quantType}${blocksize === 64 ? "" : `-b${blocksize}`}${doubleQuant ? "-nested" : ""}`,
-    bits: 4,
-    levels: LEVELS[quantType],
-    block: 1,
-    parts: (shape) => ({
-      weight: part([Math.ceil((shape[0] * shape[1]) / 2)], "u8", 0, shape[1], 2),
-      absmax: part([blocks(shape)], doubleQuant ? "u8" : "f32", 0, shape[1], blocksize),
-      quant_map: part([16], "f32"),
-      ...(doubleQuant && {
-        nested_absmax: part([Math.ceil(blocks(shape) / NESTED_BLOCKSIZE)], "f32", 0, shape[1], blocksize * NESTED_BLOCKSIZE),
-        nested_quant_map: part([256], "f32"),
-        nested_offset: part([1], "f32"),
+const formatOf: Variants<Required<FourBitOptions>, QuantFormat> = variants(
+  ({ quantType, blocksize, doubleQuant }: Required<FourBitOptions>): QuantFormat => {
+    const shift = Math.log2(blocksize);
+    const blocks = ([out, width]: MatrixShape): number => Math.ceil((out * width) / blocksize);
+    const absmaxOf = (parts: Parts, shape: MatrixShape): Tensor => {
+      const block = shiftRight(flatPosition(shape), shift);
+      if (!doubleQuant) return flat(parts.absmax!, block);
+      const value = flat(parts.nested_quant_map!, int(flat(parts.absmax!, block)));
+      return add(mul(value, flat(parts.nested_absmax!, shiftRight(block, Math.log2(NESTED_BLOCKSIZE)))), parts.nested_offset!);
+    };
+    const codes = ({ weight }: Parts, shape: MatrixShape): Tensor => nibbleAt(weight!, flatPosition(shape), "high");
+    return {
+      name: `${quantType}${blocksize === 64 ? "" : `-b${blocksize}`}${doubleQuant ? "-nested" : ""}`,
+      bits: 4,
+      levels: LEVELS[quantType],
+      block: 1,
+      parts: (shape) => ({
+        weight: part([Math.ceil((shape[0] * shape[1]) / 2)], "u8", 0, shape[1], 2),
+        absmax: part([blocks(shape)], doubleQuant ? "u8" : "f32", 0, shape[1], blocksize),
+        quant_map: part([16], "f32"),
+        ...(doubleQuant && {
+          nested_absmax: part([Math.ceil(blocks(shape) / NESTED_BLOCKSIZE)], "f32", 0, shape[1], blocksize * NESTED_BLOCKSIZE),
+          nested_quant_map: part([256], "f32"),
+          nested_offset: part([1], "f32"),
+        }),
       }),
-    }),
-    codes,
-    decode: (parts, shape) => mul(flat(parts.quant_map!, codes(parts, shape)), absmaxOf(parts, shape)),
-    encode(values) {
-      const { packed, absmax } = encodeFourBit(values, quantType, blocksize);
-      const common = { weight: packed, quant_map: bytesOf(LEVELS[quantType]) };
-      if (!doubleQuant) return { ...common, absmax: bytesOf(absmax) };
-      const offset = mean(absmax);
-      const nested = quantizeBlockwise(
-        absmax.map((v) => v - offset),
-        NESTED_BLOCKSIZE,
-      );
-      return {
-        ...common,
-        absmax: nested.codes,
-        nested_absmax: bytesOf(nested.absmax),
-        nested_quant_map: bytesOf(DYNAMIC_MAP),
-        nested_offset: bytesOf(Float32Array.of(offset)),
-      };
-    },
-  };
-});
+      codes,
+      decode: (parts, shape) => mul(flat(parts.quant_map!, codes(parts, shape)), absmaxOf(parts, shape)),
+      encode(values) {
+        const { packed, absmax } = encodeFourBit(values, quantType, blocksize);
+        const common = { weight: packed, quant_map: bytesOf(LEVELS[quantType]) };
+        if (!doubleQuant) return { ...common, absmax: bytesOf(absmax) };
+        const offset = mean(absmax);
+        const nested = quantizeBlockwise(
+          absmax.map((v) => v - offset),
+          NESTED_BLOCKSIZE,
+        );
+        return {
+          ...common,
+          absmax: nested.codes,
+          nested_absmax: bytesOf(nested.absmax),
+          nested_quant_map: bytesOf(DYNAMIC_MAP),
+          nested_offset: bytesOf(Float32Array.of(offset)),
+        };
+      },
+    };
+  },
+);
+
+/** The variant that a format is; undefined for formats of other programs. */
+export const fourBitOptions = (format: QuantFormat): Required<FourBitOptions> | undefined => formatOf.optionsOf(format);
 
 /**
  * bitsandbytes' four bits: w = quant_map[code] · absmax of its block. Blocks are neighbours in the flat weight, across rows. With `doubleQuant`
@@ -88,8 +89,5 @@ export function fourBit({ quantType = "nf4", blocksize = 64, doubleQuant = false
     throw new ConfigError(`quantType is ${JSON.stringify(quantType)}, expected ${Object.keys(LEVELS).join(" or ")}`);
   if (!FOUR_BIT_BLOCKSIZES.includes(blocksize))
     throw new ConfigError(`blocksize is ${blocksize}, expected one of ${FOUR_BIT_BLOCKSIZES.join(", ")}`);
-  const options = { quantType, blocksize, doubleQuant };
-  const format = formatOf(options);
-  made.set(format, options);
-  return format;
+  return formatOf({ quantType, blocksize, doubleQuant });
 }

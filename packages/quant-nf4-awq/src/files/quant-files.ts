@@ -1,6 +1,6 @@
-import type { TensorView } from "@weft/io-safetensors";
-import { FormatError } from "@weft/tensor-core";
-import type { QuantFormat, QuantizedWeight } from "../quant-format.js";
+import { fromCoreDType, type TensorView } from "@weft/io-safetensors";
+import { FormatError, type MatrixShape } from "@weft/tensor-core";
+import type { PartBytes, QuantFormat, QuantizedWeight } from "../quant-format.js";
 
 /** Tensors of a module by their names behind its path: `weight`, `weight.absmax`, `qweight`. */
 export type ModuleTensors = ReadonlyMap<string, TensorView>;
@@ -63,6 +63,22 @@ export class ModuleReader {
     return tensor;
   }
 
+  /** Two sizes in an I64 tensor. @throws FormatError kind `quantized-weight` */
+  matrix(name: string): MatrixShape {
+    const { data } = this.take(name, { dtype: ["I64"], shape: [2] });
+    const sizes = Array.from(new BigInt64Array(data.slice().buffer), Number);
+    if (!sizes.every((n) => Number.isSafeInteger(n) && n >= 0)) throw this.error(name, `holds ${sizes.join(" and ")}, expected two sizes`);
+    return sizes as unknown as MatrixShape;
+  }
+
+  /** The parts of a format, as they lie in the file. @param besides those that are not read */
+  parts(format: QuantFormat, shape: MatrixShape, besides: readonly string[] = []): PartBytes {
+    const specs = Object.entries(format.parts(shape)).filter(([name]) => !besides.includes(name));
+    return Object.fromEntries(
+      specs.map(([name, { dtype, shape: size }]) => [name, this.take(name, { dtype: [fromCoreDType(dtype)], shape: size }).data]),
+    );
+  }
+
   error(name: string, problem: string, more?: string): FormatError {
     const tensor = this.path ? `${this.path}.${name}` : name;
     return new FormatError(`${tensor} ${problem}${more ? `; ${more}` : ""}`, {
@@ -71,4 +87,24 @@ export class ModuleReader {
       hint: "the checkpoint is incomplete, or was written by another program than its config says: fetch it again",
     });
   }
+}
+
+/** The parts of a weight as tensors of a file, under their own names. */
+export const tensorsOf = ({ format, shape, parts }: QuantizedWeight): ModuleTensors =>
+  new Map(
+    Object.entries(format.parts(shape)).map(([name, { dtype, shape: size }]) => [
+      name,
+      { dtype: fromCoreDType(dtype), shape: size, data: parts[name]! },
+    ]),
+  );
+
+/** A whole number of a config, under the first of its names that is there. @throws FormatError kind `quantized-weight` */
+export function integerField(config: QuantizationConfig, names: readonly string[], otherwise: number): number {
+  const name = names.find((n) => config[n] !== undefined && config[n] !== null);
+  const value = name === undefined ? otherwise : config[name];
+  if (!Number.isInteger(value))
+    throw new FormatError(`quantization_config: ${name} is ${JSON.stringify(value)}, expected a whole number`, {
+      kind: "quantized-weight",
+    });
+  return value as number;
 }

@@ -3,11 +3,13 @@ import { basename, join } from "node:path";
 import type { Device } from "@weft/tensor-core";
 import { Comparison, type GoldenCase } from "../case.js";
 import { readJson } from "../peft/files.js";
+import { awqCase } from "./awq.js";
 import { bnb4Case } from "./bnb4.js";
 import { bnbLinearCase } from "./bnb-linear.js";
 import { bnbModelCase } from "./bnb-model.js";
 import { Fixture } from "./fixture.js";
 import { ggufCase } from "./gguf.js";
+import { gptqCase } from "./gptq.js";
 import { int8Case } from "./int8.js";
 import { qloraCase } from "./qlora.js";
 
@@ -29,6 +31,8 @@ const FILES: Readonly<Record<string, Run>> = {
   bnb_linear_fp4_io: bnbLinearCase,
   "bnb_model_nf4/io": bnbModelCase,
   "bnb_model_int8/io": bnbModelCase,
+  awq: awqCase,
+  gptq: gptqCase,
   int8: int8Case,
   qlora: qloraCase,
   gguf_types: ggufCase,
