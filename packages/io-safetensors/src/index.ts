@@ -1,6 +1,7 @@
-export { bytesOfBlob, bytesOfMemory } from "./byte-sources.js";
-export { bytesOfUrl, type HttpOptions, MAX_WHOLE_BODY_BYTES } from "./bytes-of-url.js";
+export { bytesOfBlob, bytesOfMemory, bytesOfResponse } from "./byte-sources.js";
+export { absoluteUrl, bytesOfUrl, type HttpOptions, MAX_WHOLE_BODY_BYTES } from "./bytes-of-url.js";
 export { bitsPerElement, fromCoreDType, parseDType, SAFETENSORS_DTYPES, type SafetensorsDType, toCoreDType } from "./dtypes.js";
+export { show } from "./format-error.js";
 export { type Header, MAX_HEADER_BYTES, MAX_TENSORS, parseHeader, type TensorInfo } from "./header.js";
 export {
   type JsonKinds,
@@ -19,6 +20,14 @@ export { findQuantization, type Quantization } from "./quantization/find-quantiz
 export { QUANTIZATION_FORMATS, type QuantizationFormat } from "./quantization/formats.js";
 export { describeZero3, refuseZero3, zero3Leftovers } from "./zero3-leftovers.js";
 export { MAX_INDEX_BYTES, parseShardIndex, type ShardIndex } from "./shard-index.js";
-export { type ByteSource, type LocatedTensor, refuseForeign, type RowRange, type TensorView, type WeightSource } from "./weight-source.js";
+export {
+  type ByteSource,
+  type LocatedTensor,
+  refuseForeign,
+  rowBytes,
+  type RowRange,
+  type TensorView,
+  type WeightSource,
+} from "./weight-source.js";
 export { type FileLayout, layoutFile, type PlacedTensor, tensorBytes, type TensorEntry } from "./encode-header.js";
 export { indexText, parseShardSize, planShards, type ShardPlan } from "./shards.js";

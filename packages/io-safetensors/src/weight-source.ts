@@ -44,9 +44,9 @@ export interface ByteSource {
   close(): Promise<void>;
 }
 
-/** The bytes of some rows within a tensor's data. @throws FormatError kind `rows` if they leave the tensor or are not whole bytes */
+/** The bytes of some rows within the data of a tensor of any file. @throws FormatError kind `rows` if they leave the tensor or are not whole bytes */
 export function rowBytes(
-  info: LocatedTensor,
+  info: Pick<LocatedTensor, "name" | "file" | "shape" | "bytes">,
   rows: RowRange | undefined,
 ): { readonly start: number; readonly length: number; readonly shape: readonly number[] } {
   if (!rows) return { start: 0, length: info.bytes, shape: info.shape };
@@ -55,7 +55,7 @@ export function rowBytes(
   const inside = count !== undefined && Number.isInteger(start) && Number.isInteger(stop) && start >= 0 && stop >= start && stop <= count;
   if (!inside) throw formatError("rows", info.file, `rows ${start}–${stop} leave its shape ${showShape(info.shape)}`, info.name);
   const each = count === 0 ? 0 : info.bytes / count;
-  if (!Number.isInteger(each)) throw formatError("rows", info.file, `a row of ${info.dtype} is not whole bytes`, info.name);
+  if (!Number.isInteger(each)) throw formatError("rows", info.file, `one of its ${count} rows is not whole bytes`, info.name);
   return { start: start * each, length: (stop - start) * each, shape: [stop - start, ...rest] };
 }
 
@@ -80,5 +80,5 @@ export function refuseForeign(first: Uint8Array, file: string): void {
     throw fail("git-lfs-pointer", "this is a Git LFS pointer, not the file itself", "fetch the content with: git lfs pull");
   if (/^\s*<(!doctype|html)/i.test(text))
     throw fail("html", "this is an HTML page, not safetensors: a web page was saved in the place of the file", FETCH);
-  if (text.startsWith("GGUF")) throw fail("unsupported-gguf", "GGUF files are not read yet");
+  if (text.startsWith("GGUF")) throw fail("unsupported-gguf", "this is GGUF, not safetensors", "programs open it with @weft/io-gguf");
 }

@@ -4,3 +4,4 @@ export { cachedSnapshot, hubCacheFolder } from "./hub-cache.js";
 export { hashFile, Journal, JOURNAL } from "./journal.js";
 export { fileOf, openWeights } from "./open-path.js";
 export { type TensorData, writeSafetensors, writeSafetensorsFile, type WriteFileOptions, type WriteOptions } from "./write-safetensors.js";
+export { type LaidOut, type PieceOfFile, stageLaidOut, writeLaidOut } from "./write-laid-out.js";

@@ -1,16 +1,15 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { CancelledError, FormatError } from "@weft/tensor-core";
 import { byName, layoutFile, type TensorEntry } from "../encode-header.js";
-import { show } from "../format-error.js";
 import { indexText, planShards } from "../shards.js";
-import { AtomicFile, removeStale, writeFileAtomic } from "./atomic-file.js";
+import { removeStale, writeFileAtomic } from "./atomic-file.js";
 import { ioError } from "./file-bytes.js";
 import { hashFile, Journal } from "./journal.js";
+import { type PieceOfFile, writeLaidOut } from "./write-laid-out.js";
 
 /** A tensor with its data: at once, or in pieces as they come. */
 export interface TensorData extends TensorEntry {
-  readonly data: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  readonly data: PieceOfFile;
 }
 
 /** The metadata of a file, and the signal that stops its writing. */
@@ -42,28 +41,7 @@ const PART = /^model(-\d{5}-of-\d{5})?\.safetensors$/;
 export async function writeSafetensorsFile(path: string, tensors: Iterable<TensorData>, options: WriteFileOptions = {}): Promise<void> {
   const given = byName(tensors);
   const layout = layoutFile(given.values(), options.metadata ?? new Map([["format", "pt"]]));
-  const file = new AtomicFile(path, layout.size);
-  try {
-    file.writeAt(layout.header, 0);
-    for (const { name, bytes, offset } of layout.tensors) {
-      const { data } = given.get(name)!;
-      const mismatch = (got: string): FormatError =>
-        new FormatError(`tensor ${show(name)}: its data is ${got}, expected ${bytes} bytes`, { kind: "size-mismatch", tensor: name });
-      let done = 0;
-      for await (const piece of data instanceof Uint8Array ? [data] : data) {
-        if (options.signal?.aborted) throw new CancelledError();
-        if (done + piece.byteLength > bytes) throw mismatch("longer");
-        file.writeAt(piece, offset + done);
-        done += piece.byteLength;
-      }
-      if (done !== bytes) throw mismatch(`${done} bytes`);
-    }
-    if (options.signal?.aborted) throw new CancelledError();
-    await file.commit();
-  } catch (error) {
-    file.abort();
-    throw error;
-  }
+  await writeLaidOut(path, layout, (name) => given.get(name)!.data, options.signal);
 }
 
 /**

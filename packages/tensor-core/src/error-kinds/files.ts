@@ -59,8 +59,38 @@ export interface FileErrorKinds {
   html: "format";
   /** A pickle (`.bin`, `.pt`, `.ckpt`), whose loading runs the program inside it. Convert it to safetensors. */
   "unsupported-pickle": "format";
-  /** GGUF is recognised, not read. Take the safetensors files that it was made from. */
+  /** GGUF where safetensors are expected. Programs open it with `@weft/io-gguf`; the command line takes the safetensors files that it was made from. */
   "unsupported-gguf": "format";
+  /** Not a GGUF file: it does not begin with `GGUF`. Is it another format, or was the download cut? */
+  magic: "format";
+  /** A GGUF file of a version that is not read. Convert it with the program that wrote it. */
+  version: "format";
+  /** A GGUF file for big-endian machines. Convert it: `gguf_convert_endian.py FILE little`. */
+  endianness: "format";
+  /** A GGUF file ends before what it says it holds. The download is incomplete: fetch it again. */
+  truncated: "format";
+  /** An entry of GGUF metadata has no name. The file is damaged: fetch it again. */
+  key: "format";
+  /** A name is not UTF-8. The file is damaged: fetch it again. */
+  utf8: "format";
+  /** A value of GGUF metadata is of a type that the format does not have. The file is damaged, or newer than its version says. */
+  type: "format";
+  /** GGUF metadata holds an array of arrays, which no reader takes. */
+  array: "format";
+  /** `general.alignment` is not a power of two of type u32. The file was written wrongly. */
+  alignment: "format";
+  /** A tensor of a GGUF file has more than four axes, or a negative one. The file is damaged, or made to harm. */
+  dims: "format";
+  /** A tensor of a GGUF file is of a type that ggml does not have, or no longer has. Write the file again with a newer program. */
+  "tensor-type": "format";
+  /** A row of a quantised tensor is not whole blocks. Take a type of smaller blocks for it. */
+  block: "format";
+  /** The data of a tensor does not begin where that before it ends. The file is damaged: fetch it again. */
+  offset: "format";
+  /** The name of a tensor is longer than ggml's 63 bytes. Shorten it. */
+  name: "format";
+  /** A model of several GGUF files lacks one, or the files are of several models. Fetch all of them. */
+  "missing-split": "format";
   /** A quantised weight lacks a tensor, has one of another dtype or shape than its format says, or is laid out in a way that is not read. The message names the tensor, and what was expected. */
   "quantized-weight": "format";
   /** Neither a safetensors file, an index, nor a config of an adapter. Name one of these, or a folder that holds one. */

@@ -1,0 +1,2 @@
+export { openGgufPath } from "./open-gguf-path.js";
+export { type GgufTensorData, type WriteGgufOptions, writeGguf } from "./write-gguf.js";

@@ -1,0 +1,101 @@
+import {
+  absoluteUrl,
+  type ByteSource,
+  bytesOfBlob,
+  bytesOfMemory,
+  bytesOfResponse,
+  bytesOfUrl,
+  type HttpOptions,
+  rowBytes,
+  type RowRange,
+} from "@weft/io-safetensors";
+import type { GgmlTypeName } from "./ggml-types.js";
+import { ggufError } from "./gguf-error.js";
+import { type GgufTensor, readHeader } from "./read-header.js";
+import { joinSplits, splitNames } from "./splits.js";
+import type { GgufMetadata } from "./values.js";
+
+/** A tensor's data: blocks of its type, row-major. */
+export interface GgufData {
+  readonly type: GgmlTypeName;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+/** An open file, or all files of a model that is split. */
+export interface GgufFile {
+  /** What messages call it: a path, a URL, a file's name. */
+  readonly location: string;
+  readonly version: number;
+  /** Of a model that is split: of its first file, without what only splits have. */
+  readonly metadata: GgufMetadata;
+  readonly tensors: ReadonlyMap<string, GgufTensor>;
+  /**
+   * The data of a tensor, or of some of its rows.
+   * @throws FormatError kinds `no-such-tensor`, `rows`; IoError
+   */
+  read(name: string, rows?: RowRange): Promise<GgufData>;
+  close(): Promise<void>;
+}
+
+/** What can be opened without a file system: bytes, the answer to a `fetch`, a Blob or File, all Files of a model that is split, or a URL (of its first file). */
+export type GgufInput = ArrayBufferLike | Uint8Array | Response | Blob | readonly Blob[] | URL | string;
+
+/**
+ * Opens a GGUF file for reading; only what comes before the data is read.
+ * @throws FormatError with the kinds of `readHeader`, and of `joinSplits` for a model that is split; IoError kind `http`
+ */
+export async function openGguf(input: GgufInput, options: HttpOptions = {}): Promise<GgufFile> {
+  if (typeof input === "string" || input instanceof URL) {
+    const url = absoluteUrl(input);
+    return openSplits(url, (name) => bytesOfUrl(new URL(name, url), options));
+  }
+  if (input instanceof Blob) return openSource(bytesOfBlob(input));
+  if (input instanceof Uint8Array) return openSource(bytesOfMemory(input));
+  if (input instanceof Response) return openSource(await bytesOfResponse(input));
+  if ("byteLength" in input) return openSource(bytesOfMemory(new Uint8Array(input)));
+  return joinSplits(await openAll([...input], (blob) => openSource(bytesOfBlob(blob))));
+}
+
+/** Opens a file, and with it the others of its model if its name says that there are. @param open takes a name beside it */
+export async function openSplits(location: string, open: (name: string) => Promise<ByteSource> | ByteSource): Promise<GgufFile> {
+  const name = location.slice(location.lastIndexOf("/") + 1);
+  const names = splitNames(name);
+  if (!names) return openSource(await open(name));
+  return joinSplits(await openAll(names, async (one) => openSource(await open(one))));
+}
+
+/** Opens all, or none. */
+async function openAll<T>(what: readonly T[], open: (one: T) => Promise<GgufFile>): Promise<GgufFile[]> {
+  const files: GgufFile[] = [];
+  try {
+    for (const one of what) files.push(await open(one));
+    return files;
+  } catch (error) {
+    await Promise.all(files.map((file) => file.close()));
+    throw error;
+  }
+}
+
+/** One file over any source of bytes, which it closes. */
+export async function openSource(source: ByteSource): Promise<GgufFile> {
+  try {
+    const { version, metadata, tensors } = await readHeader(source);
+    return {
+      location: source.location,
+      version,
+      metadata,
+      tensors,
+      async read(name, rows) {
+        const tensor = tensors.get(name);
+        if (!tensor) throw ggufError("no-such-tensor", "there is no such tensor", { file: source.location, tensor: name });
+        const { start, length, shape } = rowBytes(tensor, rows);
+        return { type: tensor.type, shape, data: await source.read(tensor.offset + start, length) };
+      },
+      close: () => source.close(),
+    };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
