@@ -78,7 +78,7 @@ async function openAll<T>(what: readonly T[], open: (one: T) => Promise<GgufFile
 }
 
 /** One file over any source of bytes, which it closes. */
-export async function openSource(source: ByteSource): Promise<GgufFile> {
+async function openSource(source: ByteSource): Promise<GgufFile> {
   try {
     const { version, metadata, tensors } = await readHeader(source);
     return {
