@@ -18,6 +18,8 @@ export interface Composite {
   readonly anyStrides?: boolean;
   /** Of a composite with one result: so that a slice of it computes only what it takes. */
   readonly slice?: SliceRule;
+  /** Of a matrix: its rows by number, i32 [n], without computing all of it; undefined where that is not to be had. */
+  readonly gather?: (inputs: readonly Tensor[], attrs: Attrs, index: Tensor) => Tensor | undefined;
   /** Inputs that hold indices. Without it, those that its decomposition takes as indices. */
   readonly indices?: IndexRule;
   /** Inputs that a backend's kernel reads element by element as it writes the same elements of its results, so that these may lie there. */

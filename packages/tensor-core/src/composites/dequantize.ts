@@ -3,7 +3,12 @@ import { callComposite, type Composite } from "../composite.js";
 import type { DType } from "../dtype.js";
 import { assertPacked, type Format, type MatrixShape, type PackedWeight, type Parts, type PartSpec } from "../formats/format.js";
 import type { Tensor } from "../graph.js";
+import type { Attrs } from "../attrs.js";
 import { cast } from "../ops/cast.js";
+import { iota } from "../ops/create.js";
+import { add, div, less, logicalAnd, mul, sub, where } from "../ops/elementwise.js";
+import { gather } from "../ops/linear.js";
+import { reshape } from "../ops/movement.js";
 import type { Part } from "../primitives/primitive.js";
 
 /** One definition per format. */
@@ -26,17 +31,49 @@ function definitionOf(format: Format): Composite {
       return [cast(format.decode(parts, shape), attrs.dtype as DType)];
     },
     vjp: () => [],
+    gather: (inputs, attrs, index) => rowsByNumber(made, format, inputs, attrs, index),
     slice: ({ attrs }, box) => partOf(format, attrs.shape as unknown as MatrixShape, attrs.dtype as DType, box),
   };
   definitions.set(format, made);
   return made;
 }
 
+/** True for rows that begin on an element of every part. */
+const beginsOnElements = (specs: readonly PartSpec[], row: number): boolean =>
+  specs.every(({ rows: r }) => !r || (row * r.elements) % r.rows === 0);
+
+/**
+ * Rows by number as the same format over those rows of its parts. Where rows share elements (blocks across rows, words of eight outputs) those that do are
+ * taken together, and the wanted one of them picked out. Numbers outside give rows of 0, as of any `gather`.
+ */
+function rowsByNumber(definition: Composite, format: Format, parts: readonly Tensor[], attrs: Attrs, index: Tensor): Tensor | undefined {
+  const shape = attrs.shape as unknown as MatrixShape;
+  const [out, width] = shape;
+  const specs = Object.values(format.parts(shape));
+  let together = 1;
+  while (together < out && !beginsOnElements(specs, together)) together++;
+  const [groups, n] = [out / together, index.size];
+  const whole = specs.every(({ shape: size, rows: r }) => !r || size[r.axis] === (out * r.elements) / r.rows);
+  if (!Number.isInteger(groups) || !whole || n * together >= out) return undefined;
+  const group = together === 1 ? index : div(index, together);
+  const taken = parts.map((part, i) => {
+    const { shape: size, rows: r } = specs[i]!;
+    if (!r) return part;
+    const [before, after] = [size.slice(0, r.axis), size.slice(r.axis + 1)];
+    const apart = reshape(part, [...before, groups, size[r.axis]! / groups, ...after]);
+    return reshape(gather(apart, group, r.axis), [...before, (n * size[r.axis]!) / groups, ...after]);
+  });
+  const [rows] = callComposite(definition, taken, { ...attrs, shape: [n * together, width] }) as [Tensor];
+  const picked = together === 1 ? rows : gather(rows, add(mul(iota([n]), together), sub(index, mul(group, together))));
+  const inside = logicalAnd(less(-1, index), less(index, out));
+  return where(reshape(inside, [n, 1]), picked, 0);
+}
+
 /** Rows of a weight as the same format over those rows of its parts: from the last row before them that begins on an element of every part. */
 function partOf(format: Format, shape: MatrixShape, dtype: DType, [rows, columns]: Box): Part | undefined {
   const [out, width] = shape;
   const specs = Object.values(format.parts(shape));
-  const starts = (row: number): boolean => row === out || specs.every(({ rows: r }) => !r || (row * r.elements) % r.rows === 0);
+  const starts = (row: number): boolean => row === out || beginsOnElements(specs, row);
   let [first, end] = [rows!.start, rows!.size === 0 ? rows!.start : rows!.start + (rows!.size - 1) * rows!.step + 1];
   while (!starts(first)) first--;
   while (!starts(end)) end++;

@@ -85,7 +85,7 @@ export function gather(x: Tensor, index: Tensor, axis = 0): Tensor {
 
 /**
  * Elements of a vector by number: [n] and integers […] → […]. Unlike `gather` it runs within fused loops, and looks at no index: they must be in range by the
- * way they are made (parts of packed weights, tables of constants).
+ * way they are made (parts of packed weights, tables of constants). A device that checks indices gives an IndexError for those that are not.
  */
 export function lookup(table: Tensor, index: Tensor): Tensor {
   return applyPrimitive("lookup", [table, index]);

@@ -3,6 +3,7 @@ import { bytesPerElement } from "../dtype.js";
 import { makeNode, type Node, Tensor } from "../graph.js";
 import { mergeCommonSubexpressions } from "../passes/common-subexpressions.js";
 import { expandComposites } from "../passes/expand-composites.js";
+import { gatherRows } from "../passes/gather-rows.js";
 import { pushSlices } from "../passes/push-slices.js";
 import { simplifyNode } from "../passes/simplify.js";
 import type { BufferSpec, Operand, Plan, Step } from "./plan.js";
@@ -38,12 +39,13 @@ function callOf({ op, attrs, inputs, outputs }: Node): CompositeCall {
   return { name: op, attrs, inputs: inputs.map(({ shape, dtype }) => ({ shape, dtype })), outputs };
 }
 
-/** The graph as backends see it: without unclaimed composites, simplified, slices pushed down, packed weights read as they lie, reductions in one form, nothing twice. */
+/** The graph as backends see it: without unclaimed composites, simplified, rows and slices taken where they lie, packed weights read as they lie, reductions in one form, nothing twice. */
 function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean): Tensor[] {
   // A composite over a packed weight is decomposed, so that its products read the parts.
   const keep = (node: Node): boolean => !node.inputs.some((t) => packedFactor(t)) && claims(callOf(node));
   const passes = [
     (t: Tensor[]) => expandComposites(t, (node) => node.op === "dequantize" || keep(node), simplifyNode),
+    gatherRows,
     pushSlices,
     (t: Tensor[]) => packProducts(t, claims, keep),
     normalizeReductions,

@@ -1,15 +1,15 @@
 import { isFloat } from "../dtype.js";
-import { DTypeError, ShapeError } from "../errors.js";
+import { DTypeError, IndexError, ShapeError } from "../errors.js";
 import { whole } from "../box.js";
 import type { Primitive } from "./primitive.js";
 
-/** @throws ShapeError for an index outside its axis */
-export function checkIndex(op: string, i: number, n: number): number {
-  if (i < 0 || i >= n) throw new ShapeError(`${op}: index ${i} is outside an axis of ${n} elements`);
-  return i;
+/** An entry of a table by number. @throws IndexError */
+export function entryOf(table: ArrayLike<number>, i: number): number {
+  if (i < 0 || i >= table.length) throw new IndexError("lookup", "index", i, [0, table.length - 1]);
+  return table[i]!;
 }
 
-/** Runs within fused loops and trusts its indices (codes of a format), where `gather` is a kernel of its own that looks at them. */
+/** Runs within fused loops and trusts its indices (codes of a format), where `gather` is a kernel of its own that looks at them; a device that checks indices checks both. */
 export const lookup: Primitive = {
   name: "lookup",
   group: "index",
@@ -22,6 +22,7 @@ export const lookup: Primitive = {
     return { shape: index!.shape, dtype: x!.dtype };
   },
   gradient: ({ inputs: [x, index] }, dy, o) => [o.scatterAdd(o.zeros(x!.shape, x!.dtype), index!, dy, 0), undefined],
+  indices: ([x]) => [{ input: 1, name: "index", least: 0, most: x!.shape[0]! - 1 }],
   slice: ({ inputs: [x] }, box) => ({ boxes: [[whole(x!.shape[0]!)], box] }),
-  reference: ([x, index]) => index!.values.map((i) => x!.values[checkIndex("lookup", i, x!.values.length)]!),
+  reference: ([x, index]) => index!.values.map((i) => entryOf(x!.values, i)),
 };

@@ -2,7 +2,7 @@ import { bitcastTo, castTo, roundTo } from "../convert/storage.js";
 import type { Instruction, Operand, Program } from "../plan/plan.js";
 import { sizeOf } from "../shape.js";
 import { functionOf } from "../primitives/elementwise.js";
-import { checkIndex } from "../primitives/lookup.js";
+import { entryOf } from "../primitives/lookup.js";
 import { BINARY, UNARY } from "../primitives/index.js";
 import { REDUCTIONS, stepOf } from "../primitives/reduce.js";
 import { type Memory, readOperand, writeOperand } from "./views.js";
@@ -28,7 +28,7 @@ export function runProgram(memory: Memory, program: Program, inputs: readonly Op
         return readOperand(memory, inputs[i.input]!);
       case "lookup": {
         const table = readOperand(memory, inputs[i.input]!);
-        return values[i.a]!.map((at) => table[checkIndex("lookup", at, table.length)]!);
+        return values[i.a]!.map((at) => entryOf(table, at));
       }
       case "const":
         return new Float64Array(total).fill(round(i.value));

@@ -1,13 +1,18 @@
 import { compile } from "../compile.js";
+import { dequantize } from "../composites/dequantize.js";
 import { softmaxCrossEntropy } from "../composites/loss.js";
 import { loraBank, multiLora } from "../composites/multi-lora.js";
 import { Device } from "../device.js";
 import { IndexError } from "../errors.js";
+import type { Format, MatrixShape, Parts } from "../formats/format.js";
 import type { Tensor } from "../graph.js";
 import { add } from "../ops/elementwise.js";
-import { gather, scatterAdd } from "../ops/linear.js";
+import { gather, linear, lookup, scatterAdd } from "../ops/linear.js";
+import { rows } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
+import { sizeOf } from "../shape.js";
 import { gradients } from "../transforms/grad.js";
+import { GPTQ } from "./own-format/known-formats.js";
 import { demand, demandValues, type OwnershipCase, square } from "./demand.js";
 
 /** @throws Error unless the work fails by an IndexError that says this */
@@ -78,6 +83,31 @@ const CASES: readonly OwnershipCase[] = [
       }
       await demandFound(() => walk(at, square(device)), "gather", "index", 2, 0, 1);
       walk.dispose();
+    },
+  },
+  {
+    name: "numbers that look up parts of a packed weight are checked, whatever reads the weight",
+    run: async (device) => {
+      const of = (format: Format, shape: MatrixShape, own: Parts): Tensor => {
+        const zeros = Object.entries(format.parts(shape)).map(([name, spec]) => [
+          name,
+          device.tensor(new Float32Array(sizeOf(spec.shape)), spec),
+        ]);
+        return dequantize({ format, shape, parts: { ...Object.fromEntries(zeros), ...own } });
+      };
+      const gptq = (group: number): Tensor =>
+        of(GPTQ, [8, 128], { g_idx: device.tensor(Int32Array.from({ length: 128 }, (_, i) => (i === 5 ? group : 1))) });
+      await demandFound(() => lookup(device.tensor([1, 2]), ids(device, 1, 2)).data(), "lookup", "index", 2, 0, 1);
+      await demandFound(
+        () => linear(device.tensor(new Float32Array(128), { shape: [1, 128] }), gptq(3)).data(),
+        "lookup",
+        "index",
+        3,
+        0,
+        1,
+      );
+      await demandFound(() => rows(gptq(-1), 0, 3).data(), "lookup", "index", -1, 0, 1);
+      await demandValues(sum(gptq(1)), 0);
     },
   },
   {

@@ -6,7 +6,7 @@ import type { Format, MatrixShape, PackedWeight } from "../../formats/format.js"
 import { Tensor } from "../../graph.js";
 import { cast } from "../../ops/cast.js";
 import { ones, tensor } from "../../ops/create.js";
-import { linear } from "../../ops/linear.js";
+import { embedding, linear } from "../../ops/linear.js";
 import { rows, transpose } from "../../ops/movement.js";
 import { planGraph } from "../../plan/plan-graph.js";
 import { AWQ, FP8_TILES, GPTQ, MXFP4, NF4_NESTED, Q4_0, Q4_K, Q6_K } from "./known-formats.js";
@@ -81,6 +81,10 @@ describe.each(WEIGHTS.map(([packed, values]) => [packed.format.name, packed, val
     const whole = await dequantize(packed).data();
     const width = packed.shape[1];
     expect(await rows(dequantize(packed), 1, 3).data()).toEqual(whole.slice(width, 3 * width));
+    const last = packed.shape[0] - 1;
+    const picked = await embedding(dequantize(packed), tensor(Int32Array.of(last, 1))).data();
+    expect(picked.slice(0, width)).toEqual(whole.slice(last * width));
+    expect(picked.slice(width)).toEqual(whole.slice(width, 2 * width));
   });
 });
 

@@ -150,6 +150,16 @@ export const knownFormats: readonly ConformanceCase[] = KNOWN.map(([format, own]
 }));
 
 export const packedViews: readonly ConformanceCase[] = [
+  ...[INT8_ROWS, TABLE4, AWQ].map((format): ConformanceCase => ({
+    name: `dequantize: ${format.name}, rows by number`,
+    build: (d) => {
+      const w = call(packed(d, format, 256, 20 * format.block, "bf16"));
+      const ids = d.tensor(Int32Array.of(255, 0, -1, 9, 9, 256), { shape: [2, 3] });
+      return [o.gather(w, ids), o.embedding(o.cast(w, "f32"), o.cast(d.tensor([17]), "u8"))];
+    },
+    nonsmooth,
+    tolerance: { relative: 1e-6, absolute: 1e-6, reason: "values are rounded to bf16 once" },
+  })),
   {
     name: "quantLinear: a block of columns that is not full at the end of a row",
     build: (d) => {
