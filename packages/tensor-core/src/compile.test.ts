@@ -176,6 +176,17 @@ describe("what a compiled function closes over", () => {
     const flat = compile((t: Tensor) => add(t, reshape(transpose(weight), [12])), { device });
     expect((await flat.prepare(tensor(new Float32Array(12)))).executable.plan.steps).toHaveLength(1);
   });
+  it("is held once, however many views of it are read", async () => {
+    const f = compile(
+      (x: Tensor) => {
+        const table = exp(tensor([1, 2, 3]));
+        return [add(x, table), mul(x, reshape(table, [1, 3]))];
+      },
+      { device },
+    );
+    expect((await f.prepare(tensor(new Float32Array(12), { shape: [4, 3] }))).captured.map(({ shape }) => shape)).toEqual([[3]]);
+  });
+
   it("goes with the plan, where the trace has made it; what exists outside stays", async () => {
     const memory = watch(createReferenceBackend());
     const own = new Device(memory.backend);

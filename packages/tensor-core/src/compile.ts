@@ -41,22 +41,34 @@ export interface CompileOptions {
   readonly donate?: readonly number[];
 }
 
-/** True for what lies in a leaf's memory as it is, seen with other strides: a copy would only cost memory. */
-function isViewOfLeaf(t: Tensor): boolean {
+/** What a tensor is a view of, with other strides alone: the first in its chain of movements, of those of at most `most` elements. */
+function viewed(t: Tensor, most: number): Tensor {
   const chain: Node[] = [];
-  let base = t;
+  let [base, found] = [t, t];
   while (isMovement(base.node)) {
     chain.unshift(base.node);
     base = base.node.inputs[0]!;
+    const view = chain.reduce<View | undefined>((v, node) => v && moveView(node, v), wholeView(base));
+    if (!view || base.size > most) break;
+    found = base;
   }
-  return isLeaf(base.node) && chain.reduce<View | undefined>((view, node) => view && moveView(node, view), wholeView(base)) !== undefined;
+  return found;
 }
 
-/** What a weight lies in if it is packed, whichever way it is seen: its values are to be held nowhere. Else the tensor itself. */
+/** True for what lies in a leaf's memory as it is, seen with other strides: a copy would only cost memory. */
+const isViewOfLeaf = (t: Tensor): boolean => isLeaf(viewed(t, Infinity).node);
+
+/**
+ * What is to be held of a tensor: the parts of a packed weight, whichever way it is seen, as its values are to be held nowhere; else what it is a view of, unless
+ * that is larger, so that views of one thing, broadcast ones too, are held once.
+ */
 function stored(t: Tensor): readonly Tensor[] {
   let at = t.node;
   while (!isLeaf(at) && (isMovement(at) || at.op === "cast")) at = at.inputs[0]!.node;
-  return !isLeaf(at) && at.op === "dequantize" ? at.inputs : [t];
+  if (!isLeaf(at) && at.op === "dequantize") return at.inputs;
+  const base = viewed(t, t.size);
+  // A copy of something given is made once.
+  return [isViewOfLeaf(base) ? t : base];
 }
 
 /** Parts of a trace that do not depend on its place-holders and are worth keeping: they are computed once, when compiling. */

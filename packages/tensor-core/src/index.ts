@@ -99,6 +99,7 @@ export { kron, kronLinear } from "./composites/kron.js";
 export { loraLinear, mergeLowRank, type MergeOptions } from "./composites/lora-linear.js";
 export { softmaxCrossEntropy } from "./composites/loss.js";
 export { type LoraBank, loraBank, multiLora } from "./composites/multi-lora.js";
+export { swiglu } from "./composites/swiglu.js";
 export { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
 export { type AdamwAttrs, adamwStep, clipByGlobalNorm, globalNorm, logBeta, type SgdAttrs, sgdStep } from "./composites/optimizer.js";
 export { quantLinear, type QuantLinearAttrs } from "./composites/quant-linear.js";

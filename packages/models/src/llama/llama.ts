@@ -15,11 +15,10 @@ import {
   max,
   type Mirror,
   type MirrorSizes,
-  mul,
   reshape,
   rope,
   ShapeError,
-  silu,
+  swiglu,
   type Tensor,
   transpose,
   where,
@@ -230,7 +229,7 @@ export class LlamaForCausalLM {
     const inside = { forward: (x: Tensor) => this.attend(i, x, pass), attention: this.attentionParts(i, pass) };
     const mixed = add(h, run(`${path}.self_attn`, run(`${path}.input_layernorm`, h), inside));
     const x = run(`${path}.post_attention_layernorm`, mixed);
-    return add(mixed, run(`${path}.mlp.down_proj`, mul(silu(run(`${path}.mlp.gate_proj`, x)), run(`${path}.mlp.up_proj`, x))));
+    return add(mixed, run(`${path}.mlp.down_proj`, swiglu(run(`${path}.mlp.gate_proj`, x), run(`${path}.mlp.up_proj`, x))));
   }
 
   private attentionParts(i: number, { cosine, sine, run }: Pass): AttentionParts {

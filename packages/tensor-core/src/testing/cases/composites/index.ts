@@ -18,6 +18,7 @@ import { rmsNorm } from "./rms-norm.js";
 import { rope } from "./rope.js";
 import { sgdStep } from "./sgd-step.js";
 import { softmaxCrossEntropy } from "./softmax-cross-entropy.js";
+import { swiglu } from "./swiglu.js";
 import { topK } from "./top-k.js";
 import { weightNorm } from "./weight-norm.js";
 import { softmax } from "./softmax.js";
@@ -54,6 +55,7 @@ export const COMPOSITE_CASES: readonly ConformanceCase[] = [
   ...sgdStep,
   ...softmaxCrossEntropy,
   ...softmax,
+  ...swiglu,
   ...topK,
   ...weightNorm,
 ];
