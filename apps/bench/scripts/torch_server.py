@@ -13,9 +13,23 @@ import torch.nn.functional as F
 torch.set_grad_enabled(False)
 DTYPES = dict(f32=torch.float32, f16=torch.float16, bf16=torch.bfloat16, f8e4m3=torch.float8_e4m3fn, f8e5m2=torch.float8_e5m2)
 tensors = {}
+
+
+def nf4(w, double):
+    import bitsandbytes.functional as functional
+    return functional.quantize_4bit(w, blocksize=64, quant_type="nf4", compress_statistics=double)[0].view(-1)
+
+
+def gguf_type(w, name):
+    import gguf
+    return torch.from_numpy(gguf.quants.quantize(w.numpy(), gguf.GGMLQuantizationType[name]))
+
+
 OPS = {
     "matmul": lambda a, b: torch.matmul(a, b),
     "lora": lambda x, w, a, b, scale: F.linear(x, w) + F.linear(F.linear(x, a), b) * scale,
+    "nf4": nf4,
+    "gguf": gguf_type,
     "cast": lambda x, dtype: x.to(DTYPES[dtype]),
 }
 
@@ -42,7 +56,7 @@ def answer(command):
     kind = command["cmd"]
     if kind == "versions":
         found = {}
-        for name in ("torch", "peft", "transformers", "safetensors"):
+        for name in ("torch", "peft", "transformers", "safetensors", "bitsandbytes", "gguf"):
             try: found[name] = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError: pass
         return dict(versions=found)

@@ -16,6 +16,7 @@ import { loraSuite } from "./suites/lora/lora.js";
 import { matmulSuite } from "./suites/matmul/matmul.js";
 import { mergeSuite } from "./suites/merge/merge.js";
 import { onnxSuite } from "./suites/onnx/onnx.js";
+import { quantizeSuite } from "./suites/quantize/quantize.js";
 import { webgpuSuite } from "./suites/webgpu/webgpu.js";
 import { startupSuite } from "./suites/startup/startup.js";
 
@@ -27,6 +28,7 @@ const SUITES: readonly Suite[] = [
   mergeSuite,
   extractSuite,
   convertSuite,
+  quantizeSuite,
   startupSuite,
   onnxSuite,
   webgpuSuite,

@@ -8,18 +8,30 @@ const CELLS = 1024;
 interface CodeTable {
   readonly below: Uint8Array;
   readonly above: Uint8Array;
-  readonly threshold: Float32Array;
+  readonly threshold: Float64Array;
+}
+
+const f32 = new Float32Array(1);
+const bits = new Int32Array(f32.buffer);
+
+/** The largest number in f64 that rounds to no f32 above `t`: so that x need not be rounded first. */
+function roundedAbove(t: number): number {
+  f32[0] = t;
+  const even = bits[0]! % 2 === 0;
+  bits[0]! += t < 0 ? -1 : 1;
+  const middle = (t + f32[0]!) / 2;
+  return even ? middle : middle - Math.abs(middle) * 2 ** -53;
 }
 
 /** Levels in ascending order, thresholds half-way between neighbours in f32; a number on a threshold goes to the lower level. */
 function createTable(type: FourBitType): CodeTable {
   const levels = LEVELS[type];
   const codes = Array.from(levels.keys()).sort((a, b) => levels[a]! - levels[b]! || a - b);
-  const thresholds = codes.slice(1).map((code, i) => fround(fround(levels[codes[i]!]! + levels[code]!) / 2));
+  const thresholds = codes.slice(1).map((code, i) => roundedAbove(fround(fround(levels[codes[i]!]! + levels[code]!) / 2)));
   const table = {
     below: new Uint8Array(CELLS + 1),
     above: new Uint8Array(CELLS + 1),
-    threshold: new Float32Array(CELLS + 1).fill(Infinity),
+    threshold: new Float64Array(CELLS + 1).fill(Infinity),
   };
   for (let cell = 0; cell <= CELLS; cell++) {
     const start = (2 * cell) / CELLS - 1;
@@ -51,21 +63,23 @@ export function encodeFourBit(
     return x > threshold[cell]! ? above[cell]! : below[cell]!;
   };
   for (let b = 0; b < absmax.length; b++) {
-    const [start, end] = [b * blocksize, Math.min(n, (b + 1) * blocksize)];
+    const start = b * blocksize;
+    const end = Math.min(n, start + blocksize);
     let max = 0;
     for (let i = start; i < end; i++) {
       const magnitude = Math.abs(values[i]!);
       if (magnitude > max) max = magnitude;
     }
-    const whole = end - start === blocksize;
     const divisor = Math.max(max, fround(1e-38));
-    absmax[b] = whole ? max : divisor;
-    const scale = fround(1 / divisor);
-    const scaled = (i: number): number => {
-      const x = whole ? fround(values[i]! * scale) : fround(values[i]! / divisor);
-      return x > 1 ? 1 : x < -1 ? -1 : x;
-    };
-    for (let i = start; i < end; i += 2) packed[i >> 1] = (code(scaled(i)) << 4) | code(i + 1 < end ? scaled(i + 1) : 0);
+    if (end - start === blocksize) {
+      absmax[b] = max;
+      const scale = fround(1 / divisor);
+      for (let i = start; i < end; i += 2) packed[i >> 1] = (code(values[i]! * scale) << 4) | code(values[i + 1]! * scale);
+    } else {
+      absmax[b] = divisor;
+      const divided = (i: number): number => (i < end ? fround(values[i]! / divisor) : 0);
+      for (let i = start; i < end; i += 2) packed[i >> 1] = (code(divided(i)) << 4) | code(divided(i + 1));
+    }
   }
   return { packed, absmax };
 }

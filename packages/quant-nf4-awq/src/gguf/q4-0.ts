@@ -21,9 +21,9 @@ export const Q4_0: GgufFormat = /* @__PURE__ */ blockFormat({
     const inverse = d === 0 ? 0 : fround(1 / d);
     putF16(block, to, d, "q4_0");
     for (let j = 0; j < 16; j++) {
-      const low = Math.min(15, fround(fround(x[from + j]! * inverse) + 8.5) | 0);
-      const high = Math.min(15, fround(fround(x[from + j + 16]! * inverse) + 8.5) | 0);
-      block[to + 2 + j] = low | (high << 4);
+      const low = fround(fround(x[from + j]! * inverse) + 8.5) | 0;
+      const high = fround(fround(x[from + j + 16]! * inverse) + 8.5) | 0;
+      block[to + 2 + j] = (low > 15 ? 15 : low) | ((high > 15 ? 15 : high) << 4);
     }
   },
 });

@@ -1,6 +1,6 @@
 import { add, mul } from "@weft/tensor-core";
 import { signedByte } from "../graph.js";
-import { INT8_LEVELS } from "../rounding.js";
+import { INT8_LEVELS, roundHalfToEven } from "../rounding.js";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
 import { largestMagnitude } from "./extremes.js";
 
@@ -22,7 +22,9 @@ export const Q8_0: GgufFormat = /* @__PURE__ */ blockFormat({
     putF16(block, to, d, "q8_0");
     for (let j = 0; j < 32; j++) {
       const v = fround(x[from + j]! * inverse);
-      block[to + 2 + j] = v < 0 ? (v - 0.5) | 0 : (v + 0.5) | 0; // in f64: exact
+      const even = roundHalfToEven(v);
+      // Of two that are equally near the one away from zero.
+      block[to + 2 + j] = v - even === 0.5 && v > 0 ? even + 1 : even - v === 0.5 && v < 0 ? even - 1 : even;
     }
   },
 });

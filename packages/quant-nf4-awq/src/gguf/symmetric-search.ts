@@ -5,9 +5,30 @@ const { fround } = Math;
 /** Numbers that are no larger are a block of zeros. */
 export const NOTHING: number = fround(1e-15);
 
+/** Steps tried to either side of the scale that puts the largest magnitude at -32. */
+const STEPS = 9;
+const COUNT = 2 * STEPS + 1;
+const inverses = new Float64Array(COUNT);
+/** What changes in the sums, in f64, from the step before to each step. */
+const changeLX = new Float64Array(COUNT);
+const changeL2 = new Float64Array(COUNT);
+const changes = new Uint8Array(COUNT);
+/** The set of codes that each step gives, and how good each set is. */
+const setOf = new Uint8Array(COUNT);
+const scores = new Float64Array(COUNT);
+/** Σ w²·w·code and Σ w²·code² of each set in f32; NaN until they are asked for. */
+const setLX = new Float64Array(COUNT);
+const setL2 = new Float64Array(COUNT);
+
+/** The code of a number, -32 … 31. */
+function codeOf(inverse: number, v: number): number {
+  const rounded = roundHalfToEven(fround(inverse * v));
+  return rounded < -32 ? -32 : rounded > 31 ? 31 : rounded;
+}
+
 /**
  * The scale of 16 weights for w ≈ scale · code, code -32 … 31, weighted by w²: of nineteen scales about the one that puts the largest magnitude at -32 the one
- * with the smallest error.
+ * with the smallest error, by ggml's sums in f32. Sums in f64 say first which of them can win: codes that differ in few places are few, and few of those come near.
  * @param result gets the inverse scale that the codes follow from; 0 for a block of zeros
  * @see ggml-quants.c make_qx_quants
  */
@@ -15,26 +36,92 @@ export function searchSymmetric(x: Float32Array, from: number, result: { inverse
   const extreme = largestMagnitude(x, from, 16);
   result.inverse = 0;
   if (Math.abs(extreme) < NOTHING) return 0;
-  let [scale, best] = [0, -1];
-  for (let k = 0; k < 19; k++) {
-    // The scale without a step comes first: of equal ones the first is kept.
-    const step = k === 0 ? 0 : k <= 9 ? k - 10 : k - 9;
-    const inverse = fround(-fround(32 + fround(fround(0.1) * step)) / extreme);
-    let [sumLX, sumL2] = [0, 0];
-    for (let i = from; i < from + 16; i++) {
-      const v = x[i]!;
-      const rounded = roundHalfToEven(fround(inverse * v));
-      const code = rounded < -32 ? -32 : rounded > 31 ? 31 : rounded;
-      const w = fround(v * v);
-      sumLX = fround(sumLX + fround(fround(w * v) * code));
-      sumL2 = fround(sumL2 + fround(fround(w * code) * code));
+  for (let k = 0; k < COUNT; k++) inverses[k] = fround(-fround(32 + fround(fround(0.1) * (k - STEPS))) / extreme);
+  changeLX.fill(0);
+  changeL2.fill(0);
+  changes.fill(0);
+  for (let i = from; i < from + 16; i++) {
+    const v = x[i]!;
+    const first = codeOf(inverses[0]!, v);
+    const last = codeOf(inverses[COUNT - 1]!, v);
+    changeLX[0]! += v * v * v * first;
+    changeL2[0]! += v * v * first * first;
+    if (first !== last) findChanges(v, first, last);
+  }
+  let sets = 0;
+  let top = 0;
+  let lx = 0;
+  let l2 = 0;
+  changes[0] = 1;
+  for (let k = 0; k < COUNT; k++) {
+    lx += changeLX[k]!;
+    l2 += changeL2[k]!;
+    if (changes[k] === 1) {
+      const score = l2 > 0 ? (lx * lx) / l2 : 0;
+      scores[sets] = score;
+      setLX[sets++] = NaN;
+      if (score > top) top = score;
     }
+    setOf[k] = sets - 1;
+  }
+  // f32 is wrong by less than a 100 000th here: others cannot win. Of those that are left each step is judged, as equal ones may take turns.
+  const enough = top * (1 - 1e-5);
+  let scale = 0;
+  let best = -1;
+  for (let k = 0; k < COUNT; k++) {
+    // The scale without a step comes first.
+    const step = k === 0 ? STEPS : k <= STEPS ? k - 1 : k;
+    const set = setOf[step]!;
+    if (k > 0 && scores[set]! < enough) continue;
+    const inverse = inverses[step]!;
+    if (setLX[set] !== setLX[set]) sums(x, from, inverse, set);
+    const sumLX = setLX[set]!;
+    const sumL2 = setL2[set]!;
     if (k > 0 && !(sumL2 > 0 && fround(sumLX * sumLX) > fround(best * sumL2))) continue;
     scale = sumL2 === 0 ? 0 : fround(sumLX / sumL2);
     best = fround(scale * sumLX);
     result.inverse = inverse;
   }
   return scale;
+}
+
+/** Notes at which steps the code of a number goes from that of the first step to that of the last: it never turns back. */
+function findChanges(v: number, first: number, last: number): void {
+  let before = first;
+  let low = 0;
+  while (before !== last) {
+    let high = COUNT - 1;
+    let after = last;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      const code = codeOf(inverses[middle]!, v);
+      if (code === before) low = middle;
+      else {
+        high = middle;
+        after = code;
+      }
+    }
+    changeLX[high]! += v * v * v * (after - before);
+    changeL2[high]! += v * v * (after * after - before * before);
+    changes[high] = 1;
+    before = after;
+    low = high;
+  }
+}
+
+/** The sums of a set, in f32 and in the order of the weights. */
+function sums(x: Float32Array, from: number, inverse: number, set: number): void {
+  let lx = 0;
+  let l2 = 0;
+  for (let i = from; i < from + 16; i++) {
+    const v = x[i]!;
+    const code = codeOf(inverse, v);
+    const w = fround(v * v);
+    lx = fround(lx + fround(fround(w * v) * code));
+    l2 = fround(l2 + fround(fround(w * code) * code));
+  }
+  setLX[set] = lx;
+  setL2[set] = l2;
 }
 
 const refined = new Int8Array(16);
