@@ -6,8 +6,7 @@ export default defineConfig({
     weft: "src/weft.ts",
     // What tests run in a process that has loaded it; not published.
     main: "src/main.ts",
-    "merge-worker": "src/merge-worker.ts",
-    "extract-worker": "../../packages/checkpoint/src/node/extract-worker.ts",
+    "checkpoint-worker": "src/checkpoint-worker.ts",
     "webgpu-probe": "src/webgpu-probe.ts",
     "onnx-probe": "src/onnx-probe.ts",
     "core/index": "src/core/index.ts",

@@ -1,5 +1,5 @@
 import type { GlobalOptions } from "./global-options.js";
-import type { Methods } from "@weft/checkpoint/node";
+import type { Methods } from "./methods/load-methods.js";
 import type { Output } from "./output.js";
 
 /** What a command gets besides its own arguments. */

@@ -1,6 +1,17 @@
 export { type MergeBlocker, mergeBlocker } from "./changes/merge-blocker.js";
+export { quantizedTargets } from "./changes/quantized-targets.js";
+export { type ModelConfig, type Tie } from "./changes/tied.js";
+export { type BaseView, viewBase } from "./changes/view-base.js";
 export { formatBytes } from "./format-bytes.js";
 export type { JobProgress, OnProgress } from "./job-progress.js";
+export type { OutputPlan } from "./plan/layout.js";
+export type { JobPlan } from "./plan/job-plan.js";
+export type { JobPlans } from "./plan/plan-jobs.js";
+export { MERGE_DEFAULTS, type MergePlan, type MergeSettings, type WeightDType } from "./plan/plan-merge.js";
+export type { Resources } from "./plan/plan-memory.js";
+export type { ChangeStats, JobResult, MergeOp, Place, RowPatch, TensorJob, TensorLocation } from "./plan/tensor-job.js";
+export type { ByteReader } from "./source/byte-reader.js";
 export { type PeftState, splitPeftState } from "./source/peft-state.js";
 export { renamedSource } from "./source/renamed-source.js";
+export type { ScaledAdapter, ScaledPath } from "./source/scaled-adapter.js";
 export { valuesOf } from "./source/values.js";

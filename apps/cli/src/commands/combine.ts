@@ -89,7 +89,7 @@ async function openAll(
   const summands: Summand[] = [];
   const losses: Loss[] = [];
   let first: Omit<Opened, "summands" | "losses"> | undefined;
-  const adapters = await openAdapters(options.adapter.map(parseScaledPath), await context.methods(), options);
+  const adapters = await openAdapters(options.adapter.map(parseScaledPath), (await context.methods()).table, options);
   opened.push(...adapters.map(({ adapter }) => adapter.weights));
   for (const { path, adapter, scale } of adapters) {
     if (!first) {

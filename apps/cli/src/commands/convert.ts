@@ -46,7 +46,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
   checkOutput(options.out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path, await context.methods(), options);
+    const adapter = await openAdapterAt(path, (await context.methods()).table, options);
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);

@@ -1,5 +1,5 @@
 import { type LocatedTensor, refuseZero3 } from "@weft/io-safetensors";
-import { CancelledError } from "@weft/tensor-core";
+import { CancelledError, type MethodTable } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import { compareTensors, describeQuantization, FileSet, openInput, quantizationOf, type TensorDifference } from "@weft/checkpoint/node";
 import { printable, table } from "../output.js";
@@ -21,7 +21,8 @@ interface Difference extends Partial<TensorDifference> {
 
 /** `weft diff A B`: names, dtypes, shapes and values; exit code 4 if anything is unlike. */
 export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB], { atol, byModule }, { out, signal, methods }) => {
-  const [a, b] = [await openInput(pathA, methods), await openInput(pathB, methods)];
+  const table = async (): Promise<MethodTable> => (await methods()).table;
+  const [a, b] = [await openInput(pathA, table), await openInput(pathB, table)];
   const files = new FileSet();
   try {
     for (const { weights } of [a, b]) refuseZero3(weights);

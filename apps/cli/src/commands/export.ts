@@ -28,7 +28,7 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
   checkOutput(out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path, await context.methods(), options);
+    const adapter = await openAdapterAt(path, (await context.methods()).table, options);
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);

@@ -43,7 +43,7 @@ interface Inspection {
 
 /** `weft inspect`: what a file or folder holds. With `--json` exactly one object. */
 export const inspect: Command<InspectOptions> = async ([path], options, { out, signal, methods }) => {
-  const input = await openInput(options.hash || options.stats ? localPath(path) : path, methods, options);
+  const input = await openInput(options.hash || options.stats ? localPath(path) : path, async () => (await methods()).table, options);
   try {
     const wanted = options.tensors === undefined ? () => true : globMatcher(options.tensors);
     const located = [...input.weights.names()].filter(wanted).map((name) => input.weights.info(name));

@@ -27,7 +27,7 @@ const ORDER: readonly Severity[] = ["error", "warning", "note"];
 export const lint: Command<LintCommandOptions> = async ([path], { base: basePath, ...hints }, { out, signal, methods }) => {
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path, await methods(), { ...hints, assumeAlpha: true });
+    const adapter = await openAdapterAt(path, (await methods()).table, { ...hints, assumeAlpha: true });
     opened.push(adapter.weights);
     const base = basePath === undefined ? undefined : await openCheckpoint(basePath);
     if (base) opened.push(base);

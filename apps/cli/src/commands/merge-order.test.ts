@@ -7,7 +7,7 @@ import { type HookedModel, PeftModel } from "@weft/registry";
 import { loadAdapter } from "@weft/registry/node";
 import type { LayerSpec, Tensor } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { valuesOf } from "@weft/checkpoint/node";
+import { valuesOf } from "@weft/checkpoint";
 import { checkpointOf, FIRST_CASES, mergedCase } from "@weft/checkpoint/testing";
 import { buildProgram, FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
 

@@ -1,184 +1,157 @@
-import { existsSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { availableParallelism } from "node:os";
-import { CancelledError, ConfigError } from "@weft/tensor-core";
-import { writeFileAtomic } from "@weft/io-safetensors/node";
+import { basename, join } from "node:path";
 import { describeReport } from "@weft/adapter-files";
-import { type Command, type Context, EXIT } from "../context.js";
-import {
-  checkPlace,
-  checkReport,
-  copyOthers,
-  doneAlready,
-  folderOf,
-  isPipeline,
-  type ItemResult,
-  localPath,
-  type MergeSettings,
-  openBase,
-  otherFiles,
-  OutputFolder,
-  pipelineParts,
-  planMemory,
-  type Prepared,
-  prepareMerge,
-  refuseAnother,
-  refuseOthers,
-  type Resources,
-  runWorkers,
-  shardDigest,
-  type SideFile,
-  sideFiles,
-  writeReport,
-  writeSideFiles,
-} from "@weft/checkpoint/node";
-import { parseScaledPath } from "../files/scaled-path.js";
+import type { Resources } from "@weft/checkpoint";
 import { formatBytes } from "@weft/checkpoint/format";
-import { formatSeconds, Progress } from "../progress.js";
+import {
+  isPipeline,
+  mergeCheckpoint,
+  type MergeJobOptions,
+  type MergeOptions,
+  mergePipeline,
+  type MergeResult,
+  type PreparedMerge,
+  unmergeCheckpoint,
+} from "@weft/checkpoint/node";
+import { type Command, type Context, EXIT } from "../context.js";
+import { parseScaledPath } from "../files/scaled-path.js";
+import { formatSeconds, showProgress } from "../progress.js";
 import { peakMemory } from "../peak-memory.js";
 
-export interface MergeOptions {
+/** Options of the commands that merge, whether or not they write the result. */
+export interface MergeJobCommandOptions {
   readonly adapter: readonly string[];
   readonly alpha?: number;
   readonly adapterName?: string;
-  readonly out: string;
   readonly dtype?: "f32" | "f16" | "bf16";
   readonly maxMemory: number;
-  readonly maxShardSize?: number;
   readonly safe?: boolean;
   readonly autocastAdapterDtype?: boolean;
-  readonly allowNonfinite?: boolean;
   readonly untie?: boolean;
+  readonly maxShardSize?: number;
+}
+
+export interface MergeCommandOptions extends MergeJobCommandOptions {
+  readonly out: string;
+  readonly allowNonfinite?: boolean;
   readonly report?: string;
 }
 
-/** `weft merge BASE -a ADAPTER[:scale] … -o OUT`. */
-export const merge: Command<MergeOptions> = ([base], options, context) =>
-  runMerge({ ...settingsOf(base, options), unmerge: false }, options, context, "merge");
-
-export function settingsOf(
-  base: string,
-  {
-    adapter,
-    alpha,
-    adapterName,
-    dtype,
-    safe,
-    autocastAdapterDtype,
-    untie,
-    maxShardSize,
-  }: Pick<MergeOptions, "adapter" | "alpha" | "adapterName" | "dtype" | "safe" | "autocastAdapterDtype" | "untie" | "maxShardSize">,
-): MergeSettings {
-  return {
-    base,
-    adapters: adapter.map(parseScaledPath),
-    alpha,
-    adapterName,
-    dtype,
-    safeMerge: safe ?? false,
-    autocastAdapterDtype: autocastAdapterDtype ?? true,
-    unmerge: false,
-    untie: untie ?? true,
-    maxShardSize,
-  };
-}
-
-/** Threads and tile size of a run. */
-export const resourcesOf = (
-  { plan, methods }: Prepared,
-  { maxMemory, report }: Pick<MergeOptions, "maxMemory" | "report">,
-  { options }: Context,
-): Promise<Resources> =>
-  planMemory(plan.items, methods.table, maxMemory, options.jobs ?? Math.min(8, availableParallelism()), report !== undefined);
-
-/** One checkpoint, or those models of a pipeline that the adapters are for; the rest of it goes along. */
-export async function runMerge(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
-  if (!isPipeline(settings.base)) return mergeOne(settings, options, context, verb);
-  const { base } = settings;
-  checkPlace(options.out, [base]);
-  const parts = await pipelineParts(settings, await context.methods());
-  const others = otherFiles(base, new Set(parts.keys()));
-  if (!context.options.force) refuseOthers(base, others, options.out);
-  // Nothing is written before all parts are known to fit.
-  for (const own of parts.values()) await (await prepareMerge(own, await context.methods(), context.signal)).close();
-  for (const [part, own] of parts) {
-    const report = options.report && join(dirname(options.report), `${part}-${basename(options.report)}`);
-    await mergeOne(own, { ...options, out: join(options.out, part), ...(report !== undefined && { report }) }, context, verb);
-  }
+/** `weft merge BASE -a ADAPTER[:scale] … -o OUT`: one checkpoint, or those models of a pipeline that the adapters are for. */
+export const merge: Command<MergeCommandOptions> = async ([base], options, context) => {
+  if (!isPipeline(base)) return runMerge("merge", base, options, context);
   const { dryRun } = context.options;
-  if (!dryRun) copyOthers(base, others, options.out);
-  context.out.result({ ...(dryRun && { dryRun }), out: options.out, parts: [...parts.keys()], copied: others.length }, () =>
-    dryRun
-      ? `would copy ${others.length} other files of ${base}`
-      : `✓ ${options.out}: ${[...parts.keys()].join(", ")}; ${others.length} other files as they were`,
+  const { onProgress, end } = showProgress(context.out);
+  const plan = describer(base, "merge", context);
+  const { out, parts, copied } = await mergePipeline({
+    ...(await mergeOptions(base, options, context)),
+    onProgress,
+    onPlan: plan.onPlan,
+    onPart(part, result) {
+      end();
+      show(result, plan, "merge", context);
+    },
+  }).finally(end);
+  context.out.result({ ...(dryRun && { dryRun }), out, parts, copied }, () =>
+    dryRun ? `would copy ${copied} other files of ${base}` : `✓ ${out}: ${parts.join(", ")}; ${copied} other files as they were`,
   );
+  return EXIT.done;
+};
+
+/** `weft unmerge MERGED -a ADAPTER[:scale] -o OUT`: W' - Δ. */
+export const unmerge: Command<MergeCommandOptions> = ([merged], options, context) => runMerge("unmerge", merged, options, context);
+
+async function runMerge(verb: "merge" | "unmerge", base: string, options: MergeCommandOptions, context: Context): Promise<number> {
+  const { onProgress, end } = showProgress(context.out);
+  const plan = describer(base, verb, context);
+  const run = verb === "merge" ? mergeCheckpoint : unmergeCheckpoint;
+  const result = await run({ ...(await mergeOptions(base, options, context)), onProgress, onPlan: plan.onPlan }).finally(end);
+  show(result, plan, verb, context);
   return EXIT.done;
 }
 
-async function mergeOne(settings: MergeSettings, options: MergeOptions, context: Context, verb: string): Promise<number> {
-  const started = performance.now();
-  await refuseEarly(settings, options, context);
-  const prepared = await prepareMerge(settings, await context.methods(), context.signal);
-  try {
-    const { plan } = prepared;
-    const resources = await resourcesOf(prepared, options, context);
-    describe(prepared, settings, resources, context, verb);
-    const side = sideFiles(folderOf(prepared.base.location), prepared.edit, prepared.tokenizer);
-    const summary = {
-      out: options.out,
-      files: plan.shards.map(({ file, layout }) => ({ name: file, bytes: layout.size })),
-      tensors: plan.items.length,
-      merged: plan.items.filter((item) => item.steps.length > 0).length,
-      bytes: plan.bytes,
-      notices: prepared.notices,
-    };
-    if (context.options.dryRun) {
-      context.out.result({ dryRun: true, ...summary, ...resources }, () =>
-        [
-          ...plan.shards.map(({ file, layout }) => `would write ${join(options.out, file)}  ${formatBytes(layout.size)}`),
-          ...(resources.onePiece.length > 0 ? [inOnePiece(resources)] : []),
-          `${resources.jobs} threads, tiles of ${formatBytes(resources.tileBytes)}`,
-        ].join("\n"),
-      );
-      return EXIT.done;
-    }
-    const { results, digests, resumed, doneBefore } = await writeOrFind(prepared, side, options, resources, context, verb);
-    const seconds = (performance.now() - started) / 1000;
-    const peak = peakMemory();
-    if (options.report !== undefined) await writeReport(options.report, prepared, resources, results, digests);
-    context.out.result({ ...summary, resumed, doneBefore, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () => {
-      const files = plan.shards.map(({ file, layout }) => `✓ ${join(options.out, file)}  ${formatBytes(layout.size)}`);
-      if (doneBefore) return [...files, `done already: ${options.out} holds exactly this, bit for bit`].join("\n");
-      return [
-        ...files,
-        `${summary.merged} of ${plan.items.length} tensors ${verb}d in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`,
-      ].join("\n");
-    });
-    return EXIT.done;
-  } finally {
-    await prepared.close();
-  }
+/** What a merge is of, as the library calls it. */
+export async function mergeJobOptions(base: string, options: MergeJobCommandOptions, context: Context): Promise<MergeJobOptions> {
+  const { table: methods, files: methodFiles } = await context.methods();
+  return {
+    base,
+    adapters: options.adapter.map(parseScaledPath),
+    methods,
+    methodFiles,
+    alpha: options.alpha,
+    adapterName: options.adapterName,
+    dtype: options.dtype,
+    safeMerge: options.safe ?? false,
+    autocastAdapterDtype: options.autocastAdapterDtype ?? true,
+    untie: options.untie ?? true,
+    maxShardSize: options.maxShardSize,
+    jobs: context.options.jobs,
+    maxMemory: options.maxMemory,
+    signal: context.signal,
+  };
 }
 
-/** What is known to be refused before adapters are opened and initialisations decomposed. */
-async function refuseEarly(
-  { base, adapters, maxShardSize }: MergeSettings,
-  { out, report }: MergeOptions,
-  { options }: Context,
-): Promise<void> {
-  const inputs = [base, ...adapters.map(({ path }) => path)];
-  checkPlace(out, inputs);
-  checkReport(report, inputs);
-  if (options.force || !existsSync(out)) return;
-  const { base: weights } = await openBase(localPath(base));
-  const files = new Set([...weights.names()].map((name) => basename(weights.info(name).file)));
-  await weights.close();
-  refuseAnother(out, maxShardSize === undefined ? files : undefined);
+const mergeOptions = async (base: string, options: MergeCommandOptions, context: Context): Promise<MergeOptions> => ({
+  ...(await mergeJobOptions(base, options, context)),
+  out: options.out,
+  force: context.options.force,
+  dryRun: context.options.dryRun,
+  allowNonFinite: options.allowNonfinite ?? false,
+  report: options.report,
+});
+
+/** Says what will be done, and keeps with what and since when. */
+interface Describer {
+  readonly onPlan: (plan: PreparedMerge, resources: Resources) => void;
+  resources(): Resources;
+  /** Since the last plan but one: a pipeline has one for each part. */
+  seconds(): number;
+}
+
+function describer(base: string, verb: string, context: Context): Describer {
+  let planned: Resources;
+  let started = performance.now();
+  return {
+    onPlan(plan, resources) {
+      planned = resources;
+      describe(plan, base, resources, context, verb);
+    },
+    resources: () => planned,
+    seconds() {
+      const seconds = (performance.now() - started) / 1000;
+      started = performance.now();
+      return seconds;
+    },
+  };
+}
+
+function show(result: MergeResult, plan: Describer, verb: string, { options, out }: Context): void {
+  const { resumed, doneBefore, ...summary } = result;
+  const { jobs, tileBytes, onePiece } = plan.resources();
+  if (options.dryRun) {
+    out.result({ dryRun: true, ...summary, jobs, tileBytes, onePiece }, () =>
+      [
+        ...result.files.map(({ name, bytes }) => `would write ${join(result.out, name)}  ${formatBytes(bytes)}`),
+        ...(onePiece.length > 0 ? [inOnePiece(onePiece)] : []),
+        `${jobs} threads, tiles of ${formatBytes(tileBytes)}`,
+      ].join("\n"),
+    );
+    return;
+  }
+  const seconds = plan.seconds();
+  const peak = peakMemory();
+  out.result({ ...summary, resumed, doneBefore, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () => {
+    const files = result.files.map(({ name, bytes }) => `✓ ${join(result.out, name)}  ${formatBytes(bytes)}`);
+    if (doneBefore) return [...files, `done already: ${result.out} holds exactly this, bit for bit`].join("\n");
+    return [
+      ...files,
+      `${result.merged} of ${result.tensors} tensors ${verb}d in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`,
+    ].join("\n");
+  });
 }
 
 function describe(
-  { adapters, reports, plan, notices }: Prepared,
-  settings: MergeSettings,
+  { adapters, reports, output, notices }: PreparedMerge,
+  base: string,
   resources: Resources,
   { out }: Context,
   verb: string,
@@ -190,120 +163,14 @@ function describe(
       out.note(`${basename(path)} (${adapter.method}${numbers}${scale === 1 ? "" : ` × ${scale}`}): ${line}`);
   }
   for (const notice of notices) out.warn(notice);
-  const narrow = new Set(plan.items.flatMap(({ steps, dtype }) => (steps.length > 0 && dtype !== "F32" ? [dtype.toLowerCase()] : [])));
-  if (settings.unmerge && narrow.size > 0)
+  const narrow = new Set(output.items.flatMap(({ steps, dtype }) => (steps.length > 0 && dtype !== "F32" ? [dtype.toLowerCase()] : [])));
+  if (verb === "unmerge" && narrow.size > 0)
     out.note(`unmerging subtracts in the weights' dtype: in ${[...narrow].join(" and ")} the result is near the base, not equal to it`);
   out.note(
-    `${verb} ${settings.base}: ${plan.shards.length} ${plan.shards.length === 1 ? "file" : "files"}, ${formatBytes(plan.bytes)}, ${resources.jobs} ${resources.jobs === 1 ? "thread" : "threads"}`,
+    `${verb} ${base}: ${output.shards.length} ${output.shards.length === 1 ? "file" : "files"}, ${formatBytes(output.bytes)}, ${resources.jobs} ${resources.jobs === 1 ? "thread" : "threads"}`,
   );
-  if (resources.onePiece.length > 0) out.note(inOnePiece(resources));
+  if (resources.onePiece.length > 0) out.note(inOnePiece(resources.onePiece));
 }
 
-const inOnePiece = ({ onePiece: [first, ...others] }: Resources): string =>
+const inOnePiece = ([first, ...others]: readonly string[]): string =>
   `computed in one piece, as their rows depend on each other: ${first}${others.length > 0 ? ` and ${others.length} more` : ""}`;
-
-interface Written {
-  readonly results: ReadonlyMap<string, ItemResult>;
-  readonly digests: ReadonlyMap<string, string>;
-  /** Files that an earlier run had finished. */
-  readonly resumed: number;
-  /** Nothing was written: all of it was there. */
-  readonly doneBefore: boolean;
-}
-
-/** Writes the output; where that may not be replaced because it is there, it may be just what would be written. */
-async function writeOrFind(
-  prepared: Prepared,
-  side: readonly SideFile[],
-  options: MergeOptions,
-  resources: Resources,
-  context: Context,
-  verb: string,
-): Promise<Written> {
-  try {
-    return await write(prepared, side, options, resources, context, verb);
-  } catch (error) {
-    if (!(error instanceof ConfigError && error.kind === "exists")) throw error;
-    const { plan } = prepared;
-    const progress = new Progress(context.out, "compare", plan.bytes);
-    const results = await doneAlready(options.out, plan, side, {
-      methodFiles: prepared.methods.files,
-      jobs: resources.jobs,
-      tileBytes: resources.tileBytes,
-      allowNonFinite: options.allowNonfinite ?? false,
-      stats: options.report !== undefined,
-      signal: context.signal,
-      onProgress: (bytes) => progress.update(bytes),
-    }).finally(() => progress.end());
-    if (!results) throw error;
-    const hashes = new Map([...results].map(([name, { sha256 }]) => [name, sha256]));
-    const digests = new Map(plan.shards.map(({ file, layout }) => [file, shardDigest(layout.header, layout, hashes)]));
-    return { results, digests, resumed: 0, doneBefore: true };
-  }
-}
-
-async function write(
-  prepared: Prepared,
-  side: readonly SideFile[],
-  options: MergeOptions,
-  { jobs, tileBytes }: Resources,
-  { options: { force }, out, signal }: Context,
-  verb: string,
-): Promise<Written> {
-  const { plan } = prepared;
-  const folder = await OutputFolder.open(
-    options.out,
-    plan,
-    side.map(({ name }) => name),
-    { force, job: prepared.job, inputs: prepared.inputs },
-  );
-  const results = new Map<string, ItemResult>();
-  const digests = new Map<string, string>();
-  const progress = new Progress(out, verb, plan.bytes);
-  const resumed = folder.finished.size;
-  try {
-    const outputs = folder.begin();
-    for (const { name } of side) folder.note(name);
-    await writeSideFiles(side, folder.path);
-    const items = plan.items.filter(({ shard }) => !folder.finished.has(shard));
-    const open = new Map<number, number>();
-    for (const { shard } of items) open.set(shard, (open.get(shard) ?? 0) + 1);
-    const hashes = new Map<string, string>();
-    await runWorkers({
-      items,
-      methodFiles: prepared.methods.files,
-      outputs,
-      jobs,
-      tileBytes,
-      allowNonFinite: options.allowNonfinite ?? false,
-      stats: options.report !== undefined,
-      signal,
-      async onItem(index, result) {
-        const { name, shard } = items[index]!;
-        results.set(name, result);
-        hashes.set(name, result.sha256);
-        open.set(shard, open.get(shard)! - 1);
-        if (open.get(shard) === 0) digests.set(plan.shards[shard]!.file, await folder.commit(shard, hashes));
-      },
-      onProgress: (bytes) => progress.update(bytes),
-    });
-    // A file without tensors has no item that would complete it.
-    for (const [i, { layout }] of plan.shards.entries())
-      if (layout.tensors.length === 0 && !folder.finished.has(i)) await folder.commit(i, hashes);
-    if (plan.index) {
-      folder.note(plan.index.name);
-      await writeFileAtomic(join(folder.path, plan.index.name), plan.index.text);
-    }
-    if (signal.aborted) throw new CancelledError("stopped");
-    folder.finish();
-    return { results, digests, resumed, doneBefore: false };
-  } catch (error) {
-    // Stopped on request: finished files stay, so that the same command goes on from there.
-    folder.abandon(!(error instanceof CancelledError));
-    throw error instanceof CancelledError
-      ? new CancelledError("stopped", { hint: "the same command goes on from the files that are finished" })
-      : folder.named(error);
-  } finally {
-    progress.end();
-  }
-}

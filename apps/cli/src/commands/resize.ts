@@ -54,7 +54,7 @@ export const resize: Command<ResizeCommandOptions> = async ([path], options, con
   checkOutput(options.out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];
   try {
-    const adapter = await openAdapterAt(path, await context.methods(), options);
+    const adapter = await openAdapterAt(path, (await context.methods()).table, options);
     opened.push(adapter.weights);
     const base = options.base === undefined ? undefined : await openCheckpoint(options.base);
     if (base) opened.push(base);

@@ -1,7 +1,7 @@
 import type { WeightSource } from "@weft/io-safetensors";
 import { type AdapterModule, assertMatch, matchAdapter, type OpenedAdapter, readAdapterConfig } from "@weft/adapter-files";
 import type { ConvertModule } from "@weft/convert";
-import { viewBase } from "@weft/checkpoint/node";
+import { viewCheckpoint } from "@weft/checkpoint/node";
 
 /**
  * Gives LoRA modules the paths that a base has for them (`model.language_model.layers.0…` for `model.layers.0…`).
@@ -20,7 +20,7 @@ export async function pathsInBase(
     config: readAdapterConfig({ peft_type: "LORA", r: modules[0]!.rank }, { methods: adapter.methods }),
     modules: new Map(modules.map((module) => [module.path, loraOf(module)])),
   };
-  const { base, model } = await viewBase(checkpoint, [asPeft]);
+  const { base, model } = await viewCheckpoint(checkpoint, [asPeft]);
   const report = await matchAdapter(asPeft, base, { model });
   assertMatch(report, adapter);
   const paths = new Map(report.matched.map(({ id, path }) => [id, path]));

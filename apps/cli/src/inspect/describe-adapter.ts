@@ -1,6 +1,6 @@
 import type { AdapterModule, OpenedAdapter } from "@weft/adapter-files";
 import { guessPath } from "@weft/adapter-files/dialects";
-import { mergeBlocker } from "@weft/checkpoint/node";
+import { mergeBlocker } from "@weft/checkpoint";
 import { ranges } from "./group-names.js";
 
 /** What `inspect` says of an adapter besides its tensors. */

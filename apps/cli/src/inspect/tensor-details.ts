@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { LocatedTensor } from "@weft/io-safetensors";
-import { type FileSet, readTiles, TILE_BYTES, valuesOf } from "@weft/checkpoint/node";
+import { valuesOf } from "@weft/checkpoint";
+import { type FileSet, readTiles, TILE_BYTES } from "@weft/checkpoint/node";
 
 /** Numbers about a tensor's values. */
 export interface ValueStats {

@@ -1,11 +1,12 @@
 import type { WeightSource } from "@weft/io-safetensors";
 import { describeReport, matchAdapter, type OpenedAdapter } from "@weft/adapter-files";
-import { mergeBlocker, quantizedTargets, viewBase } from "@weft/checkpoint/node";
+import { mergeBlocker, quantizedTargets } from "@weft/checkpoint";
+import { viewCheckpoint } from "@weft/checkpoint/node";
 import type { Finding } from "./finding.js";
 
 /** What of an adapter has no place in a base. */
 export async function findWrongBase(adapter: OpenedAdapter, checkpoint: WeightSource): Promise<Finding[]> {
-  const { base, quantization, model } = await viewBase(checkpoint, [adapter]);
+  const { base, quantization, model } = await viewCheckpoint(checkpoint, [adapter]);
   const report = await matchAdapter(adapter, base, { model });
   const quantized = quantizedTargets(report, quantization);
   if (quantized.length > 0)

@@ -1,7 +1,7 @@
 import type { WeightSource } from "@weft/io-safetensors";
 import { asPlainLora, type ConvertModule, readFactors } from "@weft/convert";
 import { lowRankSvd, matrix } from "@weft/tensor-core/linalg";
-import { valuesOf } from "@weft/checkpoint/node";
+import { valuesOf } from "@weft/checkpoint";
 import type { Finding } from "./finding.js";
 
 /** Singular values below this share of the largest are nothing but rounding, by the dtype of the factors. */

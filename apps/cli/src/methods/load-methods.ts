@@ -1,9 +1,15 @@
 import { register } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Methods } from "@weft/checkpoint/node";
 import { ConfigError, type MethodDefinition, type MethodTable, methodTable } from "@weft/tensor-core";
 import { CORE_ENTRIES } from "./core-entries.js";
+
+/** The methods of a command. */
+export interface Methods {
+  readonly table: MethodTable;
+  /** Modules of the user's that define some of them. */
+  readonly files: readonly string[];
+}
 
 /**
  * All methods of PEFT and LyCORIS, and those that modules of the user's export: definitions, or tables of them, under any name. The modules find the

@@ -29,4 +29,4 @@ export const unmergeCommand = (run: Runner) =>
     .addOption(allowNonfinite())
     .addOption(report())
     .addHelpText("after", examples(["the adapter and the factor of the merge", "weft unmerge merged/ -a my-lora/:0.8 -o model-again/"]))
-    .action(run(async () => (await import("../commands/unmerge.js")).unmerge));
+    .action(run(async () => (await import("../commands/merge.js")).unmerge));

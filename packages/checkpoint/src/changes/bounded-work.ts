@@ -26,15 +26,16 @@ export async function decomposeAll<T>(
   const results = new Map<string, T>();
   for (const module of matched) {
     // Lets a signal's handler run between weights.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await new Promise<void>((resolve) => setTimeout(resolve));
     if (signal?.aborted) throw new CancelledError("stopped");
     results.set(module.path, await decompose(module));
   }
   return results;
 }
 
-/** Values in memory that worker threads see without a copy of their own. */
+/** Values in memory that worker threads see without a copy of their own, where there is such memory. */
 export function sharedWithWorkers<A extends Float32Array | Int32Array>(values: A): A {
+  if (typeof SharedArrayBuffer === "undefined") return values;
   const memory = new SharedArrayBuffer(values.byteLength);
   const result = (values instanceof Int32Array ? new Int32Array(memory) : new Float32Array(memory)) as A;
   result.set(values);

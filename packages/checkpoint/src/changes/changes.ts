@@ -10,12 +10,13 @@ import {
   type OpenedAdapter,
   readAdapterTensor,
 } from "@weft/adapter-files";
-import type { ScaledAdapter } from "../node/open-adapters.js";
-import { refuseQuantized } from "../node/quantization-of.js";
+import type { ScaledAdapter } from "../source/scaled-adapter.js";
+import type { ByteReader } from "../source/byte-reader.js";
+import { refuseQuantized } from "./quantized-targets.js";
 import { type DerivedStep, derivedSteps } from "./derived-parameters.js";
 import { followTied } from "./follow-tied.js";
 import { initialSteps } from "./initial-factors.js";
-import { held, type RowPatch, type Step, type Stored } from "../plan/item.js";
+import { inlineTensor, type RowPatch, type MergeOp, type TensorLocation } from "../plan/tensor-job.js";
 import { mergeBlocker } from "./merge-blocker.js";
 import { placesOf, wholeWeight } from "./places.js";
 import { sameData } from "./same-data.js";
@@ -26,12 +27,12 @@ import { isSavedEmbedding, replaceTensor, tokenIndices } from "./whole-tensors.j
 /** What the adapters do to one tensor of the base. */
 export interface Change {
   /** Its own version of the tensor, from the adapter that has one. */
-  replacement?: Stored;
+  replacement?: TensorLocation;
   /** The base does not have this tensor. */
   added: boolean;
   /** Its rows are more or fewer than the base's. */
   resized: boolean;
-  steps: Step[];
+  steps: MergeOp[];
   patches: RowPatch[];
   /** Of a bias: the weight that its steps look at. */
   weight?: string;
@@ -43,6 +44,8 @@ export interface ChangeOptions {
   /** Take the effect out instead. */
   readonly unmerge: boolean;
   readonly quantization: Quantization;
+  /** Reads the files of base and adapters. */
+  readonly files: ByteReader;
   /** The base's tied embeddings, which its `names` have both of. */
   readonly tie?: Tie | undefined;
   /** What the base's config.json says that it is. */
@@ -111,7 +114,7 @@ async function addChanges(
   report: MatchReport,
   options: StepOptions & {
     readonly base: WeightSource;
-    readonly initial: ReadonlyMap<string, Step>;
+    readonly initial: ReadonlyMap<string, MergeOp>;
     readonly alone: boolean;
   },
 ): Promise<void> {
@@ -134,8 +137,8 @@ async function addChanges(
   for (const { name, tensor, change } of options.unmerge ? [] : report.replaced) {
     // The base's own embedding, saved along.
     const copy = change === "replaced" && isSavedEmbedding(adapter, tensor);
-    if (copy && (await sameData(options.base.info(name), stored(adapter, tensor)))) continue;
-    await replaceTensor(name, of(name), stored(adapter, tensor), change, scaled);
+    if (copy && (await sameData(options.base.info(name), stored(adapter, tensor), options.files))) continue;
+    await replaceTensor(name, of(name), stored(adapter, tensor), change, scaled, options.files);
   }
   for (const module of report.matched) {
     const tokens = options.alone && !report.placements.has(module.weight) ? replacedRows(scaled, module) : undefined;
@@ -181,7 +184,7 @@ const changesRows = ({ path }: ScaledAdapter, weight: string): CapabilityError =
   });
 
 /** Loading changes the base before anything is merged; a second such adapter would have to decompose what the first one left. */
-function takeOutFirst(steps: Step[], initial: Step, { path }: ScaledAdapter, { weight }: MatchedModule): void {
+function takeOutFirst(steps: MergeOp[], initial: MergeOp, { path }: ScaledAdapter, { weight }: MatchedModule): void {
   if (steps.some(({ kind }) => kind === "initial"))
     throw new CapabilityError(`${path}: another adapter's initialisation has changed ${weight} already`, {
       kind: "base-changed-by-init",
@@ -204,18 +207,18 @@ function stepOf(
   module: MatchedModule,
   { shared }: MatchReport,
   { safeMerge, autocastAdapterDtype, read, derived }: StepOptions,
-): Omit<Step, "kind"> {
+): Omit<MergeOp, "kind"> {
   const { layer } = module;
   if (!layer)
     throw new CapabilityError(
       `${module.weight}: ${module.method} cannot be merged into this weight: the method is not supported, or the weight is none of floating-point numbers`,
       { kind: "unsupported-method", tensor: module.weight, file: path },
     );
-  const place = (tensor: AdapterTensor): Stored => {
+  const place = (tensor: AdapterTensor): TensorLocation => {
     const values = isRead(tensor) ? read.get(tensor.name) : undefined;
-    return values ? held({ values, shape: tensor.shape }) : stored(adapter, tensor);
+    return values ? inlineTensor({ values, shape: tensor.shape }) : stored(adapter, tensor);
   };
-  const common = [...shared].map(([name, p]) => [name, "tensor" in p ? place(p.tensor) : held(p)] as const);
+  const common = [...shared].map(([name, p]) => [name, "tensor" in p ? place(p.tensor) : inlineTensor(p)] as const);
   const own = [...module.tensors].map(([name, tensor]) => [name, place(tensor)] as const);
   const found = derived.get(module.path);
   return {
@@ -230,7 +233,7 @@ function stepOf(
 }
 
 /** Whether the step changes the module's weight, and its bias; what cannot be merged at all is refused here, before anything is written. */
-function probe({ path, adapter }: ScaledAdapter, module: MatchedModule, step: Omit<Step, "kind">): ReturnType<typeof probeStep> {
+function probe({ path, adapter }: ScaledAdapter, module: MatchedModule, step: Omit<MergeOp, "kind">): ReturnType<typeof probeStep> {
   try {
     return probeStep(step, adapter.methods, module.bias !== undefined);
   } catch (error) {
@@ -255,7 +258,7 @@ async function readValues(adapter: OpenedAdapter, { matched, shared }: MatchRepo
 }
 
 /** Where a tensor lies, or those of its rows that are meant, in the axes that the method wants. */
-function stored(adapter: OpenedAdapter, { name, shape, rows }: AdapterTensor): Stored {
+function stored(adapter: OpenedAdapter, { name, shape, rows }: AdapterTensor): TensorLocation {
   const info = adapter.weights.info(name);
   const row = info.bytes / (info.shape[0] ?? 1);
   const [start, stop] = rows ?? [0, info.shape[0] ?? 1];

@@ -10,13 +10,13 @@ import {
   readTensor,
 } from "@weft/adapter-files";
 import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
-import type { ScaledAdapter } from "../node/open-adapters.js";
+import type { ScaledAdapter } from "../source/scaled-adapter.js";
 import type { ChangeOptions } from "./changes.js";
-import { held, type Stored } from "../plan/item.js";
+import { inlineTensor, type TensorLocation } from "../plan/tensor-job.js";
 
 /** What a module's step has beside the tensors of the file. */
 export interface DerivedStep {
-  readonly params: { readonly [name: string]: Stored };
+  readonly params: { readonly [name: string]: TensorLocation };
   readonly config: object;
 }
 
@@ -70,10 +70,10 @@ async function readAll(tensors: Iterable<readonly [string, AdapterTensor]>, weig
   );
 }
 
-async function stored(params: Params): Promise<{ [name: string]: Stored }> {
+async function stored(params: Params): Promise<{ [name: string]: TensorLocation }> {
   const entries = Object.entries(params).map(async ([name, tensor]) => {
     const values = sharedWithWorkers((await tensor.data()) as Float32Array | Int32Array);
-    return [name, held({ values, shape: tensor.shape })] as const;
+    return [name, inlineTensor({ values, shape: tensor.shape })] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
 }

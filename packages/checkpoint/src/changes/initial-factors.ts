@@ -2,8 +2,8 @@ import { CapabilityError, featuresOf, type MethodTable } from "@weft/tensor-core
 import type { WeightSource } from "@weft/io-safetensors";
 import { type MatchedModule, type MatchReport, readTensor, specialForm } from "@weft/adapter-files";
 import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
-import { held, type Step } from "../plan/item.js";
-import type { ScaledAdapter } from "../node/open-adapters.js";
+import { inlineTensor, type MergeOp } from "../plan/tensor-job.js";
+import type { ScaledAdapter } from "../source/scaled-adapter.js";
 import type { ChangeOptions } from "./changes.js";
 
 /** A bound on the multiplications that decomposing a weight takes: a QR, a whole SVD, or at most 200 rounds of subspace iteration. */
@@ -29,7 +29,7 @@ export async function initialSteps(
   { path, adapter }: ScaledAdapter,
   { matched, placements }: MatchReport,
   { unmerge, signal }: Pick<ChangeOptions, "unmerge" | "signal">,
-): Promise<ReadonlyMap<string, Step>> {
+): Promise<ReadonlyMap<string, MergeOp>> {
   const special = specialForm(adapter);
   if (special?.kind !== "base-changed-by-init") return new Map();
   const refusal = (why: string): CapabilityError =>
@@ -49,10 +49,10 @@ export async function initialSteps(
   );
 }
 
-async function initialStep(base: WeightSource, methods: MethodTable, { method, config, weight, layer }: MatchedModule): Promise<Step> {
+async function initialStep(base: WeightSource, methods: MethodTable, { method, config, weight, layer }: MatchedModule): Promise<MergeOp> {
   const removed = await methods.get(method)!.method!.removed!(config as never, layer!, await readTensor(base, weight));
   const factors = Object.entries(removed!.params).map(async ([name, tensor]) => {
-    return [name, held({ values: sharedWithWorkers((await tensor.data()) as Float32Array), shape: tensor.shape })] as const;
+    return [name, inlineTensor({ values: sharedWithWorkers((await tensor.data()) as Float32Array), shape: tensor.shape })] as const;
   });
   return {
     kind: "initial",

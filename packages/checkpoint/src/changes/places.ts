@@ -1,7 +1,7 @@
 import { CapabilityError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import type { MatchedModule, MatchReport } from "@weft/adapter-files";
-import type { Place } from "../plan/item.js";
+import type { Place } from "../plan/tensor-job.js";
 import { isContiguous } from "../plan/sections.js";
 
 /**

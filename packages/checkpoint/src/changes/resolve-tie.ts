@@ -1,7 +1,8 @@
 import { CapabilityError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import type { Change } from "./changes.js";
-import type { RowPatch, Step } from "../plan/item.js";
+import type { RowPatch, MergeOp } from "../plan/tensor-job.js";
+import type { ByteReader } from "../source/byte-reader.js";
 import { sameData } from "./same-data.js";
 import { type Tie, vocabularyPair } from "./tied.js";
 
@@ -19,7 +20,12 @@ export interface ResolvedTie {
  * holds both. With `untie` false both get the changes of both.
  * @throws CapabilityError kinds `tied`, `conflict`
  */
-export async function resolveTie(changes: Map<string, Change>, tie: Tie | undefined, untie: boolean): Promise<ResolvedTie> {
+export async function resolveTie(
+  changes: Map<string, Change>,
+  tie: Tie | undefined,
+  untie: boolean,
+  files: ByteReader,
+): Promise<ResolvedTie> {
   const kept: ResolvedTie = { untied: false, omit: tie?.aliased ? tie.head : undefined, notices: [] };
   if (!tie) return kept;
   const { embedding, head, apart } = tie;
@@ -33,7 +39,7 @@ export async function resolveTie(changes: Map<string, Change>, tie: Tie | undefi
         `config.json ties ${embedding} and ${head}, but the base holds two different matrices: they stay apart, and config.json says tie_word_embeddings: false`,
       ],
     };
-  if (first && second && (await alike(first, second))) {
+  if (first && second && (await alike(first, second, files))) {
     if (tie.aliased) changes.delete(head);
     return kept;
   }
@@ -52,7 +58,7 @@ export async function resolveTie(changes: Map<string, Change>, tie: Tie | undefi
         `tied embeddings: ${changed} changed, so the output holds ${embedding} and ${head}, and config.json says tie_word_embeddings: false (--no-untie changes both, as PEFT does)`,
       ],
     };
-  const shared = await together(first, second, tie);
+  const shared = await together(first, second, tie, files);
   changes.set(embedding, shared);
   if (tie.aliased) changes.delete(head);
   else changes.set(head, shared);
@@ -60,16 +66,16 @@ export async function resolveTie(changes: Map<string, Change>, tie: Tie | undefi
 }
 
 /** True if two changes of one matrix give the same. */
-async function alike(a: Change, b: Change): Promise<boolean> {
+async function alike(a: Change, b: Change, files: ByteReader): Promise<boolean> {
   if (a.steps.length !== b.steps.length || a.patches.length !== b.patches.length || !a.replacement !== !b.replacement) return false;
   if (!a.steps.every((step, i) => sameStep(step, b.steps[i]!))) return false;
-  if (a.replacement && !(await sameData(a.replacement, b.replacement!))) return false;
-  for (const [i, patch] of a.patches.entries()) if (!(await samePatch(patch, b.patches[i]!))) return false;
+  if (a.replacement && !(await sameData(a.replacement, b.replacement!, files))) return false;
+  for (const [i, patch] of a.patches.entries()) if (!(await samePatch(patch, b.patches[i]!, files))) return false;
   return true;
 }
 
 /** The same computation with the same tensors. */
-function sameStep(a: Step, b: Step): boolean {
+function sameStep(a: MergeOp, b: MergeOp): boolean {
   const { params: x, ...restA } = a;
   const { params: y, ...restB } = b;
   if (JSON.stringify(restA) !== JSON.stringify(restB)) return false;
@@ -78,13 +84,18 @@ function sameStep(a: Step, b: Step): boolean {
   );
 }
 
-const samePatch = async (a: RowPatch, b: RowPatch): Promise<boolean> =>
-  a.indices.join() === b.indices.join() && (await sameData(a.rows, b.rows));
+const samePatch = async (a: RowPatch, b: RowPatch, files: ByteReader): Promise<boolean> =>
+  a.indices.join() === b.indices.join() && (await sameData(a.rows, b.rows, files));
 
 /** One matrix with the changes of both names. */
-async function together(first: Change | undefined, second: Change | undefined, { embedding, head }: Tie): Promise<Change> {
+async function together(
+  first: Change | undefined,
+  second: Change | undefined,
+  { embedding, head }: Tie,
+  files: ByteReader,
+): Promise<Change> {
   if (!first || !second) return (first ?? second)!;
-  if (first.replacement && second.replacement && !(await sameData(first.replacement, second.replacement)))
+  if (first.replacement && second.replacement && !(await sameData(first.replacement, second.replacement, files)))
     throw new CapabilityError(`${embedding} and ${head} are replaced by different matrices, so they cannot stay one`, {
       kind: "conflict",
       tensor: head,

@@ -1,4 +1,5 @@
 import type { WeightSource } from "@weft/io-safetensors";
+import type { ByteReader } from "../source/byte-reader.js";
 import { renamedSource } from "../source/renamed-source.js";
 import { sameData } from "./same-data.js";
 
@@ -14,7 +15,8 @@ export interface Tie {
   readonly encoderDecoder: boolean;
 }
 
-type ModelConfig = { readonly [field: string]: unknown };
+/** What a config.json says. */
+export type ModelConfig = { readonly [field: string]: unknown };
 
 const EMBEDDING = /(^|\.)(embed_tokens|wte|word_embeddings|embed_in|tok_embeddings|shared)\.weight$/;
 const HEAD = /(^|\.)(lm_head|embed_out|lm_head\.decoder|cls\.predictions\.decoder)\.weight$|^(output|proj_out)\.weight$/;
@@ -39,14 +41,19 @@ export function vocabularyPair(base: Pick<WeightSource, "names">): { readonly em
  * silent, if a model with a head has none in the file, or the same matrix twice.
  * @param wanted paths of modules that adapters change or replace
  */
-export async function findTie(base: WeightSource, config: ModelConfig | undefined, wanted: ReadonlySet<string>): Promise<Tie | undefined> {
+export async function findTie(
+  base: WeightSource,
+  config: ModelConfig | undefined,
+  wanted: ReadonlySet<string>,
+  files: ByteReader,
+): Promise<Tie | undefined> {
   const declared = isTied(config);
   const { embedding, head: present } = vocabularyPair(base);
   if (declared === false || embedding === undefined) return undefined;
   const rest = { embedding, encoderDecoder: config?.is_encoder_decoder === true };
   if (present !== undefined) {
     const asked = [embedding, present].some((name) => wanted.has(pathOf(name)));
-    const same = asked ? await sameData(base.info(embedding), base.info(present)) : declared === true;
+    const same = asked ? await sameData(base.info(embedding), base.info(present), files) : declared === true;
     return same || declared ? { ...rest, head: present, aliased: false, apart: !same } : undefined;
   }
   const head = headOf(embedding, config, wanted);

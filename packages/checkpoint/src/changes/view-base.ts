@@ -1,8 +1,7 @@
-import type { Quantization, WeightSource } from "@weft/io-safetensors";
+import { findQuantization, type Quantization, type WeightSource } from "@weft/io-safetensors";
 import type { OpenedAdapter } from "@weft/adapter-files";
-import { quantizationOf } from "../node/quantization-of.js";
-import { folderOf, readModelConfig } from "../node/side-files.js";
-import { findTie, type Tie, withAlias } from "./tied.js";
+import type { ByteReader } from "../source/byte-reader.js";
+import { findTie, type ModelConfig, type Tie, withAlias } from "./tied.js";
 
 /** A base as adapters are matched to it: with both names of tied embeddings, and knowing what is quantised. */
 export interface BaseView {
@@ -10,14 +9,18 @@ export interface BaseView {
   readonly tie: Tie | undefined;
   readonly quantization: Quantization;
   /** Its config.json. */
-  readonly model: ReturnType<typeof readModelConfig>;
+  readonly model: ModelConfig | undefined;
 }
 
-/** @throws ConfigError kind `config-json` */
-export async function viewBase(checkpoint: WeightSource, adapters: readonly OpenedAdapter[]): Promise<BaseView> {
-  const model = readModelConfig(folderOf(checkpoint.location));
-  const tie = await findTie(checkpoint, model, pathsOf(adapters));
-  return { base: withAlias(checkpoint, tie), tie, quantization: quantizationOf(checkpoint), model };
+/** @param model the base's config.json, if there is one */
+export async function viewBase(
+  checkpoint: WeightSource,
+  adapters: readonly OpenedAdapter[],
+  model: ModelConfig | undefined,
+  files: ByteReader,
+): Promise<BaseView> {
+  const tie = await findTie(checkpoint, model, pathsOf(adapters), files);
+  return { base: withAlias(checkpoint, tie), tie, quantization: findQuantization(checkpoint, model), model };
 }
 
 /** Paths of the modules that adapters change or bring. */

@@ -1,8 +1,9 @@
 import { CapabilityError, ConfigError, ShapeError } from "@weft/tensor-core";
 import type { AdapterTensor, MatchReport, OpenedAdapter } from "@weft/adapter-files";
-import type { ScaledAdapter } from "../node/open-adapters.js";
+import type { ByteReader } from "../source/byte-reader.js";
+import type { ScaledAdapter } from "../source/scaled-adapter.js";
 import type { Change } from "./changes.js";
-import type { RowPatch, Stored } from "../plan/item.js";
+import type { RowPatch, TensorLocation } from "../plan/tensor-job.js";
 import { sameData } from "./same-data.js";
 
 /**
@@ -12,13 +13,14 @@ import { sameData } from "./same-data.js";
 export async function replaceTensor(
   name: string,
   change: Change,
-  own: Stored,
+  own: TensorLocation,
   kind: "replaced" | "resized" | "added",
   { path }: ScaledAdapter,
+  files: ByteReader,
 ): Promise<void> {
   const refuse = (why: string, reason: "conflict" | "order", hint: string): CapabilityError =>
     new CapabilityError(`${path}: it brings its own ${name}, ${why}`, { kind: reason, tensor: name, file: path, hint });
-  if (change.replacement && !(await sameData(change.replacement, own)))
+  if (change.replacement && !(await sameData(change.replacement, own, files)))
     throw refuse(
       `and so does an adapter before it, with other values`,
       "conflict",

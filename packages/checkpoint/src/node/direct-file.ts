@@ -1,8 +1,6 @@
 import { constants, openSync, closeSync, write, writeSync } from "node:fs";
 import { ioError } from "@weft/io-safetensors/node";
-
-/** Positions, lengths and addresses of direct writes are multiples of this. */
-export const DIRECT_ALIGN = 4096;
+import { DIRECT_ALIGN } from "../run/tile-memory.js";
 
 /**
  * A file that is written at positions, past the page cache where the system can: a checkpoint is written once and is larger than the cache

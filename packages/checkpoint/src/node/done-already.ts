@@ -2,9 +2,10 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CancelledError } from "@weft/tensor-core";
 import { openFileBytes } from "@weft/io-safetensors/node";
-import type { ItemResult } from "../plan/item.js";
 import type { OutputPlan } from "../plan/layout.js";
-import { runWorkers, type RunOptions } from "./run-workers.js";
+import type { OnProgress } from "../job-progress.js";
+import { runTask } from "./run-task.js";
+import type { TensorDone, TensorTask } from "./worker-task.js";
 import { type SideFile, unlikeSideFile } from "./side-files.js";
 
 /**
@@ -16,19 +17,24 @@ export async function doneAlready(
   folder: string,
   plan: OutputPlan,
   side: readonly SideFile[],
-  options: Pick<RunOptions, "methodFiles" | "jobs" | "tileBytes" | "allowNonFinite" | "stats" | "signal" | "onProgress">,
-): Promise<Map<string, ItemResult> | undefined> {
+  task: Pick<TensorTask, "plans" | "tileBytes" | "allowNonFinite" | "stats">,
+  {
+    jobs,
+    signal,
+    onProgress,
+  }: { readonly jobs: number; readonly signal?: AbortSignal | undefined; readonly onProgress?: OnProgress | undefined },
+): Promise<Map<string, TensorDone["result"]> | undefined> {
   if (!(await looksDone(folder, plan, side))) return undefined;
   const unlike = new AbortController();
-  const results = new Map<string, ItemResult>();
+  const results = new Map<string, TensorDone["result"]>();
+  const compareWith = plan.items.map(({ shard, offset }) => ({ file: join(folder, plan.shards[shard]!.file), offset }));
   try {
-    await runWorkers({
-      ...options,
-      items: plan.items,
-      outputs: [],
-      compareWith: plan.items.map(({ shard, offset }) => ({ file: join(folder, plan.shards[shard]!.file), offset })),
-      signal: AbortSignal.any([options.signal, unlike.signal]),
-      onItem(index, result, difference) {
+    await runTask({
+      task: { ...task, kind: "tensors", jobs: plan.items, outputs: [], compareWith },
+      jobs,
+      signal: signal ? AbortSignal.any([signal, unlike.signal]) : unlike.signal,
+      onProgress: (done) => onProgress?.({ phase: "compare", done, total: plan.bytes }),
+      onResult(index, { result, difference }) {
         if (difference) unlike.abort();
         results.set(plan.items[index]!.name, result);
       },

@@ -1,29 +1,26 @@
-export { mergeBlocker } from "../changes/merge-blocker.js";
-export { viewBase } from "../changes/view-base.js";
-export type { ExtractSettings, PairResult } from "../extract/extract-pair.js";
-export { findPairs, type LeftOut } from "../extract/pairs.js";
-export { ChangeReader } from "../extract/read-change.js";
-export { checkOutput, checkPlace } from "./check-output.js";
+export { describeQuantization, quantizationOf } from "./quantization-of.js";
+export { checkOutput } from "./check-output.js";
 export { compareTensors, type TensorDifference } from "./compare-tensors.js";
-export { bytesOf, type Place, placesOf, refuseOverwriting, writePlaces } from "./converted-files.js";
-export { doneAlready } from "./done-already.js";
+export { bytesOf, type Place, placesOf, refuseOverwriting, type WriteOptions, writePlaces } from "./converted-files.js";
+export {
+  type ExtractOptions,
+  type ExtractPlan,
+  extractAdapter,
+  type ExtractedModuleReport,
+  type ExtractResult,
+} from "./extract-adapter.js";
+export type { ExtractSettings } from "./extract/extract-pair.js";
 export { FileSet, readTiles, TILE_BYTES } from "./file-set.js";
-export { type WorkerInput, workThrough } from "./merge-worker.js";
-export { openAdapters } from "./open-adapters.js";
-export { type Input, localPath, openAdapterAt, openBase, openCheckpoint, openInput } from "./open-input.js";
-export { OutputFolder, refuseAnother } from "./output-folder.js";
-export { changedOthers, copyOthers, isPipeline, otherFiles, pipelineParts, refuseOthers } from "./pipeline.js";
-export { type MergeSettings, type Prepared, prepareMerge } from "./prepare.js";
-export { describeQuantization, quantizationOf, quantizedTargets } from "./quantization-of.js";
+export { convertCheckpoint, mergeCheckpoint, type MergeOptions, type MergeResult, unmergeCheckpoint } from "./merge-checkpoint.js";
+export type { AdapterInput, MergeJobOptions, ResourceOptions } from "./merge-options.js";
+export { mergePipeline, type MergePipelineOptions, type MergePipelineResult } from "./merge-pipeline.js";
+export { type NamedAdapter, openAdapters } from "./open-adapters.js";
+export { type AdapterHints, type Input, type InputWarning, localPath, openAdapterAt, openCheckpoint, openInput } from "./open-input.js";
+export { isPipeline } from "./pipeline.js";
+export type { MergeInput, MergeMethods, PreparedMerge } from "./prepare.js";
 export { checkReport, writeReportFile } from "./report-file.js";
-export { runExtract } from "./run-extract.js";
-export { runWorkers } from "./run-workers.js";
 export { filesOf, type SavedFile, saveModules, type SaveModulesOptions } from "./save-modules.js";
-export { classNameOf, folderOf, readModelConfig, type SideFile, sideFiles, writeSideFiles } from "./side-files.js";
-export { packError } from "./thread-errors.js";
-export { writeReport } from "./write-report.js";
-export type { ItemResult } from "../plan/item.js";
-export { shardDigest } from "../plan/layout.js";
-export { planMemory, type Resources } from "../plan/plan-memory.js";
-export { valuesOf } from "../source/values.js";
-export type { Methods } from "./methods.js";
+export { serveTask } from "./serve-task.js";
+export { classNameOf, folderOf, readModelConfig, type SideFile } from "./side-files.js";
+export { type Difference, verifyCheckpoint, type VerifyOptions, type VerifyResult } from "./verify-checkpoint.js";
+export { viewCheckpoint } from "./view-checkpoint.js";

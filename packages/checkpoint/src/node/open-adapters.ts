@@ -1,18 +1,6 @@
-import type { OpenedAdapter } from "@weft/adapter-files";
-import { WeftError } from "@weft/tensor-core";
-import type { Methods } from "./methods.js";
+import { type MethodTable, WeftError } from "@weft/tensor-core";
 import { type AdapterHints, openAdapterAt } from "./open-input.js";
-
-/** Where an adapter lies, and the factor on its effect. */
-export interface ScaledPath {
-  readonly path: string;
-  readonly scale: number;
-}
-
-/** An adapter with the user's factor. */
-export interface ScaledAdapter extends ScaledPath {
-  readonly adapter: OpenedAdapter;
-}
+import type { ScaledAdapter, ScaledPath } from "../source/scaled-adapter.js";
 
 /** An adapter of several that a job names. */
 export interface NamedAdapter extends ScaledAdapter {
@@ -24,7 +12,7 @@ export interface NamedAdapter extends ScaledAdapter {
  * Opens the adapters of a job. The user's alpha is for those of them that do not say their own.
  * @throws ConfigError kind `alpha-known` if there is an alpha, and none of them lacks it; errors of `openAdapterAt`
  */
-export async function openAdapters(paths: readonly ScaledPath[], methods: Methods, hints: AdapterHints): Promise<NamedAdapter[]> {
+export async function openAdapters(paths: readonly ScaledPath[], methods: MethodTable, hints: AdapterHints): Promise<NamedAdapter[]> {
   const opened: NamedAdapter[] = [];
   const known: WeftError[] = [];
   try {

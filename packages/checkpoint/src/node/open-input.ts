@@ -1,11 +1,10 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { CapabilityError, FormatError, WeftError, type WeftErrorKind } from "@weft/tensor-core";
+import { CapabilityError, FormatError, type MethodTable, WeftError, type WeftErrorKind } from "@weft/tensor-core";
 import { describeZero3, refuseZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
 import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
 import type { OpenedAdapter } from "@weft/adapter-files";
 import type { DialectName } from "@weft/adapter-files/dialects";
-import type { Methods } from "./methods.js";
 import { type PeftState, splitPeftState, unmergedPeft } from "../source/peft-state.js";
 
 /** Something that a user should be told, with what it is about for programs. */
@@ -31,7 +30,7 @@ export interface Input {
  */
 export async function openInput(
   path: string,
-  methods: () => Promise<Methods>,
+  methods: () => Promise<MethodTable>,
   { adapterName }: Pick<AdapterHints, "adapterName"> = {},
 ): Promise<Input> {
   if (/^(hf|https?):/.test(path)) {
@@ -126,7 +125,7 @@ export async function openBase(path: string): Promise<{ readonly base: WeightSou
 export async function openOwnAdapter(
   path: string,
   { adapter }: PeftState,
-  { table: methods }: Methods,
+  methods: MethodTable,
   alpha: number | undefined,
 ): Promise<OpenedAdapter> {
   const { openAdapter } = await import("@weft/adapter-files");
@@ -139,7 +138,7 @@ export async function openOwnAdapter(
 async function byKeys(
   path: string,
   weights: WeightSource,
-  methods: () => Promise<Methods>,
+  methods: () => Promise<MethodTable>,
   adapterName: string | undefined,
 ): Promise<Input> {
   let likely = false;
@@ -162,7 +161,7 @@ async function byKeys(
     if (!detectDialect(weights)) return plain;
     const adapter = await openAdapter(
       { weights },
-      { methods: (await methods()).table, assumeAlpha: true, ...(adapterName !== undefined && { adapterName }) },
+      { methods: await methods(), assumeAlpha: true, ...(adapterName !== undefined && { adapterName }) },
     );
     return { path, weights, adapter, warnings: adapter.warnings };
   } catch (error) {
@@ -190,7 +189,7 @@ export interface AdapterHints {
 /** Opens an adapter: its folder, its config or its file, in any dialect; every error names a file. */
 export async function openAdapterAt(
   named: string,
-  { table: methods }: Methods,
+  methods: MethodTable,
   { from, alpha, adapterName, assumeAlpha = false }: AdapterHints = {},
 ): Promise<OpenedAdapter> {
   const { openAdapterFolder } = await import("@weft/adapter-files/node");

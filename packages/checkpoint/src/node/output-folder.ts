@@ -6,7 +6,8 @@ import { existsError, inputError } from "./check-output.js";
 import { makeFolder, removeEmpty, removeFolder } from "./make-folder.js";
 import { StagedFiles } from "./staged-files.js";
 import { formatBytes } from "../format-bytes.js";
-import { fileDigest, type OutputPlan, shardDigest } from "../plan/layout.js";
+import type { OutputPlan } from "../plan/layout.js";
+import { fileDigest, shardDigest } from "./shard-digest.js";
 
 export interface FolderOptions {
   readonly force: boolean;

@@ -1,11 +1,10 @@
-import type { Methods } from "./methods.js";
 import { constants, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { MatchError } from "@weft/tensor-core";
+import { MatchError, type MethodTable } from "@weft/tensor-core";
 import { type Component, PIPELINE_FOLDERS } from "@weft/adapter-files/dialects";
 import { existsError } from "./check-output.js";
 import { openAdapters } from "./open-adapters.js";
-import type { MergeSettings } from "./prepare.js";
+import type { MergeInput } from "./prepare.js";
 
 /** What makes a folder a pipeline of diffusers. */
 const INDEX = "model_index.json";
@@ -21,12 +20,12 @@ const partOf = (component: Component): Component => (component === "te" ? "te1" 
  * one of them needs it.
  * @throws MatchError kinds `unknown-part`, `no-such-part`, `several-parts`
  */
-export async function pipelineParts(settings: MergeSettings, methods: Methods): Promise<ReadonlyMap<string, MergeSettings>> {
+export async function pipelineParts(settings: MergeInput, methods: MethodTable): Promise<ReadonlyMap<string, MergeInput>> {
   const { base } = settings;
   const index = JSON.parse(readFileSync(join(base, INDEX), "utf8")) as object;
   const folders = Object.keys(index).filter((name) => PIPELINE_FOLDERS.has(name) && existsSync(join(base, name)));
   const listed = folders.map((name) => join(base, name)).join(", ");
-  const parts = new Map<string, MergeSettings>();
+  const parts = new Map<string, MergeInput>();
   const opened = await openAdapters(settings.adapters, methods, settings);
   await Promise.all(opened.map(({ adapter }) => adapter.weights.close()));
   for (const { path, scale, alpha, adapter } of opened) {

@@ -21,7 +21,7 @@ export interface SaveModulesOptions extends WriteOptions {
   /** Replace what is there. */
   readonly force: boolean;
   /** What the dialect cannot hold, and was left out. */
-  onLoss?(loss: Loss): void;
+  readonly onLoss?: (loss: Loss) => void;
 }
 
 /** A file that was written. */

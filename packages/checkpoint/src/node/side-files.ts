@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { ConfigError } from "@weft/tensor-core";
 import { AtomicFile, ioError, writeFileAtomic } from "@weft/io-safetensors/node";
+import type { ModelConfig } from "../changes/tied.js";
+import { type ConfigEdit, editConfig, parseModelConfig } from "../plan/model-config.js";
 
 /** Files that hold weights, or belong to them or to an adapter. */
 const WEIGHTS =
@@ -16,13 +17,6 @@ export interface SideFile {
   readonly from: string;
   /** In place of what the file holds. */
   readonly text?: string;
-}
-
-/** What must change in the model's config. */
-export interface ConfigEdit {
-  readonly untie: boolean;
-  readonly vocabulary: number | undefined;
-  readonly dtype: "f32" | "f16" | "bf16" | undefined;
 }
 
 /** The folder that a checkpoint lies in. */
@@ -63,43 +57,10 @@ export function sideFiles(base: string, edit: ConfigEdit, tokenizer: string | un
   return [...files.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
-
-/** Changes single values and leaves the rest of the text as it is: numbers such as 1e-05 and 10000.0 would not survive a rewrite. */
-function editConfig(text: string, { untie, vocabulary, dtype }: ConfigEdit, file: string): string {
-  let result = text;
-  const set = (key: string, value: string, add: boolean): void => {
-    const pattern = new RegExp(`("${key}"\\s*:\\s*)(true|false|null|-?\\d+|"[^"]*")`, "g");
-    if (pattern.test(result)) result = result.replace(pattern, (_, before: string) => `${before}${value}`);
-    else if (add) result = result.replace(/\{(\s*)/, (_, space: string) => `{${space}"${key}": ${value},${space || " "}`);
-  };
-  if (untie) set("tie_word_embeddings", "false", true);
-  if (vocabulary !== undefined) set("vocab_size", String(vocabulary), false);
-  if (dtype !== undefined) {
-    set("torch_dtype", `"${TORCH[dtype]}"`, false);
-    set("dtype", `"${TORCH[dtype]}"`, !result.includes('"torch_dtype"'));
-  }
-  try {
-    JSON.parse(withoutMark(result));
-  } catch (cause) {
-    throw new ConfigError(`${file}: not valid JSON`, { kind: "config-json", file, cause });
-  }
-  return result;
-}
-
-/** Editors on Windows put a byte order mark in front of a text. */
-const withoutMark = (text: string): string => text.replace(/^\ufeff/, "");
-
 /** The base's `config.json`, if there is one. @throws ConfigError kind `config-json` */
-export function readModelConfig(folder: string): { readonly [field: string]: unknown } | undefined {
+export function readModelConfig(folder: string): ModelConfig | undefined {
   const file = join(folder, "config.json");
-  if (!existsSync(file)) return undefined;
-  try {
-    const value = JSON.parse(withoutMark(readFileSync(file, "utf8"))) as unknown;
-    return typeof value === "object" && value !== null ? (value as { [field: string]: unknown }) : undefined;
-  } catch (cause) {
-    throw new ConfigError(`${file}: not valid JSON`, { kind: "config-json", file, cause });
-  }
+  return existsSync(file) ? parseModelConfig(readFileSync(file, "utf8"), file) : undefined;
 }
 
 /** diffusers' class of the model that tensors are of, where a config.json beside them has one. @throws ConfigError kind `config-json` */

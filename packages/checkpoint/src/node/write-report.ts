@@ -1,15 +1,15 @@
 import { writeReportFile } from "./report-file.js";
-import { isCopy, type ItemResult } from "../plan/item.js";
+import { isCopy } from "../plan/tensor-job.js";
 import type { Resources } from "../plan/plan-memory.js";
-import type { Prepared } from "./prepare.js";
+import type { PreparedMerge } from "./prepare.js";
+import type { ShardResults } from "./write-shards.js";
 
 /** JSON with every tensor: what was done, how large the change is, what rounding cost, and its hash. */
 export function writeReport(
   file: string,
-  { plan, adapters, reports, notices }: Prepared,
+  { output: plan, adapters, reports, notices }: PreparedMerge,
   { onePiece }: Resources,
-  results: ReadonlyMap<string, ItemResult>,
-  digests: ReadonlyMap<string, string>,
+  { results, digests }: ShardResults,
 ): Promise<void> {
   const six = (x: number): number => Number(x.toPrecision(6));
   const whole = new Set(onePiece);

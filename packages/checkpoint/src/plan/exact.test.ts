@@ -60,7 +60,7 @@ async function compare(name: string, base: Base, file: "f32" | "bf16", mode: Mod
   copyFileSync(join(HOME, name, "adapter_config.json"), join(adapter, "adapter_config.json"));
   const held = file === "f32" ? "adapter_model.safetensors" : "adapter_model.bf16.safetensors";
   copyFileSync(join(HOME, name, held), join(adapter, "adapter_model.safetensors"));
-  const merged = await mergeInMemory(backend, { base: checkpoint, adapters: [{ path: adapter, scale: 1 }], ...MODES[mode] });
+  const merged = await mergeInMemory(backend, { base: checkpoint, adapters: [adapter], ...MODES[mode] });
   const expected = under(tensors, `${base}.${file}.${mode}.`);
   expect(expected.size).toBeGreaterThan(0);
   let [count, worst] = [0, 0];
@@ -105,7 +105,7 @@ it("two GLoRAs on a layer: each takes weight and bias as they were before both",
   await writeTensors(base, under(tensors, "base.f32."));
   const merged = await mergeInMemory(backend, {
     base,
-    adapters: ["first", "second"].map((name) => ({ path: join(HOME, PAIR, name), scale: 1 })),
+    adapters: ["first", "second"].map((name) => join(HOME, PAIR, name)),
   });
   for (const [key, want] of under(tensors, "f32.f32.merge.")) {
     const [got, expected] = [valuesOf(merged.get(key)!), valuesOf(want)];

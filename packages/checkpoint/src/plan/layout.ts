@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { basename } from "node:path";
 import { isFloat } from "@weft/tensor-core";
 import {
   type FileLayout,
@@ -13,16 +11,16 @@ import {
   toCoreDType,
   type WeightSource,
 } from "@weft/io-safetensors";
-import { hashFile, openFileBytes } from "@weft/io-safetensors/node";
 import type { Change } from "../changes/changes.js";
-import type { Item, Stored } from "./item.js";
+import type { TensorJob, TensorLocation } from "./tensor-job.js";
 import { checkPatches } from "../changes/whole-tensors.js";
+import { fileName } from "../source/file-name.js";
 
 /** The output before it is written. */
 export interface OutputPlan {
   readonly shards: readonly { readonly file: string; readonly layout: FileLayout }[];
   /** In the order in which they are done: shard by shard, large ones first. */
-  readonly items: readonly Item[];
+  readonly items: readonly TensorJob[];
   /** Name and text of the index, if there is one. */
   readonly index: { readonly name: string; readonly text: string } | undefined;
   /** Bytes of all shards. */
@@ -37,8 +35,8 @@ export interface LayoutOptions {
 }
 
 interface Planned extends TensorEntry {
-  readonly source: Stored;
-  readonly weight: Stored | undefined;
+  readonly source: TensorLocation;
+  readonly weight: TensorLocation | undefined;
   readonly change: Change | undefined;
 }
 
@@ -56,14 +54,14 @@ export function planOutput(
   const files = [...shards].map(([file, entries]) => ({ file, layout: layoutFile(entries, metadata) }));
   const items = files.flatMap(({ layout }, shard) =>
     layout.tensors
-      .map(({ name, offset, bytes, dtype, shape }): Item => {
+      .map(({ name, offset, bytes, dtype, shape }): TensorJob => {
         const { source, weight, change } = byName.get(name)!;
         return { name, shard, offset, bytes, dtype, shape, source, weight, steps: change?.steps ?? [], patches: change?.patches ?? [] };
       })
       .sort((a, b) => b.bytes - a.bytes || a.offset - b.offset),
   );
   const sharded = shards.size > 1 || (options.maxShardSize === undefined && base.location.endsWith(".index.json"));
-  const name = base.location.endsWith(".index.json") ? basename(base.location) : "model.safetensors.index.json";
+  const name = base.location.endsWith(".index.json") ? fileName(base.location) : "model.safetensors.index.json";
   return {
     shards: files,
     items,
@@ -79,7 +77,7 @@ function plannedTensor(
   { dtype, quantization }: LayoutOptions,
 ): Planned {
   const original = base.has(name) ? base.info(name) : undefined;
-  const sourceOf = (tensor: string): Stored => changes.get(tensor)?.replacement ?? base.info(tensor);
+  const sourceOf = (tensor: string): TensorLocation => changes.get(tensor)?.replacement ?? base.info(tensor);
   const change = changes.get(name);
   const source = sourceOf(name);
   const weight = change?.weight === undefined ? undefined : sourceOf(change.weight);
@@ -121,32 +119,11 @@ function outputDType(natural: SafetensorsDType, wanted: LayoutOptions["dtype"]):
 /** The base's own files; a tensor that it does not have goes into the last one. */
 function asInBase(base: WeightSource, tensors: readonly Planned[]): Map<string, Planned[]> {
   const shards = new Map<string, Planned[]>();
-  for (const name of base.names()) shards.set(basename(base.info(name).file), []);
+  for (const name of base.names()) shards.set(fileName(base.info(name).file), []);
   const last = [...shards.keys()].sort().at(-1) ?? "model.safetensors";
   for (const tensor of tensors) {
-    const file = base.has(tensor.name) ? basename(base.info(tensor.name).file) : last;
+    const file = base.has(tensor.name) ? fileName(base.info(tensor.name).file) : last;
     shards.set(file, [...(shards.get(file) ?? []), tensor]);
   }
   return new Map([...shards].filter(([, list]) => list.length > 0).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** SHA-256 over the header and the tensors' hashes in file order: the identity of a shard, found without reading it again. */
-export function shardDigest(header: Uint8Array, { tensors }: FileLayout, hashes: ReadonlyMap<string, string>): string {
-  const hash = createHash("sha256").update(header);
-  for (const { name } of tensors) hash.update(hashes.get(name)!, "hex");
-  return hash.digest("hex");
-}
-
-/** The `shardDigest` of a file that should have this layout. */
-export async function fileDigest(path: string, layout: FileLayout): Promise<string> {
-  const hashes = new Map<string, string>();
-  for (const { name, offset, bytes } of layout.tensors) hashes.set(name, await hashFile(path, offset, bytes));
-  const file = openFileBytes(path);
-  try {
-    const header = new Uint8Array(layout.header.byteLength);
-    file.readInto(header, 0);
-    return shardDigest(header, layout, hashes);
-  } finally {
-    await file.close();
-  }
 }

@@ -7,9 +7,11 @@ import { FileSet } from "../node/file-set.js";
 import { temporaryFolder } from "../testing/folders.js";
 import { f32, type StoredTensor, writeTensors } from "../testing/write-tensors.js";
 import { TileEngine } from "../run/engine.js";
-import type { Item, Place, Step, Stored } from "./item.js";
-import { processItem, TileMemory } from "../run/process-item.js";
+import type { TensorJob, Place, MergeOp, TensorLocation } from "./tensor-job.js";
+import { runJob } from "../run/run-job.js";
+import { TileMemory } from "../run/tile-memory.js";
 import { createTileBackend } from "./tile-backend.js";
+import { kindsOf, planJobs } from "./plan-jobs.js";
 import { sectionsOf } from "./sections.js";
 
 const folder = temporaryFolder();
@@ -34,8 +36,8 @@ const SHAPES: { readonly [name: string]: readonly number[] } = {
 const seeds = Object.keys(SHAPES);
 const numbers = (name: string): number[] =>
   Array.from({ length: SHAPES[name]!.reduce((a, b) => a * b) }, (_, i) => value(seeds.indexOf(name))(i));
-let at: (name: string) => Stored;
-let run: (item: Item, tileBytes?: number) => Promise<number[]>;
+let at: (name: string) => TensorLocation;
+let run: (item: TensorJob, tileBytes?: number) => Promise<number[]>;
 
 beforeAll(async () => {
   await writeTensors(file, new Map(seeds.map((name): [string, StoredTensor] => [name, f32(SHAPES[name]!, value(seeds.indexOf(name)))])));
@@ -45,13 +47,17 @@ beforeAll(async () => {
   run = async (item, tileBytes = 48) => {
     const bytes = Buffer.alloc(item.bytes);
     const sink = {
-      async write(_: Item, memory: Uint8Array, start: number, length: number, to: number): Promise<void> {
+      async write(_: TensorJob, memory: Uint8Array, start: number, length: number, to: number): Promise<void> {
         bytes.set(memory.subarray(start, start + length), to);
       },
     };
     const job = {
       backend,
-      engine: new TileEngine(backend, ADAPTER_METHODS, true),
+      engine: new TileEngine(
+        backend,
+        planJobs(kindsOf([item]), ADAPTER_METHODS, tileBytes, true, (call) => backend.claims(call)),
+        true,
+      ),
       files: new FileSet(),
       sink,
       tileBytes,
@@ -60,7 +66,7 @@ beforeAll(async () => {
       stopped: () => false,
       progress: () => {},
     };
-    await processItem(item, job, new TileMemory(backend));
+    await runJob(item, job, new TileMemory(backend));
     return [...new Float32Array(bytes.buffer, bytes.byteOffset, item.bytes / 4)];
   };
 });
@@ -71,7 +77,7 @@ const lora = (
   b: string,
   place?: Place,
   extra: { readonly m?: string; readonly config?: object } = {},
-): Step => ({
+): MergeOp => ({
   method: "LORA",
   config: { r: 2, loraAlpha: 2, useRslora: false, useDora: false, loraBias: false, ...extra.config },
   layer,
@@ -83,7 +89,7 @@ const lora = (
   ...(place && { place }),
 });
 const linear = (shape: readonly number[]): LayerSpec => ({ kind: "linear", shape, dtype: "f32", bias: false });
-const item = (name: string, steps: readonly Step[]): Item => {
+const item = (name: string, steps: readonly MergeOp[]): TensorJob => {
   const source = at(name);
   return { name, shard: 0, offset: 0, bytes: source.bytes, dtype: "F32", shape: source.shape, source, steps, patches: [] };
 };
@@ -130,7 +136,7 @@ describe("a tensor that is a part of the weight that a step changes", () => {
   });
 
   it("a method that computes each row from that row of the weight", async () => {
-    const step: Step = {
+    const step: MergeOp = {
       ...lora(linear([12, 4]), "a.all", "b.all", half(6)),
       method: "HIRA",
       config: { r: 2 },

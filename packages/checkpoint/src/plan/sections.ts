@@ -1,6 +1,6 @@
 import { boxOfWeight } from "@weft/adapter-files";
 import { type Box, sizeOf } from "@weft/tensor-core";
-import type { Item, Place, Step } from "./item.js";
+import type { TensorJob, Place, MergeOp } from "./tensor-job.js";
 
 const whole = (shape: readonly number[]): Box => shape.map((d) => [0, d]);
 const sizes = (box: Box): number[] => box.map(([start, stop]) => stop - start);
@@ -9,7 +9,7 @@ const sizes = (box: Box): number[] => box.map(([start, stop]) => stop - start);
  * An item as items that lie one behind the other, each with the steps that change all of it: where an adapter changes some rows of a tensor, or
  * one expert of a stack. The item itself if every step changes all of it.
  */
-export function sectionsOf(item: Item): readonly Item[] {
+export function sectionsOf(item: TensorJob): readonly TensorJob[] {
   const { shape, source } = item;
   const ranges = item.steps.map(({ place }) => (place ? rangeOf(place.within, shape) : [0, sizeOf(shape)]) as [number, number]);
   const ends = [...new Set([0, sizeOf(shape), ...ranges.flat()])].sort((a, b) => a - b);
@@ -17,7 +17,7 @@ export function sectionsOf(item: Item): readonly Item[] {
   const each = item.bytes / sizeOf(shape);
   const from = source.bytes / sizeOf(shape);
   return ends.slice(1).flatMap((end, i) =>
-    boxesOf(ends[i]!, end, shape).map((box): Item => {
+    boxesOf(ends[i]!, end, shape).map((box): TensorJob => {
       const [start, stop] = rangeOf(box, shape);
       const own = inner(sizes(box));
       const steps = item.steps.flatMap((step, k) => (ranges[k]![0] <= start && stop <= ranges[k]![1] ? [within(step, box, shape)] : []));
@@ -41,7 +41,7 @@ const inner = (shape: readonly number[]): readonly number[] => {
 };
 
 /** The step on a box of the tensor alone. */
-function within(step: Step, box: Box, shape: readonly number[]): Step {
+function within(step: MergeOp, box: Box, shape: readonly number[]): MergeOp {
   const place: Place = step.place ?? { shape, within: whole(shape), of: whole(shape), transposed: false };
   return { ...step, place: { ...place, within: box, of: boxOfWeight({ ...place, tensor: "" }, box) } };
 }

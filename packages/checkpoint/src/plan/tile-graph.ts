@@ -34,16 +34,16 @@ import {
   withIndexChecks,
 } from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
-import { type Item, type Place, rowsOf, type Step, type Stored } from "./item.js";
+import { type TensorJob, type Place, rowsOf, type MergeOp, type TensorLocation } from "./tensor-job.js";
 
 /** The dtype that a stored one computes as. @throws CapabilityError for those that nothing computes with */
-export function coreDType(dtype: Stored["dtype"]): DType {
+export function coreDType(dtype: TensorLocation["dtype"]): DType {
   const core = toCoreDType(dtype);
   if (!core) throw new CapabilityError(`${dtype} tensors are not computed with`, { kind: "unsupported-dtype" });
   return core;
 }
 
-const specOf = ({ shape, dtype }: { readonly shape: readonly number[]; readonly dtype: Stored["dtype"] }): TensorSpec => ({
+const specOf = ({ shape, dtype }: { readonly shape: readonly number[]; readonly dtype: TensorLocation["dtype"] }): TensorSpec => ({
   shape,
   dtype: coreDType(dtype),
 });
@@ -53,7 +53,7 @@ const specOf = ({ shape, dtype }: { readonly shape: readonly number[]; readonly 
  * @param weight of a bias: the layer's weight, where the steps look at it
  */
 function mergedTensor(
-  { source, steps }: Item,
+  { source, steps }: TensorJob,
   methods: MethodTable,
   tensor: Tensor,
   weight: Tensor | undefined,
@@ -79,7 +79,7 @@ function mergedTensor(
 
 /** A step on a tensor that is a box of the layer's weight: computed from that box alone. @throws CapabilityError if the method needs more of the weight */
 function onPlace(
-  { method }: Step,
+  { method }: MergeOp,
   { shape, of, transposed }: Place,
   current: Tensor,
   unmerged: Tensor,
@@ -98,13 +98,13 @@ function onPlace(
 }
 
 /** Place-holders of a step's parameters as they are stored. */
-const placeholders = ({ params }: Pick<Step, "params">): Params =>
+const placeholders = ({ params }: Pick<MergeOp, "params">): Params =>
   Object.fromEntries(Object.entries(params).map(([name, stored]) => [name, placeholder(specOf(stored))]));
 
 type Applied = readonly [AdapterMethod<never>, AdapterContext<never>];
 
 /** A step's method, and what it gets to know of the layer. @throws CapabilityError if there is no such method */
-function methodOf(step: Omit<Step, "kind">, methods: MethodTable): Applied {
+function methodOf(step: Omit<MergeOp, "kind">, methods: MethodTable): Applied {
   const method = methods.get(step.method)?.method;
   if (!method) throw new CapabilityError(`${step.method} adapters cannot be merged yet`, { kind: "unsupported-method" });
   return [method, { layer: step.layer, config: step.config, scale: step.scale } as unknown as AdapterContext<never>];
@@ -115,7 +115,7 @@ function mergedBias([method, context]: Applied, bias: Tensor, params: Params, dt
   return cast(mergeBias(method, held, params, context, { ...unmerged, bias: before })!, dtype);
 }
 
-function applyStep(step: Step, [method, context]: Applied, weight: Tensor, params: Params, dtype: DType, unmerged: Tensor): Tensor {
+function applyStep(step: MergeOp, [method, context]: Applied, weight: Tensor, params: Params, dtype: DType, unmerged: Tensor): Tensor {
   if (step.kind === "unmerge") return cast(unmergeWeight(method, weight, params, context), dtype);
   return mergeWeight(method, weight, params, context, { safeMerge: step.safeMerge, dtype, unmerged });
 }
@@ -131,7 +131,7 @@ export interface Probed {
 }
 
 /** Which of a layer's tensors a step would change, found by building its graph over placeholders. @throws CapabilityError if it cannot be merged */
-export function probeStep(step: Omit<Step, "kind">, methods: MethodTable, bias: boolean): Probed {
+export function probeStep(step: Omit<MergeOp, "kind">, methods: MethodTable, bias: boolean): Probed {
   const [method, context] = methodOf(step, methods);
   const stored = placeholders(step);
   const params = adapterParams(stored, step.layer.dtype, step.autocastAdapterDtype);
@@ -162,7 +162,7 @@ export interface RowPlan {
 export type Claims = (call: CompositeCall) => boolean;
 
 /** The computation of an item as passes over the rows of its tensor. */
-export interface ItemPasses {
+export interface JobPasses {
   /** Sizes of the sums over all rows that are found first, in f32. */
   readonly sums: readonly number[];
   /**
@@ -178,7 +178,7 @@ export interface ItemPasses {
   tile(start: number, stop: number): RowPlan | undefined;
 }
 
-export function itemPasses(item: Item, methods: MethodTable, stats: boolean, claims: Claims): ItemPasses {
+export function jobPasses(item: TensorJob, methods: MethodTable, stats: boolean, claims: Claims): JobPasses {
   const params = item.steps.map(placeholders);
   // Rows of a weight beside a bias: the bias is a parameter like the others.
   const bias = item.weight && placeholder(specOf(item.source));

@@ -8,12 +8,11 @@ import { FileSet } from "../node/file-set.js";
 import { checkpointOf, tensorsOf } from "../testing/checkpoints.js";
 import { FIXTURES, temporaryFolder } from "../testing/folders.js";
 import { everyLycorisModule, gapOf } from "../testing/lycoris-modules.js";
-import { computeItem, MERGE_DEFAULTS, mergeInMemory, METHODS } from "../testing/merge-in-memory.js";
+import { computeJob, mergeInMemory, prepared } from "../testing/merge-in-memory.js";
 import { firstDifference, MERGED_CASES, mergedCase } from "../testing/peft-cases.js";
 import { writeTensors } from "../testing/write-tensors.js";
-import type { Item } from "./item.js";
+import type { TensorJob } from "./tensor-job.js";
 import { createTileBackend } from "./tile-backend.js";
-import { prepareMerge } from "../node/prepare.js";
 
 const folder = temporaryFolder();
 const files = new FileSet();
@@ -38,16 +37,16 @@ function poison(of: WasmBackend): void {
   }
 }
 
-const compute = (item: Item, tileBytes: number): ReturnType<typeof computeItem> => computeItem(backend, files, item, tileBytes);
+const compute = (item: TensorJob, tileBytes: number): ReturnType<typeof computeJob> => computeJob(backend, files, item, tileBytes);
 
 const valuesOf = (bytes: Uint8Array, dtype: string): ArrayLike<number> => decode(bytes, toCoreDType(dtype as "F32")!);
 
 describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memory that nobody wrote", () => {
   it.each(MERGED_CASES)("%s", async (name) => {
     const { adapter, base, tolerance, merged } = await mergedCase(name, folder);
-    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [{ path: adapter, scale: 1 }] }, METHODS);
+    const merge = await prepared({ base, adapters: [adapter] });
     const before = checkpointOf(base);
-    for (const item of prepared.plan.items) {
+    for (const item of merge.output.items) {
       const [whole, small] = [await compute(item, 1 << 20), await compute(item, 400)];
       expect(whole.tiles).toBe(1);
       expect(small.bytes.equals(whole.bytes), `${item.name} in ${small.tiles} tiles`).toBe(true);
@@ -55,12 +54,12 @@ describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memor
       const difference = firstDifference(valuesOf(whole.bytes, item.dtype), valuesOf(want.bytes, want.dtype), tolerance);
       expect(`${item.name} ${difference}`).toBe(`${item.name} equal`);
     }
-    await prepared.close();
+    await merge.close();
   });
 
   it("LyCORIS's modules, in memory that nobody wrote", async () => {
     const { cases, base, adapter, expected } = await everyLycorisModule(temporaryFolder());
-    const merged = await mergeInMemory(backend, { base, adapters: [{ path: adapter, scale: 1 }] });
+    const merged = await mergeInMemory(backend, { base, adapters: [adapter] });
     for (const [name, want] of expected) {
       const { bytes, dtype } = merged.get(name)!;
       const label = `${cases[Number(/\d+/.exec(name)![0])]} ${name}`;
@@ -70,10 +69,10 @@ describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memor
 
   it("rotations of the input are computed in many tiles, not whole", async () => {
     const { adapter, base } = await mergedCase("oft_linear", temporaryFolder());
-    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [{ path: adapter, scale: 1 }] }, METHODS);
-    const [item] = prepared.plan.items.filter((i) => i.steps.length > 0);
+    const merge = await prepared({ base, adapters: [adapter] });
+    const [item] = merge.output.items.filter((i) => i.steps.length > 0);
     expect((await compute(item!, 400)).tiles).toBeGreaterThan(3);
-    await prepared.close();
+    await merge.close();
   });
 
   it.each([
@@ -91,11 +90,11 @@ describe("a tensor comes out as PEFT's, in any tiles, and nothing of it is memor
       ([k, t]) => [k.replace(key, "lora_unet_blocks_0_to_out_0"), t] as const,
     );
     await writeTensors(adapter, new Map(renamed));
-    const prepared = await prepareMerge({ ...MERGE_DEFAULTS, base, adapters: [{ path: adapter, scale: 1 }] }, METHODS);
-    const [item] = prepared.plan.items.filter((i) => i.steps.length > 0);
+    const merge = await prepared({ base, adapters: [adapter] });
+    const [item] = merge.output.items.filter((i) => i.steps.length > 0);
     const [whole, small] = [await compute(item!, 1 << 20), await compute(item!, 400)];
     expect(small.bytes.equals(whole.bytes)).toBe(true);
     expect(small.tiles > 1).toBe(tiled);
-    await prepared.close();
+    await merge.close();
   });
 });

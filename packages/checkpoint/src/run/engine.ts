@@ -1,13 +1,14 @@
-import { bytesPerElement, CancelledError, type Executable, isFloat, type MethodTable, type Plan, verifyIndices } from "@weft/tensor-core";
+import { bytesPerElement, CancelledError, CapabilityError, type Executable, isFloat, type Plan, verifyIndices } from "@weft/tensor-core";
 import type { WasmBackend, WasmBuffer } from "@weft/kernels-wasm";
-import type { FileSet } from "../node/file-set.js";
-import { type Item, rowsOf, type Stored } from "../plan/item.js";
-import { type ItemPlan, planItem, type RowSumPlan, signature } from "../plan/item-plan.js";
+import { type JobPlan, type RowSumPlan, signature } from "../plan/job-plan.js";
+import type { JobPlans } from "../plan/plan-jobs.js";
+import { rowsOf, type TensorJob, type TensorLocation } from "../plan/tensor-job.js";
 import { coreDType } from "../plan/tile-graph.js";
 import type { TilePlan } from "../plan/tile-plan.js";
+import type { ByteReader } from "../source/byte-reader.js";
 
-/** Plans kept at a time; a model has about ten kinds of layers. */
-const MAX_PLANS = 32;
+/** Plans that are kept lowered at a time; a model has about ten kinds of layers. */
+const MAX_LOWERED = 32;
 
 /** Rows of one tensor, and what computes them. */
 export interface TileRunner {
@@ -31,51 +32,51 @@ interface Lowered extends TilePlan {
   readonly extremes: readonly WasmBuffer[];
 }
 
-/** An item's plan, and what of it has been lowered. */
-interface Prepared {
-  readonly plan: ItemPlan;
-  readonly lowered: Map<TilePlan, Lowered>;
-}
+/** What of a plan has been lowered. */
+type LoweredTiles = Map<TilePlan, Lowered>;
 
 /** The W buffer is read by one merge kernel alone, which reads each element before it writes it. */
-function worksInPlace(plan: Plan, item: Item): boolean {
+function worksInPlace(plan: Plan, job: TensorJob): boolean {
   const readers = plan.steps.filter((s) => s.inputs.some((o) => o.buffer === plan.inputs[0]));
-  return readers.length === 1 && readers[0]!.kind === "composite" && readers[0]!.op === "mergeLowRank" && rowsOf(item).dtype === item.dtype;
+  return readers.length === 1 && readers[0]!.kind === "composite" && readers[0]!.op === "mergeLowRank" && rowsOf(job).dtype === job.dtype;
 }
 
-/** Plans and runs tiles of items on one backend. */
+/** Runs tiles of tensors on one backend, by plans that were made for all of them. */
 export class TileEngine {
-  private readonly plans = new Map<string, Prepared>();
+  private readonly lowered = new Map<string, LoweredTiles>();
   private readonly scalars: readonly WasmBuffer[];
 
+  /** @param stats as the plans were made */
   constructor(
     private readonly backend: WasmBackend,
-    private readonly methods: MethodTable,
+    private readonly plans: JobPlans,
     private readonly stats: boolean,
   ) {
     this.scalars = stats ? [0, 1, 2].map(() => backend.allocate(4)) : [];
   }
 
   /**
-   * Prepares an item: loads its parameters, makes its plan, finds the sums over all its rows.
-   * @param tileBytes aim for the larger of a tile's input and output
+   * Prepares a tensor: loads its parameters, lowers its plan, finds the sums over all its rows.
    * @throws CancelledError
    */
-  prepare(item: Item, tileBytes: number, files: FileSet, stopped: () => boolean): TileRunner {
-    const prepared = this.planned(item, tileBytes);
-    const { plan } = prepared;
-    const stored = [...(item.weight ? [item.source] : []), ...item.steps.flatMap((step) => Object.values(step.params))];
-    const params = stored.map((one) => this.load(one, files));
-    for (const sum of plan.sums) params.push(this.hold(this.addUp(item, prepared, sum, params, files, stopped)));
+  async prepare(job: TensorJob, files: ByteReader, stopped: () => boolean): Promise<TileRunner> {
+    const key = signature(job);
+    const plan = this.plans.get(key);
+    if (!plan) throw new CapabilityError(`${job.name}: this change was not planned`, { kind: "internal", tensor: job.name });
+    const tiles = this.tilesOf(key);
+    const stored = [...(job.weight ? [job.source] : []), ...job.steps.flatMap((step) => Object.values(step.params))];
+    const params: WasmBuffer[] = [];
+    for (const one of stored) params.push(await this.load(one, files));
+    for (const sum of plan.sums) params.push(this.hold(await this.addUp(job, tiles, sum, params, files, stopped)));
     const sums = params.slice(params.length - plan.sums.length);
-    const dtype = coreDType(item.dtype);
-    const elements = item.shape.slice(1).reduce((a, b) => a * b, 1);
+    const dtype = coreDType(job.dtype);
+    const elements = job.shape.slice(1).reduce((a, b) => a * b, 1);
     return {
       rows: plan.rows,
       // Statistics read the rows once more behind the result.
-      inPlace: !this.stats && worksInPlace(plan.tile.plan, item),
+      inPlace: !this.stats && worksInPlace(plan.tile.plan, job),
       run: (start, count, from, to) => {
-        const tile = this.lower(prepared, count === plan.rows ? plan.tile : plan.rest(count));
+        const tile = this.lower(tiles, count === plan.rows ? plan.tile : plan.rest!);
         this.execute(tile, start, [from, ...params, ...(this.stats ? [from, ...sums] : [])], [to, ...this.scalars]);
         return Float32Array.from(this.scalars, (b) => new Float32Array(Uint8Array.from(this.backend.view(b)).buffer)[0]!);
       },
@@ -85,17 +86,17 @@ export class TileEngine {
     };
   }
 
-  /** A sum over all rows of the item's tensor, part by part in f64. */
-  private addUp(
-    item: Item,
-    prepared: Prepared,
-    { size, rows, part }: RowSumPlan,
+  /** A sum over all rows of the tensor, part by part in f64. */
+  private async addUp(
+    job: TensorJob,
+    tiles: LoweredTiles,
+    { size, rows, part, rest }: RowSumPlan,
     params: readonly WasmBuffer[],
-    files: FileSet,
+    files: ByteReader,
     stopped: () => boolean,
-  ): Uint8Array {
-    const total = item.shape[0]!;
-    const read = rowsOf(item);
+  ): Promise<Uint8Array> {
+    const total = job.shape[0]!;
+    const read = rowsOf(job);
     const row = read.bytes / total;
     const [from, to] = [this.backend.allocate(rows * row), this.backend.allocate(size * 4)];
     const sum = new Float64Array(size);
@@ -103,8 +104,8 @@ export class TileEngine {
       for (let start = 0; start < total; start += rows) {
         if (stopped()) throw new CancelledError();
         const count = Math.min(rows, total - start);
-        files.readInto(read.file, this.backend.view(from).subarray(0, count * row), read.offset + start * row);
-        this.execute(this.lower(prepared, part(count)), start, [from, ...params], [to]);
+        await files.readInto(read.file, this.backend.view(from).subarray(0, count * row), read.offset + start * row);
+        this.execute(this.lower(tiles, count === rows ? part : rest!), start, [from, ...params], [to]);
         new Float32Array(Uint8Array.from(this.backend.view(to)).buffer).forEach((v, i) => (sum[i]! += v));
       }
     } finally {
@@ -127,11 +128,11 @@ export class TileEngine {
     for (const buffer of extremes) verifyIndices(checks, this.backend.view(buffer));
   }
 
-  private load(stored: Stored, files: FileSet): WasmBuffer {
+  private async load(stored: TensorLocation, files: ByteReader): Promise<WasmBuffer> {
     const { values } = stored;
     if (values) return this.hold(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     const buffer = this.backend.allocate(Math.max(1, stored.bytes));
-    files.readInto(stored.file, this.backend.view(buffer).subarray(0, stored.bytes), stored.offset);
+    await files.readInto(stored.file, this.backend.view(buffer).subarray(0, stored.bytes), stored.offset);
     return buffer;
   }
 
@@ -141,30 +142,25 @@ export class TileEngine {
     return buffer;
   }
 
-  private planned(item: Item, tileBytes: number): Prepared {
-    const key = `${tileBytes} ${signature(item)}`;
-    const known = this.plans.get(key);
-    this.plans.delete(key);
-    if (!known && this.plans.size >= MAX_PLANS) {
-      const [oldest, { lowered }] = this.plans.entries().next().value!;
-      for (const { executable, held, extremes } of lowered.values()) {
+  /** What is lowered of a plan; that which was not used for the longest time is freed where there is too much. */
+  private tilesOf(key: string): LoweredTiles {
+    const tiles: LoweredTiles = this.lowered.get(key) ?? new Map();
+    this.lowered.delete(key);
+    if (this.lowered.size >= MAX_LOWERED) {
+      const [oldest, unused] = this.lowered.entries().next().value!;
+      for (const { executable, held, extremes } of unused.values()) {
         executable.dispose();
         for (const buffer of [...held, ...extremes]) this.backend.free(buffer);
       }
-      this.plans.delete(oldest);
+      this.lowered.delete(oldest);
     }
-    const prepared = known ?? {
-      // Tiles are lowered while others run: what loads kernels first is left to its decomposition.
-      plan: planItem(item, this.methods, tileBytes, this.stats, (call) => call.name !== "quantLinear" && this.backend.claims(call)),
-      lowered: new Map(),
-    };
-    // At the end: the plan in use is never the oldest.
-    this.plans.set(key, prepared);
-    return prepared;
+    // At the end: what is in use is never the oldest.
+    this.lowered.set(key, tiles);
+    return tiles;
   }
 
-  private lower({ lowered }: Prepared, tile: TilePlan): Lowered {
-    let found = lowered.get(tile);
+  private lower(tiles: LoweredTiles, tile: TilePlan): Lowered {
+    let found = tiles.get(tile);
     if (!found) {
       found = {
         ...tile,
@@ -172,7 +168,7 @@ export class TileEngine {
         held: tile.constants.map((bytes) => this.hold(bytes)),
         extremes: tile.checks.length > 0 ? [this.backend.allocate(8 * tile.checks.length)] : [],
       };
-      lowered.set(tile, found);
+      tiles.set(tile, found);
     }
     return found;
   }

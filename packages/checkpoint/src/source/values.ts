@@ -10,7 +10,7 @@ const WIDE: Partial<Record<SafetensorsDType, (bytes: Uint8Array) => ArrayLike<nu
   U16: (b) => new Uint16Array(b.buffer, b.byteOffset, b.byteLength / 2),
 };
 
-/** Stored bytes as numbers; undefined for dtypes that have no values here (F4, F8_E8M0, C64 …). `bytes` must be aligned to an element. */
+/** TensorLocation bytes as numbers; undefined for dtypes that have no values here (F4, F8_E8M0, C64 …). `bytes` must be aligned to an element. */
 export function valuesOf(bytes: Uint8Array, dtype: SafetensorsDType): ArrayLike<number> | undefined {
   if (dtype === "F32") return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
   if (dtype === "BF16") {

@@ -3,7 +3,7 @@ import type { PlacedPart } from "@weft/adapter-files";
 import type { LayerSpec } from "@weft/tensor-core";
 
 /** Data of a tensor in a file. */
-export interface Stored {
+export interface TensorLocation {
   /** The data itself, where no file holds it so (what follows from a seed, integers of another width). */
   readonly values?: Float32Array | Int32Array;
   readonly file: string;
@@ -15,7 +15,13 @@ export interface Stored {
 }
 
 /** Values that no file holds. */
-export const held = ({ values, shape }: { readonly values: Float32Array | Int32Array; readonly shape: readonly number[] }): Stored => ({
+export const inlineTensor = ({
+  values,
+  shape,
+}: {
+  readonly values: Float32Array | Int32Array;
+  readonly shape: readonly number[];
+}): TensorLocation => ({
   values,
   file: "",
   offset: 0,
@@ -25,7 +31,7 @@ export const held = ({ values, shape }: { readonly values: Float32Array | Int32A
 });
 
 /** One adapter's effect on one tensor. Plain data, so that worker threads can be handed it. */
-export interface Step {
+export interface MergeOp {
   /** `peft_type`. */
   readonly method: string;
   readonly config: object;
@@ -42,7 +48,7 @@ export interface Step {
    */
   readonly kind: "weight" | "bias" | "unmerge" | "initial";
   /** By the method's parameter names. */
-  readonly params: { readonly [name: string]: Stored };
+  readonly params: { readonly [name: string]: TensorLocation };
   /** Where the tensor is not the layer's weight (or bias), but part of it or more than it: which box of the two is meant. */
   readonly place?: Place;
 }
@@ -56,11 +62,11 @@ export interface Place extends Omit<PlacedPart, "tensor"> {
 /** Rows of a tensor that are replaced after all steps. */
 export interface RowPatch {
   readonly indices: readonly number[];
-  readonly rows: Stored;
+  readonly rows: TensorLocation;
 }
 
 /** One tensor of the output: where it comes from, what is done to it, where it goes. */
-export interface Item {
+export interface TensorJob {
   readonly name: string;
   /** Index of the output file. */
   readonly shard: number;
@@ -69,17 +75,17 @@ export interface Item {
   readonly bytes: number;
   readonly dtype: SafetensorsDType;
   readonly shape: readonly number[];
-  readonly source: Stored;
+  readonly source: TensorLocation;
   /** Of a bias: the layer's weight before any step, where the steps look at it; it is read row by row, the bias at once. */
-  readonly weight?: Stored | undefined;
-  readonly steps: readonly Step[];
+  readonly weight?: TensorLocation | undefined;
+  readonly steps: readonly MergeOp[];
   readonly patches: readonly RowPatch[];
 }
 
 /** What became of one item. */
-export interface ItemResult {
-  /** SHA-256 of the tensor's bytes. */
-  readonly sha256: string;
+export interface JobResult {
+  /** SHA-256 of the tensor's bytes, where it was asked for. */
+  readonly sha256?: string;
   readonly change?: ChangeStats;
 }
 
@@ -93,7 +99,7 @@ export interface ChangeStats {
 }
 
 /** The tensor that is read row by row to compute an item. */
-export const rowsOf = ({ source, weight }: Item): Stored => weight ?? source;
+export const rowsOf = ({ source, weight }: TensorJob): TensorLocation => weight ?? source;
 
 /** True if the data goes through unchanged. */
-export const isCopy = (item: Item): boolean => item.steps.length === 0 && item.source.dtype === item.dtype;
+export const isCopy = (item: TensorJob): boolean => item.steps.length === 0 && item.source.dtype === item.dtype;

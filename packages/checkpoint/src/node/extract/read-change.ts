@@ -1,7 +1,7 @@
 import { CapabilityError, type Device, FormatError, type Tensor } from "@weft/tensor-core";
 import { bitsPerElement, type LocatedTensor, type WeightSource } from "@weft/io-safetensors";
-import { FileSet } from "../node/file-set.js";
-import { valuesOf } from "../source/values.js";
+import { FileSet } from "../file-set.js";
+import { valuesOf } from "../../source/values.js";
 
 /** Bytes of a tensor that are read at a time: fits the second-level cache with what is computed from it. */
 const TILE_BYTES = 1 << 20;

@@ -1,6 +1,6 @@
 import { type SafetensorsDType, toCoreDType, type WeightSource } from "@weft/io-safetensors";
 import { isFloat, MatchError } from "@weft/tensor-core";
-import { quantizationOf } from "../node/quantization-of.js";
+import { quantizationOf } from "../quantization-of.js";
 
 /** A weight that both checkpoints have. */
 export interface Pair {

@@ -1,22 +1,30 @@
-import type { FileSet } from "../node/file-set.js";
-import type { Item } from "../plan/item.js";
-import type { Sink } from "./process-item.js";
+import type { FileSet } from "./file-set.js";
+import type { TensorJob } from "../plan/tensor-job.js";
+import type { Sink } from "../run/run-job.js";
+
+/** How a result is unlike what it was compared with. */
+export interface ByteDifference {
+  /** Bytes that differ. */
+  readonly bytes: number;
+  /** The first of them. */
+  readonly first: number;
+}
 
 /** Compares results with a file instead of writing them. */
 export class VerifySink implements Sink {
   private readonly files: FileSet;
   private readonly places: readonly { readonly file: string; readonly offset: number }[];
-  private readonly indexOf: ReadonlyMap<Item, number>;
+  private readonly indexOf: ReadonlyMap<TensorJob, number>;
   private buffer = Buffer.alloc(0);
   private readonly found = new Map<number, { bytes: number; first: number }>();
 
-  constructor(files: FileSet, places: readonly { readonly file: string; readonly offset: number }[], items: readonly Item[]) {
+  constructor(files: FileSet, places: readonly { readonly file: string; readonly offset: number }[], items: readonly TensorJob[]) {
     this.files = files;
     this.places = places;
     this.indexOf = new Map(items.map((item, i) => [item, i]));
   }
 
-  async write(item: Item, memory: Uint8Array, start: number, length: number, at: number): Promise<void> {
+  async write(item: TensorJob, memory: Uint8Array, start: number, length: number, at: number): Promise<void> {
     const index = this.indexOf.get(item)!;
     const { file, offset } = this.places[index]!;
     if (this.buffer.length < length) this.buffer = Buffer.alloc(length);
@@ -35,7 +43,7 @@ export class VerifySink implements Sink {
   }
 
   /** Bytes that differ in an item, and the first of them; undefined if it is the same. */
-  take(index: number): { readonly bytes: number; readonly first: number } | undefined {
+  take(index: number): ByteDifference | undefined {
     return this.found.get(index);
   }
 }

@@ -1,0 +1,3 @@
+import { serveTask } from "@weft/checkpoint/node";
+
+await serveTask();

@@ -1,0 +1,3 @@
+import { serveTask } from "./serve-task.js";
+
+await serveTask();

@@ -1,0 +1,117 @@
+import type { WeightSource } from "@weft/io-safetensors";
+import type { MatchReport } from "@weft/adapter-files";
+import { type Change, collectChanges } from "../changes/changes.js";
+import { checkVocabulary, resolveTie } from "../changes/resolve-tie.js";
+import type { ModelConfig } from "../changes/tied.js";
+import { viewBase } from "../changes/view-base.js";
+import { unscaledNotice } from "../changes/whole-tensors.js";
+import type { ByteReader } from "../source/byte-reader.js";
+import type { ScaledAdapter } from "../source/scaled-adapter.js";
+import { type OutputPlan, planOutput } from "./layout.js";
+import type { ConfigEdit } from "./model-config.js";
+import type { TensorLocation } from "./tensor-job.js";
+
+/** How floats of a checkpoint are stored. */
+export type WeightDType = "f32" | "f16" | "bf16";
+
+/** Options that decide what the output is, beside the inputs. */
+export interface MergeSettings {
+  /** `merge` adds what adapters do; `unmerge` takes it out again; `convert` has no adapters, and changes dtypes only. */
+  readonly operation: "merge" | "unmerge" | "convert";
+  /** Stores floats as this; as they are if undefined. */
+  readonly dtype: WeightDType | undefined;
+  /** Round as PEFT's `safe_merge` does. */
+  readonly safeMerge: boolean;
+  /** Adapters compute in f32 whatever their files hold, as PEFT reads them by default. */
+  readonly autocastAdapterDtype: boolean;
+  /** Two tied embeddings of which an adapter changes one become weights of their own; else both get the changes of both. */
+  readonly untie: boolean;
+  /** Cuts the output anew into files of at most so many bytes; undefined: as the base. */
+  readonly maxShardSize: number | undefined;
+}
+
+/** What merging does if nothing is said. */
+export const MERGE_DEFAULTS: MergeSettings = {
+  operation: "merge",
+  dtype: undefined,
+  safeMerge: false,
+  autocastAdapterDtype: true,
+  untie: true,
+  maxShardSize: undefined,
+};
+
+/** Everything that is known of a merge before the first tensor is read. */
+export interface MergePlan {
+  /** The base as adapters are matched to it. */
+  readonly base: WeightSource;
+  readonly adapters: readonly ScaledAdapter[];
+  /** What of each adapter goes where. */
+  readonly reports: readonly MatchReport[];
+  readonly output: OutputPlan;
+  /** What config.json must say. */
+  readonly edit: ConfigEdit;
+  /** The adapter that brings another number of tokens: its tokenizer goes along. */
+  readonly resizedBy: ScaledAdapter | undefined;
+  /** What a user should know. */
+  readonly notices: readonly string[];
+}
+
+export interface PlanMergeOptions {
+  /** The base's config.json, if there is one. */
+  readonly model: ModelConfig | undefined;
+  /** Reads the files of base and adapters. */
+  readonly files: ByteReader;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Matches adapters to a base and plans every tensor of the output. Headers are read, and weights only where an initialisation or a derived parameter
+ * has to be found out.
+ * @throws MatchError, ShapeError, ConfigError, CapabilityError, CancelledError
+ */
+export async function planMerge(
+  checkpoint: WeightSource,
+  adapters: readonly ScaledAdapter[],
+  settings: MergeSettings,
+  { model, files, signal }: PlanMergeOptions,
+): Promise<MergePlan> {
+  const opened = adapters.map(({ adapter }) => adapter);
+  const { base, tie, quantization } = await viewBase(checkpoint, opened, model, files);
+  const unmerge = settings.operation === "unmerge";
+  const { changes, reports } = await collectChanges(base, adapters, { ...settings, unmerge, model, tie, quantization, files, signal });
+  const resolved = await resolveTie(changes as Map<string, Change>, tie, settings.untie && !unmerge, files);
+  checkVocabulary(base, changes, resolved);
+  const names = [...base.names(), ...[...changes.keys()].filter((name) => !base.has(name))].filter((name) => name !== resolved.omit);
+  const output = planOutput(base, names, changes, { ...settings, quantization });
+  const resized = [...changes.values()].find((change) => change.resized)?.replacement;
+  return {
+    base,
+    adapters,
+    reports,
+    output,
+    edit: { untie: resolved.untied, vocabulary: resized?.shape[0], dtype: settings.dtype },
+    resizedBy: resized && owner(adapters, resized),
+    notices: [
+      ...checkpoint.warnings,
+      ...adapters.flatMap((scaled, i) => [
+        ...scaled.adapter.warnings.map(({ message }) => message),
+        ...unscaledNotice(scaled, reports[i]!),
+      ]),
+      ...resolved.notices,
+      ...roundingNotices(output),
+    ],
+  };
+}
+
+/** FP8 without scales is merged as any float is, but its steps are so large that much of a small change rounds away. */
+function roundingNotices({ items }: OutputPlan): string[] {
+  const coarse = items.filter(({ dtype, steps }) => dtype.startsWith("F8_") && steps.length > 0);
+  if (coarse.length === 0) return [];
+  return [
+    `${coarse.length} merged weights are stored as ${coarse[0]!.dtype}, whose steps are 1/16 of a value or more: most of a small change rounds away; --dtype bf16 keeps it`,
+  ];
+}
+
+/** The adapter that a tensor lies in. */
+const owner = (adapters: readonly ScaledAdapter[], { file }: TensorLocation): ScaledAdapter =>
+  adapters.find(({ adapter }) => [...adapter.weights.names()].some((name) => adapter.weights.info(name).file === file))!;
