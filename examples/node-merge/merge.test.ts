@@ -47,15 +47,11 @@ describe("examples/node-merge", () => {
     await Promise.all([merged.close(), base.close(), peft.close()]);
   });
 
-  it.each([
-    ["pissa", "lora_pissa_init", /changed the base/],
-    ["token rows", "lora_trainable_tokens", /trained token rows/],
-    ["activated LoRA", "llama_alora", /cannot be merged/],
-  ])("writes nothing for what it would merge wrongly: %s", async (_, name, message) => {
-    const out = join(folder, `refused-${name}`);
-    const { status, stderr } = await runExample(code, [join(fixtures, "llama_base"), join(fixtures, name), out]);
+  it("writes nothing for what cannot be merged", async () => {
+    const out = join(folder, "refused");
+    const { status, stderr } = await runExample(code, [join(fixtures, "llama_base"), join(fixtures, "llama_alora"), out]);
     expect(status).toBe(1);
-    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/cannot be merged/);
     expect(existsSync(out)).toBe(false);
   });
 

@@ -7,10 +7,11 @@ import type { Answer } from "./page.js";
 const PEFT = join(import.meta.dirname, "../../../fixtures/peft");
 const TYPES: Readonly<Record<string, string>> = { js: "text/javascript", json: "application/json", html: "text/html" };
 
-export interface PageServer {
+/** @typeParam A what pages answer */
+export interface PageServer<A = Answer> {
   readonly origin: string;
   /** What the page that is loaded next answers. */
-  next(): Promise<Answer>;
+  next(): Promise<A>;
   /** Sets how pages are sent: headers of every answer, and code that runs before weft's. */
   use(deployment: {
     readonly headers?: Record<string, string>;
@@ -22,9 +23,9 @@ export interface PageServer {
 }
 
 /** A site with the page, a model and an adapter; every page posts its answer back. */
-export async function servePage(script: string): Promise<PageServer> {
+export async function servePage<A = Answer>(script: string): Promise<PageServer<A>> {
   let deployment: Parameters<PageServer["use"]>[0] = {};
-  let answered: (answer: Answer) => void = () => undefined;
+  let answered: (answer: A) => void = () => undefined;
   const bodies = (path: string): Uint8Array | undefined => {
     const { before = "", inWorker = false } = deployment;
     if (path === "/")
@@ -40,7 +41,7 @@ export async function servePage(script: string): Promise<PageServer> {
       request.on("data", (piece: Buffer) => pieces.push(piece));
       request.on("end", () => {
         response.writeHead(204).end();
-        answered(JSON.parse(Buffer.concat(pieces).toString()) as Answer);
+        answered(JSON.parse(Buffer.concat(pieces).toString()) as A);
       });
       return;
     }

@@ -23,7 +23,7 @@ export interface MergeJobCommandOptions {
   readonly alpha?: number;
   readonly adapterName?: string;
   readonly dtype?: "f32" | "f16" | "bf16";
-  readonly maxMemory: number;
+  readonly maxMemory?: number;
   readonly safe?: boolean;
   readonly autocastAdapterDtype?: boolean;
   readonly untie?: boolean;

@@ -15,7 +15,9 @@ import { extractCommand } from "./extract.js";
 import { inspectCommand } from "./inspect.js";
 import { lintCommand } from "./lint.js";
 import { mergeCommand } from "./merge.js";
+import { planCommand } from "./plan.js";
 import { resizeCommand } from "./resize.js";
+import { runCommand } from "./run.js";
 import type { Runner } from "./runner.js";
 import { unmergeCommand } from "./unmerge.js";
 import { choice, collect, threads } from "./values.js";
@@ -25,7 +27,7 @@ type Declare = (run: Runner) => CommandUnknownOpts;
 
 const GROUPS: readonly (readonly [heading: string, commands: readonly Declare[]])[] = [
   ["Look:", [inspectCommand, diffCommand, lintCommand]],
-  ["Checkpoints:", [mergeCommand, verifyCommand, unmergeCommand]],
+  ["Checkpoints:", [mergeCommand, verifyCommand, unmergeCommand, planCommand, runCommand]],
   ["Adapters:", [convertCommand, extractCommand, resizeCommand, combineCommand, exportCommand]],
   ["This machine:", [doctorCommand, benchCommand, completionCommand]],
 ];

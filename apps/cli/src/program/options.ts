@@ -22,6 +22,7 @@ export const adapters = () =>
     .argParser(collect)
     .makeOptionMandatory();
 export const outFolder = () => new Option("-o, --out <folder>", "folder to write").makeOptionMandatory();
+export const outFile = () => new Option("-o, --out <file>", "file to write").makeOptionMandatory();
 export const outPath = () =>
   new Option("-o, --out <path>", "folder, or a .safetensors file where the dialect has no config").makeOptionMandatory();
 export const weightDType = () => new Option("--dtype <dtype>", "store floats as this (default: as they are)").choices(DTYPES);

@@ -24,3 +24,6 @@ export { serveTask } from "./serve-task.js";
 export { classNameOf, folderOf, readModelConfig, type SideFile } from "./side-files.js";
 export { type Difference, verifyCheckpoint, type VerifyOptions, type VerifyResult } from "./verify-checkpoint.js";
 export { viewCheckpoint } from "./view-checkpoint.js";
+export { planCheckpoint, type PlanOptions } from "./plan-checkpoint.js";
+export type { CheckpointPlan, PlannedInput, Unit } from "./plan-file.js";
+export { finishPlan, type FinishPlanOptions, runPlan, type RunPlanOptions, type RunPlanResult } from "./run-plan.js";

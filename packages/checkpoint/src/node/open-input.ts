@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { CapabilityError, FormatError, type MethodTable, WeftError, type WeftErrorKind } from "@weft/tensor-core";
-import { describeZero3, refuseZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
+import { describeZero3, type WeightSource, zero3Leftovers } from "@weft/io-safetensors";
 import { cachedSnapshot, hubCacheFolder, ioError, openWeights } from "@weft/io-safetensors/node";
 import type { OpenedAdapter } from "@weft/adapter-files";
 import type { DialectName } from "@weft/adapter-files/dialects";
+import { ADAPTER_LIKE, asBase, SWAPPED } from "../source/as-base.js";
 import { type PeftState, splitPeftState, unmergedPeft } from "../source/peft-state.js";
 
 /** Something that a user should be told, with what it is about for programs. */
@@ -60,9 +61,6 @@ export async function openInput(
   return byKeys(path, await openWeights(path), methods, adapterName);
 }
 
-/** What a name of every dialect's files has at least one of: plain checkpoints need not load what tells dialects apart. */
-const ADAPTER_LIKE = /lora|hada_|lokr_|oft_blocks|on_input|lambda_layer|\.diff(_b)?$|\.[wb]_norm$|\.a1\.weight$/;
-
 /**
  * The path on this machine of what a command reads as files: a repository of the hub is where the cache has it.
  * @throws CapabilityError kind `not-local` for what lies elsewhere
@@ -81,26 +79,6 @@ export function localPath(path: string): string {
   );
 }
 
-const looksLikeAdapter = (weights: WeightSource): boolean => {
-  const names = [...weights.names()];
-  return names.filter((name) => name.startsWith("base_model.model.") || ADAPTER_LIKE.test(name)).length > names.length / 2;
-};
-
-/** What to do where one stands in the place of the other. */
-const SWAPPED = "did you swap base and adapter? weft merge BASE -a ADAPTER; weft inspect shows what a file holds";
-
-/** Opens files whose values count. @throws FormatError kind `zero3-leftovers` */
-async function openWhole(path: string): Promise<WeightSource> {
-  const weights = await openWeights(path);
-  try {
-    refuseZero3(weights);
-    return weights;
-  } catch (error) {
-    await weights.close();
-    throw error;
-  }
-}
-
 /** Opens a checkpoint. @throws FormatError kind `not-a-checkpoint` for an adapter; CapabilityError kind `unmerged-peft` */
 export async function openCheckpoint(path: string): Promise<WeightSource> {
   const { base, state } = await openBase(path);
@@ -109,16 +87,15 @@ export async function openCheckpoint(path: string): Promise<WeightSource> {
   throw unmergedPeft(path, state);
 }
 
-/**
- * Opens a checkpoint that may have been saved with an adapter in it.
- * @throws FormatError kinds `not-a-checkpoint` for an adapter, `zero3-leftovers`
- */
-export async function openBase(path: string): Promise<{ readonly base: WeightSource; readonly state: PeftState | undefined }> {
-  const weights = await openWhole(path);
-  const state = splitPeftState(weights);
-  if (state || !looksLikeAdapter(weights)) return { base: state?.base ?? weights, state };
-  await weights.close();
-  throw new FormatError(`${path}: this is an adapter, expected a checkpoint`, { kind: "not-a-checkpoint", file: path, hint: SWAPPED });
+/** Opens a checkpoint that may have been saved with an adapter in it. @throws errors of `asBase` */
+export async function openBase(path: string): Promise<ReturnType<typeof asBase>> {
+  const weights = await openWeights(path);
+  try {
+    return asBase(weights, path);
+  } catch (error) {
+    await weights.close();
+    throw error;
+  }
 }
 
 /** The adapter inside of a model that was saved unmerged; rank and alpha are in the config beside it, or the user gives alpha. */

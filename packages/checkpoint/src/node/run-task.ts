@@ -5,7 +5,8 @@ import { CancelledError } from "@weft/tensor-core";
 import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import type { WorkerInput, WorkerMessage } from "./serve-task.js";
 import { unpackError } from "./thread-errors.js";
-import { type ResultOf, type Shared, type WorkerTask, workOn } from "./worker-task.js";
+import { entryCount, type ResultOf, type Shared, type WorkerTask } from "./worker-task.js";
+import { workOn } from "./work-on.js";
 
 export interface RunTaskOptions<T extends WorkerTask> {
   readonly task: T;
@@ -49,7 +50,8 @@ export async function runTask<T extends WorkerTask>({ task, jobs, signal, onResu
   if (signal?.aborted) cancel();
   const timer = setInterval(() => onProgress?.(Number(Atomics.load(shared.done, 0))), POLL_MS);
   try {
-    const threads = jobs > 1 && existsSync(fileURLToPath(PROGRAM)) ? jobs : 0;
+    const useful = Math.min(jobs, entryCount(task));
+    const threads = useful > 1 && existsSync(fileURLToPath(PROGRAM)) ? useful : 0;
     if (threads === 0) await workOn(task, shared, take).catch(stop);
     await Promise.all(Array.from({ length: threads }, () => runWorker({ ...shared, task }, take, stop)));
     await Promise.all(pending);

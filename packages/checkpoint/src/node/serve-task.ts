@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { packError } from "./thread-errors.js";
-import { type Shared, type WorkerTask, workOn } from "./worker-task.js";
+import type { Shared, WorkerTask } from "./worker-task.js";
+import { workOn } from "./work-on.js";
 
 /** What a worker thread is started with. */
 export interface WorkerInput extends Shared {

@@ -8,7 +8,7 @@ import type { ShardResults } from "./write-shards.js";
 export function writeReport(
   file: string,
   { output: plan, adapters, reports, notices }: PreparedMerge,
-  { onePiece }: Resources,
+  { onePiece }: Pick<Resources, "onePiece">,
   { results, digests }: ShardResults,
 ): Promise<void> {
   const six = (x: number): number => Number(x.toPrecision(6));

@@ -8,6 +8,14 @@ export interface JobErrorKinds {
   "output-is-input": "config";
   /** The folder holds an unfinished job with other inputs or options. Choose another, or remove its journal to begin anew. */
   "other-job": "config";
+  /** A file that is no plan of this version. Plan again. */
+  "bad-plan": "config";
+  /** An input is not the file that a merge was planned with. Plan again, or put that file back. */
+  "input-changed": "config";
+  /** Inputs or version give other files than were planned. Plan again. */
+  "plan-changed": "config";
+  /** Units of a plan are not done yet. Run the plan for those; the message lists them. */
+  unfinished: "config";
   /** The module that `--methods` names does not load, or exports no method. Export a definition, or a table made by `methodTable()`. */
   "bad-methods": "config";
   /** The job needs more memory than `--max-memory` allows; the message says how much. */

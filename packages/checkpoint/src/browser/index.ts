@@ -1,0 +1,1 @@
+export { mergeFiles, type MergeFilesOptions, type MergeFilesResult } from "./merge-files.js";
