@@ -9,4 +9,5 @@ export interface JobProgress {
   readonly item?: string;
 }
 
+/** Is told how far a job is, as often as it is known. */
 export type OnProgress = (progress: JobProgress) => void;

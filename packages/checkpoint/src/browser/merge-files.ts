@@ -19,6 +19,7 @@ import { StreamSink } from "./stream-sink.js";
 /** Bytes of a tile: what fits the caches of most machines. */
 const TILE_BYTES = 1 << 20;
 
+/** What `mergeFiles` merges, how, and where the result goes. */
 export interface MergeFilesOptions extends Partial<Omit<MergeSettings, "operation">> {
   /** The checkpoint: its safetensors files with their index, config.json, and what else is to go along (tokenizer). */
   readonly base: Iterable<File>;
@@ -36,6 +37,7 @@ export interface MergeFilesOptions extends Partial<Omit<MergeSettings, "operatio
   readonly onProgress?: OnProgress | undefined;
 }
 
+/** What `mergeFiles` wrote. */
 export interface MergeFilesResult {
   /** In the order in which they were written: the index comes last. */
   readonly files: readonly { readonly name: string; readonly bytes: number }[];

@@ -12,7 +12,7 @@ export interface BaseView {
   readonly model: ModelConfig | undefined;
 }
 
-/** @param model the base's config.json, if there is one */
+/** Views a base as adapters are matched to it. @param model the base's config.json, if there is one */
 export async function viewBase(
   checkpoint: WeightSource,
   adapters: readonly OpenedAdapter[],

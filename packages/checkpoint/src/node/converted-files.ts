@@ -48,6 +48,7 @@ export function refuseOverwriting(places: readonly Place[], inputs: readonly str
   }
 }
 
+/** What writing is stopped by, and what is told how far it is. */
 export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -79,6 +80,7 @@ export async function writePlaces<T>(
   }
 }
 
+/** Bytes of the tensors of a file. */
 export const bytesOf = ({ tensors }: ConvertedFile): number =>
   [...tensors].reduce((sum, [name, { dtype, shape }]) => sum + tensorBytes({ name, dtype, shape }), 0);
 

@@ -21,6 +21,7 @@ import { runTask } from "./run-task.js";
 import { filesOf, type SavedFile, saveModules } from "./save-modules.js";
 import { folderOf, readModelConfig } from "./side-files.js";
 
+/** What is extracted, by which rule, and where it goes. */
 export interface ExtractOptions extends Partial<Omit<ExtractSettings, "rule">>, Pick<ExtractSettings, "rule"> {
   /** The checkpoint that was tuned, and what it was tuned to: folders, indices or files. */
   readonly base: string;
@@ -50,6 +51,7 @@ export interface ExtractOptions extends Partial<Omit<ExtractSettings, "rule">>, 
   readonly onLoss?: ((loss: Loss) => void) | undefined;
 }
 
+/** What an extraction will do. */
 export interface ExtractPlan {
   readonly pairs: readonly Pair[];
   /** Bytes to read. */
@@ -69,6 +71,7 @@ export interface ExtractedModuleReport {
   readonly residual: number;
 }
 
+/** What an extraction wrote. */
 export interface ExtractResult {
   readonly files: readonly SavedFile[];
   readonly modules: readonly ExtractedModuleReport[];

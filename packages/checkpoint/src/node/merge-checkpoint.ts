@@ -16,6 +16,7 @@ import { writeSideFiles } from "./side-files.js";
 import { writeReport } from "./write-report.js";
 import { type ShardResults, writeShards } from "./write-shards.js";
 
+/** What is merged, how, and where the result goes. */
 export interface MergeOptions extends MergeJobOptions {
   /** Folder to write. */
   readonly out: string;
@@ -31,6 +32,7 @@ export interface MergeOptions extends MergeJobOptions {
   readonly onPlan?: ((plan: PreparedMerge, resources: Resources) => void) | undefined;
 }
 
+/** What a merge wrote, or found written. */
 export interface MergeResult {
   readonly out: string;
   readonly files: readonly { readonly name: string; readonly bytes: number }[];

@@ -32,7 +32,7 @@ export interface MergeJobOptions extends MergeMethods, ResourceOptions, Partial<
   readonly onProgress?: OnProgress | undefined;
 }
 
-export const scaledPath = (adapter: AdapterInput): ScaledPath =>
+const scaledPath = (adapter: AdapterInput): ScaledPath =>
   typeof adapter === "string" ? { path: adapter, scale: 1 } : { path: adapter.path, scale: adapter.scale ?? 1 };
 
 /** What decides the output, with defaults filled in and nothing else. */

@@ -5,11 +5,13 @@ import { mergeInput } from "./merge-options.js";
 import { copyOthers, otherFiles, pipelineParts, refuseOthers } from "./pipeline.js";
 import { prepareMerge } from "./prepare.js";
 
+/** What is merged into which pipeline, and where the result goes. */
 export interface MergePipelineOptions extends MergeOptions {
   /** Is told what became of each part, as soon as it is written. */
   readonly onPart?: ((part: string, result: MergeResult) => void) | undefined;
 }
 
+/** What a merge into a pipeline wrote. */
 export interface MergePipelineResult {
   readonly out: string;
   /** Folders of the models that adapters are for. */

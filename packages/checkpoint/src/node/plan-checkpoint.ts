@@ -10,6 +10,7 @@ import { type MergeJobOptions, mergeInput } from "./merge-options.js";
 import { type CheckpointPlan, type PlannedInput, type Unit, writePlan } from "./plan-file.js";
 import { prepareMerge, type PreparedMerge } from "./prepare.js";
 
+/** What is merged, how, and where the plan goes. */
 export interface PlanOptions extends Omit<MergeJobOptions, "jobs" | "maxMemory"> {
   /** File to write the plan to. */
   readonly out: string;

@@ -25,6 +25,7 @@ interface PlanRunOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
+/** Which share of which plan is computed, and with which resources. */
 export interface RunPlanOptions extends PlanRunOptions, ResourceOptions {
   /** Which of the processes this is, from 0. */
   readonly index: number;
@@ -32,6 +33,7 @@ export interface RunPlanOptions extends PlanRunOptions, ResourceOptions {
   readonly of: number;
 }
 
+/** What became of a process's share. */
 export interface RunPlanResult {
   /** Units of this process. */
   readonly units: readonly number[];
@@ -86,6 +88,7 @@ export async function runPlan(options: RunPlanOptions): Promise<RunPlanResult> {
   });
 }
 
+/** Which plan is ended, and what is told of it. */
 export interface FinishPlanOptions extends PlanRunOptions {
   /** File for what was done to each tensor, as JSON. */
   readonly report?: string | undefined;

@@ -5,6 +5,7 @@ import type { MethodTable } from "@weft/tensor-core";
 import { classNameOf } from "./side-files.js";
 import { placesOf, refuseOverwriting, type WriteOptions, writePlaces } from "./converted-files.js";
 
+/** The dialect and place of an adapter, and what is known beside its modules. */
 export interface SaveModulesOptions extends WriteOptions {
   readonly to: TargetName;
   readonly out: string;

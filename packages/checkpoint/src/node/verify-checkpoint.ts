@@ -5,6 +5,7 @@ import { changedOthers, isPipeline, otherFiles, pipelineParts } from "./pipeline
 import { type MergeInput, prepareMerge } from "./prepare.js";
 import { runTask } from "./run-task.js";
 
+/** What was merged, how, and what is compared with it. */
 export interface VerifyOptions extends Omit<MergeJobOptions, "maxShardSize"> {
   /** The checkpoint that a merge wrote. */
   readonly merged: string;
@@ -16,6 +17,7 @@ export interface Difference {
   readonly what: string;
 }
 
+/** What comparing a merge with its result gave. */
 export interface VerifyResult {
   /** Tensors that merging gives. */
   readonly tensors: number;

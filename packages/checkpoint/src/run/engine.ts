@@ -1,6 +1,6 @@
 import { bytesPerElement, CancelledError, CapabilityError, type Executable, isFloat, type Plan, verifyIndices } from "@weft/tensor-core";
 import type { WasmBackend, WasmBuffer } from "@weft/kernels-wasm";
-import { type JobPlan, type RowSumPlan, signature } from "../plan/job-plan.js";
+import { type RowSumPlan, signature } from "../plan/job-plan.js";
 import type { JobPlans } from "../plan/plan-jobs.js";
 import { rowsOf, type TensorJob, type TensorLocation } from "../plan/tensor-job.js";
 import { coreDType } from "../plan/tile-graph.js";

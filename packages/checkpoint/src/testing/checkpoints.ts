@@ -18,6 +18,7 @@ export function filesOf(folder: string): { readonly [name: string]: string } {
   );
 }
 
+/** SHA-256 of a file. */
 export const hashOf = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
 
 interface Entry {

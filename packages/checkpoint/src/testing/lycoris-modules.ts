@@ -17,6 +17,7 @@ export interface EveryModule {
   readonly expected: ReadonlyMap<string, readonly number[]>;
 }
 
+/** Writes such a file, and its base, into a folder. */
 export async function everyLycorisModule(folder: string): Promise<EveryModule> {
   // T-LoRA's files lack the factors that training began with.
   const cases = readdirSync(HOME).filter((name) => !name.includes("-tlora-"));

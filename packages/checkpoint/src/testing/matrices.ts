@@ -15,6 +15,7 @@ export const matrix = (rows: number, columns: number): Matrix =>
   Array.from({ length: rows }, () => Array.from({ length: columns }, () => Math.fround(draw())));
 /** a + scale·b. */
 export const add = (a: Matrix, b: Matrix, scale = 1): Matrix => a.map((row, i) => row.map((x, j) => x + scale * b[i]![j]!));
+/** a·b. */
 export const product = (a: Matrix, b: Matrix): Matrix =>
   a.map((row) => b[0]!.map((_, j) => row.reduce((sum, x, k) => sum + x * b[k]![j]!, 0)));
 /** a ⊗ b. */
@@ -22,10 +23,12 @@ export const kron = (a: Matrix, b: Matrix): Matrix => a.flatMap((row) => b.map((
 /** One below the other. */
 export const stack = (...parts: Matrix[]): Matrix => parts.flat();
 
-/** A matrix, a vector and a scalar as f32 tensors of a file. */
+/** A matrix as an f32 tensor of a file. */
 export const stored = (m: Matrix): StoredTensor =>
   f32([m.length, m[0]!.length], (i) => m[Math.floor(i / m[0]!.length)]![i % m[0]!.length]!);
+/** A vector as an f32 tensor of a file. */
 export const vector = (v: readonly number[]): StoredTensor => f32([v.length], (i) => v[i]!);
+/** A scalar as an f32 tensor of a file. */
 export const scalar = (x: number): StoredTensor => f32([], () => x);
 
 /** The values of an f32 tensor. */

@@ -56,6 +56,7 @@ export interface MergedCase {
   readonly autocast: boolean;
 }
 
+/** Reads a case, and writes its base into a folder. */
 export async function mergedCase(name: string, folder: string): Promise<MergedCase> {
   const adapter = ADAPTERS.get(name)!;
   const { base: network, tolerance, autocast_adapter_dtype: autocast = true } = metaOf(adapter);
