@@ -25,7 +25,13 @@ function asBf16(f32: Buffer): Buffer {
 it("converts a checkpoint's floats, in files of a size, and says so in its config", async () => {
   const out = fresh();
   const phases = new Set<string>();
-  const { merged, files } = await convertCheckpoint({ base, out, dtype: "bf16", maxShardSize: 20_000, onProgress: ({ phase }) => phases.add(phase) });
+  const { merged, files } = await convertCheckpoint({
+    base,
+    out,
+    dtype: "bf16",
+    maxShardSize: 20_000,
+    onProgress: ({ phase }) => phases.add(phase),
+  });
   expect(merged).toBe(0);
   expect([files.length > 1, phases]).toEqual([true, new Set(["convert"])]);
   const [before, after] = [checkpointOf(base), checkpointOf(out)];
@@ -59,7 +65,9 @@ it("merges, verifies, takes out again and extracts", async () => {
 it("refuses an output that is there before it opens an adapter", async () => {
   const out = fresh();
   await convertCheckpoint({ base, out, dtype: "f32", maxShardSize: 20_000 });
-  await expect(mergeCheckpoint({ base, adapters: [join(folder, "no-such-adapter")], out, methods })).rejects.toMatchObject({ kind: "exists" });
+  await expect(mergeCheckpoint({ base, adapters: [join(folder, "no-such-adapter")], out, methods })).rejects.toMatchObject({
+    kind: "exists",
+  });
 });
 
 it("stops where the signal says so, and goes on with the same call", async () => {
