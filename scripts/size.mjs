@@ -14,7 +14,7 @@ const LIMITS = {
   "adapters-prompt": 8_000,
   "adapters-scatter": 8_000,
   "adapters-spectral": 10_000,
-  "adapters-structured": 8_000,
+  "adapters-structured": 8_100,
   "io-gguf": 5_300,
   "io-safetensors": 6_800,
   "kernels-onnx": 14_500,
