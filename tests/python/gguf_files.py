@@ -175,6 +175,19 @@ def mutate(rng, b):
     return bytes(b)
 
 
+def models():
+    """Models of transformers by GGUF's name of their architecture, and keys that no GGUF file has."""
+    import transformers as t
+
+    small = dict(vocab_size=32, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4)
+    yield "llama", t.LlamaForCausalLM(t.LlamaConfig(**small, num_key_value_heads=2, attention_bias=True))
+    yield "llama", t.MistralForCausalLM(t.MistralConfig(**small, num_key_value_heads=2))
+    yield "qwen2", t.Qwen2ForCausalLM(t.Qwen2Config(**small, num_key_value_heads=2))
+    yield "qwen3", t.Qwen3ForCausalLM(t.Qwen3Config(**small, num_key_value_heads=2))
+    yield "gpt2", t.GPT2LMHeadModel(t.GPT2Config(vocab_size=32, n_embd=16, n_layer=2, n_head=4, n_positions=8, bos_token_id=0, eos_token_id=0))
+    yield "bert", t.BertModel(t.BertConfig(**small), add_pooling_layer=False)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutants", type=int, default=5000)
@@ -206,6 +219,17 @@ def main():
         check("error" not in again and len(theirs) > 1 and same, f"{len(theirs)} splits written again: {again}")
         for p in theirs + ours:
             p.unlink()
+    for architecture, model in models():
+        names = list(model.state_dict())
+        enum = next(a for a, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture)
+        theirs = gguf.get_tensor_name_map(enum, 2)
+        base = model.base_model_prefix + "."
+        for name, ours in zip(names, ask("", architecture=architecture, names=names)):
+            wanted = theirs.get_name(name, (".weight", ".bias"))
+            same = ours and ours["name"] == wanted and ours["back"] in (name, base + name)
+            turned = ours and ours.get("placement") == ("transposed" if name.endswith("weight") and type(model.get_submodule(name[:-7])).__name__ == "Conv1D" else
+                ("q-heads" if "q_proj" in name else "k-heads" if "k_proj" in name else None) if architecture == "llama" else None)
+            check(same and turned, f"{type(model).__name__} {name} is {wanted}, weft: {ours}")
     for i in range(options.mutants):
         mutant = mutate(rng, rng.choice(files))
         path = WORK / "mutant.gguf"

@@ -4,3 +4,6 @@ export { type GgufData, type GgufFile, type GgufInput, openGguf } from "./open-g
 export { type GgufHeader, type GgufTensor, readHeader } from "./read-header.js";
 export { splitName, splitNames } from "./splits.js";
 export type { GgufMetadata, GgufNumberType, GgufScalarType, GgufText, GgufValue } from "./values.js";
+export type { GgufPlacement } from "./names/architecture.js";
+export { permuteHeads } from "./names/permute-heads.js";
+export { type NamedTensor, type TensorNames, tensorNames } from "./names/tensor-names.js";

@@ -1,0 +1,22 @@
+import type { ArchitectureNames } from "./architecture.js";
+import { LLAMA_BODY } from "./llama.js";
+
+const QWEN2_TENSORS = [
+  ...LLAMA_BODY,
+  ["blk.N.attn_q", "model.layers.N.self_attn.q_proj"],
+  ["blk.N.attn_k", "model.layers.N.self_attn.k_proj"],
+] as const;
+
+/** Rotates halves in both. */
+export const QWEN2: ArchitectureNames = { architecture: "qwen2", prefix: "model.", tensors: QWEN2_TENSORS };
+
+/** As Qwen2, with norms of queries and keys. */
+export const QWEN3: ArchitectureNames = {
+  architecture: "qwen3",
+  prefix: "model.",
+  tensors: [
+    ...QWEN2_TENSORS,
+    ["blk.N.attn_q_norm", "model.layers.N.self_attn.q_norm"],
+    ["blk.N.attn_k_norm", "model.layers.N.self_attn.k_norm"],
+  ],
+};
