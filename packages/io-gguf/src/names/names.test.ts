@@ -25,7 +25,8 @@ describe("names of tensors", () => {
 
   it("that the other side does not have are undefined", () => {
     const { toHf, toGguf } = tensorNames("llama");
-    for (const name of ["rope_freqs.weight", "blk.attn_q.weight", "blk.0.attn_q", "blk.0.attn_q_norm.weight"]) expect(toHf(name)).toBeUndefined();
+    for (const name of ["rope_freqs.weight", "blk.attn_q.weight", "blk.0.attn_q", "blk.0.attn_q_norm.weight"])
+      expect(toHf(name)).toBeUndefined();
     for (const name of ["model.layers.0.self_attn.rotary_emb.inv_freq", "model.layers.N.input_layernorm.weight", ""])
       expect(toGguf(name)).toBeUndefined();
   });

@@ -11,7 +11,9 @@ export function permuteHeads(data: Uint8Array, rows: number, heads: number, to: 
   const half = rows / heads / 2;
   const bytes = data.byteLength / rows;
   if (!Number.isInteger(half) || !Number.isInteger(bytes))
-    throw new ShapeError(`${rows} rows of ${data.byteLength} bytes, expected ${heads} heads of an even number of rows each, and rows of whole bytes`);
+    throw new ShapeError(
+      `${rows} rows of ${data.byteLength} bytes, expected ${heads} heads of an even number of rows each, and rows of whole bytes`,
+    );
   const out = new Uint8Array(data.byteLength);
   for (let head = 0; head < heads; head++)
     for (let i = 0; i < half; i++)

@@ -40,7 +40,10 @@ export function tensorNames(architecture: string): TensorNames {
       hint: `known are ${[...ARCHITECTURES.keys()].join(", ")}`,
     });
   const { tensors, prefix, biasToo } = found;
-  const rename = (from: ReadonlyMap<string, readonly [name: string, placement: GgufPlacement | undefined]>, name: string): NamedTensor | undefined => {
+  const rename = (
+    from: ReadonlyMap<string, readonly [name: string, placement: GgufPlacement | undefined]>,
+    name: string,
+  ): NamedTensor | undefined => {
     const [, head, layer, rest, kind] = NAME.exec(name) ?? [];
     const to = head === undefined ? undefined : from.get(layer === undefined ? head : `${head}.N${rest}`);
     if (!to || to[0].includes(".N.") !== (layer !== undefined)) return undefined;
