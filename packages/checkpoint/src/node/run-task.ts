@@ -22,8 +22,13 @@ export interface RunTaskOptions<T extends WorkerTask> {
 /** How often progress is looked at. */
 const POLL_MS = 100;
 
-/** The program of the threads, beside the built program. Where it is not (in sources, in bundles that leave it out), everything runs on this thread. */
-const PROGRAM = new URL("./checkpoint-worker.js", import.meta.url);
+/**
+ * The program of the threads, beside this file or, of a bundle whose pieces lie above its entries, below it. Where it is not (in sources, in bundles that leave
+ * it out), everything runs on this thread.
+ */
+const PROGRAM = ["./checkpoint-worker.js", "./node/checkpoint-worker.js"]
+  .map((path) => new URL(path, import.meta.url))
+  .find((url) => existsSync(fileURLToPath(url)));
 
 /**
  * Works through a task on threads; each takes the next entry from a shared counter. When one fails or the signal fires, all stop at
@@ -51,9 +56,10 @@ export async function runTask<T extends WorkerTask>({ task, jobs, signal, onResu
   const timer = setInterval(() => onProgress?.(Number(Atomics.load(shared.done, 0))), POLL_MS);
   try {
     const useful = Math.min(jobs, entryCount(task));
-    const threads = useful > 1 && existsSync(fileURLToPath(PROGRAM)) ? useful : 0;
-    if (threads === 0) await workOn(task, shared, take).catch(stop);
-    await Promise.all(Array.from({ length: threads }, () => runWorker({ ...shared, task }, take, stop)));
+    if (useful > 1 && PROGRAM) {
+      const program = PROGRAM;
+      await Promise.all(Array.from({ length: useful }, () => runWorker(program, { ...shared, task }, take, stop)));
+    } else await workOn(task, shared, take).catch(stop);
     await Promise.all(pending);
   } finally {
     clearInterval(timer);
@@ -64,8 +70,13 @@ export async function runTask<T extends WorkerTask>({ task, jobs, signal, onResu
 }
 
 /** Resolves when the thread has ended. */
-function runWorker(workerData: WorkerInput, take: (index: number, result: unknown) => void, stop: (error: unknown) => void): Promise<void> {
-  const worker = new Worker(PROGRAM, { workerData });
+function runWorker(
+  program: URL,
+  workerData: WorkerInput,
+  take: (index: number, result: unknown) => void,
+  stop: (error: unknown) => void,
+): Promise<void> {
+  const worker = new Worker(program, { workerData });
   worker.on("message", (message: WorkerMessage) => {
     if ("error" in message) stop(unpackError(message.error));
     else take(message.index, message.result);
