@@ -27,6 +27,7 @@ const LIMITS = {
 const ENTRIES = {
   "adapters-lora": 'export { LORA, LoraConfig } from "./src/index.ts";',
   "quant-nf4-awq": 'export { fourBit, quantize, toPacked } from "./src/index.ts";',
+  "io-gguf": 'export { openGguf } from "./src/index.ts";',
   "io-safetensors": 'export { openSafetensors } from "./src/index.ts";',
 };
 

@@ -128,16 +128,10 @@ export class WasmBackend implements Backend {
   lower(plan: Plan): WasmExecutable | Promise<WasmExecutable> {
     const loading = plan.steps.flatMap((step) => (step.kind === "composite" ? (COMPOSITES.get(step.op)?.load?.() ?? []) : []));
     if (loading.length > 0) return Promise.all(loading).then(() => this.lower(plan));
-    const executable = this.lowerSync(plan);
-    return interpreterLoading()?.then(() => executable) ?? executable;
-  }
-
-  /** `lower` of a plan without products with packed weights, where WebAssembly may be compiled at any time. */
-  lowerSync(plan: Plan): WasmExecutable {
     this.check();
     const executable = new WasmExecutable(plan, this.engine, (it) => void this.plans.delete(it));
     this.plans.add(executable);
-    return executable;
+    return interpreterLoading()?.then(() => executable) ?? executable;
   }
 
   /** Synchronous, so that plans never share the arena at one time. */

@@ -6,7 +6,7 @@ import type { OutputPlan } from "../plan/layout.js";
 import { editConfig, parseModelConfig } from "../plan/model-config.js";
 import { kindsOf, planJobs } from "../plan/plan-jobs.js";
 import { MERGE_DEFAULTS, planMerge, type MergePlan, type MergeSettings } from "../plan/plan-merge.js";
-import { createTileBackend, tileClaims } from "../plan/tile-backend.js";
+import { createTileBackend } from "../plan/tile-backend.js";
 import { TileEngine } from "../run/engine.js";
 import { runJob } from "../run/run-job.js";
 import { TileMemory } from "../run/tile-memory.js";
@@ -131,7 +131,7 @@ async function writeShards(
   const written: { readonly name: string; readonly bytes: number }[] = [];
   const backend = await createTileBackend();
   try {
-    const plans = planJobs(kindsOf(output.items), methods, TILE_BYTES, false, tileClaims(backend));
+    const plans = planJobs(kindsOf(output.items), methods, TILE_BYTES, false, (call) => backend.claims(call));
     const engine = new TileEngine(backend, plans, false);
     const memory = new TileMemory(backend);
     let done = 0;

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { MERGE_DEFAULTS, type MergeSettings } from "../plan/plan-merge.js";
 import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import { planMemory, type Resources } from "../plan/plan-memory.js";
-import { createTileBackend, tileClaims } from "../plan/tile-backend.js";
+import { createTileBackend } from "../plan/tile-backend.js";
 import type { OnProgress } from "../job-progress.js";
 import type { ScaledPath } from "../source/scaled-adapter.js";
 import type { MergeInput, MergeMethods, PreparedMerge } from "./prepare.js";
@@ -62,7 +62,7 @@ export async function planResources(
   enableRelaxedSimd();
   const backend = await createTileBackend();
   try {
-    return planMemory(output.items, methods, { maxMemory, jobs, stats, claims: tileClaims(backend) });
+    return planMemory(output.items, methods, { maxMemory, jobs, stats, claims: (call) => backend.claims(call) });
   } finally {
     backend.dispose();
   }

@@ -10,7 +10,7 @@ import { TileEngine } from "../run/engine.js";
 import type { TensorJob, Place, MergeOp, TensorLocation } from "./tensor-job.js";
 import { runJob } from "../run/run-job.js";
 import { TileMemory } from "../run/tile-memory.js";
-import { createTileBackend, tileClaims } from "./tile-backend.js";
+import { createTileBackend } from "./tile-backend.js";
 import { kindsOf, planJobs } from "./plan-jobs.js";
 import { sectionsOf } from "./sections.js";
 
@@ -53,7 +53,11 @@ beforeAll(async () => {
     };
     const job = {
       backend,
-      engine: new TileEngine(backend, planJobs(kindsOf([item]), ADAPTER_METHODS, tileBytes, true, tileClaims(backend)), true),
+      engine: new TileEngine(
+        backend,
+        planJobs(kindsOf([item]), ADAPTER_METHODS, tileBytes, true, (call) => backend.claims(call)),
+        true,
+      ),
       files: new FileSet(),
       sink,
       tileBytes,

@@ -17,7 +17,7 @@ export interface TileRunner {
   /** The result may be written over the rows that it is computed from. */
   readonly inPlace: boolean;
   /** Computes rows from `start` on; both buffers begin at the tile's first row. @returns the statistics, if there are any: max|Δ|, ΣΔ², largest rounding error */
-  run(start: number, rows: number, from: WasmBuffer, to: WasmBuffer): Float32Array;
+  run(start: number, rows: number, from: WasmBuffer, to: WasmBuffer): Promise<Float32Array>;
   /** Index in the tile of the first value that is not finite, or -1. */
   firstNonFinite(tile: WasmBuffer, rows: number): number;
   dispose(): void;
@@ -75,8 +75,8 @@ export class TileEngine {
       rows: plan.rows,
       // Statistics read the rows once more behind the result.
       inPlace: !this.stats && worksInPlace(plan.tile.plan, job),
-      run: (start, count, from, to) => {
-        const tile = this.lower(tiles, count === plan.rows ? plan.tile : plan.rest!);
+      run: async (start, count, from, to) => {
+        const tile = await this.lower(tiles, count === plan.rows ? plan.tile : plan.rest!);
         this.execute(tile, start, [from, ...params, ...(this.stats ? [from, ...sums] : [])], [to, ...this.scalars]);
         return Float32Array.from(this.scalars, (b) => new Float32Array(Uint8Array.from(this.backend.view(b)).buffer)[0]!);
       },
@@ -105,7 +105,7 @@ export class TileEngine {
         if (stopped()) throw new CancelledError();
         const count = Math.min(rows, total - start);
         await files.readInto(read.file, this.backend.view(from).subarray(0, count * row), read.offset + start * row);
-        this.execute(this.lower(tiles, count === rows ? part : rest!), start, [from, ...params], [to]);
+        this.execute(await this.lower(tiles, count === rows ? part : rest!), start, [from, ...params], [to]);
         new Float32Array(Uint8Array.from(this.backend.view(to)).buffer).forEach((v, i) => (sum[i]! += v));
       }
     } finally {
@@ -159,12 +159,12 @@ export class TileEngine {
     return tiles;
   }
 
-  private lower(tiles: LoweredTiles, tile: TilePlan): Lowered {
+  private async lower(tiles: LoweredTiles, tile: TilePlan): Promise<Lowered> {
     let found = tiles.get(tile);
     if (!found) {
       found = {
         ...tile,
-        executable: this.backend.lowerSync(tile.plan),
+        executable: await this.backend.lower(tile.plan),
         held: tile.constants.map((bytes) => this.hold(bytes)),
         extremes: tile.checks.length > 0 ? [this.backend.allocate(8 * tile.checks.length)] : [],
       };

@@ -98,7 +98,7 @@ async function computeTiles(
       const slot = await memory.take(rows * outRow, job.offset + start * outRow);
       const from = input ?? slot.buffer;
       await files.readInto(read.file, backend.view(from).subarray(0, rows * inRow), read.offset + start * inRow);
-      const scalars = runner.run(start, rows, from, slot.buffer);
+      const scalars = await runner.run(start, rows, from, slot.buffer);
       const bad = context.allowNonFinite ? -1 : runner.firstNonFinite(slot.buffer, rows);
       if (bad >= 0) throw nonFinite(job, start * job.shape.slice(1).reduce((a, b) => a * b, 1) + bad);
       if (context.stats) {

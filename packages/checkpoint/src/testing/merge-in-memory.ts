@@ -5,7 +5,6 @@ import { FileSet } from "../node/file-set.js";
 import { type MergeJobOptions, mergeInput } from "../node/merge-options.js";
 import { prepareMerge, type PreparedMerge } from "../node/prepare.js";
 import { kindsOf, planJobs } from "../plan/plan-jobs.js";
-import { tileClaims } from "../plan/tile-backend.js";
 import type { TensorJob } from "../plan/tensor-job.js";
 import { TileEngine } from "../run/engine.js";
 import { runJob } from "../run/run-job.js";
@@ -30,7 +29,7 @@ export async function computeJob(
       bytes.set(memory.subarray(start, start + length), at);
     },
   };
-  const plans = planJobs(kindsOf([job]), ADAPTER_METHODS, tileBytes, true, tileClaims(backend));
+  const plans = planJobs(kindsOf([job]), ADAPTER_METHODS, tileBytes, true, (call) => backend.claims(call));
   const engine = new TileEngine(backend, plans, true);
   const run = { tileBytes, allowNonFinite: false, stats: true, stopped: () => false, progress: () => {} };
   const { sha256 } = await runJob(
