@@ -147,7 +147,7 @@ const count = (wanted) => {
 };
 const unsupported = cases.filter((c) => c.status === "unsupported").map(({ name, detail }) => `${name} (${detail})`);
 const table = [
-  `Golden cases that pass on the CPU backend: ${count("peft")}, ${count("variants")} and ${count("modelwide")} made by PEFT 0.21.2, ${count("lycoris")} by LyCORIS 4.1.3, diffusers and sd-scripts' rules, ${count("models")} by transformers, ${count("quant")} of quantised weights by bitsandbytes, gguf-py, ggml and the published algorithms of AWQ and GPTQ${unsupported.length > 0 ? `; not supported yet: ${unsupported.join(", ")}` : ""}.`,
+  `Golden cases that pass on the CPU backend: ${count("peft")}, ${count("variants")} and ${count("modelwide")} made by PEFT 0.21.2, ${count("lycoris")} by LyCORIS 4.1.3, diffusers and sd-scripts' rules, ${count("models")} by transformers, ${count("quant")} of quantised weights by bitsandbytes, gguf-py, ggml and the published layouts of AWQ and GPTQ${unsupported.length > 0 ? `; not supported yet: ${unsupported.join(", ")}` : ""}.`,
   "A cell says what they show on such layers: ✓ is run, train, merge and save.",
   "",
   `| | ${Object.keys(KINDS).join(" | ")} |`,
