@@ -3,6 +3,7 @@ import { compute } from "@weft/tensor-core/program";
 import { TYPE } from "../model/messages.js";
 import type { Context } from "./context.js";
 import { elementwise } from "./elementwise.js";
+import { within } from "./indexing.js";
 import { reduce } from "./reduce.js";
 import { load, store } from "./storage.js";
 import type { Value } from "./value.js";
@@ -37,8 +38,9 @@ function valueOf(
       return context.view(inputs[i.input]!);
     case "lookup": {
       const operand = inputs[i.input]!;
-      const [table, index] = [b.expand(context.view(operand), operand.shape), b.as(values[i.a]!, "i")];
-      return { name: b.graph.node("Gather", [table.name, index.name]), kind: table.kind, shape: index.shape };
+      const table = b.expand(context.view(operand), operand.shape);
+      const { at } = within(values[i.a]!, operand.shape[0]!, context);
+      return { name: b.graph.node("Gather", [table.name, at.name]), kind: table.kind, shape: at.shape };
     }
     case "index": {
       const along = shape.map((d, axis) => (axis === i.axis ? d : 1));

@@ -1,11 +1,10 @@
-import { type Operand, sizeOf } from "@weft/tensor-core";
+import { sizeOf } from "@weft/tensor-core";
 import type { Context, OpStep } from "./context.js";
 import type { Value } from "./value.js";
 
 /** Indices that the runtime takes (where others would be errors, and negative ones count from the end), and which of them are those that were given. */
-function within(index: Operand, n: number, context: Context): { readonly at: Value; readonly inside: Value } {
-  const { builder: b, lanes: l } = context;
-  const given = b.as(context.whole(index), "i");
+export function within(index: Value, n: number, { builder: b, lanes: l }: Context): { readonly at: Value; readonly inside: Value } {
+  const given = b.as(index, "i");
   const inside = l.both(l.ile(l.i32(0), given), l.ilt(given, l.i32(n)));
   return { at: l.iselect(inside, given, l.i32(0)), inside };
 }
@@ -21,7 +20,7 @@ export function lowerGather({ attrs, inputs: [x, index], outputs: [output] }: Op
   const { shape } = output!;
   if (x!.shape[axis] === 0) return context.store(output!, b.expand(b.constant(context.view(x!).kind, 0), shape));
   const v = context.whole(x!);
-  const { at, inside } = within(index!, x!.shape[axis]!, context);
+  const { at, inside } = within(context.whole(index!), x!.shape[axis]!, context);
   const name = b.graph.node("Gather", [v.name, at.name], { axis });
   // Along the axes of the index.
   const known = b.reshape(
@@ -41,7 +40,7 @@ export function lowerScatterAdd({ attrs, inputs: [base, index, updates], outputs
   const count = sizeOf(index!.shape);
   if (count === 0) return context.store(output!, start);
   const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
-  const { at, inside } = within(index!, shape[axis]!, context);
+  const { at, inside } = within(context.whole(index!), shape[axis]!, context);
   const rows = b.expand(b.reshape(at, [1, count, 1]), [outer, count, inner]);
   const added = where(b.reshape(inside, [1, count, 1]), b.reshape(b.as(context.whole(updates!), kind), [outer, count, inner]), context);
   const name = b.graph.node("ScatterElements", [b.reshape(start, [outer, shape[axis]!, inner]).name, rows.name, added.name], {

@@ -1,6 +1,8 @@
 import { callComposite, type Composite } from "../composite.js";
+import { DTypeError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { add, barrier, mul, sigmoid, silu, sub } from "../ops/elementwise.js";
+import { sameShape } from "../shape.js";
 
 /**
  * `swiglu`: silu(gate)·up, silu(x) = x / (1 + e^-x). Its gradient computes silu(gate) again, so that what it needs of the forward pass are gate and up
@@ -19,6 +21,11 @@ const SWIGLU: Composite = {
 
 /**
  * silu(gate)·up, elementwise, of one shape and dtype: the activation of the feed-forward layers of Llama and its kin.
+ * @throws ShapeError, DTypeError if the two differ
  * @see Shazeer 2020, "GLU Variants Improve Transformer"
  */
-export const swiglu = (gate: Tensor, up: Tensor): Tensor => callComposite(SWIGLU, [gate, up])[0]!;
+export function swiglu(gate: Tensor, up: Tensor): Tensor {
+  if (!sameShape(gate.shape, up.shape)) throw new ShapeError(`swiglu: gate is [${gate.shape}] and up [${up.shape}], expected one shape`);
+  if (gate.dtype !== up.dtype) throw new DTypeError(`swiglu: gate is ${gate.dtype} and up ${up.dtype}, expected one dtype`);
+  return callComposite(SWIGLU, [gate, up])[0]!;
+}

@@ -13,6 +13,10 @@ export const rmsNorm: Generator = (draw) => {
   const x = rowsOf(draw);
   return draw.call("rmsNorm", x, float(draw, [x.shape.at(-1)!]), NORM);
 };
+export const swiglu: Generator = (draw) => {
+  const gate = rowsOf(draw);
+  return draw.call("swiglu", gate, within(draw, draw.shaped(gate.shape, { dtype: gate.dtype, tame: true }), 30));
+};
 export const layerNorm: Generator = (draw) => {
   const x = rowsOf(draw);
   const width = x.shape.at(-1)!;

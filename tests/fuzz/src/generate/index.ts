@@ -90,6 +90,7 @@ const FAMILIES: readonly { readonly weight: number; readonly generators: Table }
       softmax: composite.softmax,
       softmaxCrossEntropy: composite.softmaxCrossEntropy,
       softmaxCrossEntropyBackward: gradients.softmaxCrossEntropyBackward,
+      swiglu: composite.swiglu,
       topK: composite.topK,
       weightNorm: composite.weightNorm,
     },
