@@ -52,11 +52,15 @@ export class Cursor {
     this.#at = 0;
   }
 
+  /** The next bytes, which are still to be read. */
+  peek(count: number): Uint8Array {
+    return new Uint8Array(this.#window.buffer, this.#window.byteOffset + this.#at, count);
+  }
+
   /** The next bytes, as a copy that is aligned. */
   bytes(count: number): Uint8Array<ArrayBuffer> {
-    const { buffer, byteOffset } = this.#window;
     const copy = new Uint8Array(count);
-    copy.set(new Uint8Array(buffer, byteOffset + this.#at, count));
+    copy.set(this.peek(count));
     this.#at += count;
     return copy;
   }

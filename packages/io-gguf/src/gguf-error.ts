@@ -26,3 +26,6 @@ export function ggufError(kind: WeftErrorKind<"format">, message: string, { file
     ...(hint !== undefined && { hint }),
   });
 }
+
+export const noSuchTensor = (file: string, tensor: string): FormatError =>
+  ggufError("no-such-tensor", "there is no such tensor", { file, tensor });

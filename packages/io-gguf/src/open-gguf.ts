@@ -1,16 +1,15 @@
 import {
   absoluteUrl,
   type ByteSource,
-  bytesOfBlob,
-  bytesOfMemory,
-  bytesOfResponse,
+  type BytesInput,
+  bytesOfInput,
   bytesOfUrl,
   type HttpOptions,
   rowBytes,
   type RowRange,
 } from "@weft/io-safetensors";
 import type { GgmlTypeName } from "./ggml-types.js";
-import { ggufError } from "./gguf-error.js";
+import { noSuchTensor } from "./gguf-error.js";
 import { type GgufTensor, readHeader } from "./read-header.js";
 import { joinSplits, splitNames } from "./splits.js";
 import type { GgufMetadata } from "./values.js";
@@ -39,7 +38,7 @@ export interface GgufFile {
 }
 
 /** What can be opened without a file system: bytes, the answer to a `fetch`, a Blob or File, all Files of a model that is split, or a URL (of its first file). */
-export type GgufInput = ArrayBufferLike | Uint8Array | Response | Blob | readonly Blob[] | URL | string;
+export type GgufInput = BytesInput | readonly Blob[] | URL | string;
 
 /**
  * Opens a GGUF file for reading; only what comes before the data is read.
@@ -50,11 +49,8 @@ export async function openGguf(input: GgufInput, options: HttpOptions = {}): Pro
     const url = absoluteUrl(input);
     return openSplits(url, (name) => bytesOfUrl(new URL(name, url), options));
   }
-  if (input instanceof Blob) return openSource(bytesOfBlob(input));
-  if (input instanceof Uint8Array) return openSource(bytesOfMemory(input));
-  if (input instanceof Response) return openSource(await bytesOfResponse(input));
-  if ("byteLength" in input) return openSource(bytesOfMemory(new Uint8Array(input)));
-  return joinSplits(await openAll([...input], (blob) => openSource(bytesOfBlob(blob))));
+  if (!Array.isArray(input)) return openSource(await bytesOfInput(input as BytesInput));
+  return joinSplits(await openAll(input as readonly Blob[], async (blob) => openSource(await bytesOfInput(blob))));
 }
 
 /** Opens a file, and with it the others of its model if its name says that there are. @param open takes a name beside it */
@@ -88,7 +84,7 @@ async function openSource(source: ByteSource): Promise<GgufFile> {
       tensors,
       async read(name, rows) {
         const tensor = tensors.get(name);
-        if (!tensor) throw ggufError("no-such-tensor", "there is no such tensor", { file: source.location, tensor: name });
+        if (!tensor) throw noSuchTensor(source.location, name);
         const { start, length, shape } = rowBytes(tensor, rows);
         return { type: tensor.type, shape, data: await source.read(tensor.offset + start, length) };
       },

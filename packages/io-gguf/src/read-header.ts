@@ -59,12 +59,10 @@ export async function readHeader(source: ByteSource): Promise<GgufHeader> {
 class HeaderReader {
   readonly #file: string;
   readonly #size: number;
-  readonly #source: ByteSource;
   readonly #cursor: Cursor;
   #items = 0;
 
   constructor(source: ByteSource) {
-    this.#source = source;
     this.#file = source.location;
     this.#size = source.size;
     this.#cursor = new Cursor(source);
@@ -81,7 +79,9 @@ class HeaderReader {
   }
 
   async #version(): Promise<number> {
-    const first = await this.#source.read(0, Math.min(32, this.#size));
+    const beginning = Math.min(32, this.#size);
+    await this.#cursor.fill(beginning);
+    const first = this.#cursor.peek(beginning);
     if (String.fromCharCode(...first.subarray(0, 4)) !== "GGUF") refuseForeign(first, this.#file);
     await this.#cursor.fill(8);
     if (this.#cursor.u32() !== MAGIC) throw this.#error("magic", "this is not a GGUF file: it does not begin with GGUF", 0);

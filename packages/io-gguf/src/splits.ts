@@ -1,4 +1,4 @@
-import { ggufError } from "./gguf-error.js";
+import { ggufError, noSuchTensor } from "./gguf-error.js";
 import type { GgufFile } from "./open-gguf.js";
 import type { GgufTensor } from "./read-header.js";
 import type { GgufValue } from "./values.js";
@@ -69,7 +69,7 @@ function join(files: readonly GgufFile[]): GgufFile {
     tensors,
     async read(name, rows) {
       const holder = holders.get(name);
-      if (!holder) throw ggufError("no-such-tensor", "there is no such tensor", { file: first.location, tensor: name });
+      if (!holder) throw noSuchTensor(first.location, name);
       return holder.read(name, rows);
     },
     close: async () => void (await Promise.all(files.map((file) => file.close()))),

@@ -28,8 +28,19 @@ export function bytesOfBlob(blob: Blob, location: string = (blob as Partial<File
   };
 }
 
+/** Whole bytes of a file that are there, or are on their way. */
+export type BytesInput = ArrayBufferLike | Uint8Array | Response | Blob;
+
+/** The bytes of a file of any format, however they were given. @throws IoError kinds `not-found`, `http` for an answer that is no success */
+export async function bytesOfInput(input: BytesInput): Promise<ByteSource> {
+  if (input instanceof Blob) return bytesOfBlob(input);
+  if (input instanceof Uint8Array) return bytesOfMemory(input);
+  if (input instanceof Response) return bytesOfResponse(input);
+  return bytesOfMemory(new Uint8Array(input));
+}
+
 /** The body of an answer, whole. @throws IoError kinds `not-found`, `http` if it is no success */
-export async function bytesOfResponse(response: Response): Promise<ByteSource> {
+async function bytesOfResponse(response: Response): Promise<ByteSource> {
   const location = response.url || "response";
   if (!response.ok)
     throw new IoError(`${location}: the server answered ${response.status}`, {

@@ -1,4 +1,4 @@
-export { bytesOfBlob, bytesOfMemory, bytesOfResponse } from "./byte-sources.js";
+export { type BytesInput, bytesOfInput, bytesOfBlob, bytesOfMemory } from "./byte-sources.js";
 export { absoluteUrl, bytesOfUrl, type HttpOptions, MAX_WHOLE_BODY_BYTES } from "./bytes-of-url.js";
 export { bitsPerElement, fromCoreDType, parseDType, SAFETENSORS_DTYPES, type SafetensorsDType, toCoreDType } from "./dtypes.js";
 export { show } from "./format-error.js";

@@ -1,4 +1,4 @@
-import { bytesOfBlob, bytesOfMemory, bytesOfResponse } from "./byte-sources.js";
+import { type BytesInput, bytesOfInput, bytesOfBlob } from "./byte-sources.js";
 import { absoluteUrl, bytesOfUrl, type HttpOptions } from "./bytes-of-url.js";
 import { formatError } from "./format-error.js";
 import { openFile } from "./safetensors-file.js";
@@ -12,7 +12,7 @@ type Blobs = readonly Blob[] | (Iterable<Blob> & { readonly length: number; item
  * What can be opened without a file system: bytes, the answer to a `fetch`, a Blob or File, several of them (a list or the FileList of an `<input>`: shards and
  * their index), or a URL of a file or an index, in a page also a relative one.
  */
-export type SafetensorsInput = ArrayBufferLike | Uint8Array | Response | Blob | Blobs | URL | string;
+export type SafetensorsInput = BytesInput | Blobs | URL | string;
 
 /**
  * Opens a checkpoint for reading; only headers are read.
@@ -20,11 +20,7 @@ export type SafetensorsInput = ArrayBufferLike | Uint8Array | Response | Blob | 
  */
 export async function openSafetensors(input: SafetensorsInput, options: HttpOptions = {}): Promise<WeightSource> {
   if (typeof input === "string" || input instanceof URL) return openUrl(absoluteUrl(input), options);
-  if (input instanceof Blob) return openFile(bytesOfBlob(input));
-  if (input instanceof Uint8Array) return openFile(bytesOfMemory(input));
-  if (input instanceof Response) return openFile(await bytesOfResponse(input));
-  if ("byteLength" in input) return openFile(bytesOfMemory(new Uint8Array(input)));
-  return openBlobs([...input]);
+  return "length" in input && !("byteLength" in input) ? openBlobs([...input]) : openFile(await bytesOfInput(input));
 }
 
 async function openUrl(url: string, options: HttpOptions): Promise<WeightSource> {

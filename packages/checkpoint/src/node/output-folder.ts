@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigError, IoError } from "@weft/tensor-core";
-import { AtomicFile, ioError, Journal, JOURNAL, removeStale } from "@weft/io-safetensors/node";
+import { AtomicFile, Journal, JOURNAL, removeStale } from "@weft/io-safetensors/node";
 import { existsError, inputError } from "./check-output.js";
 import { makeFolder, removeEmpty, removeFolder } from "./make-folder.js";
 import { StagedFiles } from "./staged-files.js";
@@ -89,15 +89,10 @@ export class OutputFolder {
     return shards.map(({ file, layout }, i) => {
       const name = join(this.path, file);
       if (this.finished.has(i)) return { path: name, name };
-      const output = new AtomicFile(name);
+      // Its full size at once: fails early where a limit forbids it, and lets any tile be written first.
+      const output = new AtomicFile(name, layout.size);
       this.open.set(i, output);
       output.writeAt(layout.header, 0);
-      try {
-        // Its full size at once: fails early where a limit forbids it, and lets any tile be written first.
-        truncateSync(output.temporary, layout.size);
-      } catch (error) {
-        throw ioError(error, name, "write");
-      }
       return { path: output.temporary, name };
     });
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { AtomicFile, ioError, syncFolder, writeFileAtomic } from "@weft/io-safetensors/node";
 import { ConfigError } from "@weft/tensor-core";
@@ -71,14 +71,9 @@ export class UnitFolder {
     return this.output.shards.map(({ file, layout }, unit) => {
       const name = join(this.path, file);
       if (!units.includes(unit)) return { path: name, name };
-      const output = new AtomicFile(name);
+      const output = new AtomicFile(name, layout.size);
       this.open.set(unit, output);
       output.writeAt(layout.header, 0);
-      try {
-        truncateSync(output.temporary, layout.size);
-      } catch (error) {
-        throw ioError(error, name, "write");
-      }
       return { path: output.temporary, name };
     });
   }
