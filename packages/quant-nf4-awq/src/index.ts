@@ -25,3 +25,13 @@ export { COMPRESSED_TENSORS } from "./files/compressed-tensors.js";
 export { MXFP4_FILES } from "./files/mxfp4.js";
 export { COMFY_FP8_FILES, FP8_FILES } from "./files/scaled.js";
 export { QUANT_FILES } from "./files/table.js";
+export {
+  addStatistics,
+  emptyStatistics,
+  type InputStatistics,
+  inputStatistics,
+  resultError,
+  type StatisticsOfSample,
+} from "./calibrated/input-statistics.js";
+export type { GptqSolverOptions } from "./calibrated/gptq-solver.js";
+export { type CalibratedWeight, type QuantizeGPTQOptions, quantizeWeightGPTQ } from "./calibrated/quantize-weight-gptq.js";

@@ -1,4 +1,4 @@
-import { add, CapabilityError, ConfigError, equal, mod, mul, type Tensor, where } from "@weft/tensor-core";
+import { add, CapabilityError, ConfigError, equal, mod, mul, ShapeError, type Tensor, where } from "@weft/tensor-core";
 import { bytesOf } from "../bytes.js";
 import { f16Array } from "../f16.js";
 import { flat, float, part } from "../graph.js";
@@ -12,7 +12,7 @@ import { packWords } from "./pack-words.js";
 
 /** A variant of GPTQ's layout. */
 export interface GptqOptions {
-  /** 2, 4 (default) or 8; 3 is read only. */
+  /** 2, 3, 4 (default) or 8. */
   readonly bits?: IntegerBits;
   /** Columns that share a scale; -1 for all of a row. Default 128. */
   readonly groupSize?: number;
@@ -61,26 +61,28 @@ const formatOf: Variants<Required<GptqOptions>, IntegerFormat> = variants(
       scale: ({ scales }, [out], row, group) => float(flat(scales!, add(mul(group, out), row))),
       fits: ({ shape, zeros, scales }) =>
         (shape[0] * bits) % 32 === 0 && (shape[1] * bits) % 32 === 0 && holdsF16(scales) && !(v1 && zeros.includes(0)),
-      ...(bits !== 3 && {
-        pack({ shape: [out, width], codes, zeros, scales, groups }) {
-          if (v1 && zeros.includes(0))
-            throw new CapabilityError(
-              "a zero point is 0, which checkpoint_format gptq (v1) stores as what programs read in different ways",
-              {
-                kind: "unwritable-format",
-                hint: "take checkpointFormat gptq_v2",
-              },
-            );
-          const lines = zeros.length / out;
-          const stored = (zero: number): number => (v1 ? zero - 1 : zero) & (2 ** bits - 1);
-          return {
-            qweight: packWords((o, k) => codes[o * width + k]!, [(width * bits) / 32, out], "lines", bits),
-            qzeros: packWords((g, k) => stored(zeros[g * out + k]!), [lines, (out * bits) / 32], "columns", bits),
-            scales: bytesOf(f16Array(scales, "gptq")),
-            g_idx: bytesOf(groups),
-          };
-        },
-      }),
+      pack({ shape: [out, width], codes, zeros, scales, groups }) {
+        if ((out * bits) % 32 !== 0 || (width * bits) % 32 !== 0)
+          throw new ShapeError(
+            `gptq: [${out}, ${width}] does not fill words of 32 bits with integers of ${bits} bits: both sizes must be multiples of ${bits === 3 ? 32 : 32 / bits}`,
+            {
+              hint: "keep this weight in 16 bits",
+            },
+          );
+        if (v1 && zeros.includes(0))
+          throw new CapabilityError("a zero point is 0, which checkpoint_format gptq (v1) stores as what programs read in different ways", {
+            kind: "unwritable-format",
+            hint: "take checkpointFormat gptq_v2",
+          });
+        const lines = zeros.length / out;
+        const stored = (zero: number): number => (v1 ? zero - 1 : zero) & (2 ** bits - 1);
+        return {
+          qweight: packWords((o, k) => codes[o * width + k]!, [(width * bits) / 32, out], "lines", bits),
+          qzeros: packWords((g, k) => stored(zeros[g * out + k]!), [lines, (out * bits) / 32], "columns", bits),
+          scales: bytesOf(f16Array(scales, "gptq")),
+          g_idx: bytesOf(groups),
+        };
+      },
       round: roundGptq(bits, sym),
     });
   },

@@ -66,7 +66,7 @@ export const roundAwq = (values: Float32Array, shape: MatrixShape, groupSize: nu
   );
 
 /** The grid of GPTQ for numbers between low and high, which 0 is added to. @see AutoGPTQ `quantization/quantizer.py` find_params */
-function gptqGrid(low: number, high: number, bits: IntegerBits, symmetric: boolean): Grid {
+export function gptqGrid(low: number, high: number, bits: IntegerBits, symmetric: boolean): Grid {
   const most = 2 ** bits - 1;
   let [lo, hi] = [Math.min(low, 0), Math.max(high, 0)];
   if (symmetric) {
@@ -79,7 +79,8 @@ function gptqGrid(low: number, high: number, bits: IntegerBits, symmetric: boole
 }
 
 /** The integer of a number on a grid. */
-const gptqCode = (x: number, { scale, zero }: Grid, bits: IntegerBits): number => clamp(roundHalfToEven(x / scale) + zero, 2 ** bits - 1);
+export const gptqCode = (x: number, { scale, zero }: Grid, bits: IntegerBits): number =>
+  clamp(roundHalfToEven(x / scale) + zero, 2 ** bits - 1);
 
 /** Every number to the nearest on GPTQ's grids: GPTQ without data. */
 export const roundGptq =

@@ -1,4 +1,5 @@
 // Dense linear algebra on the host, in f64: for what happens once per layer, not in a graph. Only randomizedSvd works on a device.
+export { inverseCholesky } from "./inverse-cholesky.js";
 export { jacobiSvd, type Svd } from "./jacobi-svd.js";
 export { torchSvd } from "./lapack/torch-svd.js";
 export { torchSvdLowRank } from "./torch-svd-low-rank.js";
