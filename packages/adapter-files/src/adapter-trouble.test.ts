@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { memoryAdapter } from "./testing/memory-adapter.js";
 import { type Made, memoryFile, numbers } from "./testing/memory-file.js";
 import { openAdapterFolder } from "./node/open-adapter-folder.js";
-import { openAdapter, type OpenedAdapter } from "./open-adapter.js";
+import { openAdapter } from "./open-adapter.js";
+import type { OpenedAdapter } from "./opened-adapter.js";
 
 const Q = "base_model.model.model.layers.0.self_attn.q_proj";
 const pair = (path: string, r = 2): Record<string, Made> => ({

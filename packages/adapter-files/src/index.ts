@@ -30,14 +30,8 @@ export {
   type TargetOptions,
   type TargetSelection,
 } from "./matching/targets.js";
-export {
-  type AdapterModule,
-  type AdapterSource,
-  type AdapterTensor,
-  openAdapter,
-  type OpenAdapterOptions,
-  type OpenedAdapter,
-} from "./open-adapter.js";
+export { openAdapter } from "./open-adapter.js";
+export type { AdapterModule, AdapterSource, AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "./opened-adapter.js";
 export { heldAs, readAdapterTensor, readTensor } from "./read-tensor.js";
 export { type BaseTensors, withPlacements } from "./report/base-index.js";
 export { assertMatch, describeReport } from "./report/describe-report.js";
@@ -49,4 +43,4 @@ export { moduleIndex } from "./report/module-index.js";
 export { applyRule, type PathRule } from "./report/path-rule.js";
 export { boxOfWeight, exchanged, type PlacedPart, type Placement, placeWhole } from "./report/placement.js";
 export { trainedTokens } from "./trained-tokens.js";
-export type { ModelKind } from "./transformers/conversions-of.js";
+export type { ModelKind } from "./transformers/model-kind.js";

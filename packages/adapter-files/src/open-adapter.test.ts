@@ -4,7 +4,7 @@ import { ADAPTER_METHODS } from "@weft/methods";
 import { WeftError } from "@weft/tensor-core";
 import { describe, expect, test } from "vitest";
 import { openAdapterFolder } from "./node/open-adapter-folder.js";
-import type { OpenedAdapter } from "./open-adapter.js";
+import type { OpenedAdapter } from "./opened-adapter.js";
 
 const fixtures = fileURLToPath(new URL("../../../fixtures/", import.meta.url));
 const cases = (readdirSync(`${fixtures}peft`, { recursive: true }) as string[])

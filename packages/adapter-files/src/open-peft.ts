@@ -11,7 +11,7 @@ import { prepareRegex } from "./matching/prepare-regex.js";
 import { type RegexEngine, safeRegex } from "./matching/regex-engine.js";
 import { listNames } from "./list-names.js";
 import { createTargetMatcher, expandAllLinear, type TargetConfig } from "./matching/targets.js";
-import type { AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "./open-adapter.js";
+import type { AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "./opened-adapter.js";
 
 type Groups = Pick<OpenedAdapter, "shared" | "modulesToSave" | "biases" | "embeddings" | "trainableTokens" | "unknown"> & {
   readonly modules: ReadonlyMap<string, { readonly path: string; readonly depth: number; readonly tensors: Map<string, AdapterTensor> }>;

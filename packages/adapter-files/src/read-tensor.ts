@@ -1,6 +1,6 @@
 import { type Device, type DType, DTypeError, encode, fromBytes, isFloat, reshape, swapLast, tensor, type Tensor } from "@weft/tensor-core";
 import { type RowRange, toCoreDType, type WeightSource } from "@weft/io-safetensors";
-import type { AdapterTensor } from "./open-adapter.js";
+import type { AdapterTensor } from "./opened-adapter.js";
 
 /**
  * A tensor of a file as a constant; 16- and 64-bit integers become i32.

@@ -1,5 +1,5 @@
 import { type AdapterMethod, CapabilityError, type SpecialForm } from "@weft/tensor-core";
-import type { OpenedAdapter } from "./open-adapter.js";
+import type { OpenedAdapter } from "./opened-adapter.js";
 
 /** What in an adapter's config makes it more, or other, than its parameters; undefined for an ordinary one. */
 export const specialForm = ({ methods, method, config }: OpenedAdapter): SpecialForm | undefined =>

@@ -1,5 +1,5 @@
 import { ConfigError, type Tensor } from "@weft/tensor-core";
-import type { OpenedAdapter } from "./open-adapter.js";
+import type { OpenedAdapter } from "./opened-adapter.js";
 import { heldAs, readTensor } from "./read-tensor.js";
 
 /** The rows that an adapter's trained tokens replace, by name of the embedding weight: indices and new rows. */

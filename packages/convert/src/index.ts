@@ -28,7 +28,8 @@ export {
   writeModules,
   type WriteModulesOptions,
 } from "./conversion/convert-adapter.js";
-export { type ConvertModule, convertModules, type Loss, type Piece } from "./conversion/convert-module.js";
+export { convertModules } from "./conversion/convert-modules.js";
+export type { ConvertModule, Loss, Piece } from "./conversion/convert-module.js";
 export { withDots } from "./conversion/dotted-paths.js";
 export { asPlainLora } from "./conversion/expand.js";
 export type { LazyTensor } from "./conversion/lazy-tensor.js";

@@ -1,5 +1,5 @@
 import { ggufError, noSuchTensor } from "./gguf-error.js";
-import type { GgufFile } from "./open-gguf.js";
+import type { GgufFile } from "./gguf-file.js";
 import type { GgufTensor } from "./read-header.js";
 import type { GgufValue } from "./values.js";
 

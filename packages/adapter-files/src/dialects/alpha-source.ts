@@ -3,10 +3,14 @@ import { ADAPTER_WARNINGS, type AdapterWarning } from "../adapter-warning.js";
 import { alphaKnown, missingConfig } from "./alpha-errors.js";
 import type { DialectName } from "./dialect.js";
 import { headerText } from "./diffusers-metadata.js";
-import type { OpenDialectOptions } from "./open-dialect.js";
+import type { OpenAdapterOptions } from "../opened-adapter.js";
 import { type RawModule, rankOf } from "./module-of.js";
 
-type AlphaOptions = Pick<OpenDialectOptions, "scale" | "alpha" | "assumeAlpha">;
+/** What the user says of alpha. */
+export interface AlphaOptions extends Pick<OpenAdapterOptions, "alpha" | "assumeAlpha"> {
+  /** A factor on B·A for all modules, in place of alpha: what mlx-lm's config has. */
+  readonly scale?: number;
+}
 
 /** Where the alphas of a file's modules come from that have none of their own. */
 export interface AlphaSource {

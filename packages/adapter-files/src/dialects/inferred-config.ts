@@ -1,5 +1,5 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import type { OpenAdapterOptions } from "../open-adapter.js";
+import type { OpenAdapterOptions } from "../opened-adapter.js";
 import { missingConfig } from "./alpha-errors.js";
 import { PEFT } from "./peft.js";
 import { rankFields } from "./rank-fields.js";

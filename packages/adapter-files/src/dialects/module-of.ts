@@ -1,6 +1,6 @@
 import { type BareTensors, ConfigError, type DetectedMethod, sizeOf } from "@weft/tensor-core";
 import { checkFactors } from "../keys/check-factors.js";
-import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
+import type { AdapterModule, AdapterTensor } from "../opened-adapter.js";
 import type { DialectKey, DialectName } from "./dialect.js";
 
 /** What a file holds for one module, before it is known what that means. */

@@ -4,9 +4,9 @@ import { ADAPTER_WARNINGS } from "../adapter-warning.js";
 import { type AdapterConfig, readAdapterConfig } from "../config/read-config.js";
 import { chosenAdapter, splitAdapterName } from "../keys/adapter-name.js";
 import { MAX_KEY_LENGTH } from "../keys/parse-key.js";
-import type { AdapterModule, AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "../open-adapter.js";
+import type { AdapterModule, AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "../opened-adapter.js";
 import { openPeft } from "../open-peft.js";
-import { type AlphaSource, alphaSource } from "./alpha-source.js";
+import { type AlphaOptions, type AlphaSource, alphaSource } from "./alpha-source.js";
 import { CONTROL_LORA_MARK } from "./control-lora.js";
 import { detectDialect } from "./detect-dialect.js";
 import type { DialectKey, DialectName } from "./dialect.js";
@@ -18,10 +18,7 @@ import { type MethodDetector, moduleId, modulesOf, rankOf, type RawModule, SCALA
 import { listNames } from "../list-names.js";
 import { readScalar } from "./read-scalar.js";
 
-export interface OpenDialectOptions extends OpenAdapterOptions {
-  /** A factor on B·A for all modules, in place of alpha: what mlx-lm's config has. */
-  readonly scale?: number;
-}
+export interface OpenDialectOptions extends OpenAdapterOptions, AlphaOptions {}
 
 /** Scalars that are read at a time. */
 const READS = 64;

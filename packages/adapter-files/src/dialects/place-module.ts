@@ -1,4 +1,4 @@
-import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
+import type { AdapterModule, AdapterTensor } from "../opened-adapter.js";
 import type { BaseTensors } from "../report/base-index.js";
 import { exchanged, type Placement, placeBox, placeJoined, placeTransposed, placeWhole } from "../report/placement.js";
 import type { BaseTarget } from "./names/base-names.js";

@@ -1,5 +1,5 @@
 import { sizeOf } from "@weft/tensor-core";
-import type { AdapterModule, OpenedAdapter } from "../open-adapter.js";
+import type { AdapterModule, OpenedAdapter } from "../opened-adapter.js";
 import type { BaseTensors } from "../report/base-index.js";
 import type { Placement } from "../report/placement.js";
 import type { Component } from "./dialect.js";

@@ -1,5 +1,5 @@
 import { type AdapterMethod, ConfigError, type LayerSpec, WeftError } from "@weft/tensor-core";
-import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
+import type { AdapterModule, AdapterTensor } from "../opened-adapter.js";
 
 /** Divisible by whatever methods cut features into. */
 const SIZE = 5040;

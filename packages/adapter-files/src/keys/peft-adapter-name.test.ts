@@ -1,7 +1,8 @@
 import { ADAPTER_METHODS } from "@weft/methods";
 import { openSafetensors } from "@weft/io-safetensors";
 import { describe, expect, test } from "vitest";
-import { openAdapter, type OpenedAdapter } from "../open-adapter.js";
+import { openAdapter } from "../open-adapter.js";
+import type { OpenedAdapter } from "../opened-adapter.js";
 
 type Shapes = { readonly [name: string]: readonly number[] };
 

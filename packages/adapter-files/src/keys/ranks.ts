@@ -2,7 +2,7 @@ import { ConfigError } from "@weft/tensor-core";
 import type { AdapterConfig } from "../config/read-config.js";
 import { createModuleConfig, type PatternedConfig } from "../matching/pattern-key.js";
 import { type RegexEngine, safeRegex } from "../matching/regex-engine.js";
-import type { AdapterModule } from "../open-adapter.js";
+import type { AdapterModule } from "../opened-adapter.js";
 
 /**
  * Checks the rank that a LoRA config gives each module against the tensors: A [r, …], B [out, r] (r/groups for a grouped convolution,

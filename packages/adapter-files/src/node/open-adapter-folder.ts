@@ -4,7 +4,8 @@ import { FormatError, WeftError } from "@weft/tensor-core";
 import { MAX_CONFIG_BYTES } from "@weft/io-safetensors";
 import { openFileBytes, openWeights } from "@weft/io-safetensors/node";
 import { listNames } from "../list-names.js";
-import { openAdapter, type OpenAdapterOptions, type OpenedAdapter } from "../open-adapter.js";
+import { openAdapter } from "../open-adapter.js";
+import type { OpenAdapterOptions, OpenedAdapter } from "../opened-adapter.js";
 
 /** Tensor files that an `adapter_config.json` is for, by PEFT and by mlx-lm. */
 const BESIDE_CONFIG = ["adapter_model.safetensors", "adapters.safetensors"];

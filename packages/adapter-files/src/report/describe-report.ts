@@ -1,5 +1,5 @@
 import { MatchError, ShapeError } from "@weft/tensor-core";
-import type { OpenedAdapter } from "../open-adapter.js";
+import type { OpenedAdapter } from "../opened-adapter.js";
 import type { MatchReport } from "./match-report.js";
 
 /** Lines shown of each kind of problem; the rest is counted. */

@@ -1,6 +1,6 @@
 import { bitsPerElement, parseDType } from "@weft/io-safetensors";
 import { type MethodTable, type ParameterSpec, sizeOf } from "@weft/tensor-core";
-import type { OpenedAdapter } from "../open-adapter.js";
+import type { OpenedAdapter } from "../opened-adapter.js";
 import type { BaseTensors } from "./base-index.js";
 import { assertMatch } from "./describe-report.js";
 import { matchAdapter } from "./match-adapter.js";

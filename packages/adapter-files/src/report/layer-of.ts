@@ -1,5 +1,5 @@
 import { type DType, type LayerKind, type LayerSpec, type MethodEntry, type ParameterSpec, WeftError } from "@weft/tensor-core";
-import type { AdapterModule, AdapterTensor } from "../open-adapter.js";
+import type { AdapterModule, AdapterTensor } from "../opened-adapter.js";
 
 /** A layer that an adapter fits, and the adapter's tensors by the method's parameter names. */
 export interface FittedLayer {

@@ -1,4 +1,5 @@
-import { type ModelKind, namesOf } from "../transformers/conversions-of.js";
+import { namesOf } from "../transformers/conversions-of.js";
+import type { ModelKind } from "../transformers/model-kind.js";
 import { type BaseIndex, type BaseTensors, indexBase } from "./base-index.js";
 import { Names } from "./names.js";
 import { applyRule, findPathRules, type PathRule } from "./path-rule.js";

@@ -3,7 +3,7 @@ import { nearestNames } from "@weft/tensor-core/names";
 import { parseDType, toCoreDType } from "@weft/io-safetensors";
 import { createModuleConfig, type PatternedConfig } from "../matching/pattern-key.js";
 import { selectParameters } from "../matching/target-parameters.js";
-import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../open-adapter.js";
+import type { AdapterModule, AdapterTensor, OpenedAdapter } from "../opened-adapter.js";
 import { type BaseIndex, type BaseTensors, indexBase, withPlacements } from "./base-index.js";
 import { type FittedLayer, fitLayers } from "./layer-of.js";
 import { Orientations, type Oriented } from "./orientation.js";

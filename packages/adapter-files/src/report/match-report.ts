@@ -1,7 +1,7 @@
 import type { AdaptedModule, LayerSpec } from "@weft/tensor-core";
 import type { RegexEngine } from "../matching/regex-engine.js";
-import type { AdapterTensor } from "../open-adapter.js";
-import type { ModelKind } from "../transformers/conversions-of.js";
+import type { AdapterTensor } from "../opened-adapter.js";
+import type { ModelKind } from "../transformers/model-kind.js";
 import type { PathRule } from "./path-rule.js";
 import type { Placement } from "./placement.js";
 

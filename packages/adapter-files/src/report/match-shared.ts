@@ -1,6 +1,6 @@
 import type { AdaptedModule, MethodEntry, ParameterSpec } from "@weft/tensor-core";
 import { sharedKeys } from "../keys/shared-keys.js";
-import type { AdapterTensor, OpenedAdapter } from "../open-adapter.js";
+import type { AdapterTensor, OpenedAdapter } from "../opened-adapter.js";
 import type { MatchedModule, MatchReport, Mismatch, SharedParameter } from "./match-report.js";
 
 /** The parameters that all layers of an adapter have in common: out of the file, or rebuilt from the config's seed. */

@@ -1,5 +1,5 @@
 import { TURNED_LAYERS, TURNED_STACKS } from "../transformers/turned-weights.js";
-import type { ModelKind } from "../transformers/conversions-of.js";
+import type { ModelKind } from "../transformers/model-kind.js";
 import type { BaseIndex, BaseTensors } from "./base-index.js";
 import { ownEntry } from "../own-entry.js";
 

@@ -1,4 +1,4 @@
-import type { AdapterModule } from "../open-adapter.js";
+import type { AdapterModule } from "../opened-adapter.js";
 
 interface Parameter {
   readonly name: string;

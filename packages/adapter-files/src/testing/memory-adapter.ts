@@ -1,5 +1,6 @@
 import { ADAPTER_METHODS } from "@weft/methods";
-import { openAdapter, type OpenAdapterOptions, type OpenedAdapter } from "../open-adapter.js";
+import { openAdapter } from "../open-adapter.js";
+import type { OpenAdapterOptions, OpenedAdapter } from "../opened-adapter.js";
 import { type Made, memoryFile } from "./memory-file.js";
 
 /** An adapter in memory; tensors without data are zero. */

@@ -1,19 +1,7 @@
+import type { ModelKind } from "./model-kind.js";
 import type { BaseTensors } from "../report/base-index.js";
 import type { ModelNames } from "./model-names.js";
 import { ownEntry } from "../own-entry.js";
-
-/** What a model's config.json says about its kind. */
-export interface ModelKind {
-  /** Names of classes. */
-  readonly architectures?: unknown;
-  readonly model_type?: unknown;
-  /** Of the language model in a model of several parts, which has the fields below then. */
-  readonly text_config?: ModelKind | undefined;
-  readonly num_attention_heads?: unknown;
-  readonly num_key_value_heads?: unknown;
-  readonly head_dim?: unknown;
-  readonly hidden_size?: unknown;
-}
 
 /**
  * A checkpoint's names as transformers has them in the model; undefined if it renames none, or does not know the model. The table of all conversions

@@ -1,6 +1,6 @@
 import type { BaseTensors } from "../report/base-index.js";
 import { placeBox, placeJoined, type Placement, placeStack, placeTransposed, placeWhole } from "../report/placement.js";
-import type { ModelKind } from "./conversions-of.js";
+import type { ModelKind } from "./model-kind.js";
 import { projectionSizes } from "./projection-sizes.js";
 import { type Conversion, type Converted, createConverter, type Operation } from "./conversion.js";
 

@@ -1,4 +1,4 @@
-import type { ModelKind } from "./conversions-of.js";
+import type { ModelKind } from "./model-kind.js";
 
 const positive = (value: unknown): number | undefined => (typeof value === "number" && value > 0 ? value : undefined);
 

@@ -1,17 +1,16 @@
+import type { Change, ChangeOptions } from "./change.js";
 import { CapabilityError, type WeftErrorKind } from "@weft/tensor-core";
-import type { Quantization, WeightSource } from "@weft/io-safetensors";
+import type { WeightSource } from "@weft/io-safetensors";
 import {
   type AdapterTensor,
   assertMatch,
   matchAdapter,
   type MatchedModule,
   type MatchReport,
-  type ModelKind,
   type OpenedAdapter,
   readAdapterTensor,
 } from "@weft/adapter-files";
 import type { ScaledAdapter } from "../source/scaled-adapter.js";
-import type { ByteReader } from "../source/byte-reader.js";
 import { refuseQuantized } from "./quantized-targets.js";
 import { type DerivedStep, derivedSteps } from "./derived-parameters.js";
 import { followTied } from "./follow-tied.js";
@@ -20,39 +19,8 @@ import { inlineTensor, type RowPatch, type MergeOp, type TensorLocation } from "
 import { mergeBlocker } from "./merge-blocker.js";
 import { placesOf, wholeWeight } from "./places.js";
 import { sameData } from "./same-data.js";
-import type { Tie } from "./tied.js";
 import { probeStep } from "../plan/tile-graph.js";
 import { isSavedEmbedding, replaceTensor, tokenIndices } from "./whole-tensors.js";
-
-/** What the adapters do to one tensor of the base. */
-export interface Change {
-  /** Its own version of the tensor, from the adapter that has one. */
-  replacement?: TensorLocation;
-  /** The base does not have this tensor. */
-  added: boolean;
-  /** Its rows are more or fewer than the base's. */
-  resized: boolean;
-  steps: MergeOp[];
-  patches: RowPatch[];
-  /** Of a bias: the weight that its steps look at. */
-  weight?: string;
-}
-
-export interface ChangeOptions {
-  readonly safeMerge: boolean;
-  readonly autocastAdapterDtype: boolean;
-  /** Take the effect out instead. */
-  readonly unmerge: boolean;
-  readonly quantization: Quantization;
-  /** Reads the files of base and adapters. */
-  readonly files: ByteReader;
-  /** The base's tied embeddings, which its `names` have both of. */
-  readonly tie?: Tie | undefined;
-  /** What the base's config.json says that it is. */
-  readonly model?: ModelKind | undefined;
-  /** Stops decompositions, which take time. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** What steps are made with beside the adapter. */
 interface StepOptions extends ChangeOptions {

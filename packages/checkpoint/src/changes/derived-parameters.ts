@@ -11,7 +11,7 @@ import {
 } from "@weft/adapter-files";
 import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
 import type { ScaledAdapter } from "../source/scaled-adapter.js";
-import type { ChangeOptions } from "./changes.js";
+import type { ChangeOptions } from "./change.js";
 import { inlineTensor, type TensorLocation } from "../plan/tensor-job.js";
 
 /** What a module's step has beside the tensors of the file. */

@@ -4,7 +4,7 @@ import { type MatchedModule, type MatchReport, readTensor, specialForm } from "@
 import { decomposeAll, sharedWithWorkers } from "./bounded-work.js";
 import { inlineTensor, type MergeOp } from "../plan/tensor-job.js";
 import type { ScaledAdapter } from "../source/scaled-adapter.js";
-import type { ChangeOptions } from "./changes.js";
+import type { ChangeOptions } from "./change.js";
 
 /** A bound on the multiplications that decomposing a weight takes: a QR, a whole SVD, or at most 200 rounds of subspace iteration. */
 function workOf({ layer, config }: MatchedModule): number {

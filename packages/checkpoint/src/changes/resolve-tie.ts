@@ -1,6 +1,6 @@
 import { CapabilityError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
-import type { Change } from "./changes.js";
+import type { Change } from "./change.js";
 import type { RowPatch, MergeOp } from "../plan/tensor-job.js";
 import type { ByteReader } from "../source/byte-reader.js";
 import { sameData } from "./same-data.js";

@@ -2,7 +2,7 @@ import { CapabilityError, ConfigError, ShapeError } from "@weft/tensor-core";
 import type { AdapterTensor, MatchReport, OpenedAdapter } from "@weft/adapter-files";
 import type { ByteReader } from "../source/byte-reader.js";
 import type { ScaledAdapter } from "../source/scaled-adapter.js";
-import type { Change } from "./changes.js";
+import type { Change } from "./change.js";
 import type { RowPatch, TensorLocation } from "../plan/tensor-job.js";
 import { sameData } from "./same-data.js";
 

@@ -11,7 +11,7 @@ import {
   toCoreDType,
   type WeightSource,
 } from "@weft/io-safetensors";
-import type { Change } from "../changes/changes.js";
+import type { Change } from "../changes/change.js";
 import type { TensorJob, TensorLocation } from "./tensor-job.js";
 import { checkPatches } from "../changes/whole-tensors.js";
 import { fileName } from "../source/file-name.js";

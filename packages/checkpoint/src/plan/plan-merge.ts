@@ -1,6 +1,7 @@
 import type { WeightSource } from "@weft/io-safetensors";
 import type { MatchReport } from "@weft/adapter-files";
-import { type Change, collectChanges } from "../changes/changes.js";
+import { collectChanges } from "../changes/changes.js";
+import type { Change } from "../changes/change.js";
 import { checkVocabulary, resolveTie } from "../changes/resolve-tie.js";
 import type { ModelConfig } from "../changes/tied.js";
 import { viewBase } from "../changes/view-base.js";

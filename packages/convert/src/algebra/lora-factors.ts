@@ -1,6 +1,7 @@
 import { CapabilityError, ConfigError } from "@weft/tensor-core";
 import { nearestNames } from "@weft/tensor-core/names";
-import { type ConvertModule, convertModules } from "../conversion/convert-module.js";
+import { convertModules } from "../conversion/convert-modules.js";
+import type { ConvertModule } from "../conversion/convert-module.js";
 
 import type { OpenedAdapter } from "@weft/adapter-files";
 import { readFactors } from "./lora-module.js";

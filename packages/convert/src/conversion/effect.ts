@@ -9,7 +9,7 @@ import {
   readAdapterTensor,
 } from "@weft/adapter-files";
 import { parametersOf, weightMatrix } from "@weft/adapter-files/dialects";
-import { isEmbedding } from "./convert-module.js";
+import { isEmbedding } from "./convert-modules.js";
 
 /** What a module does to a weight, as far as its file alone tells. */
 export interface ModuleEffect {

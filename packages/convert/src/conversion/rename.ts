@@ -1,3 +1,4 @@
+import type { NameStyle } from "../targets/target.js";
 import { MatchError, sizeOf } from "@weft/tensor-core";
 import {
   denoiserPaths,
@@ -20,9 +21,6 @@ import type { ConvertModule, Loss } from "./convert-module.js";
 import { type FusePart, fuseModules, whyNotFused } from "./fuse.js";
 import type { TargetName } from "../targets/target.js";
 import { splitModule, whyNotSplit, withSwappedHalves } from "./split.js";
-
-/** Which names a target has for the denoiser's modules; `kohya`: the original's, but diffusers' for SD 1 and 2. */
-export type NameStyle = "diffusers" | "original" | "kohya" | "as-is";
 
 export interface RenameResult {
   readonly modules: ConvertModule[];

@@ -1,15 +1,8 @@
+import type { WholeTensor } from "./whole-tensor.js";
 import { CapabilityError, type MethodTable } from "@weft/tensor-core";
 import { type OpenedAdapter, parseConfigJson, readAdapterConfig, writeAdapterConfig } from "@weft/adapter-files";
 import type { ConvertedFile } from "../targets/target.js";
 import { type LazyTensor, lazyTensor } from "./lazy-tensor.js";
-
-/** A tensor that a PEFT adapter brings beside its modules, under its name there; only PEFT's files have a place for it. */
-export interface WholeTensor {
-  readonly name: string;
-  readonly tensor: LazyTensor;
-  /** PEFT's fields that say what it is. */
-  readonly config: { readonly [field: string]: unknown };
-}
 
 /** Saved modules, embeddings, trained biases and tokens of a PEFT adapter, by their names. */
 export function wholeTensors(adapter: OpenedAdapter): Map<string, WholeTensor> {

@@ -2,13 +2,15 @@ import type { MethodTable } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import type { ConvertModule, Loss } from "../conversion/convert-module.js";
 import type { LazyTensor } from "../conversion/lazy-tensor.js";
-import type { NameStyle } from "../conversion/rename.js";
 import type { Naming } from "@weft/adapter-files/dialects";
 
 /** The dialects that adapters are converted to. */
 export const TARGET_NAMES = ["peft", "kohya", "diffusers", "lycoris", "comfyui", "mlx"] as const;
 /** A dialect that can be written. */
 export type TargetName = (typeof TARGET_NAMES)[number];
+
+/** Which names a target has for the denoiser's modules; `kohya`: the original's, but diffusers' for SD 1 and 2. */
+export type NameStyle = "diffusers" | "original" | "kohya" | "as-is";
 
 /** A file of tensors to be written. */
 export interface ConvertedFile {

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { openFileBytes } from "@weft/io-safetensors/node";
-import { type GgufFile, type GgufInput, openGguf, openSplits } from "../open-gguf.js";
+import { type GgufInput, openGguf, openSplits } from "../open-gguf.js";
+import type { GgufFile } from "../gguf-file.js";
 import type { HttpOptions } from "@weft/io-safetensors";
 
 /**

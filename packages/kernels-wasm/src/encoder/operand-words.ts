@@ -1,5 +1,4 @@
 import type { Program } from "@weft/tensor-core";
-import type { Loop } from "./loop.js";
 
 /** Axes of `index` instructions, in order of their operands. */
 export function indexAxes(program: Program): number[] {
@@ -7,7 +6,7 @@ export function indexAxes(program: Program): number[] {
 }
 
 /** Word at which operand `k` begins in the argument block: address, then its strides. */
-export function operandWord(loop: Pick<Loop, "rowSizes" | "sweepSizes">, k: number): number {
+export function operandWord(loop: { readonly rowSizes: readonly number[]; readonly sweepSizes: readonly number[] }, k: number): number {
   const [r, q] = [loop.rowSizes.length, loop.sweepSizes.length];
   return 4 + r + q + k * (2 + r + q);
 }
