@@ -74,16 +74,17 @@ function nearest(x: number, f: Format, values: readonly number[]): number {
 
 describe.each(Object.entries(FORMATS))("%s", (name, format) => {
   const count = sizeOf(format);
+  const patterns = Array.from({ length: count }, (_, i) => i);
   const canonical = (pattern: number): number => (Number.isNaN(defined(pattern, format)) ? format.nan : pattern);
 
   it("gives every bit pattern the value that the format defines, and torch's", () => {
-    for (let i = 0; i < count; i++) expect(Object.is(format.from(i), defined(i, format)), `pattern ${i}`).toBe(true);
+    expect(patterns.filter((i) => !Object.is(format.from(i), defined(i, format)))).toEqual([]);
     const decoded = Int32Array.from({ length: count }, (_, i) => (Number.isNaN(format.from(i)) ? 0x7fc00000 : bitsOf(format.from(i))));
     expect(sha(decoded)).toBe(torch[name]!.decode);
   });
 
   it("gives every pattern back", () => {
-    for (let i = 0; i < count; i++) expect(canonical(format.to(format.from(i))), `pattern ${i}`).toBe(canonical(i));
+    expect(patterns.filter((i) => canonical(format.to(format.from(i))) !== canonical(i))).toEqual([]);
   });
 
   it("rounds to the nearest, ties to even, subnormals and overflow included: on and beside every boundary, as torch", () => {
