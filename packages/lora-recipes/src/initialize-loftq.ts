@@ -5,7 +5,7 @@ import { applyStart, type Start } from "./apply-start.js";
 import { type StartOptions, startTarget } from "./start.js";
 
 export interface LoftQOptions extends StartOptions {
-  /** Any quantiser in place of NF4 or int8. */
+  /** Any quantiser in place of NF4 or int8: `roundTrip(format)` of `@weft/quant-nf4-awq` is one for each of its formats. */
   readonly quantise?: Quantise;
 }
 

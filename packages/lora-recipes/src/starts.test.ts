@@ -136,7 +136,7 @@ describe("LoftQ", () => {
   it("takes any quantiser", async () => {
     const { model } = await fixture("loftq_nf4");
     const peft = await getPeftModel(model, new LoraConfig({ target_modules: ["lin0"], r: 3 }), { methods: ADAPTER_METHODS });
-    await initializeLoraLoftQWeights(peft as never, { quantise: (values) => values.map(Math.round) });
+    await initializeLoraLoftQWeights(peft as never, { quantise: async (values) => values.map(Math.round) });
     const base = await peft.state("default").expected.get("lin0.weight")!.data();
     expect(base.every(Number.isInteger)).toBe(true);
   });

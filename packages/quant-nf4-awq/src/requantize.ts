@@ -15,6 +15,12 @@ const isInteger = (format: QuantFormat): format is IntegerFormat => "integers" i
 export const dequantize = async (weight: QuantizedWeight, device?: Device): Promise<Float32Array> =>
   (await values(toPacked(weight, device)).data()) as Float32Array;
 
+/** What storing in a format leaves of a weight, as a function: what LoftQ of `@weft/lora-recipes` takes for a quantiser. @param device what computes the values; the reference if not given */
+export const roundTrip =
+  (format: QuantFormat, device?: Device) =>
+  (values: Float32Array, rows: number, columns: number): Promise<Float32Array> =>
+    dequantize(quantize(values, [rows, columns], format), device);
+
 /** ‖got - want‖ / ‖want‖, 0 for two weights of zeros. */
 function relativeError(got: Float32Array, want: Float32Array): number {
   let [gap, size] = [0, 0];

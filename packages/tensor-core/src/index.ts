@@ -34,6 +34,7 @@ export {
   type MergeWeightOptions,
   unmergeWeight,
 } from "./adapter/derive.js";
+export type { BlockwiseModel, SharedInput } from "./adapter/blockwise-model.js";
 export { createAdapter, type CreateAdapterOptions } from "./adapter/create-adapter.js";
 export { type LayerInput, type SpecifiedLayer, specOf } from "./adapter/adapt-layer.js";
 export { assertNewLayer, type CheckOptions } from "./adapter/check-new-layer.js";

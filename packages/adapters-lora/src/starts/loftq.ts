@@ -4,7 +4,7 @@ import { hostMatrix, pickColumns, pickRows, range, toTensor } from "../init/host
 import type { LoraConfigFields } from "../lora/config.js";
 
 /** What is left of a matrix [out, in], row by row in f32, by quantising it and back. */
-export type Quantise = (values: Float32Array, rows: number, columns: number) => Float32Array;
+export type Quantise = (values: Float32Array, rows: number, columns: number) => Float32Array | Promise<Float32Array>;
 
 /** The 16 values of NF4. @see Dettmers et al. 2023 (QLoRA), appendix E; bitsandbytes `functional.py` */
 const NF4 = [
@@ -15,7 +15,7 @@ const NF4 = [
 const BLOCK = 64;
 
 /** NF4 of bitsandbytes: blocks of 64 values by their largest magnitude, each value the nearest of 16. */
-export const quantiseNf4: Quantise = (values) => {
+export const quantiseNf4 = (values: Float32Array): Float32Array => {
   const result = new Float32Array(values.length);
   for (let start = 0; start < values.length; start += BLOCK) {
     const block = values.subarray(start, start + BLOCK);
@@ -30,7 +30,7 @@ export const quantiseNf4: Quantise = (values) => {
 };
 
 /** int8 of bitsandbytes: rows by their largest magnitude, in steps of its 127th part. */
-export const quantiseInt8: Quantise = (values, rows, columns) => {
+export const quantiseInt8 = (values: Float32Array, rows: number, columns: number): Float32Array => {
   const result = new Float32Array(values.length);
   for (let i = 0; i < rows; i++) {
     const row = values.subarray(i * columns, (i + 1) * columns);
@@ -71,7 +71,7 @@ export async function loftqFactors(
   let factors: { readonly a: Matrix; readonly b: Matrix } | undefined;
   for (let round = 0; round < loftqIter; round++) {
     if (factors) rest = minus(product(factors.b, factors.a));
-    quantised = matrix(w.rows, w.cols, quant(Float32Array.from(rest.data), w.rows, w.cols));
+    quantised = matrix(w.rows, w.cols, await quant(Float32Array.from(rest.data), w.rows, w.cols));
     const { u, s, vt } = truncatedSvd(minus(quantised), config.r);
     const root = s.map(Math.sqrt);
     factors = { a: pickRows(vt, first, root), b: pickColumns(u, first, root) };

@@ -18,6 +18,7 @@ import {
   reshape,
   rope,
   ShapeError,
+  type SharedInput,
   swiglu,
   type Tensor,
   transpose,
@@ -32,7 +33,7 @@ import { type LlamaConfig, readLlamaConfig } from "./config.js";
 import { type CausalInputs, defaultPositions, type KeyValues, withPast, withVirtualTokens } from "./inputs.js";
 import { causalMask } from "./mask.js";
 import { mirrorConfig, mirrorParameters } from "./mirror.js";
-import { llamaModules, llamaParameters, type ModuleDescription } from "./modules.js";
+import { llamaModules, llamaParameters, llamaSharedInputs, type ModuleDescription } from "./modules.js";
 import { ropeFrequencies, ropeFrequenciesAt, ropeTables } from "./rope.js";
 
 /** What a causal language model computes. */
@@ -152,10 +153,7 @@ export class LlamaForCausalLM {
 
   /** Logits and hidden states, lazily. */
   forward(inputs: CausalInputs, hook?: LayerHook): CausalOutput {
-    const run: Pass["run"] = (path, x, whole) => {
-      const { layer, base } = this.layer(path);
-      return runLayer(hook, path, layer, { ...base, ...whole }, x);
-    };
+    const run = this.runner(hook);
     const filled: KeyValues[] = [];
     const hiddenStates = this.hidden(inputs, run, filled);
     const logits = run("lm_head", hiddenStates.at(-1)!);
@@ -166,6 +164,25 @@ export class LlamaForCausalLM {
   /** A cache for `forward` with room for so many positions, in the dtype of the embeddings. */
   emptyCache(options: CacheOptions): KeyValues[] {
     return emptyCache(this.config, this.layer("model.embed_tokens").layer.dtype, options);
+  }
+
+  get blockCount(): number {
+    return this.config.layers;
+  }
+
+  /** What the first block sees of token ids i32 [batch, length]: [batch, length, hidden]. */
+  embed(inputIds: Tensor, hook?: LayerHook): Tensor {
+    return this.runner(hook)("model.embed_tokens", inputIds);
+  }
+
+  /** Block `i` over hidden states [batch, length, hidden] of whole sequences. */
+  runBlock(i: number, hidden: Tensor, hook?: LayerHook): Tensor {
+    return this.block(i, hidden, this.begin({}, hidden, this.runner(hook), []));
+  }
+
+  /** The linear layers of block `i` by their inputs, in the order in which they run. */
+  sharedInputs(i: number): SharedInput[] {
+    return llamaSharedInputs(this.config, i);
   }
 
   /** A smaller model of the same kind, which has this one's embeddings unless it is given its own. @throws ConfigError for sizes that do not go together */
@@ -182,13 +199,15 @@ export class LlamaForCausalLM {
         const own = Object.entries(params).map(([name, t]) => [`model.${name}`, t] as const);
         const embeddings = ["model.embed_tokens.weight", this.layer("model.embed_tokens").base.weight] as const;
         const mirror = new LlamaForCausalLM(config, new Map([embeddings, ...own]), this.options);
-        return mirror
-          .hidden(inputs as CausalInputs, (path, x, whole) => {
-            const { layer, base } = mirror.layer(path);
-            return runLayer(undefined, path, layer, { ...base, ...whole }, x);
-          })
-          .at(-1)!;
+        return mirror.hidden(inputs as CausalInputs, mirror.runner()).at(-1)!;
       },
+    };
+  }
+
+  private runner(hook?: LayerHook): Pass["run"] {
+    return (path, x, whole) => {
+      const { layer, base } = this.layer(path);
+      return runLayer(hook, path, layer, { ...base, ...whole }, x);
     };
   }
 
@@ -202,7 +221,7 @@ export class LlamaForCausalLM {
     return [...states.slice(0, -1), run("model.norm", h)];
   }
 
-  private begin(inputs: CausalInputs, embedded: Tensor, run: Pass["run"], filled: KeyValues[]): Pass {
+  private begin(inputs: Omit<CausalInputs, "inputIds">, embedded: Tensor, run: Pass["run"], filled: KeyValues[]): Pass {
     const { attentionMask, positionIds, positions, pastKeyValues } = inputs;
     const [batch, length] = embedded.shape as [number, number];
     if (pastKeyValues && pastKeyValues.length !== this.config.layers)

@@ -1,3 +1,4 @@
+import type { SharedInput } from "@weft/tensor-core";
 import type { LlamaConfig } from "./config.js";
 
 /** What a module of the model is. Adapters attach to all kinds but `other`. */
@@ -42,6 +43,20 @@ export function* llamaModules(c: LlamaConfig): Generator<[path: string, module: 
   yield ["model.norm", norm()];
   yield ["model.rotary_emb", other];
   yield ["lm_head", { ...linear(c.hiddenSize, c.vocabSize), outputEmbedding: true }];
+}
+
+/** The linear layers of block `i` by their inputs, in the order in which they run. Where heads share keys and values, the result of v is not scaled for o. */
+export function llamaSharedInputs({ heads, keyValueHeads, hiddenSize, headDim }: LlamaConfig, i: number): SharedInput[] {
+  const block = `model.layers.${i}`;
+  const attention = (name: string): string => `${block}.self_attn.${name}_proj`;
+  const mlp = (name: string): string => `${block}.mlp.${name}_proj`;
+  const alike = heads === keyValueHeads && hiddenSize === heads * headDim;
+  return [
+    { layers: ["q", "k", "v"].map(attention), before: `${block}.input_layernorm`, result: attention("o") },
+    { layers: [attention("o")], ...(alike && { before: attention("v") }), result: attention("o") },
+    { layers: ["gate", "up"].map(mlp), before: `${block}.post_attention_layernorm`, result: mlp("down") },
+    { layers: [mlp("down")], before: mlp("up"), result: mlp("down") },
+  ];
 }
 
 /** Names and shapes of the parameters that a checkpoint must have (a tied head may be missing). */

@@ -1,5 +1,6 @@
 import type { MatrixShape } from "@weft/tensor-core";
 import { gptq, type GptqOptions } from "../integer/gptq.js";
+import type { IntegerFormat } from "../integer/integer-format.js";
 import type { QuantizedWeight } from "../quant-format.js";
 import { type GptqSolverOptions, solveGptq } from "./gptq-solver.js";
 import type { InputStatistics } from "./input-statistics.js";
@@ -9,6 +10,14 @@ export interface QuantizeGPTQOptions extends GptqOptions, GptqSolverOptions {
   /** Default `gptq` (v1) for `sym`, else `gptq_v2`, as v1 holds no zero point of 0. */
   readonly checkpointFormat?: "gptq" | "gptq_v2";
 }
+
+/** The variant of the layout that options ask for. */
+export const gptqFormat = ({
+  bits = 4,
+  groupSize = 128,
+  sym = true,
+  checkpointFormat = sym ? "gptq" : "gptq_v2",
+}: QuantizeGPTQOptions): IntegerFormat => gptq({ bits, groupSize, sym, checkpointFormat });
 
 /** A weight that was quantised by what its inputs are. */
 export interface CalibratedWeight {
@@ -26,9 +35,10 @@ export function quantizeWeightGPTQ(
   weight: Float32Array,
   shape: MatrixShape,
   inputs: InputStatistics,
-  { bits = 4, groupSize = 128, sym = true, checkpointFormat = sym ? "gptq" : "gptq_v2", ...solver }: QuantizeGPTQOptions = {},
+  options: QuantizeGPTQOptions = {},
 ): CalibratedWeight {
-  const format = gptq({ bits, groupSize, sym, checkpointFormat });
-  const { integers, loss } = solveGptq(weight, shape, inputs, { bits, groupSize, sym }, solver);
+  const format = gptqFormat(options);
+  const { bits = 4, groupSize = 128, sym = true } = options;
+  const { integers, loss } = solveGptq(weight, shape, inputs, { bits, groupSize, sym }, options);
   return { weight: { format, shape, dtype: "f16", parts: format.pack!(integers) }, loss };
 }

@@ -50,7 +50,11 @@ export const Q6_K: GgufFormat = /* @__PURE__ */ blockFormat({
     }
     for (let half = 0; half < 2; half++)
       for (let l = 0; l < 32; l++) {
-        const [a, b, c, e] = [0, 32, 64, 96].map((k) => codes[128 * half + k + l]!) as [number, number, number, number];
+        const at = 128 * half + l;
+        const a = codes[at]!;
+        const b = codes[at + 32]!;
+        const c = codes[at + 64]!;
+        const e = codes[at + 96]!;
         block[to + 64 * half + l] = (a & 15) | ((c & 15) << 4);
         block[to + 64 * half + 32 + l] = (b & 15) | ((e & 15) << 4);
         block[to + QH + 32 * half + l] = (a >> 4) | ((b >> 4) << 2) | ((c >> 4) << 4) | ((e >> 4) << 6);

@@ -46,7 +46,7 @@ export function searchSymmetric(x: Float32Array, from: number, result: { inverse
     const last = codeOf(inverses[COUNT - 1]!, v);
     changeLX[0]! += v * v * v * first;
     changeL2[0]! += v * v * first * first;
-    if (first !== last) findChanges(v, first, last);
+    if (first !== last) findChanges(v, extreme, first, last);
   }
   let sets = 0;
   let top = 0;
@@ -85,27 +85,20 @@ export function searchSymmetric(x: Float32Array, from: number, result: { inverse
   return scale;
 }
 
-/** Notes at which steps the code of a number goes from that of the first step to that of the last: it never turns back. */
-function findChanges(v: number, first: number, last: number): void {
-  let before = first;
-  let low = 0;
-  while (before !== last) {
-    let high = COUNT - 1;
-    let after = last;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      const code = codeOf(inverses[middle]!, v);
-      if (code === before) low = middle;
-      else {
-        high = middle;
-        after = code;
-      }
-    }
-    changeLX[high]! += v * v * v * (after - before);
-    changeL2[high]! += v * v * (after * after - before * before);
-    changes[high] = 1;
-    before = after;
-    low = high;
+/** Notes at which steps the code of a number goes from that of the first step to that of the last: it never turns back. Where follows from the number, up to rounding. */
+function findChanges(v: number, extreme: number, first: number, last: number): void {
+  const direction = last > first ? 1 : -1;
+  const ratio = Math.abs(10 * (extreme / v));
+  const cube = v * v * v * direction;
+  for (let code = first; code !== last; code += direction) {
+    let k = Math.ceil(STEPS - 320 + (Math.abs(code) + 0.5) * ratio);
+    if (!(k > 1)) k = 1;
+    else if (k >= COUNT) k = COUNT - 1;
+    while (k > 1 && direction * (codeOf(inverses[k - 1]!, v) - code) > 0) k--;
+    while (direction * (codeOf(inverses[k]!, v) - code) <= 0) k++;
+    changeLX[k]! += cube;
+    changeL2[k]! += v * v * (2 * code * direction + 1);
+    changes[k] = 1;
   }
 }
 

@@ -49,19 +49,22 @@ function roundToGrids(
 const half = (x: number): number => roundF16(fround(x));
 
 /**
- * AWQ's grid: s = max(high - low, 1e-5) / 15, z = -round(low / s) within 0 … 15, code = round(w / s) + z, all of it in f16.
+ * AWQ's grid: s = max(high - low, 1e-5) / 15, z = -round(low / s) within 0 … 15. @param rounded what the arithmetic leaves of a number
  * @see AutoAWQ `quantize/quantizer.py` pseudo_quantize_tensor
  */
+export function awqGrid(low: number, high: number, rounded: (x: number) => number): Grid {
+  const scale = rounded(Math.max(rounded(high - low), rounded(1e-5)) / 15);
+  return { scale, zero: clamp(-roundHalfToEven(rounded(low / scale)), 15) };
+}
+
+/** Every number to the nearest on AWQ's grids, code = round(w / s) + z, all of it in f16. */
 export const roundAwq = (values: Float32Array, shape: MatrixShape, groupSize: number): Integers =>
   roundToGrids(
     values.map(roundF16),
     shape,
     groupSize,
     4,
-    (low, high) => {
-      const scale = half(Math.max(half(high - low), roundF16(1e-5)) / 15);
-      return { scale, zero: clamp(-roundHalfToEven(half(low / scale)), 15) };
-    },
+    (low, high) => awqGrid(low, high, half),
     (x, { scale, zero }) => clamp(roundHalfToEven(half(x / scale)) + zero, 15),
   );
 
