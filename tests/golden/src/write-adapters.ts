@@ -2,57 +2,19 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ADAPTER_METHODS, PEFT_METHODS } from "@weft/methods";
-import { openWeights, writeSafetensorsFile } from "@weft/io-safetensors/node";
+import { writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
-import { LlamaForCausalLM } from "@weft/models";
 import type { OpenedAdapter } from "@weft/adapter-files";
-import { type AdapterParameters, type ConfigInput, type HookedModel, PeftModel } from "@weft/registry";
+import { type AdapterParameters, type ConfigInput, PeftModel } from "@weft/registry";
 import { openAdapterFolder } from "@weft/adapter-files/node";
 import { loadAdapter, savePretrained } from "@weft/registry/node";
-import { add, CapabilityError, Device, encode, type Params, type Tensor, tensor, torchGenerator, torchNormal } from "@weft/tensor-core";
-import { modelwideSubject } from "./peft/modelwide-case.js";
-import { readJson, readTensors, withPrefix } from "./peft/files.js";
-import { NetModel } from "./peft/net-model.js";
-import type { NetMeta } from "./peft/net-case.js";
+import { add, CapabilityError, Device, encode, type Params, tensor, torchGenerator, torchNormal } from "@weft/tensor-core";
+import { readJson, readTensors } from "./peft/files.js";
+import { type CaseMeta, type Peft, type Subject, subjectOf } from "./peft/subject.js";
 
-/** A case of make_peft.py, make_variants.py or make_modelwide.py: a model, its input, and how its outputs are asked for. */
-interface Subject {
-  readonly model: HookedModel<unknown, unknown>;
-  run(peft: PeftModel<unknown, unknown>): Tensor;
-  /** Absent for methods that cannot be merged. */
-  merged?(peft: PeftModel<unknown, unknown>): Tensor;
-}
-
-interface Meta extends NetMeta {
+interface Meta extends CaseMeta {
   readonly method: string;
-  readonly unmerged_equals_merged?: boolean;
-}
-
-async function subjectOf(suite: string, folder: string, meta: Meta, home: string, device: Device): Promise<Subject> {
-  if (suite === "modelwide") {
-    const { model, run, input } = await modelwideSubject(folder, meta, device);
-    return { model, run: (peft) => run(peft, input) };
-  }
-  const tensors = await readTensors(join(folder, "case.safetensors"), device);
-  if (meta.base === "llama_base") {
-    const source = await openWeights(home);
-    const model = await LlamaForCausalLM.load(readJson(home, "config.json"), source, { device });
-    await source.close();
-    const inputs = { inputIds: tensors.get("ids")!, attentionMask: tensors.get("mask")! };
-    const logits = (out: unknown): Tensor => (out as { logits: Tensor }).logits;
-    return {
-      model: model as unknown as Subject["model"],
-      run: (peft) => logits(peft.forward(inputs)),
-      merged: (peft) => logits(peft.mergeAndUnload().forward(inputs)),
-    };
-  }
-  const layers = Object.fromEntries(Object.entries(meta.layers).filter(([, { type }]) => type !== "Identity"));
-  const x = tensors.get("x")!;
-  return {
-    model: new NetModel(meta.base, layers, withPrefix(tensors, "base.")) as unknown as Subject["model"],
-    run: (peft) => peft.forward(x) as Tensor,
-    merged: (peft) => peft.mergeAndUnload().forward(x) as Tensor,
-  };
+  readonly tolerance: number;
 }
 
 /** Noise on everything that the adapter trains. Rotations stay small, so that their series converge. */
@@ -79,10 +41,10 @@ async function expertsIn(folder: string, { adapters = {} }: { readonly adapters?
   return new Map(await Promise.all(opened));
 }
 
-async function write(home: string, subject: Subject, peft: PeftModel<unknown, unknown>, useMerged: boolean): Promise<void> {
+async function write(home: string, subject: Subject, peft: Peft, useMerged: boolean): Promise<void> {
   mkdirSync(home, { recursive: true });
   await savePretrained(peft as never, home);
-  const y = useMerged ? subject.merged!(peft) : subject.run(peft);
+  const y = subject.run(useMerged ? peft.mergeAndUnload() : peft);
   const data = encode(await y.data(), y.dtype);
   const dtype = { f32: "F32", bf16: "BF16", f16: "F16" }[y.dtype as "f32"];
   await writeSafetensorsFile(join(home, "expected.safetensors"), [{ name: "y", dtype: dtype as "F32", shape: y.shape, data }]);
@@ -98,7 +60,7 @@ for (const suite of ["peft", "variants", "modelwide"].filter((name) => existsSyn
     const meta = readJson<Meta>(folder, "case.json");
     if (only.length > 0 && !only.some((prefix) => `${suite}/${name}`.startsWith(prefix))) continue;
     if (meta.method === "add_weighted_adapter" || name === "adalora_trace") continue;
-    const subject = await subjectOf(suite, folder, meta, join(fixtures, suite, "llama_base"), device);
+    const subject = await subjectOf(folder, meta, await readTensors(join(folder, "case.safetensors"), device), device);
     const useMerged = meta.unmerged_equals_merged === false;
     const config = readJson<{ [field: string]: unknown }>(folder, "adapter_config.json");
     const { method, prompt } = PEFT_METHODS.get(config.peft_type as string) ?? {};

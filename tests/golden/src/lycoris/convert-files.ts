@@ -1,10 +1,12 @@
 import { ADAPTER_METHODS } from "@weft/methods";
 import { layoutFile, openSafetensors, type SafetensorsDType, type WeightSource } from "@weft/io-safetensors";
 import { openWeights } from "@weft/io-safetensors/node";
-import { assertMatch, matchAdapter, openAdapter, type OpenedAdapter, readAdapterTensor, readTensor } from "@weft/adapter-files";
+import { openAdapter, type OpenedAdapter, readTensor } from "@weft/adapter-files";
 import type { ConvertedFile } from "@weft/convert";
-import { type Device, mergeWeight, type Params, sub, type Tensor } from "@weft/tensor-core";
+import { PeftModel } from "@weft/registry";
+import { type Device, type LayerSpec, sub, type Tensor } from "@weft/tensor-core";
 import type { Comparison } from "../case.js";
+import { LayerModel } from "./layer-model.js";
 
 /** A tensor in memory. */
 export interface Given {
@@ -47,20 +49,17 @@ export async function sameFile(
   }
 }
 
-/** W' - W of every module of an adapter on a base, by the base's path. */
+/** W' - W of every weight that an adapter changes in a base, by the module's path. */
 export async function changesOn(adapter: OpenedAdapter, base: WeightSource, device: Device): Promise<Map<string, Tensor>> {
-  const report = await matchAdapter(adapter, base);
-  assertMatch(report, adapter);
-  const changes = new Map<string, Tensor>();
-  for (const { path, weight, method: name, layer, config, tensors } of report.matched) {
-    const method = ADAPTER_METHODS.get(name)!.method!;
-    const read = [...tensors].map(async ([key, tensor]) => [key, await readAdapterTensor(adapter.weights, tensor, device)] as const);
-    const params: Params = Object.fromEntries(await Promise.all(read));
-    const w = await readTensor(base, weight, { device });
-    changes.set(path, sub(mergeWeight(method, w, params, { layer: layer!, config: config as never, scale: 1 }), w));
-  }
-  return changes;
+  const weights = new Map<string, Tensor>();
+  for (const name of base.names()) weights.set(name, await readTensor(base, name, { device }));
+  const peft = await PeftModel.fromPretrained(new LayerModel(weights, layerOf), adapter);
+  const merged = [...peft.mergeAndUnload().weights].filter(([name, weight]) => weight !== weights.get(name));
+  return new Map(merged.map(([name, weight]) => [name.replace(/\.weight$/, ""), sub(weight, weights.get(name)!)]));
 }
+
+/** A linear layer or a convolution; merging asks for no stride. */
+const layerOf = ({ shape, dtype }: Tensor): Omit<LayerSpec, "bias"> => ({ kind: shape.length === 2 ? "linear" : "conv2d", shape, dtype });
 
 /** Opens an adapter's file of a case. */
 export const adapterAt = async (path: string): Promise<OpenedAdapter> =>

@@ -1,13 +1,15 @@
 import { join } from "node:path";
-import { AdaLoraConfig, ADALORA, type AdaLoraParams, pruneTriplets, RankAllocator } from "@weft/adapters-lora";
-import { type Device, forwardAdapters, type Params, type Tensor } from "@weft/tensor-core";
+import { AdaLoraConfig, type AdaLoraParams, pruneTriplets, RankAllocator } from "@weft/adapters-lora";
+import { ADAPTER_METHODS } from "@weft/methods";
+import { loadPeftModel } from "@weft/registry/node";
+import type { Device, Params, Tensor } from "@weft/tensor-core";
 import { Comparison, type Outcome } from "../case.js";
 import { readJson, readTensors, withPrefix } from "./files.js";
-import { buildNet } from "./nets.js";
+import { NetModel } from "./net-model.js";
+import { computationOf, toleranceOf } from "../tolerance.js";
 
 interface Trace {
   readonly budgets: readonly (readonly [budget: number, due: boolean])[];
-  readonly tolerance: number;
 }
 
 const NAMES = { A: "lora_A", E: "lora_E", B: "lora_B" } as const;
@@ -23,10 +25,12 @@ function paramsOf(tensors: ReadonlyMap<string, Tensor>, prefix: string): { [path
 /** Ranks under recorded gradients: budgets, E after each step, what is saved at the end, and the result with it. */
 export async function runAdaLoraTrace(folder: string, device: Device): Promise<Outcome> {
   const meta = readJson<Trace>(folder, "case.json");
-  const check = new Comparison(meta.tolerance);
   const json = readJson<{ rank_pattern: { [name: string]: boolean[] } }>(folder, "adapter_config.json");
   const config = new AdaLoraConfig({ ...json, rank_pattern: null });
   const tensors = await readTensors(join(folder, "case.safetensors"), device);
+  const linear = { type: "Linear" };
+  const model = new NetModel("mlp", { lin0: linear, lin1: linear, head: linear }, withPrefix(tensors, "base."));
+  const check = new Comparison(toleranceOf(computationOf(model.layers())));
   const allocator = new RankAllocator(config);
   let params: { [path: string]: Params } = paramsOf(tensors, "start.");
   for (const [i, [budget, due]] of meta.budgets.entries()) {
@@ -45,13 +49,9 @@ export async function runAdaLoraTrace(folder: string, device: Device): Promise<O
     for (const [name, key] of Object.entries(NAMES))
       await check.tensors(`saved ${path}.${key}`, p[name]!, saved.get(`base_model.model.${path}.${key}`)!);
 
-  const linear = { type: "Linear" };
-  const net = buildNet("mlp", { lin0: linear, lin1: linear, head: linear }, withPrefix(tensors, "base."));
-  const y = net.forward(tensors.get("x")!, (path, layer, base, x) => {
-    const own = pruned[path];
-    const context = { layer, config: { ...config, rank: own?.E!.shape[0] }, scale: 1 };
-    return forwardAdapters(layer, base, own ? [{ method: ADALORA, params: own, context } as never] : [], x);
-  });
-  await check.tensors("y_adapter", y, tensors.get("y_adapter")!);
+  const peft = await loadPeftModel(model, folder, { methods: ADAPTER_METHODS });
+  await check.tensors("y_adapter", peft.forward(tensors.get("x")!), tensors.get("y_adapter")!);
+  peft.setParameters({ ...peft.parameters(), layers: pruned });
+  await check.tensors("y_adapter of the trace", peft.forward(tensors.get("x")!), tensors.get("y_adapter")!);
   return check.outcome();
 }

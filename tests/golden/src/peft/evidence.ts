@@ -1,53 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { openWeights } from "@weft/io-safetensors/node";
-import { type OpenedAdapter, readTensor } from "@weft/adapter-files";
-import { configText, type HookedModel, type LoadAdapterOptions, PeftModel, stateDict } from "@weft/registry";
-import {
-  add,
-  encode,
-  gradients,
-  type LayerSpec,
-  mul,
-  type Params,
-  sum,
-  type Tensor,
-  tensor,
-  torchGenerator,
-  torchNormal,
-} from "@weft/tensor-core";
+import { readTensor } from "@weft/adapter-files";
+import { add, gradients, type LayerSpec, mul, type Params, sum, type Tensor, tensor, torchGenerator, torchNormal } from "@weft/tensor-core";
 import type { Comparison } from "../case.js";
+import type { Peft } from "./subject.js";
 
 /** Names of kinds of layer, as torch and the compatibility table have them. */
 export function kindOf({ kind, transposed }: LayerSpec): string {
   if (kind === "linear") return transposed ? "Conv1D" : "Linear";
   return kind === "parameter" ? kind : kind.charAt(0).toUpperCase() + kind.slice(1);
-}
-
-type Peft = PeftModel<never, unknown>;
-
-/** What PEFT saves without needing it: the frozen base embedding, copies of shared bases. */
-const REDUNDANT = /(embed_tokens|lm_head)(\.base_layer)?\.weight$|^base_model\.model\..*\.randlora_[AB]$/;
-
-/** Writes a loaded adapter again: the same names, bytes and config as the file that PEFT wrote. */
-export async function checkSave(check: Comparison, peft: Peft, { weights }: OpenedAdapter, folder: string): Promise<void> {
-  const state = peft.state("default");
-  const written = stateDict(state);
-  const names = [...weights.names()].filter((name) => written.has(name) || !REDUNDANT.test(name));
-  check.exact("saved names", [...written.keys()].toSorted(), names.toSorted());
-  for (const name of names.filter((n) => written.has(n))) {
-    const [got, want] = [written.get(name)!, await readTensor(weights, name)];
-    const same =
-      got.dtype === want.dtype && Buffer.compare(encode(await got.data(), got.dtype), encode(await want.data(), want.dtype)) === 0;
-    check.exact(`saved ${name}`, same, true);
-  }
-  const [config, own] = [JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8")), JSON.parse(configText(state))] as {
-    [field: string]: unknown;
-  }[];
-  // PEFT leaves fields out that a method's config does not have; null says the same.
-  const said = Object.fromEntries(Object.entries(own!).filter(([field, value]) => value !== null || field in config!));
-  check.exact("saved config", said, Object.fromEntries(Object.entries(config!).toSorted(([a], [b]) => (a < b ? -1 : 1))));
-  check.shows("save");
 }
 
 /** Step of the difference quotient, small beside the distance to kinks and to other choices of the largest, and what it may be off by in f32. */
@@ -136,8 +97,3 @@ const weights = ({ shape, size }: Tensor): Tensor =>
     Float32Array.from({ length: size }, (_, i) => Math.sin(i * 0.7)),
     { shape },
   );
-
-/** A model with the adapter on it. */
-export async function peftOf(model: HookedModel<never, unknown>, adapter: OpenedAdapter, options: LoadAdapterOptions = {}): Promise<Peft> {
-  return PeftModel.fromPretrained(model, adapter, options);
-}

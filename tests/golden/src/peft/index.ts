@@ -4,15 +4,14 @@ import { join } from "node:path";
 import type { GoldenCase, Outcome } from "../case.js";
 import { runAdaLoraTrace } from "./adalora-trace.js";
 import { readJson } from "./files.js";
-import { runLlamaCase } from "./llama-case.js";
+import { runLayersCase } from "./layers-case.js";
 import { runMatchingCase } from "./matching-case.js";
 import { runSeveralAdapters, runWeightedCase } from "./several-adapters.js";
-import { type NetMeta, runNetCase } from "./net-case.js";
 import { runModelwideCase } from "./modelwide-case.js";
 import { runPromptCase } from "./prompt-case.js";
+import type { CaseMeta } from "./subject.js";
 
-interface Meta extends NetMeta {
-  readonly case: string;
+interface Meta extends CaseMeta {
   readonly method: string;
 }
 
@@ -37,8 +36,7 @@ export function peftCases(root: string, suite = "peft"): GoldenCase[] {
         const { method, prompt } = PEFT_METHODS.get(type) ?? {};
         if (!method && !prompt) return unsupported(type);
         if (suite === "modelwide") return runModelwideCase(folder, meta, device);
-        if (meta.base !== "llama_base") return runNetCase(folder, meta, device);
-        return (prompt ? runPromptCase : runLlamaCase)(folder, join(root, "llama_base"), meta, device);
+        return (prompt ? runPromptCase : runLayersCase)(folder, meta, device);
       },
     });
   }

@@ -6,6 +6,7 @@ import { buildNet, type LayerInfo, type Net } from "./nets.js";
 export class NetModel implements HookedModel<Tensor, Tensor> {
   private readonly net: Net;
 
+  /** @param infos the lines of `case.json`, also of modules that are no layers */
   constructor(
     private readonly name: string,
     private readonly infos: { readonly [layer: string]: LayerInfo },

@@ -4,59 +4,71 @@ import { ADAPTER_METHODS } from "@weft/methods";
 import { LORA, type LoraConfigFields } from "@weft/adapters-lora";
 import type { CombineOptions } from "@weft/convert";
 import { PeftModel } from "@weft/registry";
-import { openAdapterFolder } from "@weft/adapter-files/node";
+import { loadAdapter, savePretrained } from "@weft/registry/node";
 import type { AdapterContext, Device, Tensor } from "@weft/tensor-core";
 import { Comparison, type Outcome } from "../case.js";
+import { withFolder } from "../folder.js";
 import { readJson, readTensors, withPrefix } from "./files.js";
-import { NetModel } from "./net-model.js";
-import type { LayerInfo } from "./nets.js";
+import { bytesOf, checkCheckpointMerge, checkMerge } from "./merging.js";
+import { type CaseMeta, type Peft, type Subject, subjectOf } from "./subject.js";
 
-interface Sources {
-  readonly base: string;
-  readonly tolerance: number;
-  readonly layers: { readonly [name: string]: LayerInfo };
+interface Sources extends CaseMeta {
   readonly mixed_names?: readonly string[];
 }
 
-/** A network with all adapters of a folder, under the names of their sub-folders. */
-async function load(folder: string, tensors: ReadonlyMap<string, Tensor>): Promise<{ peft: PeftModel<Tensor, Tensor>; names: string[] }> {
-  const { base, layers } = readJson<Sources>(folder, "case.json");
-  const known = Object.fromEntries(Object.entries(layers).filter(([, { type }]) => type !== "Identity"));
-  const peft = new PeftModel(new NetModel(base, known, withPrefix(tensors, "base.")), ADAPTER_METHODS);
-  const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "adapter_config.json")));
-  for (const name of names) {
-    const adapter = await openAdapterFolder(join(folder, name), { methods: ADAPTER_METHODS });
-    await peft.loadAdapter(adapter, name);
-    await adapter.weights.close();
-  }
-  return { peft, names };
+/** Where `savePretrained` puts an adapter, and PEFT. */
+const folderOf = (home: string, name: string): string => (name === "default" ? home : join(home, name));
+
+/** A model with adapters of a folder, under the names of their sub-folders. */
+async function load(subject: Subject, home: string, names: readonly string[]): Promise<Peft> {
+  const peft: Peft = new PeftModel(subject.model, ADAPTER_METHODS);
+  for (const name of names) await loadAdapter(peft as never, folderOf(home, name), name);
+  return peft;
 }
 
-/** Each adapter alone, several active, a batch of mixed rows, all disabled, all merged. */
+const namesIn = (folder: string): string[] => readdirSync(folder).filter((name) => existsSync(join(folder, name, "adapter_config.json")));
+
+/** Each adapter alone, several active, a batch of mixed rows, all disabled, all merged, all saved and loaded again. */
 export async function runSeveralAdapters(folder: string, device: Device): Promise<Outcome> {
   const meta = readJson<Sources>(folder, "case.json");
-  const check = new Comparison(meta.tolerance);
   const tensors = await readTensors(join(folder, "case.safetensors"), device);
+  const subject = await subjectOf(folder, meta, tensors, device);
+  const check = new Comparison(subject.tolerance);
   const want = (name: string): Tensor => tensors.get(name)!;
-  const { peft, names } = await load(folder, tensors);
-  await check.tensors("y_base", peft.baseModel.forward(want("x")), want("y_base"));
-  for (const name of names) {
-    peft.setAdapter(name);
-    await check.tensors(`y_${name}`, peft.forward(want("x")), want(`y_${name}`));
-  }
+  const names = namesIn(folder);
+  const peft = await load(subject, folder, names);
+  check.exact("adapters", [peft.adapterNames, peft.activeAdapters], [names, names.slice(0, 1)]);
+  await check.tensors("y_base", subject.run(subject.model), want("y_base"));
+  await withFolder(async (out) => {
+    await savePretrained(peft as never, out);
+    const again = await load(subject, out, names);
+    for (const name of names) {
+      for (const each of [peft, again]) each.setAdapter(name);
+      const y = subject.run(peft);
+      await check.tensors(`y_${name}`, y, want(`y_${name}`));
+      check.bytes(`y_${name} of what was saved`, await bytesOf(subject.run(again)), await bytesOf(y));
+    }
+  });
   if (!meta.mixed_names) return check.outcome();
-  await check.tensors("y_mixed", peft.forward(want("rows"), { adapterNames: meta.mixed_names }), want("y_mixed"));
+  for (const prepared of [false, true]) {
+    if (prepared) await peft.prepareBatch(names);
+    const mixed = peft.forward(want("rows"), { adapterNames: meta.mixed_names }) as Tensor;
+    await check.tensors(`y_mixed${prepared ? ", prepared" : ""}`, mixed, want("y_mixed"));
+  }
   peft.setAdapter(names);
-  await check.tensors("y_both", peft.forward(want("x")), want("y_both"));
-  await check.tensors("y_disabled", await peft.withAdapterDisabled(() => peft.forward(want("x"))), want("y_disabled"));
-  const merged = peft.mergeAndUnload();
-  for (const [name, value] of withPrefix(tensors, "merged.")) await check.tensors(`merged ${name}`, merged.weights.get(name)!, value);
+  await check.tensors("y_both", subject.run(peft), want("y_both"));
+  await check.tensors("y_disabled", await peft.withAdapterDisabled(() => subject.run(peft)), want("y_disabled"));
+  const merged = { weights: withPrefix(tensors, "merged."), output: want("y_both") };
+  await checkMerge(check, subject, peft, merged);
+  await checkCheckpointMerge(check, subject, { adapters: names.map((name) => ({ path: join(folder, name) })) }, merged);
+  peft.setAdapter(names[0]!);
+  peft.mergeAdapter({ adapterNames: names });
+  await check.tensors("y_both, merged by name", subject.run(peft), want("y_both"));
   return check.outcome();
 }
 
 interface Combined {
   readonly sources: string;
-  readonly tolerance: number;
   readonly arguments: {
     readonly adapters: readonly string[];
     readonly weights: readonly number[];
@@ -68,14 +80,19 @@ interface Combined {
   };
 }
 
-/** A case of `add_weighted_adapter`: ΔW of every module, and the result with the new adapter. */
+/** A case of `add_weighted_adapter`: ΔW of every module, and the result with the new adapter, unmerged, merged, and saved and loaded again. */
 export async function runWeightedCase(folder: string, device: Device): Promise<Outcome> {
   const meta = readJson<Combined>(folder, "case.json");
-  const check = new Comparison(meta.tolerance);
   const home = join(dirname(folder), meta.sources);
   const tensors = await readTensors(join(folder, "case.safetensors"), device);
-  const sources = await readTensors(join(home, "case.safetensors"), device);
-  const { peft } = await load(home, sources);
+  const subject = await subjectOf(
+    home,
+    readJson<Sources>(home, "case.json"),
+    await readTensors(join(home, "case.safetensors"), device),
+    device,
+  );
+  const check = new Comparison(subject.tolerance);
+  const peft = await load(subject, home, namesIn(home));
   const {
     adapters,
     weights,
@@ -93,6 +110,14 @@ export async function runWeightedCase(folder: string, device: Device): Promise<O
     const { params, context } = peft.state("w").layers.get(path)![0]!;
     await check.tensors(`delta ${path}`, LORA.delta!(params, context as AdapterContext<LoraConfigFields>), delta);
   }
-  await check.tensors("y_adapter", peft.forward(sources.get("x")!), tensors.get("y_adapter")!);
+  const y = subject.run(peft);
+  await check.tensors("y_adapter", y, tensors.get("y_adapter")!);
+  peft.mergeAdapter();
+  await check.tensors("y_merged", subject.run(peft), tensors.get("y_adapter")!);
+  await withFolder(async (out) => {
+    await savePretrained(peft as never, out, { adapterNames: ["w"] });
+    const again = await load(subject, out, ["w"]);
+    check.bytes("y_adapter of what was saved", await bytesOf(subject.run(again)), await bytesOf(y));
+  });
   return check.outcome();
 }
