@@ -1,6 +1,8 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openAdapterFolder } from "@weft/adapter-files/node";
 import { toCoreDType } from "@weft/io-safetensors";
+import { ADAPTER_METHODS, LORA_METHODS, LYCORIS_METHODS } from "@weft/methods";
 import { decode } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, everyLycorisModule, f32, gapOf, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
@@ -23,6 +25,28 @@ describe("weft merge takes files of other programs", () => {
       const label = `${cases[Number(/\d+/.exec(name)![0])]} ${name}`;
       expect([label, gapOf(values(written.get(name)!), want) < 2e-5]).toEqual([label, true]);
     }
+    const opened = await openAdapterFolder(adapter, { methods: ADAPTER_METHODS });
+    const methods = new Set([...opened.modules.values()].map(({ method }) => method ?? opened.method));
+    await opened.weights.close();
+    // A file does not tell DyLoRA from LoCon. T-LoRA is refused below; LoRAs of PEFT's kind are merged in merge-methods.test.ts.
+    const others = new Set([...LORA_METHODS.keys(), "DYLORA", "TLORA"]);
+    expect([...LYCORIS_METHODS.keys()].filter((name) => !others.has(name) && !methods.has(name))).toEqual([]);
+  });
+
+  it("but not T-LoRA's, which lack the factors that training began with", async () => {
+    const from = join(FIXTURES, "lycoris/modules/100-tlora-linear");
+    const weight = tensorsOf(join(from, "tensors.safetensors")).get("weight")!;
+    const [checkpoint, out] = [join(folder, "tlora"), join(folder, "tlora-out")];
+    await writeTensors(
+      join(checkpoint, "model.safetensors"),
+      new Map([
+        ["blocks.0.tlora.weight", weight],
+        ["blocks.0.norm.weight", f32([4], () => 1)],
+      ]),
+    );
+    const ran = spawnWeft(["merge", checkpoint, "-a", join(from, "adapter.safetensors"), "-o", out, "--json"]);
+    expect([ran.code, JSON.parse(ran.stdout)]).toMatchObject([2, { error: { message: expect.stringContaining("TLORA") as string } }]);
+    expect(existsSync(out)).toBe(false);
   });
 
   it("a Flux file of kohya's with fused projections, into a base that keeps them apart", async () => {
