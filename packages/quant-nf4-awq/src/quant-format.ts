@@ -25,8 +25,15 @@ export interface QuantFormat extends Format {
   readonly levels: Float32Array;
   /** The codes, i32 [out, in]. */
   codes(parts: Parts, shape: MatrixShape): Tensor;
-  /** The parts of a weight of f32 values, row-major. Formats without it are only read. */
-  readonly encode?: (values: Float32Array, shape: MatrixShape) => PartBytes;
+  /**
+   * The parts of a weight of f32 values, row-major. Formats without it are only read.
+   * @param largest of formats with `readsLargest`: the largest magnitude of the weight that these are rows of; that of the values if not given
+   */
+  readonly encode?: (values: Float32Array, shape: MatrixShape, largest?: number) => PartBytes;
+  /** Every row is stored by the largest magnitude of all rows. */
+  readonly readsLargest?: boolean;
+  /** Formats whose parts are those of another, stored in fewer bits when all rows are there. */
+  readonly packs?: { readonly format: QuantFormat; parts(of: PartBytes): PartBytes };
 }
 
 /** A weight as it is stored, in host memory. */
@@ -57,22 +64,32 @@ function firstNonFinite(values: Float32Array): number {
 export function quantize(weight: Float32Array, shape: MatrixShape, format: QuantFormat, dtype: DType = "f32"): QuantizedWeight {
   const [out, width] = shape;
   if (weight.length !== out * width) throw new ShapeError(`${format.name}: ${weight.length} values for a weight of [${shape}]`);
+  assertWritable(format, shape);
+  assertFinite(format, weight, width);
+  return { format, shape, dtype, parts: format.encode!(weight, shape) };
+}
+
+/** @throws ShapeError if rows are no multiple of the format's block; CapabilityError kind `unwritable-format` */
+export function assertWritable(format: QuantFormat, shape: MatrixShape): void {
   assertBlocks(format, shape);
-  if (!format.encode)
-    throw new CapabilityError(`${format.name} is read, not written`, {
-      kind: "unwritable-format",
-      hint: "take one of those that FORMATS says are written",
-    });
-  const bad = firstNonFinite(weight);
-  if (bad >= 0)
-    throw new FormatError(
-      `${format.name}: the value at [${Math.floor(bad / width)}, ${bad % width}] is ${weight[bad]}, expected a finite number`,
-      {
-        kind: "non-finite",
-        hint: "mend the weight: a block that holds such a value loses all others",
-      },
-    );
-  return { format, shape, dtype, parts: format.encode(weight, shape) };
+  if (format.encode) return;
+  throw new CapabilityError(`${format.name} is read, not written`, {
+    kind: "unwritable-format",
+    hint: "take one of those that FORMATS says are written",
+  });
+}
+
+/** @param first number of the first row @throws FormatError kind `non-finite` naming the row and column */
+export function assertFinite({ name }: Format, values: Float32Array, width: number, first = 0): void {
+  const bad = firstNonFinite(values);
+  if (bad < 0) return;
+  throw new FormatError(
+    `${name}: the value at [${first + Math.floor(bad / width)}, ${bad % width}] is ${values[bad]}, expected a finite number`,
+    {
+      kind: "non-finite",
+      hint: "mend the weight: a block that holds such a value loses all others",
+    },
+  );
 }
 
 /** @throws ShapeError if rows are no multiple of the format's block */

@@ -1,7 +1,7 @@
 import { add, ConfigError, type MatrixShape, mul, type Parts, shiftRight, type Tensor } from "@weft/tensor-core";
-import { bytesOf } from "../bytes.js";
+import { asFloats, bytesOf } from "../bytes.js";
 import { flat, flatPosition, int, nibbleAt, part } from "../graph.js";
-import type { QuantFormat } from "../quant-format.js";
+import type { PartBytes, QuantFormat } from "../quant-format.js";
 import { type Variants, variants } from "../variants.js";
 import { quantizeBlockwise } from "./blockwise8.js";
 import { DYNAMIC_MAP } from "./dynamic-map.js";
@@ -25,6 +25,23 @@ export interface FourBitOptions {
 
 /** Mean of block maxima, as f32. */
 const mean = (values: Float32Array): number => Math.fround(values.reduce((sum, v) => sum + v, 0) / Math.max(1, values.length));
+
+/** The parts of a weight with block maxima in eight bits, of those with them in f32. */
+function nested(parts: PartBytes): PartBytes {
+  const absmax = asFloats(parts.absmax!);
+  const offset = mean(absmax);
+  const quantized = quantizeBlockwise(
+    absmax.map((v) => v - offset),
+    NESTED_BLOCKSIZE,
+  );
+  return {
+    ...parts,
+    absmax: quantized.codes,
+    nested_absmax: bytesOf(quantized.absmax),
+    nested_quant_map: bytesOf(DYNAMIC_MAP),
+    nested_offset: bytesOf(Float32Array.of(offset)),
+  };
+}
 
 const formatOf: Variants<Required<FourBitOptions>, QuantFormat> = variants(
   ({ quantType, blocksize, doubleQuant }: Required<FourBitOptions>): QuantFormat => {
@@ -56,21 +73,10 @@ const formatOf: Variants<Required<FourBitOptions>, QuantFormat> = variants(
       decode: (parts, shape) => mul(flat(parts.quant_map!, codes(parts, shape)), absmaxOf(parts, shape)),
       encode(values) {
         const { packed, absmax } = encodeFourBit(values, quantType, blocksize);
-        const common = { weight: packed, quant_map: bytesOf(LEVELS[quantType]) };
-        if (!doubleQuant) return { ...common, absmax: bytesOf(absmax) };
-        const offset = mean(absmax);
-        const nested = quantizeBlockwise(
-          absmax.map((v) => v - offset),
-          NESTED_BLOCKSIZE,
-        );
-        return {
-          ...common,
-          absmax: nested.codes,
-          nested_absmax: bytesOf(nested.absmax),
-          nested_quant_map: bytesOf(DYNAMIC_MAP),
-          nested_offset: bytesOf(Float32Array.of(offset)),
-        };
+        const parts = { weight: packed, quant_map: bytesOf(LEVELS[quantType]), absmax: bytesOf(absmax) };
+        return doubleQuant ? nested(parts) : parts;
       },
+      ...(doubleQuant && { packs: { format: formatOf({ quantType, blocksize, doubleQuant: false }), parts: nested } }),
     };
   },
 );

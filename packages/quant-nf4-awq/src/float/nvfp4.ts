@@ -1,5 +1,6 @@
 import { add, ConfigError, decode, div, encode, mul, position, shiftRight } from "@weft/tensor-core";
 import { bytesOf } from "../bytes.js";
+import { largestOf } from "../largest-of.js";
 import { flat, flatPosition, float, nibbleAt, part } from "../graph.js";
 import type { QuantFormat } from "../quant-format.js";
 import { type Variants, variants } from "../variants.js";
@@ -32,9 +33,8 @@ const formatOf: Variants<Required<Nvfp4Options>, QuantFormat> = variants(({ glob
     const scale = float(flat(scales!, add(mul(row, shape[1] / 16), shiftRight(column, 4))));
     return mul(flat(levels!, nibbleAt(packed!, flatPosition(shape), "low")), (global === "divide" ? div : mul)(scale, whole!));
   },
-  encode(values) {
-    let most = 0;
-    for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]!));
+  readsLargest: true,
+  encode(values, _, most = largestOf(values)) {
     const factor = most === 0 ? 1 : fround((MOST_SCALE * MOST_CODE) / most);
     const blocks = values.length / 16;
     const wanted = new Float32Array(blocks);

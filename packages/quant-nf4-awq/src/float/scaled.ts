@@ -56,11 +56,13 @@ function encodeTiles(
   values: Float32Array,
   [out, width]: MatrixShape,
   { codes, scaleDType, rows, columns }: Required<ScaledOptions>,
+  largest: number | undefined,
 ): { readonly weight: Uint8Array; readonly scale: Uint8Array } {
   const [height, across] = [tileCount(out, rows), tileCount(width, columns)];
   const [tileHeight, tileWidth] = [rows < 0 ? out : rows, columns < 0 ? width : columns];
   const scales = new Float32Array(height * across);
-  for (let o = 0; o < out; o++)
+  if (largest !== undefined) scales[0] = largest;
+  for (let o = 0; o < out && largest === undefined; o++)
     for (let i = 0; i < width; i++) {
       const tile = Math.floor(o / tileHeight) * across + Math.floor(i / tileWidth);
       const magnitude = Math.abs(values[o * width + i]!);
@@ -98,7 +100,8 @@ const formatOf: Variants<Required<ScaledOptions>, QuantFormat> = variants((optio
       const tile = add(mul(tileOf(row, rows), tileCount(shape[1], columns)), tileOf(column, columns));
       return mul(float(weight!), float(flat(scale!, tile)));
     },
-    encode: (values, shape) => encodeTiles(values, shape, options),
+    ...(rows < 0 && columns < 0 && { readsLargest: true }),
+    encode: (values, shape, largest) => encodeTiles(values, shape, options, largest),
   };
 });
 
