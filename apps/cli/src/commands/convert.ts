@@ -12,6 +12,7 @@ import { openAdapterFolder } from "@weft/adapter-files/node";
 import { type Command, type Context, EXIT } from "../context.js";
 import {
   bytesOf,
+  convertCheckpoint,
   checkOutput,
   classNameOf,
   openAdapterAt,
@@ -22,12 +23,15 @@ import {
   writePlaces,
 } from "@weft/checkpoint/node";
 import { formatBytes } from "@weft/checkpoint/format";
+import { UsageError } from "../failure.js";
 import { printable } from "../output.js";
+import { type EncodeCommandOptions, runEncodeCommand } from "./encode-output.js";
 import { formatSeconds, Progress, showProgress } from "../progress.js";
 
-export interface ConvertCommandOptions {
-  readonly to: TargetName;
-  readonly out: string;
+export interface ConvertCommandOptions extends EncodeCommandOptions {
+  readonly to?: TargetName;
+  /** Of a checkpoint. */
+  readonly dtype?: "f32" | "f16" | "bf16";
   readonly from?: DialectName;
   readonly alpha?: number;
   readonly adapterName?: string;
@@ -40,8 +44,34 @@ export interface ConvertCommandOptions {
 /** Losses and notes shown to people; --json has all. */
 const SHOWN = 5;
 
-/** `weft convert IN --to DIALECT -o OUT`: the same change of the same model under another dialect's names. */
+/** Options of adapters. */
+const ADAPTERS = ["from", "alpha", "adapterName", "base", "allowLoss", "foldAlpha"] as const;
+
+/** `weft convert IN --to DIALECT -o OUT` for adapters, `--dtype DTYPE` for checkpoints. */
 export const convert: Command<ConvertCommandOptions> = async ([path], options, context) => {
+  const { to, dtype } = options;
+  if ((to === undefined) === (dtype === undefined))
+    throw new UsageError(
+      "what is to be written?",
+      "--to names the dialect of an adapter, --dtype how the floats of a checkpoint are stored",
+    );
+  if (to !== undefined) return convertAdapterFile(path, { ...options, to }, context);
+  const stray = ADAPTERS.find((name) => options[name] !== undefined);
+  if (stray)
+    throw new UsageError(
+      `--${stray.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} is for adapters, --dtype for checkpoints`,
+      "leave one of them out",
+    );
+  await runEncodeCommand("convert", path, options, context, (job) => convertCheckpoint({ ...job, dtype }));
+  return EXIT.done;
+};
+
+/** The same change of the same model under another dialect's names. */
+async function convertAdapterFile(
+  path: string,
+  options: ConvertCommandOptions & { readonly to: TargetName },
+  context: Context,
+): Promise<number> {
   const started = performance.now();
   checkOutput(options.out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];
@@ -93,7 +123,7 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
   } finally {
     await Promise.all(opened.map((source) => source.close()));
   }
-};
+}
 
 function describe({ dialect, detection, method, warnings }: OpenedAdapter, { losses, notes }: Conversion, { out }: Context): void {
   out.note(`${dialect} (${method})${detection ? `: ${detection.reason}` : ""}`);

@@ -1,13 +1,24 @@
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { adapterName, allowLoss, alpha, from, namesFrom, outPath, to } from "./options.js";
+import { adapterName, allowLoss, alpha, from, maxMemory, maxShardSize, namesFrom, outPath, to } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const convertCommand = (run: Runner) =>
   new Command("convert")
-    .description("write an adapter in another program's key scheme, and prove that it changes the same weights by the same amounts")
-    .argument("<in>", "adapter: folder or file, in any dialect")
-    .addOption(to().makeOptionMandatory())
+    .description(
+      "write an adapter in another program's key scheme, and prove that it changes the same weights by the same amounts; with --dtype, a checkpoint with its floats stored as this",
+    )
+    .argument("<in>", "adapter in any dialect, or with --dtype a checkpoint: folder or file")
+    .addOption(to())
+    .addOption(
+      new Option("--dtype <dtype>", "store the floats of a checkpoint as this, quantised weights as their values").choices([
+        "f32",
+        "f16",
+        "bf16",
+      ] as const),
+    )
+    .addOption(maxMemory())
+    .addOption(maxShardSize())
     .addOption(outPath())
     .addOption(namesFrom())
     .addOption(from())
@@ -21,6 +32,7 @@ export const convertCommand = (run: Runner) =>
       examples(
         ["a kohya file as a PEFT adapter", "weft convert style.safetensors --to peft -o style/"],
         ["a PEFT adapter for ComfyUI", "weft convert my-lora/ --to comfyui -o my-lora.safetensors"],
+        ["a checkpoint in bf16, whatever it is quantised as", "weft convert model-nf4/ --dtype bf16 -o model-bf16/"],
         ["names settled by the model that it is for", "weft convert style.safetensors --to diffusers --base unet/ -o style-diffusers/"],
       ),
     )

@@ -16,6 +16,7 @@ import { inspectCommand } from "./inspect.js";
 import { lintCommand } from "./lint.js";
 import { mergeCommand } from "./merge.js";
 import { planCommand } from "./plan.js";
+import { quantizeCommand } from "./quantize.js";
 import { resizeCommand } from "./resize.js";
 import { runCommand } from "./run.js";
 import type { Runner } from "./runner.js";
@@ -27,7 +28,7 @@ type Declare = (run: Runner) => CommandUnknownOpts;
 
 const GROUPS: readonly (readonly [heading: string, commands: readonly Declare[]])[] = [
   ["Look:", [inspectCommand, diffCommand, lintCommand]],
-  ["Checkpoints:", [mergeCommand, verifyCommand, unmergeCommand, planCommand, runCommand]],
+  ["Checkpoints:", [mergeCommand, quantizeCommand, verifyCommand, unmergeCommand, planCommand, runCommand]],
   ["Adapters:", [convertCommand, extractCommand, resizeCommand, combineCommand, exportCommand]],
   ["This machine:", [doctorCommand, benchCommand, completionCommand]],
 ];

@@ -26,6 +26,10 @@ export const natural = whole(0, Number.MAX_SAFE_INTEGER, "a whole number from 0 
 export const rank = whole(1, 65536, "a rank from 1 to 65536");
 export const threads = whole(1, 1024, "a whole number from 1 to 1024");
 
+/** "-1" or a number from 1 up. */
+export const groupSize = (text: string): number =>
+  text === "-1" ? -1 : whole(1, 65536, "a whole number from 1, or -1 for whole rows")(text);
+
 /** One of some names; others are answered with what they may have meant. */
 export const choice =
   (names: readonly string[]) =>

@@ -37,7 +37,7 @@ export class DirectFile {
     const head = (DIRECT_ALIGN - (position % DIRECT_ALIGN)) % DIRECT_ALIGN;
     const middle = Math.floor((length - head) / DIRECT_ALIGN) * DIRECT_ALIGN;
     if (this.direct === undefined || middle <= 0 || (start - position) % DIRECT_ALIGN !== 0) {
-      this.writeCached(memory, start, length, position);
+      this.writePlain(memory, start, length, position);
       return;
     }
     try {
@@ -45,11 +45,11 @@ export class DirectFile {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EINVAL") throw ioError(error, this.name, "write");
       this.direct = undefined;
-      this.writeCached(memory, start, length, position);
+      this.writePlain(memory, start, length, position);
       return;
     }
-    this.writeCached(memory, start, head, position);
-    this.writeCached(memory, start + head + middle, length - head - middle, position + head + middle);
+    this.writePlain(memory, start, head, position);
+    this.writePlain(memory, start + head + middle, length - head - middle, position + head + middle);
   }
 
   close(): void {
@@ -76,7 +76,8 @@ export class DirectFile {
     });
   }
 
-  private writeCached(memory: Uint8Array, start: number, length: number, position: number): void {
+  /** Writes through the cache. */
+  writePlain(memory: Uint8Array, start: number, length: number, position: number): void {
     for (let done = 0; done < length;) {
       try {
         done += writeSync(this.cached, memory, start + done, length - done, position + done);

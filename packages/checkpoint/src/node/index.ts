@@ -11,7 +11,7 @@ export {
 } from "./extract-adapter.js";
 export type { ExtractSettings } from "./extract/extract-pair.js";
 export { FileSet, readTiles, TILE_BYTES } from "./file-set.js";
-export { convertCheckpoint, mergeCheckpoint, type MergeOptions, type MergeResult, unmergeCheckpoint } from "./merge-checkpoint.js";
+export { mergeCheckpoint, type MergeOptions, type MergeResult, unmergeCheckpoint } from "./merge-checkpoint.js";
 export type { AdapterInput, MergeJobOptions, ResourceOptions } from "./merge-options.js";
 export { mergePipeline, type MergePipelineOptions, type MergePipelineResult } from "./merge-pipeline.js";
 export { type NamedAdapter, openAdapters } from "./open-adapters.js";
@@ -20,6 +20,16 @@ export { isPipeline } from "./pipeline.js";
 export type { MergeInput, MergeMethods, PreparedMerge } from "./prepare.js";
 export { checkReport, writeReportFile } from "./report-file.js";
 export { filesOf, type SavedFile, saveModules, type SaveModulesOptions } from "./save-modules.js";
+export {
+  convertCheckpoint,
+  type EncodeJobOptions,
+  type EncodeResult,
+  type PreparedEncode,
+  quantizeCheckpoint,
+  type QuantizeOptions,
+} from "./quantize/quantize-checkpoint.js";
+export { QUANT_TARGETS, type QuantTargetName } from "../names.js";
+export type { FormatChoice, QuantTarget } from "../quantize/targets.js";
 export { serveTask } from "./serve-task.js";
 export { classNameOf, folderOf, readModelConfig, type SideFile } from "./side-files.js";
 export { type Difference, verifyCheckpoint, type VerifyOptions, type VerifyResult } from "./verify-checkpoint.js";

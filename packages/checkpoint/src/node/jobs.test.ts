@@ -5,7 +5,8 @@ import { expect, it } from "vitest";
 import { checkpointOf } from "../testing/checkpoints.js";
 import { FIXTURES, temporaryFolder } from "../testing/folders.js";
 import { extractAdapter } from "./extract-adapter.js";
-import { convertCheckpoint, mergeCheckpoint, unmergeCheckpoint } from "./merge-checkpoint.js";
+import { mergeCheckpoint, unmergeCheckpoint } from "./merge-checkpoint.js";
+import { convertCheckpoint } from "./quantize/quantize-checkpoint.js";
 import { verifyCheckpoint } from "./verify-checkpoint.js";
 
 const folder = temporaryFolder();
@@ -25,14 +26,14 @@ function asBf16(f32: Buffer): Buffer {
 it("converts a checkpoint's floats, in files of a size, and says so in its config", async () => {
   const out = fresh();
   const phases = new Set<string>();
-  const { merged, files } = await convertCheckpoint({
+  const { quantized, files } = await convertCheckpoint({
     base,
     out,
     dtype: "bf16",
     maxShardSize: 20_000,
     onProgress: ({ phase }) => phases.add(phase),
   });
-  expect(merged).toBe(0);
+  expect(quantized).toBe(0);
   expect([files.length > 1, phases]).toEqual([true, new Set(["convert"])]);
   const [before, after] = [checkpointOf(base), checkpointOf(out)];
   expect([...after.keys()].sort()).toEqual([...before.keys()].sort());

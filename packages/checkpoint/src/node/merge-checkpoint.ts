@@ -1,20 +1,18 @@
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
-import { CancelledError, ConfigError } from "@weft/tensor-core";
-import { writeFileAtomic } from "@weft/io-safetensors/node";
+import { basename } from "node:path";
+import { ConfigError } from "@weft/tensor-core";
 import type { Resources } from "../plan/plan-memory.js";
-import type { WeightDType } from "../plan/plan-merge.js";
 import { checkPlace } from "./check-output.js";
 import { doneAlready } from "./done-already.js";
+import { fillFolder } from "./fill-folder.js";
 import { type MergeJobOptions, mergeInput, planResources } from "./merge-options.js";
 import { localPath, openBase } from "./open-input.js";
-import { OutputFolder, refuseAnother } from "./output-folder.js";
+import { refuseAnother } from "./output-folder.js";
 import { type MergeInput, prepareMerge, type PreparedMerge } from "./prepare.js";
 import { checkReport } from "./report-file.js";
 import { shardDigest } from "./shard-digest.js";
-import { writeSideFiles } from "./side-files.js";
 import { writeReport } from "./write-report.js";
-import { type ShardResults, writeShards } from "./write-shards.js";
+import { type ShardResults, writeMerged } from "./write-merged.js";
 
 /** What is merged, how, and where the result goes. */
 export interface MergeOptions extends MergeJobOptions {
@@ -64,12 +62,6 @@ export const mergeCheckpoint = (options: MergeOptions): Promise<MergeResult> => 
  */
 export const unmergeCheckpoint = (options: MergeOptions): Promise<MergeResult> =>
   writeMerge("unmerge", mergeInput("unmerge", { ...options, adapters: options.adapters?.toReversed() ?? [] }), options);
-
-/** A checkpoint's floats in another dtype, rounded to nearest, ties to even; quantised weights keep theirs. @throws as `mergeCheckpoint` */
-export const convertCheckpoint = (
-  options: Omit<MergeOptions, "adapters" | "methods" | "dtype"> & { readonly dtype: WeightDType },
-): Promise<MergeResult> =>
-  writeMerge("convert", mergeInput("convert", { ...options, methods: new Map() }), { ...options, methods: new Map() });
 
 /** @param phase what progress is called */
 export async function writeMerge(phase: string, input: MergeInput, options: MergeOptions): Promise<MergeResult> {
@@ -141,19 +133,9 @@ async function writeOutput(
   { jobs, tileBytes, plans }: Resources,
   { out, force = false, allowNonFinite = false, report, signal, onProgress }: MergeOptions,
 ): Promise<Written> {
-  const { output, side } = prepared;
-  const folder = await OutputFolder.open(
-    out,
-    output,
-    side.map(({ name }) => name),
-    { force, job: prepared.job, inputs: prepared.inputs },
-  );
-  const resumed = folder.finished.size;
-  try {
-    const outputs = folder.begin();
-    for (const { name } of side) folder.note(name);
-    await writeSideFiles(side, folder.path);
-    const { results, digests } = await writeShards({
+  const { output, side, job, inputs } = prepared;
+  const { filled, resumed } = await fillFolder(out, output, side, { force, job, inputs, signal }, (folder, outputs) =>
+    writeMerged({
       output,
       finished: folder.finished,
       task: { outputs, plans, tileBytes, allowNonFinite, stats: report !== undefined },
@@ -161,19 +143,7 @@ async function writeOutput(
       signal,
       onProgress: (done) => onProgress?.({ phase, done, total: output.bytes }),
       commit: (shard, hashes) => folder.commit(shard, hashes),
-    });
-    if (output.index) {
-      folder.note(output.index.name);
-      await writeFileAtomic(join(folder.path, output.index.name), output.index.text);
-    }
-    if (signal?.aborted) throw new CancelledError("stopped");
-    folder.finish();
-    return { results, digests, resumed, doneBefore: false };
-  } catch (error) {
-    // Stopped on request: finished files stay, so that the same command goes on from there.
-    folder.abandon(!(error instanceof CancelledError));
-    throw error instanceof CancelledError
-      ? new CancelledError("stopped", { hint: "the same command goes on from the files that are finished" })
-      : folder.named(error);
-  }
+    }),
+  );
+  return { ...filled, resumed, doneBefore: false };
 }

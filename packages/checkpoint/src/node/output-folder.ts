@@ -6,7 +6,7 @@ import { existsError, inputError } from "./check-output.js";
 import { makeFolder, removeEmpty, removeFolder } from "./make-folder.js";
 import { StagedFiles } from "./staged-files.js";
 import { formatBytes } from "../format-bytes.js";
-import type { OutputPlan } from "../plan/layout.js";
+import type { OutputFiles } from "../plan/layout.js";
 import { fileDigest, shardDigest } from "./shard-digest.js";
 
 export interface FolderOptions {
@@ -29,7 +29,7 @@ export class OutputFolder {
   readonly path: string;
   /** Shards that are complete already, by index. */
   readonly finished: ReadonlySet<number>;
-  private readonly plan: OutputPlan;
+  private readonly plan: OutputFiles;
   private readonly names: readonly string[];
   private readonly created: string | undefined;
   private readonly staged: StagedFiles | undefined;
@@ -39,7 +39,7 @@ export class OutputFolder {
 
   private constructor(
     path: string,
-    plan: OutputPlan,
+    plan: OutputFiles,
     names: readonly string[],
     created: string | undefined,
     staged: StagedFiles | undefined,
@@ -56,7 +56,7 @@ export class OutputFolder {
   }
 
   /** @throws ConfigError kinds `exists`, `other-job`, `output-is-input`; IoError kinds `disk-full`, `no-permission` */
-  static async open(out: string, plan: OutputPlan, sideFiles: readonly string[], options: FolderOptions): Promise<OutputFolder> {
+  static async open(out: string, plan: OutputFiles, sideFiles: readonly string[], options: FolderOptions): Promise<OutputFolder> {
     refuseInputs(out, plan, options.inputs);
     const created = makeFolder(out);
     let staged: StagedFiles | undefined;
@@ -155,7 +155,7 @@ export function refuseAnother(out: string, files: ReadonlySet<string> | undefine
 }
 
 /** @throws ConfigError kind `output-is-input` */
-function refuseInputs(path: string, { shards }: OutputPlan, inputs: readonly string[]): void {
+function refuseInputs(path: string, { shards }: OutputFiles, inputs: readonly string[]): void {
   const identity = (file: string): string | undefined => {
     const stat = statSync(file, { throwIfNoEntry: false, bigint: true });
     return stat && `${stat.dev}:${stat.ino}`;
@@ -168,7 +168,7 @@ function refuseInputs(path: string, { shards }: OutputPlan, inputs: readonly str
 }
 
 /** What of a checkpoint in the folder the output would replace: files of its names, and the other shards and the index of a checkpoint of its name. */
-function replaced(path: string, { shards }: OutputPlan, names: readonly string[]): string[] {
+function replaced(path: string, { shards }: OutputFiles, names: readonly string[]): string[] {
   const stems = new Set(shards.map(({ file }) => stemOf(file)));
   const others = readdirSync(path).filter((name) => !names.includes(name) && stems.has(stemOf(name)));
   return [...names.filter((name) => existsSync(join(path, name))), ...others];
@@ -191,7 +191,7 @@ function openJournal(path: string, { job, force }: FolderOptions): Journal {
 }
 
 /** @throws IoError kind `disk-full` */
-function checkSpace(path: string, { shards }: OutputPlan, finished: ReadonlySet<number>): void {
+function checkSpace(path: string, { shards }: OutputFiles, finished: ReadonlySet<number>): void {
   const { bavail, bsize } = statfsSync(path);
   const needed = shards.reduce((sum, { layout }, i) => sum + (finished.has(i) ? 0 : layout.size), 0);
   if (bavail * bsize < needed)

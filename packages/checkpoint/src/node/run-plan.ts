@@ -12,7 +12,7 @@ import { checkReport } from "./report-file.js";
 import { writeSideFiles } from "./side-files.js";
 import { UnitFolder } from "./unit-folder.js";
 import { writeReport } from "./write-report.js";
-import { writeShards } from "./write-shards.js";
+import { writeMerged } from "./write-merged.js";
 
 interface PlanRunOptions {
   /** File that `planCheckpoint` wrote. */
@@ -72,7 +72,7 @@ export async function runPlan(options: RunPlanOptions): Promise<RunPlanResult> {
     const own = { ...prepared, output: { ...output, items: output.items.filter(({ shard }) => !finished.has(shard)) } };
     const { jobs, tileBytes, plans } = await planResources(own, options, false);
     try {
-      await writeShards({
+      await writeMerged({
         output,
         finished,
         task: { outputs: folder.begin(todo), plans, tileBytes, allowNonFinite: plan.allowNonFinite, stats: false },

@@ -1,5 +1,6 @@
 import type { JobPlans } from "../plan/plan-jobs.js";
 import type { JobResult, TensorJob } from "../plan/tensor-job.js";
+import type { EncodeJob } from "../quantize/encode-job.js";
 import type { ExtractSettings, PairResult } from "./extract/extract-pair.js";
 import type { Pair } from "./extract/pairs.js";
 import type { ByteDifference } from "./verify-sink.js";
@@ -42,14 +43,27 @@ export interface ExtractTask {
   readonly settings: ExtractSettings;
 }
 
-export type WorkerTask = TensorTask | ExtractTask;
+/** Values to encode, and where they go. */
+export interface EncodeTask {
+  readonly kind: "encode";
+  readonly jobs: readonly EncodeJob[];
+  /** Where each output file is written, and what messages call it. */
+  readonly outputs: readonly { readonly path: string; readonly name: string }[];
+}
+
+/** SHA-256 of each tensor that values have become. */
+export interface EncodeDone {
+  readonly hashes: readonly (readonly [name: string, sha256: string])[];
+}
+
+export type WorkerTask = TensorTask | ExtractTask | EncodeTask;
 /** What a thread hands back of an entry of its task. */
-export type ResultOf<T extends WorkerTask> = T extends TensorTask ? TensorDone : PairResult;
+export type ResultOf<T extends WorkerTask> = T extends TensorTask ? TensorDone : T extends EncodeTask ? EncodeDone : PairResult;
 
 /** @param transfer arrays in the result that may be handed over instead of copied */
 export type Post<R> = (index: number, result: R, transfer: ArrayBuffer[]) => void;
 
-export const entryCount = (task: WorkerTask): number => (task.kind === "tensors" ? task.jobs : task.pairs).length;
+export const entryCount = (task: WorkerTask): number => (task.kind === "extract" ? task.pairs : task.jobs).length;
 
 /** Numbers of entries, as they are free. Between two of them other work of the thread has its turn: signals arrive. */
 export async function* freeEntries(task: WorkerTask, { control }: Shared): AsyncIterable<number> {

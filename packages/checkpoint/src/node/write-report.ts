@@ -2,7 +2,7 @@ import { writeReportFile } from "./report-file.js";
 import { isCopy } from "../plan/tensor-job.js";
 import type { Resources } from "../plan/plan-memory.js";
 import type { PreparedMerge } from "./prepare.js";
-import type { ShardResults } from "./write-shards.js";
+import type { ShardResults } from "./write-merged.js";
 
 /** JSON with every tensor: what was done, how large the change is, what rounding cost, and its hash. */
 export function writeReport(

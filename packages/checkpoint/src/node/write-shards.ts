@@ -1,13 +1,17 @@
-import type { OutputPlan } from "../plan/layout.js";
-import type { JobResult } from "../plan/tensor-job.js";
+import type { OutputFiles } from "../plan/layout.js";
 import { runTask } from "./run-task.js";
-import type { TensorTask } from "./worker-task.js";
+import type { ResultOf, WorkerTask } from "./worker-task.js";
 
-export interface WriteShardsOptions {
-  readonly output: OutputPlan;
+export interface WriteShardsOptions<T extends WorkerTask, Item extends { readonly shard: number }> {
+  readonly shards: OutputFiles["shards"];
+  /** What the files are made of. */
+  readonly items: readonly Item[];
   /** Files that are left as they are, by index. */
   readonly finished: ReadonlySet<number>;
-  readonly task: Omit<TensorTask, "kind" | "jobs" | "compareWith">;
+  /** The task of those items that are to be done. */
+  task(todo: readonly Item[]): T;
+  /** The hashes of the tensors that an item has become. */
+  hashesOf(item: Item, result: ResultOf<T>): Iterable<readonly [name: string, sha256: string]>;
   /** Threads. */
   readonly jobs: number;
   readonly signal: AbortSignal | undefined;
@@ -16,35 +20,30 @@ export interface WriteShardsOptions {
   commit(shard: number, hashes: ReadonlyMap<string, string>): Promise<string>;
 }
 
-/** What was computed, by name of the tensor, and the digests of the files, by name. */
-export interface ShardResults {
-  readonly results: ReadonlyMap<string, JobResult>;
-  readonly digests: ReadonlyMap<string, string>;
-}
-
-/** Computes the tensors of those files that are not finished, each of which gets its name as soon as it is complete. @throws as `runTask` */
-export async function writeShards({ output, finished, task, jobs, signal, onProgress, commit }: WriteShardsOptions): Promise<ShardResults> {
-  const results = new Map<string, JobResult>();
+/** Computes the items of those files that are not finished, each of which gets its name as soon as it is complete. @returns digests by file @throws as `runTask` */
+export async function writeShards<T extends WorkerTask, Item extends { readonly shard: number }>(
+  options: WriteShardsOptions<T, Item>,
+): Promise<ReadonlyMap<string, string>> {
+  const { shards, items, finished, jobs, signal, onProgress, commit } = options;
   const digests = new Map<string, string>();
   const hashes = new Map<string, string>();
-  const todo = output.items.filter(({ shard }) => !finished.has(shard));
+  const todo = items.filter(({ shard }) => !finished.has(shard));
   const open = new Map<number, number>();
   for (const { shard } of todo) open.set(shard, (open.get(shard) ?? 0) + 1);
-  const done = async (shard: number): Promise<void> => void digests.set(output.shards[shard]!.file, await commit(shard, hashes));
-  await runTask({
-    task: { ...task, kind: "tensors", jobs: todo },
+  const done = async (shard: number): Promise<void> => void digests.set(shards[shard]!.file, await commit(shard, hashes));
+  await runTask<T>({
+    task: options.task(todo),
     jobs,
     signal,
     onProgress,
-    async onResult(index, { result }) {
-      const { name, shard } = todo[index]!;
-      results.set(name, result);
-      hashes.set(name, result.sha256);
-      open.set(shard, open.get(shard)! - 1);
-      if (open.get(shard) === 0) await done(shard);
+    async onResult(index, result) {
+      const item = todo[index]!;
+      for (const [name, sha256] of options.hashesOf(item, result)) hashes.set(name, sha256);
+      open.set(item.shard, open.get(item.shard)! - 1);
+      if (open.get(item.shard) === 0) await done(item.shard);
     },
   });
   // A file without tensors has none that would complete it.
-  for (const [shard, { layout }] of output.shards.entries()) if (layout.tensors.length === 0 && !finished.has(shard)) await done(shard);
-  return { results, digests };
+  for (const [shard, { layout }] of shards.entries()) if (layout.tensors.length === 0 && !finished.has(shard)) await done(shard);
+  return digests;
 }

@@ -7,6 +7,7 @@ import {
   planShards,
   type Quantization,
   type SafetensorsDType,
+  type ShardPlan,
   type TensorEntry,
   toCoreDType,
   type WeightSource,
@@ -16,15 +17,24 @@ import type { TensorJob, TensorLocation } from "./tensor-job.js";
 import { checkPatches } from "../changes/whole-tensors.js";
 import { fileName } from "../source/file-name.js";
 
-/** The output before it is written. */
-export interface OutputPlan {
-  readonly shards: readonly { readonly file: string; readonly layout: FileLayout }[];
-  /** In the order in which they are done: shard by shard, large ones first. */
-  readonly items: readonly TensorJob[];
+/** A file before its data is written, of any format. */
+export interface LaidOutFile extends Pick<FileLayout, "header" | "size"> {
+  readonly tensors: readonly { readonly name: string; readonly offset: number; readonly bytes: number }[];
+}
+
+/** The files of an output before they are written. */
+export interface OutputFiles {
+  readonly shards: readonly { readonly file: string; readonly layout: LaidOutFile }[];
   /** Name and text of the index, if there is one. */
   readonly index: { readonly name: string; readonly text: string } | undefined;
   /** Bytes of all shards. */
   readonly bytes: number;
+}
+
+/** The output before it is written. */
+export interface OutputPlan extends OutputFiles {
+  /** In the order in which they are done: shard by shard, large ones first. */
+  readonly items: readonly TensorJob[];
 }
 
 export interface LayoutOptions {
@@ -60,14 +70,19 @@ export function planOutput(
       })
       .sort((a, b) => b.bytes - a.bytes || a.offset - b.offset),
   );
-  const sharded = shards.size > 1 || (options.maxShardSize === undefined && base.location.endsWith(".index.json"));
-  const name = base.location.endsWith(".index.json") ? fileName(base.location) : "model.safetensors.index.json";
   return {
     shards: files,
     items,
-    index: sharded ? { name, text: indexText(shards) } : undefined,
+    index: indexOf(base, shards, options.maxShardSize),
     bytes: files.reduce((sum, { layout }) => sum + layout.size, 0),
   };
+}
+
+/** The index of the output, where it is several files, or the base had one. */
+export function indexOf(base: WeightSource, shards: ShardPlan, maxShardSize: number | undefined): OutputFiles["index"] {
+  const indexed = base.location.endsWith(".index.json");
+  if (shards.size <= 1 && !(maxShardSize === undefined && indexed)) return undefined;
+  return { name: indexed ? fileName(base.location) : "model.safetensors.index.json", text: indexText(shards) };
 }
 
 function plannedTensor(

@@ -18,8 +18,8 @@ export interface Resources {
 }
 
 /** What a process of Node takes with the program loaded, and what each worker adds before it holds any tensor; measured. */
-const PROCESS_BYTES = 80e6;
-const WORKER_BYTES = 30e6;
+export const PROCESS_BYTES = 80e6;
+export const WORKER_BYTES = 30e6;
 /** Tiles: smaller ones spend their time on system calls, larger ones leave the cache. */
 const TILES: readonly number[] = [2 << 20, 1 << 20, 512 << 10, 256 << 10, 128 << 10, 64 << 10];
 /** What a worker takes for the smallest tiles: below it there is nothing to save. */

@@ -1,0 +1,38 @@
+import { Command, Option } from "@commander-js/extra-typings";
+import { QUANT_TARGETS } from "@weft/checkpoint/names";
+import { examples } from "./examples.js";
+import { maxMemory, maxShardSize, outFolder, weightDType } from "./options.js";
+import type { Runner } from "./runner.js";
+import { groupSize, list } from "./values.js";
+
+export const quantizeCommand = (run: Runner) =>
+  new Command("quantize")
+    .description("write a checkpoint with its linear layers in few bits, as the program of the format writes it")
+    .argument("<base>", "checkpoint: folder, index, file, or hf:user/repo in the hub's cache; one that is quantised is read as its values")
+    .addOption(
+      new Option(
+        "--to <format>",
+        "bitsandbytes: nf4, fp4, int8; AWQ and GPTQ: awq, gptq (rounded to the nearest: no calibration); FP8 in tiles: fp8; compressed-tensors: w4a16, w8a16, nvfp4",
+      )
+        .choices(QUANT_TARGETS)
+        .makeOptionMandatory(),
+    )
+    .addOption(outFolder())
+    .addOption(
+      new Option("--group-size <n>", "columns that share a scale, -1 for whole rows (awq, gptq, w4a16, w8a16; default: 128)").argParser(
+        groupSize,
+      ),
+    )
+    .option("--double-quant", "store the scales in eight bits, too (nf4, fp4)")
+    .addOption(new Option("--skip <names>", "leave these layers as they are: paths, or last parts of them, with commas").argParser(list))
+    .addOption(weightDType())
+    .addOption(maxMemory())
+    .addOption(maxShardSize())
+    .addHelpText(
+      "after",
+      examples(
+        ["four bits that transformers loads with bitsandbytes", "weft quantize model/ --to nf4 --double-quant -o model-nf4/"],
+        ["what it would take", "weft quantize model/ --to gptq -o model-gptq/ --dry-run"],
+      ),
+    )
+    .action(run(async () => (await import("../commands/quantize.js")).quantize));

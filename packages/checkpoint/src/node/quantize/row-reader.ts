@@ -1,0 +1,97 @@
+import type { SafetensorsDType, TensorView } from "@weft/io-safetensors";
+import { createWasmBackend } from "@weft/kernels-wasm";
+import { dequantize, ggufWeight, QUANT_FILES, type QuantizedWeight, rowsPerBlock, weightRows } from "@weft/quant-nf4-awq";
+import { bytesPerElement, Device } from "@weft/tensor-core";
+import { coreDType } from "../../plan/tile-graph.js";
+import { matrixOf } from "../../quantize/encode-job.js";
+import { type PackedSource, type RowSource, sourceRow } from "../../quantize/row-source.js";
+import { valuesOf } from "../../source/values.js";
+import type { FileSet } from "../file-set.js";
+
+/** Reads rows of values, however they are stored, as f32. */
+export class RowReader {
+  private device: Promise<Device> | undefined;
+  /** The quantised weight that rows are read of. */
+  private held: { readonly source: PackedSource; readonly weight: QuantizedWeight } | undefined;
+
+  constructor(private readonly files: FileSet) {}
+
+  /** Rows `start … stop-1` of a source, row-major. @throws FormatError, IoError naming the file */
+  async read(source: RowSource, start: number, stop: number): Promise<Float32Array> {
+    const [rows, width] = matrixOf(source);
+    if (!source.heads) return this.span(source, start, stop);
+    // Rows of whole heads lie together.
+    const size = rows / source.heads.count;
+    const [first, last] = [Math.floor(start / size) * size, Math.ceil(stop / size) * size];
+    const span = await this.span(source, first, last);
+    const values = new Float32Array((stop - start) * width);
+    for (let row = start; row < stop; row++) {
+      const from = sourceRow({ ...source, shape: [rows, width] }, row) - first;
+      values.set(span.subarray(from * width, (from + 1) * width), (row - start) * width);
+    }
+    return values;
+  }
+
+  /** The values of a stored weight. */
+  async values(weight: QuantizedWeight): Promise<Float32Array> {
+    return dequantize(weight, await this.deviceOf());
+  }
+
+  async close(): Promise<void> {
+    this.held = undefined;
+    (await this.device)?.dispose();
+  }
+
+  /** Rows as they follow one another in the source. */
+  private async span(source: RowSource, start: number, stop: number): Promise<Float32Array> {
+    const [rows, width] = matrixOf(source);
+    if (source.packed) return this.packedRows(source.packed, start, stop);
+    const { file, offset, bytes } = source.at;
+    if (source.turned) return this.turnedRows(source, start, stop);
+    const row = rows === 0 ? 0 : bytes / rows;
+    const data = new Uint8Array((stop - start) * row);
+    this.files.readInto(file, data, offset + start * row);
+    return source.ggml ? this.values(ggufWeight(source.ggml, [stop - start, width], data)) : floats(data, source.dtype);
+  }
+
+  private turnedRows({ shape, dtype, at }: RowSource, start: number, stop: number): Float32Array {
+    const [rows, width] = shape as [number, number];
+    const each = bytesPerElement(coreDType(dtype));
+    const piece = new Uint8Array((stop - start) * each);
+    const values = new Float32Array((stop - start) * width);
+    for (let column = 0; column < width; column++) {
+      this.files.readInto(at.file, piece, at.offset + (column * rows + start) * each);
+      const own = floats(piece, dtype);
+      for (let r = 0; r < own.length; r++) values[r * width + column] = own[r]!;
+    }
+    return values;
+  }
+
+  private async packedRows(source: PackedSource, start: number, stop: number): Promise<Float32Array> {
+    if (this.held?.source !== source) this.held = { source, weight: this.load(source) };
+    const { weight } = this.held;
+    const [out, width] = weight.shape;
+    const together = rowsPerBlock(weight.format, weight.shape);
+    const [first, last] = [Math.floor(start / together) * together, Math.min(out, Math.ceil(stop / together) * together)];
+    const values = await this.values(weightRows(weight, first, last));
+    return values.subarray((start - first) * width, (stop - first) * width);
+  }
+
+  private load({ method, path, config, tensors }: PackedSource): QuantizedWeight {
+    const views = Object.entries(tensors).map(([name, { file, offset, bytes, dtype, shape }]): [string, TensorView] => {
+      const data = new Uint8Array(bytes);
+      this.files.readInto(file, data, offset);
+      return [name, { dtype, shape, data }];
+    });
+    return QUANT_FILES.find((files) => files.method === method)!.read(new Map(views), { path, ...(config && { config }) });
+  }
+
+  private deviceOf(): Promise<Device> {
+    return (this.device ??= createWasmBackend({ threads: 1 }).then((backend) => new Device(backend)));
+  }
+}
+
+function floats(data: Uint8Array, dtype: SafetensorsDType): Float32Array {
+  const values = valuesOf(data, dtype)!;
+  return values instanceof Float32Array ? values : Float32Array.from(values);
+}
