@@ -211,3 +211,30 @@ export const checkpoint: Generator = (draw) => {
   const x = draw.value({ dtype: "float", tame: true });
   return draw.call("checkpointed", x, draw.shaped(x.shape, { dtype: x.dtype, tame: true }));
 };
+
+export const wkv: Generator = (draw) => {
+  const { random } = draw;
+  const [batch, width, length] = [random.int(1, 2), random.int(1, 6), random.int(1, 9)];
+  const make = (...shape: number[]): Value => within(draw, draw.shaped(shape, { dtype: "f32", tame: true }), 4);
+  const positive = (...shape: number[]): Value => draw.call("exp", make(...shape))[0]!;
+  const decay = draw.call("neg", positive(width))[0]!;
+  const state = { numerator: make(batch, width), denominator: positive(batch, width), exponent: make(batch, width) };
+  return draw.call("wkv", decay, make(width), make(batch, length, width), make(batch, length, width), state);
+};
+
+export const selectiveScan: Generator = (draw) => {
+  const { random } = draw;
+  const [batch, channels, states] = [random.int(1, 2), random.int(1, 6), random.int(1, 4)];
+  const length = draw.large ? random.int(120, 140) : random.int(1, 9);
+  const make = (...shape: number[]): Value => within(draw, draw.shaped(shape, { dtype: "f32", tame: true }), 2);
+  const positive = (...shape: number[]): Value => draw.call("exp", make(...shape))[0]!;
+  return draw.call("selectiveScan", {
+    x: make(batch, length, channels),
+    delta: positive(batch, length, channels),
+    a: draw.call("neg", positive(channels, states))[0]!,
+    b: make(batch, length, states),
+    c: make(batch, length, states),
+    d: make(channels),
+    start: make(batch, channels, states),
+  });
+};

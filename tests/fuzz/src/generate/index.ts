@@ -86,6 +86,7 @@ const FAMILIES: readonly { readonly weight: number; readonly generators: Table }
       normWeightGradient: gradients.normWeightGradient,
       rmsNorm: composite.rmsNorm,
       rope: composite.rope,
+      selectiveScan: composite.selectiveScan,
       sgdStep: composite.sgdStep,
       softmax: composite.softmax,
       softmaxCrossEntropy: composite.softmaxCrossEntropy,
@@ -93,6 +94,7 @@ const FAMILIES: readonly { readonly weight: number; readonly generators: Table }
       swiglu: composite.swiglu,
       topK: composite.topK,
       weightNorm: composite.weightNorm,
+      wkv: composite.wkv,
     },
   },
 ];

@@ -16,11 +16,13 @@ import { normWeightGradient } from "./norm-weight-gradient.js";
 import { dequantize, knownFormats, packedViews, quantLinear } from "./packed.js";
 import { rmsNorm } from "./rms-norm.js";
 import { rope } from "./rope.js";
+import { selectiveScan } from "./selective-scan.js";
 import { sgdStep } from "./sgd-step.js";
 import { softmaxCrossEntropy } from "./softmax-cross-entropy.js";
 import { swiglu } from "./swiglu.js";
 import { topK } from "./top-k.js";
 import { weightNorm } from "./weight-norm.js";
+import { wkv } from "./wkv.js";
 import { softmax } from "./softmax.js";
 
 /** Cases of the composites, a file per composite. */
@@ -52,10 +54,12 @@ export const COMPOSITE_CASES: readonly ConformanceCase[] = [
   ...quantLinear,
   ...rmsNorm,
   ...rope,
+  ...selectiveScan,
   ...sgdStep,
   ...softmaxCrossEntropy,
   ...softmax,
   ...swiglu,
   ...topK,
   ...weightNorm,
+  ...wkv,
 ];
