@@ -1,5 +1,5 @@
 import { createWasmBackend } from "@weft/kernels-wasm";
-import type { KeyValues } from "@weft/models";
+import type { LayerCache } from "@weft/models";
 import { loadPretrained } from "@weft/models/node";
 import { argmax, compile, Device, slice, type Tensor } from "@weft/tensor-core";
 
@@ -8,7 +8,7 @@ const model = await loadPretrained("fixtures/models/llama", { device });
 
 // The cache goes in and comes out again; donated, it is written where it lies.
 const step = compile(
-  (inputIds: Tensor, position: Tensor, cache: readonly KeyValues[]) => {
+  (inputIds: Tensor, position: Tensor, cache: readonly LayerCache[]) => {
     const { logits, cache: next } = model.forward({ inputIds, position, cache });
     const length = inputIds.shape[1]!;
     return { token: argmax(slice(logits, [undefined, [length - 1, length]])), cache: next! };

@@ -1,6 +1,6 @@
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { type LayerHook } from "@weft/models";
-import { loadPretrained } from "@weft/models/node"; // in a page: LlamaForCausalLM.load(config, source)
+import { loadPretrained } from "@weft/models/node"; // in a page: loadCausalLM(config, source)
 import { add, compile, Device, forwardBase, matmul, type Tensor } from "@weft/tensor-core";
 
 const device = new Device(await createWasmBackend({ threads: 1 }));

@@ -21,6 +21,8 @@ export interface ConfigFields {
   positive(name: string, otherwise?: number): number;
   /** true or false; false if it is not there. */
   flag(name: string, otherwise?: boolean): boolean;
+  /** A text. */
+  text(name: string, otherwise?: string): string;
   /** A field that has only one value that is supported. */
   same(name: string, expected: string | number | boolean): void;
 }
@@ -44,8 +46,18 @@ export function fieldsOf(json: ConfigJson, where: string): ConfigFields {
       const value = json[name] ?? otherwise;
       return typeof value === "boolean" ? value : refuse(name, "true or false");
     },
+    text(name, otherwise) {
+      const value = json[name] ?? otherwise;
+      return typeof value === "string" ? value : refuse(name, "a text");
+    },
     same(name, expected) {
       if ((json[name] ?? expected) !== expected) refuse(name, JSON.stringify(expected), "unsupported-model");
     },
   };
+}
+
+/** @throws ConfigError if a field's number is not a multiple of another's */
+export function assertMultiple(json: ConfigJson, [name, value]: readonly [string, number], [of, unit]: readonly [string, number]): void {
+  if (value % unit !== 0)
+    throw new ConfigError(`config.json: ${name} is ${json[name] ?? value}, not a multiple of ${of}, ${unit}`, { kind: "config-schema" });
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { toCoreDType } from "@weft/io-safetensors";
+import { toCoreDType, type WeightSource } from "@weft/io-safetensors";
 import { openWeights } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { Device, fromBytes, referenceDevice, tensor, type Tensor } from "@weft/tensor-core";
@@ -44,4 +44,24 @@ export async function worstError(got: Tensor, want: Tensor): Promise<number> {
     size = Math.max(size, Math.abs(b[i]!));
   }
   return gap / size;
+}
+
+/** A checkpoint under other names; undefined leaves a tensor out. */
+export function renamed(source: WeightSource, rename: (name: string) => string | undefined): WeightSource {
+  const names = new Map(
+    [...source.names()].flatMap((name) => {
+      const other = rename(name);
+      return other === undefined ? [] : [[other, name] as const];
+    }),
+  );
+  return {
+    location: source.location,
+    metadata: source.metadata,
+    warnings: source.warnings,
+    names: () => [...names.keys()],
+    has: (name) => names.has(name),
+    info: (name) => source.info(names.get(name)!),
+    read: (name, ...rest) => source.read(names.get(name)!, ...rest),
+    close: () => source.close(),
+  };
 }

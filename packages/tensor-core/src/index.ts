@@ -60,6 +60,7 @@ export {
   type LayerKind,
   type LayerSpec,
   matrixShape,
+  type NormSpec,
 } from "./adapter/layer.js";
 export type {
   AdaptedModule,

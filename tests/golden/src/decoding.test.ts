@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { ADAPTER_METHODS } from "@weft/methods";
 import { createWasmBackend } from "@weft/kernels-wasm";
-import type { CacheOptions, CausalInputs, CausalOutput, KeyValues } from "@weft/models";
+import type { CacheOptions, CausalInputs, CausalOutput, LayerCache } from "@weft/models";
 import { loadPretrained } from "@weft/models/node";
 import { loadPeftModel } from "@weft/registry/node";
 import { compile, Device, slice, type Tensor } from "@weft/tensor-core";
@@ -26,7 +26,7 @@ const idsOf = (ids: readonly number[]): Tensor => device.tensor(Int32Array.from(
  */
 async function expectSame(
   forwardOf: (isFirst: boolean) => Forward,
-  emptyCache: (options: CacheOptions) => KeyValues[],
+  emptyCache: (options: CacheOptions) => LayerCache[],
   front = 0,
 ): Promise<void> {
   const last = (t: Tensor): Tensor => slice(t, [undefined, [t.shape[1]! - 1, t.shape[1]!]]);
@@ -34,7 +34,7 @@ async function expectSame(
   const virtual = whole.shape[1]! - IDS.length;
   const pass = (isFirst: boolean) =>
     compile(
-      (inputIds: Tensor, position: Tensor, cache: readonly KeyValues[]) => {
+      (inputIds: Tensor, position: Tensor, cache: readonly LayerCache[]) => {
         const { logits, cache: next } = forwardOf(isFirst)({ inputIds, position, cache });
         return { logits: last(logits), cache: next! };
       },

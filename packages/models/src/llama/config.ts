@@ -1,5 +1,5 @@
 import { ConfigError } from "@weft/tensor-core";
-import { type ConfigJson, fieldsOf } from "../config-fields.js";
+import { assertMultiple, type ConfigJson, fieldsOf } from "../config-fields.js";
 import { readRope, type RopeConfig } from "./rope-config.js";
 
 /** Architectures that are the Llama block with small differences, by `model_type`, with the defaults of transformers. */
@@ -11,6 +11,7 @@ const FAMILY = {
 } as const;
 
 type ModelType = keyof typeof FAMILY;
+export const MODEL_TYPES: readonly string[] = Object.keys(FAMILY);
 
 /** What the forward pass needs of a `config.json`. */
 export interface LlamaConfig {
@@ -41,7 +42,7 @@ export interface LlamaConfig {
 export function readLlamaConfig(json: ConfigJson): LlamaConfig {
   const modelType = json["model_type"] as ModelType;
   if (!Object.hasOwn(FAMILY, String(modelType)))
-    throw new ConfigError(`config.json: model_type is ${JSON.stringify(modelType)}, expected one of ${Object.keys(FAMILY).join(", ")}`, {
+    throw new ConfigError(`config.json: model_type is ${JSON.stringify(modelType)}, expected one of ${MODEL_TYPES.join(", ")}`, {
       kind: "unsupported-model",
     });
   const defaults = FAMILY[modelType];
@@ -49,10 +50,7 @@ export function readLlamaConfig(json: ConfigJson): LlamaConfig {
   same("hidden_act", "silu");
   const [heads, hiddenSize, layers] = [integer("num_attention_heads"), integer("hidden_size"), integer("num_hidden_layers")];
   const keyValueHeads = integer("num_key_value_heads", defaults.keyValueHeads ?? heads);
-  if (heads % keyValueHeads !== 0)
-    throw new ConfigError(`config.json: num_attention_heads is ${heads}, not a multiple of num_key_value_heads, ${keyValueHeads}`, {
-      kind: "config-schema",
-    });
+  assertMultiple(json, ["num_attention_heads", heads], ["num_key_value_heads", keyValueHeads]);
   const headDim = integer("head_dim", defaults.headDim ?? hiddenSize / heads);
   if (headDim % 2 !== 0)
     throw new ConfigError(`config.json: head_dim is ${headDim}; rotary embeddings need an even number`, { kind: "config-schema" });

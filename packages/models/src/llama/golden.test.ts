@@ -2,8 +2,8 @@ import { compile, type Device, gradients, reshape, slice, softmaxCrossEntropy, t
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadPretrained } from "../node/load-pretrained.js";
 import { DEVICES, fixture, fixtureJson, fixtureTensors, worstError } from "../testing.js";
-import type { KeyValues } from "./inputs.js";
-import type { LlamaForCausalLM } from "./llama.js";
+import type { KeyValues } from "../causal/inputs.js";
+import { LLAMA, type LlamaForCausalLM } from "./llama.js";
 
 const NAMES = ["llama", "llama_linear", "llama_dynamic", "llama_yarn", "llama_tied_llama3", "mistral_window", "qwen2", "qwen3"];
 /** f32 in another order of summation over two blocks; torch itself differs by as much between thread counts. */
@@ -28,7 +28,7 @@ describe.each(Object.keys(DEVICES))("on device %s", (deviceName) => {
     };
     beforeAll(async () => {
       // The fixtures with padding were made with transformers' eager attention.
-      model = await loadPretrained(fixture(`models/${name}`), { device, attention: "eager" });
+      model = await loadPretrained(fixture(`models/${name}`), { architecture: LLAMA, device, attention: "eager" });
       ref = await fixtureTensors(`models/${name}/ref.safetensors`, device);
     });
 

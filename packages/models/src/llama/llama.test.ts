@@ -4,12 +4,12 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { LayerHook } from "../hooks.js";
 import { loadPretrained } from "../node/load-pretrained.js";
 import { DEVICES, fixture, fixtureJson, fixtureTensors, worstError } from "../testing.js";
-import { LlamaForCausalLM } from "./llama.js";
+import { LLAMA, LlamaForCausalLM } from "./llama.js";
 
 const ids = tensor(Int32Array.of(3, 14, 15, 92, 65, 35), { shape: [1, 6] });
 let model: LlamaForCausalLM;
 beforeAll(async () => {
-  model = await loadPretrained(fixture("models/llama"));
+  model = await loadPretrained(fixture("models/llama"), { architecture: LLAMA });
 });
 
 describe("hooks", () => {
@@ -68,7 +68,7 @@ describe("padding", () => {
   const last = async (t: Tensor): Promise<Float32Array> => (await t.data()).slice(-96) as Float32Array;
 
   test.each(["sdpa", "eager"] as const)("tokens after padding on the left see what they see without it (%s)", async (attention) => {
-    const m = await loadPretrained(fixture("models/llama"), { attention });
+    const m = await loadPretrained(fixture("models/llama"), { architecture: LLAMA, attention });
     const alone = await last(m.forward({ inputIds: tensor(Int32Array.of(3, 14, 15, 92), { shape: [1, 4] }) }).logits);
     const got = await last(m.forward(padded).logits);
     for (const [i, v] of alone.entries()) expect(got[i]).toBeCloseTo(v, 5);
@@ -83,7 +83,7 @@ describe("padding", () => {
 
   test("left padding as in PEFT's cases, which were made with sdpa", async () => {
     const tensors = await fixtureTensors("peft/llama_lora/case.safetensors", referenceDevice());
-    const base = await loadPretrained(fixture("peft/llama_base"));
+    const base = await loadPretrained(fixture("peft/llama_base"), { architecture: LLAMA });
     const { logits } = base.forward({ inputIds: tensors.get("ids")!, attentionMask: tensors.get("mask")! });
     expect(await worstError(logits, tensors.get("y_base")!)).toBeLessThan(1e-5);
   });
@@ -91,7 +91,7 @@ describe("padding", () => {
 
 test.each(Object.keys(DEVICES))("weights stay as they are stored, and a bf16 model computes in bf16 (%s)", async (name) => {
   const device = await DEVICES[name]!();
-  const wide = await loadPretrained(fixture("models/llama"), { device });
+  const wide = await loadPretrained(fixture("models/llama"), { architecture: LLAMA, device });
   const small = wide.withWeights(new Map([...wide.weights].map(([path, w]) => [path, cast(w, "bf16")])));
   const { logits, hiddenStates } = small.forward({ inputIds: ids });
   expect([logits.dtype, ...hiddenStates.map((h) => h.dtype)]).toEqual(["bf16", "bf16", "bf16", "bf16"]);
@@ -119,7 +119,7 @@ describe("loading", () => {
   };
 
   test("a tied head needs no tensor; with one of its own it is used", async () => {
-    const tied = await loadPretrained(fixture("models/llama_tied_llama3"));
+    const tied = await loadPretrained(fixture("models/llama_tied_llama3"), { architecture: LLAMA });
     expect(tied.weights.has("lm_head.weight")).toBe(false);
     const head = tied.layers().find(({ path }) => path === "lm_head")!;
     expect(head.base.weight).toBe(tied.weights.get("model.embed_tokens.weight"));
@@ -147,6 +147,6 @@ describe("loading", () => {
   });
 
   test("a folder without config.json", async () => {
-    await expect(loadPretrained(fixture("models"))).rejects.toThrow("config.json");
+    await expect(loadPretrained(fixture("models"), { architecture: LLAMA })).rejects.toThrow("config.json");
   });
 });

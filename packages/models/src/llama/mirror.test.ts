@@ -1,10 +1,11 @@
 import { ConfigError, tensor } from "@weft/tensor-core";
 import { expect, test } from "vitest";
+import { LLAMA } from "./llama.js";
 import { loadPretrained } from "../node/load-pretrained.js";
 import { fixture, worstError } from "../testing.js";
 
 test("a mirror as large as the model, over the model's own parameters, gives the model's hidden states", async () => {
-  const model = await loadPretrained(fixture("modelwide/mistral_base"));
+  const model = await loadPretrained(fixture("modelwide/mistral_base"), { architecture: LLAMA });
   const inputs = { inputIds: tensor(Int32Array.of(3, 14, 15, 9, 26, 5, 35), { shape: [1, 7] }) };
   const mirror = model.mirror({ layers: 3 });
   expect(Object.keys(mirror.parameters)).toContain("layers.2.mlp.up_proj.weight");
@@ -17,7 +18,7 @@ test("a mirror as large as the model, over the model's own parameters, gives the
 });
 
 test("sizes of a mirror that do not go together are refused", async () => {
-  const model = await loadPretrained(fixture("modelwide/llama_base"));
+  const model = await loadPretrained(fixture("modelwide/llama_base"), { architecture: LLAMA });
   expect(() => model.mirror({ layers: 1, heads: 3 })).toThrow(ConfigError);
   expect(
     model.mirror({ layers: 1, hiddenSize: 16, heads: 2, intermediateSize: 20 }).parameters["layers.0.self_attn.q_proj.weight"]!.shape,

@@ -1,32 +1,18 @@
 import type { SharedInput } from "@weft/tensor-core";
+import { attentionOf, blockOf, embedding, linear, type ModuleDescription, other, parametersOf, rmsNormOf } from "../modules.js";
 import type { LlamaConfig } from "./config.js";
-
-/** What a module of the model is. Adapters attach to all kinds but `other`. */
-export interface ModuleDescription {
-  readonly kind: "linear" | "embedding" | "norm" | "attention" | "block" | "other";
-  /** Features in and out: embedding vocabulary → hidden; norms, attentions and blocks keep them; 0 for `other`. */
-  readonly in: number;
-  readonly out: number;
-  readonly bias: boolean;
-  /** The layer that gives the logits; PEFT's `all-linear` leaves it out. */
-  readonly outputEmbedding?: boolean;
-}
-
-const other: ModuleDescription = { kind: "other", in: 0, out: 0, bias: false };
 
 /** Every module below the model with its path, in the order and under the names of `named_modules()` of the Python model. */
 export function* llamaModules(c: LlamaConfig): Generator<[path: string, module: ModuleDescription]> {
-  const linear = (from: number, to: number, bias = false): ModuleDescription => ({ kind: "linear", in: from, out: to, bias });
-  const same = (kind: ModuleDescription["kind"], size = c.hiddenSize): ModuleDescription => ({ kind, in: size, out: size, bias: false });
-  const norm = (size?: number): ModuleDescription => same("norm", size);
+  const norm = (size: number = c.hiddenSize): ModuleDescription => rmsNormOf(size, c.normEps);
   const [queries, values] = [c.heads * c.headDim, c.keyValueHeads * c.headDim];
   yield ["model", other];
-  yield ["model.embed_tokens", { kind: "embedding", in: c.vocabSize, out: c.hiddenSize, bias: false }];
+  yield ["model.embed_tokens", embedding(c.vocabSize, c.hiddenSize)];
   yield ["model.layers", other];
   for (let i = 0; i < c.layers; i++) {
     const block = `model.layers.${i}`;
-    yield [block, same("block")];
-    yield [`${block}.self_attn`, same("attention")];
+    yield [block, blockOf(c.hiddenSize)];
+    yield [`${block}.self_attn`, attentionOf(c.hiddenSize)];
     yield [`${block}.self_attn.q_proj`, linear(c.hiddenSize, queries, c.qkvBias)];
     yield [`${block}.self_attn.k_proj`, linear(c.hiddenSize, values, c.qkvBias)];
     yield [`${block}.self_attn.v_proj`, linear(c.hiddenSize, values, c.qkvBias)];
@@ -60,13 +46,4 @@ export function llamaSharedInputs({ heads, keyValueHeads, hiddenSize, headDim }:
 }
 
 /** Names and shapes of the parameters that a checkpoint must have (a tied head may be missing). */
-export function llamaParameters(config: LlamaConfig): Map<string, readonly number[]> {
-  const shapes = new Map<string, readonly number[]>();
-  for (const [path, { kind, in: from, out: to, bias }] of llamaModules(config)) {
-    if (kind === "linear") shapes.set(`${path}.weight`, [to, from]);
-    if (kind === "embedding") shapes.set(`${path}.weight`, [from, to]);
-    if (kind === "norm") shapes.set(`${path}.weight`, [to]);
-    if (bias) shapes.set(`${path}.bias`, [to]);
-  }
-  return shapes;
-}
+export const llamaParameters = (config: LlamaConfig): Map<string, readonly number[]> => parametersOf(llamaModules(config));

@@ -1,4 +1,5 @@
-export { loadPretrained } from "./load-pretrained.js";
+export { loadPretrained, loadPretrainedEncoder } from "./load-pretrained.js";
 // Types that programs infer of it, under this entry as well: declarations can name them.
-export type { CausalInputs } from "../llama/inputs.js";
-export { type CausalOutput, LlamaForCausalLM } from "../llama/llama.js";
+export type { BertModel } from "../bert.js";
+export type { CausalLM, CausalOutput } from "../causal/causal-lm.js";
+export type { CausalInputs } from "../causal/inputs.js";

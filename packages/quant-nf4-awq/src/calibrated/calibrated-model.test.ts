@@ -1,4 +1,4 @@
-import { LlamaForCausalLM } from "@weft/models";
+import { LLAMA, LlamaForCausalLM } from "@weft/models";
 import { loadPretrained } from "@weft/models/node";
 import { fileURLToPath } from "node:url";
 import { Device, dequantize as values, type Tensor } from "@weft/tensor-core";
@@ -24,7 +24,7 @@ let device: Device;
 let model: LlamaForCausalLM;
 beforeAll(async () => {
   device = new Device(await createWasmBackend({ threads: 1, relaxed: false }));
-  model = await loadPretrained(folder, { device });
+  model = await loadPretrained(folder, { device, architecture: LLAMA });
 });
 
 const logitsOf = async (m: LlamaForCausalLM): Promise<Float32Array> => {

@@ -36,9 +36,9 @@ export interface ConvSpec {
   readonly groups: number;
 }
 
-/** `rms` and `layer` run over the last axis; `group` over groups of channels at axis 1 and everything behind them. */
+/** `rms` and `layer` run over the last axis (`rms` over each of `groups` parts of it, if given); `group` over groups of channels at axis 1 and everything behind them. */
 export type NormSpec =
-  | { readonly kind: "rms"; readonly eps: number }
+  | { readonly kind: "rms"; readonly eps: number; readonly groups?: number }
   | { readonly kind: "layer"; readonly eps: number }
   | { readonly kind: "group"; readonly eps: number; readonly groups: number };
 
@@ -97,7 +97,10 @@ function normalise({ norm: spec, shape }: LayerSpec, x: Tensor, weight: Tensor, 
   if (!spec) throw new ShapeError(`a norm layer [${shape}] needs its kind and eps in \`norm\``);
   if (spec.kind === "layer") return layerNorm(x, weight, bias ?? zeros(shape), spec.eps);
   if (spec.kind === "rms") {
-    const y = rmsNorm(x, weight, spec.eps);
+    const parts = (t: Tensor): Tensor => reshape(t, [...t.shape.slice(0, -1), spec.groups!, -1]);
+    const size = shape[0]! / (spec.groups ?? 1);
+    const y =
+      spec.groups === undefined ? rmsNorm(x, weight, spec.eps) : mul(reshape(rmsNorm(parts(x), ones([size]), spec.eps), x.shape), weight);
     return bias ? add(y, bias) : y;
   }
   const groups = reshape(x, [x.shape[0]!, spec.groups, -1]);

@@ -50,10 +50,7 @@ const WKV: Composite = {
     const bonus = add(k!, u!);
     const q = stopGradient(maximum(old, bonus));
     const [past, now] = [exp(sub(old, q)), exp(sub(bonus, q))];
-    const y = div(
-      add(mul(past, before(numerator!, a)), mul(now, v!)),
-      add(mul(past, before(denominator!, b)), now),
-    );
+    const y = div(add(mul(past, before(numerator!, a)), mul(now, v!)), add(mul(past, before(denominator!, b)), now));
     return [y, last(a), last(b), last(p)];
   },
 };
@@ -78,14 +75,11 @@ export function wkv(w: Tensor, u: Tensor, k: Tensor, v: Tensor, state: WkvState)
   if (k.shape.length !== 3 || length < 1) throw new ShapeError(`wkv: k is [${k.shape}], expected [batch, length ≥ 1, channels]`);
   for (const [name, t, shape] of expected)
     if (t.shape.join() !== shape.join()) throw new ShapeError(`wkv: ${name} is [${t.shape}], expected [${shape}]: k is [${k.shape}]`);
-  const [y, numerator, denominator, exponent] = callComposite(WKV, [
-    w,
-    u,
-    k,
-    v,
-    state.numerator,
-    state.denominator,
-    state.exponent,
-  ]) as [Tensor, Tensor, Tensor, Tensor];
+  const [y, numerator, denominator, exponent] = callComposite(WKV, [w, u, k, v, state.numerator, state.denominator, state.exponent]) as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
   return { y, state: { numerator, denominator, exponent } };
 }

@@ -1,4 +1,5 @@
 import { add, cast, concat, broadcastTo, iota, ShapeError, type Tensor } from "@weft/tensor-core";
+import type { LayerCache } from "./cache.js";
 
 /** Keys and values of one layer for positions before the input: [batch or 1, key-value heads, past, head dim]; keys as attention uses them, after rotary embedding. */
 export type KeyValues = {
@@ -21,12 +22,12 @@ export interface CausalInputs {
   /** Keys and values in front, one entry per layer (prefix tuning). Results do not cover them. */
   readonly pastKeyValues?: readonly KeyValues[] | undefined;
   /**
-   * Keys and values of the positions so far, with room for those of the input (`model.emptyCache`). The result has them again with the input's among
-   * them, and donated they are written where they lie. `pastKeyValues` go to the front of it, once, at the first pass.
+   * What the passes before left, from `model.emptyCache`: keys and values of the positions so far, with room for those of the input, or the states of
+   * recurrences. The result has it again with the input's, and donated it is written where it lies. `pastKeyValues` go to the front of it, once, at the first pass.
    */
-  readonly cache?: readonly KeyValues[] | undefined;
+  readonly cache?: readonly LayerCache[] | undefined;
   /**
-   * Which position of the cache the input begins at, i32 []: as many are filled. It is data, so that one plan serves all positions. The input must
+   * Of a cache of keys and values: which position of it the input begins at, i32 []: as many are filled. It is data, so that one plan serves all positions. The input must
    * fit behind it: nothing can check that, as the number is not known when the plan is made.
    */
   readonly position?: Tensor | undefined;

@@ -4,8 +4,8 @@ import type { LayerHook } from "../hooks.js";
 import { loadPretrained } from "../node/load-pretrained.js";
 import { fixture, worstError } from "../testing.js";
 import type { KeyValues } from "./inputs.js";
-import type { LlamaForCausalLM } from "./llama.js";
-import { ropeFrequencies, ropeTables } from "./rope.js";
+import { LLAMA, type LlamaForCausalLM } from "../llama/llama.js";
+import { ropeFrequencies, ropeTables } from "../llama/rope.js";
 
 const row = [3, 14, 15, 92, 65, 35, 8, 9, 7, 31];
 const ids = tensor(Int32Array.from([...row, ...row.toReversed()]), { shape: [2, 10] });
@@ -37,7 +37,7 @@ describe.each(["llama", "mistral_window", "qwen3"])("%s", (name) => {
   let model: LlamaForCausalLM;
   let whole: Tensor;
   beforeAll(async () => {
-    model = await loadPretrained(fixture(`models/${name}`));
+    model = await loadPretrained(fixture(`models/${name}`), { architecture: LLAMA });
     whole = model.forward({ inputIds: ids }).logits;
   });
 
@@ -58,7 +58,7 @@ describe.each(["llama", "mistral_window", "qwen3"])("%s", (name) => {
 });
 
 test("what does not fit in front is refused with what would fit", async () => {
-  const model = await loadPretrained(fixture("models/llama"));
+  const model = await loadPretrained(fixture("models/llama"), { architecture: LLAMA });
   const { layers, hiddenSize, keyValueHeads, headDim } = model.config;
   const run = (inputs: object) => (): unknown => model.forward({ inputIds: rest, ...inputs });
   expect(run({ virtualTokens: zeros([1, 3, hiddenSize + 1]) })).toThrow(`expected [2 or 1, any, ${hiddenSize}]`);

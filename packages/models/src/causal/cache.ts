@@ -1,5 +1,4 @@
 import { broadcastTo, cast, ConfigError, type DType, ShapeError, type Tensor, update, zeros } from "@weft/tensor-core";
-import type { LlamaConfig } from "./config.js";
 import { type KeyValues, pastLike } from "./inputs.js";
 
 /** How many sequences, and how many positions of each, a cache of keys and values holds. */
@@ -10,9 +9,19 @@ export interface CacheOptions {
   readonly capacity: number;
 }
 
+/** What one layer keeps between passes: keys and values of an attention, the state of a recurrence. */
+export type LayerCache = { readonly [name: string]: Tensor };
+
+/** What a cache of keys and values depends on. */
+export interface KeyValueSizes {
+  readonly layers: number;
+  readonly keyValueHeads: number;
+  readonly headDim: number;
+}
+
 /** A cache with nothing in it: keys and values of each layer, [batch, key-value heads, capacity, head dim]. */
 export function emptyCache(
-  { layers, keyValueHeads, headDim }: LlamaConfig,
+  { layers, keyValueHeads, headDim }: KeyValueSizes,
   dtype: DType,
   { batch = 1, capacity }: CacheOptions,
 ): KeyValues[] {
@@ -26,7 +35,7 @@ export function emptyCache(
  * @throws ConfigError for one without the other, ShapeError for what does not fit
  */
 export function roomOf(
-  { cache, position }: { readonly cache?: readonly KeyValues[] | undefined; readonly position?: Tensor | undefined },
+  { cache, position }: { readonly cache?: readonly LayerCache[] | undefined; readonly position?: Tensor | undefined },
   layers: number,
   own: readonly [number, number, number, number],
 ): { readonly cache: readonly KeyValues[]; readonly position: Tensor; readonly capacity: number } | undefined {
@@ -38,13 +47,14 @@ export function roomOf(
   if (cache.length !== layers) throw new ShapeError(`forward: cache has ${cache.length} layers, the model has ${layers}`);
   if (position.size !== 1) throw new ShapeError(`forward: position is [${position.shape}], expected one number`);
   const [batch, heads, length, width] = own;
-  const capacity = cache[0]?.key.shape[2] ?? 0;
-  for (const { key, value } of cache)
+  const capacity = cache[0]?.["key"]?.shape[2] ?? 0;
+  const keyValues = cache as readonly KeyValues[];
+  for (const { key, value } of keyValues)
     for (const t of [key, value])
-      if (t.shape.join() !== `${batch},${heads},${capacity},${width}`)
-        throw new ShapeError(`forward: keys or values of the cache are [${t.shape}], expected [${batch}, ${heads}, capacity, ${width}]`);
+      if (t?.shape.join() !== `${batch},${heads},${capacity},${width}`)
+        throw new ShapeError(`forward: keys or values of the cache are [${t?.shape}], expected [${batch}, ${heads}, capacity, ${width}]`);
   if (length > capacity) throw new ShapeError(`forward: the cache has room for ${capacity} positions, the input has ${length}`);
-  return { cache, position, capacity };
+  return { cache: keyValues, position, capacity };
 }
 
 /** Keys or values of a layer with those of a pass in their place, and those of the past, if there are any, in front. */

@@ -5,9 +5,9 @@ import { describe, expect, test } from "vitest";
 import { loadPretrained } from "../node/load-pretrained.js";
 import { DEVICES, fixture, worstError } from "../testing.js";
 import type { KeyValues } from "./inputs.js";
-import type { LlamaForCausalLM } from "./llama.js";
-import { readLlamaConfig } from "./config.js";
-import { ropeFrequencies, ropeFrequenciesAt } from "./rope.js";
+import { LLAMA, type LlamaForCausalLM } from "../llama/llama.js";
+import { readLlamaConfig } from "../llama/config.js";
+import { ropeFrequencies, ropeFrequenciesAt } from "../llama/rope.js";
 
 const TOKENS = [3, 14, 15, 92, 65, 35, 8, 9, 7, 31, 41, 5];
 const BATCH = [TOKENS, TOKENS.toReversed()];
@@ -59,7 +59,7 @@ describe.each(Object.keys(DEVICES))("on device %s", (name) => {
     "%s: several tokens, then one by one, give the logits of the whole sequence, by one plan for every position",
     async (model) => {
       const device = await DEVICES[name]!();
-      const llama = await loadPretrained(fixture(`models/${model}`), { device });
+      const llama = await loadPretrained(fixture(`models/${model}`), { architecture: LLAMA, device });
       // Frequencies that grow with the sequence would leave other keys in the cache than the whole sequence has.
       const whole = llama.forward({ inputIds: idsOf(device, BATCH), positions: TOKENS.length }).logits;
       const { step, traces, dispose } = decoder(llama, device, 20);
@@ -89,7 +89,7 @@ describe.each(Object.keys(DEVICES))("on device %s", (name) => {
 
 test.each(["sdpa", "eager"] as const)("padding on the left is passed over, and is for good (%s)", async (attention) => {
   const device = await DEVICES["cpu"]!();
-  const model = await loadPretrained(fixture("models/llama"), { device, attention });
+  const model = await loadPretrained(fixture("models/llama"), { architecture: LLAMA, device, attention });
   const row = [0, 0, 0, ...TOKENS.slice(0, 6)];
   const inputIds = idsOf(device, [TOKENS.slice(0, 9), row]);
   const mask = (length: number): Tensor =>
@@ -108,7 +108,7 @@ test.each(["sdpa", "eager"] as const)("padding on the left is passed over, and i
 
 test("keys and values in front, and virtual tokens, are kept with the rest", async () => {
   const device = await DEVICES["cpu"]!();
-  const model = await loadPretrained(fixture("models/llama"), { device });
+  const model = await loadPretrained(fixture("models/llama"), { architecture: LLAMA, device });
   const { layers, keyValueHeads, headDim, hiddenSize } = model.config;
   const make = (shape: number[], seed: number): Tensor =>
     device.tensor(
@@ -140,7 +140,7 @@ test("keys and values in front, and virtual tokens, are kept with the rest", asy
 test("memory does not grow from token to token", async () => {
   const { backend, bytes } = watch(new WasmBackend({ threads: 1, relaxed: false }));
   const device = new Device(backend);
-  const model = await loadPretrained(fixture("models/llama"), { device });
+  const model = await loadPretrained(fixture("models/llama"), { architecture: LLAMA, device });
   const { step, traces, dispose } = decoder(model, device, 64);
   const sizes = new Set<number>();
   for (let at = 0; at < 64; at++) {
@@ -185,7 +185,7 @@ test("frequencies whose number of positions is data are those of the number", as
 });
 
 test("what does not fit is refused", async () => {
-  const model = await loadPretrained(fixture("models/llama"));
+  const model = await loadPretrained(fixture("models/llama"), { architecture: LLAMA });
   const cache = model.emptyCache({ batch: 2, capacity: 8 });
   const inputIds = tensor(Int32Array.from(TOKENS.slice(0, 6)), { shape: [2, 3] });
   const position = zeros([], "i32");

@@ -1,0 +1,72 @@
+import { add, attention, broadcastTo, cast, logicalNot, logicalOr, max, reshape, ShapeError, type Tensor, where } from "@weft/tensor-core";
+import type { ModelOptions } from "../model.js";
+import { type KeyValueSizes, roomOf, withOwn } from "./cache.js";
+import { type CausalInputs, type KeyValues, withPast } from "./inputs.js";
+import { causalMask } from "./mask.js";
+
+/** What the attentions of one pass share. */
+export interface AttentionPass {
+  /** How many positions stand before the input: a number, or i32 [] with a cache. */
+  readonly before: number | Tensor;
+  /** How many are filled after the pass, i32 []; only with a cache. */
+  readonly after: Tensor | undefined;
+  /** Layers of the cache after the pass, put down as they are computed. */
+  readonly filled: KeyValues[];
+  /**
+   * Mixed values [B, H, T, d] of layer `i`.
+   * @param q queries [B, H, T, d], rotated
+   * @param key, value of the input, [B, G, T, d]
+   * @param window how far back keys are seen
+   */
+  attend(i: number, q: Tensor, key: Tensor, value: Tensor, window?: number): Tensor;
+}
+
+/**
+ * Begins a pass over `embedded` [B, T, hidden], of a model whose attentions look back.
+ * @throws ShapeError, ConfigError for a cache or a past that does not fit
+ */
+export function beginAttention(
+  inputs: Omit<CausalInputs, "inputIds">,
+  embedded: Tensor,
+  sizes: KeyValueSizes,
+  options: ModelOptions,
+): AttentionPass {
+  const { attentionMask, pastKeyValues } = inputs;
+  const [batch, length] = embedded.shape as [number, number];
+  if (pastKeyValues && pastKeyValues.length !== sizes.layers)
+    throw new ShapeError(`forward: pastKeyValues has ${pastKeyValues.length} layers, the model has ${sizes.layers}`);
+  const room = roomOf(inputs, sizes.layers, [batch, sizes.keyValueHeads, length, sizes.headDim]);
+  const before = room ? reshape(cast(room.position, "i32"), []) : (pastKeyValues?.[0]?.key.shape[2] ?? 0);
+  const after = room && add(before, length);
+  const lengths = after && broadcastTo(after, [batch]);
+  const filled: KeyValues[] = [];
+  const masks = new Map<number | undefined, Tensor | undefined>();
+  const maskFor = (window: number | undefined): Tensor | undefined => {
+    if (!masks.has(window)) masks.set(window, causalMask({ batch, length, past: before, keys: room?.capacity, window, attentionMask }));
+    return masks.get(window);
+  };
+  return {
+    before,
+    after,
+    filled,
+    attend(i, q, ownKey, ownValue, window) {
+      let queries = q;
+      let mask = maskFor(window);
+      if (mask && options.attention === "eager") {
+        const sees = cast(max(cast(mask, "i32"), { axes: [3], keepDims: true }), "bool");
+        mask = logicalOr(mask, logicalNot(sees));
+        queries = where(sees, q, 0);
+      }
+      const all = (name: keyof KeyValues, own: Tensor): Tensor =>
+        room ? withOwn(room.cache[i]![name], pastKeyValues?.[i]?.[name], own, room.position) : withPast(pastKeyValues?.[i]?.[name], own);
+      const [key, value] = [all("key", ownKey), all("value", ownValue)];
+      filled[i] = { key, value };
+      return attention(queries, key, value, { ...(mask ? { mask } : { causal: true }), ...(lengths && { lengths }) });
+    },
+  };
+}
+
+/** The cache after a pass: a hook may have taken the place of a whole attention, then its layer is as it was. */
+export function cacheAfter({ cache }: CausalInputs, { filled }: Pick<AttentionPass, "filled">): { readonly cache?: readonly KeyValues[] } {
+  return cache ? { cache: cache.map((layer, i) => filled[i] ?? (layer as KeyValues)) } : {};
+}
