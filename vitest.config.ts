@@ -1,6 +1,11 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+import { LongestFirst } from "./scripts/longest-first.js";
 import { CHROMIUM_FLAGS, chromiumPath } from "./scripts/chromium.mjs";
+
+const EXCLUDED = ["**/*.browser.test.ts", "**/node_modules/**", "**/dist/**"];
+/** Packages of pure functions: their tests leave nothing behind in a process, so that all files of a worker load the modules once. */
+const PURE = "packages/{adapters-*,convert,lora-recipes,methods,models,registry}/{src,test}/**/*.test.ts";
 
 const unit: TestProjectConfiguration = {
   extends: true,
@@ -13,9 +18,11 @@ const unit: TestProjectConfiguration = {
       "scripts/**/*.test.ts",
       "examples/**/*.test.ts",
     ],
-    exclude: ["**/*.browser.test.ts", "**/node_modules/**", "**/dist/**"],
+    exclude: [...EXCLUDED, PURE],
   },
 };
+
+const pure: TestProjectConfiguration = { extends: true, test: { name: "pure", include: [PURE], exclude: EXCLUDED, isolate: false } };
 
 /** The browser build of the packages, in headless Chromium; threads need a page that is isolated from other origins. */
 async function browser(): Promise<TestProjectConfiguration[]> {
@@ -52,6 +59,7 @@ export default defineConfig({
     server: { deps: { external: [/\/apps\/cli\/dist\//] } },
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    projects: [unit, ...(await browser())],
+    projects: [unit, pure, ...(await browser())],
+    sequence: { sequencer: LongestFirst },
   },
 });

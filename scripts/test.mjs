@@ -1,7 +1,8 @@
 // `npm test`: installs, builds and runs every test; the last line is the sum of all.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
+import { text } from "node:stream/consumers";
 import { build, types } from "./build.mjs";
 import { install, root, spawnNpx } from "./setup.mjs";
 import { prepareSwiftShader } from "./swiftshader.mjs";
@@ -61,15 +62,17 @@ try {
   add(0, [`vitest wrote no report: ${error.message}`]);
 }
 
-/** Runs the golden cases on a backend and counts them. */
-function golden(backend, args) {
-  title(`golden cases on ${backend}`);
-  const { stdout, stderr, status } = spawnSync(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported", ...args], {
+/** Runs the golden cases on a backend, and counts and shows them. */
+async function golden(backend, args) {
+  const child = spawn(process.execPath, [join(root, "tests/golden/dist/run.js"), "--allow-unsupported", ...args], {
     cwd: root,
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
+    stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, WEFT_BACKEND: backend },
   });
+  const closed = new Promise((resolve) => child.on("close", resolve));
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const status = await closed;
+  title(`golden cases on ${backend}`);
   process.stdout.write(stdout);
   process.stderr.write(stderr);
   const counts = /^total: (\d+) passed, (\d+) failed, (\d+) unsupported$/m.exec(stdout);
@@ -79,19 +82,22 @@ function golden(backend, args) {
 }
 const outcomes = join(root, ".cache", "golden-cpu.json");
 rmSync(outcomes, { force: true });
-golden("cpu", ["--json", outcomes]);
+// A third of each method's on the GPU: it is one in software where the machine has no other.
+prepareSwiftShader();
+const runs = [
+  ["cpu", ["--json", outcomes]],
+  ["webgpu", ["--every", "3"]],
+];
+// An eighth, where onnxruntime-node has a binary for this platform.
+if (existsSync(join(root, "tests/golden/node_modules/onnxruntime-node/bin/napi-v6", process.platform, process.arch)))
+  runs.push(["onnx", ["--every", "8"]]);
+else
+  process.stdout.write(`\n== golden cases on onnx are left out: onnxruntime-node has no binary for ${process.platform} ${process.arch}\n`);
+await Promise.all(runs.map(([backend, args]) => golden(backend, args)));
 const table = spawnSync(process.execPath, [join(root, "scripts/compatibility.mjs"), "--check", "--outcomes", outcomes], {
   stdio: "inherit",
 });
 add(table.status === 0 ? 1 : 0, table.status === 0 ? [] : ["the check compatibility"]);
-// A third of each method's: the GPU is one in software where the machine has no other.
-prepareSwiftShader();
-golden("webgpu", ["--every", "3"]);
-// An eighth, where onnxruntime-node has a binary for this platform.
-if (existsSync(join(root, "tests/golden/node_modules/onnxruntime-node/bin/napi-v6", process.platform, process.arch)))
-  golden("onnx", ["--every", "8"]);
-else
-  process.stdout.write(`\n== golden cases on onnx are left out: onnxruntime-node has no binary for ${process.platform} ${process.arch}\n`);
 
 process.stdout.write(`\n${failures.map((line) => `failed: ${line}\n`).join("")}`);
 process.stdout.write(`${totals.passed} passed, ${failures.length} failed, ${totals.skipped} skipped\n`);

@@ -2,11 +2,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, f32, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
-import { buildProgram, type Ran, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { buildProgram, temporaryFolder, weftBuilt as weft } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 beforeAll(buildProgram);
-const weft = (...argv: readonly string[]): Ran => spawnWeft(argv);
 const N = 4;
 const PATH = "model.layers.0.self_attn.q_proj";
 let made = 0;
@@ -46,7 +45,7 @@ async function zeroBase(): Promise<string> {
 
 async function merged(...args: readonly string[]): Promise<number[]> {
   const out = fresh();
-  const { code, stderr } = weft("merge", await zeroBase(), ...args, "-o", out);
+  const { code, stderr } = await weft("merge", await zeroBase(), ...args, "-o", out);
   expect(code, stderr).toBe(0);
   return values(checkpointOf(out).get(`${PATH}.weight`)!);
 }
@@ -57,11 +56,11 @@ describe("--alpha is for those adapters that do not say their own", () => {
     expectClose(await merged("-a", own, "-a", bare, "--alpha", "3"), sum(change(1, 2), change(2, 3)));
     expectClose(await merged("-a", bare, "-a", own, "--alpha", "3"), sum(change(1, 2), change(2, 3)));
     const both = fresh();
-    const { code, stderr } = weft("combine", "-a", own, "-a", bare, "--alpha", "3", "-o", both);
+    const { code, stderr } = await weft("combine", "-a", own, "-a", bare, "--alpha", "3", "-o", both);
     expect(code, stderr).toBe(0);
     expectClose(await merged("-a", both), sum(change(1, 2), change(2, 3)));
     for (const args of [["merge", await zeroBase()], ["combine"]]) {
-      const refused = weft(...args, "-a", own, "-a", other, "--alpha", "3", "-o", fresh());
+      const refused = await weft(...args, "-a", own, "-a", other, "--alpha", "3", "-o", fresh());
       expect([refused.code, refused.stderr]).toEqual([
         2,
         expect.stringMatching(/own.*: alpha is given, but the adapter says its own/) as unknown,
@@ -87,7 +86,7 @@ describe("--alpha is for those adapters that do not say their own", () => {
     };
     const own = await kohya(`lora_unet_${unet.replaceAll(".", "_")}`, 1, 2);
     const bare = await kohya(`lora_te_${te.replaceAll(".", "_")}`, 2);
-    const { code, stderr } = weft("merge", root, "-a", own, "-a", bare, "--alpha", "3", "-o", out);
+    const { code, stderr } = await weft("merge", root, "-a", own, "-a", bare, "--alpha", "3", "-o", out);
     expect(code, stderr).toBe(0);
     expectClose(values(checkpointOf(join(out, "unet")).get(`${unet}.weight`)!), change(1, 2));
     expectClose(values(checkpointOf(join(out, "text_encoder")).get(`${te}.weight`)!), change(2, 3));
@@ -109,11 +108,11 @@ describe("--adapter-name chooses one of several adapters in a file", () => {
       combine: () => ["-a", two, "-o", fresh()],
     };
     const run = [command, ...(await args[command]!())];
-    const refused = weft(...run);
+    const refused = await weft(...run);
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/several adapters: chat, code[^]*--adapter-name/) as unknown]);
-    const unknown = weft(...run, "--adapter-name", "math");
+    const unknown = await weft(...run, "--adapter-name", "math");
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/no adapter "math", but chat, code/) as unknown]);
-    const { code, stdout, stderr } = weft(...run, "--adapter-name", "code");
+    const { code, stdout, stderr } = await weft(...run, "--adapter-name", "code");
     // Tensors that are left out are a finding.
     expect(code, stderr).toBe(command === "lint" ? 4 : 0);
     if (command === "lint" || command === "inspect")

@@ -6,7 +6,7 @@ import { ADAPTER_METHODS, LORA_METHODS, LYCORIS_METHODS } from "@weft/methods";
 import { decode } from "@weft/tensor-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, everyLycorisModule, f32, gapOf, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
-import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { buildProgram, FIXTURES, weftBuilt, temporaryFolder } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 const values = ({ bytes, dtype }: StoredTensor): ArrayLike<number> => decode(new Uint8Array(bytes), toCoreDType(dtype as "F32")!);
@@ -17,7 +17,7 @@ describe("weft merge takes files of other programs", () => {
   it("one LyCORIS file with a module of every method and layer, into a base of diffusers' names", async () => {
     const { cases, base, adapter, expected } = await everyLycorisModule(folder);
     const out = join(folder, "every");
-    const ran = spawnWeft(["merge", base, "-a", adapter, "-o", out, "--jobs", "1"]);
+    const ran = await weftBuilt("merge", base, "-a", adapter, "-o", out, "--jobs", "1");
     expect(ran.code, ran.stderr).toBe(0);
     expect(ran.stderr).toContain(`${cases.length} modules matched`);
     const written = checkpointOf(out);
@@ -44,7 +44,7 @@ describe("weft merge takes files of other programs", () => {
         ["blocks.0.norm.weight", f32([4], () => 1)],
       ]),
     );
-    const ran = spawnWeft(["merge", checkpoint, "-a", join(from, "adapter.safetensors"), "-o", out, "--json"]);
+    const ran = await weftBuilt("merge", checkpoint, "-a", join(from, "adapter.safetensors"), "-o", out, "--json");
     expect([ran.code, JSON.parse(ran.stdout)]).toMatchObject([2, { error: { message: expect.stringContaining("TLORA") as string } }]);
     expect(existsSync(out)).toBe(false);
   });
@@ -64,7 +64,7 @@ describe("weft merge takes files of other programs", () => {
       }
     const [checkpoint, out] = [join(folder, "flux"), join(folder, "flux-out")];
     await writeTensors(join(checkpoint, "diffusion_pytorch_model.safetensors"), base);
-    const ran = spawnWeft(["merge", checkpoint, "-a", join(flux, "kohya.safetensors"), "-o", out, "--jobs", "1"]);
+    const ran = await weftBuilt("merge", checkpoint, "-a", join(flux, "kohya.safetensors"), "-o", out, "--jobs", "1");
     expect(ran.code, ran.stderr).toBe(0);
     const written = checkpointOf(out);
     for (const [name, before] of base) {
@@ -96,7 +96,7 @@ describe("weft merge takes files of other programs", () => {
       JSON.stringify({ fine_tune_type: "lora", lora_parameters: { rank: 2, scale: 10, keys: ["self_attn.q_proj"] } }),
     );
     await writeTensors(join(checkpoint, "model.safetensors"), new Map([[`${path}.weight`, f32([4, 3], () => 1)]]));
-    const ran = spawnWeft(["merge", checkpoint, "-a", home, "-o", out, "--jobs", "1"]);
+    const ran = await weftBuilt("merge", checkpoint, "-a", home, "-o", out, "--jobs", "1");
     expect(ran.code, ran.stderr).toBe(0);
     const [va, vb] = [values(a), values(b)];
     const want = Array.from(
@@ -114,7 +114,7 @@ describe("weft merge takes files of other programs", () => {
     );
     const [checkpoint, out] = [join(folder, "unet"), join(folder, "unet-out")];
     await writeTensors(join(checkpoint, "diffusion_pytorch_model.safetensors"), unet);
-    const ran = spawnWeft([
+    const ran = await weftBuilt(
       "merge",
       checkpoint,
       "-a",
@@ -123,7 +123,7 @@ describe("weft merge takes files of other programs", () => {
       out,
       "--jobs",
       "1",
-    ]);
+    );
     expect(ran.code, ran.stderr).toBe(0);
     expect(ran.stderr).toContain("61 modules matched · 6 modules of te1 left out");
   });

@@ -15,7 +15,7 @@ import {
   type StoredTensor,
   vector,
 } from "@weft/checkpoint/testing";
-import { buildProgram, spawnWeft } from "../testing/cli.js";
+import { buildProgram, weftBuilt } from "../testing/cli.js";
 import { mergingFolder } from "../testing/merging-folder.js";
 
 beforeAll(buildProgram, 120_000);
@@ -57,7 +57,7 @@ describe("split adapters on a fused base", () => {
       [`${key(name)}.lora_up.weight`]: stored(matrix(rows, 2)),
     });
     const adapter = await file({ ...factors("to_q", H), ...factors("qkv", 3 * H) });
-    const { code, stderr } = spawnWeft(["merge", await file(base), "-a", adapter, "-o", fresh()]);
+    const { code, stderr } = await weftBuilt("merge", await file(base), "-a", adapter, "-o", fresh());
     expect([code, stderr]).toEqual([
       2,
       expect.stringMatching(/attention_qkv and lora_unet_layers_0_attention_to_q are both for/) as unknown,
@@ -113,7 +113,7 @@ describe("XLabs' files", () => {
     );
     expectClose(get(`${name}.weight`), stack(add(weight.slice(0, 3 * H), product(up, down)), weight.slice(3 * H)));
     const adapter = await file({ [`${key}.down.weight`]: stored(down), [`${key}.up.weight`]: stored(up) });
-    const { code, stderr } = spawnWeft(["convert", adapter, "--to", "kohya", "-o", fresh()]);
+    const { code, stderr } = await weftBuilt("convert", adapter, "--to", "kohya", "-o", fresh());
     expect([code, stderr]).toEqual([2, expect.stringMatching(/no name for rows of linear1/) as unknown]);
   });
 });
@@ -180,7 +180,7 @@ describe("changes beside a method", () => {
     const get = await merged(zero, { [`${key(q)}.diff_b`]: vector(matrix(1, H)[0]!) });
     expect(get(`${q}.weight`).every((x) => Object.is(x, -0))).toBe(true);
     const adapter = await file({ [`${key(ffn)}.diff_b`]: vector(matrix(1, 2 * H)[0]!) });
-    const { code, stderr } = spawnWeft(["merge", await file(base), "-a", adapter, "-o", fresh()]);
+    const { code, stderr } = await weftBuilt("merge", await file(base), "-a", adapter, "-o", fresh());
     expect([code, stderr]).toEqual([
       2,
       expect.stringMatching(/blocks\.0\.ffn\.0\.weight: .*has a bias, but the base layer has none/) as unknown,
@@ -199,21 +199,21 @@ describe("an adapter for images on a model of text alone", () => {
     });
     const base = await file({ [`${q}.weight`]: stored(weight), "blocks.0.ffn.0.weight": stored(matrix(H, H)) });
     const out = fresh();
-    const { code, stderr } = spawnWeft([
+    const { code, stderr } = await weftBuilt(
       "merge",
       base,
       "-a",
       await file({ ...factors(q), ...factors("blocks.0.cross_attn.k_img") }),
       "-o",
       out,
-    ]);
+    );
     expect([code, stderr]).toEqual([
       0,
       expect.stringMatching(/1 module of the image input \(image to video\) left out: the base does not hold it/) as unknown,
     ]);
     expectClose(floats(checkpointOf(out).get(`${q}.weight`)!), add(weight, product(up, down)));
     expect(
-      spawnWeft(["merge", base, "-a", await file({ ...factors(q), ...factors("blocks.1.cross_attn.q") }), "-o", fresh()]).code,
+      (await weftBuilt("merge", base, "-a", await file({ ...factors(q), ...factors("blocks.1.cross_attn.q") }), "-o", fresh())).code,
     ).not.toBe(0);
   });
 });

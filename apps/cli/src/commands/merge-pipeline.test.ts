@@ -14,7 +14,7 @@ import {
   type StoredTensor,
   writeTensors,
 } from "@weft/checkpoint/testing";
-import { buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { buildProgram, weftBuilt, temporaryFolder } from "../testing/cli.js";
 
 beforeAll(buildProgram, 120_000);
 const folder = temporaryFolder();
@@ -61,24 +61,24 @@ describe("a pipeline's folder", () => {
   it("has each part merged into its folder, and the rest copied", async () => {
     const { root, adapter, want } = await make();
     const out = fresh();
-    const { code, stderr } = spawnWeft(["merge", root, "-a", adapter, "-o", out]);
+    const { code, stderr } = await weftBuilt("merge", root, "-a", adapter, "-o", out);
     expect(code, stderr).toBe(0);
     for (const part of parts) expectClose(valuesOf(out, part), want.get(part)!);
     for (const name of ["model_index.json", "vae/diffusion_pytorch_model.safetensors"])
       expect(hashOf(join(out, name))).toBe(hashOf(join(root, name)));
-    expect(spawnWeft(["merge", root, "-a", adapter, "-o", out]).code).toBe(0);
+    expect((await weftBuilt("merge", root, "-a", adapter, "-o", out)).code).toBe(0);
   });
 
   it("is verified part by part, and all other files by their bytes", async () => {
     const { root, adapter } = await make();
     const out = fresh();
-    expect(spawnWeft(["merge", root, "-a", adapter, "-o", out]).code).toBe(0);
-    const verify = (): ReturnType<typeof spawnWeft> => spawnWeft(["verify", out, "--base", root, "-a", adapter]);
-    expect(verify()).toMatchObject({ code: 0, stdout: expect.stringContaining("all 3 tensors") as unknown });
+    expect((await weftBuilt("merge", root, "-a", adapter, "-o", out)).code).toBe(0);
+    const verify = (): ReturnType<typeof weftBuilt> => weftBuilt("verify", out, "--base", root, "-a", adapter);
+    expect(await verify()).toMatchObject({ code: 0, stdout: expect.stringContaining("all 3 tensors") as unknown });
     await writeTensors(join(out, "unet/diffusion_pytorch_model.safetensors"), new Map([[`${paths.unet}.weight`, stored(matrix(8, 8))]]));
     writeFileSync(join(out, "model_index.json"), "{}");
     rmSync(join(out, "vae"), { recursive: true });
-    const { code, stdout } = verify();
+    const { code, stdout } = await verify();
     expect(code).toBe(4);
     for (const part of [
       `unet: ${paths.unet}.weight has other values`,
@@ -104,14 +104,14 @@ describe("a pipeline's folder", () => {
       ]),
     );
     const whole = fresh();
-    const { code, stderr } = spawnWeft(["merge", root, "-a", adapter, "-o", whole]);
+    const { code, stderr } = await weftBuilt("merge", root, "-a", adapter, "-o", whole);
     expect([code, stderr]).toEqual([
       4,
       expect.stringMatching(/for transformer or for transformer_2 .*[^]*\/transformer or \S+\/transformer_2/) as unknown,
     ]);
     expect(existsSync(whole)).toBe(false);
     const out = fresh();
-    expect(spawnWeft(["merge", join(root, "transformer_2"), "-a", adapter, "-o", out]).code).toBe(0);
+    expect((await weftBuilt("merge", join(root, "transformer_2"), "-a", adapter, "-o", out)).code).toBe(0);
     expectClose(floats(checkpointOf(out).get(`${path}.weight`)!), add(low, product(up, down)));
   });
 
@@ -119,14 +119,14 @@ describe("a pipeline's folder", () => {
     const { root, adapter, want } = await make(() => 6);
     for (const part of ["text_encoder", "text_encoder_2"] as const) {
       const out = fresh();
-      const { code, stderr } = spawnWeft(["merge", join(root, part), "-a", adapter, "-o", out]);
+      const { code, stderr } = await weftBuilt("merge", join(root, part), "-a", adapter, "-o", out);
       expect(code, stderr).toBe(0);
       expectClose([...checkpointOf(out).values()].flatMap(floats), want.get(part)!);
     }
     const elsewhere = join(fresh(), "model.safetensors");
     mkdirSync(dirname(elsewhere));
     cpSync(join(root, "text_encoder/model.safetensors"), elsewhere);
-    const { code, stderr } = spawnWeft(["merge", elsewhere, "-a", adapter, "-o", fresh()]);
+    const { code, stderr } = await weftBuilt("merge", elsewhere, "-a", adapter, "-o", fresh());
     expect([code, stderr]).toEqual([2, expect.stringMatching(/lora_te1_\S+ and lora_te2_\S+ are both for/) as unknown]);
   });
 
@@ -134,13 +134,13 @@ describe("a pipeline's folder", () => {
     const { root, adapter } = await make();
     rmSync(join(root, "text_encoder_2"), { recursive: true });
     const out = fresh();
-    const { code, stderr } = spawnWeft(["merge", root, "-a", adapter, "-o", out]);
+    const { code, stderr } = await weftBuilt("merge", root, "-a", adapter, "-o", out);
     expect([code, stderr]).toEqual([
       4,
       expect.stringMatching(/it is for te2, and .* has no folder for that[^]*unet, .*text_encoder/) as unknown,
     ]);
     expect(existsSync(out)).toBe(false);
-    const inspected = spawnWeft(["inspect", root]);
+    const inspected = await weftBuilt("inspect", root);
     expect([inspected.code, inspected.stderr]).toEqual([
       2,
       expect.stringMatching(/pipeline of several models[^]*unet, transformer/) as unknown,

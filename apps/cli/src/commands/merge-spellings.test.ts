@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { buildProgram, spawnWeft } from "../testing/cli.js";
+import { buildProgram, weftBuilt } from "../testing/cli.js";
 import { add, expectClose, matrix, product, stack, stored, type StoredTensor, vector } from "@weft/checkpoint/testing";
 import { mergingFolder } from "../testing/merging-folder.js";
 
@@ -97,7 +97,7 @@ it("an adapter for the wider input of FLUX.1 Fill merges into Fill, and is refus
   const { img, tensors } = baseOf(384);
   const get = await merged(tensors, adapter);
   expectClose(get("img_in.weight"), add(img, product(up, down)));
-  const { code, stderr } = spawnWeft(["merge", await file(baseOf(64).tensors), "-a", await file(adapter), "-o", fresh()]);
+  const { code, stderr } = await weftBuilt("merge", await file(baseOf(64).tensors), "-a", await file(adapter), "-o", fresh());
   expect([code, stderr]).toEqual([2, expect.stringMatching(/img_in.weight.*\[2,384\].*\[8,64\]/) as unknown]);
 });
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkpointOf, copyFolder, editJson, f32, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
-import { FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { FIXTURES, weftBuilt, temporaryFolder } from "../testing/cli.js";
 
 /** Made by fixtures/make_tied.py: adapters of PEFT's on models with tied embeddings, and what the models compute with them unmerged. */
 const TIED = join(FIXTURES, "tied");
@@ -42,9 +42,9 @@ const STAYS_ONE = new Set(
 );
 
 describe("a merge into a model with tied embeddings computes what the model computes unmerged", () => {
-  it.each(CASES)("%s", (name) => {
+  it.each(CASES)("%s", async (name) => {
     const out = fresh();
-    const ran = spawnWeft(["merge", join(TIED, baseOf(name)), "-a", join(TIED, name), "-o", out]);
+    const ran = await weftBuilt("merge", join(TIED, baseOf(name)), "-a", join(TIED, name), "-o", out);
     expect(ran.code, ran.stderr).toBe(0);
     const expected = tensorsOf(join(TIED, name, "expected.safetensors"));
     const { embed, head, rows, separate } = matrices(out);
@@ -60,9 +60,9 @@ describe("a merge into a model with tied embeddings computes what the model comp
 
 describe("two tied embeddings", () => {
   const LLAMA = join(TIED, "llama");
-  const merge = (base: string, adapter: string, ...more: string[]): { out: string; code: number; stderr: string } => {
+  const merge = async (base: string, adapter: string, ...more: string[]): Promise<{ out: string; code: number; stderr: string }> => {
     const out = fresh();
-    return { out, ...spawnWeft(["merge", base, "-a", adapter, "-o", out, ...more]) };
+    return { out, ...(await weftBuilt("merge", base, "-a", adapter, "-o", out, ...more)) };
   };
   /** An adapter of the fixture without some of its tensors. */
   async function without(name: string, pattern: RegExp): Promise<string> {
@@ -74,20 +74,20 @@ describe("two tied embeddings", () => {
 
   it("with a head of fewer rows than the trained embedding are refused, for its new rows are nowhere", async () => {
     const adapter = await without("resized_save_embed", /lm_head|original_module|modules_to_save/);
-    const { code, stderr } = merge(LLAMA, adapter);
+    const { code, stderr } = await merge(LLAMA, adapter);
     expect([code, stderr]).toEqual([
       2,
       expect.stringMatching(/embed_tokens\.weight with 27 rows, and lm_head\.weight has 24.*[^]*--no-untie/),
     ]);
-    const { out, code: together } = merge(LLAMA, adapter, "--no-untie");
+    const { out, code: together } = await merge(LLAMA, adapter, "--no-untie");
     expect(together).toBe(0);
     const { embed, rows, separate } = matrices(out);
     expect([rows, separate]).toEqual([27, false]);
     expect(apart(embed, floats(tensorsOf(join(TIED, "resized_save_embed/expected.safetensors")).get("embed")!))).toBe(0);
   });
 
-  it("that are replaced by different matrices cannot stay one", () => {
-    const { code, stderr } = merge(LLAMA, join(TIED, "save_both"), "--no-untie");
+  it("that are replaced by different matrices cannot stay one", async () => {
+    const { code, stderr } = await merge(LLAMA, join(TIED, "save_both"), "--no-untie");
     expect([code, stderr]).toEqual([2, expect.stringContaining("cannot stay one")]);
   });
 
@@ -96,7 +96,7 @@ describe("two tied embeddings", () => {
     const tensors = new Map<string, StoredTensor>(checkpointOf(base));
     const head = f32([24, 8], (i) => Math.cos(i));
     await writeTensors(join(base, "model.safetensors"), tensors.set("lm_head.weight", head));
-    const { out, code, stderr } = merge(base, join(TIED, "tokens"));
+    const { out, code, stderr } = await merge(base, join(TIED, "tokens"));
     expect([code, stderr]).toEqual([0, expect.stringContaining("two different matrices")]);
     expect(configOf(out).tie_word_embeddings).toBe(false);
     expect(apart(matrices(out).head, floats(head))).toBe(0);
@@ -108,22 +108,22 @@ describe("two tied embeddings", () => {
     await writeTensors(join(base, "model.safetensors"), tensors.set("lm_head.weight", tensors.get("model.embed_tokens.weight")!));
     const { tie_word_embeddings: _, ...config } = configOf(base);
     writeFileSync(join(base, "config.json"), JSON.stringify(config));
-    const { out, code, stderr } = merge(base, join(TIED, "tokens"));
+    const { out, code, stderr } = await merge(base, join(TIED, "tokens"));
     expect(code, stderr).toBe(0);
     const { embed, head } = matrices(out);
     expect(apart(head, embed)).toBe(0);
   });
 
-  it("of an encoder-decoder model are not untied by a flag", () => {
+  it("of an encoder-decoder model are not untied by a flag", async () => {
     const base = copyFolder(LLAMA, fresh());
     editJson(join(base, "config.json"), { is_encoder_decoder: true });
-    const { code, stderr } = merge(base, join(TIED, "lora_head"));
+    const { code, stderr } = await merge(base, join(TIED, "lora_head"));
     expect([code, stderr]).toEqual([2, expect.stringContaining("encoder-decoder")]);
   });
 });
 
 describe("an embedding and a head that are not tied", () => {
-  it("of different numbers of rows are refused: transformers cannot load them", () => {
+  it("of different numbers of rows are refused: transformers cannot load them", async () => {
     const base = copyFolder(join(FIXTURES, "peft/llama_base"), fresh());
     const adapter = copyFolder(join(FIXTURES, "peft/llama_lora"), fresh());
     const file = join(adapter, "adapter_model.safetensors");
@@ -133,9 +133,11 @@ describe("an embedding and a head that are not tied", () => {
       shape: [head.shape[0]! + 2, head.shape[1]!],
       bytes: Buffer.concat([head.bytes, head.bytes.subarray(0, 8 * head.shape[1]!)]),
     };
-    return writeTensors(file, new Map<string, StoredTensor>(tensorsOf(file)).set("base_model.model.lm_head.weight", longer)).then(() => {
-      const { code, stderr } = spawnWeft(["merge", base, "-a", adapter, "-o", fresh()]);
-      expect([code, stderr]).toEqual([2, expect.stringMatching(/lm_head\.weight with 66 rows, and model\.embed_tokens\.weight has 64/)]);
-    });
+    return writeTensors(file, new Map<string, StoredTensor>(tensorsOf(file)).set("base_model.model.lm_head.weight", longer)).then(
+      async () => {
+        const { code, stderr } = await weftBuilt("merge", base, "-a", adapter, "-o", fresh());
+        expect([code, stderr]).toEqual([2, expect.stringMatching(/lm_head\.weight with 66 rows, and model\.embed_tokens\.weight has 64/)]);
+      },
+    );
   });
 });

@@ -2,7 +2,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, copyFolder, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
-import { FIXTURES, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
+import { FIXTURES, weftBuilt, temporaryFolder, weft } from "../testing/cli.js";
 
 const BASE = join(FIXTURES, "peft/llama_base");
 /** On q_proj, v_proj and down_proj, with an lm_head of its own; PEFT's merge of it is PEFT's other tests' matter. */
@@ -37,9 +37,9 @@ async function unmerged(prefix: string): Promise<string> {
 }
 
 let merged: ReturnType<typeof checkpointOf>;
-beforeAll(() => {
+beforeAll(async () => {
   const out = fresh();
-  expect(spawnWeft(["merge", BASE, "-a", LORA, "-o", out]).code).toBe(0);
+  expect((await weftBuilt("merge", BASE, "-a", LORA, "-o", out)).code).toBe(0);
   merged = checkpointOf(out);
 });
 
@@ -48,7 +48,7 @@ describe.each(["", "base_model.model."])('a model that was saved unmerged, with 
     const at = await unmerged(prefix);
     copyFileSync(join(LORA, "adapter_config.json"), join(at, "adapter_config.json"));
     const out = fresh();
-    const ran = spawnWeft(["merge", at, "-o", out]);
+    const ran = await weftBuilt("merge", at, "-o", out);
     expect(ran.code, ran.stderr).toBe(0);
     const after = checkpointOf(out);
     expect([...after.keys()].sort()).toEqual([...merged.keys()].sort());
@@ -84,7 +84,7 @@ it("a whole model with PEFT's prefix and no adapter in it is a base under its ow
   );
   copyFileSync(join(BASE, "config.json"), join(at, "config.json"));
   const out = fresh();
-  const ran = spawnWeft(["merge", at, "-a", LORA, "-o", out]);
+  const ran = await weftBuilt("merge", at, "-a", LORA, "-o", out);
   expect(ran.code, ran.stderr).toBe(0);
   for (const [name, { bytes }] of checkpointOf(out)) expect(bytes.equals(merged.get(name)!.bytes), name).toBe(true);
 });

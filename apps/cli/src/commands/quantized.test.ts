@@ -2,7 +2,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, editJson, f32, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
-import { FIXTURES, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
+import { FIXTURES, weftBuilt, temporaryFolder, weft } from "../testing/cli.js";
 
 const BASE = join(FIXTURES, "peft/llama_base");
 /** On q_proj, v_proj and down_proj; replaces lm_head.weight. */
@@ -71,9 +71,9 @@ describe("a base with quantised weights", () => {
     expect((await weft("diff", base(), base())).stderr).toContain(format);
   });
 
-  it("is merged where the adapter is for others, and codes stay codes at another dtype", () => {
+  it("is merged where the adapter is for others, and codes stay codes at another dtype", async () => {
     const out = join(folder, "others");
-    const ran = spawnWeft(["merge", other, "-a", LORA, "-o", out, "--dtype", "bf16"]);
+    const ran = await weftBuilt("merge", other, "-a", LORA, "-o", out, "--dtype", "bf16");
     expect(ran.code, ran.stderr).toBe(0);
     const after = checkpointOf(out);
     expect([after.get(`${UP}.weight`)!.dtype, after.get(`${UP}.weight_scale_inv`)!.dtype, after.get(`${Q}.weight`)!.dtype]).toEqual([
@@ -90,11 +90,11 @@ describe("a base with quantised weights", () => {
   });
 });
 
-it("FP8 without scales is merged as the values that it holds; --dtype bf16 keeps what its steps would lose", () => {
+it("FP8 without scales is merged as the values that it holds; --dtype bf16 keeps what its steps would lose", async () => {
   const [coarse, fine] = [join(folder, "coarse"), join(folder, "fine")];
-  const ran = spawnWeft(["merge", fp8, "-a", LORA, "-o", coarse]);
+  const ran = await weftBuilt("merge", fp8, "-a", LORA, "-o", coarse);
   expect([ran.code, ran.stderr]).toEqual([0, expect.stringMatching(/stored as F8_E4M3.*--dtype bf16 keeps it/)]);
-  expect(spawnWeft(["merge", fp8, "-a", LORA, "-o", fine, "--dtype", "bf16"]).code).toBe(0);
+  expect((await weftBuilt("merge", fp8, "-a", LORA, "-o", fine, "--dtype", "bf16")).code).toBe(0);
   // 0x38 is 1; what is added is (alpha / r)·B·A = 2·B·A, by hand.
   const factors = tensorsOf(join(LORA, "adapter_model.safetensors"));
   const [a, b] = ["A", "B"].map((x) => factors.get(`base_model.model.${Q}.lora_${x}.weight`)!);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect } from "vitest";
 import { checkpointOf, floats, type StoredTensor, writeTensors } from "@weft/checkpoint/testing";
-import { spawnWeft, temporaryFolder } from "./cli.js";
+import { weftBuilt, temporaryFolder } from "./cli.js";
 
 type Tensors = Readonly<Record<string, StoredTensor>>;
 
@@ -29,7 +29,7 @@ export function mergingFolder(): MergingFolder {
     file,
     async merged(base, adapter, scale = "") {
       const out = fresh();
-      const { code, stderr } = spawnWeft(["merge", await file(base), "-a", (await file(adapter)) + scale, "-o", out]);
+      const { code, stderr } = await weftBuilt("merge", await file(base), "-a", (await file(adapter)) + scale, "-o", out);
       expect(code, stderr).toBe(0);
       const tensors = checkpointOf(out);
       return (name) => floats(tensors.get(name)!);
