@@ -53,6 +53,7 @@ function given(value: number | null, field: string): number {
 export const ADAPTION_PROMPT: AdapterMethod<AdaptionPromptConfigFields> = {
   ...basics<AdaptionPromptConfigFields>({
     name: "ADAPTION_PROMPT",
+    defaultTargets: { models: { llama: "self_attn", mistral: "self_attn", gpt2: "attn" }, others: null },
     prefix: "adaption_",
     fields: FIELDS,
     kinds: ["attention"],

@@ -46,6 +46,7 @@ export const ShiraConfig: ConfigClass<ShiraConfigFields> = configClass("SHIRA", 
  */
 export const SHIRA: AdapterMethod<ShiraConfigFields> = additive({
   name: "SHIRA",
+  defaultTargets: { models: { phi: ["q_proj", "v_proj"] } },
   prefix: "shira_",
   fields: FIELDS,
   parameters({ r, initWeights }, size) {

@@ -115,6 +115,7 @@ function inverseTransform(values: Tensor, places: ArrayLike<number>, wavelet: st
 export const WAVEFT: AdapterMethod<WaveFTConfigFields> = {
   ...additive<WaveFTConfigFields>({
     name: "WAVEFT",
+    defaultTargets: { models: { gpt2: ["mlp.c_proj"], gpt_bigcode: ["mlp.c_proj"] } },
     prefix: "waveft_",
     fields: FIELDS,
     configFromShapes: (config, _, { spectrum }) => (spectrum ? { ...config, nFrequency: spectrum[0]! } : config),

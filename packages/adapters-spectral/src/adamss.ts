@@ -113,6 +113,7 @@ function left(params: Params, { groups }: AdamssConfigFields): Tensor {
 
 const ADDITIVE: AdapterMethod<AdamssConfigFields> = lowRank({
   name: "ADAMSS",
+  defaultTargets: { models: { vit: ["query", "value"] } },
   prefix: "adamss_",
   fields: FIELDS,
   configFromShapes(config, _, shapes) {

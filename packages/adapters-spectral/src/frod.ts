@@ -123,6 +123,7 @@ function middle(
 
 const REWRITING = rewriting<FrodConfigFields>({
   name: "FROD",
+  defaultTargets: { models: { phi: ["q_proj", "v_proj"], vit: ["query", "value"] } },
   prefix: "frod_",
   fields: FIELDS,
   parameters: (config, size) => ({

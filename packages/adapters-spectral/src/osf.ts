@@ -75,8 +75,29 @@ const awayFrom = (x: Tensor, kept: Tensor): Tensor => callComposite(PROJECTED_GR
 
 const constant = ({ data, rows, cols }: Matrix, { dtype }: LayerSpec): Tensor => rounded(data, [rows, cols], dtype);
 
+const DECODER = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "down_proj", "up_proj"];
+
 const ADDITIVE: AdapterMethod<OsfConfigFields> = lowRank({
   name: "OSF",
+  defaultTargets: { models: {
+    llama: DECODER,
+    llama4: DECODER,
+    mistral: DECODER,
+    mixtral: DECODER,
+    gemma: DECODER,
+    gemma2: DECODER,
+    gemma3_text: DECODER,
+    qwen2: DECODER,
+    qwen3: DECODER,
+    phi: DECODER,
+    gpt2: ["c_attn", "c_proj"],
+    bloom: ["query_key_value", "dense_4h_to_h"],
+    opt: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+    gptj: ["q_proj", "k_proj", "v_proj", "out_proj", "fc_in", "fc_out"],
+    gpt_neox: ["query_key_value", "dense_4h_to_h"],
+    falcon: ["query_key_value", "dense_4h_to_h"],
+    gpt_bigcode: ["c_attn", "c_proj"],
+  }, others: "all-linear" },
   prefix: "osf_",
   fields: FIELDS,
   checkNew(config, layer) {

@@ -43,6 +43,7 @@ const uniform = (bound: number): Init => ({ kind: "uniform", bound });
  */
 export const C3A: AdapterMethod<C3AConfigFields> = additive({
   name: "C3A",
+  defaultTargets: { models: { gpt2: ["mlp.c_proj"], gpt_bigcode: ["mlp.c_proj"] } },
   prefix: "c3a_",
   fields: FIELDS,
   configFromShapes: (config, _, { kernel }) => (kernel?.length === 3 ? { ...config, blockSize: kernel[2]! } : config),

@@ -57,6 +57,7 @@ const half = (d: Tensor, A: Tensor, rows: readonly [number, number], inputs: num
 
 const MEAN = lowRank<PveraConfigFields>({
   name: "PVERA",
+  defaultTargets: { models: { phi: ["q_proj", "v_proj"], dinov2: ["query", "value"] } },
   prefix: "pvera_lambda_",
   fields: FIELDS,
   parameters: ({ r, dInitial, initWeights }, size) => ({

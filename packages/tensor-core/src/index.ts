@@ -68,6 +68,7 @@ export type {
   AdapterMethod,
   Attached,
   BareModules,
+  DefaultTargets,
   Derived,
   DerivedParameters,
   Init,

@@ -1,6 +1,6 @@
-import { LORA_METHODS } from "@weft/methods";
+import { LORA_METHODS, PEFT_METHODS } from "@weft/methods";
 import { readFileSync } from "node:fs";
-import { WeftError } from "@weft/tensor-core";
+import { type DefaultTargets, WeftError } from "@weft/tensor-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { withDefaultTargets } from "./method-targets.js";
 import { createModuleConfig, createPatternPicker } from "./pattern-key.js";
@@ -8,6 +8,7 @@ import { loadRegexEngine, safeRegex } from "./regex-engine.js";
 import { selectParameters } from "./target-parameters.js";
 import { selectTargets, type TargetConfig } from "./targets.js";
 
+const defaultsOf = (method: string): DefaultTargets | undefined => PEFT_METHODS.get(method)?.method?.defaultTargets;
 const read = (url: string): unknown => JSON.parse(readFileSync(new URL(url, import.meta.url), "utf8"));
 interface Outcome {
   pattern: string;
@@ -137,13 +138,43 @@ describe("choosing modules", () => {
 
   test("without targets the model type decides, and without both there is an error", () => {
     const none: TargetConfig = { targetModules: null };
-    expect(selectTargets(withDefaultTargets("LORA", none, "gpt2"), ["h.0.c_attn", "h.0.c_proj"]).matched).toEqual(["h.0.c_attn"]);
+    expect(selectTargets(withDefaultTargets(undefined, none, "gpt2"), ["h.0.c_attn", "h.0.c_proj"]).matched).toEqual(["h.0.c_attn"]);
     // PEFT's OSF takes all linear modules where its table has no entry, also of models that have no type.
-    expect(withDefaultTargets("OSF", none, "gpt2").targetModules).toEqual(["c_attn", "c_proj"]);
-    expect(withDefaultTargets("OSF", none, "bert").targetModules).toBe("all-linear");
-    expect(withDefaultTargets("OSF", none, undefined).targetModules).toBe("all-linear");
-    expect(kindOf(() => selectTargets(withDefaultTargets("LORA", none, "constructor"), ["a"]))).toBe("config-schema");
+    expect(withDefaultTargets(defaultsOf("OSF"), none, "gpt2").targetModules).toEqual(["c_attn", "c_proj"]);
+    expect(withDefaultTargets(defaultsOf("OSF"), none, "bert").targetModules).toBe("all-linear");
+    expect(withDefaultTargets(defaultsOf("OSF"), none, undefined).targetModules).toBe("all-linear");
+    expect(kindOf(() => selectTargets(withDefaultTargets(undefined, none, "constructor"), ["a"]))).toBe("config-schema");
     expect(selectTargets({ targetParameters: ["experts.w"] }, ["experts"]).matched).toEqual([]);
+  });
+
+  test("the targets of a method stand in its definition, and the fields that go with them", () => {
+    const none = { targetModules: null, feedforwardModules: null };
+    const of = (method: string, modelType: string, config: TargetConfig = none): TargetConfig =>
+      withDefaultTargets(defaultsOf(method), config, modelType);
+    expect(of("IA3", "llama")).toEqual({ targetModules: ["k_proj", "v_proj", "down_proj"], feedforwardModules: ["down_proj"] });
+    expect(of("IA3", "mt5")).toEqual({ targetModules: ["k", "v", "wi_1"], feedforwardModules: [] });
+    const given = { ...none, feedforwardModules: ["v_proj"] };
+    expect(of("IA3", "llama", given)).toMatchObject({ feedforwardModules: ["v_proj"] });
+    expect(of("IA3", "chatglm")).toEqual(none);
+    expect(of("LN_TUNING", "chatglm")).toEqual(none);
+    // Methods with a table of their own for some models, and LoRA's for the others.
+    const tables = {
+      ADALORA: { bart: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"] },
+      ADAMSS: { vit: ["query", "value"] },
+      ADAPTION_PROMPT: { gpt2: "attn" },
+      C3A: { gpt2: ["mlp.c_proj"] },
+      FOURIERFT: { gpt2: ["mlp.c_proj"] },
+      FROD: { phi: ["q_proj", "v_proj"] },
+      LN_TUNING: { qwen3: ["post_attention_layernorm"] },
+      PVERA: { dinov2: ["query", "value"] },
+      SHIRA: { phi: ["q_proj", "v_proj"] },
+      VBLORA: { t5: ["q", "k", "v", "o", "wi", "wo"] },
+      VERA: { phi: ["q_proj", "v_proj"] },
+      WAVEFT: { gpt_bigcode: ["mlp.c_proj"] },
+    };
+    for (const [method, models] of Object.entries(tables))
+      for (const [model, targets] of Object.entries(models)) expect(of(method, model).targetModules, method).toEqual(targets);
+    expect(of("C3A", "llama").targetModules).toEqual(["q_proj", "v_proj"]);
   });
 
   test("target_parameters are whole names or dotted suffixes", () => {

@@ -111,6 +111,7 @@ function coefficients({ spectrum }: Params, { layer, config, scale }: Context): 
  */
 export const FOURIERFT: AdapterMethod<FourierFTConfigFields> = {
   name: "FOURIERFT",
+  defaultTargets: { models: { gpt2: ["mlp.c_proj"], gpt_bigcode: ["mlp.c_proj"] } },
   prefix: "fourierft_",
   fields: FIELDS,
   parameters({ nFrequency, initWeights }, layer) {

@@ -23,6 +23,7 @@ import {
   sub,
   type Tensor,
 } from "@weft/tensor-core";
+import { DEFAULT_TARGETS } from "./default-targets.js";
 
 /** PEFT 0.21.2's `IA3Config` fields and defaults. @see peft `tuners/ia3/config.py` */
 const FIELDS: FieldTable = {
@@ -86,6 +87,7 @@ function spread(params: Params, context: Context): Tensor {
  */
 export const IA3: AdapterMethod<IA3ConfigFields> = {
   name: "IA3",
+  defaultTargets: DEFAULT_TARGETS,
   prefix: "ia3_",
   fields: FIELDS,
   configAt(config, path, matches) {

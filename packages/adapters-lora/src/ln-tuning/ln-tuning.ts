@@ -18,6 +18,7 @@ import {
   type Tensor,
   zeros,
 } from "@weft/tensor-core";
+import { DEFAULT_TARGETS } from "./default-targets.js";
 
 /** PEFT 0.21.2's `LNTuningConfig` fields and defaults. @see peft `tuners/ln_tuning/config.py` */
 const FIELDS: FieldTable = {
@@ -51,6 +52,7 @@ const spec = (shape: readonly number[], kind: "ones" | "zeros"): ParameterSpec =
  */
 export const LN_TUNING: AdapterMethod<LNTuningConfigFields> = {
   name: "LN_TUNING",
+  defaultTargets: DEFAULT_TARGETS,
   prefix: "ln_tuning_",
   fields: FIELDS,
   parameters: (_, layer) => ({

@@ -80,6 +80,7 @@ function delta(params: Params, { layer, scale }: AdapterContext<VeraConfigFields
  */
 export const VERA: AdapterMethod<VeraConfigFields> = {
   name: "VERA",
+  defaultTargets: { models: { phi: ["q_proj", "v_proj"] } },
   prefix: "vera_lambda_",
   fields: FIELDS,
   parameters({ r, dInitial, initWeights }, layer) {

@@ -64,7 +64,7 @@ export async function newAdapter(
   input: ConfigInput,
   { seed = 0, methods, experts, signal, onProgress, onWarning, ...source }: NewAdapterOptions,
 ): Promise<AdapterState> {
-  const read = resolved(readAdapterConfig({ peft_version: PEFT_VERSION, ...asObject(input) }, { methods }), model);
+  const read = resolved(readAdapterConfig({ peft_version: PEFT_VERSION, ...asObject(input) }, { methods }), model, methods);
   const { method, prompt } = methods.get(read.peftType) ?? {};
   const config = onModel(read, method, model);
   assertKnownFields(Object.fromEntries(config.unknown), Object.keys(prompt?.fields ?? method?.fields ?? {}), config.peftType);
@@ -120,10 +120,11 @@ async function newMixture(
 const asObject = (input: ConfigInput): { readonly [field: string]: unknown } =>
   "peftType" in input ? { ...input, peftType: input.peftType } : { ...input };
 
-function resolved(config: AdapterConfig, model: HookedModel<never, unknown>): AdapterConfig {
+function resolved(config: AdapterConfig, model: HookedModel<never, unknown>, methods: MethodTable): AdapterConfig {
+  const defaults = methods.get(config.peftType)?.method?.defaultTargets;
   return {
     ...config,
-    values: withDefaultTargets(config.peftType, config.values as TargetConfig, model.config?.modelType) as AdapterConfig["values"],
+    values: withDefaultTargets(defaults, config.values as TargetConfig, model.config?.modelType) as AdapterConfig["values"],
   };
 }
 

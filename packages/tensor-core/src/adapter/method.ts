@@ -199,6 +199,19 @@ export interface BareModules {
   config(scalars: { readonly [key: string]: number }): object;
 }
 
+/** Names of modules by a model's `model_type`. */
+type ByModelType = { readonly [modelType: string]: string | readonly string[] };
+
+/** The modules that a new adapter is for where its config names none, as PEFT's `utils/constants.py` has them. */
+export interface DefaultTargets {
+  /** `target_modules` of models on which they are not those of LoRA. */
+  readonly models: ByModelType;
+  /** `target_modules` of all other models, and of those whose type is not known; null: there are none. LoRA's if not given. */
+  readonly others?: string | null;
+  /** Further fields of the config that go with them, by name, where it does not have them; an empty list for other models. */
+  readonly fields?: { readonly [field: string]: ByModelType };
+}
+
 /**
  * An adapter method: one definition of pure functions, from which forward, training, merging (whole, in place or by rows
  * out of a file), saving and counting follow. A method gives `delta` (additive: W' = W + Δ), or `transform` (W' = f(W)),
@@ -211,6 +224,8 @@ export interface AdapterMethod<C> {
   readonly prefix: string;
   /** The fields of its config with PEFT's names and defaults. */
   readonly fields: FieldTable;
+  /** What is adapted by default; LoRA's targets if not given. */
+  readonly defaultTargets?: DefaultTargets;
   /**
    * The config that holds at one module, for methods that tell modules apart by name (IA³'s feed-forward modules). `rank_pattern`,
    * `alpha_pattern` and `n_frequency_pattern` hold for every method and have been applied before.

@@ -15,7 +15,7 @@ export type Size = ReturnType<typeof featuresOf>;
 /** What a method of one weight says of itself; the rest follows from its ΔW. */
 export interface Definition<C> extends Pick<
   AdapterMethod<C>,
-  "name" | "prefix" | "fields" | "configFromShapes" | "shared" | "derived" | "init" | "rounding"
+  "name" | "prefix" | "fields" | "defaultTargets" | "configFromShapes" | "shared" | "derived" | "init" | "rounding"
 > {
   /** A rule for several methods says nothing of their configs' type. */
   readonly checkNew?: (config: NoInfer<C>, layer: LayerSpec) => readonly string[];
@@ -123,6 +123,7 @@ type Basics =
   | "name"
   | "prefix"
   | "fields"
+  | "defaultTargets"
   | "parameters"
   | "keys"
   | "configFromShapes"
