@@ -98,13 +98,15 @@ function placed(places: Tensor, weights: Tensor, vectors: number): Tensor {
  */
 export const VBLORA: AdapterMethod<VBLoRAConfigFields> = lowRank({
   name: "VBLORA",
-  defaultTargets: { models: {
-    t5: ["q", "k", "v", "o", "wi", "wo"],
-    mt5: ["q", "k", "v", "o", "wi_0", "wi_1", "wo"],
-    bart: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
-    opt: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
-    "deberta-v2": ["query_proj", "key_proj", "value_proj", "dense"],
-  } },
+  defaultTargets: {
+    models: {
+      t5: ["q", "k", "v", "o", "wi", "wo"],
+      mt5: ["q", "k", "v", "o", "wi_0", "wi_1", "wo"],
+      bart: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+      opt: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+      "deberta-v2": ["query_proj", "key_proj", "value_proj", "dense"],
+    },
+  },
   prefix: "vblora_",
   fields: FIELDS,
   checkNew: checkRank,

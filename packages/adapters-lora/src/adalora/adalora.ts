@@ -108,14 +108,16 @@ function delta(params: Params, context: Context): Tensor {
  */
 export const ADALORA: AdapterMethod<AdaLoraConfigFields> = {
   name: "ADALORA",
-  defaultTargets: { models: {
-    t5: ["q", "k", "v", "o", "wi", "wo"],
-    mt5: ["q", "k", "v", "o", "wi_0", "wi_1", "wo"],
-    bart: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
-    opt: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
-    roberta: ["query", "key", "value", "dense"],
-    "deberta-v2": ["query_proj", "key_proj", "value_proj", "dense"],
-  } },
+  defaultTargets: {
+    models: {
+      t5: ["q", "k", "v", "o", "wi", "wo"],
+      mt5: ["q", "k", "v", "o", "wi_0", "wi_1", "wo"],
+      bart: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+      opt: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+      roberta: ["query", "key", "value", "dense"],
+      "deberta-v2": ["query_proj", "key_proj", "value_proj", "dense"],
+    },
+  },
   prefix: "lora_",
   fields: FIELDS,
   configFromShapes: (config, _, { E }) => (E ? { ...config, rank: E[0]! } : config),

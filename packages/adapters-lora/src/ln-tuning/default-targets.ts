@@ -1,7 +1,8 @@
 import type { DefaultTargets } from "@weft/tensor-core";
 
 /** The modules that PEFT 0.21.2 adapts by default with LN tuning. @see peft `utils/constants.py` */
-export const DEFAULT_TARGETS: DefaultTargets = { models: {
+export const DEFAULT_TARGETS: DefaultTargets = {
+  models: {
     llama: ["input_layernorm", "post_attention_layernorm", "norm"],
     bloom: ["input_layernorm", "post_attention_layernorm", "ln_f"],
     llava: ["multi_modal_projector", "input_layernorm", "post_attention_layernorm", "norm", "embed_tokens", "lm_head"],
@@ -19,4 +20,6 @@ export const DEFAULT_TARGETS: DefaultTargets = { models: {
     gemma3_text: ["input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm", "norm"],
     qwen2: ["post_attention_layernorm"],
     qwen3: ["post_attention_layernorm"],
-  }, others: null };
+  },
+  others: null,
+};

@@ -2,14 +2,11 @@ import { observeReads } from "@weft/io-safetensors";
 import type { LongCallOptions } from "@weft/tensor-core";
 import { attachAdapter } from "../attach.js";
 import type { OpenedAdapter } from "@weft/adapter-files";
-import { attachPrompt } from "../prompt/attach-prompt.js";
 import type { AdapterState } from "./adapter-state.js";
-import { type Experts, mixedLayers } from "./expert-state.js";
+import type { Experts } from "./expert-state.js";
 import { type HookedModel, onModel } from "./hooked-model.js";
 import { hostOf } from "./host-of.js";
-import { promptSizes, stateOfPrompt } from "./prompt-state.js";
 import { stateOfAttached } from "./state-of-attached.js";
-import { isSharedOnly, stateOfShared } from "./state-of-shared.js";
 
 export interface LoadAdapterOptions extends LongCallOptions {
   /** Go on although the config asks for something, or the file holds something, that is not known here, and so cannot be done. */
@@ -34,9 +31,12 @@ export async function loadState(
   const adapter = { ...opened, config, weights: observeReads(opened.weights, call) };
   const host = hostOf(model, method);
   const options = { allowUnknownFields };
-  const mixed = method?.mix && (await mixedLayers(method, config, experts, model, { ...options, autocastAdapterDtype }));
-  if (prompt) return stateOfPrompt(config, await attachPrompt(adapter, { ...host, sizes: promptSizes(model) }, options));
-  if (isSharedOnly(adapter)) return stateOfShared(adapter, model, options);
+  // What few adapters need is loaded for those that do.
+  if (prompt) return (await import("./prompt-state.js")).loadPrompt(adapter, model, host, options);
+  if (isSharedOnly(adapter)) return (await import("./state-of-shared.js")).stateOfShared(adapter, model, options);
+  const mixed =
+    method?.mix &&
+    (await (await import("./expert-state.js")).mixedLayers(method, config, experts, model, { ...options, autocastAdapterDtype }));
   const attached = await attachAdapter(adapter, host, {
     ...options,
     autocastAdapterDtype,
@@ -44,4 +44,9 @@ export async function loadState(
     ...(mixed && { layers: mixed.attached }),
   });
   return { ...(await stateOfAttached(adapter, attached, model)), ...(mixed && { experts: mixed.experts }) };
+}
+
+/** Whether a file holds only what all layers share, so that its layers follow from the config and the model (Uni-LoRA without places). */
+function isSharedOnly({ methods, method, modules, shared }: OpenedAdapter): boolean {
+  return methods.get(method)?.method?.allot !== undefined && modules.size === 0 && shared.size > 0;
 }

@@ -7,13 +7,13 @@ import {
   type PromptSource,
 } from "@weft/tensor-core/prompt";
 import { ConfigError, type Params, type Tensor } from "@weft/tensor-core";
-import type { AdapterConfig } from "@weft/adapter-files";
-import type { AttachedPrompt } from "../prompt/attach-prompt.js";
+import type { AdapterConfig, OpenedAdapter } from "@weft/adapter-files";
+import { attachPrompt, type PromptHost } from "../prompt/attach-prompt.js";
 import type { AdapterState, PromptState } from "./adapter-state.js";
 import type { HookedModel } from "./hooked-model.js";
 
 /** The sizes of a model that prompts need. @throws ConfigError if it does not tell them */
-export function promptSizes({ config }: HookedModel<never, unknown>): PromptModel {
+function promptSizes({ config }: HookedModel<never, unknown>): PromptModel {
   const { hiddenSize, layers, heads } = config ?? {};
   if (hiddenSize === undefined || layers === undefined || heads === undefined)
     throw new ConfigError("a prompt needs the model's hiddenSize, layers and heads in its `config`", { kind: "no-model-config" });
@@ -29,9 +29,16 @@ const stateOf = (config: AdapterConfig, prompt: PromptState, replaced: ReadonlyM
   prompt,
 });
 
-/** A prompt that was read from a file. */
-export function stateOfPrompt(config: AdapterConfig, { method, config: sizes, saved, replaced }: AttachedPrompt): AdapterState {
-  return stateOf(config, { method, config: sizes, saved, ...trainedOf(method, sizes, saved) }, replaced);
+/** A prompt out of a file, for a model. @throws as `attachPrompt` */
+export async function loadPrompt(
+  adapter: OpenedAdapter,
+  model: HookedModel<never, unknown>,
+  host: Omit<PromptHost, "sizes">,
+  options: { readonly allowUnknownFields: boolean },
+): Promise<AdapterState> {
+  const attached = await attachPrompt(adapter, { ...host, sizes: promptSizes(model) }, options);
+  const { method, config, saved, replaced } = attached;
+  return stateOf(adapter.config, { method, config, saved, ...trainedOf(method, config, saved) }, replaced);
 }
 
 function trainedOf(method: PromptMethod<PromptConfigFields>, config: PromptConfigFields, saved: Params): { readonly trained?: Params } {

@@ -4,11 +4,6 @@ import { type AdapterState, withParameters } from "./adapter-state.js";
 import type { HookedModel } from "./hooked-model.js";
 import { newAdapter } from "./new-state.js";
 
-/** Whether a file holds only what all layers share, so that its layers follow from the config and the model (Uni-LoRA without places). */
-export function isSharedOnly({ methods, method, modules, shared }: OpenedAdapter): boolean {
-  return methods.get(method)?.method?.allot !== undefined && modules.size === 0 && shared.size > 0;
-}
-
 /**
  * An adapter whose file holds only what all layers share, on the layers of a model that its config names.
  * @throws ConfigError if the config names none, or has fields that are not known; MatchError, ShapeError for tensors that have no place
