@@ -8,7 +8,7 @@ export const convertCommand = (run: Runner) =>
     .description(
       "write an adapter in another program's key scheme, and prove that it changes the same weights by the same amounts; with --dtype, a checkpoint with its floats stored as this",
     )
-    .argument("<in>", "adapter in any dialect, or with --dtype a checkpoint: folder or file")
+    .argument("<in>", "adapter in any dialect, or with --dtype a checkpoint: folder or file, GGUF, too")
     .addOption(to())
     .addOption(
       new Option("--dtype <dtype>", "store the floats of a checkpoint as this, quantised weights as their values").choices([
@@ -33,6 +33,10 @@ export const convertCommand = (run: Runner) =>
         ["a kohya file as a PEFT adapter", "weft convert style.safetensors --to peft -o style/"],
         ["a PEFT adapter for ComfyUI", "weft convert my-lora/ --to comfyui -o my-lora.safetensors"],
         ["a checkpoint in bf16, whatever it is quantised as", "weft convert model-nf4/ --dtype bf16 -o model-bf16/"],
+        [
+          "a GGUF file of Llama, Qwen 2 or 3 as a checkpoint (without its tokenizer)",
+          "weft convert model-q4_k_m.gguf --dtype bf16 -o model/",
+        ],
         ["names settled by the model that it is for", "weft convert style.safetensors --to diffusers --base unet/ -o style-diffusers/"],
       ),
     )

@@ -1,7 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { QUANT_TARGETS } from "@weft/checkpoint/names";
+import { GGUF_TARGETS, QUANT_TARGETS } from "@weft/checkpoint/names";
 import { examples } from "./examples.js";
-import { maxMemory, maxShardSize, outFolder, weightDType } from "./options.js";
+import { maxMemory, maxShardSize, weightDType } from "./options.js";
 import type { Runner } from "./runner.js";
 import { groupSize, list } from "./values.js";
 
@@ -12,12 +12,12 @@ export const quantizeCommand = (run: Runner) =>
     .addOption(
       new Option(
         "--to <format>",
-        "bitsandbytes: nf4, fp4, int8; AWQ and GPTQ: awq, gptq (rounded to the nearest: no calibration); FP8 in tiles: fp8; compressed-tensors: w4a16, w8a16, nvfp4",
+        "bitsandbytes: nf4, fp4, int8; AWQ and GPTQ: awq, gptq (rounded to the nearest: no calibration); FP8 in tiles: fp8; compressed-tensors: w4a16, w8a16, nvfp4; a GGUF file with its tokenizer: q8_0, q4_k_m and the others",
       )
-        .choices(QUANT_TARGETS)
+        .choices([...QUANT_TARGETS, ...GGUF_TARGETS])
         .makeOptionMandatory(),
     )
-    .addOption(outFolder())
+    .addOption(new Option("-o, --out <path>", "folder to write, or a .gguf file").makeOptionMandatory())
     .addOption(
       new Option("--group-size <n>", "columns that share a scale, -1 for whole rows (awq, gptq, w4a16, w8a16; default: 128)").argParser(
         groupSize,
@@ -32,6 +32,7 @@ export const quantizeCommand = (run: Runner) =>
       "after",
       examples(
         ["four bits that transformers loads with bitsandbytes", "weft quantize model/ --to nf4 --double-quant -o model-nf4/"],
+        ["a file for llama.cpp", "weft quantize model/ --to q4_k_m -o model-q4_k_m.gguf"],
         ["what it would take", "weft quantize model/ --to gptq -o model-gptq/ --dry-run"],
       ),
     )

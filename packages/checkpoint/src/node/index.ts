@@ -20,15 +20,10 @@ export { isPipeline } from "./pipeline.js";
 export type { MergeInput, MergeMethods, PreparedMerge } from "./prepare.js";
 export { checkReport, writeReportFile } from "./report-file.js";
 export { filesOf, type SavedFile, saveModules, type SaveModulesOptions } from "./save-modules.js";
-export {
-  convertCheckpoint,
-  type EncodeJobOptions,
-  type EncodeResult,
-  type PreparedEncode,
-  quantizeCheckpoint,
-  type QuantizeOptions,
-} from "./quantize/quantize-checkpoint.js";
-export { QUANT_TARGETS, type QuantTargetName } from "../names.js";
+export { convertCheckpoint, quantizeCheckpoint, type QuantizeOptions } from "./quantize/quantize-checkpoint.js";
+export { quantizeToGguf, type GgufOptions } from "./quantize/quantize-gguf.js";
+export type { EncodeJobOptions, EncodeResult, PreparedEncode } from "./quantize/run-encode.js";
+export { GGUF_TARGETS, type GgufTargetName, QUANT_TARGETS, type QuantTargetName } from "../names.js";
 export type { FormatChoice, QuantTarget } from "../quantize/targets.js";
 export { serveTask } from "./serve-task.js";
 export { classNameOf, folderOf, readModelConfig, type SideFile } from "./side-files.js";

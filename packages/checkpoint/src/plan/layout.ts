@@ -79,7 +79,7 @@ export function planOutput(
 }
 
 /** The index of the output, where it is several files, or the base had one. */
-export function indexOf(base: WeightSource, shards: ShardPlan, maxShardSize: number | undefined): OutputFiles["index"] {
+export function indexOf(base: Pick<WeightSource, "location">, shards: ShardPlan, maxShardSize: number | undefined): OutputFiles["index"] {
   const indexed = base.location.endsWith(".index.json");
   if (shards.size <= 1 && !(maxShardSize === undefined && indexed)) return undefined;
   return { name: indexed ? fileName(base.location) : "model.safetensors.index.json", text: indexText(shards) };

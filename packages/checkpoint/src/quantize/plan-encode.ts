@@ -19,8 +19,11 @@ export interface EncodePlan extends OutputFiles {
   readonly jobs: readonly EncodeJob[];
 }
 
+/** Names and files of a base, as those of the output follow from them. */
+export type PlannedBase = Pick<WeightSource, "location" | "metadata" | "has" | "info">;
+
 /** Places what is wanted in files of safetensors: those of the base, or new ones of at most a size. @throws ShapeError naming the weight that a format does not fit */
-export function planEncode(base: WeightSource, wanted: readonly Wanted[], maxShardSize: number | undefined): EncodePlan {
+export function planEncode(base: PlannedBase, wanted: readonly Wanted[], maxShardSize: number | undefined): EncodePlan {
   const stored = wanted.map((one) => ({ ...one, tensors: storedTensors(one.name, one.source, one.to) }));
   const groups = new Map<string, typeof stored>();
   if (maxShardSize === undefined)

@@ -1,0 +1,94 @@
+import { openGgufPath } from "@weft/io-gguf/node";
+import { findQuantization, type LocatedTensor, type WeightSource } from "@weft/io-safetensors";
+import type { ModelConfig } from "../../changes/tied.js";
+import type { WeightDType } from "../../plan/plan-merge.js";
+import { configOfGguf } from "../../quantize/gguf-config.js";
+import { ggufSources } from "../../quantize/gguf-sources.js";
+import type { RowSource } from "../../quantize/row-source.js";
+import { localPath, openCheckpoint } from "../open-input.js";
+import { folderOf, readModelConfig, type SideFile, sideFiles } from "../side-files.js";
+import { unpackedSources } from "./packed-sources.js";
+
+/** A checkpoint whose tensors are values, however they are stored. */
+export interface EncodeBase {
+  /** Names and files, as those of the output follow from them. */
+  readonly weights: Pick<WeightSource, "location" | "metadata" | "has" | "info" | "names">;
+  readonly model: ModelConfig | undefined;
+  readonly tensors: readonly { readonly name: string; readonly source: RowSource }[];
+  /** Files that are read. */
+  readonly inputs: readonly string[];
+  readonly notices: readonly string[];
+  /** Bytes of its tensors. */
+  readonly bytes: number;
+  /** Files that go beside the weights, where floats are stored as `dtype`. */
+  side(dtype: WeightDType | undefined): SideFile[];
+}
+
+const plainSource = ({ file, offset, bytes, dtype, shape }: LocatedTensor): RowSource => ({ shape, dtype, at: { file, offset, bytes } });
+
+/** Opens a checkpoint of safetensors, or a GGUF file, and reads its headers. @throws as `openCheckpoint`, `openGgufPath`, `unpackedSources`, `configOfGguf` */
+export const openEncodeBase = (path: string): Promise<EncodeBase> =>
+  path.endsWith(".gguf") ? openGgufBase(path) : openSafetensorsBase(path);
+
+async function openSafetensorsBase(path: string): Promise<EncodeBase> {
+  const weights = await openCheckpoint(localPath(path));
+  try {
+    const folder = folderOf(weights.location);
+    const model = readModelConfig(folder);
+    const unpacked = await unpackedSources(weights, findQuantization(weights, model), model);
+    const names = [...weights.names()];
+    const plain = names.filter((name) => !unpacked.parts.has(name));
+    return {
+      weights,
+      model,
+      tensors: [
+        ...[...unpacked.weights].map(([name, source]) => ({ name, source })),
+        ...plain.map((name) => ({ name, source: plainSource(weights.info(name)) })),
+      ],
+      inputs: [...new Set(names.map((name) => weights.info(name).file))],
+      notices: weights.warnings,
+      bytes: names.reduce((sum, name) => sum + weights.info(name).bytes, 0),
+      side: (dtype) => sideFiles(folder, { untie: false, vocabulary: undefined, dtype }, undefined),
+    };
+  } finally {
+    await weights.close();
+  }
+}
+
+const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
+
+async function openGgufBase(path: string): Promise<EncodeBase> {
+  const file = await openGgufPath(localPath(path));
+  try {
+    const tensors = ggufSources(file);
+    const model = configOfGguf(file, TORCH.f32);
+    const located = [...file.tensors.values()];
+    return {
+      weights: {
+        location: path,
+        metadata: new Map(),
+        names: () => tensors.map(({ name }) => name),
+        // None of its files gives its name to one of the output.
+        has: () => false,
+        info: () => {
+          throw new Error("a GGUF file has no tensors of safetensors");
+        },
+      },
+      model,
+      tensors,
+      inputs: [...new Set(located.map((tensor) => tensor.file))],
+      notices: [`${path}: the tokenizer inside is not written; take it from the model that the file was made of`],
+      bytes: located.reduce((sum, { bytes }) => sum + bytes, 0),
+      side: (dtype = "f32") => [
+        {
+          name: "config.json",
+          from: path,
+          // Python reads a number without a point as a whole one.
+          text: `${JSON.stringify({ ...model, torch_dtype: TORCH[dtype] }, undefined, 2).replace(/("rope_theta": \d+)(?=,)/, "$1.0")}\n`,
+        },
+      ],
+    };
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,136 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { GGML_TYPES, layoutGguf, tensorNames } from "@weft/io-gguf";
+import { AtomicFile } from "@weft/io-safetensors/node";
+import { CancelledError, CapabilityError, ConfigError } from "@weft/tensor-core";
+import type { GgufTargetName } from "../../names.js";
+import type { EncodeJob, EncodeTo } from "../../quantize/encode-job.js";
+import { mixedType } from "../../quantize/gguf-mixtures.js";
+import { architectureOf, modelMetadata } from "../../quantize/gguf-metadata.js";
+import { tokenizerMetadata } from "../../quantize/gguf-tokenizer.js";
+import { isTurned } from "../../quantize/modules.js";
+import type { RowSource } from "../../quantize/row-source.js";
+import { checkOutput } from "../check-output.js";
+import { makeFolder, removeFolder } from "../make-folder.js";
+import { localPath } from "../open-input.js";
+import { folderOf } from "../side-files.js";
+import { type EncodeBase, openEncodeBase } from "./encode-base.js";
+import { encodeThreads } from "./encode-memory.js";
+import { type EncodeJobOptions, type EncodeResult, summaryOf, writeEncoded } from "./run-encode.js";
+
+/** What is written as a GGUF file, and how. */
+export interface GgufOptions extends Omit<EncodeJobOptions, "maxShardSize"> {
+  /** File to write; its name ends in `.gguf`. */
+  readonly out: string;
+  readonly to: GgufTargetName;
+}
+
+/**
+ * Writes a checkpoint of transformers with its tokenizer as a GGUF file: names, order of rows, metadata and types of tensors as llama.cpp's converter and quantiser give them. The file appears when it
+ * is complete; the bytes are the same for any number of threads.
+ * @throws CapabilityError kind `unsupported-model` for models and tokenizers that are not written; FormatError kind `non-finite`; ConfigError kinds `exists`, `no-model-config`; IoError; CancelledError
+ */
+export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult> {
+  const { base: path, out, to, force = false, signal } = options;
+  if (!out.endsWith(".gguf"))
+    throw new ConfigError(`${out}: a GGUF file is written, whose name ends in .gguf`, { kind: "not-a-file", file: out });
+  checkOutput(out, [path], force);
+  const base = await openEncodeBase(path);
+  if (path.endsWith(".gguf"))
+    throw new CapabilityError(`${path}: a GGUF file is not quantised to another`, {
+      kind: "unsupported-model",
+      file: path,
+      hint: "convert it first: weft convert FILE.gguf --dtype bf16 -o FOLDER",
+    });
+  const folder = folderOf(localPath(path));
+  const { model, bytes: baseBytes } = base;
+  const file = join(folder, "config.json");
+  if (!model) throw new ConfigError(`${file}: missing; what is written of the model stands there`, { kind: "no-model-config", file });
+  const plan = tensorsOf(base, to, file);
+  const embedding = plan.find(({ name }) => name === "token_embd.weight");
+  const metadata = new Map([
+    ...modelMetadata(model, file, basename(folder), to),
+    ...tokenizerMetadata(tokenizerFiles(folder), model, embedding?.source.shape[0] ?? 0, join(folder, "tokenizer.json")),
+  ]);
+  const layout = layoutGguf(
+    metadata,
+    plan.map(({ name, type, source }) => ({ name, type, shape: source.shape })),
+  );
+  const places = new Map(layout.tensors.map((tensor) => [tensor.name, tensor]));
+  const jobs = plan
+    .map(({ name, type, source }): EncodeJob => {
+      const { offset, bytes } = places.get(name)!;
+      const dense = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
+      const cast = Object.hasOwn(dense, type) ? dense[type as keyof typeof dense] : undefined;
+      const what: EncodeTo = cast ? { kind: "cast", dtype: cast } : { kind: "ggml", type };
+      return { name, shard: 0, bytes, source, to: what, tensors: [{ name, key: "", offset, bytes, ...(!cast && { part: "bytes" }) }] };
+    })
+    .sort((a, b) => b.bytes - a.bytes);
+  const name = basename(out);
+  const prepared = { shards: [{ file: name, layout }], jobs, index: undefined, bytes: layout.size, baseBytes };
+  const threads = encodeThreads(jobs, options);
+  options.onPlan?.({ ...prepared, notices: base.notices }, threads);
+  const summary = { ...summaryOf(dirname(out), prepared), resumed: 0 };
+  if (options.dryRun) return summary;
+  const created = makeFolder(dirname(out));
+  let whole: AtomicFile | undefined;
+  try {
+    const written = (whole = new AtomicFile(out, layout.size));
+    written.writeAt(layout.header, 0);
+    await writeEncoded("quantize", prepared, threads, options, [{ path: written.temporary, name: out }], new Set(), async () => "");
+    if (signal?.aborted) throw new CancelledError("stopped");
+    await written.commit();
+    return summary;
+  } catch (error) {
+    whole?.abort();
+    removeFolder(dirname(out), created);
+    throw error;
+  }
+}
+
+/** Every tensor under its name in the file, with its type, in the order of the layers. */
+function tensorsOf(
+  { tensors, model }: EncodeBase,
+  to: GgufTargetName,
+  file: string,
+): { readonly name: string; readonly type: keyof typeof GGML_TYPES & EncodeType; readonly source: RowSource }[] {
+  const config = model!;
+  const names = tensorNames(architectureOf(config, file));
+  const number = (key: string): number => Number(config[key]);
+  const heads = number("num_attention_heads");
+  const kvHeads = typeof config.num_key_value_heads === "number" ? config.num_key_value_heads : heads;
+  const tied = config.tie_word_embeddings === true || !tensors.some(({ name }) => name === "lm_head.weight");
+  const shape = { layers: number("num_hidden_layers"), groupedHeads: heads / kvHeads, tied };
+  return tensors.flatMap(({ name, source }) => {
+    if (name.endsWith(".rotary_emb.inv_freq") || (tied && name === "lm_head.weight")) return [];
+    const named = names.toGguf(name);
+    if (!named || isTurned(name, config.model_type))
+      throw new CapabilityError(`${name}: a GGUF file of ${String(config.model_type)} has no such tensor`, {
+        kind: "unsupported-model",
+        tensor: name,
+        file,
+      });
+    const { placement } = named;
+    const laid: RowSource =
+      placement === undefined || placement === "transposed"
+        ? source
+        : { ...source, heads: { count: placement === "q-heads" ? heads : kvHeads, to: "gguf" } };
+    return [{ name: named.name, type: mixedType(to, named.name, source.shape, shape), source: laid }];
+  });
+}
+
+type EncodeType = ReturnType<typeof mixedType>;
+
+function tokenizerFiles(folder: string): Parameters<typeof tokenizerMetadata>[0] {
+  const read = (name: string): string | undefined =>
+    existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : undefined;
+  const json = (name: string): { readonly [field: string]: unknown } => {
+    const file = join(folder, name);
+    try {
+      return JSON.parse(read(name) ?? "{}") as { readonly [field: string]: unknown };
+    } catch (cause) {
+      throw new ConfigError(`${file}: not valid JSON`, { kind: "config-json", file, cause });
+    }
+  };
+  return { tokenizer: json("tokenizer.json"), config: json("tokenizer_config.json"), template: read("chat_template.jinja") };
+}
