@@ -1,4 +1,17 @@
-import { cast, compile, Device, linear, matmul, mul, type Tensor } from "@weft/tensor-core";
+import {
+  cast,
+  compile,
+  dequantize,
+  Device,
+  linear,
+  matmul,
+  mul,
+  type PackedWeight,
+  quantLinear,
+  referenceDevice,
+  type Tensor,
+} from "@weft/tensor-core";
+import { integers } from "@weft/tensor-core/testing";
 import { describe, expect, it } from "vitest";
 import { createOnnxBackend } from "./backend.js";
 import type { OnnxExecutable } from "./executable.js";
@@ -52,4 +65,58 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
       expect((executable as OnnxExecutable).fed).toBe(1);
     },
   );
+
+  describe.each([
+    [4, 8],
+    [4, "each"],
+    [8, 128],
+  ] as const)("weights of %i bits, zero %s", (bits, zeros) => {
+    const [out, width] = [48, 256];
+    const format = integers({ bits, group: 64, zeros });
+    const values = Float32Array.from({ length: width }, (_, i) => ((i * 37) % 101) / 50 - 1);
+    const weight = (device: Device): PackedWeight => {
+      const number = (n: number, seed: number): Float64Array => Float64Array.from({ length: n }, (_, i) => ((i + seed) * 2654435761) % 251);
+      const parts = Object.entries(format.parts([out, width])).map(([name, { shape, dtype }], i) => {
+        const data = number(shape[0]! * shape[1]!, i);
+        return [name, device.tensor(name === "absmax" ? data.map((v) => (v + 1) / 1e4) : data, { shape, dtype })] as const;
+      });
+      return { format, shape: [out, width], parts: Object.fromEntries(parts) };
+    };
+    const run = async (activations: "f32" | "int8"): Promise<{ got: Float32Array; executable: OnnxExecutable }> => {
+      using device = new Device(await createOnnxBackend({ threads: 1, activations }));
+      const packed = weight(device);
+      const layer = compile((t: Tensor) => quantLinear(t, packed), { device });
+      const x = device.tensor(values, { shape: [1, width] });
+      const { executable } = await layer.prepare(x);
+      return { got: (await (await layer(x)).data()) as Float32Array, executable: executable as OnnxExecutable };
+    };
+    const exact = async (): Promise<readonly number[]> => {
+      const w = await dequantize(weight(referenceDevice())).data();
+      return Array.from({ length: out }, (_, o) => values.reduce((sum, v, i) => sum + v * w[o * width + i]!, 0));
+    };
+
+    it("are multiplied as they are, and handed over once", async () => {
+      const { got, executable } = await run("f32");
+      expect(executable.kernels.filter((name) => name === "affineLinear").length).toBe(bits === 4 ? 1 : 2);
+      expect(executable.fed).toBe(1);
+      for (const [o, want] of (await exact()).entries()) expect(Math.abs(got[o]! - want)).toBeLessThan(1e-4);
+    });
+
+    it("are multiplied with eight bits of the other factor, where that is asked for, within what is said of it", async () => {
+      const { got, executable } = await run("int8");
+      expect(executable.kernels).toEqual(["affineLinear"]);
+      const w = await dequantize(weight(referenceDevice())).data();
+      const bound = (o: number): number => {
+        let sum = 1e-4;
+        for (let i = 0; i < width; i++) {
+          const block = values.subarray(i - (i % 64), i - (i % 64) + 64);
+          sum += (Math.abs(w[o * width + i]!) * block.reduce((most, v) => Math.max(most, Math.abs(v)), 0)) / 254;
+        }
+        return sum;
+      };
+      const wanted = await exact();
+      for (const [o, want] of wanted.entries()) expect(Math.abs(got[o]! - want)).toBeLessThanOrEqual(bound(o));
+      expect(wanted.some((want, o) => Math.abs(got[o]! - want) > 1e-3)).toBe(true);
+    });
+  });
 });

@@ -36,10 +36,14 @@ export class OnnxExecutable implements Executable {
   private readonly inputs: readonly number[];
   private readonly outputs: readonly number[];
 
-  private constructor(plan: Plan, thread: OrtThread, inputs: readonly Port[], outputs: readonly Port[]) {
+  /** What the session computes at each run: names of its nodes begin with the number of a step of it. */
+  private readonly rest: Plan;
+
+  private constructor(plan: Plan, rest: Plan, thread: OrtThread, inputs: readonly Port[], outputs: readonly Port[]) {
     this.plan = plan;
+    this.rest = rest;
     this.thread = thread;
-    this.kernels = plan.steps.map(stepName);
+    this.kernels = rest.steps.map(stepName);
     this.inputs = inputs.map(({ buffer }) => plan.inputs.indexOf(buffer));
     this.outputs = outputs.map(({ buffer }) => plan.outputs.findIndex((o) => o.buffer === buffer));
   }
@@ -50,22 +54,24 @@ export class OnnxExecutable implements Executable {
   }
 
   /**
+   * @param rest what of the plan is left to do at each run
    * @param contents of the model's constants, in their order
    * @param threads the most that it may use
    * @throws DeviceError for a plan that onnxruntime does not take
    */
   static async open(
     plan: Plan,
+    rest: Plan,
     lowered: Lowered,
     contents: readonly OnnxBuffer[],
     thread: OrtThread,
     threads: number,
   ): Promise<OnnxExecutable> {
     const { model, inputs, outputs, constants } = lowered;
-    const made = new OnnxExecutable(plan, thread, inputs, outputs);
+    const made = new OnnxExecutable(plan, rest, thread, inputs, outputs);
     if (outputs.length === 0) return made;
-    const work = plan.steps.map(stepCost).reduce((sum, { flops, bytes }) => sum + flops + bytes, 0);
-    const port = ({ name, type, shape, buffer }: Port): SessionPort => ({ name, type, shape, bytes: plan.buffers[buffer]!.bytes });
+    const work = rest.steps.map(stepCost).reduce((sum, { flops, bytes }) => sum + flops + bytes, 0);
+    const port = ({ name, type, shape, buffer }: Port): SessionPort => ({ name, type, shape, bytes: rest.buffers[buffer]!.bytes });
     const held = constants.map(({ location }, i): SessionConstant => ({ location, buffer: contents[i]!.id, bytes: contents[i]!.bytes }));
     const parts = { inputs: inputs.map(port), outputs: outputs.map(port), constants: held };
     const options = sessionOptions(work < SMALL_WORK ? 1 : threads);
@@ -81,7 +87,7 @@ export class OnnxExecutable implements Executable {
     if (this.outputs.length === 0) return;
     const numbers = (ports: readonly number[], buffers: readonly OnnxBuffer[]): Int32Array => Int32Array.from(ports, (i) => buffers[i]!.id);
     const failed = (error: Error): never => {
-      throw runError(error.message, this.plan);
+      throw runError(error.message, this.rest);
     };
     try {
       const running = this.thread.call({

@@ -105,6 +105,7 @@ export { type LoraBank, loraBank, multiLora } from "./composites/multi-lora.js";
 export { swiglu } from "./composites/swiglu.js";
 export { layerNorm, rmsNorm, softmax } from "./composites/norm.js";
 export { type AdamwAttrs, adamwStep, clipByGlobalNorm, globalNorm, logBeta, type SgdAttrs, sgdStep } from "./composites/optimizer.js";
+export type { AffineLinearAttrs } from "./composites/affine-linear.js";
 export { quantLinear, type QuantLinearAttrs } from "./composites/quant-linear.js";
 export { rope } from "./composites/rope.js";
 export { selectiveScan, type SelectiveScanInputs } from "./composites/selective-scan.js";
@@ -134,6 +135,7 @@ export type { WeftErrorCode, WeftErrorKind, WeftErrorKinds } from "./error-kinds
 export { type LongCallOptions, throwIfAborted } from "./long-call.js";
 export { exactJson } from "./exact-json.js";
 export { explain, explainPlan, stepCost, type StepCost } from "./explain.js";
+export type { AffineForm } from "./formats/affine.js";
 export {
   assertPacked,
   bytesPerRow,

@@ -6,14 +6,23 @@ import type { Value } from "./value.js";
 /** A primitive that is not elementwise. */
 export type OpStep = Extract<Step, { readonly kind: "op" }>;
 
+/** A composite that the backend claims. */
+export type CompositeStep = Extract<Step, { readonly kind: "composite" }>;
+
+/** What products with packed weights compute the other factor with: as it is, or rounded to eight bits with a scale for each block. */
+export type Activations = "f32" | "int8";
+
 /** What lowerings of steps use. */
 export interface Context {
   readonly builder: Builder;
   readonly lanes: Lanes<Value, Value, Value>;
+  readonly activations: Activations;
   /** An operand; axes along which it repeats one element have length 1. */
   view(operand: Operand): Value;
   /** An operand in its whole shape. */
   whole(operand: Operand): Value;
+  /** The name of an operand of bytes, not widened. */
+  bytes(operand: Operand): string;
   /** Makes a value of dtype `from` (that of the output if not given) and of the output's shape the contents of its buffer. */
   store(output: Operand, value: Value, from?: DType): void;
 }

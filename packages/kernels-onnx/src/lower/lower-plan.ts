@@ -1,10 +1,11 @@
-import { bytesPerElement, DeviceError, type DType, isContiguous, type Operand, type Plan, sizeOf } from "@weft/tensor-core";
+import { bytesPerElement, DeviceError, type DType, isContiguous, type Operand, type Plan, sameShape, sizeOf } from "@weft/tensor-core";
 import type { Lanes } from "@weft/tensor-core/program";
 import { Graph } from "../model/graph.js";
-import type { ElementType } from "../model/messages.js";
+import { type ElementType, TYPE } from "../model/messages.js";
 import { Builder } from "./builder.js";
 import type { Kept } from "./constants.js";
-import type { Context } from "./context.js";
+import { COMPOSITES } from "./composites.js";
+import type { Activations, Context } from "./context.js";
 import { lowerFused } from "./fused.js";
 import { lanesFor } from "./lanes.js";
 import { OPS } from "./ops.js";
@@ -41,13 +42,14 @@ export interface Constant {
 }
 
 /** Writes a plan as one graph; nothing is ordered there but by what needs what. Names of nodes begin with the number of their step. @throws DeviceError for a step that has no lowering */
-export function lowerPlan(plan: Plan, kept: ReadonlyMap<number, Kept> = new Map()): Lowered {
-  return new Lowering(plan, kept).run();
+export function lowerPlan(plan: Plan, kept: ReadonlyMap<number, Kept> = new Map(), activations: Activations = "f32"): Lowered {
+  return new Lowering(plan, kept, activations).run();
 }
 
 class Lowering implements Context {
   readonly builder: Builder;
   readonly lanes: Lanes<Value, Value, Value>;
+  readonly activations: Activations;
   private readonly plan: Plan;
   private readonly graph = new Graph();
   private readonly kept: ReadonlyMap<number, Kept>;
@@ -58,7 +60,8 @@ class Lowering implements Context {
   private readonly loaded = new Map<number, Value>();
   private readonly views = new Map<string, Value>();
 
-  constructor(plan: Plan, kept: ReadonlyMap<number, Kept>) {
+  constructor(plan: Plan, kept: ReadonlyMap<number, Kept>, activations: Activations) {
+    this.activations = activations;
     this.plan = plan;
     this.kept = kept;
     this.builder = new Builder(this.graph);
@@ -71,6 +74,7 @@ class Lowering implements Context {
       this.graph.label = String(at);
       if (step.kind === "fused") lowerFused(this, step.program, step.inputs, step.outputs);
       else if (step.kind === "op" && OPS[step.op]) OPS[step.op]!(step, this);
+      else if (step.kind === "composite" && COMPOSITES[step.op]) COMPOSITES[step.op]!.lower(step, this);
       else throw new DeviceError(`step ${at}, ${step.op}, has no lowering to ONNX`);
     });
     const outputs = this.plan.outputs.filter(({ shape }) => sizeOf(shape) > 0).map((o, i) => this.output(o, `output${i}`));
@@ -88,6 +92,12 @@ class Lowering implements Context {
 
   whole(operand: Operand): Value {
     return this.builder.expand(this.view(operand), operand.shape);
+  }
+
+  bytes(operand: Operand): string {
+    const { name, shape } = this.stored.get(operand.buffer) ?? this.input(operand);
+    if (operand.offset === 0 && sameShape(shape, operand.shape)) return name;
+    return this.graph.node("Cast", [this.whole(operand).name], { to: TYPE.u8 });
   }
 
   store(output: Operand, value: Value, from: DType = output.dtype): void {

@@ -22,14 +22,17 @@ export const GPTQ_FILES: QuantFiles = {
       throw reader.error("qweight", `has ${words} lines of words, which are no whole number of inputs of ${bits} bits`);
     const groupSize = integerField(config, ["group_size"], 128);
     const checkpointFormat = config.checkpoint_format === "gptq_v2" ? "gptq_v2" : "gptq";
-    const format = gptq({ bits, groupSize, checkpointFormat, sym: config.sym !== false });
+    const variant = { bits, groupSize, checkpointFormat, sym: config.sym !== false } as const;
+    const format = gptq(variant);
     const shape = [out, width] as const;
-    const order = reader.has("g_idx") ? [] : (["g_idx"] as const);
-    const parts = { ...reader.parts(format, shape, order), ...(order.length > 0 && { g_idx: bytesOf(neighbours(groupSize, width)) }) };
+    const made = reader.has("g_idx") ? [] : (["g_idx"] as const);
+    const parts = { ...reader.parts(format, shape, made), ...(made.length > 0 && { g_idx: bytesOf(neighbours(groupSize, width)) }) };
     const groups = groupCount(groupSize, width);
-    const stray = asInts(parts.g_idx!).find((g) => g < 0 || g >= groups);
+    const order = asInts(parts.g_idx!);
+    const stray = order.find((g) => g < 0 || g >= groups);
     if (stray !== undefined) throw reader.error("g_idx", `names group ${stray}, expected 0 to ${groups - 1}`);
-    return { format, shape, dtype: "f16", parts };
+    const inOrder = neighbours(groupSize, width).every((g, i) => g === order[i]);
+    return { format: gptq({ ...variant, inOrder }), shape, dtype: "f16", parts };
   },
   write(weight) {
     if (!gptqOptions(weight.format))

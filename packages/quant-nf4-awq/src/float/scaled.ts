@@ -6,6 +6,7 @@ import {
   encode,
   type MatrixShape,
   mul,
+  type Parts,
   position,
   reshape,
   roundTo,
@@ -100,6 +101,16 @@ const formatOf: Variants<Required<ScaledOptions>, QuantFormat> = variants((optio
       const tile = add(mul(tileOf(row, rows), tileCount(shape[1], columns)), tileOf(column, columns));
       return mul(float(weight!), float(flat(scale!, tile)));
     },
+    ...(codes === "i8" &&
+      rows === 1 && {
+        affine: {
+          bits: 8,
+          group: columns,
+          codes: ({ weight }: Parts) => add(int(weight!), 128),
+          scales: ({ scale }: Parts) => float(scale!),
+          zeros: 128,
+        },
+      }),
     ...(rows < 0 && columns < 0 && { readsLargest: true }),
     encode: (values, shape, largest) => encodeTiles(values, shape, options, largest),
   };

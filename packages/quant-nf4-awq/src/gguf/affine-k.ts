@@ -1,8 +1,8 @@
-import { add, bitAnd, bitOr, less, mul, shiftLeft, shiftRight, sub, type Tensor, where } from "@weft/tensor-core";
+import { add, bitAnd, bitOr, less, mul, neg, shiftLeft, shiftRight, type Tensor, where } from "@weft/tensor-core";
 import { float } from "../graph.js";
 import { roundHalfToEven } from "../rounding.js";
 import { type AffineSearch, searchAffine } from "./affine-search.js";
-import { type ByteOf, f16At, putF16 } from "./block-format.js";
+import { type BlockAffine, type ByteOf, f16At, putF16 } from "./block-format.js";
 
 /* What Q4_K and Q5_K share: (d · scale) · code - (dmin · min), d and dmin for 256 weights, scale and min in six bits for each 32 of them. */
 
@@ -10,15 +10,29 @@ const { fround } = Math;
 /** Where the twelve bytes of scales and minima begin. */
 const SCALES = 4;
 
-/** The value of element j of 256. */
-export function affineKValue(byte: ByteOf, j: Tensor, code: Tensor): Tensor {
+/** The three bytes that scale and minimum of element j of 256 are in, and whether they are those of the first four groups. */
+function bytesOfGroup(
+  byte: ByteOf,
+  j: Tensor,
+): { readonly low: Tensor; readonly first: Tensor; readonly second: Tensor; readonly third: Tensor } {
   const group = shiftRight(j, 5);
   const low = less(group, 4);
-  const [first, second, third] = [byte(where(low, 4, group)), byte(add(group, SCALES)), byte(add(group, SCALES + 4))];
-  const scale = where(low, bitAnd(second, 63), bitOr(bitAnd(third, 15), shiftLeft(shiftRight(first, 6), 4)));
-  const min = where(low, bitAnd(third, 63), bitOr(shiftRight(third, 4), shiftLeft(shiftRight(second, 6), 4)));
-  return sub(mul(mul(f16At(byte, 0), float(scale)), code), mul(f16At(byte, 2), float(min)));
+  return { low, first: byte(where(low, 4, group)), second: byte(add(group, SCALES)), third: byte(add(group, SCALES + 4)) };
 }
+
+export const AFFINE_K: BlockAffine = {
+  group: 32,
+  scale(byte, j) {
+    const { low, first, second, third } = bytesOfGroup(byte, j);
+    const scale = where(low, bitAnd(second, 63), bitOr(bitAnd(third, 15), shiftLeft(shiftRight(first, 6), 4)));
+    return mul(f16At(byte, 0), float(scale));
+  },
+  minimum(byte, j) {
+    const { low, second, third } = bytesOfGroup(byte, j);
+    const min = where(low, bitAnd(third, 63), bitOr(shiftRight(third, 4), shiftLeft(shiftRight(second, 6), 4)));
+    return neg(mul(f16At(byte, 2), float(min)));
+  },
+};
 
 const weights = new Float32Array(32);
 const scales = new Float32Array(8);

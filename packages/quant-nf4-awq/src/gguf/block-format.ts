@@ -1,4 +1,18 @@
-import { add, bitAnd, bitcast, bitOr, mul, type Parts, position, shiftLeft, shiftRight, type Tensor } from "@weft/tensor-core";
+import {
+  add,
+  type AffineForm,
+  bitAnd,
+  bitcast,
+  bitOr,
+  iota,
+  mul,
+  type Parts,
+  position,
+  shiftLeft,
+  shiftRight,
+  sub,
+  type Tensor,
+} from "@weft/tensor-core";
 import { bytesOf } from "../bytes.js";
 import { f16Bits, roundF16, tooLarge } from "../f16.js";
 import { flat, float, int, part } from "../graph.js";
@@ -6,6 +20,20 @@ import type { PartBytes, QuantFormat } from "../quant-format.js";
 
 /** A byte of the block that an element lies in, as i32; `at` may differ from element to element. */
 export type ByteOf = (at: Tensor | number) => Tensor;
+
+/** Whole numbers with a scale, the same for `group` neighbours; f32. */
+export interface BlockAffine {
+  readonly group: number;
+  scale(byte: ByteOf, j: Tensor): Tensor;
+  /** 0 if not given. */
+  readonly zero?: number;
+  minimum?(byte: ByteOf, j: Tensor): Tensor;
+  /** The smallest code; 0 if not given. */
+  readonly lowest?: number;
+}
+
+/** The value of element `j` of a block. @param level `levels[code]` of types with `table`, the code elsewhere; f32 */
+export type BlockFormula = (byte: ByteOf, j: Tensor, level: Tensor) => Tensor;
 
 /** How ggml stores blocks of neighbours in a row. */
 export interface BlockType {
@@ -20,8 +48,8 @@ export interface BlockType {
   readonly levels: Float32Array;
   /** The code of element `j` of a block. */
   code(byte: ByteOf, j: Tensor): Tensor;
-  /** Its value. @param level `levels[code]` of types with `table`, the code elsewhere; f32 */
-  value(byte: ByteOf, j: Tensor, level: Tensor): Tensor;
+  /** Its value: scale · (code - zero) + minimum, or another formula. */
+  readonly value: BlockAffine | BlockFormula;
   /** True where levels are looked up: they are a part of the weight then. */
   readonly table?: boolean;
   /** Stores `elements` numbers of `x` from `from` on as the bytes of `block` from `to` on, which are 0. */
@@ -38,13 +66,46 @@ export interface GgufFormat extends QuantFormat {
   readonly constants: PartBytes;
 }
 
+const affineValue =
+  ({ scale, zero = 0, minimum }: BlockAffine): BlockFormula =>
+  (byte, j, code) => {
+    const product = mul(scale(byte, j), zero === 0 ? code : sub(code, zero));
+    return minimum ? add(product, minimum(byte, j)) : product;
+  };
+
 /** The format of a block type: `bytes` u8 [out, in / elements · bytes], blocks one behind the other, and `levels` f32 where they are looked up. */
 export function blockFormat({ name, id, elements, bytes, bits, levels, code, value, table, encodeBlock }: BlockType): GgufFormat {
+  const valueOf = typeof value === "function" ? value : affineValue(value);
   const shift = Math.log2(elements);
-  const within = (parts: Parts, shape: readonly [number, number]): { readonly byte: ByteOf; readonly j: Tensor } => {
-    const { row, column } = position(shape);
+  const within = (
+    parts: Parts,
+    shape: readonly [number, number],
+    { row, column } = position(shape),
+  ): { readonly byte: ByteOf; readonly j: Tensor } => {
     const block = mul(add(mul(row, shape[1] / elements), shiftRight(column, shift)), bytes);
     return { byte: (at) => int(flat(parts.bytes!, at === 0 ? block : add(block, at))), j: bitAnd(column, elements - 1) };
+  };
+  /** What groups have, as a form says it. */
+  const formOf = ({ group, scale, zero = 0, minimum, lowest = 0 }: BlockAffine): AffineForm => {
+    const ofGroups =
+      (number: (byte: ByteOf, j: Tensor) => Tensor) =>
+      (parts: Parts, shape: readonly [number, number]): Tensor => {
+        const groups = [shape[0], shape[1] / group] as const;
+        const { byte, j } = within(parts, shape, { row: iota(groups, 0), column: mul(iota(groups, 1), group) });
+        return number(byte, j);
+      };
+    return {
+      bits,
+      group,
+      codes(parts, shape) {
+        const { byte, j } = within(parts, shape);
+        const c = code(byte, j);
+        return lowest === 0 ? c : sub(c, lowest);
+      },
+      scales: ofGroups(scale),
+      zeros: zero - lowest,
+      ...(minimum && { minima: ofGroups(minimum) }),
+    };
   };
   const constants: PartBytes = table ? { levels: bytesOf(levels) } : {};
   return {
@@ -65,9 +126,10 @@ export function blockFormat({ name, id, elements, bytes, bits, levels, code, val
     decode(parts, shape) {
       const { byte, j } = within(parts, shape);
       const c = code(byte, j);
-      return value(byte, j, table ? flat(parts.levels!, c) : float(c));
+      return valueOf(byte, j, table ? flat(parts.levels!, c) : float(c));
     },
     constants,
+    ...(typeof value !== "function" && { affine: formOf(value) }),
     ...(encodeBlock && {
       encode(values, [out, width]) {
         const blocks = new Uint8Array(((out * width) / elements) * bytes);

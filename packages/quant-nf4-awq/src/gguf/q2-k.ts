@@ -1,4 +1,4 @@
-import { bitAnd, mul, shiftRight, sub } from "@weft/tensor-core";
+import { bitAnd, mul, neg, shiftRight } from "@weft/tensor-core";
 import { float } from "../graph.js";
 import { integerLevels, roundHalfToEven } from "../rounding.js";
 import { searchAffine } from "./affine-search.js";
@@ -23,9 +23,10 @@ export const Q2_K: GgufFormat = /* @__PURE__ */ blockFormat({
   bits: 2,
   levels: integerLevels(2),
   code: (byte, j) => twoBits(byte, j, 16),
-  value(byte, j, code) {
-    const both = byte(shiftRight(j, 4));
-    return sub(mul(mul(f16At(byte, D), float(bitAnd(both, 15))), code), mul(f16At(byte, DMIN), float(shiftRight(both, 4))));
+  value: {
+    group: 16,
+    scale: (byte, j) => mul(f16At(byte, D), float(bitAnd(byte(shiftRight(j, 4)), 15))),
+    minimum: (byte, j) => neg(mul(f16At(byte, DMIN), float(shiftRight(byte(shiftRight(j, 4)), 4)))),
   },
   encodeBlock(x, from, block, to) {
     let [maxScale, maxMin] = [0, 0];

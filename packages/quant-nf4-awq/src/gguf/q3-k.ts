@@ -19,12 +19,16 @@ export const Q3_K: GgufFormat = /* @__PURE__ */ blockFormat({
   bits: 3,
   levels: integerLevels(3, 4),
   code: (byte, j) => bitOr(twoBits(byte, j, QS), shiftLeft(bitAnd(shiftRight(byte(bitAnd(j, 31)), shiftRight(j, 5)), 1), 2)),
-  value(byte, j, code) {
-    const group = shiftRight(j, 4);
-    const pair = byte(add(bitAnd(group, 7), SCALES));
-    const low = where(less(group, 8), bitAnd(pair, 15), shiftRight(pair, 4));
-    const high = bitAnd(shiftRight(byte(add(bitAnd(group, 3), SCALES + 8)), shiftLeft(shiftRight(group, 2), 1)), 3);
-    return mul(mul(f16At(byte, D), float(sub(bitOr(low, shiftLeft(high, 4)), 32))), sub(code, 4));
+  value: {
+    group: 16,
+    scale(byte, j) {
+      const group = shiftRight(j, 4);
+      const pair = byte(add(bitAnd(group, 7), SCALES));
+      const low = where(less(group, 8), bitAnd(pair, 15), shiftRight(pair, 4));
+      const high = bitAnd(shiftRight(byte(add(bitAnd(group, 3), SCALES + 8)), shiftLeft(shiftRight(group, 2), 1)), 3);
+      return mul(f16At(byte, D), float(sub(bitOr(low, shiftLeft(high, 4)), 32)));
+    },
+    zero: 4,
   },
   encodeBlock(x, from, block, to) {
     let most = 0;

@@ -1,4 +1,3 @@
-import { mul, sub } from "@weft/tensor-core";
 import { integerLevels } from "../rounding.js";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
 import { largestMagnitude } from "./extremes.js";
@@ -15,7 +14,7 @@ export const Q4_0: GgufFormat = /* @__PURE__ */ blockFormat({
   bits: 4,
   levels: integerLevels(4, 8),
   code: (byte, j) => nibble32(byte, j, 2),
-  value: (byte, _, code) => mul(f16At(byte, 0), sub(code, 8)),
+  value: { group: 32, scale: (byte) => f16At(byte, 0), zero: 8 },
   encodeBlock(x, from, block, to) {
     const d = fround(largestMagnitude(x, from, 32) / -8);
     const inverse = d === 0 ? 0 : fround(1 / d);

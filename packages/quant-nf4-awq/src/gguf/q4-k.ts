@@ -1,6 +1,6 @@
 import { add, bitAnd, equal, shiftLeft, shiftRight, where } from "@weft/tensor-core";
 import { integerLevels } from "../rounding.js";
-import { affineKValue, encodeAffineK } from "./affine-k.js";
+import { AFFINE_K, encodeAffineK } from "./affine-k.js";
 import { blockFormat, type GgufFormat } from "./block-format.js";
 
 const codes = new Uint8Array(256);
@@ -17,7 +17,7 @@ export const Q4_K: GgufFormat = /* @__PURE__ */ blockFormat({
     const pair = byte(add(add(shiftLeft(shiftRight(j, 6), 5), bitAnd(j, 31)), 16));
     return where(equal(bitAnd(j, 32), 0), bitAnd(pair, 15), shiftRight(pair, 4));
   },
-  value: affineKValue,
+  value: AFFINE_K,
   encodeBlock(x, from, block, to) {
     encodeAffineK(x, from, block, to, codes, { most: 15, first: -1, tries: 20, absolute: false }, "q4_k");
     for (let c = 0; c < 4; c++)

@@ -1,4 +1,3 @@
-import { add, mul } from "@weft/tensor-core";
 import { integerLevels } from "../rounding.js";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
 import { largest, smallest } from "./extremes.js";
@@ -15,7 +14,7 @@ export const Q5_1: GgufFormat = /* @__PURE__ */ blockFormat({
   bits: 5,
   levels: integerLevels(5),
   code: (byte, j) => fiveBits32(byte, j, 4),
-  value: (byte, _, code) => add(mul(f16At(byte, 0), code), f16At(byte, 2)),
+  value: { group: 32, scale: (byte) => f16At(byte, 0), minimum: (byte) => f16At(byte, 2) },
   encodeBlock(x, from, block, to) {
     const min = smallest(x, from, 32);
     const d = fround(fround(largest(x, from, 32) - min) / 31);

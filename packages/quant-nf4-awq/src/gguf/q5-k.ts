@@ -1,6 +1,6 @@
 import { add, bitAnd, bitOr, equal, shiftLeft, shiftRight, where } from "@weft/tensor-core";
 import { integerLevels } from "../rounding.js";
-import { affineKValue, encodeAffineK } from "./affine-k.js";
+import { AFFINE_K, encodeAffineK } from "./affine-k.js";
 import { blockFormat, type GgufFormat } from "./block-format.js";
 
 const codes = new Uint8Array(256);
@@ -19,7 +19,7 @@ export const Q5_K: GgufFormat = /* @__PURE__ */ blockFormat({
     const nibble = where(equal(bitAnd(j, 32), 0), bitAnd(pair, 15), shiftRight(pair, 4));
     return bitOr(nibble, shiftLeft(bitAnd(shiftRight(byte(add(l, 16)), shiftRight(j, 5)), 1), 4));
   },
-  value: affineKValue,
+  value: AFFINE_K,
   encodeBlock(x, from, block, to) {
     encodeAffineK(x, from, block, to, codes, { most: 31, first: -0.5, tries: 15, absolute: false }, "q5_k");
     for (let c = 0; c < 4; c++)

@@ -1,4 +1,4 @@
-import { add, bitAnd, bitOr, less, mul, shiftLeft, shiftRight, sub, where } from "@weft/tensor-core";
+import { add, bitAnd, bitOr, less, mul, shiftLeft, shiftRight, where } from "@weft/tensor-core";
 import { float, signedByte } from "../graph.js";
 import { integerLevels, roundHalfToEven } from "../rounding.js";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
@@ -26,7 +26,11 @@ export const Q6_K: GgufFormat = /* @__PURE__ */ blockFormat({
     const high = bitAnd(shiftRight(byte(add(add(shiftLeft(half, 5), l), QH)), shiftLeft(quarter, 1)), 3);
     return bitOr(low, shiftLeft(high, 4));
   },
-  value: (byte, j, code) => mul(mul(f16At(byte, D), float(signedByte(byte(add(shiftRight(j, 4), SCALES))))), sub(code, 32)),
+  value: {
+    group: 16,
+    scale: (byte, j) => mul(f16At(byte, D), float(signedByte(byte(add(shiftRight(j, 4), SCALES))))),
+    zero: 32,
+  },
   encodeBlock(x, from, block, to) {
     let most = 0;
     for (let g = 0; g < 16; g++) {

@@ -1,4 +1,4 @@
-import { add, mul } from "@weft/tensor-core";
+import { add } from "@weft/tensor-core";
 import { signedByte } from "../graph.js";
 import { INT8_LEVELS, roundHalfToEven } from "../rounding.js";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
@@ -15,7 +15,7 @@ export const Q8_0: GgufFormat = /* @__PURE__ */ blockFormat({
   bits: 8,
   levels: INT8_LEVELS,
   code: (byte, j) => signedByte(byte(add(j, 2))),
-  value: (byte, _, code) => mul(f16At(byte, 0), code),
+  value: { group: 32, scale: (byte) => f16At(byte, 0), lowest: -128 },
   encodeBlock(x, from, block, to) {
     const d = fround(Math.abs(largestMagnitude(x, from, 32)) / 127);
     const inverse = d === 0 ? 0 : fround(1 / d);

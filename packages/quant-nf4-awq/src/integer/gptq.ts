@@ -1,4 +1,4 @@
-import { add, CapabilityError, ConfigError, equal, mod, mul, ShapeError, type Tensor, where } from "@weft/tensor-core";
+import { add, CapabilityError, ConfigError, equal, mod, mul, type Parts, ShapeError, type Tensor, where } from "@weft/tensor-core";
 import { bytesOf } from "../bytes.js";
 import { f16Array } from "../f16.js";
 import { flat, float, part } from "../graph.js";
@@ -20,6 +20,11 @@ export interface GptqOptions {
   readonly checkpointFormat?: "gptq" | "gptq_v2";
   /** Scales about 0, zero point in the middle. Default true. What is read holds its zero points. */
   readonly sym?: boolean;
+  /**
+   * The groups are neighbours, `g_idx` is ⌊column / groupSize⌋ (without act-order), so that nothing looks it up. Default false: `g_idx` says. Whoever reads a file
+   * finds out.
+   */
+  readonly inOrder?: boolean;
 }
 
 /** 1 in every integer of a word. For three bits words take turns. */
@@ -31,7 +36,7 @@ const ONES: Readonly<Record<IntegerBits, readonly number[]>> = {
 };
 
 const formatOf: Variants<Required<GptqOptions>, IntegerFormat> = variants(
-  ({ bits, groupSize, checkpointFormat, sym }: Required<GptqOptions>): IntegerFormat => {
+  ({ bits, groupSize, checkpointFormat, sym, inOrder }: Required<GptqOptions>): IntegerFormat => {
     const v1 = checkpointFormat === "gptq";
     /** What v1 has taken from the whole word `n` is added to it again, so that a zero point of 0 comes out right. */
     const corrected = (word: Tensor, n: Tensor): Tensor => {
@@ -53,7 +58,7 @@ const formatOf: Variants<Required<GptqOptions>, IntegerFormat> = variants(
         g_idx: part([width], "i32"),
       }),
       code: ({ qweight }, [out], row, column) => bitsAt((n) => flat(qweight!, add(mul(n, out), row)), column, bits),
-      group: ({ g_idx }, column) => flat(g_idx!, column),
+      ...(!inOrder && { group: ({ g_idx }: Parts, column: Tensor) => flat(g_idx!, column) }),
       zero({ qzeros }, [out], row, group) {
         const start = mul(group, (out * bits) / 32);
         return bitsAt((n) => corrected(flat(qzeros!, add(start, n)), n), row, bits);
@@ -95,11 +100,17 @@ export const gptqOptions = (format: QuantFormat): Required<GptqOptions> | undefi
  * @throws ConfigError for other bits, group sizes or checkpoint formats
  * @see Frantar et al. 2022 (GPTQ); AutoGPTQ `nn_modules/qlinear`, GPTQModel `quantization/config.py` (v2)
  */
-export function gptq({ bits = 4, groupSize = 128, checkpointFormat = "gptq", sym = true }: GptqOptions = {}): IntegerFormat {
+export function gptq({
+  bits = 4,
+  groupSize = 128,
+  checkpointFormat = "gptq",
+  sym = true,
+  inOrder = false,
+}: GptqOptions = {}): IntegerFormat {
   if (!Object.hasOwn(ONES, bits)) throw new ConfigError(`bits is ${bits}, expected 2, 3, 4 or 8`);
   if (groupSize !== -1 && !(Number.isInteger(groupSize) && groupSize > 0))
     throw new ConfigError(`groupSize is ${groupSize}, expected a whole number, or -1 for whole rows`);
   if (checkpointFormat !== "gptq" && checkpointFormat !== "gptq_v2")
     throw new ConfigError(`checkpointFormat is ${JSON.stringify(checkpointFormat)}, expected gptq or gptq_v2`);
-  return formatOf({ bits, groupSize, checkpointFormat, sym });
+  return formatOf({ bits, groupSize, checkpointFormat, sym, inOrder });
 }

@@ -1,4 +1,5 @@
 import {
+  broadcastTo,
   type Device,
   div,
   type MatrixShape,
@@ -79,11 +80,28 @@ export function integerFormat(layout: IntegerLayout): IntegerFormat {
     const { row, column } = position(shape);
     return layout.code(parts, shape, row, column);
   };
+  /** Groups along a row, [out, groups]. */
+  const grid = ([out, width]: MatrixShape): ReturnType<typeof position> => position([out, groupCount(groupSize, width)]);
   return {
     name,
     bits,
     groupSize,
     block,
+    ...(!layout.group && {
+      affine: {
+        bits,
+        group: groupSize,
+        codes,
+        scales(parts: Parts, shape: MatrixShape) {
+          const { row, column } = grid(shape);
+          return layout.scale(parts, shape, row, column);
+        },
+        zeros(parts: Parts, shape: MatrixShape) {
+          const { row, column } = grid(shape);
+          return broadcastTo(layout.zero(parts, shape, row, column), column.shape);
+        },
+      },
+    }),
     levels: integerLevels(bits),
     parts: (shape) => layout.parts(shape),
     codes,

@@ -2,7 +2,7 @@ import { type Box, type Range, whole } from "../box.js";
 import { callComposite, type Composite } from "../composite.js";
 import type { DType } from "../dtype.js";
 import { assertPacked, type Format, type MatrixShape, type PackedWeight, type Parts, type PartSpec } from "../formats/format.js";
-import type { Tensor } from "../graph.js";
+import type { Node, Tensor } from "../graph.js";
 import type { Attrs } from "../attrs.js";
 import { cast } from "../ops/cast.js";
 import { iota } from "../ops/create.js";
@@ -13,6 +13,7 @@ import type { Part } from "../primitives/primitive.js";
 
 /** One definition per format. */
 const definitions = new WeakMap<Format, Composite>();
+const formats = new WeakMap<Composite, Format>();
 
 /**
  * `dequantize`: the weight [out, in] of its parts. It is never a step of its own: products read the parts (`quantLinear`), and so do the loops of what else is
@@ -27,16 +28,26 @@ function definitionOf(format: Format): Composite {
     name: "dequantize",
     decompose(inputs, attrs) {
       const shape = attrs.shape as unknown as MatrixShape;
-      const parts: Parts = Object.fromEntries(Object.keys(format.parts(shape)).map((name, i) => [name, inputs[i]!]));
-      return [cast(format.decode(parts, shape), attrs.dtype as DType)];
+      return [cast(format.decode(partsOf(format, shape, inputs), shape), attrs.dtype as DType)];
     },
     vjp: () => [],
     gather: (inputs, attrs, index) => rowsByNumber(made, format, inputs, attrs, index),
     slice: ({ attrs }, box) => partOf(format, attrs.shape as unknown as MatrixShape, attrs.dtype as DType, box),
   };
   definitions.set(format, made);
+  formats.set(made, format);
   return made;
 }
+
+/** The packed weight that a call of `dequantize` stands for. */
+export function packedOf({ composite, inputs, attrs }: Node): PackedWeight {
+  const format = formats.get(composite!.definition)!;
+  const shape = attrs.shape as unknown as MatrixShape;
+  return { format, shape, dtype: attrs.dtype as DType, parts: partsOf(format, shape, inputs) };
+}
+
+const partsOf = (format: Format, shape: MatrixShape, inputs: readonly Tensor[]): Parts =>
+  Object.fromEntries(Object.keys(format.parts(shape)).map((name, i) => [name, inputs[i]!]));
 
 /** True for rows that begin on an element of every part. */
 const beginsOnElements = (specs: readonly PartSpec[], row: number): boolean =>

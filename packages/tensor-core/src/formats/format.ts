@@ -3,6 +3,7 @@ import { DTypeError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { assertDType, bytesPerElement } from "../dtype.js";
 import { iota } from "../ops/create.js";
+import type { AffineForm } from "./affine.js";
 import { sameShape, sizeOf } from "../shape.js";
 import type { TensorSpec } from "../tensor-spec.js";
 
@@ -37,6 +38,8 @@ export interface Format {
    * to f32 in the order written.
    */
   decode(parts: Parts, shape: MatrixShape): Tensor;
+  /** The same values, up to rounding, as whole numbers with scales, of formats that are such: for backends that have kernels for these. */
+  readonly affine?: AffineForm;
 }
 
 /** A weight as it is stored. */

@@ -1,6 +1,6 @@
 import type { Tensor } from "../graph.js";
 import { cast } from "../ops/cast.js";
-import { abs, div, equal, mul, round, where } from "../ops/elementwise.js";
+import { abs, add, div, equal, mul, round, where } from "../ops/elementwise.js";
 import { reshape } from "../ops/movement.js";
 import { max } from "../ops/reduce.js";
 import type { Format, MatrixShape, PackedWeight } from "./format.js";
@@ -17,6 +17,13 @@ export const INT8_ROWS: Format = {
     absmax: { shape: [out], dtype: "f32", rows: { axis: 0, elements: 1, rows: 1 } },
   }),
   decode: ({ codes, absmax }) => mul(mul(cast(codes!, "f32"), reshape(absmax!, [-1, 1])), 1 / 127),
+  affine: {
+    bits: 8,
+    group: -1,
+    codes: ({ codes }) => add(cast(codes!, "i32"), 128),
+    scales: ({ absmax }) => mul(reshape(absmax!, [-1, 1]), 1 / 127),
+    zeros: 128,
+  },
 };
 
 /**

@@ -1,5 +1,7 @@
 import type { CompositeCall } from "../backend.js";
 import { callComposite, type Composite } from "../composite.js";
+import { affineProduct } from "../composites/affine-linear.js";
+import { packedOf } from "../composites/dequantize.js";
 import { QUANT_LINEAR, type QuantLinearAttrs } from "../composites/quant-linear.js";
 import { isFloat } from "../dtype.js";
 import { exactJson } from "../exact-json.js";
@@ -61,7 +63,11 @@ export function packedFactor(t: Tensor): { readonly node: Node; readonly turned:
 /** x·Wᵀ (`turned`) or x·W of a packed weight as one call, if the backend takes it. */
 function product(x: Tensor, t: Tensor, y: Tensor, claims: (call: CompositeCall) => boolean): Tensor | undefined {
   const factor = x.shape.length === 2 ? packedFactor(t) : undefined;
-  const decoding = factor && decodingOf(factor.node);
+  if (!factor) return undefined;
+  const { format, parts, shape } = packedOf(factor.node);
+  const affine = factor.turned && format.affine && affineProduct(x, format.affine, parts, shape, y, claims);
+  if (affine) return affine;
+  const decoding = decodingOf(factor.node);
   if (!decoding) return undefined;
   const sources = substitute(decoding.sources, decoding.parts, factor.node.inputs);
   const attrs = { decode: decoding.program, transposed: !factor.turned, dtype: y.dtype } as QuantLinearAttrs;

@@ -7,3 +7,4 @@ export { type CountedBackend, memoryChecks } from "./memory-checks.js";
 export { watch, type Watched } from "./watch.js";
 export { AWQ, GPTQ, NF4_NESTED, Q4_0, Q4_K } from "./own-format/known-formats.js";
 export { type MethodCase, methodChecks } from "./method-checks.js";
+export { integers, type IntegersOptions } from "./own-format/integers.js";

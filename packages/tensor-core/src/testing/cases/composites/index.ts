@@ -13,7 +13,7 @@ import { loraFactorGradients, loraLinearBackward, loraLinearBase } from "./lora-
 import { mergeLowRank } from "./merge-low-rank.js";
 import { multiLora } from "./multi-lora.js";
 import { normWeightGradient } from "./norm-weight-gradient.js";
-import { dequantize, knownFormats, packedViews, quantLinear } from "./packed.js";
+import { affineLinear, dequantize, knownFormats, packedViews, quantLinear } from "./packed.js";
 import { rmsNorm } from "./rms-norm.js";
 import { rope } from "./rope.js";
 import { selectiveScan } from "./selective-scan.js";
@@ -28,6 +28,7 @@ import { softmax } from "./softmax.js";
 /** Cases of the composites, a file per composite. */
 export const COMPOSITE_CASES: readonly ConformanceCase[] = [
   ...adamwStep,
+  ...affineLinear,
   ...attention,
   ...attentionBackward,
   ...blockRotate,

@@ -10,6 +10,7 @@ import type { Tensor } from "../../../graph.js";
 import * as o from "../../../ops/index.js";
 import { CHAIN, type ConformanceCase, positive, products, rounded, sample } from "../../case.js";
 import { AWQ, FP8_TILES, GPTQ, MXFP4, NF4_NESTED, Q4_0, Q4_K, Q6_K } from "../../own-format/known-formats.js";
+import { integers, type IntegersOptions } from "../../own-format/integers.js";
 import { TABLE4 } from "../../own-format/table4.js";
 
 const nonsmooth = "the parts of a packed weight have no gradient";
@@ -147,6 +148,39 @@ export const knownFormats: readonly ConformanceCase[] = KNOWN.map(([format, own]
   },
   nonsmooth,
   tolerance: { relative: 1e-4, absolute: 0.5, reason: "sums of 512 products of numbers up to 1000" },
+}));
+
+const INTEGERS: readonly IntegersOptions[] = [
+  { bits: 4, group: 32, zeros: 8 },
+  { bits: 4, group: 16, zeros: 0, minima: true },
+  { bits: 4, group: 64, zeros: "each" },
+  { bits: 4, group: 48, zeros: "each", minima: true },
+  { bits: 4, group: 24, zeros: 8 },
+  { bits: 3, group: -1, zeros: 4 },
+  { bits: 5, group: 32, zeros: 16 },
+  { bits: 6, group: 16, zeros: 32, minima: true },
+  { bits: 8, group: 32, zeros: 128 },
+  { bits: 8, group: 128, zeros: "each" },
+  { bits: 8, group: -1, zeros: 100 },
+];
+
+/** Products with weights that have an `AffineForm`: scales for 16 to 256 neighbours, last groups that are not full, few and many rows. */
+export const affineLinear: readonly ConformanceCase[] = INTEGERS.map(integers).map((format) => ({
+  name: `affineLinear: ${format.name}`,
+  build: (d) => [
+    ...(
+      [
+        [1, 7, 64],
+        [3, 5, 96],
+        [33, 6, 200],
+        [2, 3, 9],
+      ] as const
+    ).map(([m, out, width], i) => linear(sample(d, [m, width]), packed(d, format, out, width), i === 1 ? sample(d, [out]) : undefined)),
+    linear(sample(d, [2, 96], "f16"), packed(d, format, 4, 96, "f16")),
+    o.linear(sample(d, [2, 96]), o.rows(call(packed(d, format, 12, 96)), 3, 11)),
+  ],
+  nonsmooth,
+  tolerance: { relative: 1e-4, absolute: 2, reason: "sums of up to 200 products of numbers up to 300; some are rounded to f16" },
 }));
 
 export const packedViews: readonly ConformanceCase[] = [
