@@ -3,6 +3,7 @@ import {
   compile,
   dequantize,
   Device,
+  fromSource,
   linear,
   matmul,
   mul,
@@ -11,7 +12,7 @@ import {
   referenceDevice,
   type Tensor,
 } from "@weft/tensor-core";
-import { integers } from "@weft/tensor-core/testing";
+import { integers, watch } from "@weft/tensor-core/testing";
 import { describe, expect, it } from "vitest";
 import { createOnnxBackend } from "./backend.js";
 import type { OnnxExecutable } from "./executable.js";
@@ -118,5 +119,26 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
       for (const [o, want] of wanted.entries()) expect(Math.abs(got[o]! - want)).toBeLessThanOrEqual(bound(o));
       expect(wanted.some((want, o) => Math.abs(got[o]! - want) > 1e-3)).toBe(true);
     });
+  });
+
+  it("lets go of weights that its model holds, which are read again where something else needs them", async () => {
+    const { backend, live } = watch(await createOnnxBackend({ threads: 1 }));
+    using device = new Device(backend);
+    const values = Float32Array.from({ length: 128 * 64 }, (_, i) => (i % 11) / 8);
+    let reads = 0;
+    const read = (): Uint8Array => (reads++, new Uint8Array(values.slice().buffer));
+    const weight = fromSource({ shape: [128, 64], dtype: "f32", device, read });
+    const layer = compile((t: Tensor) => [linear(t, weight), weight], { device });
+    const alone = compile((t: Tensor) => linear(t, weight), { device });
+    const x = device.tensor(values.subarray(0, 64), { shape: [1, 64] });
+    using first = await alone(x);
+    expect(live(), "x and the result").toBe(2);
+    using second = await alone(x);
+    expect([...(await second.data())]).toEqual([...(await first.data())]);
+    expect(reads).toBe(1);
+    const [y, same] = (await layer(x)) as [Tensor, Tensor];
+    expect([...(await y.data())]).toEqual([...(await first.data())]);
+    expect([...(await same.data())]).toEqual([...values]);
+    expect(reads).toBe(2);
   });
 });

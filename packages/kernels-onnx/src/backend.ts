@@ -4,9 +4,9 @@ import { withContents } from "./contents.js";
 import { type OnnxBuffer, OnnxExecutable } from "./executable.js";
 import { foldConstants } from "./fold.js";
 import { COMPOSITES } from "./lower/composites.js";
-import { keptConstants } from "./lower/constants.js";
+import { keptConstants, SMALL_BYTES } from "./lower/constants.js";
 import type { Activations } from "./lower/context.js";
-import { lowerPlan } from "./lower/lower-plan.js";
+import { type Lowered, lowerPlan } from "./lower/lower-plan.js";
 import { findPeer } from "./runtime/peer.js";
 import { OrtThread } from "./runtime/thread.js";
 
@@ -73,7 +73,7 @@ export class OnnxBackend implements Backend {
       const constants = new Map([...frozen, ...folded.map((id, i) => [id, made[i]!] as const)]);
       const lowered = lowerPlan(rest, keptConstants(rest, new Set(constants.keys())), this.activations);
       return await withContents(this, lowered.constants, constants, (contents) =>
-        OnnxExecutable.open(plan, rest, lowered, contents, this.thread, this.capabilities.threads),
+        OnnxExecutable.open(withoutHeld(plan, frozen, lowered), rest, lowered, contents, this.thread, this.capabilities.threads),
       );
     } finally {
       for (const buffer of made) this.free(buffer);
@@ -108,6 +108,13 @@ export class OnnxBackend implements Backend {
     this.disposed = true;
     this.thread.stop();
   }
+}
+
+/** The plan without the frozen inputs that its session does not read; small ones stay, as reading them again would cost more than they take. */
+function withoutHeld(plan: Plan, frozen: Frozen, { inputs }: Lowered): Plan {
+  const read = new Set(inputs.map(({ buffer }) => buffer));
+  const held = (id: number): boolean => frozen.has(id) && !read.has(id) && plan.buffers[id]!.bytes > SMALL_BYTES;
+  return { ...plan, inputs: plan.inputs.filter((id) => !held(id)) };
 }
 
 /**

@@ -16,10 +16,14 @@ const SMALL_WORK = 1e6;
 /** Sessions so far: their numbers in the threads. */
 let sessions = 0;
 
-/** Of a session. Optimising takes four times as long as all the rest of creating one, and makes nothing faster: plans are optimised before. */
+/**
+ * Of a session. Optimising takes four times as long as all the rest of creating one, and makes nothing faster: plans are optimised before. Finding a pattern of
+ * memory takes as long as that rest.
+ */
 const sessionOptions = (threads: number): object => ({
   executionProviders: ["cpu"],
   graphOptimizationLevel: "disabled",
+  enableMemPattern: false,
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
   logSeverityLevel: 4,

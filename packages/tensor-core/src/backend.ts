@@ -78,7 +78,10 @@ export interface Backend {
   claims(call: CompositeCall): boolean;
   /** What `lower(plan)` would take. Without it: the plan's scratch. */
   footprint?(plan: Plan): Footprint;
-  /** `frozen` is given to a backend that `freezes`; what it takes of them it may keep in a form of its own until the executable is disposed of. */
+  /**
+   * `frozen` is given to a backend that `freezes`; what it takes of them it may keep in a form of its own until the executable is disposed of. What it needs no more
+   * is left out of the inputs of the executable's plan, so that nobody holds it for it.
+   */
   lower(plan: Plan, frozen?: Frozen): Executable | Promise<Executable>;
   /** `inputs` and `outputs` bind `plan.inputs` and the buffers of `plan.outputs`, in order; every output is written whole. */
   run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void | Promise<void>;

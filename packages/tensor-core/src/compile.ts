@@ -4,7 +4,7 @@ import { deviceOf } from "./evaluate.js";
 import { ConfigError, DeviceError, ShapeError } from "./errors.js";
 import { makeNode, type Node, placeholder, type Tensor, topologicalOrder } from "./graph.js";
 import { graphInputs, isLeaf, substitute } from "./passes/rewrite.js";
-import { planGraph } from "./plan/plan-graph.js";
+import { planGraph, type ResultPlace } from "./plan/plan-graph.js";
 import type { Plan } from "./plan/plan.js";
 import { isMovement, moveView, type View, wholeView } from "./plan/views.js";
 import { type Compiled, Signature } from "./signature.js";
@@ -101,16 +101,38 @@ async function computedApart(device: Device, parts: readonly Tensor[], mark: num
   }
 }
 
-/** Lowers a plan; a backend that makes use of them is shown the constants, which are its last inputs. */
-async function lowerWith(device: Device, plan: Plan, captured: readonly Tensor[]): Promise<Executable> {
+/**
+ * Lowers a plan; a backend that makes use of them is shown the constants, which are its last inputs. Constants that are results must stay inputs.
+ * @returns which of the constants are inputs of the lowered plan
+ */
+async function lowerWith(
+  device: Device,
+  plan: Plan,
+  captured: readonly Tensor[],
+  results: readonly ResultPlace[],
+): Promise<{ readonly executable: Executable; readonly read: readonly Tensor[] }> {
   const { backend } = device;
-  if (!backend.capabilities.freezes || captured.length === 0) return backend.lower(plan);
-  const held = await device.gather(captured);
+  if (!backend.capabilities.freezes || captured.length === 0) return { executable: await backend.lower(plan), read: captured };
+  const first = plan.inputs.length - captured.length;
+  const lasting = new Set(results.map((place) => ("input" in place ? place.input : -1)));
+  const frozen = captured.map((_, i) => first + i).filter((i) => !lasting.has(i));
+  const held = await device.gather(frozen.map((i) => captured[i - first]!));
   try {
-    const ids = plan.inputs.slice(-captured.length);
-    return await backend.lower(plan, new Map(held.map(({ buffer }, i) => [ids[i]!, buffer])));
+    const executable = await backend.lower(plan, new Map(held.map(({ buffer }, i) => [plan.inputs[frozen[i]!]!, buffer])));
+    const inputs = new Set(executable.plan.inputs);
+    return { executable, read: captured.filter((_, i) => inputs.has(plan.inputs[first + i]!)) };
   } finally {
     for (const storage of held) storage.release();
+  }
+}
+
+/** Lets go of memory that a lowered plan has a form of its own of: of what the trace has made, and of what can be uploaded or read again. */
+function letGo(device: Device, captured: readonly Tensor[], read: readonly Tensor[], mark: number): void {
+  const needed = new Set(read);
+  for (const t of captured) {
+    if (needed.has(t)) continue;
+    if (t.node.id > mark) t.dispose();
+    else if (t.node.source || t.node.bytes) device.release(t);
   }
 }
 
@@ -203,12 +225,16 @@ export function compile<A extends readonly Tree[], R extends Tree>(
       const captured = leaves.slice(inputs.length);
       // What only results that nobody asked for need.
       for (const t of computed) if (!captured.some((c) => c.node === t.node)) t.dispose();
+      const { executable, read } = await lowerWith(device, plan, captured, results);
+      letGo(device, captured, read, mark);
+      const numbers = new Map(executable.plan.inputs.map((id, i) => [id, i]));
+      const placed = results.map((place): ResultPlace => ("input" in place ? { input: numbers.get(plan.inputs[place.input]!)! } : place));
       return {
-        executable: await lowerWith(device, plan, captured),
-        captured,
-        own: captured.filter((t) => t.node.id > mark),
-        results: traced.map(({ shape, dtype }, i) => ({ shape, dtype, place: results[i]! })),
-        ...(checks.length > 0 && { indices: { checks, place: results.at(-1)! } }),
+        executable,
+        captured: read,
+        own: read.filter((t) => t.node.id > mark),
+        results: traced.map(({ shape, dtype }, i) => ({ shape, dtype, place: placed[i]! })),
+        ...(checks.length > 0 && { indices: { checks, place: placed.at(-1)! } }),
         structure,
       };
     } catch (error) {

@@ -3,7 +3,7 @@ import { bytesPerElement, isFloat, type Operand, type Plan, sizeOf, type Step } 
 /** Rows of a product up to which packing its second factor at each run costs more than a tenth of it. */
 export const FEW_ROWS = 32;
 /** Of constants that are cheaper kept in the model than handed over at each run. */
-const SMALL_BYTES = 1 << 14;
+export const SMALL_BYTES: number = 1 << 14;
 
 /** How a frozen input is kept in a model: as it is, or widened to f32 and packed for products. */
 export type Kept = "stored" | "f32";

@@ -44,6 +44,16 @@ describe.skipIf(!hasRuntime())(`a graph as onnxruntime reads it${REASON}`, () =>
     expect([...(signs!.data as Uint32Array)]).toEqual([0, 1, 0, 0, 0, 1]);
   });
 
+  it("calls once what is called twice under a label", () => {
+    const graph = new Graph();
+    const x = graph.input("x", TYPE.f32, [2]);
+    const call = (perm: number): string => graph.node("Transpose", [x], { perm: [perm] });
+    const first = call(0);
+    expect([call(0) === first, call(1) === first]).toEqual([true, false]);
+    graph.label = "1";
+    expect(call(0)).not.toBe(first);
+  });
+
   it("has loops", async () => {
     const body = new Graph("s");
     const [before, at] = [body.input("before", TYPE.f32, [1]), body.input("at", TYPE.f32, [1])];
@@ -75,11 +85,11 @@ describe.skipIf(!hasRuntime())(`a graph as onnxruntime reads it${REASON}`, () =>
     const graph = new Graph();
     const x = graph.input("x", TYPE.f32, [2]);
     const y = graph.node("Neg", [x]);
-    for (const name of ["a", "b"]) graph.output(name, y, TYPE.f32, [2]);
+    for (const name of ["a", "b", "c"]) graph.output(name, y, TYPE.f32, [2]);
     graph.output("same", x, TYPE.f32, [2]);
     graph.output("fixed", graph.constant(TYPE.f32, [1], Float32Array.of(7)), TYPE.f32, [1]);
     const results = await run(graph, { x: f32([1, 2]) });
     const values = Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, [...(data as Float32Array)]]));
-    expect(values).toEqual({ a: [-1, -2], b: [-1, -2], same: [1, 2], fixed: [7] });
+    expect(values).toEqual({ a: [-1, -2], b: [-1, -2], c: [-1, -2], same: [1, 2], fixed: [7] });
   });
 });

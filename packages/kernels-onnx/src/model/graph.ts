@@ -22,6 +22,8 @@ export class Graph {
   private readonly made = new Set<string>();
   private readonly renamed = new Map<string, string>();
   private readonly constants = new Map<string, string>();
+  /** Results of calls by operator, inputs and attributes. */
+  private readonly calls = new Map<string, readonly string[]>();
   private readonly declared = new Writer();
   private readonly prefix: string;
   private next = 0;
@@ -36,13 +38,31 @@ export class Graph {
     return this.call(op, inputs, 1, attributes, domain)[0]!;
   }
 
+  /** Calls an operator. What was called already under the same label is not called again: operators are functions. Under another it may be meant to be computed anew. */
   call(
     op: string,
     inputs: readonly string[],
     results: number,
     attributes: Readonly<Record<string, Attribute>> = {},
     domain: string = "",
-  ): string[] {
+  ): readonly string[] {
+    // A body is a graph of its own.
+    if ("body" in attributes) return this.add(op, inputs, results, attributes, domain);
+    const key = `${this.label} ${domain}.${op}(${inputs})${JSON.stringify(attributes)}`;
+    const known = this.calls.get(key);
+    if (known) return known;
+    const outputs = this.add(op, inputs, results, attributes, domain);
+    this.calls.set(key, outputs);
+    return outputs;
+  }
+
+  private add(
+    op: string,
+    inputs: readonly string[],
+    results: number,
+    attributes: Readonly<Record<string, Attribute>>,
+    domain: string,
+  ): readonly string[] {
     const outputs = Array.from({ length: results }, () => this.name());
     this.nodes.push({ op, domain, name: `${this.label}.${this.nodes.length}`, inputs, outputs, attributes });
     for (const output of outputs) this.made.add(output);
@@ -77,7 +97,8 @@ export class Graph {
   output(name: string, value: string, type: ElementType, shape: readonly number[]): void {
     this.declared.message(12, valueMessage(name, type, shape));
     // The value itself, so that nothing is copied; but for inputs, constants, and what is a result already.
-    const source = this.made.has(value) && !this.renamed.has(value) ? value : this.node("Identity", [this.renamed.get(value) ?? value]);
+    const source =
+      this.made.has(value) && !this.renamed.has(value) ? value : this.add("Identity", [this.renamed.get(value) ?? value], 1, {}, "")[0]!;
     this.renamed.set(source, name);
   }
 
