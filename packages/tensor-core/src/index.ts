@@ -135,8 +135,8 @@ export type { WeftErrorCode, WeftErrorKind, WeftErrorKinds } from "./error-kinds
 export { type LongCallOptions, throwIfAborted } from "./long-call.js";
 export { exactJson } from "./exact-json.js";
 export { explain, explainPlan, stepCost, type StepCost } from "./explain.js";
-export type { AffineForm } from "./formats/affine.js";
 export {
+  type AffineForm,
   assertPacked,
   bytesPerRow,
   type Format,

@@ -3,7 +3,6 @@ import { DTypeError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
 import { assertDType, bytesPerElement } from "../dtype.js";
 import { iota } from "../ops/create.js";
-import type { AffineForm } from "./affine.js";
 import { sameShape, sizeOf } from "../shape.js";
 import type { TensorSpec } from "../tensor-spec.js";
 
@@ -21,6 +20,25 @@ export interface PartSpec extends TensorSpec {
 
 /** The parts of a weight, by name. */
 export type Parts = { readonly [name: string]: Tensor };
+
+/**
+ * A format whose weights are whole numbers with a scale and a zero point for each group of neighbours in a row: w[o, i] = scales[o, g] · (codes[o, i] -
+ * zeros[o, g]) + minima[o, g], g = ⌊i / group⌋. Backends with kernels for such weights read them so.
+ */
+export interface AffineForm {
+  /** Of a code, at most 8: codes are 0 … 2^bits - 1. */
+  readonly bits: number;
+  /** Neighbours in a row that share a scale; -1 for all of a row. */
+  readonly group: number;
+  /** i32 [out, in]. */
+  codes(parts: Parts, shape: MatrixShape): Tensor;
+  /** f32 [out, ⌈in / group⌉]. */
+  scales(parts: Parts, shape: MatrixShape): Tensor;
+  /** One for all, or i32 [out, ⌈in / group⌉]; 0 … 2^bits - 1. */
+  readonly zeros: number | ((parts: Parts, shape: MatrixShape) => Tensor);
+  /** f32 [out, ⌈in / group⌉]; 0 if not given. */
+  readonly minima?: (parts: Parts, shape: MatrixShape) => Tensor;
+}
 
 /**
  * A way to store a weight [out, in] in fewer bits: what it lies in, and its values as a formula. All that runs on it follows from these two: reading

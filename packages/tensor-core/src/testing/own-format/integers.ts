@@ -1,5 +1,4 @@
-import type { AffineForm } from "../../formats/affine.js";
-import { type Format, type MatrixShape, type Parts, position } from "../../formats/format.js";
+import { type AffineForm, type Format, type MatrixShape, type Parts, position } from "../../formats/format.js";
 import type { Tensor } from "../../graph.js";
 import { cast } from "../../ops/cast.js";
 import { add, bitAnd, div, mul, sub } from "../../ops/elementwise.js";
