@@ -51,7 +51,7 @@ export function checkTraining(check: Comparison, peft: Peft, run: (peft: Peft) =
 }
 
 /** The slope of a loss along one direction through all parameters at once, by gradients and by differences. */
-export async function checkSlope(
+async function checkSlope(
   check: Comparison,
   parameters: { readonly [path: string]: Params },
   run: (parameters: { readonly [path: string]: Params }) => Tensor,
