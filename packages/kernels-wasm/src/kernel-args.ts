@@ -9,9 +9,14 @@ export type ArgumentValues<K extends KernelName> = { readonly [name in ArgumentN
 /** Kernels by number, in the order that workers know them. */
 export const KERNELS: readonly KernelName[] = Object.keys(ARGUMENTS) as KernelName[];
 
+/** By kernel, which word of its block each argument is. */
+const PLACES: ReadonlyMap<KernelName, ReadonlyMap<string, number>> = new Map(
+  KERNELS.map((kernel) => [kernel, new Map(Object.keys(ARGUMENTS[kernel]).map((name, i) => [name, i]))]),
+);
+
 /** Bytes of a kernel's argument block. */
 export function argumentBytes(kernel: KernelName): number {
-  return Object.keys(ARGUMENTS[kernel]).length * 4;
+  return PLACES.get(kernel)!.size * 4;
 }
 
 /** A kernel's arguments in memory, written and read by name. */
@@ -28,7 +33,7 @@ export class KernelArgs<K extends KernelName = KernelName> {
     this.memory = memory;
     this.address = address;
     this.types = ARGUMENTS[kernel];
-    this.places = new Map(Object.keys(this.types).map((name, i) => [name, (address >>> 2) + i]));
+    this.places = PLACES.get(kernel)!;
     this.assign(values);
   }
 
@@ -39,11 +44,15 @@ export class KernelArgs<K extends KernelName = KernelName> {
   // Shared memory only ever grows, and growing makes a new buffer object; views are cheap and never go stale within a call.
   set(name: ArgumentName<K>, value: number): void {
     const { floats, words } = this.memory;
-    (this.types[name as string] === "f32" ? floats : words)[this.places.get(name as string)!] = value;
+    (this.types[name as string] === "f32" ? floats : words)[this.word(name)] = value;
   }
 
   /** A word that the kernel has written. */
   get(name: ArgumentName<K>): number {
-    return this.memory.words[this.places.get(name as string)!]!;
+    return this.memory.words[this.word(name)]!;
+  }
+
+  private word(name: ArgumentName<K>): number {
+    return (this.address >>> 2) + this.places.get(name as string)!;
   }
 }

@@ -1,9 +1,9 @@
-import type { Executable } from "./backend.js";
+import type { CompositeCall, Executable } from "./backend.js";
 import type { Device } from "./device.js";
 import { deviceOf } from "./evaluate.js";
 import { ConfigError, DeviceError, ShapeError } from "./errors.js";
 import { makeNode, type Node, placeholder, type Tensor, topologicalOrder } from "./graph.js";
-import { graphInputs, isLeaf, substitute } from "./passes/rewrite.js";
+import { graphInputs, isLeaf, replacements } from "./passes/rewrite.js";
 import { planGraph, type ResultPlace } from "./plan/plan-graph.js";
 import type { Plan } from "./plan/plan.js";
 import { isMovement, moveView, type View, wholeView } from "./plan/views.js";
@@ -220,8 +220,8 @@ export function compile<A extends readonly Tree[], R extends Tree>(
     if (shared.length > 0) await device.know(shared);
     const computed = own.length > 0 ? await computedApart(device, own, mark) : [];
     try {
-      const outputs = substitute(wanted, own, computed);
-      const { plan, results, leaves } = planGraph(outputs, inputs, (call) => device.backend.claims(call), { share: true, donated });
+      const claims = (call: CompositeCall): boolean => device.backend.claims(call);
+      const { plan, results, leaves } = planGraph(wanted, inputs, claims, { share: true, donated, given: replacements(own, computed) });
       const captured = leaves.slice(inputs.length);
       // What only results that nobody asked for need.
       for (const t of computed) if (!captured.some((c) => c.node === t.node)) t.dispose();

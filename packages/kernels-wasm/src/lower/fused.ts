@@ -1,4 +1,4 @@
-import type { Operand, Step } from "@weft/tensor-core";
+import type { Operand, Program, Step } from "@weft/tensor-core";
 import { copyProgram, fillProgram, sumProgram } from "@weft/tensor-core/program";
 import { emitLoop } from "../encoder/emit.js";
 import { contiguousOutputs, type Loop, loopArguments, planLoop } from "../encoder/loop.js";
@@ -18,13 +18,22 @@ export const interpreterLoading = (): Promise<unknown> | undefined => (interpret
 
 type FusedStep = Pick<Step & { readonly kind: "fused" }, "program" | "inputs" | "outputs">;
 
+/** By program and how operands lie: a plan of many layers has few loops. */
+const loops = new WeakMap<Program, Map<string, Loop>>();
+
+function loopOf({ program, inputs, outputs }: FusedStep): Loop {
+  const known = loops.get(program) ?? new Map<string, Loop>();
+  loops.set(program, known);
+  const dtypes = outputs.map((o) => o.dtype);
+  const key = `${inputs.map(({ dtype, shape, strides }) => `${dtype} ${shape} ${strides}`).join(";")}>${dtypes}`;
+  const loop = known.get(key) ?? planLoop(program, inputs, contiguousOutputs(program, dtypes));
+  known.set(key, loop);
+  return loop;
+}
+
 /** A fused program as a kernel that is compiled for it. */
-export function lowerFused({ program, inputs, outputs }: FusedStep, context: LowerContext): Run {
-  const stored = contiguousOutputs(
-    program,
-    outputs.map((o) => o.dtype),
-  );
-  return runLoop(planLoop(program, inputs, stored), inputs, outputs, context);
+export function lowerFused(step: FusedStep, context: LowerContext): Run {
+  return runLoop(loopOf(step), step.inputs, step.outputs, context);
 }
 
 /** A copy between views with any strides, converting between dtypes; the two have one shape. */

@@ -1,8 +1,8 @@
 import type { Attrs } from "../attrs.js";
 import { rebuildNode } from "../composite.js";
 import { exactJson } from "../exact-json.js";
-import { type Node, Tensor } from "../graph.js";
-import { isLeaf, rewriteGraph } from "./rewrite.js";
+import { Tensor } from "../graph.js";
+import { isLeaf, rewriteGraph, type Visit } from "./rewrite.js";
 
 /** Numbers for things, counted as they come: equal things get equal numbers. */
 function numbering<T>(): (thing: T) => number {
@@ -19,12 +19,15 @@ function isEmpty(attrs: Attrs): boolean {
   return true;
 }
 
-/** Same operation, attributes, inputs: one node. Barriers keep apart what is recomputed on purpose. */
-export function mergeCommonSubexpressions(outputs: readonly Tensor[]): Tensor[] {
+/**
+ * Same operation, attributes, inputs: one node. Barriers keep apart what is recomputed on purpose.
+ * @returns a visit that knows every node that it has seen
+ */
+function unifying(): Visit {
   const known = new Map<string, readonly Tensor[]>();
   // Definitions made per call (checkpoint) share a name.
   const definition = numbering();
-  return rewriteGraph(outputs, (node: Node, inputs) => {
+  return (node, inputs) => {
     if (isLeaf(node) || node.op === "barrier") return undefined;
     let key = node.composite ? `${node.op} ${definition(node.composite.definition)}` : node.op;
     if (!isEmpty(node.attrs)) key += exactJson(node.attrs);
@@ -35,5 +38,17 @@ export function mergeCommonSubexpressions(outputs: readonly Tensor[]): Tensor[] 
     const results = changed ? rebuildNode(node, inputs) : undefined;
     known.set(key, results ?? node.outputs.map((_, index) => new Tensor(node, index)));
     return results;
-  });
+  };
 }
+
+/** What a visit makes of nodes, each thing once: so that a pass does not make what the next ones would only go through and merge. */
+export function onceEach(visit: Visit): Visit {
+  const unify = unifying();
+  return (node, inputs) => {
+    const made = visit(node, inputs);
+    return made ? made.map((t) => unify(t.node, t.node.inputs)?.[t.index] ?? t) : unify(node, inputs);
+  };
+}
+
+/** Same operation, attributes, inputs: one node. */
+export const mergeCommonSubexpressions = (outputs: readonly Tensor[]): Tensor[] => rewriteGraph(outputs, unifying());

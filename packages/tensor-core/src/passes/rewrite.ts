@@ -14,19 +14,42 @@ export function graphInputs(node: Node): readonly Tensor[] {
   return isLeaf(node) ? [] : node.inputs;
 }
 
+/** What is put in the place of nodes: all results of each. */
+export type Replacements = ReadonlyMap<Node, readonly Tensor[]>;
+
+/** Tensors that take the place of others. */
+export function replacements(from: readonly Tensor[], to: readonly Tensor[]): Replacements {
+  const replaced = new Map<Node, Tensor[]>();
+  from.forEach((t, i) => {
+    const list = replaced.get(t.node) ?? t.node.outputs.map((_, k) => new Tensor(t.node, k));
+    list[t.index] = to[i]!;
+    replaced.set(t.node, list);
+  });
+  return replaced;
+}
+
+const NOTHING: Replacements = new Map();
+
 /**
  * The graph of `outputs` with every node replaced by what `visit` makes of it, inputs first. Nodes whose inputs did
  * not change are kept as they are, so untouched parts stay shared with the old graph.
  * @param follow what a node is made of: its inputs, unless a pass looks into it
+ * @param replaced nodes that are replaced beforehand; what lies behind them is not visited
  */
-export function rewriteGraph(outputs: readonly Tensor[], visit: Visit, follow: (node: Node) => readonly Tensor[] = graphInputs): Tensor[] {
-  const results = new Map<Node, readonly Tensor[]>();
+export function rewriteGraph(
+  outputs: readonly Tensor[],
+  visit: Visit,
+  follow: (node: Node) => readonly Tensor[] = graphInputs,
+  replaced: Replacements = NOTHING,
+): Tensor[] {
+  const results = new Map(replaced);
   const get = (t: Tensor): Tensor => results.get(t.node)?.[t.index] ?? t;
-  for (const node of topologicalOrder(outputs, follow)) {
-    if (isLeaf(node)) continue;
+  const behind = replaced.size > 0 ? (node: Node): readonly Tensor[] => (replaced.has(node) ? [] : follow(node)) : follow;
+  for (const node of topologicalOrder(outputs, behind)) {
+    if (isLeaf(node) || replaced.has(node)) continue;
     const inputs = follow(node).map(get);
-    const replaced = visit(node, inputs);
-    if (replaced) results.set(node, replaced);
+    const made = visit(node, inputs);
+    if (made) results.set(node, made);
     else if (inputs.some((t, i) => t.node !== node.inputs[i]!.node || t.index !== node.inputs[i]!.index))
       results.set(node, rebuildNode(node, inputs));
   }
@@ -35,18 +58,5 @@ export function rewriteGraph(outputs: readonly Tensor[], visit: Visit, follow: (
 
 /** The graph of `outputs` with some tensors replaced; what lies behind them is not visited. */
 export function substitute(outputs: readonly Tensor[], from: readonly Tensor[], to: readonly Tensor[]): Tensor[] {
-  const replaced = new Map<Node, Tensor[]>();
-  from.forEach((t, i) => {
-    const list = replaced.get(t.node) ?? t.node.outputs.map((_, k) => new Tensor(t.node, k));
-    list[t.index] = to[i]!;
-    replaced.set(t.node, list);
-  });
-  const results = new Map<Node, readonly Tensor[]>(replaced);
-  const get = (t: Tensor): Tensor => results.get(t.node)?.[t.index] ?? t;
-  for (const node of topologicalOrder(outputs, (n) => (replaced.has(n) ? [] : graphInputs(n)))) {
-    if (results.has(node) || isLeaf(node)) continue;
-    const inputs = node.inputs.map(get);
-    if (inputs.some((t, i) => t !== node.inputs[i])) results.set(node, rebuildNode(node, inputs));
-  }
-  return outputs.map(get);
+  return rewriteGraph(outputs, () => undefined, graphInputs, replacements(from, to));
 }

@@ -13,7 +13,7 @@ import { simplifyNode } from "../passes/simplify.js";
 import { sameShape } from "../shape.js";
 import { Partition } from "./partition.js";
 import type { Program } from "./plan.js";
-import { buildProgram } from "./program-builder.js";
+import { draftOf } from "./program-builder.js";
 
 /** How the weights of one format, shape and dtype are decoded. */
 interface Decoding {
@@ -41,8 +41,8 @@ function decodingOf({ attrs, inputs, outputs, composite }: Node): Decoding | und
       unit?.fused && unit.reduced === 0 && sameShape(unit.space, outputs[0]!.shape) && !partition.view(weight).shape.includes(0);
     if (!whole) known.set(key, undefined);
     else {
-      const { program, sources } = buildProgram(partition, unit, [weight]);
-      known.set(key, { program, parts, sources });
+      const { program, sources } = draftOf(partition, unit);
+      known.set(key, { program: program([weight]), parts, sources });
     }
   }
   return known.get(key);
@@ -84,10 +84,8 @@ export function packProducts(
   claims: (call: CompositeCall) => boolean,
   keep: (node: Node) => boolean,
 ): Tensor[] {
-  let packed = false;
   const products = rewriteGraph(outputs, (node, inputs) => {
-    packed ||= node.op === "dequantize";
-    if (node.op !== "matmul" || !packed) return undefined;
+    if (node.op !== "matmul") return undefined;
     const [a, b] = inputs as [Tensor, Tensor];
     const y = new Tensor(node);
     const right = product(a, b, y, claims);
@@ -97,5 +95,5 @@ export function packProducts(
     const left = product(swapLast(b), swapLast(a), swapLast(y), claims);
     return left && [swapLast(left)];
   });
-  return packed ? expandComposites(products, keep, simplifyNode) : products;
+  return expandComposites(products, keep, simplifyNode);
 }

@@ -1,15 +1,17 @@
 import type { CompositeCall } from "../backend.js";
 import { bytesPerElement } from "../dtype.js";
 import { makeNode, type Node, Tensor } from "../graph.js";
-import { mergeCommonSubexpressions } from "../passes/common-subexpressions.js";
+import { mergeCommonSubexpressions, onceEach } from "../passes/common-subexpressions.js";
 import { expandComposites } from "../passes/expand-composites.js";
 import { gatherRows } from "../passes/gather-rows.js";
 import { pushSlices } from "../passes/push-slices.js";
 import { simplifyNode } from "../passes/simplify.js";
-import type { BufferSpec, Operand, Plan, Step } from "./plan.js";
+import { exactJson } from "../exact-json.js";
+import { copyProgram } from "../program/programs.js";
+import type { BufferSpec, Operand, Plan, Program, Step } from "./plan.js";
 import { PRIMITIVES } from "../primitives/index.js";
 import { contiguousStrides, sizeOf } from "../shape.js";
-import { isLeaf } from "../passes/rewrite.js";
+import { isLeaf, type Replacements } from "../passes/rewrite.js";
 import { normalizeReductions } from "../passes/normalize-reductions.js";
 import { planMemory } from "./memory.js";
 import { packedFactor, packProducts } from "./packed-products.js";
@@ -18,7 +20,7 @@ import { Partition } from "./partition.js";
 import { delayOverwrites } from "./donation.js";
 import { checkWrites } from "./check-writes.js";
 import { boundBytes } from "./with-footprint.js";
-import { buildProgram } from "./program-builder.js";
+import { type Draft, draftOf } from "./program-builder.js";
 import { Unit } from "./units.js";
 import { isDense, isMovement, type View } from "./views.js";
 
@@ -40,18 +42,19 @@ function callOf({ op, attrs, inputs, outputs }: Node): CompositeCall {
 }
 
 /** The graph as backends see it: without unclaimed composites, simplified, rows and slices taken where they lie, packed weights read as they lie, reductions in one form, nothing twice. */
-function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean): Tensor[] {
+function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean, given: Replacements | undefined): Tensor[] {
   // A composite over a packed weight is decomposed, so that its products read the parts.
   const keep = (node: Node): boolean => !node.inputs.some((t) => packedFactor(t)) && claims(callOf(node));
-  const passes = [
-    (t: Tensor[]) => expandComposites(t, (node) => node.op === "dequantize" || keep(node), simplifyNode),
-    gatherRows,
-    pushSlices,
-    (t: Tensor[]) => packProducts(t, claims, keep),
-    normalizeReductions,
-    mergeCommonSubexpressions,
-  ];
-  return passes.reduce((graph, pass) => pass(graph), [...outputs]);
+  // Without packed weights there is nothing to take apart.
+  let packed = false;
+  const stays = (node: Node): boolean => {
+    const whole = node.op === "dequantize";
+    packed ||= whole;
+    return whole || keep(node);
+  };
+  const expanded = expandComposites(outputs, stays, onceEach(simplifyNode), given);
+  const sliced = pushSlices(packed ? gatherRows(expanded) : expanded);
+  return mergeCommonSubexpressions(normalizeReductions(packed ? packProducts(sliced, claims, keep) : sliced));
 }
 
 export interface PlanOptions {
@@ -59,6 +62,8 @@ export interface PlanOptions {
   readonly share?: boolean;
   /** Place-holders whose memory outputs may take, by their number among the inputs. */
   readonly donated?: readonly number[];
+  /** Tensors that others take the place of. */
+  readonly given?: Replacements;
 }
 
 /**
@@ -73,7 +78,7 @@ export function planGraph(
   claims: (call: CompositeCall) => boolean,
   options: PlanOptions = {},
 ): Planned {
-  return new Planner(optimize(outputs, claims), inputs, options).finish();
+  return new Planner(optimize(outputs, claims, options.given), inputs, options).finish();
 }
 
 const key = (t: Tensor): string => `${t.node.id}.${t.index}`;
@@ -88,6 +93,8 @@ class Planner {
   private readonly emitted = new Set<Unit | Node>();
   /** Members of fused units that somebody reads from memory. */
   private readonly stored = new Map<Unit, Map<string, Tensor>>();
+  private readonly drafts = new Map<Unit, Draft>();
+  private readonly programs = new Map<string, Program>();
 
   private readonly options: PlanOptions;
   private readonly written: Operand[] = [];
@@ -136,8 +143,22 @@ class Planner {
     for (const unit of this.partition.units) {
       if (unit.mergedInto) continue;
       if (!unit.fused) unit.nodes[0]!.inputs.forEach(read);
-      else for (const view of buildProgram(this.partition, unit, []).loads) read(view.base);
+      else for (const view of this.draft(unit).loads) read(view.base);
     }
+  }
+
+  private draft(unit: Unit): Draft {
+    const known = this.drafts.get(unit) ?? draftOf(this.partition, unit);
+    this.drafts.set(unit, known);
+    return known;
+  }
+
+  /** A step that runs a fused program; equal programs are one, so that what a backend makes of one is made once. */
+  private fuse(program: Program, inputs: readonly Operand[], outputs: readonly Operand[]): void {
+    const key = exactJson(program);
+    const same = this.programs.get(key) ?? program;
+    this.programs.set(key, same);
+    this.steps.push({ kind: "fused", program: same, inputs, outputs });
   }
 
   private allocate(t: Tensor, role: BufferSpec["role"]): number {
@@ -174,13 +195,7 @@ class Planner {
     const target = new Tensor(makeNode("copy", [view.base], {}, [{ shape: view.shape, dtype: view.base.dtype }]));
     const source = this.operand(view);
     this.allocate(target, role);
-    const program = {
-      shape: view.shape,
-      reduced: 0,
-      instructions: [{ op: "load", dtype: target.dtype, input: 0 }],
-      outputs: [{ value: 0, perRow: false }],
-    } as const;
-    this.steps.push({ kind: "fused", program, inputs: [source], outputs: [this.whole(target)] });
+    this.fuse(copyProgram(view.shape, target.dtype), [source], [this.whole(target)]);
     return this.whole(target);
   }
 
@@ -240,9 +255,13 @@ class Planner {
       const results = [...(this.stored.get(unit)?.values() ?? [])];
       // What only a barrier waits for: nobody reads it, and there is nothing to run.
       if (results.length === 0) return;
-      const { program, loads } = buildProgram(this.partition, unit, results);
+      const { program, loads } = this.draft(unit);
       const inputs = loads.map((v) => this.operand(v));
-      this.steps.push({ kind: "fused", program, inputs, outputs: results.map((t) => this.whole(t)) });
+      this.fuse(
+        program(results),
+        inputs,
+        results.map((t) => this.whole(t)),
+      );
       return;
     }
     const [node] = unit.nodes as [Node];
@@ -260,8 +279,7 @@ class Planner {
   /** A `full` or `iota` that must lie in memory after all. */
   private emitConstant(node: Node): void {
     const t = new Tensor(node);
-    const unit = new Unit(-1, node, t.shape, true);
-    const { program } = buildProgram(this.partition, unit, [t]);
-    this.steps.push({ kind: "fused", program, inputs: [], outputs: [this.whole(t)] });
+    const { program } = draftOf(this.partition, new Unit(-1, node, t.shape, true));
+    this.fuse(program([t]), [], [this.whole(t)]);
   }
 }

@@ -8,14 +8,13 @@ import type { Partition } from "./partition.js";
 import { type Kind, kindIn, type Unit } from "./units.js";
 import { isDense, isMovement, type View } from "./views.js";
 
-/** A fused program with the views that it loads. */
+/** What a unit computes, with the views that it loads. */
 export interface Draft {
-  readonly program: Program;
   readonly loads: readonly View[];
   /** The tensor that each of the views was taken of. */
   readonly sources: readonly Tensor[];
-  /** The tensors that its outputs are, in order. */
-  readonly results: readonly Tensor[];
+  /** The fused program whose outputs are these members of the unit, in order. */
+  program(results: readonly Tensor[]): Program;
 }
 
 /** A view of row values (`lead` shape, maybe with 1s behind) or of full values as a view over the whole space. */
@@ -26,8 +25,8 @@ function overSpace(view: View, space: readonly number[]): View {
   return { ...view, shape: space, strides };
 }
 
-/** Writes the program of one unit. `results` are its members that others read. */
-export function buildProgram(partition: Partition, unit: Unit, results: readonly Tensor[]): Draft {
+/** Writes the instructions of one unit. */
+export function draftOf(partition: Partition, unit: Unit): Draft {
   const { space, reduced } = unit;
   const instructions: Instruction[] = [];
   const loads: View[] = [];
@@ -97,9 +96,9 @@ export function buildProgram(partition: Partition, unit: Unit, results: readonly
   };
 
   for (const node of unit.nodes) values.set(node, write(node));
-  const outputs = results.map(({ node }) => ({
+  const output = ({ node }: Tensor): Program["outputs"][number] => ({
     value: values.get(node)!,
     perRow: reduced > 0 && !isMovement(node) && (node.op === "reduce" || kindIn(space, reduced, node.outputs[0]!.shape) === "row"),
-  }));
-  return { program: { shape: space, reduced, instructions, outputs }, loads, sources, results };
+  });
+  return { loads, sources, program: (results) => ({ shape: space, reduced, instructions, outputs: results.map(output) }) };
 }
