@@ -1,5 +1,5 @@
 import { show } from "@weft/io-safetensors";
-import { ggufError } from "./gguf-error.js";
+import { errorAt } from "@weft/io-safetensors";
 import { type GgufNumberType, type GgufText, type GgufValue, NUMBER_ARRAYS, VALUE_TYPES } from "./values.js";
 
 const UTF8 = new TextEncoder();
@@ -33,14 +33,13 @@ export class ByteWriter {
     const array = new Numbers(new ArrayBuffer(values.length * Numbers.BYTES_PER_ELEMENT));
     (array as { set(values: ArrayLike<number> | ArrayLike<bigint>): void }).set(values);
     if (type !== "f32" && type !== "f64")
-      for (let i = 0; i < array.length; i++) if (array[i] !== values[i]) throw ggufError("type", `${values[i]} is no ${type}`);
+      for (let i = 0; i < array.length; i++) if (array[i] !== values[i]) throw errorAt("type", `${values[i]} is no ${type}`);
     this.#add(new Uint8Array(array.buffer));
   }
 
   /** @throws FormatError kind `utf8` for half a surrogate pair, which UTF-8 cannot hold */
   text(text: GgufText): void {
-    if (typeof text === "string" && /\p{Surrogate}/u.test(text))
-      throw ggufError("utf8", `${show(text)} holds a surrogate that stands alone`);
+    if (typeof text === "string" && /\p{Surrogate}/u.test(text)) throw errorAt("utf8", `${show(text)} holds a surrogate that stands alone`);
     const bytes = typeof text === "string" ? UTF8.encode(text) : text;
     this.numbers("u64", [BigInt(bytes.byteLength)]);
     this.#add(bytes);

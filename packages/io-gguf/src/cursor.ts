@@ -1,5 +1,5 @@
 import type { ByteSource } from "@weft/io-safetensors";
-import { ggufError } from "./gguf-error.js";
+import { errorAt } from "@weft/io-safetensors";
 import { MAX_STRING_BYTES } from "./limits.js";
 import { type GgufNumberArrays, type GgufNumberType, type GgufText, NUMBER_ARRAYS } from "./values.js";
 
@@ -41,7 +41,7 @@ export class Cursor {
     const { size, location } = this.#source;
     const position = this.position;
     if (bytes > size - position)
-      throw ggufError("truncated", `the file ends at byte ${size}, ${position + bytes - size} bytes early`, {
+      throw errorAt("truncated", `the file ends at byte ${size}, ${position + bytes - size} bytes early`, {
         file: location,
         byte: position,
       });
@@ -91,8 +91,8 @@ export class Cursor {
     const byte = this.position;
     const length = this.u64();
     const place = { file: this.#source.location, byte };
-    if (length > BigInt(this.left)) throw ggufError("truncated", `a string of ${length} bytes, the file has ${this.left} more`, place);
-    if (length > MAX_STRING_BYTES) throw ggufError("limit", `a string of ${length} bytes, at most ${MAX_STRING_BYTES} are allowed`, place);
+    if (length > BigInt(this.left)) throw errorAt("truncated", `a string of ${length} bytes, the file has ${this.left} more`, place);
+    if (length > MAX_STRING_BYTES) throw errorAt("limit", `a string of ${length} bytes, at most ${MAX_STRING_BYTES} are allowed`, place);
     const count = Number(length);
     if (!this.has(count)) await this.fill(count);
     const bytes = this.bytes(count);

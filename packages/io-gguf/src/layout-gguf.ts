@@ -1,6 +1,6 @@
 import { ByteWriter } from "./byte-writer.js";
 import { GGML_TYPES, type GgmlTypeName } from "./ggml-types.js";
-import { ggufError } from "./gguf-error.js";
+import { errorAt } from "@weft/io-safetensors";
 import { MAX_KEYS, MAX_NAME_BYTES, MAX_TENSORS } from "./limits.js";
 import { alignmentOf } from "./read-header.js";
 import { padded, tensorBytes } from "./tensor-bytes.js";
@@ -41,13 +41,13 @@ export function layoutGguf(metadata: GgufMetadata, entries: Iterable<GgufEntry>)
   const alignment = alignmentOf(metadata);
   const tensors = placed(entries, alignment);
   if (metadata.size > MAX_KEYS || tensors.length > MAX_TENSORS)
-    throw ggufError("limit", `more than ${MAX_KEYS} entries of metadata, or ${MAX_TENSORS} tensors`);
+    throw errorAt("limit", `more than ${MAX_KEYS} entries of metadata, or ${MAX_TENSORS} tensors`);
   const out = new ByteWriter();
   out.ascii("GGUF");
   out.numbers("u32", [VERSION]);
   out.numbers("u64", [BigInt(tensors.length), BigInt(metadata.size)]);
   for (const [key, value] of metadata) {
-    if (key === "") throw ggufError("key", "an entry of the metadata has no name");
+    if (key === "") throw errorAt("key", "an entry of the metadata has no name");
     out.text(key);
     out.numbers("u32", [VALUE_TYPES.indexOf(value.type)]);
     out.value(value);
@@ -74,12 +74,12 @@ function placed(entries: Iterable<GgufEntry>, alignment: number): PlacedGguf[] {
   let at = 0;
   return [...entries].map(({ name, type, shape }) => {
     const place = { tensor: name };
-    if (names.has(name)) throw ggufError("duplicate-key", "is given twice", place);
+    if (names.has(name)) throw errorAt("duplicate-key", "is given twice", place);
     names.add(name);
     const length = new TextEncoder().encode(name).byteLength;
-    if (length > MAX_NAME_BYTES) throw ggufError("name", `its name has ${length} bytes, at most ${MAX_NAME_BYTES} are allowed`, place);
+    if (length > MAX_NAME_BYTES) throw errorAt("name", `its name has ${length} bytes, at most ${MAX_NAME_BYTES} are allowed`, place);
     if (!Object.hasOwn(GGML_TYPES, type))
-      throw ggufError("tensor-type", `type ${JSON.stringify(type)} is none that ggml has`, {
+      throw errorAt("tensor-type", `type ${JSON.stringify(type)} is none that ggml has`, {
         ...place,
         hint: `there are ${Object.keys(GGML_TYPES).join(", ")}`,
       });

@@ -1,6 +1,14 @@
 import type { GgufFile } from "./gguf-file.js";
-import { absoluteUrl, type ByteSource, type BytesInput, bytesOfInput, bytesOfUrl, type HttpOptions, rowBytes } from "@weft/io-safetensors";
-import { noSuchTensor } from "./gguf-error.js";
+import {
+  absoluteUrl,
+  type ByteSource,
+  type BytesInput,
+  bytesOfInput,
+  bytesOfUrl,
+  type HttpOptions,
+  noSuchTensor,
+  rowBytes,
+} from "@weft/io-safetensors";
 import { readHeader } from "./read-header.js";
 import { joinSplits, splitNames } from "./splits.js";
 
@@ -51,7 +59,7 @@ async function openSource(source: ByteSource): Promise<GgufFile> {
       tensors,
       async read(name, rows) {
         const tensor = tensors.get(name);
-        if (!tensor) throw noSuchTensor(source.location, name);
+        if (!tensor) throw noSuchTensor(name, source.location);
         const { start, length, shape } = rowBytes(tensor, rows);
         return { type: tensor.type, shape, data: await source.read(tensor.offset + start, length) };
       },

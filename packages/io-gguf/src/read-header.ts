@@ -2,7 +2,7 @@ import { type ByteSource, refuseForeign, show } from "@weft/io-safetensors";
 import type { WeftErrorKind } from "@weft/tensor-core";
 import { Cursor } from "./cursor.js";
 import { GGML_TYPES, type GgmlTypeName, ggmlTypeOf } from "./ggml-types.js";
-import { ggufError } from "./gguf-error.js";
+import { errorAt } from "@weft/io-safetensors";
 import {
   ALIGNMENT_KEY,
   DEFAULT_ALIGNMENT,
@@ -106,7 +106,7 @@ class HeaderReader {
       const byte = this.#cursor.position;
       const key = this.#utf8(await this.#cursor.text(), `the name of entry ${i} of the metadata`, byte);
       if (key === "") throw this.#error("key", `entry ${i} of the metadata has no name`, byte);
-      if (metadata.has(key)) throw ggufError("duplicate-key", "stands twice", { file: this.#file, key, byte });
+      if (metadata.has(key)) throw errorAt("duplicate-key", "stands twice", { file: this.#file, key, byte });
       metadata.set(key, await this.#value(key));
     }
     return metadata;
@@ -129,7 +129,7 @@ class HeaderReader {
     const byte = this.#cursor.position;
     const id = this.#cursor.u32();
     const type = VALUE_TYPES[id];
-    if (type === undefined) throw ggufError("type", `type ${id}, expected 0 to ${VALUE_TYPES.length - 1}`, { file: this.#file, key, byte });
+    if (type === undefined) throw errorAt("type", `type ${id}, expected 0 to ${VALUE_TYPES.length - 1}`, { file: this.#file, key, byte });
     return type;
   }
 
@@ -137,14 +137,14 @@ class HeaderReader {
     await this.#cursor.fill(12);
     const place = { file: this.#file, key, byte: this.#cursor.position };
     const items = this.#type(key);
-    if (items === "array") throw ggufError("array", "an array of arrays", place);
+    if (items === "array") throw errorAt("array", "an array of arrays", place);
     const claimed = this.#cursor.u64();
     const each = items === "string" ? 8 : items === "bool" ? 1 : NUMBER_ARRAYS[items].BYTES_PER_ELEMENT;
     if (claimed * BigInt(each) > BigInt(this.#cursor.left))
-      throw ggufError("truncated", `an array of ${claimed}, the file has ${this.#cursor.left} more bytes`, place);
+      throw errorAt("truncated", `an array of ${claimed}, the file has ${this.#cursor.left} more bytes`, place);
     const count = Number(claimed);
     this.#items += count;
-    if (this.#items > MAX_ARRAY_ITEMS) throw ggufError("limit", `arrays of more than ${MAX_ARRAY_ITEMS} elements together`, place);
+    if (this.#items > MAX_ARRAY_ITEMS) throw errorAt("limit", `arrays of more than ${MAX_ARRAY_ITEMS} elements together`, place);
     if (items === "string") {
       const value: GgufText[] = [];
       for (let i = 0; i < count; i++) value.push(await this.#cursor.text());
@@ -160,18 +160,18 @@ class HeaderReader {
     let expected = 0;
     for (let i = 0; i < count; i++) {
       const tensor = await this.#tensor(i, expected);
-      if (tensors.has(tensor.name)) throw ggufError("duplicate-key", "stands twice", { file: this.#file, tensor: tensor.name });
+      if (tensors.has(tensor.name)) throw errorAt("duplicate-key", "stands twice", { file: this.#file, tensor: tensor.name });
       tensors.set(tensor.name, tensor);
       expected = padded(expected + tensor.bytes, alignment);
       if (expected > Number.MAX_SAFE_INTEGER)
-        throw ggufError("overflow", "data up to its end is more than can be counted", { file: this.#file, tensor: tensor.name });
+        throw errorAt("overflow", "data up to its end is more than can be counted", { file: this.#file, tensor: tensor.name });
     }
     const start = padded(this.#cursor.position, alignment);
     // Offsets count from there, which is known only now.
     for (const [name, tensor] of tensors) {
       const offset = start + tensor.offset;
       if (offset + tensor.bytes > this.#size)
-        throw ggufError("truncated", `its data lies at ${offset}–${offset + tensor.bytes}, the file has ${this.#size} bytes`, {
+        throw errorAt("truncated", `its data lies at ${offset}–${offset + tensor.bytes}, the file has ${this.#size} bytes`, {
           file: this.#file,
           tensor: name,
           byte: this.#size,
@@ -196,14 +196,14 @@ class HeaderReader {
     await this.#cursor.fill(4);
     const place = { file: this.#file, tensor: name, byte: this.#cursor.position };
     const rank = this.#cursor.u32();
-    if (rank > MAX_DIMENSIONS) throw ggufError("dims", `${rank} axes, at most ${MAX_DIMENSIONS} are allowed`, place);
+    if (rank > MAX_DIMENSIONS) throw errorAt("dims", `${rank} axes, at most ${MAX_DIMENSIONS} are allowed`, place);
     await this.#cursor.fill(8 * rank + 12);
     const shape = Array.from({ length: rank }, () => BigInt.asIntN(64, this.#cursor.u64())).reverse();
     const at = this.#cursor.position;
     const id = this.#cursor.u32();
     const type = ggmlTypeOf(id);
     if (type === undefined)
-      throw ggufError("tensor-type", `type ${id} is none that ggml has`, {
+      throw errorAt("tensor-type", `type ${id} is none that ggml has`, {
         ...place,
         byte: at,
         hint: `there are ${Object.keys(GGML_TYPES).join(", ")}`,
@@ -211,7 +211,7 @@ class HeaderReader {
     const bytes = tensorBytes(shape, type, place);
     const offset = this.#cursor.u64();
     if (offset !== BigInt(expected))
-      throw ggufError("offset", `its data begins at ${offset} of the data, expected ${expected}`, { ...place, byte: at + 4 });
+      throw errorAt("offset", `its data begins at ${offset} of the data, expected ${expected}`, { ...place, byte: at + 4 });
     return { name, type, shape: shape.map(Number), bytes, offset: expected, file: this.#file };
   }
 
@@ -221,7 +221,7 @@ class HeaderReader {
   }
 
   #error(kind: WeftErrorKind<"format">, message: string, byte: number): Error {
-    return ggufError(kind, message, { file: this.#file, byte });
+    return errorAt(kind, message, { file: this.#file, byte });
   }
 }
 
@@ -230,9 +230,9 @@ export function alignmentOf(metadata: GgufMetadata, file?: string): number {
   const given = metadata.get(ALIGNMENT_KEY);
   if (given === undefined) return DEFAULT_ALIGNMENT;
   const place = { ...(file !== undefined && { file }), key: ALIGNMENT_KEY };
-  if (given.type !== "u32") throw ggufError("alignment", `of type ${given.type}, expected u32`, place);
+  if (given.type !== "u32") throw errorAt("alignment", `of type ${given.type}, expected u32`, place);
   const { value } = given;
   if (!Number.isInteger(Math.log2(value)) || value > MAX_ALIGNMENT)
-    throw ggufError("alignment", `${value}, expected a power of two up to ${MAX_ALIGNMENT}`, place);
+    throw errorAt("alignment", `${value}, expected a power of two up to ${MAX_ALIGNMENT}`, place);
   return value;
 }

@@ -1,4 +1,4 @@
-import { ggufError, noSuchTensor } from "./gguf-error.js";
+import { errorAt, noSuchTensor } from "@weft/io-safetensors";
 import type { GgufFile } from "./gguf-file.js";
 import type { GgufTensor } from "./read-header.js";
 import type { GgufValue } from "./values.js";
@@ -39,28 +39,28 @@ export async function joinSplits(files: readonly GgufFile[]): Promise<GgufFile> 
 function join(files: readonly GgufFile[]): GgufFile {
   const ordered = files.map((file) => ({ file, no: numberOf(file, SPLIT_KEYS.no) })).sort((a, b) => a.no - b.no);
   const first = ordered[0]?.file;
-  if (!first) throw ggufError("missing-split", "no file is given");
+  if (!first) throw errorAt("missing-split", "no file is given");
   ordered.forEach(({ file, no }, i) => {
     const count = numberOf(file, SPLIT_KEYS.count);
     if (count !== files.length)
-      throw ggufError("missing-split", `it is one of ${count} files, ${files.length} are given`, {
+      throw errorAt("missing-split", `it is one of ${count} files, ${files.length} are given`, {
         file: file.location,
         key: SPLIT_KEYS.count,
       });
-    if (no !== i) throw ggufError("missing-split", `${no}, expected ${i}`, { file: file.location, key: SPLIT_KEYS.no });
+    if (no !== i) throw errorAt("missing-split", `${no}, expected ${i}`, { file: file.location, key: SPLIT_KEYS.no });
   });
   const tensors = new Map<string, GgufTensor>();
   const holders = new Map<string, GgufFile>();
   for (const { file } of ordered)
     for (const [name, tensor] of file.tensors) {
       if (tensors.has(name))
-        throw ggufError("duplicate-key", `lies in ${tensors.get(name)!.file}, too`, { file: file.location, tensor: name });
+        throw errorAt("duplicate-key", `lies in ${tensors.get(name)!.file}, too`, { file: file.location, tensor: name });
       tensors.set(name, tensor);
       holders.set(name, file);
     }
   const total = numberOf(first, SPLIT_KEYS.tensors);
   if (total !== tensors.size)
-    throw ggufError("missing-split", `${total} tensors, the files have ${tensors.size}`, { file: first.location, key: SPLIT_KEYS.tensors });
+    throw errorAt("missing-split", `${total} tensors, the files have ${tensors.size}`, { file: first.location, key: SPLIT_KEYS.tensors });
   const own: readonly string[] = Object.values(SPLIT_KEYS);
   return {
     location: first.location,
@@ -69,7 +69,7 @@ function join(files: readonly GgufFile[]): GgufFile {
     tensors,
     async read(name, rows) {
       const holder = holders.get(name);
-      if (!holder) throw noSuchTensor(first.location, name);
+      if (!holder) throw noSuchTensor(name, first.location);
       return holder.read(name, rows);
     },
     close: async () => void (await Promise.all(files.map((file) => file.close()))),
@@ -79,7 +79,7 @@ function join(files: readonly GgufFile[]): GgufFile {
 function numberOf(file: GgufFile, key: string): number {
   const found: GgufValue | undefined = file.metadata.get(key);
   if (typeof found?.value !== "number")
-    throw ggufError(
+    throw errorAt(
       "missing-split",
       `${found === undefined ? "it is not there" : `of type ${found.type}`}, expected a number, as every file of a split model has`,
       {

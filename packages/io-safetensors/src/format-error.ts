@@ -13,12 +13,28 @@ export function showShape(shape: readonly (number | bigint)[]): string {
   return `[${shape.slice(0, 16).join(",")}${shape.length > 16 ? `,… (${shape.length})` : ""}]`;
 }
 
-/** A FormatError that names the file, the tensor and what is wrong with them. */
-export function formatError(kind: WeftErrorKind<"format">, file: string, message: string, tensor?: string, hint?: string): FormatError {
-  return new FormatError(`${file}: ${tensor === undefined ? "" : `tensor ${show(tensor)}: `}${message}`, {
-    kind,
-    file,
-    ...(tensor !== undefined && { tensor }),
-    ...(hint !== undefined && { hint }),
-  });
+/** Where in a file something is wrong. */
+export interface Place {
+  readonly file?: string | undefined;
+  readonly tensor?: string | undefined;
+  /** Of metadata. */
+  readonly key?: string | undefined;
+  readonly byte?: number | undefined;
+  readonly hint?: string | undefined;
 }
+
+const quoted = (what: string, name: string | undefined): string => (name === undefined ? "" : `${what} ${show(name)}: `);
+
+/** A FormatError that names file, tensor or key, and byte. */
+export function errorAt(kind: WeftErrorKind<"format">, message: string, place: Place = {}): FormatError {
+  const { file, tensor, key, byte } = place;
+  const where = `${file === undefined ? "" : `${file}: `}${quoted("tensor", tensor)}${quoted("key", key)}`;
+  return new FormatError(`${where}${byte === undefined ? "" : `byte ${byte}: `}${message}`, { kind, ...place });
+}
+
+/** A FormatError that names the file, the tensor and what is wrong with them. */
+export const formatError = (kind: WeftErrorKind<"format">, file: string, message: string, tensor?: string, hint?: string): FormatError =>
+  errorAt(kind, message, { file, tensor, hint });
+
+export const noSuchTensor = (tensor: string, file: string): FormatError =>
+  errorAt("no-such-tensor", "there is no such tensor", { file, tensor });

@@ -1,7 +1,7 @@
 export { type BytesInput, bytesOfInput, bytesOfBlob, bytesOfMemory } from "./byte-sources.js";
 export { absoluteUrl, bytesOfUrl, type HttpOptions, MAX_WHOLE_BODY_BYTES } from "./bytes-of-url.js";
 export { bitsPerElement, fromCoreDType, parseDType, SAFETENSORS_DTYPES, type SafetensorsDType, toCoreDType } from "./dtypes.js";
-export { show } from "./format-error.js";
+export { errorAt, noSuchTensor, type Place, show } from "./format-error.js";
 export { type Header, MAX_HEADER_BYTES, MAX_TENSORS, parseHeader, type TensorInfo } from "./header.js";
 export {
   type JsonKinds,

@@ -1,5 +1,4 @@
-import type { FormatError } from "@weft/tensor-core";
-import { formatError } from "./format-error.js";
+import { noSuchTensor } from "./format-error.js";
 import { type Header, headerLength, parseHeader } from "./header.js";
 import {
   type ByteSource,
@@ -41,8 +40,4 @@ export async function openFile(source: ByteSource): Promise<WeightSource> {
     },
     close: () => source.close(),
   };
-}
-
-export function noSuchTensor(name: string, location: string): FormatError {
-  return formatError("no-such-tensor", location, "there is no such tensor", name);
 }

@@ -1,7 +1,6 @@
 import type { WeftErrorKind } from "@weft/tensor-core";
-import { formatError, show } from "./format-error.js";
+import { formatError, noSuchTensor, show } from "./format-error.js";
 import { JsonNumber, parseStrictJson } from "./json-scanner.js";
-import { noSuchTensor } from "./safetensors-file.js";
 import type { LocatedTensor, WeightSource } from "./weight-source.js";
 
 /** An index of a large checkpoint: one entry of some 100 bytes for each of at most a million tensors. */

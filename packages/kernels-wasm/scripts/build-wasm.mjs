@@ -83,7 +83,7 @@ if (!existsSync(target) || !readFileSync(target, "utf8").startsWith(head)) {
   });
   write("arguments.ts", [
     head,
-    `/** Every kernel with its arguments: one 32-bit word each, in this order. */`,
+    `/** Every kernel with its arguments: one 32-bit word each, in this order: 0 is an integer, 1 an f32. */`,
     `export const ARGUMENTS = ${JSON.stringify(kernelArguments(files), undefined, 2)} as const;`,
   ]);
   write("kernels.ts", lines);

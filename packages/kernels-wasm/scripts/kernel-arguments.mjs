@@ -1,13 +1,13 @@
 // Reads the names of the kernels' arguments out of their AssemblyScript: the class that a kernel takes is the one table of them;
 // the compiler lays it out, and the host writes by the same names.
 
-/** A word of an argument block as the host writes it, for each type that a field may have. */
-const WORDS = { usize: "i32", i32: "i32", u32: "i32", f32: "f32" };
+/** A word of an argument block as the host writes it, an integer (0) or an f32 (1), for each type that a field may have. */
+const WORDS = { usize: 0, i32: 0, u32: 0, f32: 1 };
 
 const CLASS = /@unmanaged\s+(?:export )?class (\w+)(?: extends (\w+))? \{\n([\s\S]*?)\n\}/g;
 const KERNEL = /export function (\w+)\(args: (\w+), start: i32, end: i32\): void/g;
 
-/** @param files `{ name, text }` of each source. @returns kernel → argument → "i32" | "f32", in the order of the words */
+/** @param files `{ name, text }` of each source. @returns kernel → argument → 0 (an integer) | 1 (an f32), in the order of the words */
 export function kernelArguments(files) {
   const classes = new Map();
   for (const { name, text } of files)

@@ -10,49 +10,45 @@ export type ArgumentValues<K extends KernelName> = { readonly [name in ArgumentN
 export const KERNELS: readonly KernelName[] = Object.keys(ARGUMENTS) as KernelName[];
 
 /** By kernel, which word of its block each argument is. */
-const PLACES: ReadonlyMap<KernelName, ReadonlyMap<string, number>> = new Map(
-  KERNELS.map((kernel) => [kernel, new Map(Object.keys(ARGUMENTS[kernel]).map((name, i) => [name, i]))]),
+const LAYOUTS = new Map(
+  KERNELS.map((kernel) => [
+    kernel,
+    new Map(Object.entries(ARGUMENTS[kernel]).map(([name, type], at) => [name, { at, float: (type as number) === 1 }])),
+  ]),
 );
 
 /** Bytes of a kernel's argument block. */
-export function argumentBytes(kernel: KernelName): number {
-  return PLACES.get(kernel)!.size * 4;
-}
+export const argumentBytes = (kernel: KernelName): number => LAYOUTS.get(kernel)!.size * 4;
 
 /** A kernel's arguments in memory, written and read by name. */
 export class KernelArgs<K extends KernelName = KernelName> {
   readonly kernel: K;
   readonly address: number;
   private readonly memory: WasmMemory;
-  private readonly types: Readonly<Record<string, string>>;
-  private readonly places: ReadonlyMap<string, number>;
+  private readonly layout: ReadonlyMap<string, { readonly at: number; readonly float: boolean }>;
 
   /** @param address of `argumentBytes(kernel)` bytes */
   constructor(kernel: K, memory: WasmMemory, address: number, values: ArgumentValues<K>) {
     this.kernel = kernel;
     this.memory = memory;
     this.address = address;
-    this.types = ARGUMENTS[kernel];
-    this.places = PLACES.get(kernel)!;
+    this.layout = LAYOUTS.get(kernel)!;
     this.assign(values);
   }
 
   assign(values: ArgumentValues<K>): void {
-    for (const name of this.places.keys()) this.set(name as ArgumentName<K>, values[name as ArgumentName<K>]);
+    for (const name of this.layout.keys()) this.set(name as ArgumentName<K>, values[name as ArgumentName<K>]);
   }
 
   // Shared memory only ever grows, and growing makes a new buffer object; views are cheap and never go stale within a call.
   set(name: ArgumentName<K>, value: number): void {
     const { floats, words } = this.memory;
-    (this.types[name as string] === "f32" ? floats : words)[this.word(name)] = value;
+    const { at, float } = this.layout.get(name as string)!;
+    (float ? floats : words)[(this.address >>> 2) + at] = value;
   }
 
   /** A word that the kernel has written. */
   get(name: ArgumentName<K>): number {
-    return this.memory.words[this.word(name)]!;
-  }
-
-  private word(name: ArgumentName<K>): number {
-    return (this.address >>> 2) + this.places.get(name as string)!;
+    return this.memory.words[(this.address >>> 2) + this.layout.get(name as string)!.at]!;
   }
 }

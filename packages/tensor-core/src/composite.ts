@@ -27,3 +27,13 @@ export function rebuildNode({ op, attrs, outputs, composite }: Node, inputs: rea
   const copy = makeNode(op, inputs, attrs, outputs, composite && { composite: decomposed(composite.definition, inputs, attrs) });
   return outputs.map((_, i) => new Tensor(copy, i));
 }
+
+let definitions = 0;
+const definitionIds = new WeakMap<Composite, number>();
+
+/** Tells apart definitions of one name: those that are made per call (checkpoint) or per format. */
+export function definitionId(definition: Composite): number {
+  const known = definitionIds.get(definition) ?? ++definitions;
+  definitionIds.set(definition, known);
+  return known;
+}

@@ -3,15 +3,15 @@ import type { WeftErrorCode, WeftErrorKind } from "./error-kinds/kinds.js";
 /** What an error says besides its message. `K`: the kinds that it may have. */
 export interface WeftErrorOptions<K extends WeftErrorKind = WeftErrorKind> {
   /** Stable machine-readable name, one of `WeftErrorKinds`, for instance `header-json`; defaults to the code. */
-  kind?: K;
+  kind?: K | undefined;
   /** What the user can do about it. */
-  hint?: string;
+  hint?: string | undefined;
   /** The file concerned. */
-  file?: string;
+  file?: string | undefined;
   /** The tensor or module concerned. */
-  tensor?: string;
+  tensor?: string | undefined;
   /** Byte position in `file`. */
-  byte?: number;
+  byte?: number | undefined;
   /** The error that this one follows from. */
   cause?: unknown;
 }

@@ -146,7 +146,7 @@ export {
   type PartSpec,
   position,
 } from "./formats/format.js";
-export { INT8_ROWS, quantizeInt8 } from "./formats/int8.js";
+export { INT8_ROWS } from "./formats/int8.js";
 export { type Node, placeholder, Tensor } from "./graph.js";
 export { type IndexCheck, verifyIndices, withIndexChecks } from "./index-checks.js";
 export * from "./ops/index.js";

@@ -1,4 +1,5 @@
 import type { Backend, Executable } from "./backend.js";
+import { definitionId } from "./composite.js";
 import { exactJson } from "./exact-json.js";
 import { type Node, Tensor, topologicalOrder } from "./graph.js";
 import { graphInputs, isLeaf } from "./passes/rewrite.js";
@@ -32,22 +33,12 @@ export interface Lent {
   done(): void;
 }
 
-let definitions = 0;
-const definitionIds = new WeakMap<object, number>();
-
-/** Composites of one name may have other definitions (those that close over something). */
-function idOf(definition: object): number {
-  const known = definitionIds.get(definition) ?? ++definitions;
-  definitionIds.set(definition, known);
-  return known;
-}
-
 /** What a graph computes, in words: equal for graphs that differ in the values of their leaves alone. */
 function wordsOf(order: readonly Node[], numbers: ReadonlyMap<Node, number>, outputs: readonly Tensor[]): string {
   const name = (t: Tensor): string => `${numbers.get(t.node)}.${t.index}`;
   const lines = order.map((node) => {
     if (isLeaf(node)) return exactJson(node.outputs.map(({ shape, dtype }) => [dtype, shape]));
-    const definition = node.composite ? idOf(node.composite.definition) : "";
+    const definition = node.composite ? definitionId(node.composite.definition) : "";
     return `${node.op}:${definition}:${exactJson(node.attrs)}:${node.inputs.map(name).join()}`;
   });
   return `${lines.join("|")}|${outputs.map(name).join()}`;

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { type AtomicFile, type PieceOfFile, stageLaidOut } from "@weft/io-safetensors/node";
-import { ggufError } from "../gguf-error.js";
+import { errorAt } from "@weft/io-safetensors";
 import { type GgufEntry, layoutGguf } from "../layout-gguf.js";
 import { SPLIT_KEYS, splitName } from "../splits.js";
 import { GGML_TYPES } from "../ggml-types.js";
@@ -32,7 +32,7 @@ export async function writeGguf(
   options: WriteGgufOptions = {},
 ): Promise<string[]> {
   const groups = grouped([...tensors], options.maxSplitBytes ?? Infinity);
-  if (!path.endsWith(".gguf")) throw ggufError("config-value", `the name of the file must end in .gguf`, { file: path });
+  if (!path.endsWith(".gguf")) throw errorAt("config-value", `the name of the file must end in .gguf`, { file: path });
   const model = path.slice(0, -".gguf".length);
   const files = groups.map((group, no) => {
     const split = groups.length === 1 ? [] : splitEntries(no, groups);

@@ -25,32 +25,30 @@ function loopOf({ program, inputs, outputs }: FusedStep): Loop {
   const known = loops.get(program) ?? new Map<string, Loop>();
   loops.set(program, known);
   const dtypes = outputs.map((o) => o.dtype);
-  const key = `${inputs.map(({ dtype, shape, strides }) => `${dtype} ${shape} ${strides}`).join(";")}>${dtypes}`;
+  const key = JSON.stringify([inputs.map(({ dtype, shape, strides }) => [dtype, shape, strides]), dtypes]);
   const loop = known.get(key) ?? planLoop(program, inputs, contiguousOutputs(program, dtypes));
   known.set(key, loop);
   return loop;
 }
 
 /** A fused program as a kernel that is compiled for it. */
-export function lowerFused(step: FusedStep, context: LowerContext): Run {
-  return runLoop(loopOf(step), step.inputs, step.outputs, context);
-}
+export const lowerFused = (step: FusedStep, context: LowerContext): Run => runLoop(loopOf(step), step.inputs, step.outputs, context);
+
+/** A program of one output with any strides. */
+const lowerProgram = (program: Program, from: readonly Operand[], to: Operand, context: LowerContext): Run =>
+  runLoop(planLoop(program, from, [to]), from, [to], context);
 
 /** A copy between views with any strides, converting between dtypes; the two have one shape. */
-export function lowerCopy(from: Operand, to: Operand, context: LowerContext): Run {
-  return runLoop(planLoop(copyProgram(from.shape, from.dtype), [from], [to]), [from], [to], context);
-}
+export const lowerCopy = (from: Operand, to: Operand, context: LowerContext): Run =>
+  lowerProgram(copyProgram(from.shape, from.dtype), [from], to, context);
 
 /** The sum of views of one shape and dtype, stored in any dtype. */
-export function lowerSum(from: readonly Operand[], to: Operand, context: LowerContext): Run {
-  const program = sumProgram(to.shape, from[0]!.dtype, from.length);
-  return runLoop(planLoop(program, from, [to]), from, [to], context);
-}
+export const lowerSum = (from: readonly Operand[], to: Operand, context: LowerContext): Run =>
+  lowerProgram(sumProgram(to.shape, from[0]!.dtype, from.length), from, to, context);
 
 /** One value everywhere in a view. */
-export function lowerFill(value: number, to: Operand, context: LowerContext): Run {
-  return runLoop(planLoop(fillProgram(to.shape, to.dtype, value), [], [to]), [], [to], context);
-}
+export const lowerFill = (value: number, to: Operand, context: LowerContext): Run =>
+  lowerProgram(fillProgram(to.shape, to.dtype, value), [], to, context);
 
 /**
  * The argument block of a loop, and how it is told where its operands lie.
@@ -62,13 +60,15 @@ export function boundArguments(
   outputs: readonly Operand[],
   context: LowerContext,
   more: readonly number[] = [],
-): { readonly args: number; readonly bind: Run } {
-  const args = context.words([...loopArguments(loop), ...more]);
+): { readonly args: number; readonly words: Int32Array; readonly bind: Run } {
+  const words = loopArguments(loop);
+  const args = context.words([...words, ...more]);
   const firstOutput = loop.operands.length - outputs.length;
-  const places = [...inputs.map((_, k) => operandWord(loop, k)), ...outputs.map((_, i) => operandWord(loop, firstOutput + i))];
   const operands = [...inputs, ...outputs];
+  const places = operands.map((_, k) => operandWord(loop, k < inputs.length ? k : k - inputs.length + firstOutput));
   return {
     args,
+    words,
     bind(addresses) {
       for (let i = 0; i < operands.length; i++) context.memory.words[(args >>> 2) + places[i]!] = addressOf(operands[i]!, addresses);
     },
@@ -78,8 +78,7 @@ export function boundArguments(
 function runLoop(loop: Loop, inputs: readonly Operand[], outputs: readonly Operand[], context: LowerContext): Run {
   if (loop.rows === 0) return () => undefined;
   const { pool, memory } = context;
-  const words = loopArguments(loop);
-  const { args, bind } = boundArguments(loop, inputs, outputs, context);
+  const { args, words, bind } = boundArguments(loop, inputs, outputs, context);
   const elements = loop.rows * (loop.block > 0 ? loop.block : loop.inner * words[2]!);
   const small = elements * loop.program.instructions.length < SMALL;
   // The interpreter gives the same bits.

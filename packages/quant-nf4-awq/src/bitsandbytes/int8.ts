@@ -8,13 +8,12 @@ import { INT8_LEVELS, roundHalfToEven } from "../rounding.js";
 const { fround } = Math;
 
 /**
- * LLM.int8's weights: w = codes · absmax / 127, absmax the largest magnitude of the row, of values that are rounded to f16 first; a row of zeros has absmax 0.
- * Parts: `codes` i8 [out, in] (on disk `weight`), `absmax` f32 [out] (`SCB`).
+ * LLM.int8's weights, which are `INT8_ROWS`: absmax = max |w| of the row, codes = w · (127 / absmax) to the nearest even integer, of values that are rounded to
+ * f16 first; a row of zeros has absmax 0 and codes 0.
  * @see Dettmers et al. 2022 (LLM.int8()); bitsandbytes `functional.py` int8_vectorwise_quant
  */
 export const LLM_INT8: QuantFormat = {
   ...INT8_ROWS,
-  name: "int8",
   bits: 8,
   levels: INT8_LEVELS,
   codes: ({ codes }) => int(codes!),

@@ -1,7 +1,7 @@
 import { mul } from "@weft/tensor-core";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
 import { IQ4_LEVELS, putCodes, searchIq4 } from "./iq4.js";
-import { nibble32 } from "./nibbles.js";
+import { FOUR_BITS } from "./codes-of-32.js";
 
 /** d · level of the code. @see ggml-quants.c quantize_iq4_nl */
 export const IQ4_NL: GgufFormat = /* @__PURE__ */ blockFormat({
@@ -12,7 +12,7 @@ export const IQ4_NL: GgufFormat = /* @__PURE__ */ blockFormat({
   bits: 4,
   levels: IQ4_LEVELS,
   table: true,
-  code: (byte, j) => nibble32(byte, j, 2),
+  code: (byte, j) => FOUR_BITS.read(byte, j, 2),
   value: (byte, _, level) => mul(f16At(byte, 0), level),
   encodeBlock(x, from, block, to) {
     const scale = searchIq4(x, from);

@@ -1,4 +1,5 @@
 import { roundHalfToEven } from "../rounding.js";
+import { FOUR_BITS } from "./codes-of-32.js";
 import { largestMagnitude } from "./extremes.js";
 import { NOTHING } from "./symmetric-search.js";
 
@@ -22,10 +23,7 @@ function nearest(x: number): number {
 
 /** Writes the codes of 32 numbers times `inverse`. */
 export function putCodes(x: Float32Array, from: number, inverse: number, block: Uint8Array, to: number): void {
-  for (let j = 0; j < 16; j++) {
-    const [low, high] = [nearest(fround(inverse * x[from + j]!)), nearest(fround(inverse * x[from + 16 + j]!))];
-    block[to + j] = low | (high << 4);
-  }
+  FOUR_BITS.put((j) => nearest(fround(inverse * x[from + j]!)), block, to);
 }
 
 /** Scales tried beside the first one, on either side of it. */

@@ -1,6 +1,6 @@
 import { applyPrimitive } from "../apply-primitive.js";
 import { type Box, boxShape, compose, hull, isWhole, relative, whole } from "../box.js";
-import { callComposite, rebuildNode } from "../composite.js";
+import { callComposite } from "../composite.js";
 import { bytesPerElement } from "../dtype.js";
 import { type Node, Tensor, topologicalOrder } from "../graph.js";
 import { cut } from "../ops/cut.js";
@@ -8,7 +8,7 @@ import { PRIMITIVES } from "../primitives/index.js";
 import type { Part } from "../primitives/primitive.js";
 import { contiguousStrides, isContiguous, type Shape, sizeOf } from "../shape.js";
 import { mergeCommonSubexpressions } from "./common-subexpressions.js";
-import { graphInputs, isLeaf } from "./rewrite.js";
+import { graphInputs, isLeaf, onInputs } from "./rewrite.js";
 
 /** Rounds after which slices stay where they are. Each round takes back what did not pay in the one before; hardly a graph needs a second. */
 const MAX_ROUNDS = 8;
@@ -159,8 +159,8 @@ function assemble(order: readonly Node[], outputs: readonly Tensor[], pieces: Pi
       const result = node.composite ? callComposite(node.composite.definition, parts, attrs)[0]! : applyPrimitive(node.op, parts, attrs);
       results.set(node, [within ? cut(result, within) : result]);
     } else {
-      const inputs = node.inputs.map(get);
-      if (inputs.some((t, i) => t !== node.inputs[i])) results.set(node, rebuildNode(node, inputs));
+      const moved = onInputs(node, node.inputs.map(get));
+      if (moved) results.set(node, moved);
     }
   }
   return outputs.map(get);

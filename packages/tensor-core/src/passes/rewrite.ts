@@ -28,6 +28,12 @@ export function replacements(from: readonly Tensor[], to: readonly Tensor[]): Re
   return replaced;
 }
 
+/** The node on these inputs; undefined if they are its own. */
+export function onInputs(node: Node, inputs: readonly Tensor[]): readonly Tensor[] | undefined {
+  const same = inputs.every((t, i) => t.node === node.inputs[i]!.node && t.index === node.inputs[i]!.index);
+  return same ? undefined : rebuildNode(node, inputs);
+}
+
 const NOTHING: Replacements = new Map();
 
 /**
@@ -49,9 +55,8 @@ export function rewriteGraph(
     if (isLeaf(node) || replaced.has(node)) continue;
     const inputs = follow(node).map(get);
     const made = visit(node, inputs);
-    if (made) results.set(node, made);
-    else if (inputs.some((t, i) => t.node !== node.inputs[i]!.node || t.index !== node.inputs[i]!.index))
-      results.set(node, rebuildNode(node, inputs));
+    const result = made ?? onInputs(node, inputs);
+    if (result) results.set(node, result);
   }
   return outputs.map(get);
 }

@@ -4,11 +4,12 @@ import type { AdapterMethod, ParameterSpec, Params } from "../adapter/method.js"
 import { tileRows } from "../adapter/tile.js";
 import { readFields, writeFields } from "../adapter/config.js";
 import { dequantize } from "../composites/dequantize.js";
-import { quantizeInt8 } from "../formats/int8.js";
+import { INT8_ROWS } from "../formats/int8.js";
 import type { Tensor } from "../graph.js";
 import { CapabilityError } from "../errors.js";
-import { tensor } from "../ops/create.js";
-import { mul } from "../ops/elementwise.js";
+import { cast } from "../ops/cast.js";
+import { full, tensor } from "../ops/create.js";
+import { mul, round } from "../ops/elementwise.js";
 import { reshape, rows } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
 import { sizeOf } from "../shape.js";
@@ -123,7 +124,10 @@ function checksOf<C>(method: AdapterMethod<C>, c: MethodCase<C>): Check[] {
 
 /** Compares what a method makes of a weight in eight bits, and of the values that this has. */
 async function packedAsDense(weight: Tensor, results: (weight: Tensor) => readonly Tensor[]): Promise<void> {
-  const packed = reshape(dequantize(quantizeInt8(reshape(weight, [weight.shape[0]!, -1]))), weight.shape);
+  const [out, width] = [weight.shape[0]!, weight.size / weight.shape[0]!];
+  const codes = cast(round(mul(reshape(weight, [out, width]), 32)), "i8");
+  const parts = { codes, absmax: full([out], 127 / 32) };
+  const packed = reshape(dequantize({ format: INT8_ROWS, shape: [out, width], parts }), weight.shape);
   const dense = tensor(await packed.data(), { shape: weight.shape });
   const [got, want] = [results(packed), results(dense)];
   for (const [i, t] of got.entries()) close(await t.data(), await want[i]!.data());
