@@ -34,6 +34,7 @@ const ALLOWED = {
   registry: ["tensor-core", "io-safetensors", "adapter-files", "convert"],
   "lora-recipes": ["tensor-core", "adapters-lora", "adapter-files", "registry"],
   models: ["tensor-core", "io-safetensors"],
+  tokenizers: ["tensor-core", "io-safetensors"],
 };
 
 let failed = false;

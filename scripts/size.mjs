@@ -22,6 +22,7 @@ const LIMITS = {
   "kernels-wasm": 35_850,
   "quant-nf4-awq": 4_500,
   "tensor-core": 57_300,
+  tokenizers: 21_000,
 };
 /** Entries measured instead of the whole: what inference alone imports. */
 const ENTRIES = {
@@ -29,6 +30,7 @@ const ENTRIES = {
   "quant-nf4-awq": 'export { fourBit, quantize, toPacked } from "./src/index.ts";',
   "io-gguf": 'export { openGguf } from "./src/index.ts";',
   "io-safetensors": 'export { openSafetensors } from "./src/index.ts";',
+  tokenizers: 'export { Tokenizer } from "./src/index.ts";',
 };
 
 function sourceLines(folder) {

@@ -18,6 +18,7 @@ import { mergeSuite } from "./suites/merge/merge.js";
 import { onnxSuite } from "./suites/onnx/onnx.js";
 import { quantizeSuite } from "./suites/quantize/quantize.js";
 import { webgpuSuite } from "./suites/webgpu/webgpu.js";
+import { tokenizersSuite } from "./suites/tokenizers/tokenizers.js";
 import { startupSuite } from "./suites/startup/startup.js";
 
 const SUITES: readonly Suite[] = [
@@ -29,6 +30,7 @@ const SUITES: readonly Suite[] = [
   extractSuite,
   convertSuite,
   quantizeSuite,
+  tokenizersSuite,
   startupSuite,
   onnxSuite,
   webgpuSuite,

@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 const PACKAGES = {
   "onnxruntime-node": "1.30.0",
   "onnxruntime-web": "1.30.0",
+  "@huggingface/tokenizers": "0.2.0",
   "@jax-js/jax": "0.1.25",
   "@tensorflow/tfjs-core": "4.22.0",
   "@tensorflow/tfjs-backend-wasm": "4.22.0",

@@ -12,8 +12,8 @@ export interface AdapterErrorKinds {
   "unknown-field": "config";
   /** A pattern is no regular expression of Python's. The message names the position. */
   "config-regex": "config";
-  /** A pattern could run for ever, or uses what the safe engine does not have. List the module names instead. */
-  "unsafe-regex": "config";
+  /** A pattern could run for ever, or uses what the safe engine does not have. List the module names instead; of a tokenizer, take a file that can be trusted. */
+  "unsafe-regex": "config" | "format";
   /** A pattern needs the engine for regular expressions, which a page loads only when asked. `await loadRegexEngine()` before. */
   "regex-not-loaded": "config";
   /** Two methods have one name. A method of one's own needs a name of its own, which is the `peft_type` of its files. */

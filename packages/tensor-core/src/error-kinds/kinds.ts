@@ -2,6 +2,7 @@ import type { AdapterErrorKinds } from "./adapters.js";
 import type { DeviceErrorKinds } from "./devices.js";
 import type { FileErrorKinds } from "./files.js";
 import type { JobErrorKinds } from "./jobs.js";
+import type { TokenizerErrorKinds } from "./tokenizers.js";
 
 /** What a failure was caused by, and which class its error has; the command line derives its exit code from it. */
 export type WeftErrorCode = "shape" | "dtype" | "format" | "config" | "capability" | "device" | "cancelled" | "io" | "match";
@@ -10,7 +11,7 @@ export type WeftErrorCode = "shape" | "dtype" | "format" | "config" | "capabilit
  * Every kind of error: its name, the codes that it comes with, and what to do about it. The page of errors is made of this, and nothing can be
  * thrown that is not in it. A package adds kinds of its own with `declare module "@weft/tensor-core" { interface WeftErrorKinds { … } }`.
  */
-export interface WeftErrorKinds extends DeviceErrorKinds, FileErrorKinds, AdapterErrorKinds, JobErrorKinds {}
+export interface WeftErrorKinds extends DeviceErrorKinds, FileErrorKinds, AdapterErrorKinds, JobErrorKinds, TokenizerErrorKinds {}
 
 /** Names of the kinds that come with a code. */
 export type WeftErrorKind<C extends WeftErrorCode = WeftErrorCode> = {

@@ -1,0 +1,1 @@
+export { openTokenizer } from "./open-tokenizer.js";
