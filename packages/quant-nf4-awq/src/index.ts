@@ -30,6 +30,7 @@ export { QUANT_FILES } from "./files/table.js";
 export {
   addStatistics,
   emptyStatistics,
+  importanceOf,
   type InputStatistics,
   inputStatistics,
   resultError,

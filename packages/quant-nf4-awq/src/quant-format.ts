@@ -34,6 +34,8 @@ export interface QuantFormat extends Format {
   readonly readsLargest?: boolean;
   /** Formats whose parts are those of another, stored in fewer bits when all rows are there. */
   readonly packs?: { readonly format: QuantFormat; parts(of: PartBytes): PartBytes };
+  /** The same by what each input counts, [in]. */
+  readonly encodeWeighted?: (values: Float32Array, shape: MatrixShape, importance: Float32Array) => PartBytes;
 }
 
 /** A weight as it is stored, in host memory. */
@@ -59,14 +61,24 @@ function firstNonFinite(values: Float32Array): number {
  * Stores a weight in a format.
  * @param weight f32 [out, in], row-major
  * @param dtype what the values are rounded to when they are computed again
- * @throws ShapeError if the number of values or the length of a row does not fit; FormatError kind `non-finite`; CapabilityError kind `unwritable-format`
+ * @param importance what each input counts, [in]: llama.cpp's importance matrix, the mean of x² over tokens (`importanceOf` statistics); for formats with `encodeWeighted`
+ * @throws ShapeError if the number of values or the length of a row does not fit; FormatError kind `non-finite`; CapabilityError kind `unwritable-format`, also for an importance
+ * that the format does not take
  */
-export function quantize(weight: Float32Array, shape: MatrixShape, format: QuantFormat, dtype: DType = "f32"): QuantizedWeight {
+export function quantize(
+  weight: Float32Array,
+  shape: MatrixShape,
+  format: QuantFormat,
+  dtype: DType = "f32",
+  importance?: Float32Array,
+): QuantizedWeight {
   const [out, width] = shape;
   if (weight.length !== out * width) throw new ShapeError(`${format.name}: ${weight.length} values for a weight of [${shape}]`);
   assertWritable(format, shape);
   assertFinite(format, weight, width);
-  return { format, shape, dtype, parts: format.encode!(weight, shape) };
+  if (!importance) return { format, shape, dtype, parts: format.encode!(weight, shape) };
+  assertImportance(importance, width, format);
+  return { format, shape, dtype, parts: format.encodeWeighted!(weight, shape, importance) };
 }
 
 /** @throws ShapeError if rows are no multiple of the format's block; CapabilityError kind `unwritable-format` */
@@ -90,6 +102,25 @@ export function assertFinite({ name }: Format, values: Float32Array, width: numb
       hint: "mend the weight: a block that holds such a value loses all others",
     },
   );
+}
+
+/** @throws CapabilityError kind `unwritable-format`, ShapeError, FormatError kind `non-finite` */
+function assertImportance(importance: Float32Array, width: number, format: QuantFormat): void {
+  if (!format.encodeWeighted)
+    throw new CapabilityError(`${format.name} does not take an importance of inputs`, {
+      kind: "unwritable-format",
+      hint: "Q2_K, Q3_K, Q4_K, Q5_K and Q6_K do",
+    });
+  if (importance.length !== width)
+    throw new ShapeError(`${format.name}: the importance is of ${importance.length} inputs, the weight has ${width}`);
+  const bad = importance.findIndex((v) => !(v >= 0 && v < Infinity));
+  if (bad >= 0)
+    throw new FormatError(
+      `${format.name}: the importance of input ${bad} is ${importance[bad]}, expected a finite number that is not negative`,
+      {
+        kind: "non-finite",
+      },
+    );
 }
 
 /** @throws ShapeError if rows are no multiple of the format's block */

@@ -61,6 +61,9 @@ export function inputStatistics(x: Float32Array, width: number, to: InputStatist
   return { ...to, samples: to.samples + 1, tokens: to.tokens + x.length / width };
 }
 
+/** What each input counts, the mean of x²: `quantize` takes it for the K types of GGUF. @see llama.cpp `tools/imatrix`, which stores the sums and the number of tokens */
+export const importanceOf = ({ squares, tokens }: InputStatistics): Float32Array => Float32Array.from(squares, (sum) => sum / tokens);
+
 /** Σ over tokens of ‖x·Dᵀ‖² for a difference of weights D [rows, width]: what it changes of a layer's result, squared. */
 export function resultError(difference: Float64Array | Float32Array, rows: number, { width, gram, squares }: InputStatistics): number {
   let error = 0;

@@ -3,6 +3,7 @@ import { float } from "../graph.js";
 import { roundHalfToEven } from "../rounding.js";
 import { type AffineSearch, searchAffine } from "./affine-search.js";
 import { type BlockAffine, type ByteOf, f16At, putF16 } from "./block-format.js";
+import { type Importance, searchWeightedAffine, searchWeightedPositive, variance, weigh } from "./weighted-search.js";
 
 /* What Q4_K and Q5_K share: (d · scale) · code - (dmin · min), d and dmin for 256 weights, scale and min in six bits for each 32 of them. */
 
@@ -38,17 +39,21 @@ const weights = new Float32Array(32);
 const scales = new Float32Array(8);
 const minima = new Float32Array(8);
 const result = { min: 0 };
+const sums = new Float32Array(8);
+const scaleCodes = new Uint8Array(8);
+const minCodes = new Uint8Array(8);
 
-/** Finds scales and codes of 256 weights and writes all but the codes. @see ggml-quants.c quantize_row_q4_K_ref */
-export function encodeAffineK(
+/** Scales and minima of eight sub-blocks, and their codes. @returns what the codes are steps of */
+type Scales = (
   x: Float32Array,
   from: number,
-  block: Uint8Array,
-  to: number,
   codes: Uint8Array,
   search: AffineSearch,
-  name: string,
-): void {
+  importance?: Importance,
+) => { readonly d: number; readonly dmin: number };
+
+/** @see ggml-quants.c quantize_row_q4_K_ref */
+const plainScales: Scales = (x, from, codes, search) => {
   let [maxScale, maxMin] = [0, 0];
   for (let g = 0; g < 8; g++) {
     const start = from + 32 * g;
@@ -63,11 +68,44 @@ export function encodeAffineK(
   }
   const inverseScale = maxScale > 0 ? fround(63 / maxScale) : 0;
   const inverseMin = maxMin > 0 ? fround(63 / maxMin) : 0;
-  const d = putF16(block, to, fround(maxScale / 63), name);
-  const dmin = putF16(block, to + 2, fround(maxMin / 63), name);
   for (let g = 0; g < 8; g++) {
-    const scale = Math.min(63, roundHalfToEven(fround(inverseScale * scales[g]!)));
-    const min = Math.min(63, roundHalfToEven(fround(inverseMin * minima[g]!)));
+    scaleCodes[g] = Math.min(63, roundHalfToEven(fround(inverseScale * scales[g]!)));
+    minCodes[g] = Math.min(63, roundHalfToEven(fround(inverseMin * minima[g]!)));
+  }
+  return { d: fround(maxScale / 63), dmin: fround(maxMin / 63) };
+};
+
+/** @see ggml-quants.c quantize_row_q4_K_impl */
+const weightedScales: Scales = (x, from, codes, { most }, importance) => {
+  const spread = variance(x, from, 2);
+  for (let g = 0; g < 8; g++) {
+    sums[g] = weigh(x, from, 32 * g, 32, spread, importance!, weights);
+    scales[g] = searchWeightedAffine(x, from + 32 * g, 32, most, weights, codes, 32 * g, result);
+    minima[g] = result.min;
+  }
+  return {
+    d: searchWeightedPositive(scales, 8, 63, sums, scaleCodes),
+    dmin: searchWeightedPositive(minima, 8, 63, sums, minCodes),
+  };
+};
+
+/** Finds scales and codes of 256 weights and writes all but the codes. */
+export function encodeAffineK(
+  x: Float32Array,
+  from: number,
+  block: Uint8Array,
+  to: number,
+  codes: Uint8Array,
+  search: AffineSearch,
+  name: string,
+  importance?: Importance,
+): void {
+  const found = (importance ? weightedScales : plainScales)(x, from, codes, search, importance);
+  const d = putF16(block, to, found.d, name);
+  const dmin = putF16(block, to + 2, found.dmin, name);
+  for (let g = 0; g < 8; g++) {
+    const scale = scaleCodes[g]!;
+    const min = minCodes[g]!;
     const at = to + SCALES + g;
     if (g < 4) {
       block[at] = scale;

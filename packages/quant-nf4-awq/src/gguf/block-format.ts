@@ -5,6 +5,7 @@ import {
   bitcast,
   bitOr,
   iota,
+  type MatrixShape,
   mul,
   type Parts,
   position,
@@ -17,6 +18,7 @@ import { bytesOf } from "../bytes.js";
 import { f16Bits, roundF16, tooLarge } from "../f16.js";
 import { flat, float, int, part } from "../graph.js";
 import type { PartBytes, QuantFormat } from "../quant-format.js";
+import type { Importance } from "./weighted-search.js";
 
 /** A byte of the block that an element lies in, as i32; `at` may differ from element to element. */
 export type ByteOf = (at: Tensor | number) => Tensor;
@@ -52,8 +54,10 @@ export interface BlockType {
   readonly value: BlockAffine | BlockFormula;
   /** True where levels are looked up: they are a part of the weight then. */
   readonly table?: boolean;
-  /** Stores `elements` numbers of `x` from `from` on as the bytes of `block` from `to` on, which are 0. */
-  readonly encodeBlock?: (x: Float32Array, from: number, block: Uint8Array, to: number) => void;
+  /** Stores `elements` numbers of `x` from `from` on as the bytes of `block` from `to` on, which are 0. @param importance of its inputs, for types that are `weighted` */
+  readonly encodeBlock?: (x: Float32Array, from: number, block: Uint8Array, to: number, importance?: Importance) => void;
+  /** True where the search for scales takes an importance. */
+  readonly weighted?: boolean;
 }
 
 /** A format of GGUF files. */
@@ -74,7 +78,19 @@ const affineValue =
   };
 
 /** The format of a block type: `bytes` u8 [out, in / elements · bytes], blocks one behind the other, and `levels` f32 where they are looked up. */
-export function blockFormat({ name, id, elements, bytes, bits, levels, code, value, table, encodeBlock }: BlockType): GgufFormat {
+export function blockFormat({
+  name,
+  id,
+  elements,
+  bytes,
+  bits,
+  levels,
+  code,
+  value,
+  table,
+  encodeBlock,
+  weighted = false,
+}: BlockType): GgufFormat {
   const valueOf = typeof value === "function" ? value : affineValue(value);
   const shift = Math.log2(elements);
   const within = (
@@ -107,6 +123,17 @@ export function blockFormat({ name, id, elements, bytes, bits, levels, code, val
       ...(minimum && { minima: ofGroups(minimum) }),
     };
   };
+  const encode =
+    encodeBlock &&
+    ((values: Float32Array, [out, width]: MatrixShape, weights?: Float32Array): PartBytes => {
+      const blocks = new Uint8Array(((out * width) / elements) * bytes);
+      const importance: Importance | undefined = weights && { weights, column: 0 };
+      for (let from = 0, to = 0; from < values.length; from += elements, to += bytes) {
+        if (importance) importance.column = from % width;
+        encodeBlock(values, from, blocks, to, importance);
+      }
+      return { bytes: blocks, ...constants };
+    });
   const constants: PartBytes = table ? { levels: bytesOf(levels) } : {};
   return {
     name,
@@ -130,13 +157,8 @@ export function blockFormat({ name, id, elements, bytes, bits, levels, code, val
     },
     constants,
     ...(typeof value !== "function" && { affine: formOf(value) }),
-    ...(encodeBlock && {
-      encode(values, [out, width]) {
-        const blocks = new Uint8Array(((out * width) / elements) * bytes);
-        for (let from = 0, to = 0; from < values.length; from += elements, to += bytes) encodeBlock(values, from, blocks, to);
-        return { bytes: blocks, ...constants };
-      },
-    }),
+    ...(encode && { encode: (values, shape) => encode(values, shape) }),
+    ...(encode && weighted && { encodeWeighted: encode }),
   };
 }
 

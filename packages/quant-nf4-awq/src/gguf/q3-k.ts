@@ -4,11 +4,40 @@ import { integerLevels, roundHalfToEven } from "../rounding.js";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
 import { refineSymmetric } from "./symmetric-search.js";
 import { putTwoBits, twoBits } from "./two-bits.js";
+import { type Importance, searchWeighted, variance, weigh } from "./weighted-search.js";
 
 const { fround } = Math;
 const [QS, SCALES, D] = [32, 96, 108];
 const codes = new Uint8Array(256);
 const scales = new Float32Array(16);
+
+const weights = new Float32Array(16);
+const sums = new Float32Array(16);
+/** Scales in steps, plus 32. */
+const scaleCodes = new Uint8Array(16);
+
+/** Codes of sixteen sub-blocks and of their scales. @returns what those are steps of. @see ggml-quants.c quantize_row_q3_K_ref */
+function plainScales(x: Float32Array, from: number): number {
+  let most = 0;
+  for (let g = 0; g < 16; g++) {
+    scales[g] = refineSymmetric(x, from + 16 * g, codes, 16 * g);
+    if (Math.abs(scales[g]!) > Math.abs(most)) most = scales[g]!;
+  }
+  const inverse = most === 0 ? 0 : fround(-32 / most);
+  for (let g = 0; g < 16; g++)
+    scaleCodes[g] = most === 0 ? 0 : 32 + Math.max(-32, Math.min(31, roundHalfToEven(fround(inverse * scales[g]!))));
+  return most === 0 ? 0 : fround(1 / inverse);
+}
+
+/** The same by an importance of inputs. @see ggml-quants.c quantize_row_q3_K_impl */
+function weightedScales(x: Float32Array, from: number, importance: Importance): number {
+  const spread = variance(x, from, 2);
+  for (let g = 0; g < 16; g++) {
+    sums[g] = weigh(x, from, 16 * g, 16, spread, importance, weights);
+    scales[g] = searchWeighted(x, from + 16 * g, 16, 4, weights, codes, 16 * g);
+  }
+  return searchWeighted(scales, 0, 16, 32, sums, scaleCodes, 0);
+}
 
 /** Three bits, an f16 scale of 256 weights, six bits of it for every 16. @see ggml-quants.c quantize_row_q3_K_ref */
 export const Q3_K: GgufFormat = /* @__PURE__ */ blockFormat({
@@ -30,20 +59,14 @@ export const Q3_K: GgufFormat = /* @__PURE__ */ blockFormat({
     },
     zero: 4,
   },
-  encodeBlock(x, from, block, to) {
-    let most = 0;
+  weighted: true,
+  encodeBlock(x, from, block, to, importance) {
+    const d = putF16(block, to + D, importance ? weightedScales(x, from, importance) : plainScales(x, from), "q3_k");
     for (let g = 0; g < 16; g++) {
-      scales[g] = refineSymmetric(x, from + 16 * g, codes, 16 * g);
-      if (Math.abs(scales[g]!) > Math.abs(most)) most = scales[g]!;
-    }
-    const inverse = most === 0 ? 0 : fround(-32 / most);
-    const d = putF16(block, to + D, most === 0 ? 0 : fround(1 / inverse), "q3_k");
-    for (let g = 0; g < 16; g++) {
-      const scale = most === 0 ? 0 : Math.max(-32, Math.min(31, roundHalfToEven(fround(inverse * scales[g]!))));
-      const bits = most === 0 ? 0 : scale + 32;
+      const bits = scaleCodes[g]!;
       block[to + SCALES + (g & 7)]! |= g < 8 ? bits & 15 : (bits & 15) << 4;
       block[to + SCALES + 8 + (g & 3)]! |= (bits >> 4) << (2 * (g >> 2));
-      const step = fround(d * scale);
+      const step = fround(d * (bits - 32));
       if (step === 0) continue; // the codes of the search stay
       for (let i = 16 * g; i < 16 * (g + 1); i++) codes[i] = 4 + Math.max(-4, Math.min(3, roundHalfToEven(fround(x[from + i]! / step))));
     }

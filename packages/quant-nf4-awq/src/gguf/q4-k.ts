@@ -18,8 +18,9 @@ export const Q4_K: GgufFormat = /* @__PURE__ */ blockFormat({
     return where(equal(bitAnd(j, 32), 0), bitAnd(pair, 15), shiftRight(pair, 4));
   },
   value: AFFINE_K,
-  encodeBlock(x, from, block, to) {
-    encodeAffineK(x, from, block, to, codes, { most: 15, first: -1, tries: 20, absolute: false }, "q4_k");
+  weighted: true,
+  encodeBlock(x, from, block, to, importance) {
+    encodeAffineK(x, from, block, to, codes, { most: 15, first: -1, tries: 20, absolute: false }, "q4_k", importance);
     for (let c = 0; c < 4; c++)
       for (let l = 0; l < 32; l++) block[to + 16 + 32 * c + l] = codes[64 * c + l]! | (codes[64 * c + 32 + l]! << 4);
   },

@@ -20,8 +20,9 @@ export const Q5_K: GgufFormat = /* @__PURE__ */ blockFormat({
     return bitOr(nibble, shiftLeft(bitAnd(shiftRight(byte(add(l, 16)), shiftRight(j, 5)), 1), 4));
   },
   value: AFFINE_K,
-  encodeBlock(x, from, block, to) {
-    encodeAffineK(x, from, block, to, codes, { most: 31, first: -0.5, tries: 15, absolute: false }, "q5_k");
+  weighted: true,
+  encodeBlock(x, from, block, to, importance) {
+    encodeAffineK(x, from, block, to, codes, { most: 31, first: -0.5, tries: 15, absolute: false }, "q5_k", importance);
     for (let c = 0; c < 4; c++)
       for (let l = 0; l < 32; l++) {
         const [low, high] = [codes[64 * c + l]!, codes[64 * c + 32 + l]!];

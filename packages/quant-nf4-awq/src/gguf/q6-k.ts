@@ -3,12 +3,14 @@ import { float, signedByte } from "../graph.js";
 import { integerLevels, roundHalfToEven } from "../rounding.js";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
 import { NOTHING, searchSymmetric } from "./symmetric-search.js";
+import { searchWeighted } from "./weighted-search.js";
 
 const { fround } = Math;
 const [QH, SCALES, D] = [128, 192, 208];
 const codes = new Uint8Array(256);
 const scales = new Float32Array(16);
 const inverses = new Float32Array(16);
+const weights = new Float32Array(16);
 const result = { inverse: 0 };
 
 /** Six bits, an f16 scale of 256 weights, eight bits of it for every 16. @see ggml-quants.c quantize_row_q6_K_ref */
@@ -31,11 +33,17 @@ export const Q6_K: GgufFormat = /* @__PURE__ */ blockFormat({
     scale: (byte, j) => mul(f16At(byte, D), float(signedByte(byte(add(shiftRight(j, 4), SCALES))))),
     zero: 32,
   },
-  encodeBlock(x, from, block, to) {
+  weighted: true,
+  encodeBlock(x, from, block, to, importance) {
     let most = 0;
     for (let g = 0; g < 16; g++) {
-      scales[g] = searchSymmetric(x, from + 16 * g, result);
-      inverses[g] = result.inverse;
+      if (importance) {
+        for (let i = 0; i < 16; i++) weights[i] = importance.weights[importance.column + 16 * g + i]!;
+        scales[g] = searchWeighted(x, from + 16 * g, 16, 32, weights, codes, 16 * g);
+      } else {
+        scales[g] = searchSymmetric(x, from + 16 * g, result);
+        inverses[g] = result.inverse;
+      }
       if (Math.abs(scales[g]!) > Math.abs(most)) most = scales[g]!;
     }
     if (Math.abs(most) < NOTHING) return;
@@ -45,6 +53,7 @@ export const Q6_K: GgufFormat = /* @__PURE__ */ blockFormat({
       const scale = Math.min(127, roundHalfToEven(fround(inverse * scales[g]!)));
       block[to + SCALES + g] = scale;
       const step = fround(d * scale);
+      if (importance && step === 0) continue;
       // Where no scale is left the codes of the search stay, those of nothing but zeros are 0.
       const zeros = step === 0 && inverses[g] === 0;
       for (let i = 16 * g; i < 16 * (g + 1); i++) {
