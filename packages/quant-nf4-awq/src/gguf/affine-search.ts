@@ -76,19 +76,22 @@ export function searchAffine(
   roundCodes(n, fround(most / range), most);
   for (let i = 0; i < n; i++) codes[at + i] = trial[i]!;
   let best = errorOf(n, scale, min, absolute, Infinity);
-  /** Sums of the codes of trial k are known, as those of the first and what changes from each to the next. */
-  let counted = false;
   for (let k = 0; k <= tries; k++) {
-    if (!counted && (counted = range > 0)) countChanges(n, k, tries, first, most, range);
-    else if (counted) {
-      // The same codes as before give the same error, which was not smaller.
-      if (changes[k] === 0) continue;
-      sums.l += changeL[k]!;
-      sums.l2 += changeL2[k]!;
-      sums.xl += changeXL[k]!;
+    const inverse = fround(fround(fround(first + fround(fround(0.1) * k)) + most) / range);
+    let l = 0;
+    let l2 = 0;
+    let xl = 0;
+    for (let i = 0; i < n; i++) {
+      let code = roundHalfToEven(fround(inverse * above[i]!));
+      if (code < 0) code = 0;
+      if (code > most) code = most;
+      trial[i] = code;
+      const wl = weightOf[i]! * code;
+      l += wl;
+      l2 += wl * code;
+      xl += weighted[i]! * code;
     }
-    if (!absolute && counted) {
-      const { l, l2, xl } = sums;
+    if (!absolute) {
       const d = wholeW * l2 - l * l;
       const s = (wholeW * xl - wholeX * l) / d;
       const m = (l2 * wholeX - l * xl) / d;
@@ -96,15 +99,13 @@ export function searchAffine(
       // Comparisons with NaN (d = 0) are false.
       if (error > best * 1.001 + 4 * delta * (Math.sqrt(wholeW * best) + wholeW * delta)) continue;
     }
-    roundCodes(n, inverseOf(k, first, most, range), most);
     let sumL = 0;
     let sumL2 = 0;
     let sumXL = 0;
     for (let i = 0; i < n; i++) {
-      const code = trial[i]!;
-      const wl = fround(weightOf[i]! * code);
+      const wl = fround(weightOf[i]! * trial[i]!);
       sumL = fround(sumL + wl);
-      sumL2 = fround(sumL2 + fround(wl * code));
+      sumL2 = fround(sumL2 + fround(wl * trial[i]!));
       sumXL = fround(sumXL + fround(wl * values[i]!));
     }
     const determinant = fround(fround(sumW * sumL2) - fround(sumL * sumL));
@@ -123,80 +124,16 @@ export function searchAffine(
     min = thisMin;
     range = fround(max - min);
     for (let i = 0; i < n; i++) above[i] = fround(values[i]! - min);
-    counted = false;
   }
   result.min = -min;
   return scale;
 }
 
-/** The inverse scale of trial k. */
-const inverseOf = (k: number, first: number, most: number, range: number): number =>
-  fround(fround(fround(first + fround(fround(0.1) * k)) + most) / range);
-
-/** Most trials after the first. */
-const TRIES = 20;
-const inverses = new Float64Array(TRIES + 1);
-/** What changes in the sums, in f64, from the codes of the trial before to those of each. */
-const changeL = new Float64Array(TRIES + 1);
-const changeL2 = new Float64Array(TRIES + 1);
-const changeXL = new Float64Array(TRIES + 1);
-const changes = new Uint8Array(TRIES + 1);
-/** Σ w·code, Σ w·code², Σ w·x·code of a trial. */
-const sums = { l: 0, l2: 0, xl: 0 };
-
-/**
- * Sums of the codes of trial `from`, and what changes up to the last one. The inverse scale grows from each to the next, and with it the codes: few of them change, and where they do
- * follows from the number, up to rounding.
- */
-function countChanges(n: number, from: number, tries: number, first: number, most: number, range: number): void {
-  for (let k = from; k <= tries; k++) {
-    inverses[k] = inverseOf(k, first, most, range);
-    changeL[k] = 0;
-    changeL2[k] = 0;
-    changeXL[k] = 0;
-    changes[k] = 0;
-  }
-  const low = inverses[from]!;
-  const high = inverses[tries]!;
-  let l = 0;
-  let l2 = 0;
-  let xl = 0;
-  for (let i = 0; i < n; i++) {
-    const a = above[i]!;
-    const lowest = codeOf(low, a, most);
-    const highest = codeOf(high, a, most);
-    const w = weightOf[i]!;
-    const wx = weighted[i]!;
-    l += w * lowest;
-    l2 += w * lowest * lowest;
-    xl += wx * lowest;
-    for (let code = lowest; code < highest; code++) {
-      let k = Math.ceil(10 * (((code + 0.5) * range) / a - most - first));
-      if (!(k > from)) k = from + 1;
-      else if (k > tries) k = tries;
-      while (k > from + 1 && codeOf(inverses[k - 1]!, a, most) > code) k--;
-      while (codeOf(inverses[k]!, a, most) <= code) k++;
-      changeL[k]! += w;
-      changeL2[k]! += w * (2 * code + 1);
-      changeXL[k]! += wx;
-      changes[k] = 1;
-    }
-  }
-  sums.l = l;
-  sums.l2 = l2;
-  sums.xl = xl;
-}
-
-/** The code of a number above the minimum, 0 … most. */
-function codeOf(inverse: number, a: number, most: number): number {
-  const code = roundHalfToEven(fround(inverse * a));
-  return code < 0 ? 0 : code > most ? most : code;
-}
-
 /** The codes of a scale, into `trial`. */
 function roundCodes(n: number, inverse: number, most: number): void {
   for (let i = 0; i < n; i++) {
-    trial[i] = codeOf(inverse, above[i]!, most);
+    const code = roundHalfToEven(fround(inverse * above[i]!));
+    trial[i] = code < 0 ? 0 : code > most ? most : code;
   }
 }
 
