@@ -43,6 +43,12 @@ function compile(at, program, { types, lib }) {
 
 await outside(({ at, installed }) => {
   for (const { manifest } of published) report(manifest.name, look(join(installed, manifest.name)));
+  // Tensors, devices and errors of two copies do not know each other.
+  const copies = readdirSync(installed, { recursive: true }).filter((path) => /@weft[\\/][\w-]+[\\/]package\.json$/.test(path));
+  report(
+    "one copy of each package is installed",
+    copies.filter((path) => path.split(/[\\/]/).length > 3),
+  );
   compile(at, "page", { types: [], lib: ["es2022", "dom", "dom.iterable"] });
   compile(at, "node", { types: ["node"], lib: ["es2022"] });
   report("program.js runs", runNode(["forward.mjs", "./program.js", join(root, "fixtures/peft")], at).complaints);

@@ -10,7 +10,7 @@ export { type HookedLayer, type HookedModel, type HookedModule, type LayerHook, 
 export { injectAdapter, type InjectedAdapter } from "./model/inject-adapter.js";
 export type { LoadAdapterOptions } from "./model/load-state.js";
 export { modelCard } from "./model/model-card.js";
-export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/new-state.js";
+export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/new-adapter.js";
 export { type MergeOptions, PeftModel } from "./model/peft-model.js";
 export { configText, stateDict } from "./model/state-dict.js";
 export { type AttachedPrompt, attachPrompt, type PromptHost } from "./prompt/attach-prompt.js";

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { assertDType, type DType } from "./dtype.js";
 import type { Attrs } from "./attrs.js";
-import { DeviceError, ShapeError } from "./errors.js";
+import { ConfigError, DeviceError, ShapeError } from "./errors.js";
 import type { FlopRule, IndexRule, SliceRule } from "./primitives/primitive.js";
 import type { Shape } from "./shape.js";
 import type { Place, Storage } from "./storage.js";
@@ -272,8 +272,23 @@ export class Tensor {
   }
 }
 
-/** Adds a node to the graph. Shapes are already checked by the caller (`apply-primitive.ts`). */
-export const makeNode = (...args: ConstructorParameters<typeof Node>): Node => new Node(...args);
+/**
+ * Adds a node to the graph. Shapes are already checked by the caller (`apply-primitive.ts`).
+ * @throws ConfigError kind `two-copies` for inputs that another copy of this package made
+ */
+export function makeNode(...args: ConstructorParameters<typeof Node>): Node {
+  for (const input of args[1]) if (!(input instanceof Tensor)) refuseForeign(input);
+  return new Node(...args);
+}
+
+/** @throws ConfigError kind `two-copies` if it is a tensor of another copy of this package: classes and devices of two copies do not know each other */
+export function refuseForeign(value: object): void {
+  if (value instanceof Tensor || !("node" in value && "index" in value && "dtype" in value)) return;
+  throw new ConfigError(`${String(value)} was made by another copy of @weft/tensor-core`, {
+    kind: "two-copies",
+    hint: "npm ls @weft/tensor-core shows who brings it; install the same version of all @weft packages, then npm dedupe",
+  });
+}
 
 /** A place-holder to be bound when a plan runs. */
 export function placeholder({ shape, dtype }: TensorSpec): Tensor {

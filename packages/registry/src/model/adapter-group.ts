@@ -15,7 +15,7 @@ import { type OpenedAdapter, readAdapterConfig } from "@weft/adapter-files";
 import type { AdapterState } from "./adapter-state.js";
 import { weightName } from "./hooked-model.js";
 import { layersModel } from "./layers-model.js";
-import { PEFT_VERSION } from "./new-state.js";
+import { PEFT_VERSION } from "./peft-version.js";
 import type { LoadAdapterOptions } from "./load-state.js";
 import { PeftModel } from "./peft-model.js";
 

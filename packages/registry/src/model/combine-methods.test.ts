@@ -3,7 +3,7 @@ import { LoraConfig } from "@weft/adapters-lora";
 import { LohaConfig, LokrConfig } from "@weft/adapters-lycoris";
 import { type Tensor, tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
-import type { ConfigInput } from "./new-state.js";
+import type { ConfigInput } from "./new-adapter.js";
 import { PeftModel } from "./peft-model.js";
 import { drawn, oneLayer } from "../testing/one-layer.js";
 

@@ -5,7 +5,7 @@ import { BOFTConfig, OFTConfig } from "@weft/adapters-orthogonal";
 import { DeloraConfig, HiraConfig, MissConfig, PveraConfig, RandLoraConfig } from "@weft/adapters-structured";
 import { compile, createReferenceBackend, Device, ones, randomKey, type Tensor, tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
-import type { ConfigInput } from "./new-state.js";
+import type { ConfigInput } from "./new-adapter.js";
 import { PeftModel } from "./peft-model.js";
 import { drawn, oneLayer } from "../testing/one-layer.js";
 

@@ -1,5 +1,5 @@
 import type { HookedModel } from "./hooked-model.js";
-import type { ConfigInput, NewAdapterOptions } from "./new-state.js";
+import type { ConfigInput, NewAdapterOptions } from "./new-adapter.js";
 import { PeftModel } from "./peft-model.js";
 
 /** A model with one new adapter, as PEFT's `get_peft_model`. @throws ConfigError */

@@ -1,6 +1,6 @@
 import { getPeftModel } from "./get-peft-model.js";
 import type { HookedModel, LayerHook } from "./hooked-model.js";
-import type { ConfigInput, NewAdapterOptions } from "./new-state.js";
+import type { ConfigInput, NewAdapterOptions } from "./new-adapter.js";
 import type { PeftModel } from "./peft-model.js";
 
 /** A model that has an adapter in it, and the `PeftModel` by which the adapter is trained, switched and saved. */

@@ -32,11 +32,11 @@ export async function loadState(
   const host = hostOf(model, method);
   const options = { allowUnknownFields };
   // What few adapters need is loaded for those that do.
-  if (prompt) return (await import("./prompt-state.js")).loadPrompt(adapter, model, host, options);
-  if (isSharedOnly(adapter)) return (await import("./state-of-shared.js")).stateOfShared(adapter, model, options);
+  if (prompt) return (await import("./on-demand.js")).loadPrompt(adapter, model, host, options);
+  if (isSharedOnly(adapter)) return (await import("./on-demand.js")).stateOfShared(adapter, model, options);
   const mixed =
     method?.mix &&
-    (await (await import("./expert-state.js")).mixedLayers(method, config, experts, model, { ...options, autocastAdapterDtype }));
+    (await (await import("./on-demand.js")).mixedLayers(method, config, experts, model, { ...options, autocastAdapterDtype }));
   const attached = await attachAdapter(adapter, host, {
     ...options,
     autocastAdapterDtype,

@@ -4,18 +4,15 @@ import {
   assertKnownFields,
   assertNewLayer,
   type Attached,
-  type CheckOptions,
   ConfigError,
   initLayer,
   initShared,
-  type LongCallOptions,
   type MethodTable,
   type Tensor,
   throwIfAborted,
   torchGenerator,
   type TorchGenerator,
 } from "@weft/tensor-core";
-import type { PromptSource } from "@weft/tensor-core/prompt";
 import {
   type AdapterConfig,
   createModuleConfig,
@@ -33,22 +30,8 @@ import { type HookedLayer, type HookedModel, layersOf, onModel, weightName } fro
 import { moduleNames } from "./module-names.js";
 import { newPrompt } from "./prompt-state.js";
 import { tieLayers, tiesOf } from "./tie-parameters.js";
-
-/** A config: of one of the config classes, or PEFT's JSON or camelCase with `peft_type`. */
-export type ConfigInput = { readonly peftType: string } | { readonly peft_type: string };
-
-/** `onProgress` counts layers. */
-export interface NewAdapterOptions extends PromptSource, LongCallOptions, CheckOptions {
-  /** Parameters get the numbers that torch would draw after `torch.manual_seed(seed)`. */
-  readonly seed?: number;
-  /** What `peft_type` may be. */
-  readonly methods: MethodTable;
-  /** The adapters that the new one mixes, opened, by their names in its config (X-LoRA). */
-  readonly experts?: Experts | undefined;
-}
-
-/** New adapters are in the format of this version of PEFT, whose readers of OFT need to know. */
-export const PEFT_VERSION = "0.21.2";
+import type { ConfigInput, NewAdapterOptions } from "./new-adapter.js";
+import { PEFT_VERSION } from "./peft-version.js";
 
 interface Values extends TargetConfig {
   readonly bias?: string;
@@ -59,7 +42,7 @@ interface Values extends TargetConfig {
  * A new adapter on the modules of a model that its config names, initialised as PEFT does.
  * @throws ConfigError if the method is not defined, nothing matches, or a module is not of a kind that the method takes
  */
-export async function newAdapter(
+export async function newState(
   model: HookedModel<never, unknown>,
   input: ConfigInput,
   { seed = 0, methods, experts, signal, onProgress, onWarning, ...source }: NewAdapterOptions,

@@ -35,7 +35,7 @@ import { glob } from "@weft/adapter-files";
 import { getPeftModel } from "./get-peft-model.js";
 import type { HookedLayer, HookedModel, HookedModule, LayerHook } from "./hooked-model.js";
 import { injectAdapter } from "./inject-adapter.js";
-import type { ConfigInput } from "./new-state.js";
+import type { ConfigInput } from "./new-adapter.js";
 import { PeftModel } from "./peft-model.js";
 import { stateDict } from "./state-dict.js";
 

@@ -8,7 +8,7 @@ import type { HookedModel } from "./hooked-model.js";
 import { type LoadAdapterOptions, loadState } from "./load-state.js";
 import { adaptedBase, mergedWeights } from "./merged-weights.js";
 import { assertPerRow, BASE, mixedHook, type PreparedBatch, prepareBatch, type RowAdapters } from "./mixed-batch.js";
-import type { ConfigInput, NewAdapterOptions } from "./new-state.js";
+import { type ConfigInput, newAdapter, type NewAdapterOptions } from "./new-adapter.js";
 import { NamedAdapters } from "./named-adapters.js";
 import { assertDecided } from "./training-options.js";
 import { actingState } from "./tied-layers.js";
@@ -89,7 +89,6 @@ export class PeftModel<Inputs, Outputs> {
   /** Adds a new adapter on the modules that its config names; the first one becomes active. @throws ConfigError */
   async addAdapter(name: string, config: ConfigInput, options: Omit<NewAdapterOptions, "methods"> = {}): Promise<void> {
     this.adapters.assertNew(name);
-    const { newAdapter } = await import("./new-state.js");
     this.adapters.set(name, await newAdapter(this.baseModel, config, { ...options, methods: this.methods }));
   }
 

@@ -8,7 +8,8 @@ import {
 } from "@weft/tensor-core/prompt";
 import { ConfigError, type Params, type Tensor } from "@weft/tensor-core";
 import type { AdapterConfig, OpenedAdapter } from "@weft/adapter-files";
-import { attachPrompt, type PromptHost } from "../prompt/attach-prompt.js";
+import type { PromptHost } from "../prompt/attach-prompt.js";
+import { readPrompt } from "../prompt/read-prompt.js";
 import type { AdapterState, PromptState } from "./adapter-state.js";
 import type { HookedModel } from "./hooked-model.js";
 
@@ -36,7 +37,7 @@ export async function loadPrompt(
   host: Omit<PromptHost, "sizes">,
   options: { readonly allowUnknownFields: boolean },
 ): Promise<AdapterState> {
-  const attached = await attachPrompt(adapter, { ...host, sizes: promptSizes(model) }, options);
+  const attached = await readPrompt(adapter, { ...host, sizes: promptSizes(model) }, options);
   const { method, config, saved, replaced } = attached;
   return stateOf(adapter.config, { method, config, saved, ...trainedOf(method, config, saved) }, replaced);
 }

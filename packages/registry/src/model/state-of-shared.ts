@@ -2,7 +2,7 @@ import { assertKnownFields, MatchError, type Params, ShapeError, type Tensor } f
 import { type AdapterTensor, heldAs, type OpenedAdapter, readTensor, sharedKeys } from "@weft/adapter-files";
 import { type AdapterState, withParameters } from "./adapter-state.js";
 import type { HookedModel } from "./hooked-model.js";
-import { newAdapter } from "./new-state.js";
+import { newState } from "./new-state.js";
 
 /**
  * An adapter whose file holds only what all layers share, on the layers of a model that its config names.
@@ -16,7 +16,7 @@ export async function stateOfShared(
   const { config, methods, method, weights } = adapter;
   const { fields, shared } = methods.get(method)!.method!;
   if (!allowUnknownFields) assertKnownFields(Object.fromEntries(config.unknown), Object.keys(fields), method);
-  const state = await newAdapter(model, { ...config.values, peftType: method }, { methods });
+  const state = await newState(model, { ...config.values, peftType: method }, { methods });
   const read = async (want: Tensor, { name, shape }: AdapterTensor): Promise<Tensor> => {
     if (shape.join() !== want.shape.join())
       throw new ShapeError(`${name} is [${shape}], expected [${want.shape}]`, { kind: "shape-mismatch", tensor: name });

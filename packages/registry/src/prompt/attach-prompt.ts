@@ -1,17 +1,7 @@
-import {
-  assertSaved,
-  promptConfig,
-  type PromptConfigFields,
-  type PromptMethod,
-  type PromptModel,
-  promptOf,
-  type Prompt,
-  type PromptOptions,
-} from "@weft/tensor-core/prompt";
-import { fromCoreDType } from "@weft/io-safetensors";
-import { assertKnownFields, CapabilityError, type Params, type Tensor } from "@weft/tensor-core";
+import type { Params, Tensor } from "@weft/tensor-core";
+import type { Prompt, PromptConfigFields, PromptMethod, PromptModel, PromptOptions } from "@weft/tensor-core/prompt";
+import type { OpenedAdapter } from "@weft/adapter-files";
 import type { AdapterHost } from "../attach.js";
-import { type AdapterTensor, assertMatch, matchAdapter, type OpenedAdapter, readAdapterTensor } from "@weft/adapter-files";
 
 /** A prompt on a model. */
 export interface AttachedPrompt {
@@ -38,27 +28,7 @@ export interface PromptHost extends Pick<AdapterHost, "tensor" | "names"> {
 export async function attachPrompt(
   adapter: OpenedAdapter,
   host: PromptHost,
-  { allowUnknownFields = false }: { readonly allowUnknownFields?: boolean } = {},
+  options: { readonly allowUnknownFields?: boolean } = {},
 ): Promise<AttachedPrompt> {
-  const method = adapter.methods.get(adapter.method)?.prompt;
-  if (!method)
-    throw new CapabilityError(`${adapter.method} is not a prompt method`, {
-      kind: "unsupported-method",
-      hint: "it changes layers; attach it with attachAdapter",
-    });
-  if (!allowUnknownFields) assertKnownFields(Object.fromEntries(adapter.config.unknown), Object.keys(method.fields), adapter.method);
-  const config = promptConfig(method, adapter.config.values, host.sizes);
-  assertSaved(method, config, (name) => adapter.shared.get(name)?.shape);
-  const info = (name: string): { dtype: string; shape: readonly number[] } => {
-    const { shape, dtype } = host.tensor(name)!;
-    return { shape, dtype: fromCoreDType(dtype) };
-  };
-  const report = await matchAdapter(adapter, { names: () => host.names(), info });
-  assertMatch(report, adapter);
-  const read = (tensor: AdapterTensor): Promise<Tensor> => readAdapterTensor(adapter.weights, tensor);
-  const saved: { [name: string]: Tensor } = {};
-  for (const name of Object.keys(method.saved(config))) saved[name] = await read(adapter.shared.get(name)!);
-  const replaced = new Map<string, Tensor>();
-  for (const { name, tensor } of report.replaced) replaced.set(name, await read(tensor));
-  return { method, config, saved, replaced, prompt: (options) => promptOf(method, config, saved, options) };
+  return (await import("../model/on-demand.js")).readPrompt(adapter, host, options);
 }

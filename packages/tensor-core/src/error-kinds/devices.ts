@@ -24,6 +24,8 @@ export interface DeviceErrorKinds {
   signature: "config";
   /** An instance of a class stands among arguments. Pass the tensors that it holds, or close over it. */
   tree: "config";
+  /** A tensor of another copy of this package is among inputs. Install one version of all `@weft/*` packages; `npm ls @weft/tensor-core` shows copies. */
+  "two-copies": "config";
   /** Tensors of two devices meet in one computation. Move one of them: `device.tensor(await t.data(), …)`. */
   "other-device": "device";
   /** A tensor is read at once before it is in the device's memory. `await device.load([tensor])` first. */

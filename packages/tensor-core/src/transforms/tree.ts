@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.js";
-import { Tensor } from "../graph.js";
+import { refuseForeign, Tensor } from "../graph.js";
 
 /** Tensors in nested arrays and records; other values (numbers, strings, null) are carried along unchanged. */
 export type Tree = Tensor | number | string | boolean | null | undefined | readonly Tree[] | { readonly [key: string]: Tree };
@@ -19,7 +19,7 @@ function isRecord(value: object): boolean {
 
 /**
  * The tensors of a tree in a fixed order (record keys as inserted), and the way back.
- * @throws ConfigError kind `tree` for objects that are neither arrays nor plain records: they would come back as something else
+ * @throws ConfigError kind `two-copies` for tensors of another copy of this package, kind `tree` for objects that are neither arrays nor plain records: they would come back as something else
  */
 export function flattenTree(tree: Tree): { leaves: Tensor[]; structure: TreeStructure } {
   const leaves: Tensor[] = [];
@@ -27,6 +27,7 @@ export function flattenTree(tree: Tree): { leaves: Tensor[]; structure: TreeStru
     if (t instanceof Tensor) return { kind: "leaf", leaf: leaves.push(t) - 1 };
     if (Array.isArray(t)) return { kind: "list", items: t.map(walk) };
     if (t === null || typeof t !== "object") return { kind: "value", value: t };
+    refuseForeign(t);
     if (!isRecord(t))
       throw new ConfigError(`an instance of ${t.constructor.name} stands among tensors; expected arrays, records and plain values`, {
         kind: "tree",
