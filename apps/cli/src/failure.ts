@@ -137,7 +137,8 @@ const oneLine = (text: string): string => printable(text.replace(/\s*\n\s*/g, ";
 export function failureText({ message, file, tensor, hint }: Failure, style: Style): string {
   // A message about a folder need not be led by a file in it.
   const about = message.slice(0, Math.max(0, message.indexOf(": ")));
-  const named = (part: string): boolean => message.includes(part) || (about !== "" && part.startsWith(`${about}/`));
+  const named = (part: string): boolean =>
+    message.includes(part) || (about !== "" && part.startsWith(about) && /^[\\/]/.test(part.slice(about.length)));
   const where = [file, tensor].filter((part): part is string => part !== undefined && !named(part)).map((part) => `${printable(part)}: `);
   const told = `${style.bold(style.red("error:"))} ${where.join("")}${oneLine(message)}\n`;
   return hint === undefined ? told : `${told}  ${style.cyan("hint:")} ${oneLine(hint)}\n`;

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { dirname, isAbsolute, relative, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { hashFile, ioError, writeFileAtomic } from "@weft/io-safetensors/node";
 import { ConfigError } from "@weft/tensor-core";
+import { planPath } from "./plan-path.js";
 import type { MergeInput } from "./prepare.js";
 
 /** A file that units are computed from. */
@@ -50,14 +51,13 @@ function withPaths(plan: CheckpointPlan, change: (path: string) => string): Chec
   };
 }
 
-/** Writes a plan. Paths in it begin at its own folder, so that it holds wherever that is mounted; what lies on another drive keeps its whole path. */
+/** Writes a plan. @see planPath */
 export async function writePlan(file: string, plan: CheckpointPlan): Promise<void> {
   const folder = dirname(resolve(file));
-  const fromFolder = (path: string): string => {
-    const found = relative(folder, resolve(path)) || ".";
-    return isAbsolute(found) ? found : found.replaceAll("\\", "/");
-  };
-  await writeFileAtomic(file, `${JSON.stringify({ weft: "plan", version: VERSION, ...withPaths(plan, fromFolder) }, undefined, 2)}\n`);
+  await writeFileAtomic(
+    file,
+    `${JSON.stringify({ weft: "plan", version: VERSION, ...withPaths(plan, (path) => planPath(folder, path)) }, undefined, 2)}\n`,
+  );
 }
 
 /** @throws ConfigError kind `bad-plan`; IoError */
