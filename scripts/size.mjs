@@ -14,7 +14,7 @@ const LIMITS = {
   "adapters-prompt": 8_000,
   "adapters-scatter": 8_000,
   "adapters-spectral": 10_000,
-  "adapters-structured": 8_100,
+  "adapters-structured": 8_300,
   "io-gguf": 4_300,
   "io-safetensors": 6_850,
   "kernels-onnx": 14_500,

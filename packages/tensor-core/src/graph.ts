@@ -283,10 +283,10 @@ export function makeNode(...args: ConstructorParameters<typeof Node>): Node {
 
 /** @throws ConfigError kind `two-copies` if it is a tensor of another copy of this package: classes and devices of two copies do not know each other */
 export function refuseForeign(value: object): void {
-  if (value instanceof Tensor || !("node" in value && "index" in value && "dtype" in value)) return;
-  throw new ConfigError(`${String(value)} was made by another copy of @weft/tensor-core`, {
+  if (value instanceof Tensor || !("node" in value && "dtype" in value)) return;
+  throw new ConfigError(`${String(value)} is of another copy of @weft/tensor-core`, {
     kind: "two-copies",
-    hint: "npm ls @weft/tensor-core shows who brings it; install the same version of all @weft packages, then npm dedupe",
+    hint: "npm ls @weft/tensor-core shows both; npm dedupe",
   });
 }
 
