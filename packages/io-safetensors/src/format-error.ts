@@ -36,5 +36,6 @@ export function errorAt(kind: WeftErrorKind<"format">, message: string, place: P
 export const formatError = (kind: WeftErrorKind<"format">, file: string, message: string, tensor?: string, hint?: string): FormatError =>
   errorAt(kind, message, { file, tensor, hint });
 
+/** A file that has no tensor of this name. */
 export const noSuchTensor = (tensor: string, file: string): FormatError =>
   errorAt("no-such-tensor", "there is no such tensor", { file, tensor });

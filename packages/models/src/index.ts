@@ -1,8 +1,8 @@
 export type { Architecture } from "./architecture.js";
 export { BERT, type BertConfig, BertModel, type EncoderInputs, type EncoderOutput, meanPooled } from "./bert.js";
-export type { CacheOptions, LayerCache } from "./causal/cache.js";
+export type { CacheOptions } from "./causal/cache.js";
 export type { CausalConfig, CausalLM, CausalOutput } from "./causal/causal-lm.js";
-export type { CausalInputs, KeyValues } from "./causal/inputs.js";
+export type { CausalInputs, KeyValues, LayerCache } from "./causal/inputs.js";
 export type { ConfigJson } from "./config-fields.js";
 export { GPT2, type Gpt2Config, Gpt2LMHeadModel } from "./gpt2.js";
 export { type LayerHook, runLayer } from "./hooks.js";

@@ -1,6 +1,6 @@
 import { compile, type Device, reshape, slice, stack, type Tensor, tensor } from "@weft/tensor-core";
 import { describe, expect, test } from "vitest";
-import type { LayerCache } from "./causal/cache.js";
+import type { LayerCache } from "./causal/inputs.js";
 import type { MambaState } from "./mamba/backbone.js";
 import { loadPretrained } from "./node/load-pretrained.js";
 import type { RwkvState } from "./rwkv.js";

@@ -1,6 +1,5 @@
 import { CapabilityError, concat, reshape, ShapeError, slice, type Tensor } from "@weft/tensor-core";
-import type { LayerCache } from "./causal/cache.js";
-import type { CausalInputs } from "./causal/inputs.js";
+import type { CausalInputs, LayerCache } from "./causal/inputs.js";
 
 /** What stood before each step of x [B, T, C]: `previous` [B, C], then all steps but the last. */
 export function shifted(x: Tensor, previous: Tensor): Tensor {

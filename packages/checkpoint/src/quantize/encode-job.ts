@@ -70,7 +70,7 @@ export function encodeBytes({ source, to }: EncodeJob, together: number): number
 }
 
 /** Bytes of an element of a dtype of floats. */
-export const castBytes = (dtype: WeightDType): number => bytesPerElement(dtype);
+const castBytes = (dtype: WeightDType): number => bytesPerElement(dtype);
 
 /** The dtype that values are rounded to where a format keeps it. */
 export function keptDType({ dtype }: RowSource): WeightDType {

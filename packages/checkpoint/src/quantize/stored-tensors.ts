@@ -46,4 +46,4 @@ export function storedTensors(name: string, source: RowSource, to: EncodeTo): St
 }
 
 /** Bytes of values stored as numbers. */
-export const denseBytes = ({ shape }: RowSource, dtype: WeightDType): number => sizeOf(shape) * bytesPerElement(dtype);
+const denseBytes = ({ shape }: RowSource, dtype: WeightDType): number => sizeOf(shape) * bytesPerElement(dtype);

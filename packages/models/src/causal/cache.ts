@@ -1,5 +1,5 @@
 import { broadcastTo, cast, ConfigError, type DType, ShapeError, type Tensor, update, zeros } from "@weft/tensor-core";
-import { type KeyValues, pastLike } from "./inputs.js";
+import { type KeyValues, type LayerCache, pastLike } from "./inputs.js";
 
 /** How many sequences, and how many positions of each, a cache of keys and values holds. */
 export interface CacheOptions {
@@ -8,9 +8,6 @@ export interface CacheOptions {
   /** Positions that there is room for, virtual ones included. */
   readonly capacity: number;
 }
-
-/** What one layer keeps between passes: keys and values of an attention, the state of a recurrence. */
-export type LayerCache = { readonly [name: string]: Tensor };
 
 /** What a cache of keys and values depends on. */
 export interface KeyValueSizes {

@@ -1,8 +1,8 @@
 import type { Mirror, MirrorSizes, Tensor } from "@weft/tensor-core";
 import type { LayerHook } from "../hooks.js";
 import type { Model } from "../model.js";
-import type { CacheOptions, LayerCache } from "./cache.js";
-import type { CausalInputs } from "./inputs.js";
+import type { CacheOptions } from "./cache.js";
+import type { CausalInputs, LayerCache } from "./inputs.js";
 
 /** What a causal language model computes. */
 export interface CausalOutput<Cache extends LayerCache = LayerCache> {

@@ -2,7 +2,7 @@ import { compile, type Device, gradients, mul, reshape, slice, softmaxCrossEntro
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadPretrained } from "../node/load-pretrained.js";
 import { DEVICES, fixture, fixtureJson, fixtureTensors, worstError } from "../testing.js";
-import type { LayerCache } from "./cache.js";
+import type { LayerCache } from "./inputs.js";
 import type { CausalLM } from "./causal-lm.js";
 
 /** Models with an attention have positions and padding on the left in their fixtures; recurrences have states. */

@@ -1,11 +1,13 @@
 import { add, cast, concat, broadcastTo, iota, ShapeError, type Tensor } from "@weft/tensor-core";
-import type { LayerCache } from "./cache.js";
 
 /** Keys and values of one layer for positions before the input: [batch or 1, key-value heads, past, head dim]; keys as attention uses them, after rotary embedding. */
 export type KeyValues = {
   readonly key: Tensor;
   readonly value: Tensor;
 };
+
+/** What one layer keeps between passes: keys and values of an attention, the state of a recurrence. */
+export type LayerCache = { readonly [name: string]: Tensor };
 
 /** Inputs of a pass over whole sequences. */
 export interface CausalInputs {

@@ -18,6 +18,7 @@ import { addStatistics, emptyStatistics, type InputStatistics } from "./input-st
 import type { Samples } from "./samples.js";
 import { type BlockVisit, idsOf, runWatched, type WalkOptions } from "./walk.js";
 
+/** What is summed up beside Σ x² and Σ |x|, and where it is computed. */
 export interface CalibrateOptions extends Omit<WalkOptions, "keepStates"> {
   /** Keep Σ x·xᵀ as well, 8 · width² bytes for each input; GPTQ and AWQ's clipping need it, an importance matrix does not. Default false. */
   readonly gram?: boolean;
