@@ -3,6 +3,7 @@ import {
   CapabilityError,
   type DType,
   type Device,
+  disposeTree,
   type Format,
   FormatError,
   fromBytes,
@@ -144,7 +145,21 @@ export function toPacked({ format, shape, dtype, parts }: QuantizedWeight, devic
   return { format, shape, dtype, parts: Object.fromEntries(tensors) };
 }
 
-/** The codes of a stored weight, one number each, row-major [out, in]. */
-export async function unpack(weight: QuantizedWeight, device?: Device): Promise<Int32Array> {
-  return (await weight.format.codes(toPacked(weight, device).parts, weight.shape).data()) as Int32Array;
+/** The values of what `of` makes of a stored weight; a device keeps nothing of it. */
+export async function valuesOf(
+  weight: QuantizedWeight,
+  of: (packed: PackedWeight) => readonly Tensor[],
+  device?: Device,
+): Promise<(Float32Array | Int32Array)[]> {
+  const packed = toPacked(weight, device);
+  const results = of(packed);
+  try {
+    return (await Promise.all(results.map((t) => t.data()))) as (Float32Array | Int32Array)[];
+  } finally {
+    disposeTree([results, packed.parts]);
+  }
 }
+
+/** The codes of a stored weight, one number each, row-major [out, in]. */
+export const unpack = async (weight: QuantizedWeight, device?: Device): Promise<Int32Array> =>
+  (await valuesOf(weight, ({ parts }) => [weight.format.codes(parts, weight.shape)], device))[0] as Int32Array;

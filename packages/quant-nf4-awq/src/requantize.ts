@@ -1,6 +1,6 @@
-import { dequantize as values, type Device } from "@weft/tensor-core";
+import { dequantize as decoded, type Device } from "@weft/tensor-core";
 import type { IntegerFormat } from "./integer/integer-format.js";
-import { quantize, type QuantFormat, type QuantizedWeight, toPacked } from "./quant-format.js";
+import { quantize, type QuantFormat, type QuantizedWeight, valuesOf } from "./quant-format.js";
 
 /** A weight in another format. */
 export interface Requantized {
@@ -13,7 +13,7 @@ const isInteger = (format: QuantFormat): format is IntegerFormat => "integers" i
 
 /** The values of a stored weight in f32, row-major. @param device what computes them; the reference if not given */
 export const dequantize = async (weight: QuantizedWeight, device?: Device): Promise<Float32Array> =>
-  (await values(toPacked(weight, device)).data()) as Float32Array;
+  (await valuesOf(weight, (packed) => [decoded(packed)], device))[0] as Float32Array;
 
 /** What storing in a format leaves of a weight, as a function: what LoftQ of `@weft/lora-recipes` takes for a quantiser. @param device what computes the values; the reference if not given */
 export const roundTrip =

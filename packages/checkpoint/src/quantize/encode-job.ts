@@ -69,9 +69,6 @@ export function encodeBytes({ source, to }: EncodeJob, together: number): number
   return packed + kept + PER_VALUE * tileRows(shape, together) * shape[1];
 }
 
-/** Bytes of an element of a dtype of floats. */
-const castBytes = (dtype: WeightDType): number => bytesPerElement(dtype);
-
 /** The dtype that values are rounded to where a format keeps it. */
 export function keptDType({ dtype }: RowSource): WeightDType {
   const core = toCoreDType(dtype);

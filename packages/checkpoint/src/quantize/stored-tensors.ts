@@ -44,6 +44,3 @@ export function storedTensors(name: string, source: RowSource, to: EncodeTo): St
   known.set(kind, tensors);
   return tensors.map((tensor) => ({ ...tensor, name: path + tensor.name }));
 }
-
-/** Bytes of values stored as numbers. */
-const denseBytes = ({ shape }: RowSource, dtype: WeightDType): number => sizeOf(shape) * bytesPerElement(dtype);

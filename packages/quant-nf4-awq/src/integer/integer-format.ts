@@ -12,7 +12,7 @@ import {
   type Tensor,
 } from "@weft/tensor-core";
 import { float } from "../graph.js";
-import { type PartBytes, type QuantFormat, type QuantizedWeight, toPacked } from "../quant-format.js";
+import { type PartBytes, type QuantFormat, type QuantizedWeight, valuesOf } from "../quant-format.js";
 import { integerLevels } from "../rounding.js";
 import type { IntegerBits } from "./bits-at.js";
 
@@ -111,17 +111,19 @@ export function integerFormat(layout: IntegerLayout): IntegerFormat {
       return mul(float(sub(codes(parts, shape), layout.zero(parts, shape, row, g))), layout.scale(parts, shape, row, g));
     },
     async integers(weight, device) {
-      const { parts, shape } = toPacked(weight, device);
+      const { shape } = weight;
       const [out, width] = shape;
       const grid = position([groupCount(groupSize, width), out]);
       const column = position([1, width]).column;
-      const [c, z, s, g] = await Promise.all(
-        [
+      const [c, z, s, g] = await valuesOf(
+        weight,
+        ({ parts }) => [
           codes(parts, shape),
           layout.zero(parts, shape, grid.column, grid.row),
           layout.scale(parts, shape, grid.column, grid.row),
           group(parts, column),
-        ].map((t) => t.data()),
+        ],
+        device,
       );
       return {
         bits,
