@@ -1,6 +1,5 @@
 import type { GgufType, QuantFormat } from "@weft/quant-nf4-awq";
 import { GGUF_TYPES, RowEncoder } from "@weft/quant-nf4-awq";
-import { bytesPerElement } from "@weft/tensor-core";
 import { toCoreDType } from "@weft/io-safetensors";
 import type { WeightDType } from "../plan/plan-merge.js";
 import { type RowSource, widthOf } from "./row-source.js";

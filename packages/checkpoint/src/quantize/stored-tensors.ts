@@ -1,7 +1,6 @@
 import { fromCoreDType, type TensorEntry } from "@weft/io-safetensors";
 import { bytesPerElement, sizeOf } from "@weft/tensor-core";
 import type { PartBytes } from "@weft/quant-nf4-awq";
-import type { WeightDType } from "../plan/plan-merge.js";
 import { type EncodeTo, matrixOf } from "./encode-job.js";
 import type { RowSource } from "./row-source.js";
 import { formatOf, targetOf } from "./targets.js";

@@ -2,4 +2,4 @@ export { loadPretrained, loadPretrainedEncoder } from "./load-pretrained.js";
 // Types that programs infer of it, under this entry as well: declarations can name them.
 export type { BertModel } from "../bert.js";
 export type { CausalLM, CausalOutput } from "../causal/causal-lm.js";
-export type { CausalInputs } from "../causal/inputs.js";
+export type { CausalInputs, KeyValues, LayerCache } from "../causal/inputs.js";

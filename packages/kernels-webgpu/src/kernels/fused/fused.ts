@@ -61,18 +61,23 @@ function loadsOf(program: Program, outputs: readonly number[]): number[] {
 
 /** Groups of outputs whose buffers, with those of their inputs, one dispatch can bind, and whose words lie on one grid. */
 function splitOutputs(program: Program, inputs: readonly Operand[], outputs: readonly Operand[], context: LowerContext): number[][] {
-  const buffers = (group: readonly number[]): number => {
-    const operands = [...loadsOf(program, group).map((i) => inputs[i]!), ...group.map((k) => outputs[k]!)];
-    return new Set(operands.map((o) => `${context.binding(o.buffer).key} ${o.dtype}`)).size;
+  const key = ({ buffer, dtype }: Operand): string => `${context.binding(buffer).key} ${dtype}`;
+  /** @param aside whether an output in the place of an input may have to lie elsewhere until other groups have read that */
+  const fits = (group: readonly number[], aside: boolean): boolean => {
+    const targets = group.map((k) => outputs[k]!);
+    const read = new Set(loadsOf(program, group).map((i) => key(inputs[i]!)));
+    const written = new Set(targets.map(key));
+    const buffers = aside ? read.size + written.size : new Set([...read, ...written]).size;
+    return buffers <= context.limits.maxStorageBuffers && (program.reduced > 0 || sameGrid(targets));
   };
+  const all = outputs.map((_, k) => k);
+  if (fits(all, false)) return [all];
   const groups: number[][] = [];
-  outputs.forEach((_, k) => {
-    const last = groups[groups.length - 1];
-    const joined = [...(last ?? []), k];
-    const fits = buffers(joined) <= context.limits.maxStorageBuffers && (program.reduced > 0 || sameGrid(joined.map((g) => outputs[g]!)));
-    if (last && fits) last.push(k);
+  for (const k of all) {
+    const last = groups.at(-1);
+    if (last && fits([...last, k], true)) last.push(k);
     else groups.push([k]);
-  });
+  }
   return groups;
 }
 
