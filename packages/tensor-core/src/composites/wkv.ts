@@ -18,8 +18,8 @@ export interface WkvState {
  * `wkv`: RWKV-4's attention without scores, per channel. With decay w < 0 (added to the exponents of the past at every step) and bonus u of the
  * step at hand, y_t = (Σ_{i<t} e^{(t-1-i)·w + k_i}·v_i + e^{u+k_t}·v_t) / (the same with 1 for v).
  *
- * The sums are kept times e^-p_t with p_t = max(p_{t-1} + w, k_t), so that no exponent is above 0; the result does not depend on p, and its gradient
- * does not go through it. Inputs w and u [A], k and v [B, T, A], state numerator, denominator, exponent [B, A], all f32; outputs y [B, T, A] and the
+ * The sums are kept times e^-p_t with p_t = max(p_{t-1} + w, k_t), so that no exponent is above 0. What is computed from a state does not depend on
+ * p, so gradients do not go through it: those of a state's parts are right together, for another pass, and not one by one. Inputs w and u [A], k and v [B, T, A], state numerator, denominator, exponent [B, A], all f32; outputs y [B, T, A] and the
  * state after the last step.
  * @see Peng et al. 2023, "RWKV: Reinventing RNNs for the Transformer Era", eq. 16 and appendix D; transformers `models/rwkv/modeling_rwkv.py`
  */
