@@ -12,6 +12,7 @@ import { ggufCase } from "./gguf.js";
 import { gptqCase } from "./gptq.js";
 import { int8Case } from "./int8.js";
 import { qloraCase } from "./qlora.js";
+import { tinyGgufCase } from "./tiny-gguf.js";
 
 /** What manifest.json says of a file: its cases by name, where it has several. */
 interface FileCases {
@@ -36,6 +37,7 @@ const FILES: Readonly<Record<string, Run>> = {
   int8: int8Case,
   qlora: qloraCase,
   gguf_types: ggufCase,
+  tiny_gguf: tinyGgufCase,
 };
 
 /** The cases of a folder that make_quant.py wrote: `quant/bnb4/c0`. */
