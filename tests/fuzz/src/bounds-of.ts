@@ -1,4 +1,4 @@
-import { tensor, type Tensor } from "@weft/tensor-core";
+import { stopGradient, tensor, type Tensor } from "@weft/tensor-core";
 import type { Bounds } from "./bounds/bounds.js";
 import { Evaluator } from "./bounds/evaluate.js";
 import { build, resultOf } from "./build.js";
@@ -12,7 +12,8 @@ export function boundsOf({ program, scenario }: Case): Bounds[][] {
   return Array.from({ length: scenario.calls }, (_, call) => {
     const built = build(program, (leaf) => {
       const fed = call > 0 ? scenario.feed.find((f) => f.leaf === leaf.id) : undefined;
-      if (fed) return before[fed.output]!;
+      // An argument is a tensor of its own, also where two of them are one result, and no gradient goes into what it was made of.
+      if (fed) return stopGradient(before[fed.output]!);
       return tensor(leafValues(leaf, scenario.args?.includes(leaf.id) ? call : 0), { shape: leaf.shape, dtype: leaf.dtype });
     });
     before = outputsOf(scenario).map((ref) => resultOf(built, ref));

@@ -13,6 +13,7 @@ import { type Bounds, isPoint, point, stored, Writer } from "./bounds.js";
 import { binaryBounds, unaryBounds, whereBounds } from "./elementwise.js";
 import { concatBounds, movementBounds } from "./movement.js";
 import { convBounds, matmulBounds } from "./products.js";
+import { UNIT } from "./sums.js";
 
 /**
  * Bounds of every result of a graph, node by node in f64, without plans, fusion or kernels. A composite has those of its decomposition; the casts
@@ -23,30 +24,48 @@ export class Evaluator {
 
   of(t: Tensor): Bounds {
     // Iterative: gradients of chains are deep.
-    const stack: { readonly t: Tensor; readonly loose: boolean }[] = [{ t, loose: false }];
+    const stack: { readonly t: Tensor; readonly loose: boolean; readonly packed: boolean }[] = [{ t, loose: false, packed: false }];
     while (stack.length > 0) {
-      const { t: top, loose } = stack.at(-1)!;
+      const { t: top, loose, packed } = stack.at(-1)!;
       const open = this.known.has(top.node) ? [] : inputsOf(top.node).filter((x) => !this.known.has(x.node));
       if (open.length > 0) {
-        stack.push(...open.map((x) => ({ t: x, loose: loose || top.node.composite !== undefined })));
+        const { composite } = top.node;
+        const within = { loose: loose || composite !== undefined, packed: packed || composite?.definition.name === "dequantize" };
+        stack.push(...open.map((x) => ({ t: x, ...within })));
         continue;
       }
-      if (!this.known.has(top.node)) this.known.set(top.node, this.evaluate(top.node, loose));
+      if (!this.known.has(top.node)) this.known.set(top.node, this.evaluate(top.node, loose, packed));
       stack.pop();
     }
     return this.known.get(t.node)![t.index]!;
   }
 
-  /** @param loose it belongs to a composite */
-  private evaluate(node: Node, loose: boolean): readonly Bounds[] {
+  /** @param loose it belongs to a composite @param packed to the values of a packed weight, whose scales a product may multiply with in another order */
+  private evaluate(node: Node, loose: boolean, packed: boolean): readonly Bounds[] {
     const get = (t: Tensor): Bounds => this.known.get(t.node)![t.index]!;
     if (node.composite) return node.composite.decomposition.map(get);
     const { dtype } = node.outputs[0]!;
     if (node.op === "constant") return [point(decode(node.bytes!, dtype))];
-    const raw = primitiveBounds(node, node.inputs.map(get));
+    const inputs = node.inputs.map(get);
+    const raw = primitiveBounds(node, inputs);
     if (node.op === "cast") return [castBounds(raw, node.inputs[0]!.dtype, dtype, loose)];
-    return [MOVES.has(node.op) ? raw : stored(raw, dtype)];
+    if (MOVES.has(node.op)) return [raw];
+    return [stored(packed && node.op === "mul" && isFloat(dtype) ? scaledBounds(raw, inputs) : raw, dtype)];
   }
+}
+
+/** Steps of a scale that the halves of an eight-bit code, multiplied one by one, may be apart. */
+const HALVES = 32;
+
+/** A product of a code or number with a scale, where a kernel may round once more, and may take a code for two of four bits. */
+function scaledBounds(product: Bounds, factors: readonly Bounds[]): Bounds {
+  const result = new Writer(product.lo.length);
+  const size = ({ lo, hi }: Bounds, i: number): number => Math.max(Math.abs(lo[i]!), Math.abs(hi[i]!));
+  for (let i = 0; i < product.lo.length; i++) {
+    const scale = Math.min(...factors.map((f) => size(f, i)));
+    result.set(i, product.lo[i]!, product.hi[i]!, UNIT * (size(product, i) + HALVES * scale));
+  }
+  return result;
 }
 
 const MOVES = new Set([
