@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ADAPTER_METHODS } from "@weft/methods";
 import { expect, it } from "vitest";
@@ -81,4 +81,21 @@ it("stops where the signal says so, and goes on with the same call", async () =>
   await mergeCheckpoint(merge);
   expect(existsSync(join(out, "model.safetensors.index.json"))).toBe(true);
   expect((await verifyCheckpoint({ base, adapters: [adapter], methods, merged: out })).different).toEqual([]);
+});
+
+it("verifies what was merged with values that are no numbers", async () => {
+  const [broken, merged] = [fresh(), fresh()];
+  cpSync(base, broken, { recursive: true });
+  const target = "model.layers.0.self_attn.q_proj.weight";
+  for (const file of readdirSync(broken).filter((name) => name.endsWith(".safetensors"))) {
+    const bytes = readFileSync(join(broken, file));
+    const header = Number(bytes.readBigUInt64LE(0));
+    const at = (JSON.parse(bytes.toString("utf8", 8, 8 + header)) as Record<string, { data_offsets: [number, number] }>)[target];
+    if (at) bytes.writeFloatLE(Number.NaN, 8 + header + at.data_offsets[0]);
+    writeFileSync(join(broken, file), bytes);
+  }
+  const merge = { base: broken, adapters: [adapter], methods };
+  await expect(mergeCheckpoint({ ...merge, out: merged })).rejects.toMatchObject({ kind: "non-finite" });
+  await mergeCheckpoint({ ...merge, out: merged, allowNonFinite: true });
+  expect((await verifyCheckpoint({ ...merge, merged })).different).toEqual([]);
 });
