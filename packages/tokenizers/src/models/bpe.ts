@@ -7,6 +7,7 @@ import { mergeWord, type Merges, type Symbols } from "./merge-word.js";
 import { type Model, remembering, type Token } from "./model.js";
 import { PairTable } from "./pair-table.js";
 import { Vocabulary } from "./vocabulary.js";
+import { VocabularyModel } from "./vocabulary-model.js";
 
 /** What a BPE model is made of; names are those of files in camelCase. */
 export interface BpeOptions {
@@ -48,13 +49,14 @@ export function byteTokens(text: string, idOf: (token: string) => number | undef
 }
 
 /** Byte pair encoding: characters, joined by merges in the order in which they were learned. */
-export class Bpe implements Model {
+export class Bpe extends VocabularyModel implements Model {
   readonly #options: BpeOptions;
   readonly #merges: Merges;
   readonly tokenize: (word: string) => readonly Token[];
 
   /** @throws MergeError */
   constructor(options: BpeOptions) {
+    super(options.vocab);
     this.#options = options;
     const { vocab, merges, continuingSubwordPrefix: prefix = "" } = options;
     const ranks = new PairTable(merges.length);
@@ -70,22 +72,6 @@ export class Bpe implements Model {
     }
     this.#merges = { ranks, made };
     this.tokenize = remembering((word) => this.#tokenize(word), CACHED_WORDS, CACHED_WORD_LENGTH);
-  }
-
-  get size(): number {
-    return this.#options.vocab.ids.size;
-  }
-
-  idOf(token: string): number | undefined {
-    return this.#options.vocab.idOf(token);
-  }
-
-  tokenOf(id: number): string | undefined {
-    return this.#options.vocab.tokenOf(id);
-  }
-
-  entries(): Iterable<readonly [string, number]> {
-    return this.#options.vocab.ids;
   }
 
   #tokenize(word: string): Token[] {

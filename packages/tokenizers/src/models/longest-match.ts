@@ -1,32 +1,16 @@
 import { unknownToken } from "../tokenizer-error.js";
 import type { Model, Token } from "./model.js";
 import { Trie } from "./trie.js";
-import { Vocabulary } from "./vocabulary.js";
+import type { Vocabulary } from "./vocabulary.js";
+import { VocabularyModel } from "./vocabulary-model.js";
 
 /** RWKV's World model: always the longest token that begins what is left. */
-export class LongestMatch implements Model {
-  readonly #vocab: Vocabulary;
+export class LongestMatch extends VocabularyModel implements Model {
   readonly #trie: Trie;
 
   constructor(vocab: Vocabulary) {
-    this.#vocab = vocab;
+    super(vocab);
     this.#trie = new Trie(vocab.ids);
-  }
-
-  get size(): number {
-    return this.#vocab.ids.size;
-  }
-
-  idOf(token: string): number | undefined {
-    return this.#vocab.idOf(token);
-  }
-
-  tokenOf(id: number): string | undefined {
-    return this.#vocab.tokenOf(id);
-  }
-
-  entries(): Iterable<readonly [string, number]> {
-    return this.#vocab.ids;
   }
 
   tokenize(word: string): Token[] {

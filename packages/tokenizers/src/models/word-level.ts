@@ -3,42 +3,26 @@ import type { PlainJson } from "../json/plain.js";
 import { unknownToken } from "../tokenizer-error.js";
 import type { Model, Token } from "./model.js";
 import { Vocabulary } from "./vocabulary.js";
+import { VocabularyModel } from "./vocabulary-model.js";
 
 /** Words as they are: in the vocabulary, or unknown. */
-export class WordLevel implements Model {
-  readonly #vocab: Vocabulary;
+export class WordLevel extends VocabularyModel implements Model {
   readonly #unk: string;
 
   constructor(vocab: Vocabulary, unkToken = "<unk>") {
-    this.#vocab = vocab;
+    super(vocab);
     this.#unk = unkToken;
   }
 
-  get size(): number {
-    return this.#vocab.ids.size;
-  }
-
-  idOf(token: string): number | undefined {
-    return this.#vocab.idOf(token);
-  }
-
-  tokenOf(id: number): string | undefined {
-    return this.#vocab.tokenOf(id);
-  }
-
-  entries(): Iterable<readonly [string, number]> {
-    return this.#vocab.ids;
-  }
-
   tokenize(word: string): Token[] {
-    const known = this.#vocab.idOf(word);
-    const id = known ?? this.#vocab.idOf(this.#unk);
+    const known = this.vocab.idOf(word);
+    const id = known ?? this.vocab.idOf(this.#unk);
     if (id === undefined) throw unknownToken(word, `neither is the unknown token ${JSON.stringify(this.#unk)}`);
     return [{ id, value: known === undefined ? this.#unk : word, start: 0, end: word.length }];
   }
 
   toJson(): PlainJson {
-    return { type: "WordLevel", vocab: this.#vocab.toJson(), unk_token: this.#unk };
+    return { type: "WordLevel", vocab: this.vocab.toJson(), unk_token: this.#unk };
   }
 }
 

@@ -4,6 +4,7 @@ import { CACHED_WORD_LENGTH, CACHED_WORDS } from "../limits.js";
 import { unknownToken } from "../tokenizer-error.js";
 import { type Model, remembering, type Token } from "./model.js";
 import { Vocabulary } from "./vocabulary.js";
+import { VocabularyModel } from "./vocabulary-model.js";
 
 /** What a WordPiece model is made of. */
 export interface WordPieceOptions {
@@ -17,8 +18,7 @@ export interface WordPieceOptions {
 }
 
 /** BERT's model: the longest token that begins the word, then the longest that continues it; unknown as a whole if that fails. */
-export class WordPiece implements Model {
-  readonly #vocab: Vocabulary;
+export class WordPiece extends VocabularyModel implements Model {
   readonly #unk: string;
   readonly #prefix: string;
   readonly #most: number;
@@ -26,7 +26,7 @@ export class WordPiece implements Model {
   readonly tokenize: (word: string) => readonly Token[];
 
   constructor({ vocab, unkToken = "[UNK]", continuingSubwordPrefix = "##", maxInputCharsPerWord = 100 }: WordPieceOptions) {
-    this.#vocab = vocab;
+    super(vocab);
     this.#unk = unkToken;
     this.#prefix = continuingSubwordPrefix;
     this.#most = maxInputCharsPerWord;
@@ -34,22 +34,6 @@ export class WordPiece implements Model {
     for (const token of vocab.ids.keys()) longest = Math.max(longest, token.length);
     this.#longest = longest;
     this.tokenize = remembering((word) => this.#tokenize(word), CACHED_WORDS, CACHED_WORD_LENGTH);
-  }
-
-  get size(): number {
-    return this.#vocab.ids.size;
-  }
-
-  idOf(token: string): number | undefined {
-    return this.#vocab.idOf(token);
-  }
-
-  tokenOf(id: number): string | undefined {
-    return this.#vocab.tokenOf(id);
-  }
-
-  entries(): Iterable<readonly [string, number]> {
-    return this.#vocab.ids;
   }
 
   #tokenize(word: string): Token[] {
@@ -67,14 +51,14 @@ export class WordPiece implements Model {
   #longestAt(word: string, start: number): Token | undefined {
     for (let end = Math.min(word.length, start + this.#longest); end > start; end--) {
       const value = start > 0 ? this.#prefix + word.slice(start, end) : word.slice(start, end);
-      const id = this.#vocab.idOf(value);
+      const id = this.vocab.idOf(value);
       if (id !== undefined) return { id, value, start, end };
     }
     return undefined;
   }
 
   #unknown(word: string): Token[] {
-    const id = this.#vocab.idOf(this.#unk);
+    const id = this.vocab.idOf(this.#unk);
     if (id === undefined) throw unknownToken(word, `neither is the unknown token ${JSON.stringify(this.#unk)}`);
     return [{ id, value: this.#unk, start: 0, end: word.length }];
   }
@@ -85,7 +69,7 @@ export class WordPiece implements Model {
       unk_token: this.#unk,
       continuing_subword_prefix: this.#prefix,
       max_input_chars_per_word: this.#most,
-      vocab: this.#vocab.toJson(),
+      vocab: this.vocab.toJson(),
     };
   }
 }
