@@ -1,5 +1,6 @@
 import { CapabilityError, concat, reshape, ShapeError, slice, type Tensor } from "@weft/tensor-core";
 import type { CausalInputs, LayerCache } from "./causal/inputs.js";
+import type { RunLayer } from "./model.js";
 
 /** What stood before each step of x [B, T, C]: `previous` [B, C], then all steps but the last. */
 export function shifted(x: Tensor, previous: Tensor): Tensor {
@@ -43,4 +44,29 @@ export function statesOf<S extends LayerCache>({ cache, pastKeyValues, inputIds 
       if (cache[i]![name]?.shape.join() !== shape.join())
         throw new ShapeError(`forward: ${name} of layer ${i} of the cache is [${cache[i]![name]?.shape}], expected [${shape}]`);
   return cache as readonly S[];
+}
+
+/**
+ * Runs blocks one after the other, each from its state, and gives the result of each and the states after them. A hook may take the place of a whole
+ * block: then its state stays.
+ */
+export function runBlocks<S>(
+  x: Tensor,
+  states: readonly S[],
+  run: RunLayer,
+  pathOf: (i: number) => string,
+  block: (i: number, x: Tensor) => { readonly y: Tensor; readonly state: S },
+): { readonly results: Tensor[]; readonly after: S[] } {
+  const after = [...states];
+  const results: Tensor[] = [];
+  let h = x;
+  for (const i of states.keys()) {
+    const forward = (input: Tensor): Tensor => {
+      const { y, state } = block(i, input);
+      after[i] = state;
+      return y;
+    };
+    results.push((h = run(pathOf(i), h, { forward })));
+  }
+  return { results, after };
 }

@@ -7,7 +7,7 @@ import { type ConfigJson, fieldsOf } from "./config-fields.js";
 import type { LayerHook } from "./hooks.js";
 import { Model, type ModelOptions, type RunLayer, type Tied } from "./model.js";
 import { blockOf, embedding, layerNormOf, linear, type ModuleDescription, other, parametersOf } from "./modules.js";
-import { lastStep, recurrentMask, shifted, statesOf } from "./recurrent.js";
+import { lastStep, recurrentMask, runBlocks, shifted, statesOf } from "./recurrent.js";
 import type { Weights } from "./weights.js";
 
 /** What the forward pass needs of an RWKV-4's `config.json`. */
@@ -109,25 +109,13 @@ export class RwkvForCausalLM extends Model<RwkvConfig> {
     const run = this.runner(hook);
     const batch = inputs.inputIds.shape[0]!;
     const states = statesOf(inputs, this.emptyCache({ batch }));
-    let h = withVirtualTokens(run("rwkv.embeddings", inputs.inputIds), inputs.virtualTokens);
-    if (h.shape[1] === 0) throw new ShapeError("forward: inputIds is empty, expected a token at least");
-    const mask = recurrentMask(inputs, batch, h.shape[1]!);
-    const after: RwkvState[] = [];
-    const hiddenStates: Tensor[] = [];
-    for (let i = 0; i < this.config.layers; i++) {
-      const forward = (x: Tensor): Tensor => {
-        const { y, state } = this.block(i, x, run, states[i]!, mask);
-        after[i] = state;
-        return y;
-      };
-      hiddenStates.push((h = run(`rwkv.blocks.${i}`, h, { forward })));
-    }
-    const last = run("rwkv.ln_out", h);
-    return {
-      logits: run("head", last),
-      hiddenStates: [...hiddenStates, last],
-      ...(inputs.cache && { cache: states.map((state, i) => after[i] ?? state) }),
-    };
+    const embedded = withVirtualTokens(run("rwkv.embeddings", inputs.inputIds), inputs.virtualTokens);
+    if (embedded.shape[1] === 0) throw new ShapeError("forward: inputIds is empty, expected a token at least");
+    const mask = recurrentMask(inputs, batch, embedded.shape[1]!);
+    const pathOf = (i: number): string => `rwkv.blocks.${i}`;
+    const { results, after } = runBlocks(embedded, states, run, pathOf, (i, x) => this.block(i, x, run, states[i]!, mask));
+    const last = run("rwkv.ln_out", results.at(-1)!);
+    return { logits: run("head", last), hiddenStates: [...results, last], ...(inputs.cache && { cache: after }) };
   }
 
   /** The states before the first token; they do not grow. */

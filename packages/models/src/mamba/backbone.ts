@@ -5,7 +5,7 @@ import { type CausalInputs, withVirtualTokens } from "../causal/inputs.js";
 import type { LayerHook } from "../hooks.js";
 import { Model, type ModelOptions, type RunLayer, type Tied } from "../model.js";
 import { blockOf, embedding, linear, type ModuleDescription, other, rmsNormOf } from "../modules.js";
-import { recurrentMask, statesOf } from "../recurrent.js";
+import { recurrentMask, runBlocks, statesOf } from "../recurrent.js";
 import type { Weights } from "../weights.js";
 import type { MambaBase } from "./config.js";
 
@@ -63,24 +63,14 @@ export abstract class MambaModel<Config extends MambaBase> extends Model<Config>
     const embedded = withVirtualTokens(run("backbone.embeddings", inputs.inputIds), inputs.virtualTokens);
     if (embedded.shape[1] === 0) throw new ShapeError("forward: inputIds is empty, expected a token at least");
     const mask = recurrentMask(inputs, batch, embedded.shape[1]!);
-    let h = this.config.residualInF32 ? cast(embedded, "f32") : embedded;
-    const after: MambaState[] = [];
-    const hiddenStates: Tensor[] = [];
-    for (let i = 0; i < this.config.layers; i++) {
-      const path = `backbone.layers.${i}`;
-      const forward = (x: Tensor): Tensor => {
-        const { y, state } = this.mix(`${path}.mixer`, run(`${path}.norm`, cast(x, embedded.dtype)), run, states[i]!, mask);
-        after[i] = state;
-        return add(x, cast(y, x.dtype));
-      };
-      hiddenStates.push((h = run(path, h, { forward })));
-    }
-    const last = run("backbone.norm_f", h);
-    return {
-      logits: run("lm_head", cast(last, embedded.dtype)),
-      hiddenStates: [...hiddenStates, last],
-      ...(inputs.cache && { cache: states.map((state, i) => after[i] ?? state) }),
-    };
+    const start = this.config.residualInF32 ? cast(embedded, "f32") : embedded;
+    const pathOf = (i: number): string => `backbone.layers.${i}`;
+    const { results, after } = runBlocks(start, states, run, pathOf, (i, x) => {
+      const { y, state } = this.mix(`${pathOf(i)}.mixer`, run(`${pathOf(i)}.norm`, cast(x, embedded.dtype)), run, states[i]!, mask);
+      return { y: add(x, cast(y, x.dtype)), state };
+    });
+    const last = run("backbone.norm_f", results.at(-1)!);
+    return { logits: run("lm_head", cast(last, embedded.dtype)), hiddenStates: [...results, last], ...(inputs.cache && { cache: after }) };
   }
 
   /** The states before the first token; they do not grow. */

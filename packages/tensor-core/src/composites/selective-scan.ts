@@ -6,6 +6,7 @@ import { iota } from "../ops/create.js";
 import { concat, reshape, slice } from "../ops/movement.js";
 import { sum } from "../ops/reduce.js";
 import { linearScan } from "../ops/scan.js";
+import { assertShapes } from "./assert-shapes.js";
 import { sizeOf } from "../shape.js";
 
 /** Steps whose states [B, steps, E, N] exist at the same time. */
@@ -66,17 +67,14 @@ export function selectiveScan({ x, delta, a, b, c, d, start }: SelectiveScanInpu
   const [batch, length, channels] = x.shape as [number, number, number];
   const states = a.shape[1]!;
   if (x.shape.length !== 3 || length < 1) throw new ShapeError(`selectiveScan: x is [${x.shape}], expected [batch, length ≥ 1, channels]`);
-  const expected: readonly (readonly [string, Tensor, readonly number[]])[] = [
+  assertShapes("selectiveScan", `x is [${x.shape}]`, [
     ["delta", delta, [batch, length, channels]],
     ["a", a, [channels, states]],
     ["b", b, [batch, length, states]],
     ["c", c, [batch, length, states]],
     ["d", d, [channels]],
     ["start", start, [batch, channels, states]],
-  ];
-  for (const [name, t, shape] of expected)
-    if (t.shape.join() !== shape.join())
-      throw new ShapeError(`selectiveScan: ${name} is [${t.shape}], expected [${shape}]: x is [${x.shape}]`);
+  ]);
   const [y, state] = callComposite(SELECTIVE_SCAN, [x, delta, a, b, c, d, start]) as [Tensor, Tensor];
   return { y, state };
 }

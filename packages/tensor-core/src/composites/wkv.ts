@@ -5,6 +5,7 @@ import { add, div, equal, exp, maximum, mul, stopGradient, sub, where } from "..
 import { iota } from "../ops/create.js";
 import { broadcastTo, concat, reshape, slice } from "../ops/movement.js";
 import { cummax, linearScan } from "../ops/scan.js";
+import { assertShapes } from "./assert-shapes.js";
 import { sizeOf } from "../shape.js";
 
 /** What {@link wkv} keeps between passes, each [B, A] in f32: sums of e^k·v and of e^k, both times e^-p, and the exponent p. */
@@ -66,15 +67,16 @@ const WKV: Composite = {
  */
 export function wkv(w: Tensor, u: Tensor, k: Tensor, v: Tensor, state: WkvState): { readonly y: Tensor; readonly state: WkvState } {
   const [batch, length, width] = k.shape as [number, number, number];
-  const expected: readonly (readonly [string, Tensor, readonly number[]])[] = [
+  if (k.shape.length !== 3 || length < 1) throw new ShapeError(`wkv: k is [${k.shape}], expected [batch, length ≥ 1, channels]`);
+  const each = [batch, width];
+  assertShapes("wkv", `k is [${k.shape}]`, [
     ["w", w, [width]],
     ["u", u, [width]],
-    ["v", v, [batch, length, width]],
-    ...Object.entries(state).map(([name, t]) => [name, t as Tensor, [batch, width]] as const),
-  ];
-  if (k.shape.length !== 3 || length < 1) throw new ShapeError(`wkv: k is [${k.shape}], expected [batch, length ≥ 1, channels]`);
-  for (const [name, t, shape] of expected)
-    if (t.shape.join() !== shape.join()) throw new ShapeError(`wkv: ${name} is [${t.shape}], expected [${shape}]: k is [${k.shape}]`);
+    ["v", v, k.shape],
+    ["numerator", state.numerator, each],
+    ["denominator", state.denominator, each],
+    ["exponent", state.exponent, each],
+  ]);
   const [y, numerator, denominator, exponent] = callComposite(WKV, [w, u, k, v, state.numerator, state.denominator, state.exponent]) as [
     Tensor,
     Tensor,
