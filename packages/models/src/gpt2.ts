@@ -4,7 +4,7 @@ import { type Architecture, architecture } from "./architecture.js";
 import { type AttentionPass, beginAttention, cacheAfter } from "./causal/attend.js";
 import { type CacheOptions, emptyCache } from "./causal/cache.js";
 import type { CausalConfig, CausalOutput } from "./causal/causal-lm.js";
-import { type CausalInputs, defaultPositions, type KeyValues, withVirtualTokens } from "./causal/inputs.js";
+import { type CausalInputs, defaultPositions, keptStates, type KeyValues, withVirtualTokens } from "./causal/inputs.js";
 import { assertMultiple, type ConfigJson, fieldsOf } from "./config-fields.js";
 import type { LayerHook } from "./hooks.js";
 import { Model, type ModelOptions, type RunLayer, type Tied } from "./model.js";
@@ -106,7 +106,7 @@ export class Gpt2LMHeadModel extends Model<Gpt2Config> {
     for (let i = 0; i < this.config.layers; i++)
       states.push((h = run(`transformer.h.${i}`, h, { forward: (x) => this.block(i, x, run, pass) })));
     const hiddenStates = [...states.slice(0, -1), run("transformer.ln_f", h)];
-    return { logits: run("lm_head", hiddenStates.at(-1)!), hiddenStates, ...cacheAfter(inputs, pass) };
+    return { logits: run("lm_head", keptStates(hiddenStates.at(-1)!, inputs)), hiddenStates, ...cacheAfter(inputs, pass) };
   }
 
   /** A cache for `forward` with room for so many positions, in the dtype of the embeddings. */

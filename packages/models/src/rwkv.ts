@@ -2,7 +2,7 @@ import { add, cast, exp, full, mul, neg, relu, ShapeError, sigmoid, square, sub,
 import { type Architecture, architecture } from "./architecture.js";
 import type { CacheOptions } from "./causal/cache.js";
 import type { CausalConfig, CausalOutput } from "./causal/causal-lm.js";
-import { type CausalInputs, withVirtualTokens } from "./causal/inputs.js";
+import { type CausalInputs, keptStates, withVirtualTokens } from "./causal/inputs.js";
 import { type ConfigJson, fieldsOf } from "./config-fields.js";
 import type { LayerHook } from "./hooks.js";
 import { Model, type ModelOptions, type RunLayer, type Tied } from "./model.js";
@@ -115,7 +115,7 @@ export class RwkvForCausalLM extends Model<RwkvConfig> {
     const pathOf = (i: number): string => `rwkv.blocks.${i}`;
     const { results, after } = runBlocks(embedded, states, run, pathOf, (i, x) => this.block(i, x, run, states[i]!, mask));
     const last = run("rwkv.ln_out", results.at(-1)!);
-    return { logits: run("head", last), hiddenStates: [...results, last], ...(inputs.cache && { cache: after }) };
+    return { logits: run("head", keptStates(last, inputs)), hiddenStates: [...results, last], ...(inputs.cache && { cache: after }) };
   }
 
   /** The states before the first token; they do not grow. */

@@ -1,14 +1,14 @@
 import { add, attention, broadcastTo, cast, logicalNot, logicalOr, max, reshape, ShapeError, type Tensor, where } from "@weft/tensor-core";
 import type { ModelOptions } from "../model.js";
-import { type KeyValueSizes, roomOf, withOwn } from "./cache.js";
+import { type KeyValueSizes, roomOf, startsOf, withOwn } from "./cache.js";
 import { type CausalInputs, type KeyValues, withPast } from "./inputs.js";
 import { causalMask } from "./mask.js";
 
 /** What the attentions of one pass share. */
 export interface AttentionPass {
-  /** How many positions stand before the input: a number, or i32 [] with a cache. */
+  /** How many positions stand before the input: a number, or with a cache i32 [], or [batch] where rows differ. */
   readonly before: number | Tensor;
-  /** How many are filled after the pass, i32 []; only with a cache. */
+  /** How many are filled after the pass, as `before`; only with a cache. */
   readonly after: Tensor | undefined;
   /** Layers of the cache after the pass, put down as they are computed. */
   readonly filled: KeyValues[];
@@ -36,7 +36,9 @@ export function beginAttention(
   if (pastKeyValues && pastKeyValues.length !== sizes.layers)
     throw new ShapeError(`forward: pastKeyValues has ${pastKeyValues.length} layers, the model has ${sizes.layers}`);
   const room = roomOf(inputs, sizes.layers, [batch, sizes.keyValueHeads, length, sizes.headDim]);
-  const before = room ? reshape(cast(room.position, "i32"), []) : (pastKeyValues?.[0]?.key.shape[2] ?? 0);
+  const position = room && cast(room.position, "i32");
+  const starts = position ? startsOf(position) : [];
+  const before = position ? reshape(position, position.size === 1 ? [] : [batch]) : (pastKeyValues?.[0]?.key.shape[2] ?? 0);
   const after = room && add(before, length);
   const lengths = after && broadcastTo(after, [batch]);
   const filled: KeyValues[] = [];
@@ -58,7 +60,7 @@ export function beginAttention(
         queries = where(sees, q, 0);
       }
       const all = (name: keyof KeyValues, own: Tensor): Tensor =>
-        room ? withOwn(room.cache[i]![name], pastKeyValues?.[i]?.[name], own, room.position) : withPast(pastKeyValues?.[i]?.[name], own);
+        room ? withOwn(room.cache[i]![name], pastKeyValues?.[i]?.[name], own, starts) : withPast(pastKeyValues?.[i]?.[name], own);
       const [key, value] = [all("key", ownKey), all("value", ownValue)];
       filled[i] = { key, value };
       return attention(queries, key, value, { ...(mask ? { mask } : { causal: true }), ...(lengths && { lengths }) });

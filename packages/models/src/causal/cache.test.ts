@@ -54,13 +54,52 @@ function decoder(model: LlamaForCausalLM, device: Device, capacity: number): Dec
   };
 }
 
-describe.each(Object.keys(DEVICES))("on device %s", (name) => {
+describe.each(Object.keys(DEVICES))("on device %s", (deviceName) => {
+  test.each(["llama", "llama_dynamic", "mistral_window", "gpt2"])(
+    "%s: rows that begin at positions of their own, and of whose logits one is kept, give those of the whole rows",
+    async (name) => {
+      const device = await DEVICES[deviceName]!();
+      const model = await loadPretrained(fixture(`models/${name}`), { device });
+      // Frequencies that grow with the sequence would leave other keys in the cache than the whole sequence has.
+      const given = name === "llama_dynamic" ? { positions: TOKENS.length } : {};
+      const whole = model.forward({ inputIds: idsOf(device, BATCH), ...given }).logits;
+      const numbers = (values: readonly number[]): Tensor => device.tensor(Int32Array.from(values), { shape: [values.length] });
+      const filled = [5, 3];
+      // The shorter row is filled up with what its next pass overwrites.
+      const first = model.forward({
+        inputIds: idsOf(device, [BATCH[0]!.slice(0, 5), [...BATCH[1]!.slice(0, 3), 1, 1]]),
+        position: numbers([0, 0]),
+        cache: model.emptyCache({ batch: 2, capacity: 16 }),
+        logitsToKeep: numbers(filled.map((n) => n - 1)),
+        ...given,
+      });
+      expect(first.logits.shape).toEqual([2, 1, model.config.vocabSize]);
+      const at = (row: number, position: number): Tensor =>
+        slice(whole, [
+          [row, row + 1],
+          [position, position + 1],
+        ]);
+      const rowOf = (logits: Tensor, row: number): Tensor => slice(logits, [[row, row + 1]]);
+      for (const [row, n] of filled.entries()) expect(await worstError(rowOf(first.logits, row), at(row, n - 1))).toBeLessThan(TOLERANCE);
+      let cache = first.cache!;
+      for (let step = 0; step < 4; step++) {
+        const inputIds = idsOf(
+          device,
+          filled.map((n, row) => [BATCH[row]![n + step]!]),
+        );
+        const next = model.forward({ inputIds, position: numbers(filled.map((n) => n + step)), cache, ...given });
+        for (const [row, n] of filled.entries())
+          expect(await worstError(rowOf(next.logits, row), at(row, n + step)), `row ${row}, token ${n + step}`).toBeLessThan(TOLERANCE);
+        cache = next.cache!;
+      }
+    },
+  );
+
   test.each(["llama", "llama_dynamic", "llama_yarn", "llama_tied_llama3", "mistral_window", "qwen3"])(
     "%s: several tokens, then one by one, give the logits of the whole sequence, by one plan for every position",
     async (model) => {
-      const device = await DEVICES[name]!();
+      const device = await DEVICES[deviceName]!();
       const llama = await loadPretrained(fixture(`models/${model}`), { architecture: LLAMA, device });
-      // Frequencies that grow with the sequence would leave other keys in the cache than the whole sequence has.
       const whole = llama.forward({ inputIds: idsOf(device, BATCH), positions: TOKENS.length }).logits;
       const { step, traces, dispose } = decoder(llama, device, 20);
       const first = await step(
@@ -192,7 +231,8 @@ test("what does not fit is refused", async () => {
   const run = (inputs: object) => (): unknown => model.forward({ inputIds, cache, position, ...inputs });
   expect(run({ cache: undefined })).toThrow("position is given without cache");
   expect(run({ position: undefined })).toThrow("cache is given without position");
-  expect(run({ position: zeros([2], "i32") })).toThrow("position is [2], expected one number");
+  expect(run({ position: zeros([3], "i32") })).toThrow("position is [3], expected one number, or one for each row, [2]");
+  expect(run({ logitsToKeep: zeros([1], "i32") })).toThrow("logitsToKeep is [1], expected one for each row, [2]");
   expect(run({ cache: cache.slice(1) })).toThrow(`cache has ${cache.length - 1} layers`);
   expect(run({ cache: model.emptyCache({ capacity: 8 }) })).toThrow("expected [2, ");
   expect(run({ cache: model.emptyCache({ batch: 2, capacity: 2 }) })).toThrow("room for 2 positions, the input has 3");

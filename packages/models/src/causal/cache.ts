@@ -1,4 +1,16 @@
-import { broadcastTo, cast, ConfigError, type DType, ShapeError, type Tensor, update, zeros } from "@weft/tensor-core";
+import {
+  broadcastTo,
+  cast,
+  concat,
+  ConfigError,
+  type DType,
+  ShapeError,
+  slice,
+  type Tensor,
+  tensor,
+  update,
+  zeros,
+} from "@weft/tensor-core";
 import { type KeyValues, type LayerCache, pastLike } from "./inputs.js";
 
 /** How many sequences, and how many positions of each, a cache of keys and values holds. */
@@ -42,8 +54,9 @@ export function roomOf(
       hint: "position says how many positions of the cache are filled, 0 at first",
     });
   if (cache.length !== layers) throw new ShapeError(`forward: cache has ${cache.length} layers, the model has ${layers}`);
-  if (position.size !== 1) throw new ShapeError(`forward: position is [${position.shape}], expected one number`);
   const [batch, heads, length, width] = own;
+  if (position.shape.length > 1 || (position.size !== 1 && position.size !== batch))
+    throw new ShapeError(`forward: position is [${position.shape}], expected one number, or one for each row, [${batch}]`);
   const capacity = cache[0]?.["key"]?.shape[2] ?? 0;
   const keyValues = cache as readonly KeyValues[];
   for (const { key, value } of keyValues)
@@ -54,10 +67,25 @@ export function roomOf(
   return { cache: keyValues, position, capacity };
 }
 
-/** Keys or values of a layer with those of a pass in their place, and those of the past, if there are any, in front. */
-export function withOwn(cache: Tensor, past: Tensor | undefined, own: Tensor, position: Tensor): Tensor {
+/**
+ * Where a pass writes into the keys or values of a layer: one start for all rows, or one for each of several.
+ * @param position i32 [] or [batch]
+ */
+export function startsOf(position: Tensor): readonly Tensor[] {
+  if (position.size === 1) return [position];
+  const number = (row: number): Tensor => tensor(Int32Array.of(row), { shape: [1] });
+  return Array.from({ length: position.size }, (_, row) => concat([number(row), slice(position, [[row, row + 1]])]));
+}
+
+/**
+ * Keys or values of a layer with those of a pass in their place, and those of the past, if there are any, in front.
+ * @param starts of the pass, by {@link startsOf}
+ */
+export function withOwn(cache: Tensor, past: Tensor | undefined, own: Tensor, starts: readonly Tensor[]): Tensor {
   const [batch, heads, , width] = cache.shape as [number, number, number, number];
   const before = past && broadcastTo(cast(pastLike(past, own), cache.dtype), [batch, heads, past.shape[2]!, width]);
   const base = before ? update(cache, before, zeros([], "i32"), [2]) : cache;
-  return update(base, cast(own, cache.dtype), position, [2]);
+  const value = cast(own, cache.dtype);
+  if (starts.length === 1) return update(base, value, starts[0]!, [2]);
+  return starts.reduce((filled, start, row) => update(filled, slice(value, [[row, row + 1]]), start, [0, 2]), base);
 }

@@ -1,4 +1,4 @@
-import { add, cast, concat, broadcastTo, iota, ShapeError, type Tensor } from "@weft/tensor-core";
+import { add, broadcastTo, cast, concat, gather, iota, mul, reshape, ShapeError, type Tensor } from "@weft/tensor-core";
 
 /** Keys and values of one layer for positions before the input: [batch or 1, key-value heads, past, head dim]; keys as attention uses them, after rotary embedding. */
 export type KeyValues = {
@@ -29,10 +29,15 @@ export interface CausalInputs {
    */
   readonly cache?: readonly LayerCache[] | undefined;
   /**
-   * Of a cache of keys and values: which position of it the input begins at, i32 []: as many are filled. It is data, so that one plan serves all positions. The input must
-   * fit behind it: nothing can check that, as the number is not known when the plan is made.
+   * Of a cache of keys and values: which position of it the input begins at, i32 [] or one for each row, [batch]: as many are filled. It is data, so that one plan serves
+   * all positions. The input must fit behind it: nothing can check that, as the number is not known when the plan is made.
    */
   readonly position?: Tensor | undefined;
+  /**
+   * The one position of each row, of those of this pass, whose logits are wanted, i32 [batch]: they are then [batch, 1, vocabulary], and no others are computed. All
+   * positions if not given. (transformers' `logits_to_keep`.)
+   */
+  readonly logitsToKeep?: Tensor | undefined;
 }
 
 /** The embeddings that the blocks see: virtual tokens, then tokens [batch, length, hidden]. */
@@ -61,7 +66,17 @@ export function withPast(past: Tensor | undefined, own: Tensor): Tensor {
   return concat([broadcastTo(cast(pastLike(past, own), own.dtype), [batch, heads, past.shape[2]!, width]), own], 2);
 }
 
-/** Positions of `length` embeddings behind `past` others, [1, length]. */
+/** Positions of `length` embeddings behind `past` others, [1, length]; [batch, length] where `past` is [batch]. */
 export function defaultPositions(length: number, past: number | Tensor): Tensor {
-  return add(iota([1, length], 1), past);
+  return add(iota([1, length], 1), typeof past === "number" ? past : reshape(past, [-1, 1]));
+}
+
+/** Hidden states [batch, length, hidden] of which logits are wanted: all, or one of each row. @throws ShapeError */
+export function keptStates(hidden: Tensor, { logitsToKeep }: Pick<CausalInputs, "logitsToKeep">): Tensor {
+  if (!logitsToKeep) return hidden;
+  const [batch, length, width] = hidden.shape as [number, number, number];
+  if (logitsToKeep.shape.join() !== `${batch}`)
+    throw new ShapeError(`forward: logitsToKeep is [${logitsToKeep.shape}], expected one for each row, [${batch}]`);
+  const rows = add(cast(logitsToKeep, "i32"), mul(iota([batch], 0), length));
+  return reshape(gather(reshape(hidden, [batch * length, width]), rows), [batch, 1, width]);
 }

@@ -4,7 +4,7 @@ export interface MaskOptions {
   readonly batch: number;
   /** Queries. */
   readonly length: number;
-  /** Keys before the first query's own, a number or i32 []; 0 if not given. */
+  /** Keys before the first query's own, a number, i32 [] or i32 [batch]; 0 if not given. */
   readonly past?: number | Tensor;
   /** All keys, also those that are not there yet; past + length if not given. */
   readonly keys?: number | undefined;
@@ -33,7 +33,8 @@ export function causalMask({
     });
   if (!attentionMask && (window === undefined || window >= keys)) return undefined;
   const space = [1, 1, length, keys];
-  const [row, column] = [add(iota(space, 2), past), iota(space, 3)];
+  const before = typeof past === "number" ? past : reshape(past, [-1, 1, 1, 1]);
+  const [row, column] = [add(iota(space, 2), before), iota(space, 3)];
   let visible = lessEqual(column, row);
   if (window !== undefined) visible = logicalAnd(visible, less(row, add(column, window)));
   return attentionMask ? logicalAnd(visible, cast(reshape(attentionMask, [batch, 1, 1, keys]), "bool")) : visible;

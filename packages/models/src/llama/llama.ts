@@ -18,7 +18,7 @@ import { type Architecture, architecture } from "../architecture.js";
 import { type AttentionPass, beginAttention, cacheAfter } from "../causal/attend.js";
 import { type CacheOptions, emptyCache } from "../causal/cache.js";
 import type { CausalOutput } from "../causal/causal-lm.js";
-import { type CausalInputs, defaultPositions, type KeyValues, withVirtualTokens } from "../causal/inputs.js";
+import { type CausalInputs, defaultPositions, keptStates, type KeyValues, withVirtualTokens } from "../causal/inputs.js";
 import type { ConfigJson } from "../config-fields.js";
 import type { LayerHook } from "../hooks.js";
 import { Model, type ModelOptions, type RunLayer, type Tied } from "../model.js";
@@ -68,7 +68,7 @@ export class LlamaForCausalLM extends Model<LlamaConfig> {
   forward(inputs: CausalInputs, hook?: LayerHook): CausalOutput<KeyValues> {
     const run = this.runner(hook);
     const { states, pass } = this.hidden(inputs, run);
-    return { logits: run("lm_head", states.at(-1)!), hiddenStates: states, ...cacheAfter(inputs, pass) };
+    return { logits: run("lm_head", keptStates(states.at(-1)!, inputs)), hiddenStates: states, ...cacheAfter(inputs, pass) };
   }
 
   /** A cache for `forward` with room for so many positions, in the dtype of the embeddings. */

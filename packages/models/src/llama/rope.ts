@@ -26,7 +26,7 @@ export interface Frequencies {
 
 /** Frequencies that a trace computes. */
 export interface TracedFrequencies {
-  /** [1, 1, d/2] */
+  /** [1 or batch, 1, d/2] */
   readonly inverse: Tensor;
   readonly factor: number;
 }
@@ -87,19 +87,20 @@ export function ropeFrequencies(
 }
 
 /**
- * The same where the number of positions is data, i32 []: inverse frequencies [1, 1, d/2] in f32. A constant for the types that do not depend on it.
+ * The same where the number of positions is data, i32 [] or [batch]: inverse frequencies [1 or batch, 1, d/2] in f32. A constant for the types that do not depend on it.
  */
 export function ropeFrequenciesAt(config: Pick<LlamaConfig, "rope" | "headDim" | "maxPositions">, positions: Tensor): TracedFrequencies {
   const { rope, headDim: d, maxPositions } = config;
   const constant = (values: Iterable<number>): Tensor => tensor(Float32Array.from(values), { shape: [1, 1, d / 2] });
   const few = ropeFrequencies(config, 0);
+  const filled = positions.size === 1 ? positions : reshape(positions, [-1, 1, 1]);
   if (rope.type === "longrope") {
     const many = ropeFrequencies(config, rope.original + 1);
-    return { inverse: where(greater(positions, rope.original), constant(many.inverse), constant(few.inverse)), factor: few.factor };
+    return { inverse: where(greater(filled, rope.original), constant(many.inverse), constant(few.inverse)), factor: few.factor };
   }
   if (rope.type !== "dynamic") return { inverse: constant(few.inverse), factor: few.factor };
   // (θ·s^(d/(d-2)))^(-2j/d) = θ^(-2j/d)·s^(-2j/(d-2)), which is exact where nothing is stretched.
-  const beyond = cast(sub(maximum(positions, maxPositions), maxPositions), "f32");
+  const beyond = cast(sub(maximum(filled, maxPositions), maxPositions), "f32");
   const stretch = add(mul(beyond, rope.factor / maxPositions), 1);
   const powers = constant(few.inverse.map((_, j) => (-2 * j) / (d - 2)));
   return { inverse: mul(constant(few.inverse), exp(mul(powers, log(stretch)))), factor: 1 };

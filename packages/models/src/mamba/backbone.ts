@@ -1,7 +1,7 @@
 import { add, cast, concat, mul, reshape, ShapeError, slice, type Tensor, transpose, zeros } from "@weft/tensor-core";
 import type { CacheOptions } from "../causal/cache.js";
 import type { CausalOutput } from "../causal/causal-lm.js";
-import { type CausalInputs, withVirtualTokens } from "../causal/inputs.js";
+import { type CausalInputs, keptStates, withVirtualTokens } from "../causal/inputs.js";
 import type { LayerHook } from "../hooks.js";
 import { Model, type ModelOptions, type RunLayer, type Tied } from "../model.js";
 import { blockOf, embedding, linear, type ModuleDescription, other, rmsNormOf } from "../modules.js";
@@ -70,7 +70,11 @@ export abstract class MambaModel<Config extends MambaBase> extends Model<Config>
       return { y: add(x, cast(y, x.dtype)), state };
     });
     const last = run("backbone.norm_f", results.at(-1)!);
-    return { logits: run("lm_head", cast(last, embedded.dtype)), hiddenStates: [...results, last], ...(inputs.cache && { cache: after }) };
+    return {
+      logits: run("lm_head", keptStates(cast(last, embedded.dtype), inputs)),
+      hiddenStates: [...results, last],
+      ...(inputs.cache && { cache: after }),
+    };
   }
 
   /** The states before the first token; they do not grow. */
