@@ -35,6 +35,7 @@ const ALLOWED = {
   "lora-recipes": ["tensor-core", "adapters-lora", "adapter-files", "registry"],
   models: ["tensor-core", "io-safetensors"],
   tokenizers: ["tensor-core", "io-safetensors"],
+  generation: ["tensor-core", "io-safetensors", "models", "registry", "tokenizers"],
 };
 
 let failed = false;

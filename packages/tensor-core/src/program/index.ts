@@ -1,5 +1,5 @@
 export { around } from "../primitives/around.js";
-export { PARITY as THREEFRY_PARITY, ROTATIONS as THREEFRY_ROTATIONS } from "../primitives/threefry.js";
+export { PARITY as THREEFRY_PARITY, ROTATIONS as THREEFRY_ROTATIONS, threefryBlock } from "../primitives/threefry.js";
 export { analyse, type Analysis, closure, operandsOf, type Pass, rowsOf, withOperands } from "./analysis.js";
 export { apply, compute, type Computed, convert, decode, encode, roundRegister } from "./instructions.js";
 export { LANE_OPS, type LaneMachine, type LaneOp, type Lanes, lanesOf, type ShiftOp } from "./lanes.js";

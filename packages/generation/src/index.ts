@@ -1,0 +1,1 @@
+export { draw, type DrawPlace } from "./sampling/draw.js";
