@@ -36,6 +36,7 @@ const ALLOWED = {
   models: ["tensor-core", "io-safetensors"],
   tokenizers: ["tensor-core", "io-safetensors"],
   generation: ["tensor-core", "io-safetensors", "models", "registry", "tokenizers"],
+  training: ["tensor-core", "io-safetensors", "quant-nf4-awq", "adapters-lora", "adapter-files", "registry"],
 };
 
 let failed = false;

@@ -4,18 +4,22 @@ const { fround } = Math;
 /** Entries of the table that bitsandbytes' CPU kernel finds codes in. */
 const ENTRIES = 65536;
 
-/** Entry i: the code whose value is nearest to -1 + 2·i/65535; the lower one of two that are equally near. */
-function createTable(): Uint8Array {
+const tables = new WeakMap<Float32Array, Uint8Array>();
+
+/** Entry i of 65536: the code of `map` whose value is nearest to -1 + 2·i/65535; the lower one of two that are equally near. */
+export function dynamicCodes(map: Float32Array): Uint8Array {
+  const known = tables.get(map);
+  if (known) return known;
   const table = new Uint8Array(ENTRIES);
   let code = 0;
   for (let i = 0; i < ENTRIES; i++) {
     const value = fround(-1 + fround((2 * i) / (ENTRIES - 1)));
-    while (code < 255 && Math.abs(value - DYNAMIC_MAP[code + 1]!) < Math.abs(value - DYNAMIC_MAP[code]!)) code++;
+    while (code < 255 && Math.abs(value - map[code + 1]!) < Math.abs(value - map[code]!)) code++;
     table[i] = code;
   }
+  tables.set(map, table);
   return table;
 }
-let table: Uint8Array | undefined;
 
 /**
  * Eight bits for each of a row of numbers, by the dynamic map, times the largest magnitude of each block. Codes are those of bitsandbytes' CPU kernel, which
@@ -24,7 +28,7 @@ let table: Uint8Array | undefined;
  * @see bitsandbytes `csrc/cpu_ops.cpp` quantize_cpu
  */
 export function quantizeBlockwise(values: Float32Array, blocksize: number): { readonly codes: Uint8Array; readonly absmax: Float32Array } {
-  table ??= createTable();
+  const table = dynamicCodes(DYNAMIC_MAP);
   const codes = new Uint8Array(values.length);
   const absmax = new Float32Array(Math.ceil(values.length / blocksize));
   for (let b = 0; b < absmax.length; b++) {

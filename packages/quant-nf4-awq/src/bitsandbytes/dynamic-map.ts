@@ -10,21 +10,27 @@ function linspace(n: number): Float32Array {
 }
 
 /**
- * The 256 values of bitsandbytes' signed dynamic map, ascending: for each decade 10^(i-6) the means of 2^i equal steps from 0.1 to 1, with both signs; 0; 1.
+ * The 256 values of a dynamic map of bitsandbytes, ascending: for each decade 10^(i-6) the means of equal steps from 0.1 to 1, of 2^i with both signs or of 2^(i+1)
+ * with one; 0; 1.
  * @see bitsandbytes `functional.py` create_dynamic_map
  */
-function createDynamicMap(): Float32Array {
+function createDynamicMap(signed: boolean): Float32Array {
   const values = [0, 1];
   for (let i = 0; i < DECADES; i++) {
-    const boundaries = linspace(2 ** i + 1);
+    const steps = signed ? 2 ** i : 2 ** (i + 1);
+    const boundaries = linspace(steps + 1);
     const decade = fround(10 ** (i - DECADES + 1));
-    for (let k = 0; k < 2 ** i; k++) {
+    for (let k = 0; k < steps; k++) {
       const value = fround(decade * fround(fround(boundaries[k]! + boundaries[k + 1]!) / 2));
-      values.push(value, -value);
+      values.push(value);
+      if (signed) values.push(-value);
     }
   }
   return Float32Array.from(values).sort();
 }
 
 /** Codes of eight bits stand for these: fine about 0, coarse towards ±1. */
-export const DYNAMIC_MAP: Float32Array = /* @__PURE__ */ createDynamicMap();
+export const DYNAMIC_MAP: Float32Array = /* @__PURE__ */ createDynamicMap(true);
+
+/** The same for numbers that are never negative. */
+export const UNSIGNED_DYNAMIC_MAP: Float32Array = /* @__PURE__ */ createDynamicMap(false);

@@ -5,6 +5,8 @@ import type { GoldenCase, Outcome } from "../case.js";
 import { readJson } from "../peft/files.js";
 import { runEncoder } from "./encoder-case.js";
 import { runLanguageModel } from "./language-model-case.js";
+import { runOptimizers } from "./optimizers-case.js";
+import { runSchedules } from "./schedules-case.js";
 import { runTraining } from "./train-case.js";
 
 /** What runs a case, by the `model_type` of its config. */
@@ -13,8 +15,17 @@ const RUNNERS: Readonly<Record<string, (folder: string, device: Device) => Promi
   ...Object.fromEntries(["llama", "mistral", "qwen2", "qwen3", "gpt2", "rwkv", "mamba", "mamba2"].map((type) => [type, runLanguageModel])),
 };
 
-/** The models of a folder that make_models.py wrote, and trainings of them. */
+/** The models of a folder that make_models.py wrote, trainings of them, and traces of optimisers and schedules. */
 export function modelCases(root: string): GoldenCase[] {
+  const [optimizers, schedules] = [join(root, "optimizers"), join(root, "schedules.json")];
+  return [
+    ...wholeModels(root),
+    ...(existsSync(optimizers) ? [{ name: "models/optimizers", run: (device: Device) => runOptimizers(optimizers, device) }] : []),
+    ...(existsSync(schedules) ? [{ name: "models/schedules", run: () => runSchedules(schedules) }] : []),
+  ];
+}
+
+function wholeModels(root: string): GoldenCase[] {
   return readdirSync(root)
     .sort()
     .map((name) => join(root, name))
