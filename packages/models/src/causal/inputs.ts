@@ -34,8 +34,8 @@ export interface CausalInputs {
    */
   readonly position?: Tensor | undefined;
   /**
-   * The one position of each row, of those of this pass, whose logits are wanted, i32 [batch]: they are then [batch, 1, vocabulary], and no others are computed. All
-   * positions if not given. (transformers' `logits_to_keep`.)
+   * The one token of each row, counted in `inputIds`, whose logits are wanted, i32 [batch]: they are then [batch, 1, vocabulary], and no others are computed. Those of
+   * all if not given. (transformers' `logits_to_keep`.)
    */
   readonly logitsToKeep?: Tensor | undefined;
 }
@@ -72,11 +72,13 @@ export function defaultPositions(length: number, past: number | Tensor): Tensor 
 }
 
 /** Hidden states [batch, length, hidden] of which logits are wanted: all, or one of each row. @throws ShapeError */
-export function keptStates(hidden: Tensor, { logitsToKeep }: Pick<CausalInputs, "logitsToKeep">): Tensor {
+export function keptStates(hidden: Tensor, { inputIds, logitsToKeep }: CausalInputs): Tensor {
   if (!logitsToKeep) return hidden;
   const [batch, length, width] = hidden.shape as [number, number, number];
   if (logitsToKeep.shape.join() !== `${batch}`)
     throw new ShapeError(`forward: logitsToKeep is [${logitsToKeep.shape}], expected one for each row, [${batch}]`);
-  const rows = add(cast(logitsToKeep, "i32"), mul(iota([batch], 0), length));
+  // Virtual tokens stand in front of those that are counted.
+  const before = length - inputIds.shape[1]!;
+  const rows = add(add(cast(logitsToKeep, "i32"), before), mul(iota([batch], 0), length));
   return reshape(gather(reshape(hidden, [batch * length, width]), rows), [batch, 1, width]);
 }

@@ -1,6 +1,7 @@
 import type { AdapterErrorKinds } from "./adapters.js";
 import type { DeviceErrorKinds } from "./devices.js";
 import type { FileErrorKinds } from "./files.js";
+import type { GenerationErrorKinds } from "./generation.js";
 import type { JobErrorKinds } from "./jobs.js";
 import type { TokenizerErrorKinds } from "./tokenizers.js";
 
@@ -11,7 +12,8 @@ export type WeftErrorCode = "shape" | "dtype" | "format" | "config" | "capabilit
  * Every kind of error: its name, the codes that it comes with, and what to do about it. The page of errors is made of this, and nothing can be
  * thrown that is not in it. A package adds kinds of its own with `declare module "@weft/tensor-core" { interface WeftErrorKinds { … } }`.
  */
-export interface WeftErrorKinds extends DeviceErrorKinds, FileErrorKinds, AdapterErrorKinds, JobErrorKinds, TokenizerErrorKinds {}
+export interface WeftErrorKinds
+  extends DeviceErrorKinds, FileErrorKinds, AdapterErrorKinds, GenerationErrorKinds, JobErrorKinds, TokenizerErrorKinds {}
 
 /** Names of the kinds that come with a code. */
 export type WeftErrorKind<C extends WeftErrorCode = WeftErrorCode> = {
