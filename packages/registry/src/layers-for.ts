@@ -8,8 +8,8 @@ import type { Attached, Tensor } from "@weft/tensor-core";
 export function layersFor(layers: ReadonlyMap<string, Attached>, inputIds: Tensor): ReadonlyMap<string, Attached> {
   return new Map(
     [...layers].map(([path, attached]) => {
-      const mask = attached.method.active?.(attached.context.config);
-      return [path, mask ? { ...attached, active: mask(inputIds) } : attached] as const;
+      const part = attached.method.active?.(attached.context.config);
+      return [path, part ? { ...attached, active: part.mask(inputIds) } : attached] as const;
     }),
   );
 }

@@ -63,6 +63,7 @@ export {
   type NormSpec,
 } from "./adapter/layer.js";
 export type {
+  ActivePart,
   AdaptedModule,
   AdapterContext,
   AdapterMethod,

@@ -20,7 +20,7 @@ import {
   swapLast,
   type Tensor,
 } from "@weft/tensor-core";
-import { invocationMask, invocationTokens, refuseActivated } from "../alora/alora.js";
+import { invocationMask, invocationStart, invocationTokens, refuseActivated } from "../alora/alora.js";
 import { baseChange } from "../init/base-change.js";
 import { LORA_FIELDS, type LoraConfigFields } from "./config.js";
 import { doraForward, doraTransform } from "./dora.js";
@@ -100,7 +100,7 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
   },
   active(config) {
     const tokens = invocationTokens(config);
-    return tokens && ((inputIds) => invocationMask(inputIds, tokens));
+    return tokens && { mask: (inputIds) => invocationMask(inputIds, tokens), start: (ids) => invocationStart(ids, tokens) };
   },
   special: specialForm,
   delta: loraDelta,

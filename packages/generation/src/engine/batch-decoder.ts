@@ -9,6 +9,9 @@ export type AdaptedCausalLM = PeftModel<CausalInputs, CausalOutput>;
 /** A causal model, with adapters or without. */
 export type GenerativeModel = CausalLM | AdaptedCausalLM;
 
+/** The name of no adapter. */
+export const BASE = "__base__";
+
 /** What a row of a step gets: tokens of which all but the first may turn out to be wrong, behind so many that are in the cache. */
 export interface RowInput {
   readonly tokens: readonly number[];
@@ -16,13 +19,15 @@ export interface RowInput {
   readonly position: number;
   /** Its adapter's number, -1 for none; without meaning where no adapters are mixed. */
   readonly adapter: number;
+  /** From which token of the row on its adapter acts. */
+  readonly actsFrom: number;
 }
 
-/** How a pass takes adapters: by number per row, or those that are active. */
-type AdapterIndex = Tensor | null;
+/** What adapters are told of the rows of a pass, i32 [batch]: which one each has (null: the active ones act), and from which token of the pass on it acts. */
+type RowAdapters = { readonly index: Tensor | null; readonly actsFrom: Tensor };
 
-type Prefill = (inputIds: Tensor, at: PrefillPlace, adapterIndex: AdapterIndex, isFirst: boolean, cache: readonly LayerCache[]) => Pass;
-type Step = (inputIds: Tensor, position: Tensor, adapterIndex: AdapterIndex, cache: readonly LayerCache[]) => Pass;
+type Prefill = (inputIds: Tensor, at: PrefillPlace, adapters: RowAdapters, isFirst: boolean, cache: readonly LayerCache[]) => Pass;
+type Step = (inputIds: Tensor, position: Tensor, adapters: RowAdapters, cache: readonly LayerCache[]) => Pass;
 /** Where a piece of a prompt goes; all i32 [1]. */
 type PrefillPlace = { readonly row: Tensor; readonly position: Tensor; readonly last: Tensor };
 type Pass = { readonly logits: Tensor; readonly cache: readonly LayerCache[] };
@@ -68,6 +73,21 @@ export class BatchDecoder {
     return this.mixed || !(this.model instanceof PeftModel) ? 0 : this.model.numVirtualTokens;
   }
 
+  /**
+   * From which token of a prompt on its adapter acts, or the active one: Infinity where it waits for tokens that are not there.
+   * @throws ConfigError where several act at once, and one of them waits
+   */
+  actsFrom(tokens: readonly number[], adapter: string | undefined): number {
+    if (!(this.model instanceof PeftModel) || adapter === BASE) return 0;
+    const names = this.mixed ? [adapter!] : this.model.activeAdapters;
+    const starts = names.map((name) => (this.model as AdaptedCausalLM).actsFrom(tokens, name) ?? Infinity);
+    if (starts.length > 1 && starts.some((start) => start !== 0))
+      throw new ConfigError(`of the active adapters ${names.join(", ")} one waits for its invocation tokens`, {
+        hint: "choose one by setAdapter",
+      });
+    return starts[0] ?? 0;
+  }
+
   /** Gives the cache so many rows and positions. @param rows which of the rows so far each of the new ones is; those beyond begin empty */
   async reshape(shape: CacheShape, rows: readonly number[]): Promise<void> {
     const next = changedRows(this.base, this.cache, this.shape, shape, rows);
@@ -82,24 +102,24 @@ export class BatchDecoder {
    * @param length as how many tokens it runs: filled up on the right, which needs a cache of positions
    * @param isFirst whether nothing of the row counts yet
    */
-  async prefill(row: number, { tokens, position, adapter }: RowInput, length: number, isFirst: boolean): Promise<Float32Array> {
+  async prefill(row: number, input: RowInput, length: number, isFirst: boolean): Promise<Float32Array> {
     const ids = new Int32Array(length);
-    ids.set(tokens);
-    const numbers = (value: number): Tensor => this.device.tensor(Int32Array.of(value), { shape: [1] });
-    const place = { row: numbers(row), position: numbers(position), last: numbers(tokens.length - 1) };
-    const index = this.mixed ? numbers(adapter) : null;
-    const inputIds = this.device.tensor(ids, { shape: [1, length] });
-    return this.run([inputIds, ...Object.values(place), index], () => this.plans.prefill(inputIds, place, index, isFirst, this.cache));
+    ids.set(input.tokens);
+    const place = { row: this.ints([row]), position: this.ints([input.position]), last: this.ints([input.tokens.length - 1]) };
+    const adapters = this.rowAdapters([input]);
+    const inputIds = this.ints(ids, [1, length]);
+    const given = [inputIds, ...Object.values(place), ...Object.values(adapters)];
+    return this.run(given, () => this.plans.prefill(inputIds, place, adapters, isFirst, this.cache));
   }
 
   /** Runs the same number of tokens in every row, and gives the logits behind each, [batch · tokens · vocabulary]. */
   async step(rows: readonly RowInput[]): Promise<Float32Array> {
-    const shape = [rows.length, rows[0]!.tokens.length];
-    const ints = (values: readonly number[]): Tensor => this.device.tensor(Int32Array.from(values), { shape: [values.length] });
-    const inputIds = this.device.tensor(Int32Array.from(rows.flatMap(({ tokens }) => tokens)), { shape });
-    const position = ints(rows.map((row) => row.position));
-    const index = this.mixed ? ints(rows.map(({ adapter }) => adapter)) : null;
-    return this.run([inputIds, position, index], () => this.plans.step(inputIds, position, index, this.cache));
+    const ids = rows.flatMap(({ tokens }) => tokens);
+    const inputIds = this.ints(ids, [rows.length, ids.length / rows.length]);
+    const position = this.ints(rows.map((row) => row.position));
+    const adapters = this.rowAdapters(rows);
+    const given = [inputIds, position, ...Object.values(adapters)];
+    return this.run(given, () => this.plans.step(inputIds, position, adapters, this.cache));
   }
 
   /** Lets go of plans over adapters that are no longer those of the model. */
@@ -116,7 +136,16 @@ export class BatchDecoder {
     for (const plan of Object.values(this.plans)) plan.dispose();
   }
 
-  private async run(given: readonly AdapterIndex[], pass: () => Promise<Pass>): Promise<Float32Array> {
+  private ints(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Tensor {
+    return this.device.tensor(Int32Array.from(values), { shape });
+  }
+
+  private rowAdapters(rows: readonly RowInput[]): RowAdapters {
+    const within = ({ actsFrom, position, tokens }: RowInput): number => Math.min(Math.max(actsFrom - position, 0), tokens.length);
+    return { index: this.mixed ? this.ints(rows.map(({ adapter }) => adapter)) : null, actsFrom: this.ints(rows.map(within)) };
+  }
+
+  private async run(given: readonly (Tensor | null)[], pass: () => Promise<Pass>): Promise<Float32Array> {
     try {
       const { logits, cache } = await pass();
       this.cache = cache;
@@ -130,23 +159,23 @@ export class BatchDecoder {
 
   private compiled(): BatchDecoder["plans"] {
     const { device } = this;
-    const prefill: Prefill = (inputIds, { row, position, last }, adapterIndex, isFirst, cache) => {
+    const prefill: Prefill = (inputIds, { row, position, last }, adapters, isFirst, cache) => {
       const begins = isFirst && !this.holdsPositions;
       const own = begins ? this.base.emptyCache({ batch: 1, capacity: this.shape.capacity }) : rowOf(cache, row);
       const inputs = { inputIds, position, cache: own, logitsToKeep: last };
-      const { logits, cache: next } = this.forward(inputs, adapterIndex, isFirst);
+      const { logits, cache: next } = this.forward(inputs, adapters, isFirst);
       return { logits, cache: withRow(cache, next!, row) };
     };
-    const step: Step = (inputIds, position, adapterIndex, cache) => {
-      const { logits, cache: next } = this.forward({ inputIds, position, cache }, adapterIndex, false);
+    const step: Step = (inputIds, position, adapters, cache) => {
+      const { logits, cache: next } = this.forward({ inputIds, position, cache }, adapters, false);
       return { logits, cache: next! };
     };
     return { prefill: compile(prefill, { device, donate: [4] }), step: compile(step, { device, donate: [3] }) };
   }
 
-  private forward(inputs: CausalInputs, adapterIndex: AdapterIndex, isFirstIteration: boolean): CausalOutput {
+  private forward(inputs: CausalInputs, { index, actsFrom }: RowAdapters, isFirstIteration: boolean): CausalOutput {
     if (!(this.model instanceof PeftModel)) return this.model.forward(inputs);
-    return this.model.forward(inputs, adapterIndex ? { adapterIndex } : { isFirstIteration });
+    return this.model.forward(inputs, { actsFrom, ...(index ? { adapterIndex: index } : { isFirstIteration }) });
   }
 }
 

@@ -94,6 +94,28 @@ test("each row of a batch has its own adapter, also one that comes while others 
   await engine.dispose();
 });
 
+test("an adapter that waits for its invocation tokens acts from there on, and nowhere without them", async () => {
+  const config = { peftType: "LORA", targetModules: ["q_proj", "v_proj"], initLoraWeights: false, aloraInvocationTokens: [9, 10] };
+  const peft = await getPeftModel(await load("llama"), config as never, { methods: ADAPTER_METHODS, seed: 2 });
+  await peft.addAdapter("plain", { ...config, aloraInvocationTokens: null } as never, { seed: 3 });
+  const prompts = [[...prompt(11, 1), 9, 10, 4], prompt(11, 1), [9, 10, ...prompt(7, 2)]];
+  for (const adapters of [undefined, ["default", "plain"]]) {
+    const engine = new GenerationEngine(peft as never, adapters && { adapters });
+    const requests = prompts.map((tokens) => greedy(tokens, 6, adapters && { adapter: "default" }));
+    // One after the other, so that the second finds the beginning of the first in the cache, then all at once.
+    for (const request of requests) await engine.run(request);
+    expect(engine.counts.reusedTokens).toBe(10);
+    const again = requests.map(({ tokens }) => greedy(tokens, 6, adapters && { adapter: "default" }));
+    await Promise.all(again.map((request) => engine.run(request)));
+    for (const [i, { tokens, chosen }] of requests.entries()) {
+      expect(again[i]!.chosen).toEqual(chosen);
+      // The tokens that are generated stand behind the invocation, and are none.
+      expect(chosen).toEqual(await expected(peft as never, tokens, 6));
+    }
+    await engine.dispose();
+  }
+});
+
 test("a prompt that goes on where another ended finds that in the cache", async () => {
   for (const name of ["llama", "mamba"]) {
     const model = await load(name);

@@ -1,6 +1,6 @@
 import { PeftModel } from "@weft/registry";
 import { CapabilityError, ConfigError, type Device, DeviceError, deviceOf } from "@weft/tensor-core";
-import { type AdaptedCausalLM, BatchDecoder, causalBase, type GenerativeModel, type RowInput } from "./batch-decoder.js";
+import { type AdaptedCausalLM, BASE, BatchDecoder, causalBase, type GenerativeModel, type RowInput } from "./batch-decoder.js";
 import { afterOtherTasks } from "./after-other-tasks.js";
 import { LONGEST_PIECE, nextPiece } from "./pieces.js";
 import { Row, Sequence } from "./row.js";
@@ -41,8 +41,6 @@ export interface EngineCounts {
 const DEFAULT_CONTEXT = 2048;
 /** The smallest cache; it doubles where a request needs more. */
 const LEAST_CAPACITY = 128;
-/** The name of no adapter. */
-const BASE = "__base__";
 
 const powerOfTwo = (least: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, least)));
 
@@ -98,8 +96,9 @@ export class GenerationEngine {
    */
   async run(request: TokenRequest): Promise<void> {
     if (this.closed) throw new DeviceError("the engine is used after it was disposed of", { kind: "disposed" });
-    const sequence = new Sequence(request, this.adapterOf(request));
+    const adapter = this.adapterOf(request);
     this.assertFits(request);
+    const sequence = new Sequence(request, adapter, this.decoder.actsFrom(request.tokens, adapter));
     if (sequence.cancelled) throw sequence.cancellation();
     if (this.waiting.length >= this.maxWaiting)
       throw new CapabilityError(`${this.waiting.length} requests wait already`, {
@@ -256,7 +255,7 @@ export class GenerationEngine {
     const { holdsPositions, virtualTokens, shape } = this.decoder;
     const piece = nextPiece(tokens.length - position, holdsPositions ? shape.capacity - virtualTokens - position : 0);
     const part = tokens.slice(position, position + piece.tokens);
-    const input = { tokens: part, position, adapter: this.number(row) };
+    const input = { tokens: part, position, ...this.adapterIn(row) };
     const logits = await this.decoder.prefill(this.rows.indexOf(row), input, piece.length, position === 0);
     this.counted.promptTokens += part.length;
     row.held.push(...part);
@@ -271,7 +270,7 @@ export class GenerationEngine {
       const guesses = drafts.get(row);
       // Other rows run along behind what they hold.
       const tokens = filledUp(guesses ? [row.sequence!.tokens.at(-1)!, ...guesses] : []);
-      return { tokens, position: this.placeOf(row, length), adapter: this.number(row) };
+      return { tokens, position: this.placeOf(row, length), ...this.adapterIn(row) };
     });
     const logits = await this.decoder.step(inputs);
     this.counted.steps++;
@@ -321,9 +320,9 @@ export class GenerationEngine {
     }
   }
 
-  /** The number of a row's adapter, -1 for none. */
-  private number({ sequence }: Row): number {
-    return this.names && sequence ? this.names.indexOf(sequence.adapter!) : -1;
+  /** A row's adapter by number, and where it acts. */
+  private adapterIn({ sequence }: Row): Pick<RowInput, "adapter" | "actsFrom"> {
+    return { adapter: this.names && sequence ? this.names.indexOf(sequence.adapter!) : -1, actsFrom: sequence?.actsFrom ?? 0 };
   }
 
   private async prepared(names: readonly string[]): Promise<void> {

@@ -6,14 +6,17 @@ export class Sequence {
   readonly request: TokenRequest;
   /** Its adapter's name, if it has one of its own. */
   readonly adapter: string | undefined;
+  /** From which token on its adapter acts, or the active one. */
+  readonly actsFrom: number;
   /** The prompt, and what has been generated. */
   readonly tokens: number[];
   readonly done: Promise<void>;
   private settle!: { readonly resolve: () => void; readonly reject: (error: unknown) => void };
 
-  constructor(request: TokenRequest, adapter: string | undefined) {
+  constructor(request: TokenRequest, adapter: string | undefined, actsFrom: number) {
     this.request = request;
     this.adapter = adapter;
+    this.actsFrom = actsFrom;
     this.tokens = [...request.tokens];
     this.done = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
   }
@@ -45,8 +48,9 @@ export class Sequence {
 export class Row {
   /** Tokens whose keys and values, or whose state, are in the cache. */
   held: number[] = [];
-  /** The adapter under which they came there. */
+  /** The adapter under which they came there, and from which of them on it acted. */
   adapter: string | undefined;
+  actsFrom = 0;
   sequence: Sequence | undefined;
 
   /** How many tokens of its sequence have not been run. */
@@ -60,11 +64,13 @@ export class Row {
   }
 
   /** How much of what it holds serves a sequence; at least one token has to be run. @param whole whether it is all or nothing, as for a state */
-  reusable({ tokens, adapter }: Sequence, whole: boolean): number {
+  reusable({ tokens, adapter, actsFrom }: Sequence, whole: boolean): number {
     if (adapter !== this.adapter) return 0;
     const most = Math.min(this.held.length, tokens.length - 1);
     let same = 0;
     while (same < most && this.held[same] === tokens[same]) same++;
+    // Where the adapter began to act at other places, what was run in between is not what it would be.
+    if (actsFrom !== this.actsFrom) same = Math.min(same, actsFrom, this.actsFrom);
     return whole && same < this.held.length ? 0 : same;
   }
 
@@ -72,6 +78,7 @@ export class Row {
   take(sequence: Sequence, kept: number): void {
     this.held.length = kept;
     this.adapter = sequence.adapter;
+    this.actsFrom = sequence.actsFrom;
     this.sequence = sequence;
   }
 }

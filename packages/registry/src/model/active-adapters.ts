@@ -1,5 +1,6 @@
 import { type PromptInputs, promptOf, type PromptPass, withPrompt } from "@weft/tensor-core/prompt";
 import {
+  type ActivePart,
   type AdapterContext,
   assertInput,
   type Attached,
@@ -9,7 +10,10 @@ import {
   dropped,
   forwardAdapters,
   forwardBase,
+  greaterEqual,
+  iota,
   type Params,
+  reshape,
   type Tensor,
 } from "@weft/tensor-core";
 import type { AdapterState, PromptState } from "./adapter-state.js";
@@ -31,6 +35,11 @@ export interface ForwardOptions extends PromptPass {
   readonly dropoutKey?: Tensor | null;
   /** The task of each row, i32 [batch], for adapters of several tasks: Poly, multitask prompts. */
   readonly taskIds?: Tensor;
+  /**
+   * Which token of each row, counted in this pass, is the first that the adapter acts on, i32 [batch]: for adapters that act from their invocation tokens on (aLoRA), which
+   * a pass over a cache does not see. `PeftModel.actsFrom` tells it of the whole sequence.
+   */
+  readonly actsFrom?: Tensor;
   /** A hook around the adapters: the base that it is given is the layer with them. */
   readonly hook?: LayerHook;
 }
@@ -54,15 +63,15 @@ export interface Pass extends Pick<AdapterContext<never>, "taskIds" | "pass">, P
 export const inPass = (attached: readonly Attached[], { active, ...call }: Pass): Attached[] =>
   attached.map(({ context, ...one }) => ({ ...one, ...(active && { active }), context: { ...context, ...call } }));
 
-/** Prepares a pass over a model for an adapter. @param taskIds the task of each row; @param draws of a training pass */
+/** Prepares a pass over a model for an adapter. @param draws of a training pass */
 export function beginPass<I>(
   model: HookedModel<I, unknown>,
   state: AdapterState,
   inputs: I,
-  taskIds: Tensor | undefined,
+  { taskIds, actsFrom }: Pick<ActiveOptions, "taskIds" | "actsFrom">,
   draws?: Draws,
 ): Pass {
-  const active = activeMask(state, inputs);
+  const active = activeMask(state, inputs, actsFrom);
   const call = { ...(active && { active }), ...(taskIds && { taskIds }), ...draws };
   const first = [...state.layers.values()][0]?.[0];
   if (!first?.method.begin) return call;
@@ -78,14 +87,16 @@ export function beginPass<I>(
 }
 
 /** What a pass with the active adapters is told. */
-type ActiveOptions = { readonly [name in "taskIds" | "hook" | "dropoutKey" | "isFirstIteration"]: ForwardOptions[name] | undefined };
+type ActiveOptions = {
+  readonly [name in "taskIds" | "actsFrom" | "hook" | "dropoutKey" | "isFirstIteration"]?: ForwardOptions[name] | undefined;
+};
 
 /** A model's outputs with adapters around its layers and in front of its inputs. @param model with the raw parameters as the adapters make them */
 export function forwardActive<I, O>(model: HookedModel<I, O>, states: readonly AdapterState[], inputs: I, options: ActiveOptions): O {
-  const { taskIds, hook, dropoutKey } = options;
+  const { hook, dropoutKey } = options;
   const draws = dropoutKey ? drawsOf(dropoutKey) : undefined;
   const given = withPrompts(states, inputs, options, draws);
-  const passes = states.map((state) => beginPass(model, state, given, taskIds, draws));
+  const passes = states.map((state) => beginPass(model, state, given, options, draws));
   return model.forward(given, around(hook, hookOf(states, passes)));
 }
 
@@ -99,19 +110,28 @@ export function around(outer: LayerHook | undefined, inner: LayerHook): LayerHoo
 }
 
 /** Where an adapter acts that does not act on all positions. */
-const maskOf = ({ layers, config }: AdapterState): ((inputIds: Tensor) => Tensor) | undefined =>
+export const activePartOf = ({ layers, config }: AdapterState): ActivePart | undefined =>
   [...layers.values()][0]?.[0]?.method.active?.(config.values as never);
 
 /** Whether an adapter acts on some positions of a sequence only: what it does depends on the tokens. */
-export const actsInPlaces = (state: AdapterState): boolean => maskOf(state) !== undefined;
+export const actsInPlaces = (state: AdapterState): boolean => activePartOf(state) !== undefined;
 
-function activeMask(state: AdapterState, inputs: unknown): Tensor | undefined {
-  const mask = maskOf(state);
-  if (!mask) return undefined;
-  const { inputIds } = inputs as { readonly inputIds?: Tensor };
+function activeMask(state: AdapterState, inputs: unknown, actsFrom: Tensor | undefined): Tensor | undefined {
+  const part = activePartOf(state);
+  if (!part) return undefined;
+  const { inputIds, cache } = inputs as { readonly inputIds?: Tensor; readonly cache?: unknown };
   if (!inputIds)
     throw new ConfigError(`${state.config.peftType} looks for its invocation tokens in \`inputIds\`, which the inputs do not have`);
-  return mask(inputIds);
+  if (!actsFrom && cache !== undefined)
+    throw new ConfigError(
+      `${state.config.peftType} looks for its invocation tokens in the whole sequence, of which a pass over a cache sees a part`,
+      {
+        hint: "give `actsFrom`, which `peft.actsFrom(ids)` tells of the whole sequence",
+      },
+    );
+  if (!actsFrom) return part.mask(inputIds);
+  const [batch, length] = inputIds.shape as [number, number];
+  return greaterEqual(iota([batch, length, 1], 1), reshape(actsFrom, [batch, 1, 1]));
 }
 
 /** What a prompt puts in front: in training, its encoder drops as its config says. */

@@ -1,6 +1,15 @@
 import { ConfigError, type MethodTable, Tensor } from "@weft/tensor-core";
 import type { OpenedAdapter } from "@weft/adapter-files";
-import { around, assertTasks, beginPass, forwardActive, type ForwardOptions, takesTasks, virtualTokensOf } from "./active-adapters.js";
+import {
+  activePartOf,
+  around,
+  assertTasks,
+  beginPass,
+  forwardActive,
+  type ForwardOptions,
+  takesTasks,
+  virtualTokensOf,
+} from "./active-adapters.js";
 import { type AdapterParameters, type AdapterState, parametersOf, withParameters } from "./adapter-state.js";
 import type { CombineOptions } from "@weft/convert";
 import { countTrainable, describeCount, type ParameterCount } from "./count-parameters.js";
@@ -75,6 +84,15 @@ export class PeftModel<Inputs, Outputs> {
     return this.disabled ? 0 : virtualTokensOf(this.adapters.all(this.adapters.active));
   }
 
+  /**
+   * From which token of a sequence on an adapter acts: 0, unless it waits for its invocation tokens (aLoRA); undefined where these do not occur.
+   * @param ids the whole sequence so far
+   */
+  actsFrom(ids: ArrayLike<number>, name: string = this.adapters.only): number | undefined {
+    const part = activePartOf(this.state(name));
+    return part ? part.start(ids) : 0;
+  }
+
   /** Adapters that are merged into the weights. */
   get mergedAdapters(): readonly string[] {
     return this.merged?.names ?? [];
@@ -126,7 +144,7 @@ export class PeftModel<Inputs, Outputs> {
 
   /** The model's outputs with the active adapters, or with one adapter per row of the batch. @throws ConfigError */
   forward(inputs: Inputs, options: ForwardOptions = {}): Outputs {
-    const { adapterNames, adapterIndex, taskIds, hook, dropoutKey, isFirstIteration } = options;
+    const { adapterNames, adapterIndex, taskIds, actsFrom, hook, dropoutKey, isFirstIteration } = options;
     if (this.disabled) return this.baseModel.forward(inputs, hook);
     const rows = adapterNames ?? adapterIndex;
     if (dropoutKey && (rows || this.merged))
@@ -136,7 +154,7 @@ export class PeftModel<Inputs, Outputs> {
     const states = this.acting(this.adapters.active);
     assertTasks(taskIds, states, this.adapters.active);
     if (dropoutKey !== null) assertDecided(states, { training: this.stepping, drawn: dropoutKey !== undefined });
-    return forwardActive(adaptedBase(this.baseModel, states), states, inputs, { taskIds, hook, dropoutKey, isFirstIteration });
+    return forwardActive(adaptedBase(this.baseModel, states), states, inputs, { taskIds, actsFrom, hook, dropoutKey, isFirstIteration });
   }
 
   /**
@@ -252,7 +270,7 @@ export class PeftModel<Inputs, Outputs> {
     return describeCount(this.trainableParameters());
   }
 
-  private forwardMixed(inputs: Inputs, rows: RowAdapters, { hook, taskIds }: ForwardOptions): Outputs {
+  private forwardMixed(inputs: Inputs, rows: RowAdapters, { hook, taskIds, actsFrom }: ForwardOptions): Outputs {
     if (this.merged)
       throw new ConfigError("a batch with an adapter per row needs the weights unmerged", { hint: "unmergeAdapter() first" });
     const byNumber = rows instanceof Tensor;
@@ -262,9 +280,11 @@ export class PeftModel<Inputs, Outputs> {
     const prepared = asked.every((name) => this.prepared?.names.includes(name)) ? this.prepared : undefined;
     const states = this.rowStates(prepared?.names ?? asked);
     assertTasks(taskIds, this.adapters.all(asked), asked);
-    const passes = new Map(
-      [...states].map(([name, state]) => [name, beginPass(this.baseModel, state, inputs, takesTasks(state) ? taskIds : undefined)]),
-    );
+    const options = (state: AdapterState): ForwardOptions => ({
+      ...(taskIds && takesTasks(state) && { taskIds }),
+      ...(actsFrom && { actsFrom }),
+    });
+    const passes = new Map([...states].map(([name, state]) => [name, beginPass(this.baseModel, state, inputs, options(state))]));
     return this.baseModel.forward(inputs, around(hook, mixedHook(states, { rows, prepared, passes })));
   }
 

@@ -212,6 +212,14 @@ export interface DefaultTargets {
   readonly fields?: { readonly [field: string]: ByModelType };
 }
 
+/** Where an adapter acts that acts from some place of each sequence to its end, and not everywhere. */
+export interface ActivePart {
+  /** Bool [batch, length, 1], given whole sequences of token ids i32 [batch, length]. */
+  mask(inputIds: Tensor): Tensor;
+  /** The place in one sequence; undefined where the adapter does not act in it. */
+  start(ids: ArrayLike<number>): number | undefined;
+}
+
 /**
  * An adapter method: one definition of pure functions, from which forward, training, merging (whole, in place or by rows
  * out of a file), saving and counting follow. A method gives `delta` (additive: W' = W + Δ), or `transform` (W' = f(W)),
@@ -304,8 +312,8 @@ export interface AdapterMethod<C> {
   removed?(config: C, layer: LayerSpec, weight: Tensor): Promise<{ readonly config: C; readonly params: Params } | undefined>;
   /** The factors, where a layer's adapter is these and nothing else: such adapters are mixed in one product, combined and routed between. */
   factors?(params: Params, context: AdapterContext<C>): LowRankFactors | undefined;
-  /** Where an adapter acts that acts on a part of each sequence only: bool [batch, length, 1], given token ids i32 [batch, length]. */
-  active?(config: C): ((inputIds: Tensor) => Tensor) | undefined;
+  /** Where an adapter acts that acts from some place of each sequence on; undefined for one that acts everywhere. */
+  active?(config: C): ActivePart | undefined;
   /** What in a config makes an adapter more, or other, than its parameters; undefined for an ordinary one. */
   special?(config: C): SpecialForm | undefined;
   readonly bare?: BareModules;
