@@ -33,7 +33,7 @@ const ALLOWED = {
   checkpoint: ["tensor-core", "io-safetensors", "io-gguf", "quant-nf4-awq", "kernels-wasm", "adapter-files", "convert"],
   registry: ["tensor-core", "io-safetensors", "adapter-files", "convert"],
   "lora-recipes": ["tensor-core", "adapters-lora", "adapter-files", "registry"],
-  models: ["tensor-core", "io-safetensors"],
+  models: ["tensor-core", "io-safetensors", "io-gguf", "quant-nf4-awq"],
   tokenizers: ["tensor-core", "io-safetensors"],
   generation: ["tensor-core", "io-safetensors", "models", "registry", "tokenizers"],
   training: ["tensor-core", "io-safetensors", "quant-nf4-awq", "adapters-lora", "adapter-files", "registry"],

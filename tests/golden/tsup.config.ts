@@ -1,7 +1,14 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: ["src/run.ts", "src/write-adapters.ts", "src/differential.ts", "src/answer-gguf.ts", "src/answer-tokenizers.ts"],
+  entry: [
+    "src/run.ts",
+    "src/write-adapters.ts",
+    "src/differential.ts",
+    "src/answer-gguf.ts",
+    "src/answer-models.ts",
+    "src/answer-tokenizers.ts",
+  ],
   format: "esm",
   target: "node20",
   platform: "node",

@@ -6,5 +6,7 @@ export { type GgufHeader, type GgufTensor, readHeader } from "./read-header.js";
 export { splitName, splitNames } from "./splits.js";
 export type { GgufMetadata, GgufNumberType, GgufScalarType, GgufText, GgufValue } from "./values.js";
 export type { GgufPlacement } from "./names/architecture.js";
+export { configOfGguf } from "./names/hf-config.js";
+export { type HfTensor, hfTensors } from "./names/hf-tensors.js";
 export { permuteHeads } from "./names/permute-heads.js";
 export { type NamedTensor, type TensorNames, tensorNames } from "./names/tensor-names.js";

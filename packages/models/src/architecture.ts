@@ -1,7 +1,8 @@
-import type { WeightSource } from "@weft/io-safetensors";
+import { findQuantization, type WeightSource } from "@weft/io-safetensors";
 import { type LongCallOptions, ShapeError } from "@weft/tensor-core";
 import { type ConfigJson, parseConfig } from "./config-fields.js";
 import type { ModelOptions, Tied } from "./model.js";
+import { denseParameters, type ParameterSource } from "./sources/parameter-source.js";
 import { loadWeights, type Weights } from "./weights.js";
 
 /** A kind of model that can be loaded. */
@@ -9,11 +10,15 @@ export interface Architecture<M> {
   /** transformers' `model_type`s that it is. */
   readonly modelTypes: readonly string[];
   /**
-   * Reads the parameters that the config asks for; other tensors of the source are left alone.
+   * Reads the parameters that the config asks for; other tensors of the source are left alone, and quantised weights stay packed.
    * @param json `config.json`: its text, its bytes, or parsed
-   * @throws ConfigError; FormatError kind `missing-tensor`; ShapeError naming the tensor; CancelledError
+   * @throws ConfigError; FormatError kinds `missing-tensor`, `quantized-weight`; CapabilityError kind `quantized-base`; ShapeError naming the tensor; CancelledError
    */
-  load(json: ConfigJson | string | Uint8Array, source: WeightSource, options?: ModelOptions & LongCallOptions): Promise<M>;
+  load(
+    json: ConfigJson | string | Uint8Array,
+    source: WeightSource | ParameterSource,
+    options?: ModelOptions & LongCallOptions,
+  ): Promise<M>;
 }
 
 /** What loading needs to know of an architecture. */
@@ -37,14 +42,26 @@ export interface ArchitectureDefinition<Config, M> {
 export function architecture<Config, M>(definition: ArchitectureDefinition<Config, M>): Architecture<M> {
   return {
     modelTypes: definition.modelTypes,
-    load: (json, source, options = {}) => load(definition, definition.readConfig(parseConfig(json)), source, options),
+    async load(json, source, options = {}) {
+      const config = parseConfig(json);
+      return load(definition, definition.readConfig(config), await parametersOf(source, config), options);
+    },
   };
+}
+
+/** The parameters of a checkpoint; those of quantised ones need code that others do without. */
+async function parametersOf(source: WeightSource | ParameterSource, config: ConfigJson): Promise<ParameterSource> {
+  if ("parameter" in source) return source;
+  const quantization = findQuantization(source, config);
+  if (quantization.weights.size === 0) return denseParameters(source);
+  const { quantizedParameters } = await import("./sources/quantized-parameters.js");
+  return quantizedParameters(source, quantization, config["quantization_config"] as ConfigJson | undefined);
 }
 
 async function load<Config, M>(
   definition: ArchitectureDefinition<Config, M>,
   config: Config,
-  source: WeightSource,
+  source: ParameterSource,
   { signal, onProgress, ...options }: ModelOptions & LongCallOptions,
 ): Promise<M> {
   const nameIn = (name: string): string => [name, ...(definition.aliases?.(name) ?? [])].find((one) => source.has(one)) ?? name;

@@ -7,7 +7,7 @@ const text = (path: string): string => readFileSync(new URL(path, import.meta.ur
 const blocks = [...text("../README.md").matchAll(/```(ts|text)\n([^]*?)```/g)].map(([, language, block]) => [language, block] as const);
 const each = (language: string): string[] => blocks.filter(([l]) => l === language).map(([, block]) => block!);
 
-test.each(["forward", "decode"].map((name, i) => ({ name, i })))(
+test.each(["forward", "packed", "decode"].map((name, i) => ({ name, i })))(
   "the README's example $name is the one that runs, and prints what it says",
   async ({ name, i }) => {
     expect(text(`../examples/${name}.ts`)).toBe(each("ts")[i]);

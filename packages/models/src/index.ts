@@ -17,5 +17,7 @@ export { MAMBA, type MambaConfig, MambaForCausalLM } from "./mamba/mamba.js";
 export { MAMBA2, type Mamba2Config, Mamba2ForCausalLM } from "./mamba/mamba2.js";
 export { Model, type ModelOptions, type NamedLayer } from "./model.js";
 export type { ModuleDescription } from "./modules.js";
+export type { GgufModelInput } from "./sources/gguf-model.js";
+export type { ParameterSource, StoredParameter, StoredPart } from "./sources/parameter-source.js";
 export { RWKV, type RwkvConfig, RwkvForCausalLM, type RwkvState } from "./rwkv.js";
 export { loadWeights, type LoadOptions, weightOf, type Weights } from "./weights.js";

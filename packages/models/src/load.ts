@@ -11,6 +11,8 @@ import { MAMBA } from "./mamba/mamba.js";
 import { MAMBA2 } from "./mamba/mamba2.js";
 import type { ModelOptions } from "./model.js";
 import { RWKV } from "./rwkv.js";
+import type { GgufModelInput } from "./sources/gguf-model.js";
+import type { ParameterSource } from "./sources/parameter-source.js";
 
 /** Models that give logits of the next token. */
 const CAUSAL_LMS: readonly Architecture<CausalLM>[] = [LLAMA, GPT2, RWKV, MAMBA, MAMBA2];
@@ -19,14 +21,24 @@ const ENCODERS: readonly Architecture<BertModel>[] = [BERT];
 
 const typesOf = (table: readonly Architecture<unknown>[]): string[] => table.flatMap(({ modelTypes }) => modelTypes);
 
+type Options = ModelOptions & LongCallOptions;
+/** `config.json`: its text, its bytes, or parsed. */
+type Config = ConfigJson | string | Uint8Array;
+
+/** The model of a config and its parameters, or of a GGUF file, which has both. */
 async function load<M>(
   table: readonly Architecture<M>[],
-  json: ConfigJson | string | Uint8Array,
-  source: WeightSource,
-  options: ModelOptions & LongCallOptions,
+  model: Config | GgufModelInput,
+  source: WeightSource | ParameterSource | undefined,
+  options: Options,
   elsewhere: { readonly types: readonly string[]; readonly hint: string },
 ): Promise<M> {
-  const config = parseConfig(json);
+  if (!source) {
+    const { ggufModel } = await import("./sources/gguf-model.js");
+    const gguf = await ggufModel(model as GgufModelInput);
+    return load(table, gguf.config, gguf.source, options, elsewhere);
+  }
+  const config = parseConfig(model as Config);
   const type = String(config["model_type"] ?? originalModelType(config));
   const architecture = table.find(({ modelTypes }) => modelTypes.includes(type));
   if (!architecture)
@@ -40,25 +52,30 @@ async function load<M>(
   return architecture.load(config, source, options);
 }
 
+const isOptions = (given: WeightSource | ParameterSource | Options | undefined): given is Options | undefined =>
+  given === undefined || !("names" in given);
+
 /**
- * The causal language model of a checkpoint, of the architecture that its config names.
+ * The causal language model of a checkpoint, of the architecture that its config names; or of a GGUF file: opened by `openGguf`, a File or Blob, all files of a model that is split.
+ * Quantised weights stay packed.
  * @param json `config.json`: its text, its bytes, or parsed
- * @throws ConfigError kind `unsupported-model` for an architecture that is not here; what {@link Architecture.load} throws
+ * @throws ConfigError kind `unsupported-model` for an architecture that is not here; what {@link Architecture.load} throws; FormatError as `openGguf`
  */
+export function loadCausalLM(json: Config, source: WeightSource | ParameterSource, options?: Options): Promise<CausalLM>;
+export function loadCausalLM(gguf: GgufModelInput, options?: Options): Promise<CausalLM>;
 export function loadCausalLM(
-  json: ConfigJson | string | Uint8Array,
-  source: WeightSource,
-  options: ModelOptions & LongCallOptions = {},
+  model: Config | GgufModelInput,
+  source?: WeightSource | ParameterSource | Options,
+  options: Options = {},
 ): Promise<CausalLM> {
-  return load(CAUSAL_LMS, json, source, options, { types: typesOf(ENCODERS), hint: "an encoder is loaded by loadEncoder" });
+  const elsewhere = { types: typesOf(ENCODERS), hint: "an encoder is loaded by loadEncoder" };
+  return isOptions(source)
+    ? load(CAUSAL_LMS, model, undefined, source ?? {}, elsewhere)
+    : load(CAUSAL_LMS, model, source, options, elsewhere);
 }
 
 /** The encoder of a checkpoint. @see loadCausalLM */
-export function loadEncoder(
-  json: ConfigJson | string | Uint8Array,
-  source: WeightSource,
-  options: ModelOptions & LongCallOptions = {},
-): Promise<BertModel> {
+export function loadEncoder(json: Config, source: WeightSource | ParameterSource, options: Options = {}): Promise<BertModel> {
   return load(ENCODERS, json, source, options, {
     types: typesOf(CAUSAL_LMS),
     hint: "a causal language model is loaded by loadCausalLM",

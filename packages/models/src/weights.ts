@@ -1,7 +1,8 @@
-import { observeReads, toCoreDType, type WeightSource } from "@weft/io-safetensors";
-import { type Device, DTypeError, FormatError, fromBytes, fromSource, type LongCallOptions, type Tensor } from "@weft/tensor-core";
+import type { WeightSource } from "@weft/io-safetensors";
+import { type Device, FormatError, fromBytes, fromSource, type LongCallOptions, type Tensor, throwIfAborted } from "@weft/tensor-core";
+import { denseParameters, type ParameterSource } from "./sources/parameter-source.js";
 
-/** A model's parameters under the names of the Python original; dtypes as stored. */
+/** A model's parameters under the names of the Python original; dtypes as stored. Packed ones are `dequantize` of their parts. */
 export type Weights = ReadonlyMap<string, Tensor>;
 
 export interface LoadOptions extends LongCallOptions {
@@ -15,7 +16,10 @@ export interface LoadOptions extends LongCallOptions {
  * when it is used, for which the checkpoint must still be open. Without `device` they lie in JavaScript's memory.
  * @throws FormatError kind `missing-tensor`; DTypeError for dtypes that nothing computes with; CancelledError
  */
-export async function loadWeights(source: WeightSource, { names = source.names(), device, ...call }: LoadOptions = {}): Promise<Weights> {
+export async function loadWeights(
+  source: WeightSource | ParameterSource,
+  { names = source.names(), device, signal, onProgress }: LoadOptions = {},
+): Promise<Weights> {
   const wanted = [...names];
   const missing = wanted.filter((name) => !source.has(name));
   if (missing.length > 0) {
@@ -27,28 +31,29 @@ export async function loadWeights(source: WeightSource, { names = source.names()
       hint: "is this the checkpoint of another architecture, or of another size?",
     });
   }
+  const parameters = "parameter" in source ? source : denseParameters(source);
+  const total = wanted.reduce((sum, name) => sum + parameters.bytes(name), 0);
   const weights = new Map<string, Tensor>();
-  // The first reads are watched and can be stopped; later ones belong to whoever needs the tensor again.
-  let reader = observeReads(source, call, wanted);
+  const held: Tensor[] = [];
+  let done = 0;
   try {
     for (const name of wanted) {
-      const { dtype, shape } = source.info(name);
-      const core = toCoreDType(dtype);
-      if (!core)
-        throw new DTypeError(`${source.location}: tensor ${name} is ${dtype}, which is not computed with`, {
-          tensor: name,
-          file: source.location,
-        });
-      const read = async (): Promise<Uint8Array> => (await reader.read(name)).data;
-      const weight = device ? fromSource({ shape, dtype: core, device, read }) : fromBytes(await read(), shape, core);
-      weights.set(name, weight);
-      await device?.load([weight]);
+      const stored = await parameters.parameter(name);
+      const parts: Record<string, Tensor> = {};
+      for (const [part, { shape, dtype, read }] of Object.entries(stored.parts)) {
+        throwIfAborted(signal);
+        const tensor = device ? fromSource({ shape, dtype, device, read }) : fromBytes(await read(), shape, dtype);
+        held.push((parts[part] = tensor));
+        await device?.load([tensor]);
+      }
+      throwIfAborted(signal);
+      weights.set(name, stored.of(parts));
+      onProgress?.((done += parameters.bytes(name)), total);
     }
   } catch (error) {
-    for (const weight of weights.values()) weight.dispose();
+    for (const tensor of held) tensor.dispose();
     throw error;
   }
-  reader = source;
   return weights;
 }
 

@@ -26,6 +26,7 @@ export { MXFP4_FILES } from "./files/mxfp4.js";
 export { COMFY_FP8_FILES, FP8_FILES } from "./files/scaled.js";
 export { type PartPiece, RowEncoder, rowsPerBlock } from "./row-encoder.js";
 export { weightRows } from "./weight-rows.js";
+export { quantFilesOf, quantizedTensors, type WrittenWeight } from "./files/module-tensors.js";
 export { QUANT_FILES } from "./files/table.js";
 export {
   addStatistics,

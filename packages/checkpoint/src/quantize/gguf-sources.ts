@@ -1,4 +1,4 @@
-import { type GgufFile, tensorNames } from "@weft/io-gguf";
+import { type GgufFile, hfTensors } from "@weft/io-gguf";
 import type { SafetensorsDType } from "@weft/io-safetensors";
 import { GGUF_TYPES, type GgufType } from "@weft/quant-nf4-awq";
 import { CapabilityError } from "@weft/tensor-core";
@@ -10,31 +10,21 @@ const PLAIN: ReadonlyMap<string, SafetensorsDType> = new Map([
   ["F16", "F16"],
   ["BF16", "BF16"],
 ]);
-/** Tensors that a checkpoint of transformers does not have. */
-const OWN = new Set(["rope_freqs.weight"]);
 
 /** The tensors of a GGUF file as values, under the names and in the order of rows of transformers' checkpoint. @throws CapabilityError kinds `unsupported-model`, `unsupported-dtype` */
-export function ggufSources({ location, metadata, tensors }: GgufFile): { readonly name: string; readonly source: RowSource }[] {
-  const architecture = String(metadata.get("general.architecture")?.value);
-  const names = tensorNames(architecture);
-  const heads = (key: string): number => Number(metadata.get(`${architecture}.attention.${key}`)?.value);
-  const count = { "q-heads": heads("head_count"), "k-heads": heads("head_count_kv") || heads("head_count") };
-  return [...tensors].flatMap(([name, { file, offset, bytes, type, shape }]) => {
-    if (OWN.has(name)) return [];
-    const named = names.toHf(name);
+export function ggufSources(gguf: GgufFile): { readonly name: string; readonly source: RowSource }[] {
+  return hfTensors(gguf).map(({ name, tensor: { name: own, file, offset, bytes, type, shape }, heads, transposed }) => {
     const refuse = (what: string, kind: "unsupported-model" | "unsupported-dtype"): CapabilityError =>
-      new CapabilityError(`${name}: ${what}`, { kind, tensor: name, file: location });
-    if (!named) throw refuse(`a checkpoint of ${architecture} has no such tensor`, "unsupported-model");
+      new CapabilityError(`${own}: ${what}`, { kind, tensor: own, file: gguf.location });
     if (!PLAIN.has(type) && !Object.hasOwn(GGUF_TYPES, type)) throw refuse(`its type ${type} is not read`, "unsupported-dtype");
-    const { placement } = named;
-    if (placement === "transposed") throw refuse(`${architecture} is not converted`, "unsupported-model");
+    if (transposed) throw refuse("matrices of this architecture lie the other way round, and are not converted", "unsupported-model");
     const source: RowSource = {
       shape,
       dtype: PLAIN.get(type) ?? "F32",
       at: { file, offset, bytes },
       ...(!PLAIN.has(type) && { ggml: type as GgufType }),
-      ...(placement && { heads: { count: count[placement], to: "hf" as const } }),
+      ...(heads !== undefined && { heads: { count: heads, to: "hf" as const } }),
     };
-    return [{ name: named.name, source }];
+    return { name, source };
   });
 }

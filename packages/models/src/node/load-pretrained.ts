@@ -9,37 +9,53 @@ import type { CausalLM } from "../causal/causal-lm.js";
 import { type ConfigJson, parseConfig } from "../config-fields.js";
 import { loadCausalLM, loadEncoder } from "../load.js";
 import type { ModelOptions } from "../model.js";
+import type { ParameterSource } from "../sources/parameter-source.js";
 
 type Options = ModelOptions & LongCallOptions;
 
 /**
- * Loads the causal language model of a folder: `config.json` beside safetensors files.
+ * Loads the causal language model of a folder (`config.json` beside safetensors files) or of a GGUF file. Quantised weights stay packed.
  * With `architecture` (`LLAMA`, `MAMBA` …) it must be that one, and the result has its type.
+ * @param path of a folder, or of a file that ends in `.gguf` (of a model that is split, any of its files)
  * @throws IoError; FormatError; ConfigError kind `unsupported-model` for an architecture that is not here
  */
-export function loadPretrained(folder: string, options?: Options): Promise<CausalLM>;
-export function loadPretrained<M>(folder: string, options: Options & { readonly architecture: Architecture<M> }): Promise<M>;
+export function loadPretrained(path: string, options?: Options): Promise<CausalLM>;
+export function loadPretrained<M>(path: string, options: Options & { readonly architecture: Architecture<M> }): Promise<M>;
 export function loadPretrained<M>(
-  folder: string,
+  path: string,
   { architecture, ...options }: Options & { readonly architecture?: Architecture<M> } = {},
 ): Promise<M | CausalLM> {
-  return inFolder<M | CausalLM>(folder, (config, source) =>
+  return opened<M | CausalLM>(path, (config, source) =>
     architecture ? architecture.load(config, source, options) : loadCausalLM(config, source, options),
   );
 }
 
 /** Loads the encoder of a folder, as {@link loadPretrained} does a causal language model. */
 export function loadPretrainedEncoder(folder: string, options: Options = {}): Promise<BertModel> {
-  return inFolder(folder, (config, source) => loadEncoder(config, source, options));
+  return opened(folder, (config, source) => loadEncoder(config, source, options));
 }
 
-async function inFolder<M>(folder: string, load: (config: ConfigJson, source: WeightSource) => Promise<M>): Promise<M> {
-  const config = readConfig(join(folder, "config.json"));
-  const source = await openWeights(folder);
+type Load<M> = (config: ConfigJson, source: WeightSource | ParameterSource) => Promise<M>;
+
+async function opened<M>(path: string, load: Load<M>): Promise<M> {
+  if (path.endsWith(".gguf")) return ofGguf(path, load);
+  const config = readConfig(join(path, "config.json"));
+  const source = await openWeights(path);
   try {
     return await load(config, source);
   } finally {
     await source.close();
+  }
+}
+
+async function ofGguf<M>(path: string, load: Load<M>): Promise<M> {
+  const [{ openGgufPath }, { ggufModel }] = await Promise.all([import("@weft/io-gguf/node"), import("../sources/gguf-model.js")]);
+  const file = await openGgufPath(path);
+  try {
+    const { config, source } = await ggufModel(file);
+    return await load(config, source);
+  } finally {
+    await file.close();
   }
 }
 

@@ -4,9 +4,11 @@ import type { Device } from "@weft/tensor-core";
 import type { GoldenCase, Outcome } from "../case.js";
 import { readJson } from "../peft/files.js";
 import { runEncoder } from "./encoder-case.js";
+import { runMiniLM } from "./minilm-case.js";
 import { runLanguageModel } from "./language-model-case.js";
 import { runOptimizers } from "./optimizers-case.js";
 import { runSchedules } from "./schedules-case.js";
+import { runSmolLM2 } from "./smollm2-case.js";
 import { runTraining } from "./train-case.js";
 
 /** What runs a case, by the `model_type` of its config. */
@@ -15,13 +17,18 @@ const RUNNERS: Readonly<Record<string, (folder: string, device: Device) => Promi
   ...Object.fromEntries(["llama", "mistral", "qwen2", "qwen3", "gpt2", "rwkv", "mamba", "mamba2"].map((type) => [type, runLanguageModel])),
 };
 
-/** The models of a folder that make_models.py wrote, trainings of them, and traces of optimisers and schedules. */
+/** Cases on real weights, which are not in the repository, by their folder. */
+const REAL: Readonly<Record<string, (folder: string, device: Device) => Promise<Outcome>>> = { minilm: runMiniLM, smollm2: runSmolLM2 };
+
+/** The models of a folder that make_models.py wrote, trainings of them, traces of optimisers and schedules, and what was made with real weights. */
 export function modelCases(root: string): GoldenCase[] {
   const [optimizers, schedules] = [join(root, "optimizers"), join(root, "schedules.json")];
+  const real = Object.entries(REAL).filter(([name]) => existsSync(join(root, name, "expect.json")));
   return [
     ...wholeModels(root),
     ...(existsSync(optimizers) ? [{ name: "models/optimizers", run: (device: Device) => runOptimizers(optimizers, device) }] : []),
     ...(existsSync(schedules) ? [{ name: "models/schedules", run: () => runSchedules(schedules) }] : []),
+    ...real.map(([name, run]) => ({ name: `models/${name}`, external: true, run: (device: Device) => run(join(root, name), device) })),
   ];
 }
 

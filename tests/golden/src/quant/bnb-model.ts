@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
-import { LlamaForCausalLM, readLlamaConfig, type Weights } from "@weft/models";
-import { BITSANDBYTES, type QuantizationConfig, toPacked } from "@weft/quant-nf4-awq";
-import { dequantize, type Device, type Tensor } from "@weft/tensor-core";
+import { loadPretrained } from "@weft/models/node";
+import { BITSANDBYTES, type QuantizationConfig } from "@weft/quant-nf4-awq";
+import type { Device } from "@weft/tensor-core";
 import { Comparison } from "../case.js";
 import { readJson, readTensors } from "../peft/files.js";
 import { Fixture } from "./fixture.js";
@@ -13,22 +13,15 @@ export async function bnbModelCase(
 ): Promise<Comparison> {
   const check = new Comparison(1e-3);
   const path = join(folder, dirname(file));
-  const config = readJson<{ quantization_config: QuantizationConfig }>(path, "config.json");
-  const model = await Fixture.open(join(path, "model.safetensors"));
-  const weights = new Map<string, Tensor>();
-  for (const name of model.names().filter((n) => n.endsWith(".weight"))) {
-    const module = model.below(name.slice(0, -"weight".length));
-    if (!BITSANDBYTES.matches(module)) {
-      weights.set(name, model.tensor(name, device));
-      continue;
-    }
-    const weight = BITSANDBYTES.read(module, { path: name.slice(0, -".weight".length) });
-    weights.set(name, dequantize(toPacked({ ...weight, dtype: "f32" }, device)));
-    check.exact("quantization_config", BITSANDBYTES.config!(weight.format), config.quantization_config);
+  const { quantization_config: config } = readJson<{ quantization_config: QuantizationConfig }>(path, "config.json");
+  const tensors = await Fixture.open(join(path, "model.safetensors"));
+  for (const name of tensors.names().filter((n) => n.endsWith(".weight"))) {
+    const module = tensors.below(name.slice(0, -"weight".length));
+    if (BITSANDBYTES.matches(module))
+      check.exact("quantization_config", BITSANDBYTES.config!(BITSANDBYTES.read(module, { path: name }).format), config);
   }
-  const llama = new LlamaForCausalLM(readLlamaConfig(config), weights as Weights, { device });
+  const model = await loadPretrained(path, { device });
   const io = await readTensors(join(folder, file), device);
-  const { logits } = llama.forward({ inputIds: io.get("input_ids")! });
-  await check.tensors("logits", logits, io.get("logits")!);
+  await check.tensors("logits", model.forward({ inputIds: io.get("input_ids")! }).logits, io.get("logits")!);
   return check;
 }

@@ -21,7 +21,7 @@ interface About {
 /** Logits of two blocks in f32, in another order of summation. */
 const TOLERANCE = 1e-5;
 
-/** A whole model in GGUF: its tokens, its values as a checkpoint of transformers, and its logits. */
+/** A whole model in GGUF: its tokens, its values as a checkpoint of transformers, and its logits, of the file as it is and of that checkpoint. */
 export async function tinyGgufCase(
   { folder, fixture, about }: { readonly folder: string; readonly fixture: Fixture; readonly about: About },
   device: Device,
@@ -42,10 +42,15 @@ export async function tinyGgufCase(
       check.exact(name, createHash("sha256").update(data).digest("hex"), want.sha256);
     }
     await weights.close();
-    const model = await loadPretrained(out, { device });
     const { data, shape } = fixture.view("input_ids");
     const inputIds = tensor(Int32Array.from(new BigInt64Array(data.slice().buffer), Number), { shape, device });
-    await check.tensors("logits", model.forward({ inputIds }).logits, fixture.tensor("logits", device));
+    for (const [what, from] of [
+      ["of the file", path],
+      ["of the checkpoint", out],
+    ] as const) {
+      const model = await loadPretrained(from, { device });
+      await check.tensors(`logits ${what}`, model.forward({ inputIds }).logits, fixture.tensor("logits", device));
+    }
   } finally {
     rmSync(out, { recursive: true, force: true });
   }

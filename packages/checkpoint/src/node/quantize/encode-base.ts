@@ -1,8 +1,8 @@
+import { configOfGguf } from "@weft/io-gguf";
 import { openGgufPath } from "@weft/io-gguf/node";
 import { findQuantization, type LocatedTensor, type WeightSource } from "@weft/io-safetensors";
 import type { ModelConfig } from "../../changes/tied.js";
 import type { WeightDType } from "../../plan/plan-merge.js";
-import { configOfGguf } from "../../quantize/gguf-config.js";
 import { ggufSources } from "../../quantize/gguf-sources.js";
 import type { RowSource } from "../../quantize/row-source.js";
 import { localPath, openCheckpoint } from "../open-input.js";

