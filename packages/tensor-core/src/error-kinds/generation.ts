@@ -4,4 +4,8 @@ export interface GenerationErrorKinds {
   "context-length": "config";
   /** Too many requests wait already. Try again later. */
   busy: "capability";
+  /** An option of generating has a value that means nothing, or there is none of that name. The message names what is expected. */
+  "generation-option": "config";
+  /** Options and constraint together exclude every token. Loosen `suppressTokens`, `logitBias` or `minNewTokens`. */
+  "no-token-left": "config";
 }

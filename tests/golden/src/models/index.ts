@@ -7,6 +7,7 @@ import { runEncoder } from "./encoder-case.js";
 import { runMiniLM } from "./minilm-case.js";
 import { runLanguageModel } from "./language-model-case.js";
 import { runOptimizers } from "./optimizers-case.js";
+import { runSampling } from "./sampling-case.js";
 import { runSchedules } from "./schedules-case.js";
 import { runSmolLM2 } from "./smollm2-case.js";
 import { runTraining } from "./train-case.js";
@@ -20,14 +21,15 @@ const RUNNERS: Readonly<Record<string, (folder: string, device: Device) => Promi
 /** Cases on real weights, which are not in the repository, by their folder. */
 const REAL: Readonly<Record<string, (folder: string, device: Device) => Promise<Outcome>>> = { minilm: runMiniLM, smollm2: runSmolLM2 };
 
-/** The models of a folder that make_models.py wrote, trainings of them, traces of optimisers and schedules, and what was made with real weights. */
+/** The models of a folder that make_models.py wrote, trainings of them, traces of optimisers and schedules, rows that tokens are sampled from, and what was made with real weights. */
 export function modelCases(root: string): GoldenCase[] {
-  const [optimizers, schedules] = [join(root, "optimizers"), join(root, "schedules.json")];
+  const [optimizers, schedules, sampling] = [join(root, "optimizers"), join(root, "schedules.json"), join(root, "sampling.safetensors")];
   const real = Object.entries(REAL).filter(([name]) => existsSync(join(root, name, "expect.json")));
   return [
     ...wholeModels(root),
     ...(existsSync(optimizers) ? [{ name: "models/optimizers", run: (device: Device) => runOptimizers(optimizers, device) }] : []),
     ...(existsSync(schedules) ? [{ name: "models/schedules", run: () => runSchedules(schedules) }] : []),
+    ...(existsSync(sampling) ? [{ name: "models/sampling", run: (device: Device) => runSampling(sampling, device) }] : []),
     ...real.map(([name, run]) => ({ name: `models/${name}`, external: true, run: (device: Device) => run(join(root, name), device) })),
   ];
 }
