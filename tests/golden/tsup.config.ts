@@ -8,11 +8,12 @@ export default defineConfig({
     "src/answer-gguf.ts",
     "src/answer-models.ts",
     "src/answer-tokenizers.ts",
+    "src/answer-chat.ts",
   ],
   format: "esm",
   target: "node20",
   platform: "node",
   clean: true,
-  noExternal: [/^@weft\//, "re2js"],
+  noExternal: [/^@weft\//, "re2js", "@huggingface/jinja"],
   external: ["webgpu"],
 });

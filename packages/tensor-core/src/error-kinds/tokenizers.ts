@@ -12,4 +12,10 @@ export interface TokenizerErrorKinds {
   "unknown-token": "config";
   /** Options of a tokenizer that cannot be kept together: a length that leaves no room, a stride that is not below it. The message names both. */
   "tokenizer-option": "config";
+  /** A chat template cannot be read, or fails while it runs. The message names its line; pass another as `template`. */
+  "chat-template": "format";
+  /** A model has no chat template, or none of the name. Give one, or train on prompts and completions, which need none. */
+  "chat-template-missing": "config";
+  /** Messages are not what the chat template takes: not a list of objects, roles out of turn, a last message that cannot be continued. The message says why. */
+  "chat-messages": "config";
 }

@@ -1,18 +1,19 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { ioError } from "@weft/io-safetensors/node";
 import { WeftError } from "@weft/tensor-core";
 import { MAX_TOKENIZER_BYTES } from "../limits.js";
 import { loadRegexEngine } from "../regex/engine.js";
-import { tokenizerError } from "../tokenizer-error.js";
 import { Tokenizer } from "../tokenizer.js";
+import { readBounded } from "./read-bounded.js";
 
 /**
  * The tokenizer of a `tokenizer.json`, or of the folder that it lies in.
  * @throws as `Tokenizer.fromJson`; FormatError kinds `not-found`, `no-permission`, `not-a-file`; IoError
  */
 export async function openTokenizer(path: string): Promise<Tokenizer> {
-  const { file, bytes } = readBounded(path);
+  const file = isFolder(path) ? join(path, "tokenizer.json") : path;
+  const bytes = readBounded(file, MAX_TOKENIZER_BYTES);
   try {
     return Tokenizer.fromJson(bytes, file);
   } catch (error) {
@@ -22,17 +23,10 @@ export async function openTokenizer(path: string): Promise<Tokenizer> {
   }
 }
 
-function readBounded(path: string): { file: string; bytes: Uint8Array } {
-  let file = path;
+function isFolder(path: string): boolean {
   try {
-    if (statSync(path).isDirectory()) file = join(path, "tokenizer.json");
-    const stat = statSync(file);
-    if (!stat.isFile()) throw tokenizerError("not-a-file", "not a regular file", { file });
-    const { size } = stat;
-    if (size > MAX_TOKENIZER_BYTES) throw tokenizerError("limit", `${size} bytes, at most ${MAX_TOKENIZER_BYTES} are read`, { file });
-    return { file, bytes: readFileSync(file) };
+    return statSync(path).isDirectory();
   } catch (error) {
-    if (error instanceof WeftError) throw error;
-    throw ioError(error, file, "read");
+    throw ioError(error, path, "read");
   }
 }

@@ -1,0 +1,1 @@
+export { openChatTemplate } from "./open-chat-template.js";
