@@ -20,3 +20,5 @@ export { temperature } from "./sampling/temperature.js";
 export { topK } from "./sampling/top-k.js";
 export { topP } from "./sampling/top-p.js";
 export { typicalP } from "./sampling/typical-p.js";
+export { MAX_STOP_LENGTH, MAX_STOP_STRINGS, type Released, StopStrings } from "./stopping/stop-strings.js";
+export { type FinishReason, type StoppingOptions, type TextPiece, TextStream } from "./stopping/text-stream.js";
