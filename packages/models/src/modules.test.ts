@@ -5,6 +5,8 @@ import { describe, expect, test } from "vitest";
 import { BertModel, readBertConfig } from "./bert.js";
 import type { ConfigJson } from "./config-fields.js";
 import { Gpt2LMHeadModel, readGpt2Config } from "./gpt2.js";
+import { readLlamaConfig } from "./llama/config.js";
+import { LlamaForCausalLM } from "./llama/llama.js";
 import { MAMBA, MambaForCausalLM, readMambaConfig } from "./mamba/mamba.js";
 import { Mamba2ForCausalLM, readMamba2Config } from "./mamba/mamba2.js";
 import { loadCausalLM } from "./load.js";
@@ -24,6 +26,12 @@ const CREATE: Readonly<Record<string, (config: ConfigJson, weights: Weights) => 
   bert: (config, weights) => new BertModel(readBertConfig(config), weights),
   rwkv: (config, weights) => new RwkvForCausalLM(readRwkvConfig(config), weights),
   mamba: (config, weights) => new MambaForCausalLM(readMambaConfig(config), weights),
+  ...Object.fromEntries(
+    ["smollm3", "phi3", "gemma2", "gemma3_text"].map((type) => [
+      type,
+      (config: ConfigJson, weights: Weights) => new LlamaForCausalLM(readLlamaConfig(config), weights),
+    ]),
+  ),
   mamba2: (config, weights) => new Mamba2ForCausalLM(readMamba2Config(config), weights),
 };
 

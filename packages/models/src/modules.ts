@@ -34,10 +34,14 @@ export const embedding = (vocabulary: number, size: number): ModuleDescription =
 const same = (kind: ModuleDescription["kind"], size: number): ModuleDescription => ({ kind, in: size, out: size, bias: false });
 export const attentionOf = (size: number): ModuleDescription => same("attention", size);
 export const blockOf = (size: number): ModuleDescription => same("block", size);
-/** @param groups parts of the last axis that are normalised each by itself */
-export const rmsNormOf = (size: number, eps: number, groups?: number): ModuleDescription => ({
+/** @param more `groups`: parts of the last axis that are normalised each by itself; `offset`: what is added to the weight */
+export const rmsNormOf = (
+  size: number,
+  eps: number,
+  more: { readonly groups?: number; readonly offset?: number } = {},
+): ModuleDescription => ({
   ...same("norm", size),
-  norm: { kind: "rms", eps, ...(groups !== undefined && { groups }) },
+  norm: { kind: "rms", eps, ...more },
 });
 export const layerNormOf = (size: number, eps: number): ModuleDescription => ({
   ...same("norm", size),

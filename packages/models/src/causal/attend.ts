@@ -1,6 +1,7 @@
 import { add, attention, broadcastTo, cast, logicalNot, logicalOr, max, reshape, ShapeError, type Tensor, where } from "@weft/tensor-core";
 import type { ModelOptions } from "../model.js";
 import { type KeyValueSizes, roomOf, startsOf, withOwn } from "./cache.js";
+import { cappedAttention } from "./capped-attention.js";
 import { type CausalInputs, type KeyValues, withPast } from "./inputs.js";
 import { causalMask } from "./mask.js";
 
@@ -16,9 +17,18 @@ export interface AttentionPass {
    * Mixed values [B, H, T, d] of layer `i`.
    * @param q queries [B, H, T, d], rotated
    * @param key, value of the input, [B, G, T, d]
-   * @param window how far back keys are seen
    */
-  attend(i: number, q: Tensor, key: Tensor, value: Tensor, window?: number): Tensor;
+  attend(i: number, q: Tensor, key: Tensor, value: Tensor, options?: LayerAttention): Tensor;
+}
+
+/** How one layer attends. */
+export interface LayerAttention {
+  /** How far back keys are seen; all of them if not given. */
+  readonly window?: number | undefined;
+  /** Of scores; 1/√d if not given. */
+  readonly scale?: number | undefined;
+  /** Scores are softly capped at it. */
+  readonly cap?: number | undefined;
 }
 
 /**
@@ -43,17 +53,18 @@ export function beginAttention(
   const lengths = after && broadcastTo(after, [batch]);
   const filled: KeyValues[] = [];
   const masks = new Map<number | undefined, Tensor | undefined>();
-  const maskFor = (window: number | undefined): Tensor | undefined => {
-    if (!masks.has(window)) masks.set(window, causalMask({ batch, length, past: before, keys: room?.capacity, window, attentionMask }));
+  const maskFor = (window: number | undefined, always: boolean): Tensor | undefined => {
+    if (!masks.has(window))
+      masks.set(window, causalMask({ batch, length, past: before, keys: room?.capacity, window, attentionMask, always }));
     return masks.get(window);
   };
   return {
     before,
     after,
     filled,
-    attend(i, q, ownKey, ownValue, window) {
+    attend(i, q, ownKey, ownValue, { window, scale, cap } = {}) {
       let queries = q;
-      let mask = maskFor(window);
+      let mask = maskFor(window, cap !== undefined);
       if (mask && options.attention === "eager") {
         const sees = cast(max(cast(mask, "i32"), { axes: [3], keepDims: true }), "bool");
         mask = logicalOr(mask, logicalNot(sees));
@@ -63,7 +74,12 @@ export function beginAttention(
         room ? withOwn(room.cache[i]![name], pastKeyValues?.[i]?.[name], own, starts) : withPast(pastKeyValues?.[i]?.[name], own);
       const [key, value] = [all("key", ownKey), all("value", ownValue)];
       filled[i] = { key, value };
-      return attention(queries, key, value, { ...(mask ? { mask } : { causal: true }), ...(lengths && { lengths }) });
+      if (cap !== undefined) return cappedAttention(queries, key, value, mask!, scale ?? 1 / Math.sqrt(q.shape[3]!), cap);
+      return attention(queries, key, value, {
+        ...(mask ? { mask } : { causal: true }),
+        ...(lengths && { lengths }),
+        ...(scale !== undefined && { scale }),
+      });
     },
   };
 }

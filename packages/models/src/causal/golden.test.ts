@@ -5,7 +5,21 @@ import { DEVICES, fixture, fixtureJson, fixtureTensors, worstError } from "../te
 import type { LayerCache } from "./inputs.js";
 import type { CausalLM } from "./causal-lm.js";
 
-const LLAMAS = ["llama", "llama_linear", "llama_dynamic", "llama_yarn", "llama_tied_llama3", "mistral_window", "qwen2", "qwen3"];
+const LLAMAS = [
+  "llama",
+  "llama_linear",
+  "llama_dynamic",
+  "llama_yarn",
+  "llama_tied_llama3",
+  "mistral_window",
+  "qwen2",
+  "qwen3",
+  "smollm3",
+  "phi3",
+  "phi3_longrope",
+  "gemma2",
+  "gemma3_text",
+];
 /** Models whose fixtures have padding on the left, with positions of their own. */
 const ATTENTIVE = [...LLAMAS, "gpt2"];
 const NAMES = [...ATTENTIVE, "rwkv", "rwkv_rescale", "mamba", "mamba2"];

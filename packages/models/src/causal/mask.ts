@@ -12,6 +12,8 @@ export interface MaskOptions {
   readonly window?: number | undefined;
   /** 1 where a key counts, 0 where it is padding; [batch, keys]. */
   readonly attentionMask?: Tensor | undefined;
+  /** A mask also where plain causality is all. */
+  readonly always?: boolean;
 }
 
 /**
@@ -26,12 +28,13 @@ export function causalMask({
   keys = (past as number) + length,
   window,
   attentionMask,
+  always = false,
 }: MaskOptions): Tensor | undefined {
   if (attentionMask && attentionMask.shape.join() !== `${batch},${keys}`)
     throw new ShapeError(`forward: attentionMask is [${attentionMask.shape}], expected [${batch},${keys}]`, {
       hint: "it covers virtual tokens and past positions as well as the input",
     });
-  if (!attentionMask && (window === undefined || window >= keys)) return undefined;
+  if (!always && !attentionMask && (window === undefined || window >= keys)) return undefined;
   const space = [1, 1, length, keys];
   const before = typeof past === "number" ? past : reshape(past, [-1, 1, 1, 1]);
   const [row, column] = [add(iota(space, 2), before), iota(space, 3)];

@@ -52,6 +52,36 @@ test("windows: Mistral everywhere, Qwen in the layers that are named", () => {
   expect(readLlamaConfig({ ...qwen, use_sliding_window: false }).windows).toEqual([undefined, undefined]);
 });
 
+test("layers of one model differ: in windows, rotary embeddings, or both", () => {
+  const { rope_parameters: _, layer_types: __, ...gemma3 } = fixtureJson("models/gemma3_text/config.json");
+  const older = { ...gemma3, rope_theta: 5e5, rope_local_base_freq: 2e4, rope_scaling: { rope_type: "linear", factor: 8 } };
+  const [full, local] = [
+    { type: "linear", theta: 5e5, factor: 8 },
+    { type: "default", theta: 2e4 },
+  ];
+  expect(readLlamaConfig(older)).toMatchObject({ rope: full, ropes: [local, full, local], windows: [5, undefined, 5] });
+  expect(readLlamaConfig({ ...older, sliding_window_pattern: 3 }).windows).toEqual([5, 5, undefined]);
+
+  const smollm3 = { ...fixtureJson("models/smollm3/config.json"), layer_types: null, num_hidden_layers: 4 };
+  const rope = { type: "default", theta: 10000 };
+  expect(readLlamaConfig({ ...smollm3, no_rope_layers: null })).toMatchObject({
+    ropes: [rope, undefined, rope, undefined],
+    windows: [undefined, 5, undefined, 5],
+  });
+  expect(readLlamaConfig({ ...smollm3, no_rope_layers: [0, 1, 1, 1] }).ropes).toEqual([undefined, rope, rope, rope]);
+  expect(() => readLlamaConfig({ ...smollm3, no_rope_layers: [1] })).toThrow("no_rope_layers is [1]");
+});
+
+test("Phi-3's older names of longrope, and no window where there is none", () => {
+  const { rope_parameters, ...phi3 } = fixtureJson("models/phi3_longrope/config.json");
+  const { rope_theta, rope_type: _, ...scaling } = rope_parameters as Record<string, unknown>;
+  const now = readLlamaConfig({ ...phi3, rope_parameters });
+  for (const type of ["su", "yarn", "longrope"])
+    expect(readLlamaConfig({ ...phi3, rope_theta, rope_scaling: { ...scaling, type } })).toEqual(now);
+  expect(now.rope).toMatchObject({ type: "longrope", original: 8 });
+  expect(now.windows).toEqual([undefined, undefined]);
+});
+
 describe("what cannot be computed is refused, naming the field", () => {
   test.each<[string, Record<string, unknown>]>([
     ["model_type", { model_type: "gpt2" }],

@@ -6,32 +6,38 @@ import {
   type LongCallOptions,
   type Mirror,
   type MirrorSizes,
+  mul,
   reshape,
   rope,
   ShapeError,
   type SharedInput,
+  split,
   swiglu,
   type Tensor,
   transpose,
 } from "@weft/tensor-core";
+import { activationOf } from "../activations.js";
 import { type Architecture, architecture } from "../architecture.js";
 import { type AttentionPass, beginAttention, cacheAfter } from "../causal/attend.js";
 import { type CacheOptions, emptyCache } from "../causal/cache.js";
+import { softCapped } from "../causal/capped-attention.js";
 import type { CausalOutput } from "../causal/causal-lm.js";
 import { type CausalInputs, defaultPositions, keptStates, type KeyValues, withVirtualTokens } from "../causal/inputs.js";
 import type { ConfigJson } from "../config-fields.js";
 import type { LayerHook } from "../hooks.js";
 import { Model, type ModelOptions, type RunLayer, type Tied } from "../model.js";
 import type { Weights } from "../weights.js";
-import { type LlamaConfig, MODEL_TYPES, readLlamaConfig } from "./config.js";
+import { MODEL_TYPES, readLlamaConfig } from "./config.js";
+import type { LlamaConfig } from "./llama-config.js";
 import { mirrorConfig, mirrorParameters } from "./mirror.js";
 import { llamaModules, llamaParameters, llamaSharedInputs } from "./modules.js";
-import { ropeFrequencies, ropeFrequenciesAt, ropeTables } from "./rope.js";
+import type { RopeConfig } from "./rope-config.js";
+import { ropeFrequencies, ropeFrequenciesAt, ropeTables, type RopeTables } from "./rope.js";
 
 /** What all blocks of one pass share. */
 interface Pass extends AttentionPass {
-  readonly cosine: Tensor;
-  readonly sine: Tensor;
+  /** Queries or keys [B, H, T, d] of layer `i` at their positions. */
+  rotate(i: number, x: Tensor): Tensor;
   readonly run: RunLayer;
 }
 
@@ -42,7 +48,8 @@ const tied = ({ tieWordEmbeddings }: LlamaConfig): Tied | undefined =>
   tieWordEmbeddings ? ["lm_head.weight", "model.embed_tokens.weight"] : undefined;
 
 /**
- * Llama, and the architectures that differ from it in little: Mistral (sliding window), Qwen2 (biases on q, k, v), Qwen3 (norms on q and k).
+ * Llama, and the architectures that differ from it in little: Mistral (sliding window), Qwen2 (biases on q, k, v), Qwen3 (norms on q and k), SmolLM3 (layers without
+ * rotary embedding), Phi-3 (fused projections), Gemma 2 and 3 (more norms, other activation, caps, windows and rotary embeddings by layer).
  * A pure function of weights, inputs and a hook; paths and parameter names are those of transformers.
  * @see transformers `models/llama/modeling_llama.py`
  */
@@ -68,7 +75,9 @@ export class LlamaForCausalLM extends Model<LlamaConfig> {
   forward(inputs: CausalInputs, hook?: LayerHook): CausalOutput<KeyValues> {
     const run = this.runner(hook);
     const { states, pass } = this.hidden(inputs, run);
-    return { logits: run("lm_head", keptStates(states.at(-1)!, inputs)), hiddenStates: states, ...cacheAfter(inputs, pass) };
+    const logits = run("lm_head", keptStates(states.at(-1)!, inputs));
+    const { logitCap } = this.config;
+    return { logits: logitCap === undefined ? logits : softCapped(logits, logitCap), hiddenStates: states, ...cacheAfter(inputs, pass) };
   }
 
   /** A cache for `forward` with room for so many positions, in the dtype of the embeddings. */
@@ -82,7 +91,7 @@ export class LlamaForCausalLM extends Model<LlamaConfig> {
 
   /** What the first block sees of token ids i32 [batch, length]: [batch, length, hidden]. */
   embed(inputIds: Tensor, hook?: LayerHook): Tensor {
-    return this.runner(hook)("model.embed_tokens", inputIds);
+    return this.embedded(inputIds, this.runner(hook));
   }
 
   /** Block `i` over hidden states [batch, length, hidden] of whole sequences. */
@@ -114,10 +123,15 @@ export class LlamaForCausalLM extends Model<LlamaConfig> {
     };
   }
 
+  private embedded(inputIds: Tensor, run: RunLayer): Tensor {
+    const rows = run("model.embed_tokens", inputIds);
+    return this.config.gemma ? mul(rows, Math.sqrt(this.config.hiddenSize)) : rows;
+  }
+
   private hidden(inputs: CausalInputs, run: RunLayer): { states: Tensor[]; pass: Pass } {
     const { inputIds } = inputs;
     if (inputIds.shape.length !== 2) throw new ShapeError(`forward: inputIds is [${inputIds.shape}], expected [batch, length]`);
-    let h = withVirtualTokens(run("model.embed_tokens", inputIds), inputs.virtualTokens);
+    let h = withVirtualTokens(this.embedded(inputIds, run), inputs.virtualTokens);
     const pass = this.begin(inputs, h, run);
     const states = [h];
     for (let i = 0; i < this.config.layers; i++) states.push((h = run(`model.layers.${i}`, h, { forward: (x) => this.block(i, x, pass) })));
@@ -128,45 +142,87 @@ export class LlamaForCausalLM extends Model<LlamaConfig> {
     const { positionIds, positions } = inputs;
     const pass = beginAttention(inputs, embedded, this.config, this.options);
     const length = embedded.shape[1]!;
-    const frequencies =
-      pass.after && positions === undefined
-        ? ropeFrequenciesAt(this.config, pass.after)
-        : ropeFrequencies(this.config, positions ?? (pass.before as number) + length);
-    return { ...pass, ...ropeTables(frequencies, positionIds ?? defaultPositions(length, pass.before), embedded.dtype), run };
+    const at = positionIds ?? defaultPositions(length, pass.before);
+    const tables = new Map<RopeConfig, RopeTables>();
+    const tablesOf = (kind: RopeConfig): RopeTables => {
+      const config = { ...this.config, rope: kind };
+      const frequencies =
+        pass.after && positions === undefined
+          ? ropeFrequenciesAt(config, pass.after)
+          : ropeFrequencies(config, positions ?? (pass.before as number) + length);
+      const made = tables.get(kind) ?? ropeTables(frequencies, at, embedded.dtype);
+      tables.set(kind, made);
+      return made;
+    };
+    const rotate = (i: number, x: Tensor): Tensor => {
+      const kind = this.config.ropes ? this.config.ropes[i] : this.config.rope;
+      if (!kind) return x;
+      const { cosine, sine } = tablesOf(kind);
+      return rope(x, cosine, sine);
+    };
+    return { ...pass, rotate, run };
   }
 
   private block(i: number, h: Tensor, pass: Pass): Tensor {
     const { run } = pass;
     const path = `model.layers.${i}`;
+    const { gemma } = this.config;
+    /** Of Gemma, what attention and feed-forward part give is normalised, too. */
+    const behind = (norm: string, x: Tensor): Tensor => (gemma ? run(`${path}.${norm}`, x) : x);
     const inside = { forward: (x: Tensor) => this.attend(i, x, pass), attention: this.attentionParts(i, pass) };
-    const mixed = add(h, run(`${path}.self_attn`, run(`${path}.input_layernorm`, h), inside));
-    const x = run(`${path}.post_attention_layernorm`, mixed);
-    return add(mixed, run(`${path}.mlp.down_proj`, swiglu(run(`${path}.mlp.gate_proj`, x), run(`${path}.mlp.up_proj`, x))));
+    const mixed = add(h, behind("post_attention_layernorm", run(`${path}.self_attn`, run(`${path}.input_layernorm`, h), inside)));
+    const x = run(`${path}.${gemma ? "pre_feedforward_layernorm" : "post_attention_layernorm"}`, mixed);
+    return add(mixed, behind("post_feedforward_layernorm", run(`${path}.mlp.down_proj`, this.gated(`${path}.mlp`, x, run))));
   }
 
-  private attentionParts(i: number, { cosine, sine, run }: Pass): AttentionParts {
-    const { config } = this;
+  /** activation(gate) · up */
+  private gated(path: string, x: Tensor, run: RunLayer): Tensor {
+    const { fused, intermediateSize, activation } = this.config;
+    const [gate, up] = fused
+      ? (split(run(`${path}.gate_up_proj`, x), [intermediateSize, intermediateSize], 2) as [Tensor, Tensor])
+      : [run(`${path}.gate_proj`, x), run(`${path}.up_proj`, x)];
+    return activation === undefined ? swiglu(gate, up) : mul(activationOf(activation, "hidden_activation")(gate), up);
+  }
+
+  private attentionParts(i: number, { rotate, run }: Pass): AttentionParts {
+    const { headDim, heads, keyValueHeads, qkNorm, fused } = this.config;
     const path = `model.layers.${i}.self_attn`;
-    const heads = (name: string, count: number, x: Tensor): Tensor => {
-      const split = reshape(run(`${path}.${name}_proj`, x), [...x.shape.slice(0, 2), count, config.headDim]);
-      return turned(config.qkNorm && name !== "v" ? run(`${path}.${name}_norm`, split) : split);
+    const counts = { q: heads, k: keyValueHeads, v: keyValueHeads };
+    const sizes = Object.values(counts).map((count) => count * headDim);
+    // The three of one input are one product.
+    const together = ofLast((x) => split(run(`${path}.qkv_proj`, x), sizes, 2));
+    const projected = (name: keyof typeof counts, x: Tensor): Tensor =>
+      fused ? together(x)[Object.keys(counts).indexOf(name)]! : run(`${path}.${name}_proj`, x);
+    const inHeads = (name: keyof typeof counts, x: Tensor): Tensor => {
+      const apart = reshape(projected(name, x), [...x.shape.slice(0, 2), counts[name], headDim]);
+      return turned(qkNorm && name !== "v" ? run(`${path}.${name}_norm`, apart) : apart);
     };
     return {
-      queries: (x) => rope(heads("q", config.heads, x), cosine, sine),
-      keys: (x) => heads("k", config.keyValueHeads, x),
-      values: (x) => heads("v", config.keyValueHeads, x),
+      queries: (x) => rotate(i, inHeads("q", x)),
+      keys: (x) => inHeads("k", x),
+      values: (x) => inHeads("v", x),
       project: (mixed) => run(`${path}.o_proj`, reshape(turned(mixed), [mixed.shape[0]!, mixed.shape[2]!, -1])),
     };
   }
 
   private attend(i: number, x: Tensor, pass: Pass): Tensor {
+    const { windows, attentionScale: scale, attentionCap: cap } = this.config;
     const parts = this.attentionParts(i, pass);
-    const [q, key, value] = [parts.queries(x), rope(parts.keys(x), pass.cosine, pass.sine), parts.values(x)];
-    return parts.project(pass.attend(i, q, key, value, this.config.windows[i]));
+    const [q, key, value] = [parts.queries(x), pass.rotate(i, parts.keys(x)), parts.values(x)];
+    return parts.project(pass.attend(i, q, key, value, { window: windows[i], scale, cap }));
   }
 }
 
-/** Llama, Mistral, Qwen2 and Qwen3. */
+/** A function that remembers what it gave for the last input. */
+function ofLast<T>(of: (x: Tensor) => T): (x: Tensor) => T {
+  let last: { readonly x: Tensor; readonly result: T } | undefined;
+  return (x) => {
+    if (last?.x !== x) last = { x, result: of(x) };
+    return last.result;
+  };
+}
+
+/** Llama, Mistral, Qwen2, Qwen3, SmolLM3, Phi-3, Gemma 2 and 3 (text). */
 export const LLAMA: Architecture<LlamaForCausalLM> = architecture({
   modelTypes: MODEL_TYPES,
   readConfig: readLlamaConfig,

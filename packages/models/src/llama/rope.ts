@@ -16,7 +16,7 @@ import {
   Tensor,
   where,
 } from "@weft/tensor-core";
-import type { LlamaConfig } from "./config.js";
+import type { LlamaConfig } from "./llama-config.js";
 
 /** Frequencies per pair of a head, and the factor on cos and sin. */
 export interface Frequencies {
@@ -106,12 +106,14 @@ export function ropeFrequenciesAt(config: Pick<LlamaConfig, "rope" | "headDim" |
   return { inverse: mul(constant(few.inverse), exp(mul(powers, log(stretch)))), factor: 1 };
 }
 
+/** cos and sin of positions, [batch or 1, length, d]. */
+export interface RopeTables {
+  readonly cosine: Tensor;
+  readonly sine: Tensor;
+}
+
 /** cos and sin of every position and frequency, [batch or 1, length, d], each frequency twice: pairs are (j, j + d/2). */
-export function ropeTables(
-  { inverse, factor }: Frequencies | TracedFrequencies,
-  positions: Tensor,
-  dtype: DType,
-): { readonly cosine: Tensor; readonly sine: Tensor } {
+export function ropeTables({ inverse, factor }: Frequencies | TracedFrequencies, positions: Tensor, dtype: DType): RopeTables {
   const each = inverse instanceof Tensor ? inverse : tensor(Float32Array.from(inverse), { shape: [1, 1, inverse.length] });
   const angles = mul(reshape(cast(positions, "f32"), [...positions.shape, 1]), each);
   const both = concat([angles, angles], 2);

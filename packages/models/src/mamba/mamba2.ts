@@ -63,7 +63,7 @@ function* mixer(c: Mamba2Config): Generator<[name: string, module: ModuleDescrip
   yield ["act", other];
   yield ["conv1d", depthwise(convolved(c), c.kernel, c.convBias)];
   yield ["in_proj", linear(c.hiddenSize, c.innerSize + convolved(c) + c.heads, c.projectionBias)];
-  yield ["norm", rmsNormOf(c.innerSize, c.normEps, c.groups)];
+  yield ["norm", rmsNormOf(c.innerSize, c.normEps, { groups: c.groups })];
   yield ["out_proj", linear(c.innerSize, c.hiddenSize, c.projectionBias)];
 }
 

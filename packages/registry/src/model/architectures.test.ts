@@ -22,43 +22,48 @@ const worst = async (a: Tensor, b: Tensor): Promise<number> => {
 };
 
 const ALL = { peft_type: "LORA", r: 2, target_modules: "all-linear" };
-/** What PEFT takes where `target_modules` is not given; Mamba is not in its table. */
+/** What PEFT takes where `target_modules` is not given; Mamba, SmolLM3 and Phi-3 are not in its table. */
 const DEFAULTS: Readonly<Record<string, readonly string[]>> = {
   llama: ["q_proj", "v_proj"],
+  gemma2: ["q_proj", "v_proj"],
+  gemma3_text: ["q_proj", "v_proj"],
   gpt2: ["c_attn"],
   bert: ["query", "value"],
   rwkv: ["key", "value", "receptance", "output"],
 };
 
-describe.each(["llama", "qwen3", "gpt2", "bert", "rwkv", "mamba", "mamba2"])("LoRA on %s", (name) => {
-  it("is on every projection by all-linear, acts and trains through each of them, and merges into what it does", async () => {
-    const model = await load(name);
-    const peft = await getPeftModel(model, ALL, { methods: LORA_METHODS, seed: 1 });
-    const linear = [...model.namedModules()]
-      .filter(([, { kind, outputEmbedding }]) => kind === "linear" && !outputEmbedding)
-      .map(([path]) => path);
-    expect(Object.keys(peft.parameters().layers).toSorted()).toEqual(linear.toSorted());
+describe.each(["llama", "qwen3", "smollm3", "phi3", "gemma2", "gemma3_text", "gpt2", "bert", "rwkv", "mamba", "mamba2"])(
+  "LoRA on %s",
+  (name) => {
+    it("is on every projection by all-linear, acts and trains through each of them, and merges into what it does", async () => {
+      const model = await load(name);
+      const peft = await getPeftModel(model, ALL, { methods: LORA_METHODS, seed: 1 });
+      const linear = [...model.namedModules()]
+        .filter(([, { kind, outputEmbedding }]) => kind === "linear" && !outputEmbedding)
+        .map(([path]) => path);
+      expect(Object.keys(peft.parameters().layers).toSorted()).toEqual(linear.toSorted());
 
-    const start = peft.parameters();
-    const moved = Object.fromEntries(Object.entries(start.layers).map(([path, params], i) => [path, filled(params, 10 * i)]));
-    peft.setParameters({ ...start, layers: moved });
-    const grads = grad((p: ReturnType<typeof peft.parameters>) => mean(square(result(model, peft.withParameters(p)))))(peft.parameters());
-    // BERT's result here is that of the last block, which the pooler comes after.
-    for (const [path, params] of Object.entries(grads.layers).filter(([at]) => at !== "pooler.dense"))
-      for (const [key, g] of Object.entries(params))
-        expect(Math.max(...(await g.data()).map(Math.abs)), `${path} ${key}`).toBeGreaterThan(1e-9);
+      const start = peft.parameters();
+      const moved = Object.fromEntries(Object.entries(start.layers).map(([path, params], i) => [path, filled(params, 10 * i)]));
+      peft.setParameters({ ...start, layers: moved });
+      const grads = grad((p: ReturnType<typeof peft.parameters>) => mean(square(result(model, peft.withParameters(p)))))(peft.parameters());
+      // BERT's result here is that of the last block, which the pooler comes after.
+      for (const [path, params] of Object.entries(grads.layers).filter(([at]) => at !== "pooler.dense"))
+        for (const [key, g] of Object.entries(params))
+          expect(Math.max(...(await g.data()).map(Math.abs)), `${path} ${key}`).toBeGreaterThan(1e-9);
 
-    const adapted = result(model, peft);
-    expect(await worst(adapted, result(model))).toBeGreaterThan(1e-2);
-    expect(await worst(result(peft.mergeAndUnload() as Loaded), adapted)).toBeLessThan(2e-5);
-  });
+      const adapted = result(model, peft);
+      expect(await worst(adapted, result(model))).toBeGreaterThan(1e-2);
+      expect(await worst(result(peft.mergeAndUnload() as Loaded), adapted)).toBeLessThan(2e-5);
+    });
 
-  it.runIf(name in DEFAULTS)("is where PEFT puts it by default", async () => {
-    const peft = await getPeftModel(await load(name), { peft_type: "LORA" }, { methods: LORA_METHODS });
-    const names = new Set(Object.keys(peft.parameters().layers).map((path) => path.slice(path.lastIndexOf(".") + 1)));
-    expect([...names].toSorted()).toEqual([...DEFAULTS[name]!].toSorted());
-  });
-});
+    it.runIf(name in DEFAULTS)("is where PEFT puts it by default", async () => {
+      const peft = await getPeftModel(await load(name), { peft_type: "LORA" }, { methods: LORA_METHODS });
+      const names = new Set(Object.keys(peft.parameters().layers).map((path) => path.slice(path.lastIndexOf(".") + 1)));
+      expect([...names].toSorted()).toEqual([...DEFAULTS[name]!].toSorted());
+    });
+  },
+);
 
 it("LoRA is on embeddings, and on a convolution over time, which has no merged form", async () => {
   const model = await load("mamba");

@@ -2,6 +2,7 @@ import { layerNorm, rmsNorm } from "../composites/norm.js";
 import type { DType } from "../dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
 import type { Tensor } from "../graph.js";
+import { cast } from "../ops/cast.js";
 import { ones, zeros } from "../ops/create.js";
 import { add, mul, sub } from "../ops/elementwise.js";
 import { conv, gather, linear, matmul } from "../ops/linear.js";
@@ -36,9 +37,9 @@ export interface ConvSpec {
   readonly groups: number;
 }
 
-/** `rms` and `layer` run over the last axis (`rms` over each of `groups` parts of it, if given); `group` over groups of channels at axis 1 and everything behind them. */
+/** `rms` and `layer` run over the last axis (`rms` over each of `groups` parts of it, if given, and with `offset` added to the weight, in f32, as Gemma has it); `group` over groups of channels at axis 1 and everything behind them. */
 export type NormSpec =
-  | { readonly kind: "rms"; readonly eps: number; readonly groups?: number }
+  | { readonly kind: "rms"; readonly eps: number; readonly groups?: number; readonly offset?: number }
   | { readonly kind: "layer"; readonly eps: number }
   | { readonly kind: "group"; readonly eps: number; readonly groups: number };
 
@@ -97,6 +98,7 @@ function normalise({ norm: spec, shape }: LayerSpec, x: Tensor, weight: Tensor, 
   if (!spec) throw new ShapeError(`a norm layer [${shape}] needs its kind and eps in \`norm\``);
   if (spec.kind === "layer") return layerNorm(x, weight, bias ?? zeros(shape), spec.eps);
   if (spec.kind === "rms") {
+    if (spec.offset) return cast(rmsNorm(cast(x, "f32"), add(cast(weight, "f32"), spec.offset), spec.eps), x.dtype);
     const parts = (t: Tensor): Tensor => reshape(t, [...t.shape.slice(0, -1), spec.groups!, -1]);
     const size = shape[0]! / (spec.groups ?? 1);
     const y =

@@ -15,7 +15,12 @@ import { runTraining } from "./train-case.js";
 /** What runs a case, by the `model_type` of its config. */
 const RUNNERS: Readonly<Record<string, (folder: string, device: Device) => Promise<Outcome>>> = {
   bert: runEncoder,
-  ...Object.fromEntries(["llama", "mistral", "qwen2", "qwen3", "gpt2", "rwkv", "mamba", "mamba2"].map((type) => [type, runLanguageModel])),
+  ...Object.fromEntries(
+    ["llama", "mistral", "qwen2", "qwen3", "smollm3", "phi3", "gemma2", "gemma3_text", "gpt2", "rwkv", "mamba", "mamba2"].map((type) => [
+      type,
+      runLanguageModel,
+    ]),
+  ),
 };
 
 /** Cases on real weights, which are not in the repository, by their folder. */
