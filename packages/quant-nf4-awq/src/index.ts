@@ -24,6 +24,7 @@ export { dequantize, requantize, type Requantized, roundTrip } from "./requantiz
 export { COMPRESSED_TENSORS } from "./files/compressed-tensors.js";
 export { MXFP4_FILES } from "./files/mxfp4.js";
 export { COMFY_FP8_FILES, FP8_FILES } from "./files/scaled.js";
+export { encodeOnto } from "./encode-onto.js";
 export { type PartPiece, RowEncoder, rowsPerBlock } from "./row-encoder.js";
 export { weightRows } from "./weight-rows.js";
 export { quantFilesOf, quantizedTensors, type WrittenWeight } from "./files/module-tensors.js";

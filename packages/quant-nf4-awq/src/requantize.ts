@@ -9,7 +9,8 @@ export interface Requantized {
   readonly error: number;
 }
 
-const isInteger = (format: QuantFormat): format is IntegerFormat => "integers" in format;
+/** True for formats whose integers are had without loss. */
+export const isInteger = (format: QuantFormat): format is IntegerFormat => "integers" in format;
 
 /** The values of a stored weight in f32, row-major. @param device what computes them; the reference if not given */
 export const dequantize = async (weight: QuantizedWeight, device?: Device): Promise<Float32Array> =>

@@ -78,9 +78,10 @@ export class RowEncoder {
   /**
    * Takes the next rows.
    * @param values f32, row-major, whole rows
+   * @param made the parts of these rows, where they are made already; else they are encoded
    * @throws FormatError kind `non-finite`; ShapeError for rows that are no multiple of `together` where more follow
    */
-  add(values: Float32Array): PartPiece[] {
+  add(values: Float32Array, made?: PartBytes): PartPiece[] {
     const [out, width] = this.shape;
     const count = values.length / width;
     const start = this.done;
@@ -89,7 +90,7 @@ export class RowEncoder {
         `${this.format.name}: ${values.length} values after row ${start} of [${this.shape}], expected multiples of ${this.together} rows`,
       );
     assertFinite(this.format, values, width, start);
-    const parts = this.format.encode!(values, [count, width], this.format.readsLargest ? this.largest : undefined);
+    const parts = made ?? this.format.encode!(values, [count, width], this.format.readsLargest ? this.largest : undefined);
     this.done += count;
     const pieces: PartPiece[] = [];
     for (const [part, bytes] of Object.entries(parts)) {

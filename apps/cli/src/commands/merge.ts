@@ -34,6 +34,8 @@ export interface MergeCommandOptions extends MergeJobCommandOptions {
   readonly out: string;
   readonly allowNonfinite?: boolean;
   readonly report?: string;
+  readonly allowLoss?: boolean;
+  readonly residualRank?: number;
 }
 
 /** `weft merge BASE -a ADAPTER[:scale] … -o OUT`: one checkpoint, or those models of a pipeline that the adapters are for. */
@@ -97,6 +99,8 @@ const mergeOptions = async (base: string, options: MergeCommandOptions, context:
   dryRun: context.options.dryRun,
   allowNonFinite: options.allowNonfinite ?? false,
   report: options.report,
+  allowLoss: options.allowLoss ?? false,
+  residualRank: options.residualRank,
 });
 
 /** Says what will be done, and keeps with what and since when. */
@@ -144,9 +148,20 @@ function show(result: MergeResult, plan: Describer, verb: string, { options, out
     if (doneBefore) return [...files, `done already: ${result.out} holds exactly this, bit for bit`].join("\n");
     return [
       ...files,
+      ...requantizedText(result),
       `${result.merged} of ${result.tensors} tensors ${verb}d in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`,
     ].join("\n");
   });
+}
+
+function requantizedText({ requantized }: MergeResult): string[] {
+  if (!requantized) return [];
+  const { weights, survived, errorBefore, errorAfter, residual } = requantized;
+  const percent = (x: number): string => `${(100 * x).toPrecision(3)} %`;
+  return [
+    `${weights} quantised weights stored anew: ${percent(survived)} of the change survived; off the merged weights by ${percent(errorBefore)} before, ${percent(errorAfter)} now`,
+    ...(residual === undefined ? [] : [`✓ ${residual}  what was lost, as a LoRA on the merged checkpoint`]),
+  ];
 }
 
 function describe(

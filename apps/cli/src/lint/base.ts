@@ -6,16 +6,20 @@ import type { Finding } from "./finding.js";
 
 /** What of an adapter has no place in a base. */
 export async function findWrongBase(adapter: OpenedAdapter, checkpoint: WeightSource): Promise<Finding[]> {
-  const { base, quantization, model } = await viewCheckpoint(checkpoint, [adapter]);
+  const { base, quantization, unread, model } = await viewCheckpoint(checkpoint, [adapter]);
   const report = await matchAdapter(adapter, base, { model });
   const quantized = quantizedTargets(report, quantization);
+  const refused = quantized.filter(([path]) => unread.has(path));
   if (quantized.length > 0)
     return [
       {
         code: "quantized-base",
-        severity: "error",
-        message: `the base holds ${quantized.length} of the weights that the adapter is for quantised (${quantized[0]![1]}): merge refuses it`,
-        proposal: "merge into the 16-bit base that was quantised, or run the adapter unmerged",
+        severity: refused.length > 0 ? "error" : "warning",
+        message: `the base holds ${quantized.length} of the weights that the adapter is for quantised (${(refused[0] ?? quantized[0])![1]}): ${refused.length > 0 ? "merge refuses it" : "merged and stored so again, small changes are rounded away"}`,
+        proposal:
+          refused.length > 0
+            ? "merge into the 16-bit base that was quantised, or run the adapter unmerged"
+            : "merge with --residual-rank, or to 16 bits with --dtype, or run the adapter unmerged",
         where: quantized.map(([path]) => path),
       },
     ];

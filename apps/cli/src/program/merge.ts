@@ -3,6 +3,7 @@ import { examples } from "./examples.js";
 import {
   adapterName,
   alpha,
+  allowLostChange,
   allowNonfinite,
   maxMemory,
   maxShardSize,
@@ -11,6 +12,7 @@ import {
   outFolder,
   ownOrAdapters,
   report,
+  residualRank,
   safe,
   weightDType,
 } from "./options.js";
@@ -30,6 +32,8 @@ export const mergeCommand = (run: Runner) =>
     .addOption(maxMemory())
     .addOption(maxShardSize())
     .addOption(noUntie())
+    .addOption(residualRank())
+    .addOption(allowLostChange())
     .addOption(allowNonfinite())
     .addOption(report())
     .addHelpText(
@@ -37,6 +41,10 @@ export const mergeCommand = (run: Runner) =>
       examples(
         ["one adapter at its full strength", "weft merge model/ -a my-lora/ -o merged/"],
         ["two of them, weighed, stored as bf16", "weft merge model/ -a chat/:0.8 -a style.safetensors:0.3 -o merged/ --dtype bf16"],
+        [
+          "into a quantised checkpoint, as it is, and what that loses beside it",
+          "weft merge model-nf4/ -a my-lora/ -o merged/ --residual-rank 16",
+        ],
         ["what would be written, and with how much memory", "weft merge model/ -a my-lora/ -o merged/ --dry-run"],
       ),
     )

@@ -1,7 +1,7 @@
 import { Option } from "@commander-js/extra-typings";
 import { DIALECT_NAMES } from "@weft/adapter-files/names";
 import { TARGET_NAMES } from "@weft/convert/names";
-import { byteSize, collect, positive } from "./values.js";
+import { byteSize, collect, positive, rank } from "./values.js";
 
 /** How weights and factors are stored. */
 const DTYPES = ["f32", "f16", "bf16"] as const;
@@ -44,6 +44,12 @@ export const noUntie = () =>
     "change both of two tied embeddings, as PEFT does in place (default: weights of their own where an adapter changes one of the two)",
   );
 export const allowNonfinite = () => new Option("--allow-nonfinite", "write NaN and infinite values instead of stopping");
+export const allowLostChange = () =>
+  new Option("--allow-loss", "write quantised weights although most of the change is rounded away (default: refused below a half)");
+export const residualRank = () =>
+  new Option("--residual-rank <n>", "of quantised weights: keep what is rounded away as a LoRA of this rank, in OUT/adapter").argParser(
+    rank,
+  );
 export const report = () => new Option("--report <file>", "JSON with what was done to each tensor, and hashes");
 export const to = () => new Option("--to <dialect>", "dialect to write").choices(TARGET_NAMES);
 export const from = () =>

@@ -1,5 +1,6 @@
 import type { ModelKind } from "@weft/adapter-files";
 import type { Quantization } from "@weft/io-safetensors";
+import type { WeftError } from "@weft/tensor-core";
 import type { MergeOp, RowPatch, TensorLocation } from "../plan/tensor-job.js";
 import type { ByteReader } from "../source/byte-reader.js";
 import type { Tie } from "./tied.js";
@@ -24,6 +25,8 @@ export interface ChangeOptions {
   /** Take the effect out instead. */
   readonly unmerge: boolean;
   readonly quantization: Quantization;
+  /** Why its weights are not read, by path of the module. */
+  readonly unread?: ReadonlyMap<string, WeftError> | undefined;
   /** Reads the files of base and adapters. */
   readonly files: ByteReader;
   /** The base's tied embeddings, which its `names` have both of. */

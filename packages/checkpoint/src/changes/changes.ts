@@ -52,7 +52,7 @@ export async function collectChanges(
   for (const scaled of adapters) {
     refuseUnmergeable(scaled);
     const report = await matchAdapter(scaled.adapter, base, { model: options.model });
-    refuseQuantized(report, options.quantization, scaled.path);
+    refuseQuantized(report, options, scaled.path);
     assertMatch(report, scaled.adapter);
     reports.push(report);
     if (scaled.scale === 0) continue;

@@ -5,6 +5,7 @@ import { openFileBytes } from "@weft/io-safetensors/node";
 import type { OutputPlan } from "../plan/layout.js";
 import type { OnProgress } from "../job-progress.js";
 import { runTask } from "./run-task.js";
+import type { ComparedWith } from "./verify-sink.js";
 import type { TensorDone, TensorTask } from "./worker-task.js";
 import { type SideFile, unlikeSideFile } from "./side-files.js";
 
@@ -17,26 +18,28 @@ export async function doneAlready(
   folder: string,
   plan: OutputPlan,
   side: readonly SideFile[],
-  task: Pick<TensorTask, "plans" | "tileBytes" | "allowNonFinite" | "stats">,
+  task: Pick<TensorTask, "plans" | "values" | "tileBytes" | "allowNonFinite" | "stats">,
   {
     jobs,
     signal,
     onProgress,
   }: { readonly jobs: number; readonly signal?: AbortSignal | undefined; readonly onProgress?: OnProgress | undefined },
-): Promise<Map<string, TensorDone["result"]> | undefined> {
+): Promise<Map<string, TensorDone> | undefined> {
   if (!(await looksDone(folder, plan, side))) return undefined;
   const unlike = new AbortController();
-  const results = new Map<string, TensorDone["result"]>();
-  const compareWith = plan.items.map(({ shard, offset }) => ({ file: join(folder, plan.shards[shard]!.file), offset }));
+  const results = new Map<string, TensorDone>();
+  const compareWith: ComparedWith = new Map(
+    plan.shards.flatMap(({ file, layout }) => layout.tensors.map(({ name, offset }) => [name, { file: join(folder, file), offset }])),
+  );
   try {
     await runTask({
       task: { ...task, kind: "tensors", jobs: plan.items, outputs: [], compareWith },
       jobs,
       signal: signal ? AbortSignal.any([signal, unlike.signal]) : unlike.signal,
       onProgress: (done) => onProgress?.({ phase: "compare", done, total: plan.bytes }),
-      onResult(index, { result, difference }) {
-        if (difference) unlike.abort();
-        results.set(plan.items[index]!.name, result);
+      onResult(index, done) {
+        if (done.difference) unlike.abort();
+        results.set(plan.items[index]!.name, done);
       },
     });
   } catch (error) {

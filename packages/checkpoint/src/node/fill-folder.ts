@@ -14,19 +14,19 @@ export async function fillFolder<T>(
   out: string,
   files: OutputFiles,
   side: readonly SideFile[],
-  options: FolderOptions & { readonly signal: AbortSignal | undefined },
+  options: FolderOptions & {
+    readonly signal: AbortSignal | undefined;
+    /** Files that `fill` writes beside them. */
+    readonly more?: readonly string[];
+  },
   fill: (folder: OutputFolder, outputs: ReturnType<OutputFolder["begin"]>) => Promise<T>,
 ): Promise<{ readonly filled: T; readonly resumed: number }> {
-  const folder = await OutputFolder.open(
-    out,
-    files,
-    side.map(({ name }) => name),
-    options,
-  );
+  const folder = await OutputFolder.open(out, files, [...side.map(({ name }) => name), ...(options.more ?? [])], options);
   const resumed = folder.finished.size;
   try {
     const outputs = folder.begin();
     for (const { name } of side) folder.note(name);
+    for (const name of options.more ?? []) folder.note(name);
     await writeSideFiles(side, folder.path);
     const filled = await fill(folder, outputs);
     if (files.index) {

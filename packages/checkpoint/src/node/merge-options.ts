@@ -5,6 +5,7 @@ import { planMemory, type Resources } from "../plan/plan-memory.js";
 import { createTileBackend } from "../plan/tile-backend.js";
 import type { OnProgress } from "../job-progress.js";
 import type { ScaledPath } from "../source/scaled-adapter.js";
+import { valueBytes } from "../quantize/value-bytes.js";
 import type { MergeInput, MergeMethods, PreparedMerge } from "./prepare.js";
 
 /** An adapter's path, at full strength, or with a factor on its effect. */
@@ -52,17 +53,23 @@ export function mergeInput(operation: MergeSettings["operation"], options: Merge
   };
 }
 
-/** Threads, tiles and plans of a run. @throws CapabilityError kind `memory-limit` */
+/**
+ * Threads, tiles and plans of a run.
+ * @param rank of the LoRA that is made of what storing in few bits loses
+ * @throws CapabilityError kind `memory-limit`
+ */
 export async function planResources(
-  { output, methods }: PreparedMerge,
+  { output, methods, values }: Pick<PreparedMerge, "output" | "methods" | "values">,
   { jobs = Math.min(8, availableParallelism()), maxMemory = 256e6 }: ResourceOptions,
   stats: boolean,
+  rank?: number,
 ): Promise<Resources> {
   // Before any engine: fused multiply-add gives other bits.
   enableRelaxedSimd();
   const backend = await createTileBackend();
   try {
-    return planMemory(output.items, methods, { maxMemory, jobs, stats, claims: (call) => backend.claims(call) });
+    const beside = Math.max(0, ...output.items.map((job) => valueBytes(job, values, rank)));
+    return planMemory(output.items, methods, { maxMemory, jobs, stats, beside, claims: (call) => backend.claims(call) });
   } finally {
     backend.dispose();
   }

@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { hashFile } from "@weft/io-safetensors/node";
-import { CancelledError } from "@weft/tensor-core";
+import { CancelledError, CapabilityError } from "@weft/tensor-core";
 import type { OutputPlan } from "../plan/layout.js";
 import { filesRead } from "../plan/units.js";
 import { checkOutput } from "./check-output.js";
 import { type MergeJobOptions, mergeInput } from "./merge-options.js";
 import { type CheckpointPlan, type PlannedInput, type Unit, writePlan } from "./plan-file.js";
+import { requantizedJobs } from "./quantize/requantized.js";
 import { prepareMerge, type PreparedMerge } from "./prepare.js";
 
 /** What is merged, how, and where the plan goes. */
@@ -33,6 +34,17 @@ export async function planCheckpoint(options: PlanOptions): Promise<CheckpointPl
   const prepared = await prepareMerge(input, { methods, methodFiles }, signal);
   try {
     options.onPlan?.(prepared);
+    const stored = requantizedJobs(prepared)[0];
+    if (stored)
+      throw new CapabilityError(
+        `${stored.name}: the base holds this weight quantised, and what storing it anew loses is found over all weights`,
+        {
+          kind: "quantized-base",
+          tensor: stored.name,
+          file: input.base,
+          hint: "merge it in one process: weft merge",
+        },
+      );
     const total = prepared.inputs.reduce((sum, file) => sum + statSync(file).size, 0);
     const inputs: PlannedInput[] = [];
     let done = 0;

@@ -6,10 +6,14 @@ import { type MergePlan, type MergeSettings, planMerge } from "../plan/plan-merg
 import type { OutputPlan } from "../plan/layout.js";
 import type { ScaledAdapter, ScaledPath } from "../source/scaled-adapter.js";
 import { FileSet } from "./file-set.js";
+import { ValueReader } from "./quantize/value-reader.js";
 import { openAdapters } from "./open-adapters.js";
-import { localPath, openBase, openOwnAdapter } from "./open-input.js";
+import { planGgufMerge } from "../quantize/plan-gguf-merge.js";
+import { openMergeBase } from "./open-merge-base.js";
+import { localPath, openOwnAdapter } from "./open-input.js";
+import { filesOf } from "./save-modules.js";
 import { unmergedPeft } from "../source/peft-state.js";
-import { folderOf, readModelConfig, type SideFile, sideFiles } from "./side-files.js";
+import { folderOf, type SideFile } from "./side-files.js";
 
 /** What is merged, and how. */
 export interface MergeInput extends MergeSettings {
@@ -33,6 +37,8 @@ export interface MergeMethods {
 /** A planned merge with its files open. */
 export interface PreparedMerge extends MergePlan {
   readonly methods: MethodTable;
+  /** The output is a GGUF file, as the base is. */
+  readonly gguf: boolean;
   /** Files that go beside the weights. */
   readonly side: readonly SideFile[];
   /** Files that are read. */
@@ -50,9 +56,11 @@ export async function prepareMerge(
 ): Promise<PreparedMerge> {
   const opened: WeightSource[] = [];
   const files = new FileSet();
+  let reader: ValueReader | undefined;
   const close = async (): Promise<void> => void (await Promise.all(opened.map((source) => source.close())));
   try {
-    const { base: checkpoint, state } = await openBase(localPath(input.base));
+    const base = await openMergeBase(input.base, files);
+    const { checkpoint, state, model, values, gguf } = base;
     opened.push(checkpoint);
     const adapters: ScaledAdapter[] = [];
     if (state?.adapter && (input.adapters.length > 0 || input.operation === "convert")) throw unmergedPeft(input.base, state);
@@ -69,13 +77,15 @@ export async function prepareMerge(
       opened.push(named.adapter.weights);
       adapters.push(named);
     }
-    const folder = folderOf(checkpoint.location);
-    const plan = await planMerge(checkpoint, adapters, input, { model: readModelConfig(folder), files, signal });
-    const inputs = [...new Set([...methodFiles, ...opened.flatMap((source) => [...source.names()].map((name) => source.info(name).file))])];
+    reader = new ValueReader(files, values?.values ?? new Map());
+    const planOutput = gguf && ((changes: Parameters<typeof planGgufMerge>[2]): OutputPlan => planGgufMerge(gguf, values!, changes));
+    const plan = await planMerge(checkpoint, adapters, input, { model, files: reader, signal, values, planOutput });
+    const inputs = [...new Set([...methodFiles, ...base.files, ...filesOf(adapters.map(({ adapter }) => adapter.weights))])];
     return {
       ...plan,
       methods,
-      side: sideFiles(folder, plan.edit, plan.resizedBy && folderOf(plan.resizedBy.adapter.weights.location)),
+      gguf: gguf !== undefined && input.dtype === undefined,
+      side: base.side(plan.edit, plan.resizedBy && folderOf(plan.resizedBy.adapter.weights.location)),
       inputs,
       job: jobHash(input, plan.output, inputs),
       close,
@@ -84,6 +94,7 @@ export async function prepareMerge(
     await close();
     throw error;
   } finally {
+    await reader?.close();
     await files.close();
   }
 }

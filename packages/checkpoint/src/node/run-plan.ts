@@ -75,7 +75,7 @@ export async function runPlan(options: RunPlanOptions): Promise<RunPlanResult> {
       await writeMerged({
         output,
         finished,
-        task: { outputs: folder.begin(todo), plans, tileBytes, allowNonFinite: plan.allowNonFinite, stats: false },
+        task: { outputs: folder.begin(todo), plans, values: prepared.values, tileBytes, allowNonFinite: plan.allowNonFinite, stats: false },
         jobs,
         signal,
         onProgress: (done) => onProgress?.({ phase: "run", done, total: bytes }),

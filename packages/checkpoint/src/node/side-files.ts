@@ -8,6 +8,8 @@ import { type ConfigEdit, editConfig, parseModelConfig } from "../plan/model-con
 const WEIGHTS =
   /\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|onnx_data|npz|pkl|index\.json|tmp)$|^adapter_|^\.|^pytorch_model|^training_args/;
 const TOKENIZER = /^(tokenizer|special_tokens|added_tokens|vocab|merges|spiece|sentencepiece|chat_template)/;
+/** What AutoGPTQ and AutoAWQ say of their weights beside config.json. */
+const QUANTIZATION = /^quant(ize)?_config\.json$/;
 /** Larger ones are not configuration. */
 const MAX_BYTES = 256 << 20;
 
@@ -45,7 +47,12 @@ function carried(folder: string, test: (name: string) => boolean, depth = 0): st
  * @param tokenizer folder of an adapter whose tokenizer goes with a resized vocabulary
  */
 export function sideFiles(base: string, edit: ConfigEdit, tokenizer: string | undefined): SideFile[] {
-  const files = new Map(carried(base, () => true).map((name): [string, SideFile] => [name, { name, from: join(base, name) }]));
+  const files = new Map(
+    carried(base, (name) => !(edit.dequantized && QUANTIZATION.test(name))).map((name): [string, SideFile] => [
+      name,
+      { name, from: join(base, name) },
+    ]),
+  );
   if (tokenizer !== undefined)
     for (const name of carried(tokenizer, (n) => TOKENIZER.test(n))) files.set(name, { name, from: join(tokenizer, name) });
   const config = files.get("config.json");

@@ -1,9 +1,12 @@
 import type { JobPlans } from "../plan/plan-jobs.js";
 import type { JobResult, TensorJob } from "../plan/tensor-job.js";
+import type { Extracted } from "@weft/convert";
+import type { MergeLoss } from "../quantize/merge-loss.js";
+import type { RowSource } from "../quantize/row-source.js";
 import type { EncodeJob } from "../quantize/encode-job.js";
 import type { ExtractSettings, PairResult } from "./extract/extract-pair.js";
 import type { Pair } from "./extract/pairs.js";
-import type { ByteDifference } from "./verify-sink.js";
+import type { ByteDifference, ComparedWith } from "./verify-sink.js";
 
 /** What threads share: they take entries of the task one after the other. */
 export interface Shared {
@@ -18,10 +21,12 @@ export interface TensorTask {
   readonly kind: "tensors";
   readonly jobs: readonly TensorJob[];
   readonly plans: JobPlans;
+  /** Values that are stored in another way, by the names that stand for their files. */
+  readonly values: ReadonlyMap<string, RowSource>;
   /** Where each output file is written, and what messages call it. */
   readonly outputs: readonly { readonly path: string; readonly name: string }[];
-  /** Per job where a tensor lies that the result is compared with, instead of writing it. */
-  readonly compareWith?: readonly { readonly file: string; readonly offset: number }[];
+  /** By name where a tensor lies that the result is compared with, instead of writing it. */
+  readonly compareWith?: ComparedWith;
   readonly tileBytes: number;
   readonly allowNonFinite: boolean;
   readonly stats: boolean;
@@ -29,7 +34,9 @@ export interface TensorTask {
 
 /** What became of a tensor. */
 export interface TensorDone {
-  readonly result: JobResult & { readonly sha256: string };
+  readonly result: JobResult;
+  /** SHA-256 of the tensors that it is stored in. */
+  readonly hashes: readonly (readonly [name: string, sha256: string])[];
   /** Where it was compared, and is unlike. */
   readonly difference: ByteDifference | undefined;
 }
@@ -56,9 +63,31 @@ export interface EncodeDone {
   readonly hashes: readonly (readonly [name: string, sha256: string])[];
 }
 
-export type WorkerTask = TensorTask | ExtractTask | EncodeTask;
+/** Merged weights that are stored in few bits, to be compared with what they should be. */
+export interface MeasureTask extends Pick<TensorTask, "jobs" | "plans" | "values" | "tileBytes" | "stats"> {
+  readonly kind: "measure";
+  /** What is stored, by the names of `values`. */
+  readonly written: ReadonlyMap<string, RowSource>;
+  /** Of the LoRA that what is lost becomes. */
+  readonly rank: number | undefined;
+}
+
+/** What of a merged weight is stored. */
+export interface MeasureDone {
+  readonly loss: MergeLoss;
+  /** What is not, with `rank`. */
+  readonly factors?: Extracted;
+}
+
+export type WorkerTask = TensorTask | ExtractTask | EncodeTask | MeasureTask;
 /** What a thread hands back of an entry of its task. */
-export type ResultOf<T extends WorkerTask> = T extends TensorTask ? TensorDone : T extends EncodeTask ? EncodeDone : PairResult;
+export type ResultOf<T extends WorkerTask> = T extends TensorTask
+  ? TensorDone
+  : T extends EncodeTask
+    ? EncodeDone
+    : T extends MeasureTask
+      ? MeasureDone
+      : PairResult;
 
 /** @param transfer arrays in the result that may be handed over instead of copied */
 export type Post<R> = (index: number, result: R, transfer: ArrayBuffer[]) => void;

@@ -22,9 +22,9 @@ export async function writeMerged({ output, task, ...options }: WriteMergedOptio
     shards: output.shards,
     items: output.items,
     task: (jobs): TensorTask => ({ ...task, kind: "tensors", jobs }),
-    hashesOf({ name }, { result }) {
+    hashesOf({ name }, { result, hashes }) {
       results.set(name, result);
-      return [[name, result.sha256]];
+      return hashes;
     },
   });
   return { results, digests };

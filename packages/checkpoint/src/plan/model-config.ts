@@ -1,4 +1,5 @@
 import { ConfigError } from "@weft/tensor-core";
+import { setJsonField } from "../quantize/json-field.js";
 import type { ModelConfig } from "../changes/tied.js";
 
 /** What must change in the model's config. */
@@ -6,13 +7,15 @@ export interface ConfigEdit {
   readonly untie: boolean;
   readonly vocabulary: number | undefined;
   readonly dtype: "f32" | "f16" | "bf16" | undefined;
+  /** Quantised weights are stored as their values. */
+  readonly dequantized?: boolean;
 }
 
 const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
 
 /** Changes single values and leaves the rest of the text as it is: numbers such as 1e-05 and 10000.0 would not survive a rewrite. */
-export function editConfig(text: string, { untie, vocabulary, dtype }: ConfigEdit, file: string): string {
-  let result = text;
+export function editConfig(text: string, { untie, vocabulary, dtype, dequantized = false }: ConfigEdit, file: string): string {
+  let result = dequantized ? setJsonField(text, "quantization_config", undefined) : text;
   const set = (key: string, value: string, add: boolean): void => {
     const pattern = new RegExp(`("${key}"\\s*:\\s*)(true|false|null|-?\\d+|"[^"]*")`, "g");
     if (pattern.test(result)) result = result.replace(pattern, (_, before: string) => `${before}${value}`);

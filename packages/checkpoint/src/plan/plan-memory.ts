@@ -32,6 +32,8 @@ export interface MemoryOptions {
   /** Whether the size of each change is found, too. */
   readonly stats: boolean;
   readonly claims: Claims;
+  /** Bytes that a thread holds beside what the plans of tensors say. */
+  readonly beside?: number;
 }
 
 /**
@@ -40,7 +42,7 @@ export interface MemoryOptions {
  * @throws CapabilityError kind `memory-limit` if the program itself or a tensor needs more than the budget
  */
 export function planMemory(jobs: readonly TensorJob[], methods: MethodTable, options: MemoryOptions): Resources {
-  const { maxMemory, stats, claims } = options;
+  const { maxMemory, stats, claims, beside = 0 } = options;
   if (maxMemory < PROCESS_BYTES + WORKER_BYTES + LEAST) throw beyond(LEAST, (needed) => `the program itself takes ${needed}`, maxMemory);
   const kinds = kindsOf(jobs);
   const planned = new Map<number, JobPlans>();
@@ -50,7 +52,7 @@ export function planMemory(jobs: readonly TensorJob[], methods: MethodTable, opt
     return plans;
   };
   for (let n = options.jobs; n >= 1; n--) {
-    const each = (maxMemory - PROCESS_BYTES) / n - WORKER_BYTES;
+    const each = (maxMemory - PROCESS_BYTES) / n - WORKER_BYTES - beside;
     if (each < LEAST) continue;
     for (const tileBytes of TILES) {
       const plans = plansFor(tileBytes);
@@ -60,10 +62,10 @@ export function planMemory(jobs: readonly TensorJob[], methods: MethodTable, opt
       return { jobs: n, tileBytes, onePiece, plans };
     }
   }
-  throw tooLarge(kinds, plansFor(TILES.at(-1)!), maxMemory);
+  throw tooLarge(kinds, plansFor(TILES.at(-1)!), maxMemory, beside);
 }
 
-function tooLarge(kinds: ReadonlyMap<string, TensorJob>, plans: JobPlans, maxMemory: number): CapabilityError {
+function tooLarge(kinds: ReadonlyMap<string, TensorJob>, plans: JobPlans, maxMemory: number, beside: number): CapabilityError {
   const [key, { bytes, onePiece }] = [...plans].reduce<readonly [string, JobPlan]>(
     (a, b) => (b[1].bytes > a[1].bytes ? b : a),
     [...plans][0]!,
@@ -71,7 +73,12 @@ function tooLarge(kinds: ReadonlyMap<string, TensorJob>, plans: JobPlans, maxMem
   const job = kinds.get(key)!;
   const methods = [...new Set(job.steps.map(({ method }) => method))].join(" and ");
   const how = onePiece ? "in one piece, as its rows depend on each other" : "with its parameters";
-  return beyond(bytes, (needed) => `${job.name}: ${methods} changes this tensor ${how}, which takes ${needed}`, maxMemory, job.name);
+  return beyond(
+    bytes + beside,
+    (needed) => `${job.name}: ${methods} changes this tensor ${how}, which takes ${needed}`,
+    maxMemory,
+    job.name,
+  );
 }
 
 /** @param bytes that a worker takes, beside what it and the program take anyway */

@@ -65,6 +65,25 @@ export interface RowPatch {
   readonly rows: TensorLocation;
 }
 
+/** A tensor of the output that a quantised weight is stored in, or a part of it. */
+export interface StoredPart {
+  readonly name: string;
+  /** Where its data begins in the file. */
+  readonly offset: number;
+  readonly bytes: number;
+  /** Its name behind the module's path. */
+  readonly key: string;
+  /** The part of the format that it is; without one it is made when all rows are there. */
+  readonly part?: string | undefined;
+}
+
+/** A result that is stored as the base has it: quantised, or in another order of rows. */
+export interface StoredAs {
+  /** The values (`TensorTask.values`) whose format is written. */
+  readonly like: string;
+  readonly tensors: readonly StoredPart[];
+}
+
 /** One tensor of the output: where it comes from, what is done to it, where it goes. */
 export interface TensorJob {
   readonly name: string;
@@ -80,11 +99,13 @@ export interface TensorJob {
   readonly weight?: TensorLocation | undefined;
   readonly steps: readonly MergeOp[];
   readonly patches: readonly RowPatch[];
+  /** In place of `offset` and `bytes`, which then are those of the values in `dtype`: the tensors that the result is stored in. */
+  readonly stored?: StoredAs | undefined;
 }
 
 /** What became of one item. */
 export interface JobResult {
-  /** SHA-256 of the tensor's bytes, where it was asked for. */
+  /** SHA-256 of the tensor's bytes, where it was asked for; of a tensor that is stored in others, that of the report. */
   readonly sha256?: string;
   readonly change?: ChangeStats;
 }

@@ -2,20 +2,9 @@ import type { GgufType, QuantFormat } from "@weft/quant-nf4-awq";
 import { GGUF_TYPES, RowEncoder } from "@weft/quant-nf4-awq";
 import { toCoreDType } from "@weft/io-safetensors";
 import type { WeightDType } from "../plan/plan-merge.js";
+import type { StoredPart } from "../plan/tensor-job.js";
 import { type RowSource, widthOf } from "./row-source.js";
 import { formatOf, type QuantTarget } from "./targets.js";
-
-/** A tensor of the output that values become, or a part of them. */
-export interface EncodedTensor {
-  readonly name: string;
-  /** Where its data begins in the file. */
-  readonly offset: number;
-  readonly bytes: number;
-  /** Its name behind the module's path. */
-  readonly key: string;
-  /** The part of the format that it is; without one it is made when all rows are there. */
-  readonly part?: string | undefined;
-}
 
 /** How values are stored: as they are, as numbers of a dtype, as a type of GGUF files, as a quantised weight of safetensors. */
 export type EncodeTo =
@@ -34,7 +23,7 @@ export interface EncodeJob {
   readonly bytes: number;
   readonly source: RowSource;
   readonly to: EncodeTo;
-  readonly tensors: readonly EncodedTensor[];
+  readonly tensors: readonly StoredPart[];
 }
 
 /** Bytes of values in f32 that are computed at a time. */
@@ -49,8 +38,8 @@ export function encoderFormat(to: EncodeTo): QuantFormat | undefined {
 }
 
 /** [rows, width] of the values: what has one axis is one row. */
-export const matrixOf = ({ shape, ...source }: RowSource): readonly [number, number] =>
-  shape.length < 2 ? [1, shape[0] ?? 1] : [shape[0]!, widthOf({ ...source, shape })];
+export const matrixOf = ({ shape }: Pick<RowSource, "shape">): readonly [number, number] =>
+  shape.length < 2 ? [1, shape[0] ?? 1] : [shape[0]!, widthOf({ shape })];
 
 /** Rows that are computed at a time. @param together a multiple that they must be */
 export function tileRows([rows, width]: readonly [number, number], together: number): number {

@@ -12,7 +12,12 @@ const PLAIN: ReadonlyMap<string, SafetensorsDType> = new Map([
 ]);
 
 /** The tensors of a GGUF file as values, under the names and in the order of rows of transformers' checkpoint. @throws CapabilityError kinds `unsupported-model`, `unsupported-dtype` */
-export function ggufSources(gguf: GgufFile): { readonly name: string; readonly source: RowSource }[] {
+export function ggufSources(gguf: GgufFile): {
+  readonly name: string;
+  readonly source: RowSource;
+  /** Its name in the file. */
+  readonly stored: string;
+}[] {
   return hfTensors(gguf).map(({ name, tensor: { name: own, file, offset, bytes, type, shape }, heads, transposed }) => {
     const refuse = (what: string, kind: "unsupported-model" | "unsupported-dtype"): CapabilityError =>
       new CapabilityError(`${own}: ${what}`, { kind, tensor: own, file: gguf.location });
@@ -25,6 +30,6 @@ export function ggufSources(gguf: GgufFile): { readonly name: string; readonly s
       ...(!PLAIN.has(type) && { ggml: type as GgufType }),
       ...(heads !== undefined && { heads: { count: heads, to: "hf" as const } }),
     };
-    return { name, source };
+    return { name, source, stored: own };
   });
 }

@@ -1,6 +1,6 @@
 import { fromCoreDType, type TensorEntry } from "@weft/io-safetensors";
 import { bytesPerElement, sizeOf } from "@weft/tensor-core";
-import type { PartBytes } from "@weft/quant-nf4-awq";
+import type { PartBytes, QuantFiles, QuantizedWeight } from "@weft/quant-nf4-awq";
 import { type EncodeTo, matrixOf } from "./encode-job.js";
 import type { RowSource } from "./row-source.js";
 import { formatOf, targetOf } from "./targets.js";
@@ -11,21 +11,24 @@ export interface StoredTensor extends TensorEntry {
   readonly part?: string;
 }
 
+/** What of a weight is known before any value of it is. */
+export type WeightKind = Pick<QuantizedWeight, "format" | "shape" | "dtype">;
+
 /** What of a text of JSON that is made at the end may be longer than planned: the digits of a number. */
 const SPARE = 20;
 
-/** The tensors that a quantised weight of a module will lie in, known before any value of it is. */
-function quantizedTensors(path: string, shape: readonly [number, number], to: Extract<EncodeTo, { kind: "quantized" }>): StoredTensor[] {
-  const format = formatOf(to.target);
+/** The tensors that a quantised weight will lie in, under their names behind the module's path, known before any value of it is. */
+export function tensorsOfKind(files: QuantFiles, { format, shape, dtype: kept }: WeightKind): StoredTensor[] {
   const parts: PartBytes = Object.fromEntries(
     Object.entries(format.parts(shape)).map(([name, spec]) => [name, new Uint8Array(sizeOf(spec.shape) * bytesPerElement(spec.dtype))]),
   );
   const byBytes = new Map(Object.entries(parts).map(([name, bytes]) => [bytes, name]));
-  const tensors = targetOf(to.target).files.write!({ format, shape, dtype: to.dtype, parts });
+  const tensors = files.write!({ format, shape, dtype: kept, parts });
   return [...tensors].map(([key, { dtype, shape: own, data }]) => {
     const part = byBytes.get(data);
-    const open = part === undefined && to.target.doubleQuant === true;
-    return { name: `${path}.${key}`, key, dtype, shape: open ? [own[0]! + SPARE] : own, ...(part !== undefined && { part }) };
+    // Scales that are quantised themselves have a mean, which is written in digits.
+    const open = part === undefined && format.packs !== undefined && dtype === "U8";
+    return { name: key, key, dtype, shape: open ? [own[0]! + SPARE] : own, ...(part !== undefined && { part }) };
   });
 }
 
@@ -39,7 +42,7 @@ export function storedTensors(name: string, source: RowSource, to: EncodeTo): St
   const shape = matrixOf(source);
   // Layers of one kind are many.
   const kind = JSON.stringify([shape, to]);
-  const tensors = known.get(kind) ?? quantizedTensors("", shape, to);
+  const tensors = known.get(kind) ?? tensorsOfKind(targetOf(to.target).files, { format: formatOf(to.target), shape, dtype: to.dtype });
   known.set(kind, tensors);
-  return tensors.map((tensor) => ({ ...tensor, name: path + tensor.name }));
+  return tensors.map((tensor) => ({ ...tensor, name: `${path}.${tensor.name}` }));
 }

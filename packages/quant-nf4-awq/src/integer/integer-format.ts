@@ -59,6 +59,8 @@ export interface IntegerFormat extends QuantFormat {
   holds(integers: Integers): boolean;
   integers(weight: QuantizedWeight, device?: Device): Promise<Integers>;
   readonly pack?: (integers: Integers) => PartBytes;
+  /** The nearest integers of a weight, without data; groups are neighbours. */
+  readonly round?: (values: Float32Array, shape: MatrixShape) => Integers;
 }
 
 /** Groups in a row. */
@@ -119,7 +121,8 @@ export function integerFormat(layout: IntegerLayout): IntegerFormat {
         weight,
         ({ parts }) => [
           codes(parts, shape),
-          layout.zero(parts, shape, grid.column, grid.row),
+          // Some layouts have one for all.
+          broadcastTo(layout.zero(parts, shape, grid.column, grid.row), [groupCount(groupSize, width), out]),
           layout.scale(parts, shape, grid.column, grid.row),
           group(parts, column),
         ],
@@ -141,6 +144,10 @@ export function integerFormat(layout: IntegerLayout): IntegerFormat {
       (layout.group !== undefined || neighbours(groupSize, integers.shape[1]).every((n, i) => n === integers.groups[i])) &&
       (layout.fits?.(integers) ?? true),
     ...(pack && { pack }),
-    ...(pack && round && { encode: (values, shape) => pack(round(values, shape, groupSize)) }),
+    ...(pack &&
+      round && {
+        round: (values: Float32Array, shape: MatrixShape) => round(values, shape, groupSize),
+        encode: (values: Float32Array, shape: MatrixShape) => pack(round(values, shape, groupSize)),
+      }),
   };
 }

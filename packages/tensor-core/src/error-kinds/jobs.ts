@@ -28,8 +28,10 @@ export interface JobErrorKinds {
   "not-local": "capability";
   /** A result is NaN or infinite. The adapter or the base holds such values: `weft inspect --stats` finds them. */
   "non-finite": "format";
-  /** The base holds a weight quantised. Merge into the 16-bit base that was quantised, or keep the adapter unmerged. */
+  /** The base holds a weight in a format that is not read, or not written. Merge into the 16-bit base that was quantised, store 16 bits (`--dtype`), or keep the adapter unmerged. */
   "quantized-base": "capability";
+  /** In the base's format most of what an adapter changes is rounded away. Keep the rest as an adapter (`--residual-rank`), store 16 bits (`--dtype`), or allow it (`--allow-loss`). */
+  "change-lost": "capability";
   /** A model was saved unmerged, with an adapter in it. Merge that one first. */
   "unmerged-peft": "capability";
   /** What one adapter does depends on what another changes. Merge one of them first, and the other into the result. */

@@ -1,4 +1,3 @@
-import { configOfGguf } from "@weft/io-gguf";
 import { openGgufPath } from "@weft/io-gguf/node";
 import { findQuantization, type LocatedTensor, type WeightSource } from "@weft/io-safetensors";
 import type { ModelConfig } from "../../changes/tied.js";
@@ -7,6 +6,7 @@ import { ggufSources } from "../../quantize/gguf-sources.js";
 import type { RowSource } from "../../quantize/row-source.js";
 import { localPath, openCheckpoint } from "../open-input.js";
 import { folderOf, readModelConfig, type SideFile, sideFiles } from "../side-files.js";
+import { ggufSideFiles } from "./gguf-side-files.js";
 import { unpackedSources } from "./packed-sources.js";
 
 /** A checkpoint whose tensors are values, however they are stored. */
@@ -36,13 +36,14 @@ async function openSafetensorsBase(path: string): Promise<EncodeBase> {
     const folder = folderOf(weights.location);
     const model = readModelConfig(folder);
     const unpacked = await unpackedSources(weights, findQuantization(weights, model), model);
+    for (const error of unpacked.unread.values()) throw error;
     const names = [...weights.names()];
     const plain = names.filter((name) => !unpacked.parts.has(name));
     return {
       weights,
       model,
       tensors: [
-        ...[...unpacked.weights].map(([name, source]) => ({ name, source })),
+        ...[...unpacked.weights].map(([name, { source }]) => ({ name, source })),
         ...plain.map((name) => ({ name, source: plainSource(weights.info(name)) })),
       ],
       inputs: [...new Set(names.map((name) => weights.info(name).file))],
@@ -55,13 +56,11 @@ async function openSafetensorsBase(path: string): Promise<EncodeBase> {
   }
 }
 
-const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
-
 async function openGgufBase(path: string): Promise<EncodeBase> {
   const file = await openGgufPath(localPath(path));
   try {
     const tensors = ggufSources(file);
-    const model = configOfGguf(file, TORCH.f32);
+    const { model, files } = ggufSideFiles(file, path);
     const located = [...file.tensors.values()];
     return {
       weights: {
@@ -79,14 +78,7 @@ async function openGgufBase(path: string): Promise<EncodeBase> {
       inputs: [...new Set(located.map((tensor) => tensor.file))],
       notices: [`${path}: the tokenizer inside is not written; take it from the model that the file was made of`],
       bytes: located.reduce((sum, { bytes }) => sum + bytes, 0),
-      side: (dtype = "f32") => [
-        {
-          name: "config.json",
-          from: path,
-          // Python reads a number without a point as a whole one.
-          text: `${JSON.stringify({ ...model, torch_dtype: TORCH[dtype] }, undefined, 2).replace(/("rope_theta": \d+)(?=,)/, "$1.0")}\n`,
-        },
-      ],
+      side: files,
     };
   } finally {
     await file.close();

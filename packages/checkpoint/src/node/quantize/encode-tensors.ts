@@ -1,7 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
 import { CancelledError, encode, FormatError } from "@weft/tensor-core";
-import { type QuantizedWeight, RowEncoder, rowsPerBlock } from "@weft/quant-nf4-awq";
-import { encoderFormat, type EncodedTensor, type EncodeJob, matrixOf, tileRows } from "../../quantize/encode-job.js";
+import { rowsPerBlock } from "@weft/quant-nf4-awq";
+import type { StoredPart } from "../../plan/tensor-job.js";
+import { encoderFormat, type EncodeJob, matrixOf, tileRows } from "../../quantize/encode-job.js";
 import { targetOf } from "../../quantize/targets.js";
 import type { WeightDType } from "../../plan/plan-merge.js";
 import { DirectFile } from "../direct-file.js";
@@ -9,6 +10,7 @@ import { FileSet, TILE_BYTES } from "../file-set.js";
 import type { EncodeDone, EncodeTask } from "../worker-task.js";
 import { freeEntries, type Post, type Shared } from "../worker-task.js";
 import { RowReader } from "./row-reader.js";
+import { WeightWriter } from "./weight-writer.js";
 
 /** Encodes values into their files. @throws FormatError kind `non-finite`, IoError, CancelledError */
 export async function encodeTensors({ jobs, outputs }: EncodeTask, shared: Shared, post: Post<EncodeDone>): Promise<void> {
@@ -98,26 +100,17 @@ class JobEncoder {
         for (const v of values) largest = Math.max(largest!, Math.abs(v));
       });
     }
-    const encoder = new RowEncoder(format, shape, largest);
-    const byPart = new Map(tensors.flatMap((tensor) => (tensor.part === undefined ? [] : [[tensor.part, tensor] as const])));
-    await this.eachTile(encoder.together, (values) => {
-      for (const { part, at, bytes } of encoder.add(values)) this.write(byPart.get(part)!, bytes, at);
-    });
-    const kept = encoder.finish();
-    for (const [part, bytes] of Object.entries(kept)) {
-      const tensor = byPart.get(part);
-      if (tensor) this.write(tensor, bytes, 0);
-    }
-    if (to.kind !== "quantized") return;
-    const weight: QuantizedWeight = { format, shape, dtype: to.dtype, parts: withStreams(format, shape, kept) };
-    const made = targetOf(to.target).files.write!(weight);
-    for (const tensor of tensors) {
-      if (tensor.part !== undefined) continue;
-      // Text of an unknown length has spaces behind it, which JSON allows.
-      const bytes = new Uint8Array(tensor.bytes).fill(0x20);
-      bytes.set(made.get(tensor.key)!.data);
-      this.write(tensor, bytes, 0);
-    }
+    const files = to.kind === "quantized" ? targetOf(to.target).files : undefined;
+    const dtype = to.kind === "quantized" ? to.dtype : "f32";
+    const writer = new WeightWriter(
+      { format, shape, dtype },
+      files,
+      tensors,
+      (tensor, bytes, at) => this.write(tensor, bytes, at),
+      largest,
+    );
+    await this.eachTile(writer.together, (values) => writer.add(values));
+    writer.finish();
   }
 
   /** Calls `use` with rows of values, a multiple of `together` each time but the last. */
@@ -135,7 +128,7 @@ class JobEncoder {
     }
   }
 
-  private write(tensor: EncodedTensor, bytes: Uint8Array, at: number): void {
+  private write(tensor: StoredPart, bytes: Uint8Array, at: number): void {
     const hash = this.hashes.get(tensor.name) ?? createHash("sha256");
     this.hashes.set(tensor.name, hash);
     hash.update(bytes);
@@ -161,16 +154,6 @@ class JobEncoder {
     Atomics.add(this.shared.done, 0, BigInt(Math.max(0, done - this.done)));
     this.done = Math.max(this.done, done);
   }
-}
-
-/** What `write` needs of parts that are in the file already: their lengths. */
-function withStreams(
-  format: QuantizedWeight["format"],
-  shape: readonly [number, number],
-  kept: QuantizedWeight["parts"],
-): QuantizedWeight["parts"] {
-  const streams = [...RowEncoder.streams(format, shape)].map((part) => [part, new Uint8Array(0)] as const);
-  return { ...Object.fromEntries(streams), ...kept };
 }
 
 /** Rows that a job must take together. */

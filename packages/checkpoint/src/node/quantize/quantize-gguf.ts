@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { GGML_TYPES, layoutGguf, tensorNames } from "@weft/io-gguf";
-import { AtomicFile } from "@weft/io-safetensors/node";
-import { CancelledError, CapabilityError, ConfigError } from "@weft/tensor-core";
+import { CapabilityError, ConfigError } from "@weft/tensor-core";
 import type { GgufTargetName } from "../../names.js";
 import type { EncodeJob, EncodeTo } from "../../quantize/encode-job.js";
 import { mixedType } from "../../quantize/gguf-mixtures.js";
@@ -11,11 +10,11 @@ import { tokenizerMetadata } from "../../quantize/gguf-tokenizer.js";
 import { isTurned } from "../../quantize/modules.js";
 import type { RowSource } from "../../quantize/row-source.js";
 import { checkOutput } from "../check-output.js";
-import { makeFolder, removeFolder } from "../make-folder.js";
 import { localPath } from "../open-input.js";
 import { folderOf } from "../side-files.js";
 import { type EncodeBase, openEncodeBase } from "./encode-base.js";
 import { encodeThreads } from "./encode-memory.js";
+import { fillFile } from "./fill-file.js";
 import { type EncodeJobOptions, type EncodeResult, summaryOf, writeEncoded } from "./run-encode.js";
 
 /** What is written as a GGUF file, and how. */
@@ -72,20 +71,10 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
   options.onPlan?.({ ...prepared, notices: base.notices }, threads);
   const summary = { ...summaryOf(dirname(out), prepared), resumed: 0 };
   if (options.dryRun) return summary;
-  const created = makeFolder(dirname(out));
-  let whole: AtomicFile | undefined;
-  try {
-    const written = (whole = new AtomicFile(out, layout.size));
-    written.writeAt(layout.header, 0);
-    await writeEncoded("quantize", prepared, threads, options, [{ path: written.temporary, name: out }], new Set(), async () => "");
-    if (signal?.aborted) throw new CancelledError("stopped");
-    await written.commit();
-    return summary;
-  } catch (error) {
-    whole?.abort();
-    removeFolder(dirname(out), created);
-    throw error;
-  }
+  await fillFile(out, layout, signal, (temporary) =>
+    writeEncoded("quantize", prepared, threads, options, [{ path: temporary, name: out }], new Set(), async () => ""),
+  );
+  return summary;
 }
 
 /** Every tensor under its name in the file, with its type, in the order of the layers. */

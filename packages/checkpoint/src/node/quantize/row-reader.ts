@@ -10,8 +10,8 @@ import type { FileSet } from "../file-set.js";
 
 /** Reads rows of values, however they are stored, as f32. */
 export class RowReader {
-  private device: Promise<Device> | undefined;
-  /** The quantised weight that rows are read of. */
+  private opened: Promise<Device> | undefined;
+  /** The quantised weight that rows were read of last. */
   private held: { readonly source: PackedSource; readonly weight: QuantizedWeight } | undefined;
 
   constructor(private readonly files: FileSet) {}
@@ -32,14 +32,20 @@ export class RowReader {
     return values;
   }
 
-  /** The values of a stored weight. */
-  async values(weight: QuantizedWeight): Promise<Float32Array> {
-    return dequantize(weight, await this.deviceOf());
+  /** A quantised weight as it is stored. */
+  weight(source: PackedSource): QuantizedWeight {
+    if (this.held?.source !== source) this.held = { source, weight: this.load(source) };
+    return this.held.weight;
+  }
+
+  /** What computes values. */
+  device(): Promise<Device> {
+    return (this.opened ??= createWasmBackend({ threads: 1 }).then((backend) => new Device(backend)));
   }
 
   async close(): Promise<void> {
     this.held = undefined;
-    (await this.device)?.dispose();
+    (await this.opened)?.dispose();
   }
 
   /** Rows as they follow one another in the source. */
@@ -68,8 +74,7 @@ export class RowReader {
   }
 
   private async packedRows(source: PackedSource, start: number, stop: number): Promise<Float32Array> {
-    if (this.held?.source !== source) this.held = { source, weight: this.load(source) };
-    const { weight } = this.held;
+    const weight = this.weight(source);
     const [out, width] = weight.shape;
     const together = rowsPerBlock(weight.format, weight.shape);
     const [first, last] = [Math.floor(start / together) * together, Math.min(out, Math.ceil(stop / together) * together)];
@@ -86,8 +91,8 @@ export class RowReader {
     return QUANT_FILES.find((files) => files.method === method)!.read(new Map(views), { path, ...(config && { config }) });
   }
 
-  private deviceOf(): Promise<Device> {
-    return (this.device ??= createWasmBackend({ threads: 1 }).then((backend) => new Device(backend)));
+  private async values(weight: QuantizedWeight): Promise<Float32Array> {
+    return dequantize(weight, await this.device());
   }
 }
 
