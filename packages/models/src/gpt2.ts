@@ -4,7 +4,7 @@ import { type Architecture, architecture } from "./architecture.js";
 import { type AttentionPass, beginAttention, cacheAfter } from "./causal/attend.js";
 import { type CacheOptions, emptyCache } from "./causal/cache.js";
 import type { CausalConfig, CausalOutput } from "./causal/causal-lm.js";
-import { type CausalInputs, defaultPositions, keptStates, type KeyValues, withVirtualTokens } from "./causal/inputs.js";
+import { type CausalInputs, keptStates, type KeyValues, withVirtualTokens } from "./causal/inputs.js";
 import { assertMultiple, type ConfigJson, fieldsOf } from "./config-fields.js";
 import type { LayerHook } from "./hooks.js";
 import { Model, type ModelOptions, type RunLayer, type Tied } from "./model.js";
@@ -96,12 +96,12 @@ export class Gpt2LMHeadModel extends Model<Gpt2Config> {
 
   /** Logits and hidden states, lazily. */
   forward(inputs: CausalInputs, hook?: LayerHook): CausalOutput<KeyValues> {
-    const { inputIds, positionIds, virtualTokens } = inputs;
+    const { inputIds, virtualTokens } = inputs;
     if (inputIds.shape.length !== 2) throw new ShapeError(`forward: inputIds is [${inputIds.shape}], expected [batch, length]`);
     const run = this.runner(hook);
     const tokens = withVirtualTokens(run("transformer.wte", inputIds), virtualTokens);
     const pass = beginAttention(inputs, tokens, this.config, this.options);
-    let h = add(tokens, run("transformer.wpe", positionIds ?? defaultPositions(tokens.shape[1]!, pass.before)));
+    let h = add(tokens, run("transformer.wpe", pass.positions));
     const states = [h];
     for (let i = 0; i < this.config.layers; i++)
       states.push((h = run(`transformer.h.${i}`, h, { forward: (x) => this.block(i, x, run, pass) })));

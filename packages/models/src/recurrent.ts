@@ -1,12 +1,14 @@
-import { CapabilityError, concat, reshape, ShapeError, slice, type Tensor } from "@weft/tensor-core";
+import { CapabilityError, concat, reshape, ShapeError, slice, type Tensor, where } from "@weft/tensor-core";
 import type { CausalInputs, LayerCache } from "./causal/inputs.js";
 import type { RunLayer } from "./model.js";
+import type { Segments } from "./segments.js";
 
-/** What stood before each step of x [B, T, C]: `previous` [B, C], then all steps but the last. */
-export function shifted(x: Tensor, previous: Tensor): Tensor {
+/** What stood before each step of x [B, T, C]: `previous` [B, C], then all steps but the last; zeros where a document begins. */
+export function shifted(x: Tensor, previous: Tensor, segments?: Segments): Tensor {
   const [batch, length, width] = x.shape as [number, number, number];
   const row = reshape(previous, [batch, 1, width]);
-  return length === 1 ? row : concat([row, slice(x, [undefined, [0, length - 1]])], 1);
+  const before = length === 1 ? row : concat([row, slice(x, [undefined, [0, length - 1]])], 1);
+  return segments ? where(reshape(segments.starts, [batch, length, 1]), 0, before) : before;
 }
 
 /** The last step of x [B, T, C], as [B, C]. */

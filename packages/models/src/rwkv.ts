@@ -8,6 +8,8 @@ import type { LayerHook } from "./hooks.js";
 import { Model, type ModelOptions, type RunLayer, type Tied } from "./model.js";
 import { blockOf, embedding, layerNormOf, linear, type ModuleDescription, other, parametersOf } from "./modules.js";
 import { lastStep, recurrentMask, runBlocks, shifted, statesOf } from "./recurrent.js";
+import { segmentedWkv } from "./segmented-wkv.js";
+import { type Segments, segmentsOf } from "./segments.js";
 import type { Weights } from "./weights.js";
 
 /** What the forward pass needs of an RWKV-4's `config.json`. */
@@ -17,6 +19,12 @@ export interface RwkvConfig extends CausalConfig {
   readonly intermediateSize: number;
   readonly normEps: number;
   readonly tieWordEmbeddings: boolean;
+}
+
+/** Which steps of the rows count, and where documents begin in them. */
+interface Rows {
+  readonly mask: Tensor | undefined;
+  readonly segments: Segments | undefined;
 }
 
 /** Reads a `config.json`; `rescale_every`, a guard of f16, is left alone (see the compatibility table). @throws ConfigError naming the field */
@@ -112,8 +120,9 @@ export class RwkvForCausalLM extends Model<RwkvConfig> {
     const embedded = withVirtualTokens(run("rwkv.embeddings", inputs.inputIds), inputs.virtualTokens);
     if (embedded.shape[1] === 0) throw new ShapeError("forward: inputIds is empty, expected a token at least");
     const mask = recurrentMask(inputs, batch, embedded.shape[1]!);
+    const segments = segmentsOf(inputs, batch, embedded.shape[1]!);
     const pathOf = (i: number): string => `rwkv.blocks.${i}`;
-    const { results, after } = runBlocks(embedded, states, run, pathOf, (i, x) => this.block(i, x, run, states[i]!, mask));
+    const { results, after } = runBlocks(embedded, states, run, pathOf, (i, x) => this.block(i, x, run, states[i]!, { mask, segments }));
     const last = run("rwkv.ln_out", results.at(-1)!);
     return { logits: run("head", keptStates(last, inputs)), hiddenStates: [...results, last], ...(inputs.cache && { cache: after }) };
   }
@@ -131,22 +140,23 @@ export class RwkvForCausalLM extends Model<RwkvConfig> {
     }));
   }
 
-  private block(i: number, h: Tensor, run: RunLayer, state: RwkvState, mask: Tensor | undefined): { y: Tensor; state: RwkvState } {
+  private block(i: number, h: Tensor, run: RunLayer, state: RwkvState, rows: Rows): { y: Tensor; state: RwkvState } {
     const path = `rwkv.blocks.${i}`;
+    const { mask, segments } = rows;
     /** Padding is as if nothing had been before. */
     const seen = (x: Tensor): Tensor => (mask ? where(cast(mask, "bool"), x, 0) : x);
     const start = i === 0 ? run(`${path}.pre_ln`, h) : h;
     const x = seen(run(`${path}.ln1`, start));
-    const attended = this.timeMix(`${path}.attention`, x, run, state, mask);
+    const attended = this.timeMix(`${path}.attention`, x, run, state, rows);
     const mixed = add(start, attended.y);
     const z = seen(run(`${path}.ln2`, mixed));
-    const y = add(mixed, this.channelMix(`${path}.feed_forward`, z, run, state));
+    const y = add(mixed, this.channelMix(`${path}.feed_forward`, z, run, state, segments));
     return { y, state: { ...attended.state, attentionShift: lastStep(x), feedForwardShift: lastStep(z) } };
   }
 
   /** μ·x + (1 − μ)·(the step before) for each name. */
-  private mixer(path: string, x: Tensor, previous: Tensor): (name: string) => Tensor {
-    const before = shifted(x, previous);
+  private mixer(path: string, x: Tensor, previous: Tensor, segments: Segments | undefined): (name: string) => Tensor {
+    const before = shifted(x, previous, segments);
     return (name) => {
       const mix = this.parameter(`${path}.time_mix_${name}`);
       return add(mul(x, mix), mul(before, sub(1, mix)));
@@ -158,9 +168,9 @@ export class RwkvForCausalLM extends Model<RwkvConfig> {
     x: Tensor,
     run: RunLayer,
     state: RwkvState,
-    mask: Tensor | undefined,
+    { mask, segments }: Rows,
   ): { y: Tensor; state: Pick<RwkvState, "numerator" | "denominator" | "exponent"> } {
-    const mixed = this.mixer(path, x, state.attentionShift);
+    const mixed = this.mixer(path, x, state.attentionShift, segments);
     const f32 = (t: Tensor): Tensor => cast(t, "f32");
     let [k, v] = [f32(run(`${path}.key`, mixed("key"))), f32(run(`${path}.value`, mixed("value")))];
     if (mask) {
@@ -169,16 +179,18 @@ export class RwkvForCausalLM extends Model<RwkvConfig> {
     }
     const receptance = sigmoid(run(`${path}.receptance`, mixed("receptance")));
     const decay = neg(exp(f32(this.parameter(`${path}.time_decay`))));
-    const { y, state: after } = wkv(decay, f32(this.parameter(`${path}.time_first`)), k, v, {
-      numerator: state.numerator,
-      denominator: state.denominator,
-      exponent: state.exponent,
-    });
+    const { numerator, denominator, exponent } = state;
+    const start = { numerator, denominator, exponent };
+    const bonus = f32(this.parameter(`${path}.time_first`));
+    // Of packed rows nothing is kept.
+    const { y, state: after } = segments
+      ? { y: segmentedWkv(decay, bonus, k, v, segments.starts), state: start }
+      : wkv(decay, bonus, k, v, start);
     return { y: run(`${path}.output`, mul(receptance, cast(y, x.dtype))), state: after };
   }
 
-  private channelMix(path: string, x: Tensor, run: RunLayer, state: RwkvState): Tensor {
-    const mixed = this.mixer(path, x, state.feedForwardShift);
+  private channelMix(path: string, x: Tensor, run: RunLayer, state: RwkvState, segments: Segments | undefined): Tensor {
+    const mixed = this.mixer(path, x, state.feedForwardShift, segments);
     const key = square(relu(run(`${path}.key`, mixed("key"))));
     return mul(sigmoid(run(`${path}.receptance`, mixed("receptance"))), run(`${path}.value`, key));
   }

@@ -1,8 +1,9 @@
 import { add, attention, broadcastTo, cast, logicalNot, logicalOr, max, reshape, ShapeError, type Tensor, where } from "@weft/tensor-core";
 import type { ModelOptions } from "../model.js";
+import { segmentsOf } from "../segments.js";
 import { type KeyValueSizes, roomOf, startsOf, withOwn } from "./cache.js";
 import { cappedAttention } from "./capped-attention.js";
-import { type CausalInputs, type KeyValues, withPast } from "./inputs.js";
+import { type CausalInputs, defaultPositions, type KeyValues, withPast } from "./inputs.js";
 import { causalMask } from "./mask.js";
 
 /** What the attentions of one pass share. */
@@ -11,6 +12,8 @@ export interface AttentionPass {
   readonly before: number | Tensor;
   /** How many are filled after the pass, as `before`; only with a cache. */
   readonly after: Tensor | undefined;
+  /** Of the input, i32 [batch or 1, length]: `positionIds` if given. */
+  readonly positions: Tensor;
   /** Layers of the cache after the pass, put down as they are computed. */
   readonly filled: KeyValues[];
   /**
@@ -45,6 +48,7 @@ export function beginAttention(
   const [batch, length] = embedded.shape as [number, number];
   if (pastKeyValues && pastKeyValues.length !== sizes.layers)
     throw new ShapeError(`forward: pastKeyValues has ${pastKeyValues.length} layers, the model has ${sizes.layers}`);
+  const segments = segmentsOf(inputs, batch, length);
   const room = roomOf(inputs, sizes.layers, [batch, sizes.keyValueHeads, length, sizes.headDim]);
   const position = room && cast(room.position, "i32");
   const starts = position ? startsOf(position) : [];
@@ -55,12 +59,13 @@ export function beginAttention(
   const masks = new Map<number | undefined, Tensor | undefined>();
   const maskFor = (window: number | undefined, always: boolean): Tensor | undefined => {
     if (!masks.has(window))
-      masks.set(window, causalMask({ batch, length, past: before, keys: room?.capacity, window, attentionMask, always }));
+      masks.set(window, causalMask({ batch, length, past: before, keys: room?.capacity, window, attentionMask, segments, always }));
     return masks.get(window);
   };
   return {
     before,
     after,
+    positions: inputs.positionIds ?? segments?.positions ?? defaultPositions(length, before),
     filled,
     attend(i, q, ownKey, ownValue, { window, scale, cap } = {}) {
       let queries = q;

@@ -15,6 +15,11 @@ export interface CausalInputs {
   readonly inputIds: Tensor;
   /** 1 where a token counts, 0 where it is padding (either side); i32 [batch, all], where `all` counts virtual tokens and past positions too, or [batch, capacity] of the cache. */
   readonly attentionMask?: Tensor | undefined;
+  /**
+   * Documents that were packed into one row, i32 [batch, length]: neighbours with one number are one, and none sees another; positions begin anew at each
+   * unless `positionIds` says otherwise. Of whole sequences only, without cache, past or virtual tokens.
+   */
+  readonly segmentIds?: Tensor | undefined;
   /** Positions, i32 [batch or 1, virtual + length]; past (or `position`), past + 1 … if not given, also under left padding, as transformers' forward does. */
   readonly positionIds?: Tensor | undefined;
   /** Largest position + 1, for the rope types that depend on it; `all` if not given, and with a cache what is filled after the pass. */

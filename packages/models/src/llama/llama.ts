@@ -22,7 +22,7 @@ import { type AttentionPass, beginAttention, cacheAfter } from "../causal/attend
 import { type CacheOptions, emptyCache } from "../causal/cache.js";
 import { softCapped } from "../causal/capped-attention.js";
 import type { CausalOutput } from "../causal/causal-lm.js";
-import { type CausalInputs, defaultPositions, keptStates, type KeyValues, withVirtualTokens } from "../causal/inputs.js";
+import { type CausalInputs, keptStates, type KeyValues, withVirtualTokens } from "../causal/inputs.js";
 import type { ConfigJson } from "../config-fields.js";
 import type { LayerHook } from "../hooks.js";
 import { Model, type ModelOptions, type RunLayer, type Tied } from "../model.js";
@@ -139,10 +139,9 @@ export class LlamaForCausalLM extends Model<LlamaConfig> {
   }
 
   private begin(inputs: Omit<CausalInputs, "inputIds">, embedded: Tensor, run: RunLayer): Pass {
-    const { positionIds, positions } = inputs;
+    const { positions } = inputs;
     const pass = beginAttention(inputs, embedded, this.config, this.options);
     const length = embedded.shape[1]!;
-    const at = positionIds ?? defaultPositions(length, pass.before);
     const tables = new Map<RopeConfig, RopeTables>();
     const tablesOf = (kind: RopeConfig): RopeTables => {
       const config = { ...this.config, rope: kind };
@@ -150,7 +149,7 @@ export class LlamaForCausalLM extends Model<LlamaConfig> {
         pass.after && positions === undefined
           ? ropeFrequenciesAt(config, pass.after)
           : ropeFrequencies(config, positions ?? (pass.before as number) + length);
-      const made = tables.get(kind) ?? ropeTables(frequencies, at, embedded.dtype);
+      const made = tables.get(kind) ?? ropeTables(frequencies, pass.positions, embedded.dtype);
       tables.set(kind, made);
       return made;
     };

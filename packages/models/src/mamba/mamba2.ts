@@ -5,7 +5,7 @@ import { assertMultiple, type ConfigJson, fieldsOf } from "../config-fields.js";
 import type { ModelOptions, RunLayer } from "../model.js";
 import { depthwise, linear, type ModuleDescription, other, parametersOf, rmsNormOf } from "../modules.js";
 import type { Weights } from "../weights.js";
-import { inHeads, mambaAliases, MambaModel, mambaModules, type MambaState, mambaTied, masked, type Mixed } from "./backbone.js";
+import { inHeads, mambaAliases, MambaModel, mambaModules, type MambaState, mambaTied, masked, type Mixed, type Rows } from "./backbone.js";
 import { inTransformersNames, type MambaBase, readMambaBase } from "./config.js";
 import { ssd } from "./ssd.js";
 
@@ -92,7 +92,7 @@ export class Mamba2ForCausalLM extends MambaModel<Mamba2Config> {
     return { conv: [batch, convolved(this.config), kernel - 1], ssm: [batch, heads, innerSize / heads, stateSize] };
   }
 
-  protected mix(path: string, input: Tensor, run: RunLayer, state: MambaState, mask: Tensor | undefined): Mixed {
+  protected mix(path: string, input: Tensor, run: RunLayer, state: MambaState, { mask, segments }: Rows): Mixed {
     const { config } = this;
     const {
       innerSize,
@@ -104,7 +104,7 @@ export class Mamba2ForCausalLM extends MambaModel<Mamba2Config> {
     const f32 = (t: Tensor): Tensor => cast(t, "f32");
     const projected = run(`${path}.in_proj`, masked(input, mask));
     const [gate, inner, step] = split(projected, [innerSize, convolved(config), heads], 2) as [Tensor, Tensor, Tensor];
-    const conv = this.convolve(`${path}.conv1d`, masked(inner, mask), run, state.conv);
+    const conv = this.convolve(`${path}.conv1d`, masked(inner, mask), run, state.conv, segments);
     const mixed = masked(silu(conv.y), mask);
     const [x, b, c] = split(mixed, [innerSize, groups * stateSize, groups * stateSize], 2) as [Tensor, Tensor, Tensor];
     const sizes = softplus(f32(add(step, this.parameter(`${path}.dt_bias`))));
@@ -118,6 +118,7 @@ export class Mamba2ForCausalLM extends MambaModel<Mamba2Config> {
       d: f32(this.parameter(`${path}.D`)),
       start: state.ssm,
       chunk: config.chunk,
+      segmentIds: segments?.ids,
     });
     const gated = mul(reshape(y, [...input.shape.slice(0, 2), innerSize]), silu(f32(gate)));
     return { y: run(`${path}.out_proj`, run(`${path}.norm`, cast(gated, input.dtype))), state: { conv: conv.state, ssm } };

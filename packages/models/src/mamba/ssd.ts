@@ -8,6 +8,7 @@ import {
   iota,
   lessEqual,
   linearScan,
+  logicalAnd,
   matmul,
   mul,
   pad,
@@ -37,6 +38,8 @@ export interface SsdInputs {
   readonly start: Tensor;
   /** Steps that are computed as products of matrices. */
   readonly chunk: number;
+  /** Documents in the rows, i32 [B, T]: the states begin anew at each. */
+  readonly segmentIds?: Tensor | undefined;
 }
 
 /**
@@ -45,7 +48,7 @@ export interface SsdInputs {
  * @returns y [B, T, H, P] and the states after the last step, [B, H, P, N]
  * @see Dao & Gu 2024, "Transformers are SSMs", listing 1
  */
-export function ssd({ x, delta, a, b, c, d, start, chunk }: SsdInputs): { readonly y: Tensor; readonly state: Tensor } {
+export function ssd({ x, delta, a, b, c, d, start, chunk, segmentIds }: SsdInputs): { readonly y: Tensor; readonly state: Tensor } {
   const [batch, length, heads, width] = x.shape as [number, number, number, number];
   const [groups, states] = b.shape.slice(2) as [number, number];
   const steps = Math.min(chunk, length);
@@ -76,21 +79,35 @@ export function ssd({ x, delta, a, b, c, d, start, chunk }: SsdInputs): { readon
   const [enter, read] = [byGroup(cut(b)), byGroup(cut(c))];
   const column = reshape(sums, [...sums.shape, 1]);
   const space = [steps, steps];
-  const seen = lessEqual(iota(space, 1), iota(space, 0));
+  const causal = lessEqual(iota(space, 1), iota(space, 0));
+  const own = segmentIds && cut(segmentIds);
+  /** [B, chunks, 1, 1, steps or 1, 1]: the documents of the steps of a chunk from `from` to `to`. */
+  const ids = (from: number, to: number): Tensor =>
+    reshape(slice(own!, [undefined, undefined, [from, to]]), [batch, chunks, 1, 1, to - from, 1]);
+  const seen = own ? logicalAnd(causal, equal(ids(0, steps), swapLast(ids(0, steps)))) : causal;
   // Above the diagonal the exponent would be positive, so it is taken out before exp.
   const fallen = where(seen, exp(where(seen, sub(column, swapLast(column)), 0)), 0);
   const near = matmul(mul(matmul(read, swapLast(enter)), fallen), input);
 
   const total = slice(sums, [undefined, undefined, undefined, undefined, [steps - 1, steps]]);
-  const remains = reshape(exp(sub(total, sums)), column.shape);
+  const goesOn = own && equal(ids(0, steps), ids(steps - 1, steps));
+  const left = reshape(exp(sub(total, sums)), column.shape);
+  const remains = goesOn ? where(goesOn, left, 0) : left;
   const added = matmul(swapLast(mul(input, remains)), enter);
-  const kept = exp(reshape(total, [...total.shape, 1]));
+  /** Of the document that the chunk before ended with; the first chunk has none before it. */
+  const same =
+    own &&
+    chunks > 1 &&
+    equal(ids(0, steps), concat([slice(ids(0, 1), [undefined, [0, 1]]), slice(ids(steps - 1, steps), [undefined, [0, chunks - 1]])], 1));
+  const through = exp(reshape(total, [...total.shape, 1]));
+  const kept = same ? where(slice(same, [undefined, undefined, undefined, undefined, [steps - 1, steps]]), through, 0) : through;
   const first = equal(iota([1, chunks, 1, 1, 1, 1], 1), 0);
   const begin = reshape(start, [batch, 1, groups, each, width, states]);
   const decay = broadcastTo(kept, added.shape);
   const after = linearScan(decay, add(added, where(first, mul(kept, begin), 0)), 1);
   const before = chunks === 1 ? begin : concat([begin, slice(after, [undefined, [0, chunks - 1]])], 1);
-  const far = mul(matmul(read, swapLast(before)), exp(column));
+  const reached = same ? where(same, exp(column), 0) : exp(column);
+  const far = mul(matmul(read, swapLast(before)), reached);
 
   const inOrder = transpose(reshape(add(near, far), [batch, chunks, heads, steps, width]), [0, 1, 3, 2, 4]);
   const y = slice(reshape(inOrder, [batch, chunks * steps, heads, width]), [undefined, [0, length]]);
