@@ -22,3 +22,8 @@ export { topP } from "./sampling/top-p.js";
 export { typicalP } from "./sampling/typical-p.js";
 export { MAX_STOP_LENGTH, MAX_STOP_STRINGS, type Released, StopStrings } from "./stopping/stop-strings.js";
 export { type FinishReason, type StoppingOptions, type TextPiece, TextStream } from "./stopping/text-stream.js";
+export type { Constraint, ConstraintState } from "./constraints/constraint.js";
+export { regex } from "./constraints/regex.js";
+export { jsonSchema } from "./constraints/schema/json-schema.js";
+export type { JsonSchema } from "./constraints/schema/schema-value.js";
+export type { ConstraintOptions } from "./constraints/token-constraint.js";

@@ -4,6 +4,7 @@ import { tokenFinder, type TokenFinder } from "./added/find-tokens.js";
 import { DecodeStream } from "./decode-stream.js";
 import type { Decoder } from "./decoders/decoder.js";
 import { readDecoder } from "./decoders/index.js";
+import { tokenBytesOf } from "./decoders/token-bytes.js";
 import { concatenate, type Encoding, type Offsets } from "./encoding/encoding.js";
 import { pad, type Padding, readPadding } from "./encoding/padding.js";
 import { checkTruncation, readTruncation, truncate, type Truncation } from "./encoding/truncation.js";
@@ -42,6 +43,7 @@ export class Tokenizer {
   readonly #preTokenizer: PreTokenizer | undefined;
   readonly #postProcessor: PostProcessor | undefined;
   readonly #decoder: Decoder | undefined;
+  #tokenBytes: ((token: string) => Uint8Array) | undefined;
   readonly #truncation: Truncation | undefined;
   readonly #padding: Padding | undefined;
   readonly #added: ReadonlyMap<number, AddedToken>;
@@ -109,6 +111,17 @@ export class Tokenizer {
   /** The token of an id. */
   idToToken(id: number): string | undefined {
     return this.#added.get(id)?.content ?? this.#model.tokenOf(id);
+  }
+
+  /**
+   * The UTF-8 bytes, or part of them, that an id stands for within a text: at its beginning, decoding may leave out a space. @returns undefined of special tokens and where
+   * there is no token
+   * @throws CapabilityError kind `no-token-bytes` of tokenizers whose tokens are not parts of a text by themselves, as WordPiece's
+   */
+  tokenBytes(id: number): Uint8Array | undefined {
+    this.#tokenBytes ??= tokenBytesOf(this.#root.at("decoder"));
+    const token = this.#normalizedContents.get(id) ?? this.idToToken(id);
+    return token === undefined || this.#added.get(id)?.special ? undefined : this.#tokenBytes(token);
   }
 
   /** What is done to a text before it is split. */

@@ -8,4 +8,10 @@ export interface GenerationErrorKinds {
   "generation-option": "config";
   /** Options and constraint together exclude every token. Loosen `suppressTokens`, `logitBias` or `minNewTokens`. */
   "no-token-left": "config";
+  /** A pattern that is none, or that needs more than regular expressions can say: lookaround, back references. The message names what. */
+  "constraint-pattern": "config";
+  /** A schema that is none, that no text satisfies, or that has a keyword which is not supported. The message names it and its place. */
+  "constraint-schema": "config";
+  /** A token that the constraint does not allow at this place. Choose among `allowed()`. */
+  "token-not-allowed": "config";
 }

@@ -18,4 +18,6 @@ export interface TokenizerErrorKinds {
   "chat-template-missing": "config";
   /** Messages are not what the chat template takes: not a list of objects, roles out of turn, a last message that cannot be continued. The message says why. */
   "chat-messages": "config";
+  /** Tokens of this tokenizer are not bytes of a text by themselves, so that what they make of it cannot be told in advance. */
+  "no-token-bytes": "capability";
 }
