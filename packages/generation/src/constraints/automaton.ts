@@ -1,5 +1,6 @@
+import { constraintError } from "./constraint-error.js";
 import type { Grammar } from "./grammar.js";
-import { MAX_REMEMBERED_STATES } from "./limits.js";
+import { MAX_PLACES, MAX_REMEMBERED_STATES } from "./limits.js";
 
 /** Where calls go back to, the innermost first. Equal ones are one object. */
 export interface Stack {
@@ -77,6 +78,12 @@ export class Automaton {
       if (this.#productive[node] === 0) return;
       const key = `${node} ${stack?.id ?? ""}`;
       if (found.has(key)) return;
+      if (found.size >= MAX_PLACES)
+        throw constraintError(
+          "limit",
+          `a text may be at more than ${MAX_PLACES} places of the automaton at once`,
+          "write the pattern with fewer optional parts behind each other",
+        );
       const thread = { node, stack };
       found.set(key, thread);
       queue.push(thread);

@@ -291,6 +291,15 @@ describe("JSON", () => {
     ["no pattern", { type: "string", pattern: "(" }, "schema /pattern: Invalid regular expression"],
     ["length", { type: "string", maxLength: 1e9 }, "more than 200000 nodes"],
     ["repeats", { type: "string", pattern: "((a{1000}){1000}){1000}" }, "more than 200000 nodes"],
+    ["a reference that is none", { $ref: "#/%ff" }, "is not percent-encoded UTF-8"],
+    ["properties that are none", { properties: 3 }, "/properties: expected an object of schemas"],
+    ["choices that are none", { oneOf: [{ anyOf: 5 }, { type: "null" }] }, "/oneOf/0/anyOf: expected a list"],
+    ["a deep constant", { const: JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`) as unknown }, "nested more than 100 deep"],
+    [
+      "comparisons without end",
+      { oneOf: [{ $ref: "#/$defs/a" }, { $ref: "#/$defs/a" }], $defs: { a: { anyOf: new Array<object>(50).fill({ $ref: "#/$defs/a" }) } } },
+      "which is not certain here",
+    ],
     ["depth", JSON.parse(`${'{"items":'.repeat(200)}true${"}".repeat(200)}`) as JsonSchema, "nested more than 100 deep"],
   ])("refuses %s", (_, schema, message) => {
     expect(() => jsonSchema(schema as JsonSchema, byteLevel)).toThrow(message);
@@ -334,6 +343,12 @@ describe("regular expressions", () => {
         expect(accepts(constraint, byteLevel, text), `${pattern} ${JSON.stringify(text)}`).toBe(whole.test(text));
       }
     }
+  });
+
+  it("are refused where a text may be at too many places at once", () => {
+    expect(() => regex("(?:.?){3000}", byteLevel)).toThrow("at more than 2000 places of the automaton at once");
+    expect(accepts(jsonSchema({ type: "string", pattern: "^.{1,2000}$" }, byteLevel), byteLevel, '"\\n"')).toBe(false);
+    expect(accepts(jsonSchema({ type: "string", pattern: "^[^x]{1,2000}$" }, byteLevel), byteLevel, '"\\n\\u0001\\u001f"')).toBe(true);
   });
 
   it("end where nothing can follow, and say where a token is not allowed", () => {

@@ -1,13 +1,13 @@
 import { constraintError } from "../constraint-error.js";
 import { call, choice, EMPTY, type Grammar, literal, NEVER, optional, type Part, repeat, type Rule, sequence } from "../grammar.js";
-import { MAX_CONSTRAINT_DEPTH } from "../limits.js";
+import { MAX_COMPARISONS, MAX_CONSTRAINT_DEPTH } from "../limits.js";
 import { parsePattern } from "../pattern/parse-pattern.js";
 import { searchPart } from "../pattern/pattern-part.js";
 import { FORMATS } from "./formats.js";
 import { integersPart } from "./integers.js";
 import { BOOLEAN, constantPart, type JsonRules, jsonRules, list, member, NULL, NUMBER, separator } from "./json-grammar.js";
 import { disjoint, type Keywords, keywordsOf, valuesOf } from "./keywords.js";
-import { below, type JsonSchema, type JsonType, listOf, numberOf, type Place, resolve, schemaError } from "./schema-value.js";
+import { below, isObject, type JsonSchema, type JsonType, listOf, numberOf, type Place, resolve, schemaError } from "./schema-value.js";
 import { characterInString, otherString, quoted, stringPart } from "./strings.js";
 
 /**
@@ -29,6 +29,7 @@ class Compiler {
   /** What `$ref`s name, by their pointers; each is one rule, so that it may name itself. */
   readonly #rules = new Map<string, Rule>();
   readonly #unfilled: { readonly rule: Rule; readonly at: Place }[] = [];
+  readonly #comparisons = { left: MAX_COMPARISONS };
   #depth = 0;
 
   constructor(grammar: Grammar, root: unknown) {
@@ -68,7 +69,7 @@ class Compiler {
         const all = options();
         for (const [i, one] of all.entries())
           for (const other of all.slice(0, i))
-            if (!disjoint(this.#root, one, other))
+            if (!disjoint(this.#root, one, other, this.#comparisons))
               throw schemaError(
                 one.pointer,
                 "oneOf is supported where no value satisfies two of its schemas, which is not certain here",
@@ -84,7 +85,7 @@ class Compiler {
       case "const":
       case "enum": {
         const values = valuesOf(at, words);
-        return values.length === 0 ? NEVER : choice(...values.map(constantPart));
+        return values.length === 0 ? NEVER : choice(...values.map((value) => constantPart(value)));
       }
     }
   }
@@ -174,27 +175,21 @@ class Compiler {
 
   #object(at: Place): Part {
     const [properties, required, additional] = [below(at, "properties"), below(at, "required"), below(at, "additionalProperties")];
-    const listed = Object.keys((properties.schema as object | undefined) ?? {});
+    if (properties.schema !== undefined && !isObject(properties.schema))
+      throw schemaError(properties.pointer, "expected an object of schemas");
+    const listed = Object.keys(properties.schema ?? {});
     const needed = (required.schema as readonly unknown[] | undefined) ?? [];
     if (!Array.isArray(needed) || needed.some((name) => typeof name !== "string"))
       throw schemaError(required.pointer, "expected a list of names");
     if (properties.schema === undefined && needed.length === 0 && (additional.schema ?? true) === true) return this.#json.object;
     // Names that are required, and not described, may have any value.
-    const names = [...listed, ...new Set((needed as string[]).filter((name) => !listed.includes(name)))];
-    const valueOf = (name: string): Part =>
-      listed.includes(name)
-        ? this.#value(below(properties, name))
-        : additional.schema === undefined
-          ? this.#json.value
-          : this.#value(additional);
+    const names = [...listed, ...new Set((needed as string[]).filter((name) => !Object.hasOwn(properties.schema ?? {}, name)))];
+    const other = additional.schema === undefined ? this.#json.value : this.#value(additional);
+    const known = new Set(listed);
+    const valueOf = (name: string): Part => (known.has(name) ? this.#value(below(properties, name)) : other);
     const members = names.map((name) => ({ part: member(literal(JSON.stringify(name)), valueOf(name)), needed: needed.includes(name) }));
-    const others =
-      (additional.schema ?? properties.schema === undefined) === false
-        ? undefined
-        : member(
-            names.length === 0 ? this.#json.string : otherString(names),
-            additional.schema === undefined ? this.#json.value : this.#value(additional),
-          );
+    const open = (additional.schema ?? properties.schema === undefined) !== false;
+    const others = open ? member(names.length === 0 ? this.#json.string : otherString(names), other) : undefined;
     return sequence(literal("{"), membersPart(members, others), literal("}"));
   }
 }

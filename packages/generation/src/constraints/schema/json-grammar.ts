@@ -1,4 +1,6 @@
+import { constraintError } from "../constraint-error.js";
 import { byteRange, choice, call, type Grammar, literal, optional, type Part, repeat, type Rule, sequence } from "../grammar.js";
+import { MAX_CONSTRAINT_DEPTH } from "../limits.js";
 import { integersPart, MAX_DIGITS, MAX_INTEGER } from "./integers.js";
 import { stringPart } from "./strings.js";
 
@@ -30,10 +32,12 @@ export const member = (key: Part, value: Part): Part => sequence(key, separator(
 const joined = (parts: readonly Part[]): Part => sequence(...parts.flatMap((part, i) => (i === 0 ? [part] : [separator(","), part])));
 
 /** A value, as `JSON.stringify` writes it. */
-export function constantPart(value: unknown): Part {
-  if (Array.isArray(value)) return sequence(literal("["), joined(value.map(constantPart)), literal("]"));
+export function constantPart(value: unknown, depth: number = 0): Part {
+  if (depth > MAX_CONSTRAINT_DEPTH) throw constraintError("limit", `a constant value nested more than ${MAX_CONSTRAINT_DEPTH} deep`);
+  const inner = (one: unknown): Part => constantPart(one, depth + 1);
+  if (Array.isArray(value)) return sequence(literal("["), joined(value.map(inner)), literal("]"));
   if (typeof value !== "object" || value === null) return literal(JSON.stringify(value));
-  const members = Object.entries(value).map(([name, inner]) => member(literal(JSON.stringify(name)), constantPart(inner)));
+  const members = Object.entries(value).map(([name, one]) => member(literal(JSON.stringify(name)), inner(one)));
   return sequence(literal("{"), joined(members), literal("}"));
 }
 

@@ -1,4 +1,4 @@
-import { below, isObject, type JsonType, type Place, resolve, schemaError, TYPES, typeOf } from "./schema-value.js";
+import { below, isObject, type JsonType, listOf, type Place, resolve, schemaError, TYPES, typeOf } from "./schema-value.js";
 
 /** What says nothing about values. */
 const ANNOTATIONS: ReadonlySet<string> = new Set(
@@ -75,12 +75,9 @@ export function valuesOf(at: Place, { types, whole }: Keywords): readonly unknow
   return values.filter((value) => types.includes(typeOf(value)) || (typeOf(value) === "integer" && types.includes("number")));
 }
 
-/** How deep two schemas are compared. */
-const MAX_COMPARED = 8;
-
-/** Whether it is certain that no value satisfies both of two schemas. */
-export function disjoint(root: unknown, a: Place, b: Place, depth = 0): boolean {
-  if (depth > MAX_COMPARED) return false;
+/** Whether it is certain that no value satisfies both of two schemas. @param budget how many comparisons are left; beyond them nothing is certain */
+export function disjoint(root: unknown, a: Place, b: Place, budget: { left: number }): boolean {
+  if (budget.left-- <= 0) return false;
   if (a.schema === false || b.schema === false) return true;
   if (a.schema === true || b.schema === true) return false;
   const [first, second] = [keywordsOf(a), keywordsOf(b)];
@@ -88,10 +85,10 @@ export function disjoint(root: unknown, a: Place, b: Place, depth = 0): boolean 
     [first, a, b],
     [second, b, a],
   ] as const) {
-    if (whole === "$ref") return disjoint(root, resolve(root, below(at, "$ref")), other, depth + 1);
+    if (whole === "$ref") return disjoint(root, resolve(root, below(at, "$ref")), other, budget);
     if (whole === "anyOf" || whole === "oneOf")
-      return (below(at, whole).schema as readonly unknown[]).every((_, i) => disjoint(root, below(at, whole, i), other, depth + 1));
-    if (whole === "allOf") return disjoint(root, below(at, "allOf", 0), other, depth + 1);
+      return listOf(below(at, whole)).every((_, i) => disjoint(root, below(at, whole, i), other, budget));
+    if (whole === "allOf") return disjoint(root, below(at, "allOf", 0), other, budget);
   }
   const values = (at: Place, words: Keywords): readonly string[] | undefined =>
     words.whole ? valuesOf(at, words).map((value) => JSON.stringify(value)) : undefined;
@@ -103,12 +100,15 @@ export function disjoint(root: unknown, a: Place, b: Place, depth = 0): boolean 
   const common = [...wide(typesIn(first, ours))].filter((type) => wide(typesIn(second, theirs)).has(type));
   if (common.length === 0) return true;
   if (common.join() !== "object" || ours || theirs) return false;
-  const required = (at: Place): readonly unknown[] => (below(at, "required").schema as readonly unknown[] | undefined) ?? [];
+  const required = (at: Place): readonly unknown[] => {
+    const names = below(at, "required").schema;
+    return Array.isArray(names) ? names : [];
+  };
   return required(a).some(
     (name) =>
       typeof name === "string" &&
       required(b).includes(name) &&
       [a, b].every((at) => below(at, "properties", name).schema !== undefined) &&
-      disjoint(root, below(a, "properties", name), below(b, "properties", name), depth + 1),
+      disjoint(root, below(a, "properties", name), below(b, "properties", name), budget),
   );
 }

@@ -59,7 +59,13 @@ export function resolve(root: unknown, at: Place): Place {
   const ref = at.schema;
   if (typeof ref !== "string" || !/^#(?:\/|$)/.test(ref))
     throw schemaError(at.pointer, `${JSON.stringify(ref)} is not a place in this schema`, "write #/$defs/NAME");
-  const names = decodeURIComponent(ref.slice(1)).split("/").slice(1);
+  let path: string;
+  try {
+    path = decodeURIComponent(ref.slice(1));
+  } catch {
+    throw schemaError(at.pointer, `${JSON.stringify(ref)} is not percent-encoded UTF-8`);
+  }
+  const names = path.split("/").slice(1);
   const found = below({ schema: root, pointer: "" }, ...names.map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~")));
   if (found.schema === undefined) throw schemaError(at.pointer, `there is no ${ref}`);
   return found;

@@ -4,14 +4,15 @@ import { byteRange, choice, literal, type Part, repeat, sequence } from "../gram
 const CONTROLS: CodePoints = [[0, 0x1f]];
 /** Characters that JSON writes as they are. */
 const PLAIN: CodePoints = without([[0x20, 0x10ffff]], [...one(0x22), ...one(0x5c)]);
+/** The letters that stand for characters behind a backslash. */
 const SHORT = new Map([
-  [8, "\\b"],
-  [9, "\\t"],
-  [10, "\\n"],
-  [12, "\\f"],
-  [13, "\\r"],
-  [0x22, '\\"'],
-  [0x5c, "\\\\"],
+  [8, "b"],
+  [9, "t"],
+  [10, "n"],
+  [12, "f"],
+  [13, "r"],
+  [0x22, '"'],
+  [0x5c, "\\"],
 ]);
 
 const set = (characters: string): Part => oneOf([...characters].flatMap((c) => one(c.codePointAt(0)!)).toSorted((a, b) => a[0] - b[0]));
@@ -34,10 +35,20 @@ export const stringPart = (min: number = 0, max: number = Infinity): Part => seq
 
 /** One character of a set within a string; escaped only where it has to be, as `JSON.stringify` does. */
 export function characterInString(characters: CodePoints): Part {
-  const options = [oneOf(intersection(characters, PLAIN))];
-  for (const [from, to] of intersection(characters, [...CONTROLS, ...one(0x22), ...one(0x5c)]))
-    for (let code = from; code <= to; code++) options.push(literal(SHORT.get(code) ?? `\\u${code.toString(16).padStart(4, "0")}`));
-  return choice(...options);
+  const escaped = intersection(characters, [...CONTROLS, ...one(0x22), ...one(0x5c)]).flatMap(([from, to]) =>
+    Array.from({ length: to + 1 - from }, (_, i) => from + i),
+  );
+  const letters = escaped.flatMap((code) => SHORT.get(code) ?? []).join("");
+  const numbers = escaped.filter((code) => !SHORT.has(code)).map((code) => code.toString(16).padStart(2, "0"));
+  const behind = ["0", "1"].flatMap((first) => {
+    const last = numbers.filter((number) => number[0] === first).map((number) => number[1]!);
+    return last.length === 0 ? [] : [sequence(literal(first), set(last.join("")))];
+  });
+  return choice(
+    oneOf(intersection(characters, PLAIN)),
+    ...(letters === "" ? [] : [sequence(literal("\\"), set(letters))]),
+    ...(behind.length === 0 ? [] : [sequence(literal("\\u00"), choice(...behind))]),
+  );
 }
 
 /** A string whose characters are a part. */
