@@ -1,13 +1,25 @@
-import { type LocatedTensor, refuseZero3 } from "@weft/io-safetensors";
+import { existsSync } from "node:fs";
+import { type LocatedTensor, refuseZero3, type WeightSource } from "@weft/io-safetensors";
 import { CancelledError, type MethodTable } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
-import { compareTensors, describeQuantization, FileSet, openInput, quantizationOf, type TensorDifference } from "@weft/checkpoint/node";
+import type { ByteReader } from "@weft/checkpoint";
+import {
+  compareTensors,
+  describeQuantization,
+  FileSet,
+  openInput,
+  openValues,
+  quantizationOf,
+  type TensorDifference,
+  valuesOfCheckpoint,
+} from "@weft/checkpoint/node";
 import { printable, table } from "../output.js";
 import { Progress } from "../progress.js";
 
 export interface DiffOptions {
   readonly atol: number;
   readonly byModule?: boolean;
+  readonly parts?: boolean;
 }
 
 interface Difference extends Partial<TensorDifference> {
@@ -20,10 +32,9 @@ interface Difference extends Partial<TensorDifference> {
 }
 
 /** `weft diff A B`: names, dtypes, shapes and values; exit code 4 if anything is unlike. */
-export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB], { atol, byModule }, { out, signal, methods }) => {
+export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB], { atol, byModule, parts }, { out, signal, methods }) => {
   const table = async (): Promise<MethodTable> => (await methods()).table;
-  const [a, b] = [await openInput(pathA, table), await openInput(pathB, table)];
-  const files = new FileSet();
+  const [a, b] = [await openSide(pathA, parts, table), await openSide(pathB, parts, table)];
   try {
     for (const { weights } of [a, b]) refuseZero3(weights);
     const differences: Difference[] = [];
@@ -33,6 +44,7 @@ export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB
       [pathA, a],
       [pathB, b],
     ] as const) {
+      // Those that are seen as tensors of codes: of formats that are not read, or all of them.
       const quantization = quantizationOf(weights);
       if (quantization.weights.size > 0)
         out.warn(
@@ -52,7 +64,7 @@ export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB
       else if (!a.weights.has(name)) differences.push({ name, what: "only-in-b" });
       else {
         const [x, y] = [a.weights.info(name), b.weights.info(name)];
-        const found = compare(files, x, y, atol, signal);
+        const found = await compare([a.reader, b.reader], x, y, atol, signal);
         if (found) differences.push(found);
         done += x.bytes;
         progress.update(done, name);
@@ -69,16 +81,38 @@ export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB
     );
     return equal ? EXIT.done : EXIT.unlike;
   } finally {
-    await Promise.all([files.close(), a.weights.close(), b.weights.close()]);
+    await Promise.all([a.close(), b.close()]);
   }
 };
 
-function compare(files: FileSet, x: LocatedTensor, y: LocatedTensor, atol: number, signal: AbortSignal): Difference | undefined {
+/** One of the two, and what reads it. */
+interface Side {
+  readonly weights: WeightSource;
+  readonly reader: ByteReader;
+  close(): Promise<void>;
+}
+
+/** Quantised weights are compared as values, unless their parts are asked for. */
+async function openSide(path: string, parts: boolean | undefined, methods: () => Promise<MethodTable>): Promise<Side> {
+  if (path.endsWith(".gguf")) return openValues(path);
+  const { weights, adapter } = await openInput(path, methods);
+  if (!adapter && !parts && existsSync(weights.location)) return valuesOfCheckpoint(weights);
+  const files = new FileSet();
+  return { weights, reader: files, close: async () => void (await Promise.all([files.close(), weights.close()])) };
+}
+
+async function compare(
+  files: readonly [ByteReader, ByteReader],
+  x: LocatedTensor,
+  y: LocatedTensor,
+  atol: number,
+  signal: AbortSignal,
+): Promise<Difference | undefined> {
   const { name } = x;
   if (x.shape.join() !== y.shape.join()) return { name, what: "shape", a: `[${x.shape}]`, b: `[${y.shape}]` };
   // With a tolerance values count, not how they are stored.
   if (x.dtype !== y.dtype && atol === 0) return { name, what: "dtype", a: x.dtype, b: y.dtype };
-  const values = compareTensors(files, x, y, atol, signal);
+  const values = await compareTensors(files, x, y, atol, signal);
   return values && { name, what: "values", ...values };
 }
 

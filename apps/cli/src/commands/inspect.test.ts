@@ -64,10 +64,10 @@ describe("the built program", () => {
     expect(ran.maxRss).toBeGreaterThan(0);
     expect(ran.maxRss).toBeLessThan(256 << 20);
   });
-  it("refuses GGUF in words", () => {
+  it("refuses a GGUF file of a model that it does not know in words", () => {
     const ran = spawnWeft(["inspect", "--json", join(FIXTURES, "malformed", files.find(({ format }) => format === "gguf")!.file)]);
     expect(ran.code).toBe(2);
-    expect(JSON.parse(ran.stdout)).toMatchObject({ error: { kind: "unsupported-gguf" } });
+    expect(JSON.parse(ran.stdout)).toMatchObject({ error: { kind: "unsupported-model" } });
   });
   it("shows no stack trace without --verbose", () => {
     const path = join(FIXTURES, "malformed/safetensors/hole.safetensors");

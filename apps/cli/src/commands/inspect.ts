@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import type { LocatedTensor } from "@weft/io-safetensors";
 import { nearestNames } from "@weft/tensor-core/names";
-import { CancelledError, MatchError } from "@weft/tensor-core";
+import { CancelledError, MatchError, type MethodTable } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
-import { FileSet, type Input, localPath, openInput, quantizationOf } from "@weft/checkpoint/node";
+import type { ByteReader } from "@weft/checkpoint";
+import { FileSet, type Input, localPath, openInput, openValues, quantizationOf, valuesOfCheckpoint } from "@weft/checkpoint/node";
 import { type AdapterSummary, describeAdapter } from "../inspect/describe-adapter.js";
 import type { DeltaNorm } from "../inspect/delta-norm.js";
 import { globMatcher, groupNames } from "../inspect/group-names.js";
@@ -16,6 +18,7 @@ export interface InspectOptions {
   readonly stats?: boolean;
   readonly tensors?: string;
   readonly adapterName?: string;
+  readonly parts?: boolean;
 }
 
 interface TensorLine {
@@ -43,22 +46,22 @@ interface Inspection {
 
 /** `weft inspect`: what a file or folder holds. With `--json` exactly one object. */
 export const inspect: Command<InspectOptions> = async ([path], options, { out, signal, methods }) => {
-  const input = await openInput(options.hash || options.stats ? localPath(path) : path, async () => (await methods()).table, options);
+  const { input, formats, reader, bytesOf, files, close } = await openWith(path, options, async () => (await methods()).table);
   try {
     const wanted = options.tensors === undefined ? () => true : globMatcher(options.tensors);
     const located = [...input.weights.names()].filter(wanted).map((name) => input.weights.info(name));
     if (located.length === 0 && options.tensors !== undefined) throw nothingMatches(options.tensors, [...input.weights.names()], path);
-    const tensors = await describeTensors(located, options, signal);
+    const tensors = await describeTensors(located, formats, reader, options, signal);
     const result: Inspection = {
       path,
       kind: input.adapter ? "adapter" : "checkpoint",
       parameters: located.reduce((sum, { shape }) => sum + shape.reduce((n, d) => n * d, 1), 0),
-      bytes: located.reduce((sum, t) => sum + t.bytes, 0),
-      files: [...new Set(located.map(({ file }) => file))],
+      bytes: bytesOf(located),
+      files: files(located),
       // A Map keeps keys such as __proto__; a plain object must define them.
       metadata: Object.fromEntries(input.weights.metadata),
       warnings: input.warnings,
-      ...(input.adapter ? { adapter: describeAdapter(input.adapter) } : quantizedOf(input)),
+      ...(input.adapter ? { adapter: describeAdapter(input.adapter) } : quantizedOf(input, formats)),
       ...(input.adapter && options.stats && { deltas: await deltasOf(input) }),
       tensors,
     };
@@ -66,9 +69,46 @@ export const inspect: Command<InspectOptions> = async ([path], options, { out, s
     out.result(result, () => text(result, options));
     return EXIT.done;
   } finally {
-    await input.weights.close();
+    await close();
   }
 };
+
+/** What is looked at, and what reads it. */
+interface Looked {
+  readonly input: Input;
+  readonly formats: ReadonlyMap<string, string>;
+  readonly reader: ByteReader;
+  /** Bytes of tensors as they are stored, and the files that they lie in. */
+  bytesOf(tensors: readonly LocatedTensor[]): number;
+  files(tensors: readonly LocatedTensor[]): string[];
+  close(): Promise<void>;
+}
+
+/** Opens a path; of a checkpoint each quantised weight is one tensor of values, unless its parts are asked for. */
+async function openWith(
+  path: string,
+  { hash, stats, parts, adapterName }: InspectOptions,
+  methods: () => Promise<MethodTable>,
+): Promise<Looked> {
+  if (path.endsWith(".gguf")) {
+    const values = await openValues(path);
+    return { ...values, input: { path, weights: values.weights, warnings: [] } };
+  }
+  const input = await openInput(hash || stats ? localPath(path) : path, methods, { adapterName });
+  if (!input.adapter && !parts && existsSync(input.weights.location)) {
+    const values = await valuesOfCheckpoint(input.weights);
+    return { ...values, input: { ...input, weights: values.weights } };
+  }
+  const files = new FileSet();
+  return {
+    input,
+    formats: new Map(),
+    reader: files,
+    bytesOf: (tensors) => tensors.reduce((sum, { bytes }) => sum + bytes, 0),
+    files: (tensors) => [...new Set(tensors.map(({ file }) => file))],
+    close: async () => void (await Promise.all([files.close(), input.weights.close()])),
+  };
+}
 
 function nothingMatches(glob: string, names: readonly string[], path: string): MatchError {
   const near = nearestNames(glob.replaceAll("*", ""), new Set(names.flatMap((name) => [name, ...name.split(".")])))[0];
@@ -79,30 +119,29 @@ function nothingMatches(glob: string, names: readonly string[], path: string): M
   });
 }
 
-function quantizedOf({ weights }: Input): Pick<Inspection, "quantized"> {
-  const { formats } = quantizationOf(weights);
-  return formats.size === 0 ? {} : { quantized: Object.fromEntries(formats) };
+function quantizedOf({ weights }: Input, packed: ReadonlyMap<string, string>): Pick<Inspection, "quantized"> {
+  const counts = new Map(quantizationOf(weights).formats);
+  for (const format of packed.values()) counts.set(format, (counts.get(format) ?? 0) + 1);
+  return counts.size === 0 ? {} : { quantized: Object.fromEntries(counts) };
 }
 
 async function describeTensors(
   located: readonly LocatedTensor[],
+  formats: ReadonlyMap<string, string>,
+  reader: ByteReader,
   { hash = false, stats = false }: InspectOptions,
   signal: AbortSignal,
 ): Promise<TensorLine[]> {
-  const files = new FileSet();
-  try {
-    const lines: TensorLine[] = [];
-    for (const tensor of located) {
-      const { name, dtype, exactShape: shape = tensor.shape } = tensor;
-      // Lets a signal's handler run between tensors.
-      if (hash || stats) await new Promise<void>((resolve) => setImmediate(resolve));
-      if (signal.aborted) throw new CancelledError();
-      lines.push({ name, dtype, shape, ...(hash || stats ? tensorDetails(files, tensor, { hash, stats }, signal) : {}) });
-    }
-    return lines;
-  } finally {
-    await files.close();
+  const lines: TensorLine[] = [];
+  for (const tensor of located) {
+    const { name, exactShape: shape = tensor.shape } = tensor;
+    // Lets a signal's handler run between tensors.
+    if (hash || stats) await new Promise<void>((resolve) => setImmediate(resolve));
+    if (signal.aborted) throw new CancelledError();
+    const details = hash || stats ? await tensorDetails(reader, tensor, { hash, stats }, signal) : {};
+    lines.push({ name, dtype: formats.get(name) ?? tensor.dtype, shape, ...details });
   }
+  return lines;
 }
 
 interface Scaling {

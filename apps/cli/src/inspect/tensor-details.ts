@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { LocatedTensor } from "@weft/io-safetensors";
-import { valuesOf } from "@weft/checkpoint";
-import { type FileSet, readTiles, TILE_BYTES } from "@weft/checkpoint/node";
+import { type ByteReader, valuesOf } from "@weft/checkpoint";
+import { readTiles, TILE_BYTES } from "@weft/checkpoint/node";
 
 /** Numbers about a tensor's values. */
 export interface ValueStats {
@@ -14,16 +14,16 @@ export interface ValueStats {
 }
 
 /** Hash and statistics of one tensor, read in tiles. */
-export function tensorDetails(
-  files: FileSet,
+export async function tensorDetails(
+  files: ByteReader,
   tensor: LocatedTensor,
   want: { readonly hash: boolean; readonly stats: boolean },
   signal: AbortSignal,
-): { sha256?: string; stats?: ValueStats } {
+): Promise<{ sha256?: string; stats?: ValueStats }> {
   const hash = want.hash ? createHash("sha256") : undefined;
   const buffer = new Uint8Array(Math.min(TILE_BYTES, tensor.bytes));
   let [min, max, squares, nonFinite, known] = [Infinity, -Infinity, 0, 0, true];
-  readTiles(files, tensor, buffer, (piece) => {
+  await readTiles(files, tensor, buffer, (piece) => {
     signal.throwIfAborted();
     hash?.update(piece);
     const values = want.stats ? valuesOf(piece, tensor.dtype) : undefined;

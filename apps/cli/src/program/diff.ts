@@ -9,6 +9,7 @@ export const diffCommand = (run: Runner) =>
     .argument("<a>", "checkpoint or adapter: folder, index or file")
     .argument("<b>", "what it is compared with")
     .addOption(new Option("--atol <number>", "largest absolute difference of values that counts as equal").argParser(size).default(0))
+    .option("--parts", "compare the tensors that quantised weights lie in, not their values")
     .option("--by-module", "one line per module instead of per tensor")
     .addHelpText(
       "after",

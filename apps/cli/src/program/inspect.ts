@@ -9,6 +9,7 @@ export const inspectCommand = (run: Runner) =>
     .argument("<path>", "safetensors file, index, adapter_config.json, a folder with one of them, or hf:user/repo")
     .option("--hash", "SHA-256 of every tensor's bytes")
     .option("--stats", "norms, and values that are not finite (adapters: norm of the weight change per module)")
+    .option("--parts", "the tensors that quantised weights lie in, in place of the weights")
     .option("--tensors <glob>", "only tensors with such names, each in a line of its own")
     .addOption(adapterName())
     .addHelpText(

@@ -1,5 +1,6 @@
 import { bitsPerElement, type LocatedTensor } from "@weft/io-safetensors";
-import { type FileSet, TILE_BYTES } from "./file-set.js";
+import type { ByteReader } from "../source/byte-reader.js";
+import { TILE_BYTES } from "./file-set.js";
 import { valuesOf } from "../source/values.js";
 
 /** How the values of two tensors of one shape differ. */
@@ -16,15 +17,16 @@ export interface TensorDifference {
 /**
  * Compares two tensors in tiles. Equal bytes are equal; otherwise two NaNs are equal, a NaN and a number are not, and 0 equals -0 only
  * with a tolerance.
+ * @param files read the one and the other
  * @returns undefined if nothing differs by more than `atol`
  */
-export function compareTensors(
-  files: FileSet,
+export async function compareTensors(
+  files: readonly [a: ByteReader, b: ByteReader],
   a: LocatedTensor,
   b: LocatedTensor,
   atol: number,
   signal: AbortSignal,
-): TensorDifference | undefined {
+): Promise<TensorDifference | undefined> {
   const [bitsA, bitsB] = [bitsPerElement(a.dtype), bitsPerElement(b.dtype)];
   // A multiple of every element size, in whole elements of both.
   const elements = Math.floor((TILE_BYTES * 8) / Math.max(bitsA, bitsB) / 8) * 8;
@@ -36,8 +38,8 @@ export function compareTensors(
     signal.throwIfAborted();
     const n = Math.min(elements, total - at);
     const [x, y] = [bufferA.subarray(0, (n * bitsA) / 8), bufferB.subarray(0, (n * bitsB) / 8)];
-    files.readInto(a.file, x, a.offset + (at * bitsA) / 8);
-    files.readInto(b.file, y, b.offset + (at * bitsB) / 8);
+    await files[0].readInto(a.file, x, a.offset + (at * bitsA) / 8);
+    await files[1].readInto(b.file, y, b.offset + (at * bitsB) / 8);
     if (a.dtype === b.dtype && x.equals(y)) continue;
     found = merge(found, compareTile(x, y, a, b, atol), at);
   }

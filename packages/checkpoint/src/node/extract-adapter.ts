@@ -16,9 +16,9 @@ import { checkOutput } from "./check-output.js";
 import type { ExtractSettings, PairResult } from "./extract/extract-pair.js";
 import { findPairs, type LeftOut, type Pair } from "./extract/pairs.js";
 import { ChangeReader } from "./extract/read-change.js";
-import { openCheckpoint } from "./open-input.js";
+import { openValues, type OpenedValues } from "./open-values.js";
 import { runTask } from "./run-task.js";
-import { filesOf, type SavedFile, saveModules } from "./save-modules.js";
+import { type SavedFile, saveModules } from "./save-modules.js";
 import { folderOf, readModelConfig } from "./side-files.js";
 
 /** What is extracted, by which rule, and where it goes. */
@@ -91,15 +91,16 @@ export interface ExtractResult {
 export async function extractAdapter(options: ExtractOptions): Promise<ExtractResult | undefined> {
   const { base: basePath, tuned: tunedPath, out, force = false, signal, onProgress } = options;
   checkOutput(out, [basePath, tunedPath], force);
-  const opened: WeightSource[] = [];
+  const opened: OpenedValues[] = [];
   try {
-    for (const path of [basePath, tunedPath]) opened.push(await openCheckpoint(path));
-    const [base, tuned] = opened as [WeightSource, WeightSource];
+    for (const path of [basePath, tunedPath]) opened.push(await openValues(path));
+    const [{ weights: base, formats: before }, { weights: tuned, formats: after }] = opened as [OpenedValues, OpenedValues];
     refuseTransposed(tuned);
+    const rounded = before.size + after.size > 0 ? [ROUNDED] : [];
     const { pairs, leftOut } = findPairs(base, tuned, options.targets);
     const bytes = pairs.reduce((sum, pair) => sum + pair.bytes, 0);
     const jobs = Math.min(options.jobs ?? Math.min(2, availableParallelism()), pairs.length);
-    options.onPlan?.({ pairs, bytes, jobs, warnings: [...base.warnings, ...tuned.warnings] });
+    options.onPlan?.({ pairs, bytes, jobs, warnings: [...base.warnings, ...tuned.warnings, ...rounded] });
     if (options.dryRun) return undefined;
     const made = await extractAll(pairs, bytes, jobs, options);
     if (made.length === 0) throw new MatchError("no weight changed: the two checkpoints are the same", { kind: "unchanged" });
@@ -110,7 +111,7 @@ export async function extractAdapter(options: ExtractOptions): Promise<ExtractRe
       baseName: options.baseName ?? null,
       allowLoss: options.allowLoss ?? false,
       metadata: new Map(),
-      inputs: filesOf(opened),
+      inputs: opened.flatMap((one) => one.files()),
       methods: options.methods,
       force,
       signal,
@@ -121,12 +122,15 @@ export async function extractAdapter(options: ExtractOptions): Promise<ExtractRe
       files,
       modules: made.map(({ report }) => report),
       unchanged: pairs.length - made.length,
-      leftOut: await changedOf(leftOut, base, tuned),
+      leftOut: await changedOf(leftOut, opened[0]!, opened[1]!),
     };
   } finally {
     await Promise.all(opened.map((source) => source.close()));
   }
 }
+
+/** Of quantised checkpoints. */
+const ROUNDED = "weights are quantised: what rounding them has changed is in the difference, too";
 
 /** Models whose linear layers are stored [in, out] (transformers' Conv1D): which tensors that is does not follow from their shapes. */
 const TRANSPOSED: ReadonlySet<string> = new Set(["gpt2", "openai-gpt", "imagegpt", "decision_transformer"]);
@@ -184,12 +188,11 @@ function moduleOf(path: string, result: PairResult, dtype: FactorDType): Made | 
 /** Tensors without factors whose values are not those of the base: the adapter does not have what they learned. */
 async function changedOf(
   leftOut: readonly LeftOut[],
-  base: WeightSource,
-  tuned: WeightSource,
+  base: OpenedValues,
+  tuned: OpenedValues,
 ): Promise<{ name: string; reason: string }[]> {
   const changed: { name: string; reason: string }[] = [];
   const changes = new ChangeReader(base, tuned);
-  for (const { name, reason, comparable } of leftOut) if (!comparable || changes.differs(name)) changed.push({ name, reason });
-  await changes.close();
+  for (const { name, reason, comparable } of leftOut) if (!comparable || (await changes.differs(name))) changed.push({ name, reason });
   return changed;
 }

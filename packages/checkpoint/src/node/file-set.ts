@@ -1,3 +1,4 @@
+import type { ByteReader } from "../source/byte-reader.js";
 import { type FileBytes, openFileBytes } from "@weft/io-safetensors/node";
 
 /** Files that are read at positions; each is opened once. */
@@ -21,15 +22,15 @@ export class FileSet {
 export const TILE_BYTES: number = 4 << 20;
 
 /** Calls `use` with consecutive pieces of a range of a file, all in one buffer. `each` is a multiple that pieces must have. */
-export function readTiles(
-  files: FileSet,
+export async function readTiles(
+  files: ByteReader,
   range: { readonly file: string; readonly offset: number; readonly bytes: number },
   buffer: Uint8Array,
   use: (piece: Uint8Array, at: number) => void,
-): void {
+): Promise<void> {
   for (let at = 0; at < range.bytes; at += buffer.byteLength) {
     const piece = buffer.subarray(0, Math.min(buffer.byteLength, range.bytes - at));
-    files.readInto(range.file, piece, range.offset + at);
+    await files.readInto(range.file, piece, range.offset + at);
     use(piece, at);
   }
 }

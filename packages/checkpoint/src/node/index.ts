@@ -11,6 +11,7 @@ export {
 } from "./extract-adapter.js";
 export type { ExtractSettings } from "./extract/extract-pair.js";
 export { FileSet, readTiles, TILE_BYTES } from "./file-set.js";
+export { openValues, type OpenedValues, valuesOfCheckpoint } from "./open-values.js";
 export { mergeCheckpoint, type MergeOptions, type MergeResult, unmergeCheckpoint } from "./merge-checkpoint.js";
 export type { AdapterInput, MergeJobOptions, ResourceOptions } from "./merge-options.js";
 export { mergePipeline, type MergePipelineOptions, type MergePipelineResult } from "./merge-pipeline.js";

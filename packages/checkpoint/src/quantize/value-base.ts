@@ -14,6 +14,8 @@ export interface BasePart {
 /** A quantised weight as values. */
 export interface PackedValues {
   readonly source: RowSource;
+  /** What the format is called. */
+  readonly format: string;
   readonly parts: readonly BasePart[];
   /** Why its format is not written, where it is only read. */
   readonly unwritable?: string | undefined;

@@ -30,7 +30,7 @@ export async function extractPair(
   device: Device,
 ): Promise<PairResult> {
   const { name, shape } = pair;
-  const change = changes.read(name, device, minChange);
+  const change = await changes.read(name, device, minChange);
   if (!change) return { kind: "unchanged" };
   try {
     const kernel = shape.slice(2).reduce((a, b) => a * b, 1);

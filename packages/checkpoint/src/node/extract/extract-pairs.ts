@@ -1,6 +1,6 @@
-import { openWeights } from "@weft/io-safetensors/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { Device } from "@weft/tensor-core";
+import { openValues } from "../open-values.js";
 import { type ExtractTask, freeEntries, type Post, type Shared } from "../worker-task.js";
 import { extractPair, type PairResult } from "./extract-pair.js";
 import { ChangeReader } from "./read-change.js";
@@ -8,7 +8,7 @@ import { ChangeReader } from "./read-change.js";
 /** Takes the changes of weights apart. @throws FormatError kind `non-finite`, CapabilityError, IoError */
 export async function extractPairs(task: ExtractTask, shared: Shared, post: Post<PairResult>): Promise<void> {
   const { pairs, settings } = task;
-  const [base, tuned] = [await openWeights(task.base), await openWeights(task.tuned)];
+  const [base, tuned] = [await openValues(task.base), await openValues(task.tuned)];
   const changes = new ChangeReader(base, tuned);
   const device = new Device(await createWasmBackend({ threads: 1 }), { checkIndices: true });
   try {
@@ -20,7 +20,7 @@ export async function extractPairs(task: ExtractTask, shared: Shared, post: Post
     }
   } finally {
     device.dispose();
-    await Promise.all([changes.close(), base.close(), tuned.close()]);
+    await Promise.all([base.close(), tuned.close()]);
   }
 }
 

@@ -1,6 +1,6 @@
 import { CapabilityError, type Device, FormatError, type Tensor } from "@weft/tensor-core";
-import { bitsPerElement, type LocatedTensor, type WeightSource } from "@weft/io-safetensors";
-import { FileSet } from "../file-set.js";
+import { bitsPerElement, type LocatedTensor } from "@weft/io-safetensors";
+import type { OpenedValues } from "../open-values.js";
 import { valuesOf } from "../../source/values.js";
 
 /** Bytes of a tensor that are read at a time: fits the second-level cache with what is computed from it. */
@@ -8,7 +8,6 @@ const TILE_BYTES = 1 << 20;
 
 /** Reads how tensors of two checkpoints differ, tile by tile, with memory that is used again for every tensor. */
 export class ChangeReader {
-  private readonly files = new FileSet();
   private readonly tiles: readonly [Uint8Array, Uint8Array] = [new Uint8Array(TILE_BYTES), new Uint8Array(TILE_BYTES)];
   /** Values of bf16, widened. */
   private readonly wide: readonly [Uint32Array, Uint32Array] = [new Uint32Array(TILE_BYTES / 2), new Uint32Array(TILE_BYTES / 2)];
@@ -16,8 +15,8 @@ export class ChangeReader {
   private readonly change = new Float32Array(TILE_BYTES);
 
   constructor(
-    private readonly base: WeightSource,
-    private readonly tuned: WeightSource,
+    private readonly base: OpenedValues,
+    private readonly tuned: OpenedValues,
   ) {}
 
   /**
@@ -25,15 +24,15 @@ export class ChangeReader {
    * element is larger than `least`.
    * @throws FormatError kind `non-finite` with the first such place; CapabilityError for dtypes without values here
    */
-  read(name: string, device: Device, least: number): Tensor | undefined {
-    const [before, after] = [this.base.info(name), this.tuned.info(name)];
+  async read(name: string, device: Device, least: number): Promise<Tensor | undefined> {
+    const [before, after] = [this.base.weights.info(name), this.tuned.weights.info(name)];
     const total = after.shape.reduce((a, b) => a * b, 1);
     const buffer = device.backend.allocate(4 * total);
     const rows = after.shape[0]!;
     const change = device.adopt(buffer, [rows, total / rows], "f32");
     let most = 0;
     try {
-      for (const { at, a, b } of this.pairsOfTiles(before, after, total)) {
+      for await (const { at, a, b } of this.pairsOfTiles(before, after, total)) {
         const [x, y] = [this.valuesOf(0, a, before), this.valuesOf(1, b, after)];
         const tile = this.change.subarray(0, y.length);
         const largest = subtract(y, x, tile);
@@ -54,17 +53,13 @@ export class ChangeReader {
   }
 
   /** Whether a tensor that both have in one shape holds other bytes. */
-  differs(name: string): boolean {
-    const [before, after] = [this.base.info(name), this.tuned.info(name)];
+  async differs(name: string): Promise<boolean> {
+    const [before, after] = [this.base.weights.info(name), this.tuned.weights.info(name)];
     if (before.dtype !== after.dtype) return true;
     const total = after.shape.reduce((a, b) => a * b, 1);
-    for (const { a, b } of this.pairsOfTiles(before, after, total))
+    for await (const { a, b } of this.pairsOfTiles(before, after, total))
       if (!Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(b)) return true;
     return false;
-  }
-
-  close(): Promise<void> {
-    return this.files.close();
   }
 
   private valuesOf(which: 0 | 1, bytes: Uint8Array, { name, dtype }: LocatedTensor): Float32Array {
@@ -79,21 +74,21 @@ export class ChangeReader {
     return found instanceof Float32Array ? found : Float32Array.from(found);
   }
 
-  private *pairsOfTiles(
+  private async *pairsOfTiles(
     before: LocatedTensor,
     after: LocatedTensor,
     total: number,
-  ): Iterable<{ at: number; a: Uint8Array; b: Uint8Array }> {
+  ): AsyncIterable<{ at: number; a: Uint8Array; b: Uint8Array }> {
     const [bitsA, bitsB] = [bitsPerElement(before.dtype), bitsPerElement(after.dtype)];
     const step = Math.floor((TILE_BYTES * 8) / Math.max(bitsA, bitsB) / 8) * 8;
     for (let at = 0; at < total; at += step) {
       const count = Math.min(step, total - at);
-      const tile = (which: 0 | 1, info: LocatedTensor, bits: number): Uint8Array => {
+      const tile = async (which: 0 | 1, info: LocatedTensor, bits: number): Promise<Uint8Array> => {
         const bytes = this.tiles[which].subarray(0, Math.ceil((count * bits) / 8));
-        this.files.readInto(info.file, bytes, info.offset + (at * bits) / 8);
+        await (which === 0 ? this.base : this.tuned).reader.readInto(info.file, bytes, info.offset + (at * bits) / 8);
         return bytes;
       };
-      yield { at, a: tile(0, before, bitsA), b: tile(1, after, bitsB) };
+      yield { at, a: await tile(0, before, bitsA), b: await tile(1, after, bitsB) };
     }
   }
 }

@@ -27,7 +27,15 @@ export function viewGguf(file: GgufFile, files: FileSet): ValueBase {
       const located = { name: stored, file: at, offset, bytes, dtype: "U8" as const, shape: [bytes] };
       const part = source.ggml && { part: "bytes" };
       const readOnly = source.ggml && !GGUF_TYPES[source.ggml].encode ? `${source.ggml} is read, not written` : undefined;
-      return [name, { source, parts: [{ key: "", located, written: { shape: [bytes], ...part } }], unwritable: readOnly }];
+      return [
+        name,
+        {
+          source,
+          format: source.ggml ?? source.dtype,
+          parts: [{ key: "", located, written: { shape: [bytes], ...part } }],
+          unwritable: readOnly,
+        },
+      ];
     }),
   );
   return valueBase(
@@ -58,10 +66,10 @@ const readRows =
     }
   };
 
-function packedValues(name: string, { source, files, kind, tensors }: UnpackedWeight): PackedValues {
+function packedValues(name: string, { source, format, files, kind, tensors }: UnpackedWeight): PackedValues {
   const unwritable = !kind.format.encode || !files.write ? `${kind.format.name} is read, not written` : undefined;
   const bare = (): BasePart[] => [...tensors].map(([key, located]) => ({ key, located }));
-  if (unwritable !== undefined) return { source, parts: bare(), unwritable };
+  if (unwritable !== undefined) return { source, format, parts: bare(), unwritable };
   try {
     const made = new Map(tensorsOfKind(files, kind).map((tensor) => [tensor.key, tensor]));
     const parts = [...tensors].map(([key, located]): BasePart => {
@@ -72,9 +80,9 @@ function packedValues(name: string, { source, files, kind, tensors }: UnpackedWe
       const grows = part === undefined && tensor.dtype === "U8" && tensor.shape.length === 1;
       return { key, located, written: { shape: grows ? [Math.max(located.shape[0]!, tensor.shape[0]!)] : located.shape, part } };
     });
-    return { source, parts };
+    return { source, format, parts };
   } catch (error) {
     if (!(error instanceof WeftError)) throw error;
-    return { source, parts: bare(), unwritable: `${name}: ${error.message}` };
+    return { source, format, parts: bare(), unwritable: `${name}: ${error.message}` };
   }
 }

@@ -9,6 +9,8 @@ import type { WeightKind } from "../../quantize/stored-tensors.js";
 /** How a quantised weight is read. */
 export interface UnpackedWeight {
   readonly source: RowSource;
+  /** What `findQuantization` calls its format. */
+  readonly format: string;
   readonly files: QuantFiles;
   readonly kind: WeightKind;
   /** The tensors that it lies in, by their names behind the module's path. */
@@ -81,5 +83,5 @@ async function unpackedWeight(
       tensors: Object.fromEntries([...tensors].map(([key, tensor]) => [key, locationOf(tensor)])),
     },
   };
-  return { source, files, kind, tensors };
+  return { source, format, files, kind, tensors };
 }
