@@ -25,7 +25,22 @@ def gguf_type(w, name):
     return torch.from_numpy(gguf.quants.quantize(w.numpy(), gguf.GGMLQuantizationType[name]))
 
 
+def processed(logits, history, options):
+    from transformers.generation import logits_process as L
+    order = dict(repetitionPenalty=L.RepetitionPenaltyLogitsProcessor, temperature=L.TemperatureLogitsWarper, topK=L.TopKLogitsWarper, topP=L.TopPLogitsWarper, typicalP=L.TypicalLogitsWarper)
+    for name, kind in order.items():
+        if options.get(name): logits = kind(options[name])(history.long(), logits)
+    return logits
+
+
+def sample(logits, history, options):
+    logits = processed(logits, history, options)
+    return logits.argmax(-1) if options.get("temperature") == 0 else torch.multinomial(logits.softmax(-1), 1)
+
+
 OPS = {
+    "processed": processed,
+    "sample": sample,
     "matmul": lambda a, b: torch.matmul(a, b),
     "lora": lambda x, w, a, b, scale: F.linear(x, w) + F.linear(F.linear(x, a), b) * scale,
     "nf4": nf4,

@@ -19,6 +19,7 @@ import { onnxSuite } from "./suites/onnx/onnx.js";
 import { quantizeSuite } from "./suites/quantize/quantize.js";
 import { webgpuSuite } from "./suites/webgpu/webgpu.js";
 import { tokenizersSuite } from "./suites/tokenizers/tokenizers.js";
+import { samplingSuite } from "./suites/sampling/sampling.js";
 import { startupSuite } from "./suites/startup/startup.js";
 
 const SUITES: readonly Suite[] = [
@@ -31,6 +32,7 @@ const SUITES: readonly Suite[] = [
   convertSuite,
   quantizeSuite,
   tokenizersSuite,
+  samplingSuite,
   startupSuite,
   onnxSuite,
   webgpuSuite,
