@@ -8,6 +8,7 @@ import {
   type Footprint,
   type Plan,
 } from "@weft/tensor-core";
+import type { Activations } from "./arithmetic.js";
 import { footprintOf, WasmExecutable } from "./executable.js";
 import { COMPOSITES } from "./lower/composites.js";
 import { interpreterLoading } from "./lower/fused.js";
@@ -27,6 +28,12 @@ export interface WasmBackendOptions {
    * whole. Products of up to 16 rows are slower then.
    */
   readonly rowIndependent?: boolean;
+  /**
+   * What products of up to four rows with packed weights compute their other factor with: `f32` (default), or `int8`: rounded to 8 bits for each 32
+   * neighbours, by at most 1/254 of the largest magnitude among them. Sixteen levels that are looked up (NF4) are then rounded to 32767ths of the largest.
+   * Formats whose values are neither such nor whole numbers with a scale are computed in f32.
+   */
+  readonly activations?: Activations;
   /** Where allocation stops. One WebAssembly memory holds 4 GiB at most; beyond that tensors lie in further ones. No limit but the machine's if not given. */
   readonly maxMemoryBytes?: number;
   /** The most that one WebAssembly memory may take, and so one tensor: 4 GiB, and less where the machine reserves less (2, 1, 0.5, 0.25 GiB are tried). */
@@ -46,17 +53,16 @@ export class WasmBackend implements Backend {
     threads,
     relaxed = true,
     rowIndependent = false,
+    activations = "f32",
     maxMemoryBytes = Infinity,
     maxBytesPerMemory = MOST_BYTES,
   }: WasmBackendOptions = {}) {
     const shared = threadsAvailable();
     const count = shared ? Math.max(1, threads ?? Math.min(8, availableCores())) : 1;
-    const engine = new WasmEngine(
-      { total: maxMemoryBytes, each: maxBytesPerMemory, shared },
-      compileModules(relaxed, shared),
-      count,
+    const engine = new WasmEngine({ total: maxMemoryBytes, each: maxBytesPerMemory, shared }, compileModules(relaxed, shared), count, {
       rowIndependent,
-    );
+      activations,
+    });
     this.engine = engine;
     this.capabilities = {
       maxBufferBytes: engine.memories.list[0]!.limit,

@@ -14,8 +14,8 @@ export class WasmEngine implements Engine {
   readonly threads: Threads;
 
   /** @param threads those that run kernels, the calling one included */
-  constructor(limits: MemoryLimits, modules: Modules, threads: number, rowIndependent: boolean) {
-    this.arithmetic = { fused: modules.fused, rowIndependent };
+  constructor(limits: MemoryLimits, modules: Modules, threads: number, arithmetic: Omit<Arithmetic, "fused">) {
+    this.arithmetic = { ...arithmetic, fused: modules.fused };
     let started: Threads | undefined;
     this.memories = new Memories(limits, (memory) => {
       started ??= new Threads(memory, modules, threads);

@@ -17,17 +17,19 @@ const evenness = (n: number): number => (n === 0 ? 2 ** 30 : n & -n);
  * How the values of an integer program differ among `count` neighbours along the innermost axis, the first of which is at a multiple of `count`, a power of two;
  * undefined where that depends on more than the place. So numbers for `lookup` that go up together, or by halves, are read by one load.
  * @param known of values that are loaded or counted
+ * @param step only every so many of the neighbours are looked at
  */
 export function lanePatterns(
   instructions: readonly Instruction[],
   count: number,
   known: (i: Instruction) => Known | undefined,
+  step = 1,
 ): (LanePattern | undefined)[] {
-  const same: readonly number[] = new Array<number>(count).fill(0);
+  const same: readonly number[] = new Array<number>(count / step).fill(0);
   const patterns: (LanePattern | undefined)[] = [];
   for (const i of instructions) {
     const leaf = known(i);
-    if (leaf === "counted") patterns.push({ multiple: count, offsets: same.map((_, lane) => lane) });
+    if (leaf === "counted") patterns.push({ multiple: count, offsets: same.map((_, lane) => lane * step) });
     else patterns.push(leaf === "same" ? { multiple: 1, offsets: same } : patternOf(i));
   }
   return patterns;

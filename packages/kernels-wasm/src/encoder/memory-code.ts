@@ -3,7 +3,7 @@ import type { Inner } from "./loop.js";
 import { I32, type Local, type WasmLanes } from "./wasm-lanes.js";
 
 /** Opcode of the scalar load of one stored element as i32 bits, and of its store. */
-function scalarCode(dtype: DType): { load: number; store: number } {
+export function scalarCode(dtype: DType): { load: number; store: number } {
   const width = bytesPerElement(dtype);
   if (width === 4) return { load: 0x28, store: 0x36 };
   return width === 2 ? { load: 0x2f, store: 0x3b } : { load: dtype === "i8" ? 0x2c : 0x2d, store: 0x3a };
@@ -22,10 +22,10 @@ export function loadRaw(w: WasmLanes, dtype: DType, inner: Inner, width: number,
   }
   if (inner === "contiguous") {
     w.get(pointer);
-    if (size === 4) w.simd(0x00, 0, first * size);
-    else if (size === 2) w.simd(0x04, 0, first * size);
+    if (size === 4) w.memory(0x00, first * size);
+    else if (size === 2) w.memory(0x04, first * size);
     else
-      w.simd(0x5c, 0, first * size)
+      w.memory(0x5c, first * size)
         .simd(dtype === "i8" ? 0x87 : 0x89)
         .simd(dtype === "i8" ? 0xa7 : 0xa9);
     return w.keep();
@@ -106,7 +106,7 @@ export function storeRaw(
   if (width === 1 || inner === "fixed") return one(pointer, 0);
   if (inner === "contiguous") {
     w.get(pointer).get(value);
-    if (size === 4) return void w.simd(0x0b, 0, offset);
+    if (size === 4) return void w.memory(0x0b, offset);
     w.get(value).simd(0x86);
     if (size === 2) return void w.simd(0x5b, 0, 0, 0);
     const halves = w.keep();

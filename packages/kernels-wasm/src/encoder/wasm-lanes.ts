@@ -122,6 +122,12 @@ export class WasmLanes implements LaneMachine<Local> {
     return this;
   }
 
+  /** A SIMD load or store, of any alignment, so many bytes behind the address on the stack. */
+  memory(opcode: number, offset: number): this {
+    this.simd(opcode, 0).code.unsigned(offset);
+    return this;
+  }
+
   /** Stores the vector on the stack in a new local. */
   keep(): Local {
     return this.set(this.local(V128));

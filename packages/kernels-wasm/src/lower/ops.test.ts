@@ -60,7 +60,13 @@ describe.each([
     const out: Operand = { buffer: inputs.length, ...result, strides: contiguousStrides(result.shape), offset: 0 };
     const bytes = sizeOf(result.shape) * bytesPerElement(result.dtype);
     const layout = new ArenaLayout({ buffers: [], steps: [], scratchBytes: 0 }, 64);
-    const context = new LowerContext(memory, pool, { fused: modules.fused, rowIndependent: false }, layout, inputs.length + 1);
+    const context = new LowerContext(
+      memory,
+      pool,
+      { fused: modules.fused, rowIndependent: false, activations: "f32" },
+      layout,
+      inputs.length + 1,
+    );
     const run = OPS[op]!({ kind: "op", op, attrs, inputs: operands, outputs: [out], flops: 0 }, context)!;
     const buffers = [...data.map((d) => d.length), bytes, layout.bytes].map((n) => memory.allocate(n));
     const arena = buffers.pop()!;

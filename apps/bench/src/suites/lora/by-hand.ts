@@ -26,7 +26,7 @@ export function loraByHand({ m, inputs, out, r, scale, x, w, a, b }: LoraCase, t
   const workers = new Threads(memory, modules, threads);
   const pool = new Pool(memory, workers);
   const layout = new ArenaLayout({ buffers: [], steps: [], scratchBytes: 0 }, 64);
-  const context = new LowerContext(memory, pool, { fused: modules.fused, rowIndependent: false }, layout, 0);
+  const context = new LowerContext(memory, pool, { fused: modules.fused, rowIndependent: false, activations: "f32" }, layout, 0);
   const place = (shape: number[]): Operand => context.temporary(shape, "f32");
   const product = (left: Operand, right: Operand, to: Operand, options?: ProductOptions): Run =>
     context.scoped(() => lowerProduct(left, right, to, context, options));

@@ -71,6 +71,18 @@ export class Bytes {
       .keep();
   }
 
+  /** Four and four i32 as i16, which they fit. */
+  narrowWords(a: Local, b: Local): Local {
+    return this.w.get(a).get(b).simd(0x85).keep();
+  }
+
+  /** a0·b0 + a1·b1, … of eight i16, added to `to` if that is given. */
+  addDot(to: Local | undefined, a: Local, b: Local): Local {
+    this.w.get(a).get(b).simd(0xba);
+    if (to !== undefined) this.w.get(to).simd(0xae);
+    return this.w.keep();
+  }
+
   /** a0 b0 a1 b1 … of units of so many bytes: of the lower (0) or the upper (1) halves. */
   interleave(a: Local, b: Local, half: number, unit: number): Local {
     const from = Array.from({ length: 16 }, (_, byte) => {

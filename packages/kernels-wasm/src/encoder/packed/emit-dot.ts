@@ -1,22 +1,43 @@
 import { closure } from "@weft/tensor-core/program";
+import { lanePatterns } from "../lane-patterns.js";
+import type { Arithmetic } from "../../arithmetic.js";
 import { type Loop, loopArguments } from "../loop.js";
 import { ADD, LESS, MUL, NOT_LESS, SELECT, SUB } from "../loop-code.js";
 import { type Local, V128, WasmLanes } from "../wasm-lanes.js";
-import { DOT_WORDS, rowsTogether } from "./dot-arguments.js";
+import { AcrossRows } from "./across-rows.js";
+import { DOT_WORDS, LONGEST_ROW, ROWS_OF_ITEM } from "./dot-arguments.js";
 import { linearTerms, type Term } from "./linear-terms.js";
+import { Lines, UNIT } from "./lines.js";
+import { knownOf } from "./facts.js";
 import { MatrixCode } from "./matrix-code.js";
 import { Neighbours, type Place } from "./neighbours.js";
+import { type RowSums, rowSumsOf, unitOf } from "./row-sums.js";
+import { RowWords } from "./row-words.js";
 
 const [ITEM, END] = [1, 2];
+const [GLOBAL_GET, F32_STORE] = [0x23, 0x38];
 
+/** Elements of a row that are written out without a loop. */
+const SPAN = 64;
 /** Elements of a row over which a scale may be the same; 0 stands for all of them. */
-const BLOCKS = [0, 256, 128, 64, 32, 16];
+const BLOCKS = [0, 64, 32, 16];
 
-/** Elements of a block up to which it is written out without a loop. */
-const UNROLLED = 64;
+/** A product of values that are the same for neighbours. */
+interface Scaled {
+  readonly factors: readonly number[];
+  readonly by: number;
+}
 
-/** The largest block for which the least is left to compute for each element. */
-function blockOf(code: MatrixCode): { readonly block: number; readonly terms: readonly Term[]; readonly same: (v: number) => boolean } {
+/** How a value is summed: its terms, and the largest block for which the least is left to compute for each element. */
+interface Sums {
+  readonly block: number;
+  readonly terms: readonly Term[];
+  readonly same: (v: number) => boolean;
+  /** Integers that code for neighbours needs as numbers. */
+  readonly scalars: ReadonlySet<number>;
+}
+
+function sumsOf(code: MatrixCode): Sums {
   const { program, analysis } = code.loop;
   const scalar = (v: number): boolean => analysis.scalar[v]!;
   const choices = BLOCKS.map((block) => {
@@ -24,134 +45,228 @@ function blockOf(code: MatrixCode): { readonly block: number; readonly terms: re
     const same = (v: number): boolean => scalar(v) || (facts?.same[v] ?? false);
     const terms = linearTerms(program, code.value, same);
     const cores = terms.flatMap(({ core }) => core ?? []);
-    return { block, terms, same, cost: closure(program, cores, same).filter((v) => !same(v)).length };
+    const scalars = scalarsOf(code, cores, same);
+    const done = (v: number): boolean => same(v) || scalars.has(v) || code.facts(SPAN).exact[v] !== undefined;
+    return { block, terms, same, scalars, cost: closure(program, cores, done).filter((v) => !done(v)).length };
   });
   return choices.reduce((best, choice) => (choice.cost < best.cost ? choice : best));
 }
 
+/** Lookups that go ahead along a row by the same step from span to span. */
+interface Stream {
+  readonly table: number;
+  readonly index: number;
+  /** Bytes. */
+  readonly step: number;
+}
+
+function streamsOf(code: MatrixCode, values: readonly number[], same: (v: number) => boolean): Stream[] {
+  const { program, operands } = code.loop;
+  const patterns = lanePatterns(program.instructions, LONGEST_ROW, (i) => knownOf(code, i), SPAN);
+  const streams = new Map<string, Stream>();
+  for (const v of closure(program, values, same)) {
+    const i = program.instructions[v]!;
+    if (i.op !== "lookup" || same(v) || operands[i.input]!.inner !== "contiguous") continue;
+    const offsets = patterns[i.a]?.offsets;
+    if (!offsets?.every((o, k) => o === k * offsets[1]!) || !code.facts(SPAN).patterns[i.a]) continue;
+    streams.set(`${i.input} ${i.a}`, { table: i.input, index: i.a, step: offsets[1]! * code.unit(i.input) });
+  }
+  return [...streams.values()];
+}
+
+/** Where runs of a table begin, and by how much all neighbours are shifted. */
+function scalarsOf(code: MatrixCode, cores: readonly number[], same: (v: number) => boolean): Set<number> {
+  const facts = code.facts(SPAN);
+  const { instructions } = code.loop.program;
+  const scalars = new Set<number>();
+  for (const v of closure(code.loop.program, cores, same)) {
+    const i = instructions[v]!;
+    if (same(v)) continue;
+    if (i.op === "lookup" && facts.narrow[v] && facts.patterns[i.a]) scalars.add(i.a);
+    if ((i.op === "shiftLeft" || i.op === "shiftRight") && facts.same[i.b] && !facts.exact[i.b]) scalars.add(i.b);
+  }
+  return scalars;
+}
+
 /**
  * Writes the module of y = x·Wᵀ for `lines` lines of x, f32, and a packed W, which is decoded in registers: `run(args, first item, item behind the last)`; an
- * item is `rowsTogether` rows of W. What is the same over a block of a row is taken out of the sum over it.
+ * item is `ROWS_OF_ITEM` rows of W. What is the same over a block of a row is taken out of the sum over it.
+ *
+ * What belongs to rows lies in scratch memory, a row a lane: rows run by a loop, so that what is compiled at once fits into registers.
  */
-export function emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array<ArrayBuffer> {
+export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations }: Arithmetic): Uint8Array<ArrayBuffer> {
   const w = new WasmLanes(3);
   const { lanes } = w;
   const code = new MatrixCode(w, loop, relaxed);
-  const together = rowsTogether(lines);
-  const { block, terms, same } = blockOf(code);
+  const { instructions } = loop.program;
+  const { block, terms, same, scalars: firsts } = sumsOf(code);
   const core = terms.find((t) => t.core !== undefined);
-  const withSums = terms.some((t) => t.core === undefined);
   const cores = core ? [core.core!] : [];
-  const targets = [...cores, ...terms.flatMap(({ factors }) => factors)];
-  const used = code.usedBy(targets, () => false);
+  const factors = terms.flatMap((t) => t.factors);
   const scalar = (v: number): boolean => loop.analysis.scalar[v]!;
+  const isConstant = (v: number): boolean => instructions[v]!.op === "const";
+  const streams = streamsOf(code, [...cores, ...factors], scalar);
+  const streaming = (table: number, index: number): boolean => streams.some((s) => s.table === table && s.index === index);
+  const scalars = [...firsts].filter((v) => !streams.some(({ index }) => index === v));
+  /** What is the same over a block, of what the elements are computed from. */
+  const shared = closure(loop.program, cores, (v) => same(v) || firsts.has(v)).filter((v) => same(v) && !isConstant(v));
+  const moving = code.usedBy([code.value], () => false).filter((k) => loop.operands[k]!.inner !== "fixed");
+  const isDone = (v: number): boolean => same(v) || firsts.has(v) || code.facts(SPAN).exact[v] !== undefined;
+  /** Operands that elements are read from without a table. */
+  const ofElements = closure(loop.program, cores, isDone).flatMap((v) => {
+    const i = instructions[v]!;
+    return !isDone(v) && (i.op === "load" || i.op === "index") ? [code.operandOf(i)] : [];
+  });
   const firstWord = loopArguments(loop).length;
   const word = (name: (typeof DOT_WORDS)[number]): MatrixCode => code.word(firstWord + DOT_WORDS.indexOf(name)) as MatrixCode;
-
-  const vector = (): Local => w.local(V128);
   const each = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
-  const [left, size, column] = [code.i32(), code.i32(), code.i32()];
-  const first = code.newPointers();
-  const rows = each(together, (r) => ({
-    pointers: r === 0 ? first : code.newPointers(first),
-    number: code.i32(),
-    totals: each(lines, vector),
-    sums: block === 0 && !core?.factors.length ? [] : each(lines, vector),
-  }));
-  const eachRow = (write: (row: (typeof rows)[number], r: number) => void): void => rows.forEach((row, r) => w.scoped(() => write(row, r)));
-  const x = each(lines, () => code.i32());
-  const sumsOfX = each(withSums ? lines : 0, vector);
-  const clear = (locals: readonly Local[]): void => locals.forEach((local) => w.get(lanes.f32(0)).set(local));
+  const [size, column, number, scratch] = each(4, () => code.i32()) as [Local, Local, Local, Local];
+
+  w.code.raw(GLOBAL_GET, 0);
+  w.set(scratch);
+  const rows = new RowWords(code, scratch, lines);
+  const ofCore = core && rowSumsOf(code, core.core!, lines, SPAN, relaxed, activations === "int8");
+  const scaled = (term: Term, by: number): Scaled => ({ factors: term.factors, by: term.negative ? -by : by });
+  const constants = terms.filter((t) => t.core === undefined).map((t) => scaled(t, 1));
+  if (ofCore && ofCore.offset !== 0) constants.push(scaled(core!, ofCore.offset));
+  const x = new Lines(code, {
+    lines,
+    multiplied: ofCore?.multiplied ?? "floats",
+    block: constants.length > 0 ? block : undefined,
+    span: SPAN,
+    word,
+    scratch,
+    from: rows.bytes,
+  });
+  const shifts = each(constants.length > 0 ? lines : 0, () => w.local(V128));
+  const length = block || SPAN;
+  const unit = ofCore ? unitOf(ofCore, length) : length;
+  const units = SPAN / unit;
+
   const addProduct = (to: Local, a: Local, b: Local): void => {
     if (relaxed) w.get(a).get(b).get(to).simd(0x105);
     else w.get(a).get(b).simd(0xe6).get(to).simd(0xe4);
     w.set(to);
   };
-
-  const elements = (width: number, places: readonly Place[]): void => {
-    const facts = code.facts(width);
-    const quads = each(Math.ceil(width / 4), (quad) => quad);
-    const xs = x.map((line) =>
-      quads.map(
-        (quad) => () =>
-          w
-            .get(line)
-            .simd(width === 1 ? 0x5c : 0x00, 0, quad * 16)
-            .keep(),
-      ),
-    );
-    const held = lines === 1 || withSums ? xs.map((line) => line.map((load) => load())) : undefined;
-    sumsOfX.forEach((sum, i) => held![i]!.forEach((v) => w.get(lanes.add(sum, v)).set(sum)));
-    eachRow(({ totals, sums, pointers }, r) => {
-      if (!core) return;
-      const into = sums.length > 0 ? sums : totals;
-      const at = new Neighbours(code, facts, places[r]!);
-      for (const quad of quads) {
-        const value = at.lane(core.core!, quad);
-        const weight =
-          width === 1
-            ? w
-                .get(value)
-                .get(w.constant(Int32Array.of(-1, 0, 0, 0)))
-                .simd(0x4e)
-                .keep()
-            : value;
-        x.forEach((_, i) => addProduct(into[i]!, weight, held?.[i]![quad] ?? xs[i]![quad]!()));
-      }
-      code.advance(
-        pointers,
-        used.filter((k) => !code.shared.includes(k)),
-        width,
-      );
-    });
-    code.advance(
-      first,
-      used.filter((k) => code.shared.includes(k)),
-      width,
-    );
-    x.forEach((line) => code.addTo(line, () => void w.i32Const(width * 4)));
+  /** The factors of a term, a row a lane. */
+  const product = ({ factors: all, by }: Scaled, at: AcrossRows): Local => {
+    const [one, ...more] = all.map((v) => at.lane(v));
+    if (one === undefined) return lanes.f32(by);
+    const whole = more.reduce((a, b) => lanes.mul(a, b), one);
+    return by === 1 ? whole : lanes.mul(whole, lanes.f32(by));
   };
-  /** `left` elements; those of a whole block without a loop. */
-  const sweep = (places: readonly Place[], whole = false): void => {
-    clear(rows.flatMap(({ sums }) => sums));
-    clear(sumsOfX);
-    for (const width of [16, 4, 1]) {
-      if (whole && width < 16) continue;
-      if (whole && block <= UNROLLED) {
-        for (let at = 0; at < block; at += width) w.scoped(() => elements(width, places));
+  const factorOfCore = (at: AcrossRows): Local => {
+    const whole = product(scaled(core!, 1), at);
+    return ofCore!.scale === undefined ? whole : lanes.mul(whole, ofCore!.scale);
+  };
+  /** Terms without elements, of a block. */
+  const shift = (at: AcrossRows, b: number): void =>
+    constants.forEach((term) => {
+      const by = product(term, at);
+      shifts.forEach((to, line) => addProduct(to, by, x.sum(line, b)));
+    });
+  const across = (at: number, known: (v: number) => Local | undefined, running: boolean): AcrossRows =>
+    new AcrossRows(code, at, SPAN, {
+      pointer: (k) => rows.all(`pointer ${k}`),
+      known,
+      entries: (table, index) =>
+        running && streaming(table, index) ? each(ROWS_OF_ITEM, (r) => rows.word(`entry ${table} ${index}`, r)) : undefined,
+    });
+
+  /** Elements of all rows without a loop. */
+  const span = (known: (v: number) => Local | undefined): void => {
+    const blocks = each(SPAN / length, (b) => across(b * length, known, true));
+    scalars.forEach((v) => rows.keep(`first ${v}`, blocks[0]!.lane(v)));
+    blocks.forEach((at, b) => {
+      shared.forEach((v) => rows.keep(`shared ${b} ${v}`, at.lane(v)));
+      if (block === 0) return;
+      shift(at, b);
+      if (!ofCore) return;
+      const factor = factorOfCore(at);
+      for (let u = (b * length) / unit; u < ((b + 1) * length) / unit; u++) {
+        if (ofCore.multiplied === "floats") rows.keep(`factor ${u}`, factor);
+        else each(lines, (line) => rows.keep(`factor ${u} ${line}`, lanes.mul(factor, x.scale(line, Math.floor((u * unit) / UNIT)))));
+      }
+    });
+    if (ofCore) rows.each(() => spanOfRow(ofCore));
+    for (const { table, index, step } of streams) {
+      const name = `entry ${table} ${index}`;
+      rows.keep(name, lanes.iadd(rows.all(name), lanes.i32(step)));
+    }
+  };
+  const spanOfRow = (sums: RowSums): void => {
+    const known = new Map<string, Local>();
+    const numbers = new Map(scalars.map((v) => [v, rows.wordOfThis(`first ${v}`)]));
+    const at = new Neighbours(code, code.facts(SPAN), {
+      pointers: rowPointers(ofElements),
+      planes: code.planes,
+      known(v, part) {
+        if (!shared.includes(v)) return undefined;
+        const name = `shared ${Math.floor((part * 16) / length)} ${v}`;
+        if (!known.has(name)) known.set(name, rows.splat(name));
+        return known.get(name);
+      },
+      first: (v) => numbers.get(v),
+      entry: (table, index) => (streaming(table, index) ? rows.wordOfThis(`entry ${table} ${index}`) : undefined),
+    });
+    const kind = block === 0 ? "waiting" : "total";
+    let totals = each(lines, (line) => rows.sum(kind, line));
+    for (let u = 0; u < units; u++) {
+      if (block === 0 && sums.multiplied === "floats") {
+        totals = sums.sums(at, x, u * unit, unit, totals);
         continue;
       }
-      code.repeat(() => {
-        w.get(left).i32Const(width);
-        code.leaveIf(LESS);
-        w.scoped(() => elements(width, places));
-        w.get(left).i32Const(width);
-        code.op(SUB);
-        w.set(left);
+      const values = sums.sums(at, x, u * unit, unit);
+      const one = sums.multiplied === "floats" ? rows.splat(`factor ${u}`) : undefined;
+      values.forEach((value, line) => {
+        const ofUnit = block === 0 ? x.scale(line, Math.floor((u * unit) / UNIT)) : (one ?? rows.splat(`factor ${u} ${line}`));
+        addProduct(totals[line]!, ofUnit, value);
       });
     }
-    eachRow(({ totals, sums }, r) => {
-      const at = new Neighbours(code, block === 0 ? code.facts(16) : code.facts(block), places[r]!);
-      for (const term of terms) {
-        const from = term.core === undefined ? sumsOfX : sums;
-        if (from.length === 0) continue;
-        const product = term.factors.map((v) => at.lane(v, 0)).reduce((a, b) => lanes.mul(a, b));
-        const factor = term.negative ? lanes.neg(product) : product;
-        totals.forEach((total, i) => addProduct(total, factor, from[i]!));
+    totals.forEach((t, line) => rows.setSum(kind, line, t));
+  };
+  const rowPointers = (read: readonly number[]): Place["pointers"] =>
+    code.pointersOfTables.map((table, k) => (read.includes(k) ? rows.wordOfThis(`pointer ${k}`) : table));
+  /** What is left of the rows, value by value. */
+  const rest = (count: number): void =>
+    rows.each(() => {
+      const at = new Neighbours(code, code.facts(count), {
+        pointers: rowPointers(code.moving),
+        planes: code.planes,
+        known: () => undefined,
+      });
+      const value = at.lane(code.value, 0);
+      for (let line = 0; line < lines; line++) {
+        const sum = rows.sum("total", line);
+        addProduct(sum, value, count === 1 ? x.single(line) : x.floats(line, 0));
+        rows.setSum("total", line, sum);
       }
     });
-  };
-
-  code.repeat(() => {
-    w.get(ITEM).get(END);
-    code.leaveIf(NOT_LESS);
-    rows.forEach(({ pointers, number, totals }, r) => {
+  const whileLeft = (count: number, body: () => void): void =>
+    code.repeat(() => {
+      w.get(size).i32Const(count);
+      code.leaveIf(LESS);
+      w.scoped(() => {
+        body();
+        for (const k of moving) {
+          w.get(code.stride[k]!).i32Const(count);
+          code.op(MUL);
+          rows.keep(`pointer ${k}`, lanes.iadd(w.simd(0x11).keep(), rows.all(`pointer ${k}`)));
+        }
+        x.advance(count, count === SPAN);
+        w.get(size).i32Const(count);
+        code.op(SUB);
+        w.set(size);
+      });
+    });
+  /** Sets out for the rows of an item. */
+  const start = (): void => {
+    const pointers = code.newPointers();
+    w.get(ITEM).i32Const(ROWS_OF_ITEM);
+    code.op(MUL);
+    w.set(number);
+    rows.each(() => {
       // Behind the last row it once more, with the same result.
-      w.get(ITEM).i32Const(together);
-      code.op(MUL);
-      w.i32Const(r);
-      code.op(ADD);
-      w.set(number);
       w.get(number);
       word("rows");
       w.i32Const(1);
@@ -159,63 +274,66 @@ export function emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array
       w.get(number);
       word("rows").op(LESS).op(SELECT);
       // less ? number : rows - 1
-      w.set(number);
-      w.get(number);
+      const clamped = w.set(code.i32());
+      rows.setWordOfThis("number", clamped);
+      w.get(clamped);
       word("columns").op(MUL);
       code.seek(pointers, column);
-      clear(totals);
+      code.moving.forEach((k) => rows.setWordOfThis(`pointer ${k}`, pointers[k]!));
+      each(lines, (line) => (["total", "waiting"] as const).forEach((kind) => rows.setSum(kind, line, lanes.f32(0))));
+      code.addTo(number, () => void w.i32Const(1));
     });
-    x.forEach((line, i) => {
-      word("x");
-      word("xLine");
-      w.i32Const(i);
-      code.op(MUL).op(ADD);
-      w.set(line);
-    });
-    const ofRow = rows.map(({ pointers }) =>
-      code.ahead(code.facts(16), { pointers, planes: code.planes, known: new Map() }, targets, scalar),
-    );
-    if (block === 0) {
-      word("columns");
-      w.set(left);
-      sweep(ofRow);
-    } else {
-      word("columns");
-      w.set(size);
-      code.repeat(() => {
-        w.get(size).i32Const(block);
-        code.leaveIf(LESS);
-        w.i32Const(block);
-        w.set(left);
-        w.scoped(() =>
-          sweep(
-            ofRow.map((place) => code.ahead(code.facts(block), place, targets, same)),
-            true,
-          ),
-        );
-        w.get(size).i32Const(block);
-        code.op(SUB);
-        w.set(size);
-      });
-      w.get(size);
-      code.when(() => {
-        w.get(size).set(left);
-        w.scoped(() => sweep(ofRow.map((place) => code.ahead(code.facts(block), place, targets, same))));
-      });
+    shifts.forEach((to) => w.get(lanes.f32(0)).set(to));
+    x.rewind();
+  };
+  const wholeSpans = (): void => {
+    const ofRows = across(0, () => undefined, false);
+    const alike = closure(loop.program, [...cores, ...factors], scalar).filter((v) => scalar(v) && !isConstant(v));
+    for (const v of alike) rows.keep(`row ${v}`, ofRows.lane(v));
+    for (const { table, index } of streams) {
+      const at = lanes.imul(ofRows.lane(index), lanes.i32(code.unit(table)));
+      rows.keep(`entry ${table} ${index}`, lanes.iadd(at, w.get(code.pointersOfTables[table]!).simd(0x11).keep()));
     }
-    rows.forEach(({ number, totals }) => {
-      totals.forEach((total, i) => {
+    const known = (v: number): Local | undefined => (alike.includes(v) ? rows.all(`row ${v}`) : undefined);
+    whileLeft(SPAN, () => span(known));
+    if (block > 0) return;
+    const end = across(0, known, false);
+    shift(end, 0);
+    if (!ofCore) return;
+    rows.keep("factor", factorOfCore(end));
+    rows.each(() => {
+      const factor = rows.splat("factor");
+      each(lines, (line) => rows.setSum("total", line, lanes.mul(factor, rows.sum("waiting", line))));
+    });
+  };
+  const store = (): void => {
+    const numbers = rows.all("number");
+    for (let line = 0; line < lines; line++) {
+      const sums = rows.sumsOfAll("total", line);
+      const all = shifts.length > 0 ? lanes.add(sums, shifts[line]!) : sums;
+      for (let r = 0; r < ROWS_OF_ITEM; r++) {
         word("y");
         word("yLine");
-        w.i32Const(i);
+        w.i32Const(line);
         code.op(MUL).op(ADD);
-        w.get(number).i32Const(4);
+        w.get(numbers).simd(0x1b, r).i32Const(4);
         code.op(MUL).op(ADD);
-        const pairs = lanes.add(total, w.shuffle(total, total, [2, 3, 0, 1]));
-        w.get(lanes.add(pairs, w.shuffle(pairs, pairs, [1, 0, 3, 2]))).simd(0x1f, 0);
-        w.code.raw(0x38, 2, 0);
-      });
-    });
+        w.get(all).simd(0x1f, r).code.raw(F32_STORE, 2, 0);
+      }
+    }
+  };
+
+  x.prepare();
+  code.repeat(() => {
+    w.get(ITEM).get(END);
+    code.leaveIf(NOT_LESS);
+    start();
+    word("columns");
+    w.set(size);
+    w.scoped(wholeSpans);
+    whileLeft(4, () => rest(4));
+    whileLeft(1, () => rest(1));
+    w.scoped(store);
     code.addTo(ITEM, () => void w.i32Const(1));
   });
   return w.module();

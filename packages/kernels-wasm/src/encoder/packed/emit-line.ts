@@ -1,12 +1,15 @@
-import { encode } from "@weft/tensor-core/program";
+import { closure, encode } from "@weft/tensor-core/program";
 import type { Loop } from "../loop.js";
 import { AND, LESS, SUB } from "../loop-code.js";
 import { storeRaw } from "../memory-code.js";
-import { WasmLanes } from "../wasm-lanes.js";
+import { type Local, WasmLanes } from "../wasm-lanes.js";
 import { MatrixCode } from "./matrix-code.js";
-import { Neighbours } from "./neighbours.js";
+import { Neighbours, type Place } from "./neighbours.js";
 
 const [TO, FROM, COUNT] = [1, 2, 3];
+
+/** Elements that are written out without a loop. */
+const SPAN = 64;
 
 /** Writes the module that decodes a part of one row of a packed matrix: `run(args, to, number of its first element, count)`. */
 export function emitLine(loop: Loop, relaxed: boolean): Uint8Array<ArrayBuffer> {
@@ -17,16 +20,21 @@ export function emitLine(loop: Loop, relaxed: boolean): Uint8Array<ArrayBuffer> 
   const [pointers, column] = [code.newPointers(), code.i32()];
   w.get(FROM);
   code.seek(pointers, column);
-  const place = code.ahead(code.facts(4), { pointers, planes: code.planes, known: new Map() }, [value], scalar);
+  const known = new Map<number, Local>();
+  const place: Place = { pointers, planes: code.planes, known: (v) => known.get(v) };
+  const one = new Neighbours(code, code.facts(4), place);
+  for (const v of closure(loop.program, [value], scalar)) {
+    if (scalar(v) && loop.program.instructions[v]!.op !== "const") known.set(v, one.lane(v, 0));
+  }
   const used = code.usedBy([value], scalar);
   const { dtype } = loop.program.instructions[value]!;
-  for (const width of [16, 4, 1]) {
+  for (const width of [SPAN, 4, 1]) {
     code.repeat(() => {
       w.get(COUNT).i32Const(width);
       code.leaveIf(LESS);
-      if (width === 16) {
-        // What is known of sixteen neighbours holds where they begin at a multiple of sixteen.
-        w.get(column).i32Const(15);
+      if (width === SPAN) {
+        // What is known of neighbours holds where they begin at a multiple of their number.
+        w.get(column).i32Const(SPAN - 1);
         code.op(AND);
         w.code.raw(0x0d, 1);
       }

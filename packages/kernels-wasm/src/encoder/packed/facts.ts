@@ -12,7 +12,7 @@ const OF_DTYPE: Partial<Record<DType, Range>> = { u8: [0, 255], i8: [-128, 127],
 const isByte = (dtype: DType): boolean => dtype === "u8" || dtype === "i8";
 const within = ([least, most]: Range, [from, to]: Range): boolean => least >= from && most <= to;
 
-/** What is known, before it runs, of a program's values for `count` neighbours of a row, the first of which is at a multiple of `count`. */
+/** What is known, before it runs, of a program's values for `count` neighbours of a row, the first of which is at a multiple of `count`, a power of two. */
 export class Facts {
   readonly count: number;
   readonly patterns: readonly (LanePattern | undefined)[];
@@ -21,7 +21,7 @@ export class Facts {
   /** Values that depend on nothing but the place among them. */
   readonly exact: readonly (Vector | undefined)[];
   readonly ranges: readonly Range[];
-  /** Values that are computed as sixteen bytes. */
+  /** Values that are computed as bytes, sixteen at a time. */
   readonly narrow: readonly boolean[];
   private readonly code: LoopCode;
 
@@ -29,12 +29,7 @@ export class Facts {
     const { instructions } = code.loop.program;
     this.code = code;
     this.count = count;
-    this.patterns = lanePatterns(instructions, count, (i) => {
-      if (i.op !== "load" && i.op !== "index") return undefined;
-      const { inner } = code.loop.operands[code.operandOf(i)]!;
-      if (inner === "fixed") return "same";
-      return i.op === "index" && inner === "contiguous" ? "counted" : undefined;
-    });
+    this.patterns = lanePatterns(instructions, count, (i) => knownOf(code, i));
     const same: boolean[] = [];
     const exact: (Vector | undefined)[] = [];
     const ranges: Range[] = [];
@@ -44,11 +39,11 @@ export class Facts {
       exact.push(this.exactOf(i));
       same.push(this.isSame(i, v));
       ranges.push(this.rangeOf(i));
-      narrow.push(count === 16 && !same[v] && !exact[v] && !isFloat(i.dtype) && isNarrow(ranges[v]!) && this.asBytes(i));
+      narrow.push(count >= 16 && !same[v] && !exact[v] && !isFloat(i.dtype) && isNarrow(ranges[v]!) && this.asBytes(i));
     });
   }
 
-  /** Can be had as sixteen bytes. */
+  /** Can be had as bytes. */
   isBytes(v: number): boolean {
     return this.narrow[v]! || ((this.same[v]! || this.exact[v] !== undefined) && isNarrow(this.ranges[v]!));
   }
@@ -59,16 +54,20 @@ export class Facts {
     return i.op === "const" && !isFloat(i.dtype) ? i.value : undefined;
   }
 
-  /** How far the entries of a table that neighbours look up lie apart, from the first neighbour's on, if they are known. */
-  steps(index: number): readonly number[] | undefined {
+  /**
+   * How far the entries of a table that neighbours look up lie from the first neighbour's, if that is known.
+   * @param part which sixteen of them
+   */
+  steps(index: number, part?: number): readonly number[] | undefined {
     const offsets = this.patterns[index]?.offsets;
-    return offsets?.map((o) => o - offsets[0]!);
+    const some = part === undefined ? offsets : offsets?.slice(part * 16, part * 16 + 16);
+    return some?.map((o) => o - offsets![0]!);
   }
 
   /** Numbers of four bits that look up a table of sixteen entries, which is read once. */
   sixteen(i: Instruction & { readonly op: "lookup" }): boolean {
     const { dtype, inner, sixteen } = this.code.loop.operands[i.input]!;
-    const fits = this.count === 16 && sixteen && inner === "contiguous" && (dtype === "f32" || isByte(dtype));
+    const fits = this.count >= 16 && sixteen && inner === "contiguous" && (dtype === "f32" || isByte(dtype));
     return fits && !this.same[i.a] && this.isBytes(i.a) && within(this.ranges[i.a]!, [0, 15]);
   }
 
@@ -76,15 +75,19 @@ export class Facts {
    * Bits of words from places that are known on, so that each neighbour's lie in one byte: the value of the words, the places, and how many.
    */
   bitsOfBytes(i: Instruction): { readonly words: number; readonly from: Int32Array; readonly mask: number } | undefined {
-    if (i.op !== "bitAnd" || this.count !== 16) return undefined;
+    if (i.op !== "bitAnd" || this.count < 16) return undefined;
     const mask = this.integer(i.b);
     const shifted = this.code.loop.program.instructions[i.a]!;
     if (mask === undefined || mask < 0 || mask > 255 || shifted.op !== "shiftRight") return undefined;
     const from = this.exact[shifted.b]?.i;
-    if (from?.length !== 16 || this.isBytes(shifted.a)) return undefined;
+    if (from?.length !== this.count || this.isBytes(shifted.a)) return undefined;
     const bits = 32 - Math.clz32(mask);
     const inOne = from.every((s) => s >= 0 && s < 32 && (s & 7) + bits <= 8);
     return inOne && new Set(from.map((s) => s & 7)).size <= 2 ? { words: shifted.a, from, mask } : undefined;
+  }
+
+  private get parts(): number[] {
+    return Array.from({ length: this.count / 16 }, (_, part) => part);
   }
 
   private exactOf(i: Instruction): Vector | undefined {
@@ -171,8 +174,7 @@ export class Facts {
       case "lookup": {
         const { dtype, inner } = this.code.loop.operands[i.input]!;
         if (!isByte(dtype) || inner !== "contiguous") return false;
-        const steps = this.steps(i.a);
-        return steps ? [1, 3, 7, 15].includes(Math.max(...steps)) && Math.min(...steps) === 0 : this.sixteen(i);
+        return this.patterns[i.a] ? this.parts.every((part) => isRun(this.steps(i.a, part)!)) : this.sixteen(i);
       }
       case "cast":
         return this.isBytes(i.a) && within(this.ranges[i.a]!, OF_DTYPE[i.dtype] ?? ANY);
@@ -195,5 +197,17 @@ export class Facts {
     }
   }
 }
+
+/** Whether a value that is loaded or counted is the same for neighbours, or counts them. */
+export function knownOf(code: LoopCode, i: Instruction): "same" | "counted" | undefined {
+  if (i.op !== "load" && i.op !== "index") return undefined;
+  const { inner } = code.loop.operands[code.operandOf(i)]!;
+  if (inner === "fixed") return "same";
+  return i.op === "index" && inner === "contiguous" ? "counted" : undefined;
+}
+
+/** Sixteen entries that one load reads. */
+const isRun = (steps: readonly number[]): boolean =>
+  steps[0] === Math.min(...steps) && [1, 3, 7, 15].includes(Math.max(...steps) - steps[0]);
 
 const isNarrow = (range: Range): boolean => within(range, OF_DTYPE.u8!) || within(range, OF_DTYPE.i8!);

@@ -4,7 +4,6 @@ import { operandWord } from "../operand-words.js";
 import { DIV_UNSIGNED, MUL, REM_UNSIGNED, LoopCode } from "../loop-code.js";
 import type { Local } from "../wasm-lanes.js";
 import { Facts } from "./facts.js";
-import { Neighbours, type Place } from "./neighbours.js";
 import { type Planes, readPlanes } from "./planes.js";
 
 /** What the two kinds of code for a packed matrix share: where its rows lie, and which values are computed once for many elements. */
@@ -13,8 +12,6 @@ export class MatrixCode extends LoopCode {
   readonly value: number;
   /** Operands that are read, but for tables. */
   readonly moving: readonly number[];
-  /** Those of them that count columns, which are alike in all rows. */
-  readonly shared: readonly number[];
   readonly pointersOfTables: readonly Local[];
   readonly planes: ReadonlyMap<number, Planes>;
   private readonly known = new Map<number, Facts>();
@@ -26,7 +23,6 @@ export class MatrixCode extends LoopCode {
     const tables = new Set(loop.program.instructions.flatMap((i) => (i.op === "lookup" ? [i.input] : [])));
     const read = Array.from({ length: this.read }, (_, k) => k);
     this.moving = read.filter((k) => !tables.has(k));
-    this.shared = this.moving.filter((k) => this.isCounter(k) && loop.rowSizes.length > 0 && loop.operands[k]!.inner !== "fixed");
     this.pointersOfTables = read.map(() => this.i32());
     this.toBeginning(this.pointersOfTables, [...tables]);
     this.planes = readPlanes(this, this.facts(16), this.pointersOfTables, relaxed);
@@ -38,15 +34,9 @@ export class MatrixCode extends LoopCode {
     return facts;
   }
 
-  /**
-   * Pointers of a row.
-   * @param other those of a row that is worked on together with it, from the same column on
-   */
-  newPointers(other?: readonly Local[]): Local[] {
-    return this.pointersOfTables.map((table, k) => {
-      if (!this.moving.includes(k)) return table;
-      return other && this.shared.includes(k) ? other[k]! : this.i32();
-    });
+  /** Pointers of a row. */
+  newPointers(): Local[] {
+    return this.pointersOfTables.map((table, k) => (this.moving.includes(k) ? this.i32() : table));
   }
 
   /**
@@ -69,16 +59,6 @@ export class MatrixCode extends LoopCode {
         this.op(MUL);
       });
     }
-  }
-
-  /** Writes what others need that is the same over more elements than they are. */
-  ahead(facts: Facts, place: Place, targets: readonly number[], same: (v: number) => boolean): Place {
-    const at = new Neighbours(this, facts, place);
-    const known = new Map(place.known);
-    for (const v of closure(this.loop.program, targets, same)) {
-      if (same(v) && !known.has(v) && this.loop.program.instructions[v]!.op !== "const") known.set(v, at.lane(v, 0));
-    }
-    return { ...place, known };
   }
 
   /** Operands that move from element to element of what `targets` are computed from. */

@@ -1,12 +1,12 @@
 import type { Instruction } from "@weft/tensor-core";
 import { compute, decode } from "@weft/tensor-core/program";
-import type { LoopCode } from "../loop-code.js";
 import { ADD } from "../loop-code.js";
 import { loadRaw, lookupRaw } from "../memory-code.js";
 import type { Local } from "../wasm-lanes.js";
 import { Bytes } from "./bytes.js";
 import type { Facts } from "./facts.js";
-import { interleaved, type Planes } from "./planes.js";
+import type { MatrixCode } from "./matrix-code.js";
+import { type IntegerPlanes, interleaved, type Planes } from "./planes.js";
 
 /** Where a program is read. */
 export interface Place {
@@ -14,21 +14,24 @@ export interface Place {
   readonly pointers: readonly Local[];
   /** Tables of sixteen entries by operand. */
   readonly planes: ReadonlyMap<number, Planes>;
-  /** Values that are the same over more than these neighbours, and are computed already. */
-  readonly known: ReadonlyMap<number, Local>;
+  /** A value that is the same for the sixteen with this number, or for all of them, and is computed already. */
+  known(v: number, part: number): Local | undefined;
+  /** The integer, as i32, that a value is at the first of the neighbours, if it is computed already. */
+  first?(v: number): Local | undefined;
+  /** Address of the entry of a table that the first of the neighbours looks up by an index, if it is computed already. */
+  entry?(table: number, index: number): Local | undefined;
 }
 
-/** Codes of a program's values for neighbours of a row (16, 4 or 1), each written when it is first asked for: as bytes where they fit, else in lanes of four. */
+/** Codes of a program's values for neighbours of a row (64, 16, 4 or 1), each written when it is first asked for: as bytes where they fit, else in lanes of four. */
 export class Neighbours {
-  private readonly code: LoopCode;
+  private readonly code: MatrixCode;
   private readonly facts: Facts;
   private readonly place: Place;
   private readonly bytes: Bytes;
   private readonly lanes = new Map<string, Local>();
-  private readonly sixteens = new Map<number, Local>();
-  private readonly looked = new Map<number, readonly Local[]>();
+  private readonly looked = new Map<string, readonly Local[]>();
 
-  constructor(code: LoopCode, facts: Facts, place: Place) {
+  constructor(code: MatrixCode, facts: Facts, place: Place) {
     this.code = code;
     this.facts = facts;
     this.place = place;
@@ -37,9 +40,29 @@ export class Neighbours {
 
   /** Four of the values, from number 4·`quad` on, as f32 or i32. */
   lane(v: number, quad: number): Local {
-    const known = this.place.known.get(v);
+    const known = this.place.known(v, quad >> 2);
     if (known !== undefined) return known;
-    return this.remember(`${v} ${this.facts.same[v] ? 0 : quad}`, () => this.make(v, this.facts.same[v] ? 0 : quad));
+    const at = quad - (quad % this.alike(v));
+    return this.remember(`${v} ${at}`, () => this.make(v, at));
+  }
+
+  /** Quads of neighbours that have one value. */
+  private alike(v: number): number {
+    for (let count = this.facts.count; count >= 16; count /= 2) if (this.code.facts(count).same[v]) return count / 4;
+    return this.facts.same[v] ? this.facts.count : 1;
+  }
+
+  /** Eight integers that are computed as bytes, as i16. */
+  halves(v: number, eight: number): Local {
+    return this.bytes.toHalves(this.sixteen(v, eight >> 1), eight & 1, this.facts.ranges[v]![0] < 0);
+  }
+
+  /** Eight entries of a table of sixteen, as i16. */
+  integers({ bytes }: IntegerPlanes, index: number, relaxed: boolean, eight: number): Local {
+    const [low, high] = bytes.map((plane, k) =>
+      this.remember(`${index} integers ${k} ${eight >> 1}`, () => this.bytes.lookup(plane, this.sixteen(index, eight >> 1), relaxed)),
+    ) as [Local, Local];
+    return this.bytes.interleave(low, high, eight & 1, 1);
   }
 
   private remember(key: string, make: () => Local): Local {
@@ -76,7 +99,7 @@ export class Neighbours {
       case "shiftRight": {
         const [least, most] = facts.ranges[i.b]!;
         if (!facts.same[i.b] || least < 0 || most > 31 || facts.exact[i.b]) break;
-        const by = w.get(this.lane(i.b, 0)).simd(0x1b, 0).set(code.i32());
+        const by = this.first(i.b);
         return w.shiftBy(i.op === "shiftLeft" ? "shl" : "shrS", this.lane(i.a, quad), by);
       }
       default:
@@ -87,6 +110,11 @@ export class Neighbours {
       (a) => this.lane(a, quad),
       (a) => instructions[a]!.dtype,
     );
+  }
+
+  /** The integer at the first of the neighbours. */
+  private first(v: number): Local {
+    return this.place.first?.(v) ?? this.code.w.get(this.lane(v, 0)).simd(0x1b, 0).set(this.code.i32());
   }
 
   private get width(): number {
@@ -102,7 +130,7 @@ export class Neighbours {
   /** Four of sixteen bytes as i32. */
   private widened(v: number, quad: number): Local {
     const signed = this.facts.ranges[v]![0] < 0;
-    const half = this.remember(`${v} half ${quad >> 1}`, () => this.bytes.toHalves(this.sixteen(v), quad >> 1, signed));
+    const half = this.remember(`${v} half ${quad >> 1}`, () => this.bytes.toHalves(this.sixteen(v, quad >> 2), (quad >> 1) & 1, signed));
     return this.bytes.toLanes(half, quad & 1, signed);
   }
 
@@ -111,9 +139,10 @@ export class Neighbours {
     const { code, facts } = this;
     const planes = facts.sixteen(i) && !facts.patterns[i.a] ? this.place.planes.get(i.input) : undefined;
     if (planes) {
-      let all = this.looked.get(v);
-      if (!all) this.looked.set(v, (all = interleaved(this.bytes, this.planesAt(planes, i.a))));
-      return all[quad]!;
+      const [key, part] = [`${v} ${quad >> 2}`, quad >> 2];
+      let all = this.looked.get(key);
+      if (!all) this.looked.set(key, (all = interleaved(this.bytes, this.planesAt(planes, i.a, part))));
+      return all[quad & 3]!;
     }
     const { dtype, inner } = code.loop.operands[i.input]!;
     const offsets = facts.patterns[i.a]?.offsets.slice(quad * 4, quad * 4 + 4);
@@ -121,73 +150,144 @@ export class Neighbours {
     return lookupRaw(code.w, dtype, inner, this.width, table, stride, this.lane(i.a, quad), offsets);
   }
 
-  private planesAt({ bytes, relaxed }: Planes, index: number): Local[] {
-    return bytes.map((plane) => this.bytes.lookup(plane, this.sixteen(index), relaxed));
+  private planesAt({ bytes, relaxed }: Planes, index: number, part: number): Local[] {
+    return bytes.map((plane) => this.bytes.lookup(plane, this.sixteen(index, part), relaxed));
   }
 
-  /** All of the values as bytes. */
-  private sixteen(v: number): Local {
-    let local = this.sixteens.get(v);
-    if (local === undefined) this.sixteens.set(v, (local = this.makeSixteen(v)));
-    return local;
+  /** Sixteen of the values as bytes. */
+  private sixteen(v: number, part: number): Local {
+    return this.remember(`${v} part ${part}`, () => this.makeSixteen(v, part));
   }
 
-  private makeSixteen(v: number): Local {
+  private makeSixteen(v: number, part: number): Local {
     const { code, facts, bytes } = this;
     const { w } = code;
     const i = code.loop.program.instructions[v]!;
-    const exact = facts.exact[v];
-    if (exact) return bytes.constant(Array.from({ length: 16 }, (_, lane) => exact.i[exact.i.length === 1 ? 0 : lane]!));
-    if (facts.same[v]) return bytes.splat(this.lane(v, 0));
+    const exact = this.exact(v, part);
+    if (exact) return bytes.constant(exact);
+    if (facts.same[v] || this.place.known(v, part) !== undefined) return bytes.splat(this.lane(v, part * 4));
+    const of = (a: number): Local => this.sixteen(a, part);
     switch (i.op) {
       case "load":
-        return w.get(this.place.pointers[i.input]!).simd(0x00, 0, 0).keep();
+        return w
+          .get(this.place.pointers[i.input]!)
+          .memory(0x00, part * 16)
+          .keep();
       case "lookup":
-        return facts.patterns[i.a] ? this.run(i) : this.planesAt(this.place.planes.get(i.input)!, i.a)[0]!;
+        return facts.patterns[i.a] ? this.run(i, part) : this.planesAt(this.place.planes.get(i.input)!, i.a, part)[0]!;
       case "cast":
-        return this.sixteen(i.a);
+        return of(i.a);
       case "shiftLeft":
-        return bytes.shiftLeft(this.sixteen(i.a), facts.integer(i.b)!);
+        return bytes.shiftLeft(of(i.a), facts.integer(i.b)!);
       case "shiftRight":
-        return bytes.shiftRight(this.sixteen(i.a), facts.integer(i.b)!, facts.ranges[i.a]![0] < 0);
-      case "where":
-        return bytes.select(this.mask(i.a), this.sixteen(i.b), this.sixteen(i.c));
+        return bytes.shiftRight(of(i.a), facts.integer(i.b)!, facts.ranges[i.a]![0] < 0);
+      case "where": {
+        const mask = this.exact(i.a, part);
+        if (mask?.every((x) => (x === 0) === (mask[0] === 0))) return of(mask[0] === 0 ? i.c : i.b);
+        const [even, odd] = mask?.every((x, lane) => (x === 0) === (lane % 2 === 1))
+          ? [i.b, i.c].map((v) => this.paired(v, part >> 1))
+          : [];
+        if (even !== undefined && odd !== undefined) return bytes.interleave(even, odd, part & 1, 1);
+        return bytes.select(this.mask(i.a, part), of(i.b), of(i.c));
+      }
       default: {
         const bits = facts.bitsOfBytes(i);
-        if (bits) return this.bitsOf(bits);
+        if (bits) return this.bitsOf(bits, part);
         const { op, a, b } = i as { readonly op: Parameters<Bytes["op"]>[0]; readonly a: number; readonly b: number };
-        return bytes.op(op, this.sixteen(a), this.sixteen(b));
+        return bytes.op(op, of(a), of(b));
       }
     }
   }
 
+  /** Sixteen values that are known beforehand. */
+  private exact(v: number, part: number): readonly number[] | undefined {
+    const values = this.facts.exact[v]?.i;
+    return values && Array.from({ length: 16 }, (_, lane) => values[values.length === 1 ? 0 : part * 16 + lane]!);
+  }
+
   /** All bits of each byte where a condition holds. */
-  private mask(v: number): Local {
-    const exact = this.facts.exact[v];
-    if (exact)
-      return this.bytes.constant(Array.from({ length: 16 }, (_, lane) => (exact.i[exact.i.length === 1 ? 0 : lane] === 0 ? 0 : -1)));
+  private mask(v: number, part: number): Local {
+    const exact = this.exact(v, part);
+    if (exact) return this.bytes.constant(exact.map((x) => (x === 0 ? 0 : -1)));
     const { lanes } = this.code.w;
-    return lanes.ine(this.lane(v, 0), lanes.i32(0));
+    return lanes.ine(this.lane(v, part * 4), lanes.i32(0));
   }
 
-  /** Bytes of a table that lie within sixteen: one load. */
-  private run({ input, a }: Instruction & { readonly op: "lookup" }): Local {
-    const { code, bytes } = this;
-    const { w } = code;
-    const steps = this.facts.steps(a)!;
-    w.get(this.place.pointers[input]!).get(this.lane(a, 0)).simd(0x1b, 0);
-    code.op(ADD);
-    const load = { 1: 0x08, 3: 0x5c, 7: 0x5d, 15: 0x00 }[Math.max(...steps)]!;
-    const all = w.simd(load, 0, 0).keep();
-    return steps.every((s, lane) => s === lane) ? all : bytes.shuffle(all, all, steps);
+  /** Sixteen bytes that are those of 32 values, as each two neighbours have the same one; undefined if they have not. */
+  private paired(v: number, pair: number): Local | undefined {
+    const { code, facts, bytes } = this;
+    const i = code.loop.program.instructions[v]!;
+    const exact = this.exact(v, pair * 2);
+    if (exact) return facts.same[v] ? bytes.constant(exact) : undefined;
+    if (!facts.narrow[v]) return undefined;
+    const of = (a: number): Local | undefined => this.paired(a, pair);
+    switch (i.op) {
+      case "lookup": {
+        const steps = [0, 1].flatMap((k) => facts.steps(i.a, pair * 2 + k) ?? []);
+        if (!steps.every((s, lane) => s === steps[0]! + (lane >> 1)) || steps.length === 0) return undefined;
+        return this.entriesFrom(i, steps[0]!, 15);
+      }
+      case "cast":
+        return of(i.a);
+      case "shiftRight":
+      case "bitAnd": {
+        const a = of(i.a);
+        if (a === undefined) return undefined;
+        const by = i.op === "bitAnd" ? of(i.b) : facts.integer(i.b);
+        if (by === undefined) return undefined;
+        const make = (): Local => (i.op === "bitAnd" ? bytes.op("bitAnd", a, by) : bytes.shiftRight(a, by, facts.ranges[i.a]![0] < 0));
+        return this.remember(`${v} pair ${pair}`, make);
+      }
+      default:
+        return undefined;
+    }
   }
 
-  private bitsOf({ words, from, mask }: NonNullable<ReturnType<Facts["bitsOfBytes"]>>): Local {
+  /** Bytes of a table that lie within sixteen: one load, also for others that look up the same ones. */
+  private run(i: Instruction & { readonly op: "lookup" }, part: number): Local {
     const { bytes } = this;
+    const steps = this.facts.steps(i.a, part)!;
+    const from = steps[0]!;
+    const length = Math.max(...steps) - from;
+    const all = this.entriesFrom(i, from, length);
+    if (steps.every((s, lane) => s - from === lane)) return all;
+    return this.remember(`run ${i.input} ${i.a} ${steps.join()}`, () =>
+      bytes.shuffle(
+        all,
+        all,
+        steps.map((s) => s - from),
+      ),
+    );
+  }
+
+  /** Bytes of a table from so many behind the first neighbour's on: `last` + 1 of them at least. */
+  private entriesFrom({ input, a }: { readonly input: number; readonly a: number }, from: number, last: number): Local {
+    const { code } = this;
+    const { w } = code;
+    const start = this.remember(`start ${input} ${a}`, () => {
+      const known = this.place.entry?.(input, a);
+      if (known !== undefined) return known;
+      w.get(this.place.pointers[input]!).get(this.first(a));
+      return code.op(ADD).w.set(code.i32());
+    });
+    return this.remember(`entries ${input} ${a} ${from} ${last}`, () => {
+      const load = { 1: 0x08, 3: 0x5c, 7: 0x5d, 15: 0x00 }[last]!;
+      w.get(start);
+      if (from < 0) {
+        w.i32Const(from);
+        code.op(ADD);
+      }
+      return w.memory(load, Math.max(0, from)).keep();
+    });
+  }
+
+  private bitsOf({ words, from: all64, mask }: NonNullable<ReturnType<Facts["bitsOfBytes"]>>, part: number): Local {
+    const { bytes } = this;
+    const from = all64.slice(part * 16, part * 16 + 16);
     const four = (quad: number): readonly number[] => [0, 1, 2, 3].map((lane) => lane * 4 + (from[quad * 4 + lane]! >> 3));
     const eight = (half: number): Local => {
       const both = [...four(2 * half), ...four(2 * half + 1).map((at) => at + 16)];
-      return bytes.shuffle(this.lane(words, 2 * half), this.lane(words, 2 * half + 1), [...both, ...both]);
+      return bytes.shuffle(this.lane(words, part * 4 + 2 * half), this.lane(words, part * 4 + 2 * half + 1), [...both, ...both]);
     };
     const all = bytes.shuffle(eight(0), eight(1), [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]);
     const masked = (shift: number): Local =>

@@ -68,7 +68,7 @@ describe.each([
     special = {},
   }: Case): void {
     const layout = new ArenaLayout({ buffers: [], steps: [], scratchBytes: 0 }, 64);
-    const context = new LowerContext(memory, pool, { fused: modules.fused, rowIndependent: false }, layout, 0);
+    const context = new LowerContext(memory, pool, { fused: modules.fused, rowIndependent: false, activations: "f32" }, layout, 0);
     const contents: [Operand, Uint8Array][] = [];
     const place = (
       rows: number,

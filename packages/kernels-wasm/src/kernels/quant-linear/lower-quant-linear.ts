@@ -4,9 +4,6 @@ import { lowerCopy, lowerFused } from "../../lower/fused.js";
 import { intoOutput, type Lines, linesOf, lowerLines, readable } from "../product/lower-product.js";
 import { lowerDecoder, lowerDot } from "./packed-matrix.js";
 
-/** Lines of x up to which decoding W in registers anew for each few of its rows is worth more than decoding it once for all. */
-const FEW = 4;
-
 /** A line of a packed matrix is read as part of one row. */
 export function claimsQuantLinear({ inputs, outputs, attrs }: CompositeCall): boolean {
   const { decode, transposed } = attrs as QuantLinearAttrs;
@@ -19,8 +16,10 @@ export function lowerQuantLinear({ inputs, outputs, attrs }: CompositeStep, cont
   const { decode, transposed } = attrs as QuantLinearAttrs;
   const [x, ...parts] = inputs as [Operand, ...Operand[]];
   const [before, y]: [Run[], Operand] = [[], outputs[0]!];
-  const few = !transposed && x.shape[0]! <= FEW && !context.arithmetic.rowIndependent;
-  const dot = few ? lowerDot(decode, parts, x.shape[0]!, context) : undefined;
+  const { activations, rowIndependent } = context.arithmetic;
+  // Up to so many lines multiplying W as it is decoded, in registers, is worth more than storing it in between.
+  const few = activations === "int8" ? 4 : 3;
+  const dot = !transposed && x.shape[0]! <= few && !rowIndependent ? lowerDot(decode, parts, x.shape[0]!, context) : undefined;
   if (dot) {
     const lines = dense(x, context, before);
     return intoOutput(y, context, before, (c) => dot(lines, c));

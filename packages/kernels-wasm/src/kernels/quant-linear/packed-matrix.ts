@@ -1,6 +1,7 @@
 import type { Operand, Program } from "@weft/tensor-core";
+import type { Arithmetic } from "../../arithmetic.js";
 import { contiguousOutputs, type Loop, loopArguments, planLoop } from "../../encoder/loop.js";
-import { DOT_WORDS, rowsTogether } from "../../encoder/packed/dot-arguments.js";
+import { LONGEST_ROW, ROWS_OF_ITEM } from "../../encoder/packed/dot-arguments.js";
 import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { boundArguments, compiled } from "../../lower/fused.js";
 import type { FusedKernel } from "../../threads/pool.js";
@@ -9,7 +10,7 @@ import { type Decoder, isSmallProduct } from "../product/lower-product.js";
 /** What writes code for packed matrices. */
 interface Writers {
   emitLine(loop: Loop, relaxed: boolean): Uint8Array<ArrayBuffer>;
-  emitDot(loop: Loop, lines: number, relaxed: boolean): Uint8Array<ArrayBuffer>;
+  emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint8Array<ArrayBuffer>;
 }
 
 /** Most programs have no packed weights. */
@@ -29,7 +30,7 @@ const NEVER_RUN: FusedKernel = {
   id: 0,
   code: { address: 0, length: 0 },
   run() {
-    throw new TypeError("the code for packed matrices was not loaded");
+    throw new TypeError("not loaded");
   },
 };
 
@@ -54,26 +55,21 @@ export function lowerDot(
   lines: number,
   context: LowerContext,
 ): ((x: Operand, y: Operand) => Run) | undefined {
-  const loop = matrixLoop(program, inputs);
   const [rows, columns] = program.shape as [number, number];
+  if (columns > LONGEST_ROW) return undefined;
+  const loop = matrixLoop(program, inputs);
   const emit = writers?.emitDot;
-  const kernel = emit ? compiled(`dot ${lines} ${loop.key}`, () => emit(loop, lines, context.arithmetic.fused), context) : NEVER_RUN;
+  const { arithmetic } = context;
+  const key = `dot ${lines} ${arithmetic.activations} ${loop.key}`;
+  const kernel = emit ? compiled(key, () => emit(loop, lines, arithmetic), context) : NEVER_RUN;
   if (!kernel) return undefined;
-  const words = { x: 0, xLine: columns * 4, y: 0, yLine: rows * 4, columns, rows };
-  const { args, bind } = boundArguments(
-    loop,
-    inputs,
-    [],
-    context,
-    DOT_WORDS.map((name) => words[name]),
-  );
-  const word = (name: (typeof DOT_WORDS)[number]): number => (args >>> 2) + loopArguments(loop).length + DOT_WORDS.indexOf(name);
-  const [wordOfX, wordOfY] = [word("x"), word("y")];
-  const [items, small] = [Math.ceil(rows / rowsTogether(lines)), isSmallProduct(lines * rows * columns)];
+  const { args, bind } = boundArguments(loop, inputs, [], context, [0, columns * 4, 0, rows * 4, columns, rows]);
+  const wordOfX = (args >>> 2) + loopArguments(loop).length;
+  const [items, small] = [Math.ceil(rows / ROWS_OF_ITEM), isSmallProduct(lines * rows * columns)];
   return (x, y) => (addresses) => {
     bind(addresses);
     context.memory.words[wordOfX] = addressOf(x, addresses);
-    context.memory.words[wordOfY] = addressOf(y, addresses);
+    context.memory.words[wordOfX + 2] = addressOf(y, addresses);
     context.pool.runFused(kernel, args, items, small);
   };
 }
