@@ -4,6 +4,7 @@ import {
   cast,
   ConfigError,
   equal,
+  evaluate,
   gather,
   iota,
   matmul,
@@ -76,7 +77,7 @@ export class RankAllocator {
     const last = this.totalStep - this.config.tfinal;
     const unchanged = Object.fromEntries(paths.map((path) => [path, params[path]!.E!]));
     if (step > last) return this.frozen ? mask(params, this.frozen) : unchanged;
-    if (step < last) this.track(params, gradients);
+    if (step < last) await this.track(params, gradients);
     const { budget, due } = this.budget(step, paths.length);
     const pruned = this.config.initR * paths.length - budget;
     if ((!due && step !== last) || (pruned <= 0 && step !== last)) return unchanged;
@@ -85,7 +86,8 @@ export class RankAllocator {
     return mask(params, keep);
   }
 
-  private track(params: AdaLoraParams, gradients: AdaLoraParams): void {
+  /** Averages are computed now: the tensors that they are made of may be a step's, which takes their memory over. */
+  private async track(params: AdaLoraParams, gradients: AdaLoraParams): Promise<void> {
     const { beta1, beta2 } = this.config;
     for (const [path, tensors] of Object.entries(params)) {
       for (const [name, p] of Object.entries(tensors)) {
@@ -100,6 +102,7 @@ export class RankAllocator {
         this.importance.set(`${path}.${name}`, { sensitivity, uncertainty });
       }
     }
+    await evaluate(...[...this.importance.values()].flatMap(({ sensitivity, uncertainty }) => [sensitivity, uncertainty]));
   }
 
   /** All triplets but the `pruned` least important ones (and what ties with them). */

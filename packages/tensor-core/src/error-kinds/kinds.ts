@@ -4,6 +4,7 @@ import type { FileErrorKinds } from "./files.js";
 import type { GenerationErrorKinds } from "./generation.js";
 import type { JobErrorKinds } from "./jobs.js";
 import type { TokenizerErrorKinds } from "./tokenizers.js";
+import type { TrainingErrorKinds } from "./training.js";
 
 /** What a failure was caused by, and which class its error has; the command line derives its exit code from it. */
 export type WeftErrorCode = "shape" | "dtype" | "format" | "config" | "capability" | "device" | "cancelled" | "io" | "match";
@@ -13,7 +14,14 @@ export type WeftErrorCode = "shape" | "dtype" | "format" | "config" | "capabilit
  * thrown that is not in it. A package adds kinds of its own with `declare module "@weft/tensor-core" { interface WeftErrorKinds { … } }`.
  */
 export interface WeftErrorKinds
-  extends DeviceErrorKinds, FileErrorKinds, AdapterErrorKinds, GenerationErrorKinds, JobErrorKinds, TokenizerErrorKinds {}
+  extends
+    DeviceErrorKinds,
+    FileErrorKinds,
+    AdapterErrorKinds,
+    GenerationErrorKinds,
+    JobErrorKinds,
+    TokenizerErrorKinds,
+    TrainingErrorKinds {}
 
 /** Names of the kinds that come with a code. */
 export type WeftErrorKind<C extends WeftErrorCode = WeftErrorCode> = {

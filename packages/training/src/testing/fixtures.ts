@@ -2,11 +2,12 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { readTensor } from "@weft/adapter-files";
 import { openWeights } from "@weft/io-safetensors/node";
-import { createWasmBackend } from "@weft/kernels-wasm";
+import { createWasmBackend, type WasmBackend } from "@weft/kernels-wasm";
 import { Device, type Tensor } from "@weft/tensor-core";
 
-/** Where tests run. */
-export const device: Device = new Device(await createWasmBackend({ threads: 1 }));
+/** Where tests run, and what counts its memory. */
+export const backend: WasmBackend = await createWasmBackend({ threads: 1 });
+export const device: Device = new Device(backend);
 
 /** A path below `fixtures/`. */
 export const fixture = (...path: string[]): string => fileURLToPath(new URL(`../../../../fixtures/${path.join("/")}`, import.meta.url));

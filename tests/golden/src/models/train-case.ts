@@ -2,29 +2,18 @@ import { join } from "node:path";
 import { LORA_METHODS } from "@weft/methods";
 import type { CausalInputs, CausalOutput } from "@weft/models";
 import { loadPretrained } from "@weft/models/node";
-import { type AdapterParameters, type PeftModel, stateDict } from "@weft/registry";
+import { stateDict } from "@weft/registry";
 import { loadPeftModel } from "@weft/registry/node";
-import {
-  adamwStep,
-  add,
-  clipByGlobalNorm,
-  compile,
-  type Device,
-  flattenTree,
-  reshape,
-  slice,
-  type Tensor,
-  unflattenTree,
-  valueAndGrad,
-  zeros,
-} from "@weft/tensor-core";
+import type { Device, Tensor } from "@weft/tensor-core";
+import { type Batch, type Resume, train } from "@weft/training";
 import { Comparison, type Outcome } from "../case.js";
 import { readJson, readTensors, withPrefix } from "../peft/files.js";
-import { nextTokenLoss } from "./next-token-loss.js";
 
 interface Run {
   readonly base: string;
   readonly steps: number;
+  readonly warmup: number;
+  readonly lr: number;
   readonly betas: readonly [number, number];
   readonly eps: number;
   readonly weight_decay: number;
@@ -35,26 +24,17 @@ interface Run {
 /** A change of the start by 1e-6 moves the adapters by 5e-6 and the losses by 2e-5 after 20 steps. */
 const TOLERANCE = 1e-4;
 
-type State = { readonly p: AdapterParameters; readonly m: AdapterParameters; readonly v: AdapterParameters };
-
-/** The tensors of a tree of parameters under the names that PEFT gives them. */
-function named(peft: PeftModel<never, unknown>, p: AdapterParameters): Map<string, Tensor> {
-  return stateDict(peft.withParameters(p).state("default"));
-}
-
-/** A tree like `p` out of tensors by PEFT's names. */
-function treeOf(peft: PeftModel<never, unknown>, p: AdapterParameters, tensors: (name: string, like: Tensor) => Tensor): AdapterParameters {
-  const names = new Map([...named(peft, p)].map(([name, t]) => [t, name]));
-  const { leaves, structure } = flattenTree(p);
-  return unflattenTree(
-    structure,
-    leaves.map((leaf) => tensors(names.get(leaf)!, leaf)),
-  ) as AdapterParameters;
+/** Rows of each batch of a tensor i32 [batches, rows, length]. */
+async function batchesOf(all: Tensor): Promise<number[][][]> {
+  const [count, rows, length] = all.shape as [number, number, number];
+  const values = [...(await all.data())];
+  const row = (at: number): number[] => values.slice(at * length, (at + 1) * length);
+  return Array.from({ length: count }, (_, b) => Array.from({ length: rows }, (__, r) => row(b * rows + r)));
 }
 
 /**
- * 20 steps of AdamW with clipping on a LoRA, as torch and PEFT made them: the first gradients, every loss and norm, and the adapter at the end; then
- * again from the checkpoint in the middle.
+ * 20 steps of AdamW with clipping, warm-up and a cosine on a LoRA, as torch and PEFT made them: every rate, loss and norm, and the adapter at the end; then again from the
+ * checkpoint in the middle.
  */
 export async function runTraining(folder: string, root: string, device: Device): Promise<Outcome> {
   const run = readJson<Run>(folder, "expect.json");
@@ -62,64 +42,43 @@ export async function runTraining(folder: string, root: string, device: Device):
   const model = await loadPretrained(join(root, run.base), { device });
   const ref = await readTensors(join(folder, "ref.safetensors"), device);
   const final = await readTensors(join(folder, "final"), device);
-  const batch = (name: string, s: number): Tensor => {
-    const all = ref.get(name)!;
-    return reshape(slice(all, [[s, s + 1]]), all.shape.slice(1));
+  const [inputIds, labels] = [await batchesOf(ref.get("input_ids")!), await batchesOf(ref.get("labels")!)];
+  const data = inputIds.map((rows, i): Batch => ({ inputIds: rows, labels: labels[i]! }));
+  const settings = {
+    maxSteps: run.steps,
+    learningRate: run.lr,
+    lrSchedulerType: "cosine",
+    warmupSteps: run.warmup,
+    maxGradNorm: run.clip,
+    weightDecay: run.weight_decay,
+    adamBeta1: run.betas[0],
+    adamBeta2: run.betas[1],
+    adamEpsilon: run.eps,
   };
-  const load = (tag: string): ReturnType<typeof loadPeftModel<CausalInputs, CausalOutput>> =>
-    loadPeftModel<CausalInputs, CausalOutput>(model, join(folder, tag), { methods: LORA_METHODS });
-  const peft = await load("initial");
-  const gradients = (p: AdapterParameters, ids: Tensor, labels: Tensor): { value: Tensor; grads: AdapterParameters } =>
-    valueAndGrad((q: AdapterParameters) => nextTokenLoss(peft.withParameters(q).forward({ inputIds: ids }).logits, labels))(p);
-
-  const { grads } = gradients(peft.parameters(), batch("input_ids", 0), batch("labels", 0));
-  const want = withPrefix(ref, "grad0.");
-  const got = named(peft, grads);
-  check.exact("parameters that train", [...got.keys()].toSorted(), [...want.keys()].toSorted());
-  for (const [name, grad] of got) await check.tensors(`grad0 ${name}`, grad, want.get(name)!);
-
-  const step = compile(
-    ({ p, m, v }: State, ids: Tensor, labels: Tensor, lr: Tensor, t: Tensor) => {
-      const { value: loss, grads: all } = gradients(p, ids, labels);
-      const [ps, gs, ms, vs] = [p, all, m, v].map((tree) => flattenTree(tree).leaves) as [Tensor[], Tensor[], Tensor[], Tensor[]];
-      const { tensors: clipped, norm } = clipByGlobalNorm(gs, run.clip);
-      const attrs = { beta1: run.betas[0], beta2: run.betas[1], eps: run.eps, weightDecay: run.weight_decay };
-      const next = ps.map((one, i) => adamwStep({ p: one, g: clipped[i]!, m: ms[i]!, v: vs[i]!, lr, step: t }, attrs));
-      const { structure } = flattenTree(p);
-      const tree = (part: "p" | "m" | "v"): AdapterParameters =>
-        unflattenTree(
-          structure,
-          next.map((one) => one[part]),
-        ) as AdapterParameters;
-      return { state: { p: tree("p"), m: tree("m"), v: tree("v") }, loss, norm };
-    },
-    { device, donate: [0] },
-  );
-  const scalar = (x: number): Tensor => device.tensor(Float32Array.of(x), { shape: [] });
-  const train = async (what: string, from: number, start: State): Promise<void> => {
-    let state = start;
-    for (let s = from; s < run.steps; s++) {
-      const { loss, grad_norm: norm, lr } = run.log[s]!;
-      const result = await step(state, batch("input_ids", s), batch("labels", s), scalar(lr), scalar(s + 1));
-      await check.tensors(`${what}: loss of step ${s + 1}`, result.loss, scalar(loss));
-      await check.tensors(`${what}: norm of step ${s + 1}`, result.norm, scalar(norm));
-      state = result.state;
+  const follow = async (what: string, tag: string, resume?: Resume): Promise<void> => {
+    const peft = await loadPeftModel<CausalInputs, CausalOutput>(model, join(folder, tag), { methods: LORA_METHODS });
+    for await (const { step, loss, gradNorm, learningRate } of train(peft, data, { ...settings, device, resume })) {
+      const want = run.log[step - 1]!;
+      check.within(`${what}: rate of step ${step}`, Math.abs(learningRate - want.lr), 1e-12);
+      check.within(`${what}: loss of step ${step}`, Math.abs(loss - want.loss), TOLERANCE * Math.max(1, want.loss));
+      check.within(`${what}: norm of step ${step}`, Math.abs(gradNorm - want.grad_norm), TOLERANCE * Math.max(1, want.grad_norm));
     }
-    for (const [name, t] of named(peft, state.p)) await check.tensors(`${what}: final ${name}`, t, final.get(name)!);
+    const trained = stateDict(peft.state("default"));
+    check.exact(`${what}: parameters that train`, [...trained.keys()].toSorted(), [...withPrefix(ref, "grad0.").keys()].toSorted());
+    for (const [name, t] of trained) await check.tensors(`${what}: final ${name}`, t, final.get(name)!);
   };
-  /** Donated memory is the step's: the start stays. */
-  const copy = (t: Tensor): Tensor => add(t, 0);
-  const begin = peft.parameters();
-  const none = treeOf(peft, begin, (_, like) => zeros(like.shape));
-  await train("from the start", 0, {
-    p: treeOf(peft, begin, (_, t) => copy(t)),
-    m: none,
-    v: treeOf(peft, begin, (_, like) => zeros(like.shape)),
-  });
-
-  const middle = (await load("checkpoint-10")).parameters();
-  const moments = (name: string): AdapterParameters => treeOf(peft, middle, (key) => copy(ref.get(`resume.${name}.${key}`)!));
-  await train("resumed", run.steps / 2, { p: treeOf(peft, middle, (_, t) => copy(t)), m: moments("exp_avg"), v: moments("exp_avg_sq") });
-  step.dispose();
+  await follow("from the start", "initial");
+  const middle = run.steps / 2;
+  const position = {
+    step: middle,
+    epoch: 0,
+    batchesInEpoch: middle,
+    numInputTokensSeen: 0,
+    bestLoss: null,
+    bestStep: null,
+    sinceBest: 0,
+    history: [],
+  };
+  await follow("resumed", "checkpoint-10", { position, optimizer: withPrefix(ref, "resume."), ema: new Map() });
   return check.outcome();
 }
