@@ -1,6 +1,7 @@
 import { add, gradients, mean, mul, type Tensor, tensor } from "@weft/tensor-core";
 import { describe, expect, test } from "vitest";
-import { BERT, meanPooled } from "./bert.js";
+import { BERT } from "./bert.js";
+import { meanPooled } from "./pooling.js";
 import { loadPretrained, loadPretrainedEncoder } from "./node/load-pretrained.js";
 import { DEVICES, fixture, fixtureJson, fixtureTensors, renamed, worstError } from "./testing.js";
 import { openWeights } from "@weft/io-safetensors/node";

@@ -1,21 +1,4 @@
-import {
-  add,
-  attention,
-  cast,
-  div,
-  iota,
-  maximum,
-  mul,
-  reshape,
-  ShapeError,
-  slice,
-  sqrt,
-  sum,
-  tanh,
-  type Tensor,
-  transpose,
-  zeros,
-} from "@weft/tensor-core";
+import { add, attention, cast, iota, reshape, ShapeError, slice, tanh, type Tensor, transpose, zeros } from "@weft/tensor-core";
 import { activationOf } from "./activations.js";
 import { type Architecture, architecture } from "./architecture.js";
 import { assertMultiple, type ConfigJson, fieldsOf } from "./config-fields.js";
@@ -172,19 +155,6 @@ export class BertModel extends Model<BertConfig> {
     const inner = run(`${path}.output.dense`, activation(run(`${path}.intermediate.dense`, x)));
     return run(`${path}.output.LayerNorm`, add(inner, x));
   }
-}
-
-/**
- * The mean of the states of all tokens that are no padding, scaled to length 1: a sentence's vector, [batch, hidden].
- * @param hidden [batch, length, hidden]
- * @param attentionMask i32 [batch, length]
- * @see sentence-transformers `Pooling` (mean) and `Normalize`
- */
-export function meanPooled(hidden: Tensor, attentionMask: Tensor): Tensor {
-  const mask = reshape(cast(attentionMask, "f32"), [...attentionMask.shape, 1]);
-  const mean = div(sum(mul(hidden, mask), { axes: [1] }), maximum(sum(mask, { axes: [1] }), 1e-9));
-  const length = sum(mul(mean, mean), { axes: [1], keepDims: true });
-  return div(mean, maximum(sqrt(length), 1e-12));
 }
 
 /** Of older files: gamma and beta of norms, a prefix of models with a head. */

@@ -1,5 +1,5 @@
 export type { Architecture } from "./architecture.js";
-export { BERT, type BertConfig, BertModel, type EncoderInputs, type EncoderOutput, meanPooled } from "./bert.js";
+export { BERT, type BertConfig, BertModel, type EncoderInputs, type EncoderOutput } from "./bert.js";
 export type { CacheOptions } from "./causal/cache.js";
 export type { CausalConfig, CausalLM, CausalOutput } from "./causal/causal-lm.js";
 export type { CausalInputs, KeyValues, LayerCache } from "./causal/inputs.js";
@@ -20,5 +20,6 @@ export { Model, type ModelOptions, type NamedLayer } from "./model.js";
 export type { ModuleDescription } from "./modules.js";
 export type { GgufModelInput } from "./sources/gguf-model.js";
 export type { ParameterSource, StoredParameter, StoredPart } from "./sources/parameter-source.js";
+export { meanPooled, normalized, pooled, type Pooling } from "./pooling.js";
 export { RWKV, type RwkvConfig, RwkvForCausalLM, type RwkvState } from "./rwkv.js";
 export { loadWeights, type LoadOptions, weightOf, type Weights } from "./weights.js";

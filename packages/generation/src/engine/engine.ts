@@ -90,6 +90,11 @@ export class GenerationEngine {
     return { running: this.running.length, waiting: this.waiting.length, ...this.counted };
   }
 
+  /** So many new tokens the context has room for behind a prompt. */
+  room(promptTokens: number): number {
+    return this.contextLength - this.decoder.virtualTokens - promptTokens;
+  }
+
   /**
    * Runs a request to its end.
    * @throws ConfigError for one that cannot be run; CapabilityError kind `busy` if too many wait; CancelledError; what its `choose` throws
@@ -156,12 +161,15 @@ export class GenerationEngine {
       });
     if (!Number.isSafeInteger(maxNewTokens) || maxNewTokens < 1)
       throw new ConfigError(`maxNewTokens is ${maxNewTokens}, expected a whole number from 1`);
-    const wanted = this.decoder.virtualTokens + tokens.length + maxNewTokens;
-    if (wanted > this.contextLength)
-      throw new ConfigError(`a request of ${tokens.length} tokens and ${maxNewTokens} new ones needs ${wanted} positions`, {
-        kind: "context-length",
-        hint: `there are ${this.contextLength}: shorten the prompt or lower maxNewTokens`,
-      });
+    const room = this.room(tokens.length);
+    if (maxNewTokens > room)
+      throw new ConfigError(
+        `a prompt of ${tokens.length} tokens leaves room for ${Math.max(0, room)} new ones, and ${maxNewTokens} are asked for`,
+        {
+          kind: "context-length",
+          hint: `the context has ${this.contextLength} positions: shorten the prompt or lower maxNewTokens`,
+        },
+      );
   }
 
   /** Runs passes while there is something to do. */

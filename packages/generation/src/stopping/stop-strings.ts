@@ -1,7 +1,8 @@
 import { optionError } from "../option-error.js";
 
-/** Most stop strings, and the longest of them in UTF-16 units: each character of the text is compared with all of them. */
+/** Most stop strings: each character of the text is compared with all of them. */
 export const MAX_STOP_STRINGS = 64;
+/** The longest of them, in UTF-16 units. */
 export const MAX_STOP_LENGTH = 1000;
 
 /** What came of some text. */

@@ -1,4 +1,4 @@
-import { ConfigError, type MethodTable, Tensor } from "@weft/tensor-core";
+import { type Attached, CapabilityError, ConfigError, type MethodTable, Tensor } from "@weft/tensor-core";
 import type { OpenedAdapter } from "@weft/adapter-files";
 import {
   activePartOf,
@@ -199,6 +199,19 @@ export class PeftModel<Inputs, Outputs> {
     else this.adapters.assertNew(name);
     this.forget(name);
     this.adapters.set(name, state);
+  }
+
+  /**
+   * Puts a factor on what an adapter does: 1 is as it was trained, 0 nothing. Parameters that it brings whole (`modules_to_save`, trained tokens) hold at full strength.
+   * @throws ConfigError while the adapter is merged; CapabilityError for a prompt, which is there or not
+   */
+  setScale(scale: number, name: string = this.adapters.only): void {
+    const state = this.state(name);
+    if (!Number.isFinite(scale)) throw new ConfigError(`setScale: ${scale} is no factor, expected a finite number`);
+    if (state.prompt)
+      throw new CapabilityError(`adapter "${name}" (${state.config.peftType}) is a prompt: it has no effect that a factor could be put on`);
+    const scaled = ({ context, ...one }: Attached): Attached => ({ ...one, context: { ...context, scale } });
+    this.setState({ ...state, layers: new Map([...state.layers].map(([path, attached]) => [path, attached.map(scaled)])) }, name);
   }
 
   /** The same adapters on another version of the model. They are shared: what is added or trained here is there, too. What is merged here is merged there. */
