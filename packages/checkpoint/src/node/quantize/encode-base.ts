@@ -60,7 +60,7 @@ async function openGgufBase(path: string): Promise<EncodeBase> {
   const file = await openGgufPath(localPath(path));
   try {
     const tensors = ggufSources(file);
-    const { model, files } = ggufSideFiles(file, path);
+    const { model, files } = await ggufSideFiles(file, path);
     const located = [...file.tensors.values()];
     return {
       weights: {

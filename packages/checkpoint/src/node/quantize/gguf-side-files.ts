@@ -15,8 +15,8 @@ export interface GgufSideFiles {
 }
 
 /** @param from the path that the file was named by @throws as `configOfGguf` */
-export function ggufSideFiles(file: GgufFile, from: string): GgufSideFiles {
-  const model = configOfGguf(file, TORCH.f32);
+export async function ggufSideFiles(file: GgufFile, from: string): Promise<GgufSideFiles> {
+  const model = await configOfGguf(file, TORCH.f32);
   return {
     model,
     files: (dtype = "f32") => [
