@@ -1,4 +1,5 @@
 import type { AdapterErrorKinds } from "./adapters.js";
+import type { DatasetErrorKinds } from "./datasets.js";
 import type { DeviceErrorKinds } from "./devices.js";
 import type { FileErrorKinds } from "./files.js";
 import type { GenerationErrorKinds } from "./generation.js";
@@ -18,6 +19,7 @@ export interface WeftErrorKinds
     DeviceErrorKinds,
     FileErrorKinds,
     AdapterErrorKinds,
+    DatasetErrorKinds,
     GenerationErrorKinds,
     JobErrorKinds,
     TokenizerErrorKinds,

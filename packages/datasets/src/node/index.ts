@@ -1,0 +1,1 @@
+export { readRowsOf } from "./read-rows-of.js";
