@@ -17,8 +17,8 @@ export class Bytes {
     return this.w.get(a).simd(0x1b, 0).simd(0x0f).keep();
   }
 
-  op(name: "bitAnd" | "bitOr" | "bitXor" | "add" | "sub", a: Local, b: Local): Local {
-    const opcode = { bitAnd: 0x4e, bitOr: 0x50, bitXor: 0x51, add: 0x6e, sub: 0x71 }[name];
+  op(name: "bitAnd" | "bitOr" | "bitXor" | "add" | "sub" | "equal", a: Local, b: Local): Local {
+    const opcode = { bitAnd: 0x4e, bitOr: 0x50, bitXor: 0x51, add: 0x6e, sub: 0x71, equal: 0x23 }[name];
     return this.w.get(a).get(b).simd(opcode).keep();
   }
 

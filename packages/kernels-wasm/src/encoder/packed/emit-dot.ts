@@ -17,8 +17,6 @@ import { RowWords } from "./row-words.js";
 const [ITEM, END] = [1, 2];
 const [GLOBAL_GET, F32_STORE] = [0x23, 0x38];
 
-/** Elements of a row that are written out without a loop. */
-const SPAN = 64;
 /** Elements of a row over which a scale may be the same; 0 stands for all of them. */
 const BLOCKS = [0, 64, 32, 16];
 
@@ -40,13 +38,13 @@ interface Sums {
 function sumsOf(code: MatrixCode): Sums {
   const { program, analysis } = code.loop;
   const scalar = (v: number): boolean => analysis.scalar[v]!;
-  const choices = BLOCKS.map((block) => {
+  const choices = BLOCKS.filter((block) => block <= code.span).map((block) => {
     const facts = block === 0 ? undefined : code.facts(block);
     const same = (v: number): boolean => scalar(v) || (facts?.same[v] ?? false);
     const terms = linearTerms(program, code.value, same);
     const cores = terms.flatMap(({ core }) => core ?? []);
     const scalars = scalarsOf(code, cores, same);
-    const done = (v: number): boolean => same(v) || scalars.has(v) || code.facts(SPAN).exact[v] !== undefined;
+    const done = (v: number): boolean => same(v) || scalars.has(v) || code.facts(code.span).exact[v] !== undefined;
     return { block, terms, same, scalars, cost: closure(program, cores, done).filter((v) => !done(v)).length };
   });
   return choices.reduce((best, choice) => (choice.cost < best.cost ? choice : best));
@@ -62,13 +60,13 @@ interface Stream {
 
 function streamsOf(code: MatrixCode, values: readonly number[], same: (v: number) => boolean): Stream[] {
   const { program, operands } = code.loop;
-  const patterns = lanePatterns(program.instructions, LONGEST_ROW, (i) => knownOf(code, i), SPAN);
+  const patterns = lanePatterns(program.instructions, LONGEST_ROW, (i) => knownOf(code, i), code.span);
   const streams = new Map<string, Stream>();
   for (const v of closure(program, values, same)) {
     const i = program.instructions[v]!;
     if (i.op !== "lookup" || same(v) || operands[i.input]!.inner !== "contiguous") continue;
     const offsets = patterns[i.a]?.offsets;
-    if (!offsets?.every((o, k) => o === k * offsets[1]!) || !code.facts(SPAN).patterns[i.a]) continue;
+    if (!offsets?.every((o, k) => o === k * offsets[1]!) || !code.facts(code.span).patterns[i.a]) continue;
     streams.set(`${i.input} ${i.a}`, { table: i.input, index: i.a, step: offsets[1]! * code.unit(i.input) });
   }
   return [...streams.values()];
@@ -76,7 +74,7 @@ function streamsOf(code: MatrixCode, values: readonly number[], same: (v: number
 
 /** Where runs of a table begin, and by how much all neighbours are shifted. */
 function scalarsOf(code: MatrixCode, cores: readonly number[], same: (v: number) => boolean): Set<number> {
-  const facts = code.facts(SPAN);
+  const facts = code.facts(code.span);
   const { instructions } = code.loop.program;
   const scalars = new Set<number>();
   for (const v of closure(code.loop.program, cores, same)) {
@@ -98,6 +96,7 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
   const w = new WasmLanes(3);
   const { lanes } = w;
   const code = new MatrixCode(w, loop, relaxed);
+  const { span } = code;
   const { instructions } = loop.program;
   const { block, terms, same, scalars: firsts } = sumsOf(code);
   const core = terms.find((t) => t.core !== undefined);
@@ -111,7 +110,7 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
   /** What is the same over a block, of what the elements are computed from. */
   const shared = closure(loop.program, cores, (v) => same(v) || firsts.has(v)).filter((v) => same(v) && !isConstant(v));
   const moving = code.usedBy([code.value], () => false).filter((k) => loop.operands[k]!.inner !== "fixed");
-  const isDone = (v: number): boolean => same(v) || firsts.has(v) || code.facts(SPAN).exact[v] !== undefined;
+  const isDone = (v: number): boolean => same(v) || firsts.has(v) || code.facts(span).exact[v] !== undefined;
   /** Operands that elements are read from without a table. */
   const ofElements = closure(loop.program, cores, isDone).flatMap((v) => {
     const i = instructions[v]!;
@@ -125,7 +124,7 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
   w.code.raw(GLOBAL_GET, 0);
   w.set(scratch);
   const rows = new RowWords(code, scratch, lines);
-  const ofCore = core && rowSumsOf(code, core.core!, lines, SPAN, relaxed, activations === "int8");
+  const ofCore = core && rowSumsOf(code, core.core!, lines, span, relaxed, activations === "int8" && span >= UNIT);
   const scaled = (term: Term, by: number): Scaled => ({ factors: term.factors, by: term.negative ? -by : by });
   const constants = terms.filter((t) => t.core === undefined).map((t) => scaled(t, 1));
   if (ofCore && ofCore.offset !== 0) constants.push(scaled(core!, ofCore.offset));
@@ -133,15 +132,15 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
     lines,
     multiplied: ofCore?.multiplied ?? "floats",
     block: constants.length > 0 ? block : undefined,
-    span: SPAN,
+    span,
     word,
     scratch,
     from: rows.bytes,
   });
   const shifts = each(constants.length > 0 ? lines : 0, () => w.local(V128));
-  const length = block || SPAN;
+  const length = block || span;
   const unit = ofCore ? unitOf(ofCore, length) : length;
-  const units = SPAN / unit;
+  const units = span / unit;
 
   const addProduct = (to: Local, a: Local, b: Local): void => {
     if (relaxed) w.get(a).get(b).get(to).simd(0x105);
@@ -166,7 +165,7 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
       shifts.forEach((to, line) => addProduct(to, by, x.sum(line, b)));
     });
   const across = (at: number, known: (v: number) => Local | undefined, running: boolean): AcrossRows =>
-    new AcrossRows(code, at, SPAN, {
+    new AcrossRows(code, at, span, {
       pointer: (k) => rows.all(`pointer ${k}`),
       known,
       entries: (table, index) =>
@@ -174,8 +173,8 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
     });
 
   /** Elements of all rows without a loop. */
-  const span = (known: (v: number) => Local | undefined): void => {
-    const blocks = each(SPAN / length, (b) => across(b * length, known, true));
+  const wholeSpan = (known: (v: number) => Local | undefined): void => {
+    const blocks = each(span / length, (b) => across(b * length, known, true));
     scalars.forEach((v) => rows.keep(`first ${v}`, blocks[0]!.lane(v)));
     blocks.forEach((at, b) => {
       shared.forEach((v) => rows.keep(`shared ${b} ${v}`, at.lane(v)));
@@ -197,7 +196,7 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
   const spanOfRow = (sums: RowSums): void => {
     const known = new Map<string, Local>();
     const numbers = new Map(scalars.map((v) => [v, rows.wordOfThis(`first ${v}`)]));
-    const at = new Neighbours(code, code.facts(SPAN), {
+    const at = new Neighbours(code, code.facts(span), {
       pointers: rowPointers(ofElements),
       planes: code.planes,
       known(v, part) {
@@ -253,7 +252,7 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
           code.op(MUL);
           rows.keep(`pointer ${k}`, lanes.iadd(w.simd(0x11).keep(), rows.all(`pointer ${k}`)));
         }
-        x.advance(count, count === SPAN);
+        x.advance(count, count === span);
         w.get(size).i32Const(count);
         code.op(SUB);
         w.set(size);
@@ -295,7 +294,7 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
       rows.keep(`entry ${table} ${index}`, lanes.iadd(at, w.get(code.pointersOfTables[table]!).simd(0x11).keep()));
     }
     const known = (v: number): Local | undefined => (alike.includes(v) ? rows.all(`row ${v}`) : undefined);
-    whileLeft(SPAN, () => span(known));
+    whileLeft(span, () => wholeSpan(known));
     if (block > 0) return;
     const end = across(0, known, false);
     shift(end, 0);

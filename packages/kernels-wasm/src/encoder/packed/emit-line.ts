@@ -8,9 +8,6 @@ import { Neighbours, type Place } from "./neighbours.js";
 
 const [TO, FROM, COUNT] = [1, 2, 3];
 
-/** Elements that are written out without a loop. */
-const SPAN = 64;
-
 /** Writes the module that decodes a part of one row of a packed matrix: `run(args, to, number of its first element, count)`. */
 export function emitLine(loop: Loop, relaxed: boolean): Uint8Array<ArrayBuffer> {
   const w = new WasmLanes(4);
@@ -28,13 +25,13 @@ export function emitLine(loop: Loop, relaxed: boolean): Uint8Array<ArrayBuffer> 
   }
   const used = code.usedBy([value], scalar);
   const { dtype } = loop.program.instructions[value]!;
-  for (const width of [SPAN, 4, 1]) {
+  for (const width of [code.span, 4, 1]) {
     code.repeat(() => {
       w.get(COUNT).i32Const(width);
       code.leaveIf(LESS);
-      if (width === SPAN) {
+      if (width === code.span) {
         // What is known of neighbours holds where they begin at a multiple of their number.
-        w.get(column).i32Const(SPAN - 1);
+        w.get(column).i32Const(code.span - 1);
         code.op(AND);
         w.code.raw(0x0d, 1);
       }

@@ -86,6 +86,22 @@ export class Facts {
     return inOne && new Set(from.map((s) => s & 7)).size <= 2 ? { words: shifted.a, from, mask } : undefined;
   }
 
+  /** By how much, 0 … 7, sixteen values are shifted, if that is known and one number. @param part which sixteen */
+  shift(by: number, part: number): number | undefined {
+    const all = this.exact[by]?.i;
+    const some = all?.length === this.count ? all.subarray(part * 16, part * 16 + 16) : all;
+    return some?.every((x) => x === some[0] && x >= 0 && x < 8) ? some[0] : undefined;
+  }
+
+  /** One bit of each of some bytes: their value, and places 0 … 7 that are known. */
+  oneBit(i: Instruction): { readonly bytes: number; readonly from: Int32Array } | undefined {
+    if (i.op !== "bitAnd" || this.integer(i.b) !== 1) return undefined;
+    const shifted = this.code.loop.program.instructions[i.a]!;
+    if (shifted.op !== "shiftRight" || !this.isBytes(shifted.a)) return undefined;
+    const from = this.exact[shifted.b]?.i;
+    return from?.length === this.count && from.every((s) => s >= 0 && s < 8) ? { bytes: shifted.a, from } : undefined;
+  }
+
   private get parts(): number[] {
     return Array.from({ length: this.count / 16 }, (_, part) => part);
   }
@@ -95,7 +111,7 @@ export class Facts {
     const of = (v: number): Vector | undefined => this.exact[v];
     if (i.op === "bitAnd") {
       const [mask, x] = [this.integer(i.b), this.patterns[i.a]];
-      if (mask !== undefined && x && mask >= 0 && ((mask + 1) & mask) === 0 && x.multiple > mask) {
+      if (mask !== undefined && x && mask >= 0 && x.multiple > mask) {
         const out = vector(this.count);
         out.i.forEach((_, lane) => (out.i[lane] = x.offsets[lane]! & mask));
         return out;
@@ -179,17 +195,15 @@ export class Facts {
       case "cast":
         return this.isBytes(i.a) && within(this.ranges[i.a]!, OF_DTYPE[i.dtype] ?? ANY);
       case "bitAnd":
-        return this.bitsOfBytes(i) !== undefined || (this.isBytes(i.a) && this.isBytes(i.b));
+        return this.bitsOfBytes(i) !== undefined || this.oneBit(i) !== undefined || (this.isBytes(i.a) && this.isBytes(i.b));
       case "bitOr":
       case "bitXor":
       case "add":
       case "sub":
         return this.isBytes(i.a) && this.isBytes(i.b);
       case "shiftLeft":
-      case "shiftRight": {
-        const by = this.integer(i.b);
-        return this.isBytes(i.a) && by !== undefined && by >= 0 && by < 8;
-      }
+      case "shiftRight":
+        return this.isBytes(i.a) && this.parts.every((part) => this.shift(i.b, part) !== undefined);
       case "where":
         return (this.same[i.a]! || this.exact[i.a] !== undefined) && this.isBytes(i.b) && this.isBytes(i.c);
       default:

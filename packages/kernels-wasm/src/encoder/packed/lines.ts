@@ -141,11 +141,12 @@ export class Lines {
       w.get(left).i32Const(span);
       code.leaveIf(LESS);
       w.scoped(() => {
-        for (let unit = 0; unit < span / UNIT; unit++) {
-          const floats = Array.from({ length: UNIT / 4 }, (_, quad) => this.floats(line, (unit * UNIT) / 4 + quad));
+        const length = Math.min(UNIT, span);
+        for (let unit = 0; unit < span / length; unit++) {
+          const floats = Array.from({ length: length / 4 }, (_, quad) => this.floats(line, (unit * length) / 4 + quad));
           const values = o.multiplied === "floats" ? floats : this.round(line, unit, floats);
           values.forEach((value, quad) => {
-            const column = unit * UNIT + quad * 4;
+            const column = unit * length + quad * 4;
             if (block && column % block === 0) w.get(lanes.f32(0)).set(total);
             w.get(lanes.add(total, value)).set(total);
             if (block && (column + 4) % block === 0) store(Math.floor(column / block));

@@ -1,3 +1,4 @@
+import { isFloat } from "@weft/tensor-core";
 import { closure } from "@weft/tensor-core/program";
 import type { Loop } from "../loop.js";
 import { operandWord } from "../operand-words.js";
@@ -5,6 +6,9 @@ import { DIV_UNSIGNED, MUL, REM_UNSIGNED, LoopCode } from "../loop-code.js";
 import type { Local } from "../wasm-lanes.js";
 import { Facts } from "./facts.js";
 import { type Planes, readPlanes } from "./planes.js";
+
+/** Code for more elements at once pays where it is short. */
+const [LONG, SHORT] = [64, 16];
 
 /** What the two kinds of code for a packed matrix share: where its rows lie, and which values are computed once for many elements. */
 export class MatrixCode extends LoopCode {
@@ -14,6 +18,8 @@ export class MatrixCode extends LoopCode {
   readonly moving: readonly number[];
   readonly pointersOfTables: readonly Local[];
   readonly planes: ReadonlyMap<number, Planes>;
+  /** Elements of a row that are written out without a loop. */
+  readonly span: number;
   private readonly known = new Map<number, Facts>();
 
   constructor(w: LoopCode["w"], loop: Loop, relaxed: boolean) {
@@ -26,6 +32,19 @@ export class MatrixCode extends LoopCode {
     this.pointersOfTables = read.map(() => this.i32());
     this.toBeginning(this.pointersOfTables, [...tables]);
     this.planes = readPlanes(this, this.facts(16), this.pointersOfTables, relaxed);
+    this.span = this.areBytes() ? LONG : SHORT;
+  }
+
+  /** Whether all integers that elements are computed from are had as bytes, but for those that neighbours have in common. */
+  private areBytes(): boolean {
+    const [facts, some] = [this.facts(LONG), this.facts(16)];
+    const { program } = this.loop;
+    const isDone = (v: number): boolean => {
+      const i = program.instructions[v]!;
+      const isRun = i.op === "lookup" && facts.narrow[v]! && facts.patterns[i.a] !== undefined;
+      return isRun || some.same[v]! || facts.exact[v] !== undefined;
+    };
+    return closure(program, [this.value], isDone).every((v) => isDone(v) || facts.narrow[v] || isFloat(program.instructions[v]!.dtype));
   }
 
   facts(count: number): Facts {

@@ -178,9 +178,9 @@ export class Neighbours {
       case "cast":
         return of(i.a);
       case "shiftLeft":
-        return bytes.shiftLeft(of(i.a), facts.integer(i.b)!);
+        return bytes.shiftLeft(of(i.a), facts.shift(i.b, part)!);
       case "shiftRight":
-        return bytes.shiftRight(of(i.a), facts.integer(i.b)!, facts.ranges[i.a]![0] < 0);
+        return bytes.shiftRight(of(i.a), facts.shift(i.b, part)!, facts.ranges[i.a]![0] < 0);
       case "where": {
         const mask = this.exact(i.a, part);
         if (mask?.every((x) => (x === 0) === (mask[0] === 0))) return of(mask[0] === 0 ? i.c : i.b);
@@ -191,8 +191,13 @@ export class Neighbours {
         return bytes.select(this.mask(i.a, part), of(i.b), of(i.c));
       }
       default: {
-        const bits = facts.bitsOfBytes(i);
+        const [bits, bit] = [facts.bitsOfBytes(i), facts.oneBit(i)];
         if (bits) return this.bitsOf(bits, part);
+        if (bit) {
+          const places = bytes.constant(Array.from(bit.from.subarray(part * 16, part * 16 + 16), (s) => 1 << s));
+          const found = bytes.op("equal", bytes.op("bitAnd", of(bit.bytes), places), places);
+          return bytes.op("bitAnd", found, bytes.constant(new Array<number>(16).fill(1)));
+        }
         const { op, a, b } = i as { readonly op: Parameters<Bytes["op"]>[0]; readonly a: number; readonly b: number };
         return bytes.op(op, of(a), of(b));
       }

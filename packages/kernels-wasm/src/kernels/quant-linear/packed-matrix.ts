@@ -30,7 +30,7 @@ const NEVER_RUN: FusedKernel = {
   id: 0,
   code: { address: 0, length: 0 },
   run() {
-    throw new TypeError("not loaded");
+    throw new TypeError();
   },
 };
 
