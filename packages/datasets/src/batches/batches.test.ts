@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  batchRows,
   batchesPerEpoch,
   batchOf,
   IGNORED,
@@ -74,6 +75,17 @@ describe("a batch", () => {
       tokens: 6,
       examples: 3,
     }));
+});
+
+it("a batch row by row has the fields that a model takes, and no others", () => {
+  expect(batchRows(batchOf([[sequence(3, 2), sequence(4, 1)], [sequence(5, 2)]], true))).toEqual({
+    inputIds: [Int32Array.of(3, 3, 4), Int32Array.of(5, 5, 0)],
+    labels: [Int32Array.of(-100, 3, -100), Int32Array.of(-100, 5, -100)],
+    attentionMask: [Int32Array.of(1, 1, 1), Int32Array.of(1, 1, 0)],
+    positionIds: [Int32Array.of(0, 1, 0), Int32Array.of(0, 1, 0)],
+    segmentIds: [Int32Array.of(1, 1, 2), Int32Array.of(1, 1, 0)],
+  });
+  expect(Object.keys(batchRows(batchOf([[sequence(3, 2)]], false)))).toEqual(["inputIds", "labels"]);
 });
 
 describe("packing", () => {
