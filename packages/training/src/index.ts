@@ -33,6 +33,7 @@ export type { Schedule, ScheduleArgs, ScheduleRun } from "./schedules/schedule.j
 export { learningRates, type ScheduleName, SCHEDULES, warmupStepsOf } from "./schedules/table.js";
 export { WARMUP_STABLE_DECAY, type WarmupStableDecayArgs } from "./schedules/warmup-stable-decay.js";
 export type { Batch, BatchField, TrainingData } from "./train/batch.js";
+export { estimateMemory, type TrainingMemory } from "./train/estimate-memory.js";
 export { biases, type FullModel, fullModel, type WeightFilter } from "./train/full-model.js";
 export type { GradientCheckpointing, Settings, TrainingArguments } from "./train/options.js";
 export { passOf, type PassOptions } from "./train/pass.js";

@@ -17,21 +17,24 @@ export function firstState(
 ): TrainState {
   const { leaves, structure } = flattenTree(params);
   const copy = (t: Tensor): Tensor => add(cast(t, "f32"), 0);
-  const own = leaves.map(copy);
-  const missing =
-    resume && resume.optimizer.size > 0 && named.find(({ name }) => ![...resume.optimizer.keys()].some((key) => key.endsWith(`.${name}`)));
-  if (missing)
-    throw new FormatError(`the checkpoint has no state of the optimiser for ${missing.name}`, {
+  /** What a checkpoint has of one kind: for every parameter, or for none. */
+  const kept = (what: string, from: ReadonlyMap<string, Tensor> | undefined, key: string, like: Tensor): Tensor => {
+    if (!from || from.size === 0) return like;
+    const found = from.get(key);
+    if (found?.shape.join() === like.shape.join()) return found;
+    throw new FormatError(`the checkpoint has ${found ? `[${found.shape}]` : "nothing"} for ${what} ${key}, expected [${like.shape}]`, {
       kind: "bad-checkpoint",
       hint: "it is of another adapter or optimiser: go on with the options that it was made with",
     });
+  };
+  const own = leaves.map((t, i) => copy(kept("the parameter", resume?.parameters, named[i]!.name, t)));
   const tree = (tensors: readonly Tensor[]): AdapterParameters => unflattenTree(structure, tensors) as AdapterParameters;
   return {
     params: tree(own),
     optimizer: own.map((param, i) => {
-      const fresh = optimizer.state(param, hyper);
-      return Object.fromEntries(Object.entries(fresh).map(([key, t]) => [key, resume?.optimizer.get(`${key}.${named[i]!.name}`) ?? t]));
+      const fresh = Object.entries(optimizer.state(param, hyper));
+      return Object.fromEntries(fresh.map(([key, t]) => [key, kept("the optimiser's", resume?.optimizer, `${key}.${named[i]!.name}`, t)]));
     }),
-    ema: emaDecay === undefined ? null : tree(leaves.map((t, i) => copy(resume?.ema.get(named[i]!.name) ?? t))),
+    ema: emaDecay === undefined ? null : tree(own.map((t, i) => copy(kept("the average of", resume?.ema, named[i]!.name, t)))),
   };
 }

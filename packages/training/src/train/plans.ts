@@ -13,7 +13,7 @@ import type { BatchTensors } from "../objectives/objective.js";
 import { checkpointBlocks } from "./checkpoint-blocks.js";
 import type { NamedParameter } from "./named-parameters.js";
 import type { Settings } from "./options.js";
-import { planMemory } from "./plan-memory.js";
+import { type PlanMemory, planMemory } from "./plan-memory.js";
 import { type Accumulated, type MethodHooks, type StepData, stepFunctions, type StepResult, type TrainState } from "./step.js";
 import type { Trainee } from "./trainee.js";
 
@@ -90,6 +90,12 @@ export class Plans {
     return this.bind((parts) => parts.evaluate, "evaluate", args);
   }
 
+  /** What a call takes while it runs, from its plan; nothing is computed. */
+  memory(name: keyof Parts, args: readonly Tree[]): PlanMemory {
+    const { fn, donate } = this.partsNow()[name] as Part<never, Tree>;
+    return planMemory(this.device, fn as unknown as (...all: readonly Tree[]) => Tree, args, donate);
+  }
+
   dispose(): void {
     for (const parts of Object.values(this.parts))
       for (const { compiled } of Object.values(parts) as Part<never, never>[]) compiled.dispose();
@@ -103,30 +109,33 @@ export class Plans {
     return { fn, donate, compiled: compile(counted, { device: this.device, donate }) };
   }
 
+  private partsNow(): Parts {
+    return (this.parts[this.checkpointing] ??= this.make(this.checkpointing));
+  }
+
   /** From the first call on that would not fit, blocks are computed again. @throws CapabilityError kind `training-memory` if that does not fit either */
   private bind<A extends readonly Tree[], R extends Tree>(
     of: (parts: Parts) => Part<A, R>,
-    name: string,
+    name: keyof Parts,
     args: A,
   ): Promise<BoundCall<A, R>> {
-    const part = (): Part<A, R> => of((this.parts[this.checkpointing] ??= this.make(this.checkpointing)));
-    if (this.maxMemory < Infinity) {
-      const call = `${name} ${formOf(args)}`;
-      const peak = (): number => planMemory(this.device, part().fn, args, part().donate).peakBytes;
-      if (!this.fitting.has(call)) {
-        if (peak() > this.maxMemory) this.checkpointing = "blocks";
-        const needed = peak();
-        if (needed > this.maxMemory)
-          throw new CapabilityError(
-            `a step takes ${needed} bytes with each block computed again, gradientCheckpointing.maxMemory is ${this.maxMemory}`,
-            {
-              kind: "training-memory",
-              hint: "use smaller batches with more gradientAccumulationSteps, shorter rows, or a smaller rank",
-            },
-          );
-        this.fitting.add(call);
-      }
-    }
-    return part().compiled.prepare(...args);
+    if (this.maxMemory < Infinity) this.assertFits(name, args);
+    return of(this.partsNow()).compiled.prepare(...args);
+  }
+
+  private assertFits(name: keyof Parts, args: readonly Tree[]): void {
+    const call = `${name} ${formOf(args)}`;
+    if (this.fitting.has(call)) return;
+    if (this.memory(name, args).peakBytes > this.maxMemory) this.checkpointing = "blocks";
+    const needed = this.memory(name, args).peakBytes;
+    if (needed > this.maxMemory)
+      throw new CapabilityError(
+        `a step takes ${needed} bytes with each block computed again, gradientCheckpointing.maxMemory is ${this.maxMemory}`,
+        {
+          kind: "training-memory",
+          hint: "use smaller batches with more gradientAccumulationSteps, shorter rows, or a smaller rank",
+        },
+      );
+    this.fitting.add(call);
   }
 }

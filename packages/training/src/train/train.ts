@@ -36,6 +36,11 @@ export class Training implements AsyncIterable<StepRecord> {
     this.device = options.device ?? deviceOf([...trainee.baseModel.weights.values()]);
     this.named = namedParameters(trainee, params);
     this.allocation = rankAllocation(trainee);
+    if (this.allocation && options.resume)
+      throw new ConfigError("AdaLoRA cannot go on from a checkpoint: the averages by which it gives ranks are in none", {
+        kind: "training-option",
+        hint: "train it in one go",
+      });
     this.state = firstState(params, this.named, this.settings, options.resume);
     this.position = options.resume?.position ?? {
       step: 0,
@@ -90,6 +95,7 @@ export class Training implements AsyncIterable<StepRecord> {
       optimizer: new Map(
         this.state.optimizer.flatMap((one, i) => Object.entries(one).map(([key, t]) => [`${key}.${this.named[i]!.name}`, t] as const)),
       ),
+      parameters: new Map(flattenTree(this.state.params).leaves.map((t, i) => [this.named[i]!.name, t])),
       ema: new Map(averages.map((t, i) => [this.named[i]!.name, t])),
     };
   }

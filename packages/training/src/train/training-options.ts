@@ -10,6 +10,8 @@ export interface Resume {
   readonly position: TrainingPosition;
   /** States of the optimiser by `<state>.<parameter>`; without them moments begin anew. */
   readonly optimizer: ReadonlyMap<string, Tensor>;
+  /** The parameters themselves, f32, by their names; without them those of the model. */
+  readonly parameters: ReadonlyMap<string, Tensor>;
   /** Running averages by the names of parameters. */
   readonly ema: ReadonlyMap<string, Tensor>;
 }

@@ -79,6 +79,6 @@ export async function runTraining(folder: string, root: string, device: Device):
     sinceBest: 0,
     history: [],
   };
-  await follow("resumed", "checkpoint-10", { position, optimizer: withPrefix(ref, "resume."), ema: new Map() });
+  await follow("resumed", "checkpoint-10", { position, optimizer: withPrefix(ref, "resume."), parameters: new Map(), ema: new Map() });
   return check.outcome();
 }
