@@ -1,8 +1,11 @@
-import { MAX_STEPS, MAX_TEXT_LENGTH, MAX_VALUES, STEPS_OF_A_TURN } from "./limits.js";
+import { CHARACTERS_OF_A_STEP, MAX_STEPS, MAX_TEXT_LENGTH, MAX_VALUES, STEPS_OF_A_TURN } from "./limits.js";
 import type { Value } from "./jinja.js";
 
 /** A template asked for more than one rendering may take. */
 export class OverBudget extends Error {}
+
+/** Values that a list or an object holds itself. */
+const heldBy = ({ value }: Value): number => (Array.isArray(value) ? value.length : value instanceof Map ? value.size : 0);
 
 /** What one rendering has taken; a template is somebody else's program. */
 export class Budget {
@@ -16,12 +19,16 @@ export class Budget {
    * @throws OverBudget
    */
   spend(value: Value, loops = false): Value {
-    const known = this.#sizes.has(value);
-    const size = value.type === "StringValue" ? (value.value as string).length : this.#size(value).count;
-    if (value.type === "StringValue" && size > MAX_TEXT_LENGTH)
-      throw new OverBudget(`a text of ${size} characters, at most ${MAX_TEXT_LENGTH} are made`);
-    if (value.type !== "StringValue" && size > MAX_VALUES) throw new OverBudget(`a value that holds more than ${MAX_VALUES} others`);
-    this.#steps += 1 + (loops ? STEPS_OF_A_TURN * size : known ? 0 : size >> 6);
+    if (value.type === "StringValue") {
+      const { length } = value.value as string;
+      if (length > MAX_TEXT_LENGTH) throw new OverBudget(`a text of ${length} characters, at most ${MAX_TEXT_LENGTH} are made`);
+      this.#steps += 1 + Math.floor(length / CHARACTERS_OF_A_STEP);
+    } else {
+      // What is there already costs nothing to name.
+      const made = this.#sizes.has(value) ? 0 : heldBy(value);
+      if (this.#size(value).count > MAX_VALUES) throw new OverBudget(`a value that holds more than ${MAX_VALUES} others`);
+      this.#steps += 1 + (loops ? STEPS_OF_A_TURN * heldBy(value) : made);
+    }
     if (this.#steps > MAX_STEPS) throw new OverBudget(`more than ${MAX_STEPS} steps`);
     return value;
   }

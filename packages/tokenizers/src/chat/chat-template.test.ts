@@ -126,6 +126,7 @@ describe("templates that would not end are stopped", () => {
       "loops in loops",
       "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}",
     ],
+    ["long lists, sorted again and again", "{% for a in range(1000) %}{% set b = range(99999) | sort %}{% endfor %}"],
     ["a long range", "{% for a in range(1000000000) %}{% endfor %}"],
     ["a text that doubles", `${twice}{% set ns.x = ns.x + ns.x %}{% endfor %}`],
     ["a list that doubles", `${twice}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}`],
