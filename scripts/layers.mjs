@@ -30,7 +30,7 @@ const ALLOWED = {
   ],
   "adapter-files": ["tensor-core", "io-safetensors"],
   convert: ["tensor-core", "io-safetensors", "adapter-files"],
-  checkpoint: ["tensor-core", "io-safetensors", "io-gguf", "quant-nf4-awq", "kernels-wasm", "adapter-files", "convert"],
+  checkpoint: ["tensor-core", "io-safetensors", "io-gguf", "quant-nf4-awq", "kernels-wasm", "adapter-files", "convert", "tokenizers"],
   registry: ["tensor-core", "io-safetensors", "adapter-files", "convert"],
   "lora-recipes": ["tensor-core", "adapters-lora", "adapter-files", "registry"],
   models: ["tensor-core", "io-safetensors", "io-gguf", "quant-nf4-awq"],

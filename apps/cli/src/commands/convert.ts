@@ -29,7 +29,7 @@ import { type EncodeCommandOptions, runEncodeCommand } from "./encode-output.js"
 import { formatSeconds, Progress, showProgress } from "../progress.js";
 
 export interface ConvertCommandOptions extends EncodeCommandOptions {
-  readonly to?: TargetName;
+  readonly to?: TargetName | "gguf";
   /** Of a checkpoint. */
   readonly dtype?: "f32" | "f16" | "bf16";
   readonly from?: DialectName;
@@ -55,6 +55,11 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
       "what is to be written?",
       "--to names the dialect of an adapter, --dtype how the floats of a checkpoint are stored",
     );
+  if (to !== undefined && (to === "gguf" || path.endsWith(".gguf"))) {
+    const { convertFromGguf, convertToGguf } = await import("./convert-gguf-adapter.js");
+    await (to === "gguf" ? convertToGguf(path, options, context) : convertFromGguf(path, to, options, context));
+    return EXIT.done;
+  }
   if (to !== undefined) return convertAdapterFile(path, { ...options, to }, context);
   const stray = ADAPTERS.find((name) => options[name] !== undefined);
   if (stray)

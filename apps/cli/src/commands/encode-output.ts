@@ -44,7 +44,7 @@ export async function runEncodeCommand(
   if (dryRun) {
     context.out.result({ dryRun: true, ...result }, () =>
       [
-        ...files.map((file) => `would write ${join(out, file.name)}  ${formatBytes(file.bytes)}`),
+        ...files.map((file) => `would write ${join(result.out, file.name)}  ${formatBytes(file.bytes)}`),
         `${quantized} of ${tensors} tensors quantised, ${size}`,
       ].join("\n"),
     );
@@ -54,7 +54,7 @@ export async function runEncodeCommand(
   const peak = peakMemory();
   context.out.result({ ...result, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () =>
     [
-      ...files.map((file) => `✓ ${join(out, file.name)}  ${formatBytes(file.bytes)}`),
+      ...files.map((file) => `✓ ${join(result.out, file.name)}  ${formatBytes(file.bytes)}`),
       `${verb === "quantize" ? `${quantized} of ${tensors} tensors quantised` : `${tensors} tensors`}, ${size}, in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`,
     ].join("\n"),
   );

@@ -38,11 +38,11 @@ export const SERVERS: { readonly [T in "vllm" | "lorax"]: Server } = {
 export const EXPORT_TARGETS = ["vllm", "lorax", "llama-server", "onnx"] as const;
 export type ExportTarget = (typeof EXPORT_TARGETS)[number];
 
-/** Targets whose file formats are not written. */
+/** Targets whose file formats are not written by export. */
 export const UNWRITTEN: { readonly [target: string]: { readonly reason: string; readonly instead: string } } = {
   "llama-server": {
-    reason: "llama-server loads adapters as GGUF, which weft does not write yet",
-    instead: "weft convert --to peft, then convert_lora_to_gguf.py of llama.cpp; or weft merge",
+    reason: "llama-server loads adapters as GGUF, which weft convert writes",
+    instead: "weft convert --to gguf --base MODEL; or weft merge",
   },
   onnx: {
     reason: "ONNX runtimes load .onnx_adapter files or patched graphs, which weft does not write yet",

@@ -1,6 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
+import { TARGET_NAMES } from "@weft/convert/names";
 import { examples } from "./examples.js";
-import { adapterName, allowLoss, alpha, from, maxMemory, maxShardSize, namesFrom, outPath, to } from "./options.js";
+import { adapterName, allowLoss, alpha, from, maxMemory, maxShardSize, namesFrom, outPath } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const convertCommand = (run: Runner) =>
@@ -9,7 +10,7 @@ export const convertCommand = (run: Runner) =>
       "write an adapter in another program's key scheme, and prove that it changes the same weights by the same amounts; with --dtype, a checkpoint with its floats stored as this",
     )
     .argument("<in>", "adapter in any dialect, or with --dtype a checkpoint: folder or file, GGUF, too")
-    .addOption(to())
+    .addOption(new Option("--to <dialect>", "dialect to write; gguf: a LoRA for llama.cpp").choices([...TARGET_NAMES, "gguf"] as const))
     .addOption(
       new Option("--dtype <dtype>", "store the floats of a checkpoint as this, quantised weights as their values").choices([
         "f32",
@@ -33,10 +34,8 @@ export const convertCommand = (run: Runner) =>
         ["a kohya file as a PEFT adapter", "weft convert style.safetensors --to peft -o style/"],
         ["a PEFT adapter for ComfyUI", "weft convert my-lora/ --to comfyui -o my-lora.safetensors"],
         ["a checkpoint in bf16, whatever it is quantised as", "weft convert model-nf4/ --dtype bf16 -o model-bf16/"],
-        [
-          "a GGUF file of Llama, Qwen 2 or 3 as a checkpoint (without its tokenizer)",
-          "weft convert model-q4_k_m.gguf --dtype bf16 -o model/",
-        ],
+        ["a GGUF file of Llama, Qwen 2 or 3 as a checkpoint, with its tokenizer", "weft convert model-q4_k_m.gguf --dtype bf16 -o model/"],
+        ["a LoRA for llama.cpp", "weft convert my-lora/ --to gguf --base model.gguf -o my-lora.gguf"],
         ["names settled by the model that it is for", "weft convert style.safetensors --to diffusers --base unet/ -o style-diffusers/"],
       ),
     )

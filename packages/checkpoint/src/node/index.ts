@@ -10,6 +10,8 @@ export {
   type ExtractResult,
 } from "./extract-adapter.js";
 export type { ExtractSettings } from "./extract/extract-pair.js";
+export { ggufModelShape, openGgufAdapter } from "./gguf-adapters.js";
+export { type GgufModelShape, writeGgufAdapter } from "./quantize/gguf-adapter.js";
 export { FileSet, readTiles, TILE_BYTES } from "./file-set.js";
 export { openValues, type OpenedValues, valuesOfCheckpoint } from "./open-values.js";
 export { mergeCheckpoint, type MergeOptions, type MergeResult, unmergeCheckpoint } from "./merge-checkpoint.js";

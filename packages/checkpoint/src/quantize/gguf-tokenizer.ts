@@ -19,10 +19,14 @@ const KIND = { normal: 1, control: 3, user: 4, unused: 5 } as const;
 
 const LLAMA3 =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+/** What ByteLevel cuts by itself, as a step before it: tokenizers that were read of GGUF files have it so. */
+const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)";
 /** Names that llama.cpp has for ways to cut text before tokens are found, by the steps of tokenizer.json. */
 const PRE: readonly (readonly [steps: string, name: string])[] = [
   ["ByteLevel", "gpt-2"],
+  [`Split:${GPT2} ByteLevel`, "gpt-2"],
   ["Digits ByteLevel", "smollm"],
+  [`Split:\\p{N} Split:${GPT2} ByteLevel`, "smollm"],
   [`Split:${LLAMA3} ByteLevel`, "llama-bpe"],
   [`Split:${LLAMA3.replace("{1,3}", "")} ByteLevel`, "qwen2"],
 ];

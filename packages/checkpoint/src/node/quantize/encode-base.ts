@@ -60,7 +60,7 @@ async function openGgufBase(path: string): Promise<EncodeBase> {
   const file = await openGgufPath(localPath(path));
   try {
     const tensors = ggufSources(file);
-    const { model, files } = await ggufSideFiles(file, path);
+    const { model, files, notices } = await ggufSideFiles(file, path);
     const located = [...file.tensors.values()];
     return {
       weights: {
@@ -76,7 +76,7 @@ async function openGgufBase(path: string): Promise<EncodeBase> {
       model,
       tensors,
       inputs: [...new Set(located.map((tensor) => tensor.file))],
-      notices: [`${path}: the tokenizer inside is not written; take it from the model that the file was made of`],
+      notices,
       bytes: located.reduce((sum, { bytes }) => sum + bytes, 0),
       side: files,
     };

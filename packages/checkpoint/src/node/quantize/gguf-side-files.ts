@@ -2,6 +2,7 @@ import type { GgufFile } from "@weft/io-gguf";
 import type { ModelConfig } from "../../changes/tied.js";
 import type { WeightDType } from "../../plan/plan-merge.js";
 import { configOfGguf } from "@weft/io-gguf";
+import { ggufTokenizerFiles } from "./gguf-tokenizer-files.js";
 import type { SideFile } from "../side-files.js";
 
 const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
@@ -10,15 +11,19 @@ const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
 export interface GgufSideFiles {
   /** config.json as it would be. */
   readonly model: ModelConfig;
-  /** @param dtype of the floats; f32 if not given */
+  /** What a user should know. */
+  readonly notices: readonly string[];
+  /** config.json, and the tokenizer's. @param dtype of the floats; f32 if not given */
   files(dtype: WeightDType | undefined): SideFile[];
 }
 
 /** @param from the path that the file was named by @throws as `configOfGguf` */
 export async function ggufSideFiles(file: GgufFile, from: string): Promise<GgufSideFiles> {
   const model = await configOfGguf(file, TORCH.f32);
+  const tokenizer = await ggufTokenizerFiles(file, from);
   return {
     model,
+    notices: tokenizer.notice === undefined ? [] : [tokenizer.notice],
     files: (dtype = "f32") => [
       {
         name: "config.json",
@@ -26,6 +31,7 @@ export async function ggufSideFiles(file: GgufFile, from: string): Promise<GgufS
         // Python reads a number without a point as a whole one.
         text: `${JSON.stringify({ ...model, torch_dtype: TORCH[dtype] }, undefined, 2).replace(/("rope_theta": \d+)(?=,)/, "$1.0")}\n`,
       },
+      ...tokenizer.files,
     ],
   };
 }
