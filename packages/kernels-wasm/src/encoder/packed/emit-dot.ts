@@ -15,7 +15,7 @@ import { type RowSums, rowSumsOf, unitOf } from "./row-sums.js";
 import { RowWords } from "./row-words.js";
 
 const [ITEM, END] = [1, 2];
-const [GLOBAL_GET, F32_STORE] = [0x23, 0x38];
+const [GLOBAL_GET, I32_LOAD_BYTE, F32_STORE] = [0x23, 0x2d, 0x38];
 
 /** Elements of a row over which a scale may be the same; 0 stands for all of them. */
 const BLOCKS = [0, 64, 32, 16];
@@ -187,7 +187,25 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
         else each(lines, (line) => rows.keep(`factor ${u} ${line}`, lanes.mul(factor, x.scale(line, Math.floor((u * unit) / UNIT)))));
       }
     });
-    if (ofCore) rows.each(() => spanOfRow(ofCore));
+    if (!ofCore) return nextEntries();
+    touch();
+    rows.each(() => spanOfRow(ofCore));
+    nextEntries();
+  };
+  /** Reads a byte of each row by an instruction of its own: what fetches memory ahead follows instructions, and that of the loop jumps from row to row. */
+  const touch = (): void => {
+    const tables = closure(loop.program, cores, isDone).flatMap((v) => {
+      const i = instructions[v]!;
+      return i.op === "lookup" && streaming(i.input, i.a) && !same(v) ? [`entry ${i.input} ${i.a}`] : [];
+    });
+    for (const name of [...ofElements.filter((k) => !code.isCounter(k)).map((k) => `pointer ${k}`), ...tables]) {
+      for (let r = 0; r < ROWS_OF_ITEM; r++) {
+        w.get(rows.word(name, r)).code.raw(I32_LOAD_BYTE, 0, 0);
+        w.set(code.i32());
+      }
+    }
+  };
+  const nextEntries = (): void => {
     for (const { table, index, step } of streams) {
       const name = `entry ${table} ${index}`;
       rows.keep(name, lanes.iadd(rows.all(name), lanes.i32(step)));
