@@ -12,8 +12,11 @@ export interface Context {
   readonly methods: () => Promise<Methods>;
 }
 
+/** An argument as the command line has it: there, optional, or a list of all that are left. */
+export type Argument = string | undefined | string[];
+
 /** Runs a command. The result is the exit code; failures are thrown. */
-export type Command<Options, Args extends readonly string[] = [string]> = (
+export type Command<Options, Args extends readonly Argument[] = [string]> = (
   args: Args,
   options: Options,
   context: Context,

@@ -49,7 +49,7 @@ export class OnnxBackend implements Backend {
   }
 
   free(buffer: BackendBuffer): void {
-    if (!this.disposed) this.thread.send({ do: "free", buffer: (buffer as OnnxBuffer).id });
+    this.thread.release({ do: "free", buffer: (buffer as OnnxBuffer).id });
   }
 
   upload(buffer: BackendBuffer, data: Uint8Array, offset = 0): void {

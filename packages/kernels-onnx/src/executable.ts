@@ -107,6 +107,6 @@ export class OnnxExecutable implements Executable {
   }
 
   dispose(): void {
-    if (this.outputs.length > 0) this.thread.send({ do: "close", session: this.session });
+    if (this.outputs.length > 0) this.thread.release({ do: "close", session: this.session });
   }
 }

@@ -13,7 +13,7 @@ export interface LoadOptions extends LongCallOptions {
 
 /**
  * Reads tensors of a checkpoint: with `device` straight into its memory, so that JavaScript holds none of them; one that is disposed of is read again
- * when it is used, for which the checkpoint must still be open. Without `device` they lie in JavaScript's memory.
+ * when it is used, from where it came: files of Node are opened for that. Without `device` they lie in JavaScript's memory.
  * @throws FormatError kind `missing-tensor`; DTypeError for dtypes that nothing computes with; CancelledError
  */
 export async function loadWeights(

@@ -11,7 +11,10 @@ import { convertCommand } from "./convert.js";
 import { diffCommand } from "./diff.js";
 import { doctorCommand } from "./doctor.js";
 import { exportCommand } from "./export.js";
+import { embedCommand } from "./embed.js";
+import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
+import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
 import { lintCommand } from "./lint.js";
 import { mergeCommand } from "./merge.js";
@@ -20,6 +23,7 @@ import { quantizeCommand } from "./quantize.js";
 import { resizeCommand } from "./resize.js";
 import { runCommand } from "./run.js";
 import type { Runner } from "./runner.js";
+import { tokenizeCommand } from "./tokenize.js";
 import { unmergeCommand } from "./unmerge.js";
 import { choice, collect, threads } from "./values.js";
 import { verifyCommand } from "./verify.js";
@@ -30,6 +34,7 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Declare[]]
   ["Look:", [inspectCommand, diffCommand, lintCommand]],
   ["Checkpoints:", [mergeCommand, quantizeCommand, verifyCommand, unmergeCommand, planCommand, runCommand]],
   ["Adapters:", [convertCommand, extractCommand, resizeCommand, combineCommand, exportCommand]],
+  ["Models:", [generateCommand, evalCommand, embedCommand, tokenizeCommand]],
   ["This machine:", [doctorCommand, benchCommand, completionCommand]],
 ];
 
@@ -39,7 +44,7 @@ export type OnCall = (run: (context: Context) => Promise<number>, options: Globa
 /** The command line: every command with its arguments, options and help. What a command does is loaded when it is called. */
 export function createProgram(streams: Streams, onCall: OnCall): CommandUnknownOpts {
   const program = new Command("weft")
-    .description("LoRA and other adapters, and checkpoints, in safetensors: inspect, merge, convert, extract.")
+    .description("LoRA and other adapters, checkpoints and models: inspect, merge, convert, quantise, extract, generate.")
     .version(VERSION)
     .option("--json", "JSON lines on stdout, the last one the result")
     .option("--quiet", "nothing but the result and errors")

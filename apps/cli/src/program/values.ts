@@ -23,6 +23,8 @@ export const share = within(0, 1, "a share from 0 to 1");
 export const size = within(0, Number.MAX_VALUE, "a number from 0 up");
 export const positive = within(Number.MIN_VALUE, Number.MAX_VALUE, "a number above 0");
 export const natural = whole(0, Number.MAX_SAFE_INTEGER, "a whole number from 0 up");
+/** Of tokens, texts and the like. */
+export const count = whole(1, Number.MAX_SAFE_INTEGER, "a whole number from 1 up");
 export const rank = whole(1, 65536, "a rank from 1 to 65536");
 export const threads = whole(1, 1024, "a whole number from 1 to 1024");
 

@@ -1,3 +1,4 @@
+export { localModel } from "./local-model.js";
 export { type GenerationFiles, openGenerationFiles } from "./open-generation-files.js";
 export { loadEmbedder, type LoadEmbedderOptions } from "./load-embedder.js";
 export { loadTextGenerator, type LoadTextGeneratorOptions } from "./load-text-generator.js";

@@ -4,6 +4,7 @@ import type { Pooling } from "@weft/models";
 import { loadPretrained, loadPretrainedEncoder } from "@weft/models/node";
 import { ConfigError, type Device, type LongCallOptions, WeftError } from "@weft/tensor-core";
 import { Embedder, type EmbedderOptions } from "../embedder.js";
+import { localModel } from "./local-model.js";
 import { openGenerationFiles } from "./open-generation-files.js";
 import { readJsonObject } from "./read-json.js";
 
@@ -21,18 +22,19 @@ const POOLINGS: { readonly [field: string]: Pooling } = {
 };
 
 /**
- * An embedder of the encoder, or causal language model, of a folder or GGUF file.
+ * An embedder of the encoder, or causal language model, of a folder, a GGUF file or a repository of the hub (`hf:user/repo`).
  * @throws ConfigError for a pooling that is not here; what `loadPretrained` throws
  */
 export async function loadEmbedder(path: string, options: LoadEmbedderOptions): Promise<Embedder> {
   const { signal, onProgress, ...rest } = options;
   const loading = { device: options.device, signal, onProgress };
-  const { tokenizer } = await openGenerationFiles(path);
-  const model = await loadPretrainedEncoder(path, loading).catch((error: unknown) => {
-    if (error instanceof WeftError && error.kind === "unsupported-model") return loadPretrained(path, loading);
+  const place = await localModel(path, { signal, onProgress });
+  const { tokenizer } = await openGenerationFiles(place);
+  const model = await loadPretrainedEncoder(place, loading).catch((error: unknown) => {
+    if (error instanceof WeftError && error.kind === "unsupported-model") return loadPretrained(place, loading);
     throw error;
   });
-  return new Embedder(model, { tokenizer, ...sentenceTransformers(path), ...rest });
+  return new Embedder(model, { tokenizer, ...sentenceTransformers(place), ...rest });
 }
 
 /** What the files of sentence-transformers in a model's folder say. */

@@ -4,6 +4,7 @@ import { loadAdapter } from "@weft/registry/node";
 import { ConfigError, type Device, type LongCallOptions, type MethodTable } from "@weft/tensor-core";
 import type { AdaptedCausalLM, GenerativeModel } from "../engine/batch-decoder.js";
 import { TextGenerator, type TextGeneratorOptions } from "../text/text-generator.js";
+import { localModel } from "./local-model.js";
 import { openGenerationFiles } from "./open-generation-files.js";
 
 /** What is loaded, and how it generates. */
@@ -16,13 +17,14 @@ export interface LoadTextGeneratorOptions extends Partial<Omit<TextGeneratorOpti
 }
 
 /**
- * A generator of the model of a folder or GGUF file, with its tokenizer, chat template and generation config.
+ * A generator of the model of a folder, a GGUF file or a repository of the hub (`hf:user/repo`), with its tokenizer, chat template and generation config.
  * @throws what `loadPretrained`, `openGenerationFiles` and `loadAdapter` throw
  */
 export async function loadTextGenerator(path: string, options: LoadTextGeneratorOptions): Promise<TextGenerator> {
   const { adapters, methods, signal, onProgress, ...rest } = options;
-  const files = await openGenerationFiles(path);
-  const base = await loadPretrained(path, { device: options.device, signal, onProgress });
+  const place = await localModel(path, { signal, onProgress });
+  const files = await openGenerationFiles(place);
+  const base = await loadPretrained(place, { device: options.device, signal, onProgress });
   let model: GenerativeModel = base;
   if (adapters) {
     if (!methods) throw new ConfigError("adapters are given without `methods`", { hint: "methods: ADAPTER_METHODS, of @weft/methods" });

@@ -13,7 +13,7 @@ export interface TextGeneratorOptions extends EngineOptions {
   readonly tokenizer: Tokenizer;
   /** For `chat`. */
   readonly chatTemplate?: ChatTemplate | undefined;
-  /** What generation does that is not told otherwise: of `generationDefaults`, with `eosTokenId` in it. */
+  /** What generation does that is not told otherwise: of `generationDefaults`, with `eosTokenId` in it. Its `maxNewTokens` counts as far as there is room. */
   readonly defaults?: GenerateOptions | undefined;
 }
 
@@ -43,7 +43,7 @@ export class TextGenerator {
    * `busy`; CancelledError
    */
   generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
-    const all = { ...this.defaults, ...given(options) };
+    const all = given(options);
     return new Generation(async (emit, signal) => {
       const tokens = typeof prompt === "string" ? this.encode(prompt, all.addSpecialTokens ?? true) : prompt;
       return this.run(tokens, all, emit, signal);
@@ -56,7 +56,7 @@ export class TextGenerator {
    */
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Generation {
     const { tools, documents, template, variables, now, continueFinalMessage = false, ...rest } = options;
-    const all = { ...this.defaults, ...given(rest) };
+    const all = given(rest);
     const chat = given({ tools, documents, template, variables, now, continueFinalMessage, addGenerationPrompt: !continueFinalMessage });
     return new Generation(async (emit, signal) => {
       return this.run(this.encode(this.chatText(messages, chat), false), all, emit, signal);
@@ -84,11 +84,14 @@ export class TextGenerator {
 
   private async run(
     tokens: readonly number[],
-    options: GenerateOptions,
+    asked: GenerateOptions,
     emit: (chunk: TextChunk) => void,
     signal: AbortSignal,
   ): Promise<GenerationResult> {
-    const maxNewTokens = options.maxNewTokens ?? Math.max(1, this.engine.room(tokens.length));
+    const options = { ...this.defaults, ...asked };
+    const room = Math.max(1, this.engine.room(tokens.length));
+    // Only who asks for more than there is room for is told so.
+    const maxNewTokens = asked.maxNewTokens ?? Math.min(room, this.defaults.maxNewTokens ?? Infinity);
     const answer = new Answer(tokens, { ...options, maxNewTokens }, this.tokenizer, emit);
     const lookup = options.promptLookup;
     await this.engine.run({

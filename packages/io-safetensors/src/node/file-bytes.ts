@@ -33,22 +33,42 @@ export interface FileBytes extends ByteSource {
   readInto(target: Uint8Array, offset: number): void;
 }
 
-/** Opens a regular file. @throws FormatError kinds `not-found`, `no-permission`, `not-a-file` */
-export function openFileBytes(path: string): FileBytes {
-  let fd: number;
+function openDescriptor(path: string): number {
   try {
     // A named pipe must not keep the process waiting for a writer; where the flag is unknown, so are they.
-    fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    return openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     throw ioError(error, path, "read");
   }
-  const stat = fstatSync(fd);
+}
+
+/**
+ * Opens a regular file. Closing it gives the descriptor back; what is read after that opens the file for itself, as weights do that a device has let go of.
+ * @throws FormatError kinds `not-found`, `no-permission`, `not-a-file`; when it is read again, IoError if it is another file by then
+ */
+export function openFileBytes(path: string): FileBytes {
+  let open: number | undefined = openDescriptor(path);
+  const stat = fstatSync(open);
   if (!stat.isFile()) {
-    closeSync(fd);
+    closeSync(open);
     throw new FormatError(`${path}: this is not a regular file`, { kind: "not-a-file", file: path });
   }
-  let open = true;
+  const again = (): number => {
+    const fd = openDescriptor(path);
+    const { size, mtimeMs } = fstatSync(fd);
+    if (size === stat.size && mtimeMs === stat.mtimeMs) return fd;
+    closeSync(fd);
+    throw new IoError(`${path}: the file has changed since it was opened`, { file: path, hint: "load the model again" });
+  };
   const readInto = (target: Uint8Array, offset: number): void => {
+    const fd = open ?? again();
+    try {
+      readFully(fd, target, offset);
+    } finally {
+      if (open === undefined) closeSync(fd);
+    }
+  };
+  const readFully = (fd: number, target: Uint8Array, offset: number): void => {
     for (let done = 0; done < target.byteLength;) {
       let got: number;
       try {
@@ -75,8 +95,8 @@ export function openFileBytes(path: string): FileBytes {
       return bytes;
     },
     async close() {
-      if (open) closeSync(fd);
-      open = false;
+      if (open !== undefined) closeSync(open);
+      open = undefined;
     },
   };
 }

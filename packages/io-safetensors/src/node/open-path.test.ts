@@ -88,3 +88,19 @@ it("a file that is cut while it is open is told so", async () => {
   await source.close();
   await source.close();
 });
+
+it("a file that was closed is opened for what is read of it later, unless it is another one by then", async () => {
+  put("x.safetensors");
+  const source = await openWeights(join(folder, "x.safetensors"));
+  const before = await source.read("x");
+  await source.close();
+  expect((await source.read("x")).data).toEqual(before.data);
+  await source.close();
+  writeFileSync(join(folder, "x.safetensors"), "another");
+  await expect(source.read("x")).rejects.toMatchObject({
+    name: "IoError",
+    message: expect.stringContaining("has changed since it was opened"),
+  });
+  rmSync(join(folder, "x.safetensors"));
+  await expect(source.read("x")).rejects.toMatchObject({ kind: "not-found" });
+});

@@ -55,6 +55,11 @@ export class OrtThread {
     this.post(0, request, transfer);
   }
 
+  /** Has something given back; of a thread that has ended nothing is left to give back. */
+  release(request: Request): void {
+    if (!this.lost) this.post(0, request, []);
+  }
+
   /** Has something done and waits for it: at once if it takes no longer than waiting would. @throws Error with the thread's message */
   call(request: Request, transfer: readonly ArrayBuffer[] = []): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     const call = ++this.last;

@@ -1,0 +1,37 @@
+import { existsSync } from "node:fs";
+import { type Backend, CapabilityError, createDevice, type Device } from "@weft/tensor-core";
+import type { Context } from "../context.js";
+import type { DeviceName } from "./device-names.js";
+
+/** Device files of GPUs on Linux; looking for a GPU without them makes drivers complain on stderr. */
+const GPU_FILES = ["/dev/dri", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg"];
+
+const mayHaveGpu = (): boolean => process.platform !== "linux" || GPU_FILES.some((file) => existsSync(file));
+
+/**
+ * The device of a name, which checks indices; `auto`: a real GPU, else WebAssembly. onnxruntime is asked for by name: it makes a copy of all weights for each length of
+ * input, which for a few answers takes longer than what it saves.
+ */
+export async function openDevice(name: DeviceName, { options, out }: Context): Promise<Device> {
+  const threads = options.jobs === undefined ? {} : { threads: options.jobs };
+  const onnx = async (): Promise<Backend> => (await import("@weft/kernels-onnx")).createOnnxBackend(threads);
+  return createDevice(
+    name,
+    {
+      async webgpu() {
+        if (name === "auto" && !mayHaveGpu()) throw new CapabilityError("there is no device file of a GPU");
+        return (await import("@weft/kernels-webgpu/node")).createNodeWebGpuBackend({ software: false });
+      },
+      async cpu() {
+        const [{ createWasmBackend }, { enableRelaxedSimd }] = await Promise.all([
+          import("@weft/kernels-wasm"),
+          import("@weft/kernels-wasm/node"),
+        ]);
+        enableRelaxedSimd();
+        return createWasmBackend(threads);
+      },
+      ...(name === "onnx" && { onnx }),
+    },
+    { checkIndices: true, ...(options.verbose && { skipped: (line: string) => out.note(line) }) },
+  );
+}
