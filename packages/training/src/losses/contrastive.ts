@@ -2,7 +2,7 @@ import { concat, div, full, iota, matmul, maximum, mul, reshape, sqrt, square, s
 import { crossEntropySum, type LossSum } from "./causal.js";
 
 /** Rows of length 1. */
-export const unitRows = (x: Tensor): Tensor => div(x, maximum(sqrt(sum(square(x), { axes: [1], keepDims: true })), 1e-12));
+const unitRows = (x: Tensor): Tensor => div(x, maximum(sqrt(sum(square(x), { axes: [1], keepDims: true })), 1e-12));
 
 /**
  * InfoNCE over a batch, as sentence-transformers' MultipleNegativesRankingLoss: each anchor [n, d] is to be nearest to its positive among all positives [n, d] and

@@ -1,16 +1,19 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LORA_METHODS } from "@weft/methods";
+import { ADAPTER_METHODS, LORA_METHODS } from "@weft/methods";
 import type { CausalInputs, CausalOutput } from "@weft/models";
 import { loadPretrained } from "@weft/models/node";
 import { getPeftModel, type PeftModel } from "@weft/registry";
 import { loadPeftModel } from "@weft/registry/node";
+import { flattenTree } from "@weft/tensor-core";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { runExample } from "../../../../scripts/run-example.mjs";
 import { device, fixture, SMALL_LORA } from "../testing/fixtures.js";
 import type { Batch } from "../train/batch.js";
+import { fullModel } from "../train/full-model.js";
 import { train } from "../train/train.js";
+import type { Trainee } from "../train/trainee.js";
 import type { TrainingOptions } from "../train/training-options.js";
 import { openCheckpoint } from "./open-checkpoint.js";
 import { checkpointSteps, saveTo } from "./save-checkpoint.js";
@@ -29,10 +32,10 @@ const DATA: Batch[] = [0, 1, 2, 3, 4, 5].map((b) => {
   return { inputIds, labels: inputIds };
 });
 
-async function run(peft: Peft, options: TrainingOptions): Promise<number[]> {
+const COMMON: TrainingOptions = { learningRate: 1e-2, warmupSteps: 2, lrSchedulerType: "cosine" };
+async function run(trainee: Trainee, options: TrainingOptions): Promise<number[]> {
   const losses: number[] = [];
-  for await (const { loss } of train(peft, DATA, { learningRate: 1e-2, warmupSteps: 2, lrSchedulerType: "cosine", ...options }))
-    losses.push(loss);
+  for await (const { loss } of train(trainee, DATA, { ...COMMON, ...options })) losses.push(loss);
   return losses;
 }
 const bytesOf = (...path: string[]): Buffer => readFileSync(join(...path));
@@ -66,6 +69,34 @@ describe("a training that goes on from a checkpoint", () => {
     for (const file of ["adapter_model.safetensors", "optimizer.safetensors", "weft_state.json", "trainer_state.json"])
       expect([file, bytesOf(parts, "checkpoint-20", file).equals(bytesOf(whole, "checkpoint-20", file))]).toEqual([file, true]);
   });
+});
+
+it("a model's own weights go on, too; an AdaLoRA says that it cannot", async () => {
+  const folder = join(home, "full");
+  const options = { maxSteps: 4, learningRate: 1e-3 };
+  const weights = async (trainee: Trainee): Promise<number[]> => {
+    const all: number[] = [];
+    for (const t of flattenTree(trainee.parameters()).leaves) all.push(...(await t.data()));
+    return all;
+  };
+  const [whole, stopped, again] = [fullModel(model as never), fullModel(model as never), fullModel(model as never)];
+  await run(whole, options);
+  for await (const { step } of train(stopped, DATA, { ...COMMON, ...options, saveSteps: 2, save: saveTo(folder) })) if (step === 2) break;
+  const { resume } = await openCheckpoint(folder, { device });
+  await run(again, { ...options, resume });
+  expect(await weights(again)).toEqual(await weights(whole));
+
+  const config = Object.freeze({
+    peft_type: "ADALORA",
+    init_r: 4,
+    target_r: 2,
+    tinit: 1,
+    tfinal: 1,
+    total_step: 9,
+    target_modules: ["q_proj"],
+  });
+  const adalora = await getPeftModel<CausalInputs, CausalOutput>(model as never, config, { methods: ADAPTER_METHODS, seed: 3 });
+  expect(() => train(adalora, DATA, { maxSteps: 9, resume })).toThrow("AdaLoRA cannot go on");
 });
 
 describe("a checkpoint", () => {

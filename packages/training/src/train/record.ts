@@ -1,4 +1,4 @@
-/** What an evaluation found. */
+/** What an evaluation found: without dropout and without smoothing of labels, of the running average where there is one. */
 export interface EvaluationRecord {
   /** Mean of the loss per label (of pairs: per pair). */
   readonly loss: number;

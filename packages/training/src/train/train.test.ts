@@ -2,9 +2,14 @@ import { LORA_METHODS } from "@weft/methods";
 import type { CausalInputs, CausalOutput } from "@weft/models";
 import { loadPretrained } from "@weft/models/node";
 import { getPeftModel, type PeftModel, stateDict } from "@weft/registry";
-import { flattenTree } from "@weft/tensor-core";
+import { fourBit, quantize, toPacked } from "@weft/quant-nf4-awq";
+import { cast, dequantize, flattenTree, type Tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
-import { backend, device, fixture, SMALL_LORA } from "../testing/fixtures.js";
+import { distillation } from "../objectives/distillation.js";
+import { dpo } from "../objectives/dpo.js";
+import { kto } from "../objectives/kto.js";
+import { orpo } from "../objectives/orpo.js";
+import { backend, device, fixture, gap, SMALL_LORA } from "../testing/fixtures.js";
 import type { Batch } from "./batch.js";
 import { biases, fullModel } from "./full-model.js";
 import type { StepRecord } from "./record.js";
@@ -151,23 +156,49 @@ describe("a training", () => {
     expect(after).not.toEqual(before);
   });
 
-  it("a batch without a label changes nothing; an epoch without one is refused", async () => {
+  it("a batch without a label changes nothing, whatever the moments are; an epoch without one is refused", async () => {
     const peft = await fresh();
-    const before = await values(peft);
     const ignored: Batch = { ...BATCHES[0], labels: [Array<number>(12).fill(-100), Array<number>(12).fill(-100)] };
-    const records = await steps(peft, [ignored, BATCHES[1]!], { maxSteps: 1 });
-    expect(records[0]).toMatchObject({ loss: 0, trainedTokens: 0 });
+    let before: number[] = [];
+    for await (const { step, loss, trainedTokens } of train(peft, [BATCHES[1]!, ignored], { maxSteps: 2, learningRate: 1e-2 })) {
+      if (step === 1) before = await values(peft);
+      else expect([loss, trainedTokens]).toEqual([0, 0]);
+    }
     expect(await values(peft)).toEqual(before);
     await expect(steps(peft, [ignored], { maxSteps: 2 })).rejects.toMatchObject({ kind: "nothing-to-train" });
   });
 
-  it("draws dropout by the step: the same seed gives the same run, another one another", async () => {
-    const config = Object.freeze({ ...SMALL_LORA, lora_dropout: 0.5 });
+  it("draws dropout by the step: the same seed gives the same run, another one another, and no two steps drop the same", async () => {
+    const config = Object.freeze({ ...SMALL_LORA, lora_dropout: 0.5, init_lora_weights: false });
     const losses = async (seed: number): Promise<number[]> =>
-      (await steps(await fresh(config), BATCHES, { maxSteps: 4, seed })).map(({ loss }) => loss);
+      (await steps(await fresh(config), BATCHES.slice(0, 1), { maxSteps: 4, seed, learningRate: 0 })).map(({ loss }) => loss);
     const first = await losses(1);
     expect(await losses(1)).toEqual(first);
     expect(await losses(2)).not.toEqual(first);
+    expect(new Set(first).size).toBe(4);
+  });
+
+  it("gives B its rate with LoRA+, and lets biases and norms be", async () => {
+    const moved = async (trainee: Trainee, options: TrainingOptions): Promise<{ readonly [name: string]: number }> => {
+      const before = trainee.parameters();
+      await steps(trainee, BATCHES, { maxSteps: 1, optim: "sgd", maxGradNorm: 0, lrSchedulerType: "constant", ...options });
+      const after = trainee.parameters();
+      const [was, is] = [before, after].map(({ layers, replaced }) => ({ ...Object.values(layers)[0], ...replaced }));
+      return Object.fromEntries(
+        await Promise.all(Object.keys(is!).map(async (name) => [name, await gap(is![name]!, was![name]!)] as const)),
+      );
+    };
+    const config = Object.freeze({ ...SMALL_LORA, init_lora_weights: false });
+    const [plain, plus] = [await moved(await fresh(config), {}), await moved(await fresh(config), { loraplusLrRatio: 8 })];
+    expect(plus["B"]! / plain["B"]!).toBeCloseTo(8, 2);
+    expect(plus["A"]! / plain["A"]!).toBeCloseTo(1, 3);
+
+    const gpt2 = await loadPretrained(fixture("models", "gpt2"), { device });
+    const [free, decayed] = [await moved(fullModel(gpt2 as never), {}), await moved(fullModel(gpt2 as never), { weightDecay: 50 })];
+    const changed = Object.keys(free).filter((name) => Math.abs(free[name]! - decayed[name]!) > 1e-7);
+    expect(changed.length).toBeGreaterThan(0);
+    expect(changed.filter((name) => /bias$|ln_/.test(name))).toEqual([]);
+    expect(changed).toContain("transformer.h.0.attn.c_attn.weight");
   });
 
   it("keeps a running average, which the model has after each step", async () => {
@@ -180,6 +211,22 @@ describe("a training", () => {
     expect(far(y)).toBeGreaterThan(0);
     expect(far(y)).toBeLessThan(0.9 * far(x));
   });
+});
+
+it("pairs and single judgements train by their objectives", async () => {
+  const [chosen, rejected] = [batchOf(2, 10, 1)["inputIds"] as number[][], batchOf(2, 10, 40)["inputIds"] as number[][]];
+  const pairs: Batch = { inputIds: [...chosen, ...rejected], labels: [...chosen, ...rejected] };
+  const judged: Batch = { ...pairs, desirable: [1, 1, 0, 0], klInputIds: [...rejected, ...chosen], klLabels: [...rejected, ...chosen] };
+  for (const [objective, batch, weight] of [
+    [dpo(), pairs, 2],
+    [orpo(), pairs, 2],
+    [kto(), judged, 4],
+    [distillation(), pairs, 36],
+  ] as const) {
+    const records = await steps(await fresh(), [batch], { maxSteps: 6, objective, lrSchedulerType: "constant" });
+    expect([objective.name, records[0]!.trainedTokens]).toEqual([objective.name, weight]);
+    expect(records.at(-1)!.loss).toBeLessThan(records[0]!.loss);
+  }
 });
 
 describe("an evaluation", () => {
@@ -202,6 +249,20 @@ describe("an evaluation", () => {
     expect(records.map(({ evaluation }) => evaluation!.isBest)).toEqual(
       losses.map((loss, i) => loss < Math.min(Infinity, ...losses.slice(0, i))),
     );
+  });
+
+  it("smooths no labels, and is that of the running average where there is one", async () => {
+    const first = async (options: TrainingOptions): Promise<StepRecord> =>
+      (
+        await steps(await fresh(), BATCHES, { maxSteps: 1, evalData: BATCHES, learningRate: 0, lrSchedulerType: "constant", ...options })
+      )[0]!;
+    const plain = await first({});
+    const smoothed = await first({ labelSmoothingFactor: 0.3 });
+    expect(smoothed.evaluation!.loss).toBe(plain.evaluation!.loss);
+    expect(smoothed.loss).not.toBeCloseTo(plain.loss, 3);
+    const [moved, averaged] = [await first({ learningRate: 0.1 }), await first({ learningRate: 0.1, emaDecay: 0.999999 })];
+    expect(Math.abs(moved.evaluation!.loss - plain.evaluation!.loss)).toBeGreaterThan(1e-3);
+    expect(averaged.evaluation!.loss).toBeCloseTo(plain.evaluation!.loss, 4);
   });
 
   it("and samples come when they are due", async () => {
@@ -230,6 +291,25 @@ describe("what trains", () => {
     await steps(some, BATCHES, { maxSteps: 2 });
     expect(await values(some)).not.toEqual(before);
     expect(Object.keys(some.parameters().replaced).every((name) => name.endsWith(".bias"))).toBe(true);
+  });
+
+  it.each(["bf16", "nf4"] as const)("may be an adapter on weights in %s", async (stored) => {
+    const changed: [string, Tensor][] = [];
+    for (const [name, weight] of model.weights) {
+      if (!name.includes("_proj")) continue;
+      if (stored === "bf16") changed.push([name, cast(weight, "bf16")]);
+      else {
+        const [rows, columns] = weight.shape as [number, number];
+        const packed = toPacked(quantize((await weight.data()) as Float32Array, [rows, columns], fourBit({ blocksize: 64 })), device);
+        changed.push([name, dequantize(packed)]);
+      }
+    }
+    const base = model.withWeights(new Map(changed));
+    if (stored === "nf4") expect(() => fullModel(base as never)).toThrow("stored quantised");
+    const peft = await getPeftModel<CausalInputs, CausalOutput>(base as never, SMALL_LORA, { methods: LORA_METHODS, seed: 3 });
+    const records = await steps(peft, BATCHES, { maxSteps: 12 });
+    expect(records.at(-1)!.loss).toBeLessThan(0.95 * records[0]!.loss);
+    expect(flattenTree(peft.parameters()).leaves.every(({ dtype }) => dtype === "f32")).toBe(true);
   });
 
   it("has the names of PEFT's file", async () => {
