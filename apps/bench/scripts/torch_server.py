@@ -4,6 +4,8 @@
 cuda  {}                              whether torch has a GPU
 load  {name, file, shape, dtype, device?}    a tensor from raw little-endian bytes
 time  {op, args, threads, seconds, device?}  seconds per call of an operation, called for about so many seconds
+model {file, threads}                 loads a language model of a GGUF file, in f32
+generate {work, prompt, answer}       seconds per token: of an answer over a cache, or of a prompt
 save  {op, args, file}                raw bytes of the operation's result (f32 unless `keep`)
 """
 import importlib.metadata, json, sys, time
@@ -67,8 +69,32 @@ def seconds_per_call(run, seconds, finish=lambda: None):
         if elapsed < seconds / 16: batch *= 2
 
 
+def language_model(file, threads):
+    import os
+    from transformers import AutoModelForCausalLM
+    torch.set_num_threads(threads)
+    folder, name = os.path.split(file)
+    tensors["model"] = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32).eval()
+
+
+def generate(work, prompt, answer):
+    model, tokens = tensors["model"], torch.randint(100, 40000, (1, prompt if work == "prompt" else 8))
+    start = time.perf_counter()
+    out = model(tokens, use_cache=True, logits_to_keep=1)
+    if work == "prompt": return (time.perf_counter() - start) / prompt
+    start = time.perf_counter()
+    for _ in range(answer):
+        out = model(out.logits[:, -1:].argmax(-1), past_key_values=out.past_key_values, use_cache=True)
+    return (time.perf_counter() - start) / answer
+
+
 def answer(command):
     kind = command["cmd"]
+    if kind == "model":
+        language_model(command["file"], command["threads"])
+        return {}
+    if kind == "generate":
+        return dict(seconds=generate(command["work"], command["prompt"], command["answer"]))
     if kind == "versions":
         found = {}
         for name in ("torch", "peft", "transformers", "safetensors", "bitsandbytes", "gguf"):

@@ -19,6 +19,7 @@ import { onnxSuite } from "./suites/onnx/onnx.js";
 import { quantizeSuite } from "./suites/quantize/quantize.js";
 import { webgpuSuite } from "./suites/webgpu/webgpu.js";
 import { tokenizersSuite } from "./suites/tokenizers/tokenizers.js";
+import { generateSuite } from "./suites/generate/generate.js";
 import { samplingSuite } from "./suites/sampling/sampling.js";
 import { startupSuite } from "./suites/startup/startup.js";
 
@@ -32,6 +33,7 @@ const SUITES: readonly Suite[] = [
   convertSuite,
   quantizeSuite,
   tokenizersSuite,
+  generateSuite,
   samplingSuite,
   startupSuite,
   onnxSuite,
