@@ -36,6 +36,7 @@ export type { Batch, BatchField, TrainingData } from "./train/batch.js";
 export { estimateMemory, type TrainingMemory } from "./train/estimate-memory.js";
 export { biases, type FullModel, fullModel, type WeightFilter } from "./train/full-model.js";
 export type { GradientCheckpointing, Settings, TrainingArguments } from "./train/options.js";
+export type { LossScaleState } from "./train/loss-scale.js";
 export { passOf, type PassOptions } from "./train/pass.js";
 export type { EvaluationRecord, HistoryEntry, StepRecord, TrainingPosition } from "./train/record.js";
 export { train, type Training } from "./train/train.js";

@@ -81,6 +81,7 @@ export function readTrainerState(
     bestLoss: typeof best === "number" ? best : null,
     bestStep: typeof bestStep === "number" ? bestStep : null,
     sinceBest: 0,
+    lossScale: null,
     history,
   };
 }

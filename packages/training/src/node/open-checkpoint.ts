@@ -5,6 +5,7 @@ import { hashFile, ioError, openWeights } from "@weft/io-safetensors/node";
 import { type Device, FormatError, IoError, type Tensor } from "@weft/tensor-core";
 import { AVERAGE, FILES, PARAMETER } from "../checkpoints/files.js";
 import { numberOf, readJson, readTrainerState } from "../checkpoints/trainer-state.js";
+import type { LossScaleState } from "../train/loss-scale.js";
 import type { Resume } from "../train/training-options.js";
 import { checkpointSteps } from "./save-checkpoint.js";
 
@@ -43,6 +44,13 @@ async function assertWhole(folder: string): Promise<void> {
     if (statSync(path).size !== listed.size) throw bad(`has ${statSync(path).size} bytes, was written with ${String(listed.size)}`);
     if ((await hashFile(path)) !== listed.sha256) throw bad("is not as it was written");
   }
+}
+
+/** The scale of the loss that a file tells. */
+function scaleOf({ lossScale }: { readonly [field: string]: unknown }, file: string): LossScaleState | null {
+  if (lossScale === null || typeof lossScale !== "object") return null;
+  const json = lossScale as { readonly [field: string]: unknown };
+  return { value: numberOf(json, "value", file), goodSteps: numberOf(json, "goodSteps", file) };
 }
 
 /** The folder itself, or its last checkpoint. @throws IoError kind `not-found` */
@@ -103,5 +111,9 @@ export async function openCheckpoint(path: string, { device }: { readonly device
     number,
   ];
   const tensors = await tensorsOf(join(folder, FILES.optimizer), device);
-  return { folder, resume: { position: { ...position, epoch, batchesInEpoch, sinceBest }, ...tensors }, notes: [] };
+  return {
+    folder,
+    resume: { position: { ...position, epoch, batchesInEpoch, sinceBest, lossScale: scaleOf(json, own) }, ...tensors },
+    notes: [],
+  };
 }

@@ -55,11 +55,11 @@ async function fill(folder: string, snapshot: Snapshot, batchSize: number): Prom
   const metadata = { format: "pt", step: `${position.step}`, optim: settings.optim, hyper: JSON.stringify(settings.hyper) };
   await writeSafetensorsFile(join(folder, FILES.optimizer), tensors, { metadata: new Map(Object.entries(metadata)) });
   await writeFileAtomic(join(folder, FILES.trainer), trainerState(snapshot, batchSize));
-  const { epoch, batchesInEpoch, sinceBest } = position;
+  const { epoch, batchesInEpoch, sinceBest, lossScale } = position;
   const { seed, gradientAccumulationSteps, optim } = settings;
   await writeFileAtomic(
     join(folder, FILES.weft),
-    `${JSON.stringify({ version: 1, epoch, batchesInEpoch, sinceBest, seed, gradientAccumulationSteps, optim }, null, 2)}\n`,
+    `${JSON.stringify({ version: 1, epoch, batchesInEpoch, sinceBest, lossScale, seed, gradientAccumulationSteps, optim }, null, 2)}\n`,
   );
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const listed: { [name: string]: { readonly size: number; readonly sha256: string } } = {};

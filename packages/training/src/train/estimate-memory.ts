@@ -2,6 +2,7 @@ import { bytesPerElement, type Device, deviceOf, flattenTree, tensor, type Tree 
 import { rankAllocation } from "./ada-lora.js";
 import { type Batch, batchTensors } from "./batch.js";
 import { firstState } from "./first-state.js";
+import { firstScale } from "./loss-scale.js";
 import { namedParameters } from "./named-parameters.js";
 import { settingsOf, type TrainingArguments } from "./options.js";
 import type { PlanMemory } from "./plan-memory.js";
@@ -40,7 +41,7 @@ export function estimateMemory(
   const named = namedParameters(trainee, params);
   const plans = new Plans(trainee, named, settings, rankAllocation(trainee) ?? { keepsGradients: false }, device);
   const state = firstState(params, named, settings, undefined);
-  const [data, key] = [{ lr: tensor(0), step: tensor(1) }, tensor(Int32Array.of(0, 0))];
+  const [data, key] = [{ lr: tensor(0), step: tensor(1), scale: firstScale(trainee) && tensor(1) }, tensor(Int32Array.of(0, 0))];
   const given = batchTensors(batch, device);
   const stateBytes = bytesOf(state);
   /** A call beside which other parts of the state lie. */
@@ -57,7 +58,7 @@ export function estimateMemory(
   const [sum, weight] = [tensor(0), tensor(0)];
   const added = { grads: flattenTree(state.params).leaves, sum, weight };
   const [more, apply] = [
-    [added, state.params, given, key],
+    [added, state.params, given, key, data.scale],
     [state, added, data],
   ];
   const calls = [beside(plans.memory("accumulate", more), more), beside(plans.memory("apply", apply), apply)];

@@ -18,7 +18,7 @@ import { type Accumulated, type MethodHooks, type StepData, stepFunctions, type 
 import type { Trainee } from "./trainee.js";
 
 type StepArgs = [state: TrainState, batch: BatchTensors, data: StepData, key: Tensor];
-type AccumulateArgs = [before: Accumulated | null, params: AdapterParameters, batch: BatchTensors, key: Tensor];
+type AccumulateArgs = [before: Accumulated | null, params: AdapterParameters, batch: BatchTensors, key: Tensor, scale: Tensor | null];
 type ApplyArgs = [state: TrainState, accumulated: Accumulated, data: StepData];
 type EvaluateArgs = [params: AdapterParameters, batch: BatchTensors];
 
@@ -62,7 +62,7 @@ export class Plans {
     this.make = (mode) => {
       const f = stepFunctions(trainee, named, settings, hooks, mode === "blocks" ? checkpointBlocks : undefined);
       return {
-        step: this.part((state, batch, data, key) => f.apply(state, f.accumulate(null, state.params, batch, key), data), [0]),
+        step: this.part((state, batch, data, key) => f.apply(state, f.accumulate(null, state.params, batch, key, data.scale), data), [0]),
         accumulate: this.part(f.accumulate, [0]),
         apply: this.part(f.apply, [0, 1]),
         evaluate: this.part(f.evaluate, []),

@@ -1,3 +1,5 @@
+import type { LossScaleState } from "./loss-scale.js";
+
 /** What an evaluation found: without dropout and without smoothing of labels, of the running average where there is one. */
 export interface EvaluationRecord {
   /** Mean of the loss per label (of pairs: per pair). */
@@ -50,6 +52,8 @@ export interface TrainingPosition {
   readonly bestStep: number | null;
   /** Evaluations since then. */
   readonly sinceBest: number;
+  /** By which losses are multiplied before gradients are taken, for weights in f16. */
+  readonly lossScale: LossScaleState | null;
   /** Log entries, one a step, and one an evaluation. */
   readonly history: readonly HistoryEntry[];
 }

@@ -37,15 +37,15 @@ export type TrainState = {
 export type Accumulated = { readonly grads: readonly Tensor[]; readonly sum: Tensor; readonly weight: Tensor };
 
 /** What is another one in every step. */
-export type StepData = { readonly lr: Tensor; readonly step: Tensor };
+export type StepData = { readonly lr: Tensor; readonly step: Tensor; readonly scale: Tensor | null };
 
 /** The state after a step, and a report f32 [3]: loss, norm of the gradients before clipping, weight of the loss. */
 export type StepResult = { readonly state: TrainState; readonly report: Tensor; readonly grads: readonly Tensor[] | null };
 
 /** What a training computes, as functions of tensors alone. */
 export interface StepFunctions {
-  /** The gradients of a micro-batch, added to what there is. */
-  accumulate(before: Accumulated | null, params: AdapterParameters, batch: BatchTensors, key: Tensor): Accumulated;
+  /** The gradients of a micro-batch, times the scale of the loss if there is one, added to what there is. */
+  accumulate(before: Accumulated | null, params: AdapterParameters, batch: BatchTensors, key: Tensor, scale: Tensor | null): Accumulated;
   /** A step of the optimiser by them. */
   apply(state: TrainState, accumulated: Accumulated, data: StepData): StepResult;
   /** Sum of the loss and its weight, f32 [2], without dropout. */
@@ -80,18 +80,19 @@ export function stepFunctions(
     );
   };
   return {
-    accumulate(before, params, batch, key) {
+    accumulate(before, params, batch, key, scale) {
       const { sum, weight } = lossOf(params, batch, key);
-      const grads = gradients(sum, flattenTree(params).leaves);
+      const grads = gradients(scale ? mul(sum, scale) : sum, flattenTree(params).leaves);
       if (!before) return { grads, sum, weight };
       return { grads: grads.map((g, i) => add(before.grads[i]!, g)), sum: add(before.sum, sum), weight: add(before.weight, weight) };
     },
-    apply(state, accumulated, { lr, step }) {
+    apply(state, accumulated, { lr, step, scale }) {
       const { leaves, structure } = flattenTree(state.params);
       const share = div(1, maximum(accumulated.weight, 1e-30));
+      const unscaled = scale ? div(share, scale) : share;
       const extra = regularizer?.(state.params);
       const own = extra && gradients(extra, leaves);
-      const mean = accumulated.grads.map((g, i) => (own ? add(mul(g, share), own[i]!) : mul(g, share)));
+      const mean = accumulated.grads.map((g, i) => (own ? add(mul(g, unscaled), own[i]!) : mul(g, unscaled)));
       const loss = extra ? add(mul(accumulated.sum, share), extra) : mul(accumulated.sum, share);
       const { tensors: clipped, norm } = maxGradNorm > 0 ? clipByGlobalNorm(mean, maxGradNorm) : { tensors: mean, norm: globalNorm(mean) };
       // A step that is no number, or of no label, changes nothing.

@@ -144,6 +144,15 @@ describe("a training", () => {
     expect((await values(peft)).every(Number.isFinite)).toBe(true);
   });
 
+  it("stops by a signal while it is paused", async () => {
+    const controller = new AbortController();
+    const training = train(await fresh(), BATCHES, { maxSteps: 10, signal: controller.signal });
+    const running = run(training);
+    training.pause();
+    setTimeout(() => controller.abort(), 50);
+    await expect(running).rejects.toMatchObject({ name: "CancelledError" });
+  });
+
   it("keeps the parameters of the step before where a step gives no number", async () => {
     const peft = await fresh();
     await steps(peft, BATCHES, { maxSteps: 2 });

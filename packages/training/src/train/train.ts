@@ -2,6 +2,7 @@ import { ConfigError, type Device, deviceOf, evaluate, flattenTree, type Tensor,
 import { type Batch, batchTensors, countTokens, type TrainingData } from "./batch.js";
 import { type NamedParameter, namedParameters } from "./named-parameters.js";
 import { firstState } from "./first-state.js";
+import { firstScale, nextScale } from "./loss-scale.js";
 import { type Settings, settingsOf } from "./options.js";
 import { Plans } from "./plans.js";
 import { type RankAllocation, rankAllocation } from "./ada-lora.js";
@@ -20,6 +21,8 @@ export class Training implements AsyncIterable<StepRecord> {
   private readonly named: readonly NamedParameter[];
   private readonly allocation: RankAllocation | undefined;
   private readonly plans: Plans;
+  /** The log; it grows in place. */
+  private readonly history: HistoryEntry[] = [];
   private state: TrainState;
   private position: TrainingPosition;
   private started = false;
@@ -42,7 +45,8 @@ export class Training implements AsyncIterable<StepRecord> {
         hint: "train it in one go",
       });
     this.state = firstState(params, this.named, this.settings, options.resume);
-    this.position = options.resume?.position ?? {
+    const { position } = options.resume ?? {};
+    this.position = {
       step: 0,
       epoch: 0,
       batchesInEpoch: 0,
@@ -50,8 +54,12 @@ export class Training implements AsyncIterable<StepRecord> {
       bestLoss: null,
       bestStep: null,
       sinceBest: 0,
-      history: [],
+      ...position,
+      history: this.history,
+      lossScale: firstScale(trainee) && (position?.lossScale ?? firstScale(trainee)),
     };
+    this.history.push(...(position?.history ?? []));
+    options.signal?.addEventListener("abort", () => this.resume(), { once: true });
     this.plans = new Plans(trainee, this.named, this.settings, this.allocation ?? { keepsGradients: false }, this.device);
   }
 
@@ -161,9 +169,8 @@ export class Training implements AsyncIterable<StepRecord> {
     const { settings, position } = this;
     const began = performance.now();
     const [number, learningRate] = [position.step + 1, settings.rate(position.step)];
-    const { report, grads } = await this.update(micro, learningRate, number);
-    const [loss, gradNorm, trainedTokens] = (await report.data()) as unknown as [number, number, number];
-    report.dispose();
+    const { grads, report } = await this.scaledUpdate(micro, learningRate, number);
+    const [loss, gradNorm, trainedTokens] = report;
     if (trainedTokens > 0 && !(Number.isFinite(loss) && Number.isFinite(gradNorm))) {
       this.show();
       throw new ConfigError(
@@ -185,12 +192,12 @@ export class Training implements AsyncIterable<StepRecord> {
     const epoch =
       stepsPerEpoch === undefined ? position.epoch : position.epoch + Math.ceil(batchesInEpoch / gradientAccumulationSteps) / stepsPerEpoch;
     const entry: HistoryEntry = { step: number, epoch, loss: trainedTokens > 0 ? loss : 0, gradNorm, learningRate };
+    this.history.push(entry);
     this.position = {
-      ...position,
+      ...this.position,
       step: number,
       batchesInEpoch,
       numInputTokensSeen: position.numInputTokensSeen + tokens,
-      history: [...position.history, entry],
     };
     this.show();
     const isLast = number === settings.maxSteps;
@@ -229,11 +236,31 @@ export class Training implements AsyncIterable<StepRecord> {
     return record;
   }
 
+  /** A step; where its gradients are no numbers because the scale of the loss is too large, again with half of it. */
+  private async scaledUpdate(
+    micro: readonly Batch[],
+    learningRate: number,
+    number: number,
+  ): Promise<{ readonly grads: StepResult["grads"]; readonly report: readonly [loss: number, gradNorm: number, weight: number] }> {
+    for (;;) {
+      const { report, grads } = await this.update(micro, learningRate, number);
+      const values = (await report.data()) as unknown as [number, number, number];
+      report.dispose();
+      const { lossScale } = this.position;
+      if (!lossScale) return { grads, report: values };
+      const good = Number.isFinite(values[1]);
+      const isTooLarge = !good && Number.isFinite(values[0]) && lossScale.value > 1;
+      if (good || isTooLarge) this.position = { ...this.position, lossScale: nextScale(lossScale, good) };
+      if (!isTooLarge) return { grads, report: values };
+    }
+  }
+
   /** Runs the plans of a step; the state is the next one. */
   private async update(micro: readonly Batch[], learningRate: number, number: number): Promise<StepResult> {
     const { device, settings } = this;
     const scalar = (x: number): Tensor => device.tensor(Float32Array.of(x), { shape: [] });
-    const data = { lr: scalar(learningRate), step: scalar(number) };
+    const { lossScale } = this.position;
+    const data = { lr: scalar(learningRate), step: scalar(number), scale: lossScale && scalar(lossScale.value) };
     const keyOf = (i: number): Tensor =>
       device.tensor(Int32Array.of(settings.seed, (number - 1) * settings.gradientAccumulationSteps + i), { shape: [2] });
     let result: StepResult;
@@ -246,8 +273,8 @@ export class Training implements AsyncIterable<StepRecord> {
       let sum: Accumulated | null = null;
       for (const [i, one] of micro.entries()) {
         const [batch, key] = [batchTensors(one, device), keyOf(i)];
-        const bound = await this.plans.accumulate(sum, this.state.params, batch, key);
-        sum = await bound(sum, this.state.params, batch, key);
+        const bound = await this.plans.accumulate(sum, this.state.params, batch, key, data.scale);
+        sum = await bound(sum, this.state.params, batch, key, data.scale);
         disposeAll(batch, key);
       }
       const bound = await this.plans.apply(this.state, sum!, data);
@@ -274,13 +301,13 @@ export class Training implements AsyncIterable<StepRecord> {
     }
     if (weight === 0) throw new ConfigError("evalData has no label that is kept", { kind: "no-data" });
     const loss = sum / weight;
-    const { bestLoss, step, history, sinceBest } = this.position;
+    const { bestLoss, step, sinceBest } = this.position;
     const isBest = bestLoss === null || loss < bestLoss - this.settings.earlyStoppingThreshold;
     this.position = {
       ...this.position,
       ...(isBest ? { bestLoss: loss, bestStep: step, sinceBest: 0 } : { sinceBest: sinceBest + 1 }),
-      history: [...history, { step, epoch, evalLoss: loss }],
     };
+    this.history.push({ step, epoch, evalLoss: loss });
     return { loss, perplexity: Math.exp(loss), weight, isBest };
   }
 

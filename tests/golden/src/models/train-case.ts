@@ -77,6 +77,7 @@ export async function runTraining(folder: string, root: string, device: Device):
     bestLoss: null,
     bestStep: null,
     sinceBest: 0,
+    lossScale: null,
     history: [],
   };
   await follow("resumed", "checkpoint-10", { position, optimizer: withPrefix(ref, "resume."), parameters: new Map(), ema: new Map() });
