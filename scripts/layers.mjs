@@ -37,6 +37,7 @@ const ALLOWED = {
   tokenizers: ["tensor-core", "io-safetensors"],
   datasets: ["tensor-core", "io-safetensors", "tokenizers"],
   generation: ["tensor-core", "io-gguf", "io-safetensors", "models", "registry", "tokenizers"],
+  server: ["tensor-core", "io-safetensors", "registry", "tokenizers", "generation"],
   training: ["tensor-core", "io-safetensors", "quant-nf4-awq", "adapters-lora", "adapter-files", "registry"],
 };
 

@@ -68,6 +68,7 @@ describe("links between pages", () => {
     "docs/browser.md",
     "docs/compatibility.md",
     "docs/other-frameworks.md",
+    "docs/serving.md",
   ];
   it.each(all)("%s points only at files that are there", (page) => {
     const targets = [...text(page).matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g)].map(([, target]) => target!);

@@ -50,14 +50,19 @@ export async function withAdapters(base: CausalLM, adapters: readonly string[], 
   const peft = new PeftModel(base, table) as AdaptedCausalLM;
   const names: string[] = [];
   for (const [i, text] of adapters.entries()) {
-    const { path, scale } = parseScaledPath(text);
     const name = `adapter ${i + 1}`;
-    await loadAdapter(peft as PeftModel<never, unknown>, path, name, { signal: context.signal });
-    if (scale !== 1) peft.setScale(scale, name);
+    await addAdapter(peft, text, name, context);
     names.push(name);
   }
   peft.setAdapter(names);
   return peft;
+}
+
+/** Puts an adapter on a model, under a name. @param adapter its path, perhaps with a factor behind a colon */
+export async function addAdapter(peft: AdaptedCausalLM, adapter: string, name: string, { signal }: Context): Promise<void> {
+  const { path, scale } = parseScaledPath(adapter);
+  await loadAdapter(peft as PeftModel<never, unknown>, path, name, { signal });
+  if (scale !== 1) peft.setScale(scale, name);
 }
 
 async function withProgress<T>(

@@ -23,6 +23,7 @@ import { quantizeCommand } from "./quantize.js";
 import { resizeCommand } from "./resize.js";
 import { runCommand } from "./run.js";
 import type { Runner } from "./runner.js";
+import { serveCommand } from "./serve.js";
 import { tokenizeCommand } from "./tokenize.js";
 import { unmergeCommand } from "./unmerge.js";
 import { choice, collect, threads } from "./values.js";
@@ -34,7 +35,7 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Declare[]]
   ["Look:", [inspectCommand, diffCommand, lintCommand]],
   ["Checkpoints:", [mergeCommand, quantizeCommand, verifyCommand, unmergeCommand, planCommand, runCommand]],
   ["Adapters:", [convertCommand, extractCommand, resizeCommand, combineCommand, exportCommand]],
-  ["Models:", [generateCommand, evalCommand, embedCommand, tokenizeCommand]],
+  ["Models:", [generateCommand, evalCommand, embedCommand, tokenizeCommand, serveCommand]],
   ["This machine:", [doctorCommand, benchCommand, completionCommand]],
 ];
 

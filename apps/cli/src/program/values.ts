@@ -67,3 +67,12 @@ export const list = (text: string): string[] =>
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
+
+export const port = whole(0, 65_535, "a port from 0 to 65535");
+
+/** "poet=loras/poet:0.8" as name and path, behind those before it. */
+export function namedPath(text: string, before: (readonly [name: string, path: string])[] = []): (readonly [name: string, path: string])[] {
+  const match = /^([^=/\\]+)=(.+)$/.exec(text);
+  if (!match) throw new InvalidArgumentError("expected a name and a path: poet=loras/poet");
+  return [...before, [match[1]!, match[2]!]];
+}

@@ -78,7 +78,7 @@ export class GenerationEngine {
       throw new ConfigError("adapters are given, but the model has none", { hint: "give a PeftModel, with adapters loaded" });
     const device = options.device ?? deviceOf([...base.weights.values()]);
     this.decoder = new BatchDecoder(model, device, this.names !== undefined);
-    if (this.names?.length) this.between.push(() => this.prepared(this.names!));
+    if (this.names) this.between.push(() => this.prepared(this.names!));
   }
 
   /** Adapters that requests may choose. */
