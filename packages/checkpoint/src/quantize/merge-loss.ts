@@ -41,7 +41,7 @@ export function lossNumbers({ wanted, change, error, kept }: MergeLoss): LossNum
 }
 
 /** Of the change of all weights together at least so much must be in what is stored. */
-export const LEAST_SURVIVED = 0.5;
+const LEAST_SURVIVED = 0.5;
 
 /** @throws CapabilityError kind `change-lost` where most of the change is rounded away */
 export function refuseLost(loss: MergeLoss, base: string): void {

@@ -78,9 +78,6 @@ export async function writeGgufAdapter(
   return rounded;
 }
 
-/** True for a file that holds an adapter. */
-export const isGgufAdapter = ({ metadata }: GgufFile): boolean => metadata.get("general.type")?.value === "adapter";
-
 /**
  * The modules of a LoRA in a GGUF file under transformers' names.
  * @param model head counts; needed where query and key projections have factors, in architectures that permute them
