@@ -5,10 +5,28 @@ import type { BatchTensors } from "../objectives/objective.js";
 export type BatchField = readonly ArrayLike<number>[] | ArrayLike<number>;
 
 /**
- * A batch as plain arrays: `inputIds`, `labels`, `attentionMask`, `positionIds` and whatever else the model or the objective takes, under those names. Fields that are
+ * A batch as plain arrays, rows of one length: what `batchRows` of `@weft/datasets` gives, or made by hand. Other fields go to the model under their names; those that are
  * undefined are left out.
  */
-export type Batch = { readonly [field: string]: BatchField | undefined };
+export interface Batch {
+  readonly inputIds: BatchField;
+  /** -100 is not trained; not shifted. */
+  readonly labels?: BatchField | undefined;
+  readonly attentionMask?: BatchField | undefined;
+  readonly positionIds?: BatchField | undefined;
+  /** Of packed rows: which document each token is of. */
+  readonly segmentIds?: BatchField | undefined;
+  /** Of encoders: which segment. */
+  readonly tokenTypeIds?: BatchField | undefined;
+  /** Of `kto`: 1 or 0 for each row. */
+  readonly desirable?: BatchField | undefined;
+  /** Of `kto`: the mismatched texts. */
+  readonly klInputIds?: BatchField | undefined;
+  readonly klLabels?: BatchField | undefined;
+  readonly klAttentionMask?: BatchField | undefined;
+  /** Of `COSINE_SIMILARITY`: one for each pair. */
+  readonly scores?: BatchField | undefined;
+}
 
 /** Batches, as often as they are asked for: an array, an iterable that can be read again, or a function that begins anew for each epoch (from 0 on). */
 export type TrainingData = Iterable<Batch> | AsyncIterable<Batch> | ((epoch: number) => Iterable<Batch> | AsyncIterable<Batch>);
@@ -31,7 +49,7 @@ function flat(name: string, field: BatchField): { readonly shape: readonly numbe
 /** A batch in a device's memory: whole numbers as i32, scores as f32. @throws ConfigError kind `bad-batch` */
 export function batchTensors(batch: Batch, device: Device): BatchTensors {
   const fields = Object.entries(batch).filter((entry): entry is [string, BatchField] => entry[1] !== undefined);
-  const ids = batch["inputIds"];
+  const { inputIds: ids } = batch as Partial<Batch>;
   if (!ids || ids.length === 0)
     throw new ConfigError(`a batch has no inputIds; it has ${fields.map(([name]) => name).join(", ") || "nothing"}`, { kind: "bad-batch" });
   return Object.fromEntries(
