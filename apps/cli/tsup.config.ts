@@ -20,7 +20,7 @@ export default defineConfig({
   splitting: true,
   clean: ["dist/*.js", "dist/core/*.js"],
   minify: false,
-  noExternal: [/^@weft\//, "commander", "@commander-js/extra-typings", "re2js"],
+  noExternal: [/^@weft\//, "commander", "@commander-js/extra-typings", "re2js", "yaml"],
   external: ["webgpu"],
   // commander is CommonJS inside.
   banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },

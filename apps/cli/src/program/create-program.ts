@@ -25,6 +25,7 @@ import { runCommand } from "./run.js";
 import type { Runner } from "./runner.js";
 import { serveCommand } from "./serve.js";
 import { tokenizeCommand } from "./tokenize.js";
+import { trainCommand } from "./train.js";
 import { unmergeCommand } from "./unmerge.js";
 import { choice, collect, threads } from "./values.js";
 import { verifyCommand } from "./verify.js";
@@ -35,7 +36,7 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Declare[]]
   ["Look:", [inspectCommand, diffCommand, lintCommand]],
   ["Checkpoints:", [mergeCommand, quantizeCommand, verifyCommand, unmergeCommand, planCommand, runCommand]],
   ["Adapters:", [convertCommand, extractCommand, resizeCommand, combineCommand, exportCommand]],
-  ["Models:", [generateCommand, evalCommand, embedCommand, tokenizeCommand, serveCommand]],
+  ["Models:", [generateCommand, trainCommand, evalCommand, embedCommand, tokenizeCommand, serveCommand]],
   ["This machine:", [doctorCommand, benchCommand, completionCommand]],
 ];
 
@@ -45,7 +46,7 @@ export type OnCall = (run: (context: Context) => Promise<number>, options: Globa
 /** The command line: every command with its arguments, options and help. What a command does is loaded when it is called. */
 export function createProgram(streams: Streams, onCall: OnCall): CommandUnknownOpts {
   const program = new Command("weft")
-    .description("LoRA and other adapters, checkpoints and models: inspect, merge, convert, quantise, extract, generate.")
+    .description("LoRA and other adapters, checkpoints and models: inspect, merge, convert, quantise, extract, train, generate.")
     .version(VERSION)
     .option("--json", "JSON lines on stdout, the last one the result")
     .option("--quiet", "nothing but the result and errors")

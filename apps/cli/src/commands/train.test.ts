@@ -1,0 +1,220 @@
+import { once } from "node:events";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { loadTextGenerator } from "@weft/generation/node";
+import { createWasmBackend } from "@weft/kernels-wasm";
+import { ADAPTER_METHODS } from "@weft/methods";
+import { Device } from "@weft/tensor-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { buildProgram, FIXTURES, startWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
+
+const TINY = join(FIXTURES, "quant/tiny.gguf");
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+
+/** Writes rows as a file of JSON lines. */
+function data(name: string, rows: readonly object[]): string {
+  writeFileSync(at(name), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  return at(name);
+}
+
+const eight = Array.from({ length: 8 }, (_, i) => i);
+const TEXTS = data(
+  "texts.jsonl",
+  eight.map((i) => ({ text: `The quick brown fox number ${i} jumps over the lazy dog.` })),
+);
+const PAIRS = data(
+  "pairs.jsonl",
+  eight.map((i) => ({ prompt: `Say ${i}`, chosen: " blue", rejected: " red now" })),
+);
+const JUDGED = data(
+  "judged.jsonl",
+  eight.map((i) => ({ prompt: `Say ${i}`, completion: i % 2 ? " blue" : " red", label: i % 2 === 1 })),
+);
+
+beforeAll(() => buildProgram());
+
+type Json = { readonly [field: string]: unknown };
+const json = (text: string): Json[] =>
+  text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Json);
+const train = (out: string, ...more: string[]): ReturnType<typeof weftBuilt> =>
+  weftBuilt("train", "-m", TINY, "-o", at(out), "--device", "cpu", "--lr", "1e-2", ...more);
+const losses = (stdout: string): number[] =>
+  json(stdout)
+    .filter(({ event }) => event === "step")
+    .map(({ loss }) => loss as number);
+
+test("a training says its steps, and leaves an adapter that the library loads and that changes what the model says", async () => {
+  const run = await train("lora", "--data", TEXTS, "--max-steps", "10", "--eval-share", "0.3", "--sample-prompt", "The", "--json");
+  expect(run).toMatchObject({ code: 0, stderr: "" });
+  const found = losses(run.stdout);
+  expect(found.at(-1)).toBeLessThan(0.5 * found[0]!);
+  const records = json(run.stdout);
+  expect(records.at(-1)).toMatchObject({ out: at("lora"), steps: 10, loss: found.at(-1), checkpoint: join(at("lora"), "checkpoint-10") });
+  const last = records.filter(({ event }) => event === "step").at(-1)!;
+  expect(last["samples"]).toEqual([expect.stringMatching(/^The./)]);
+  expect((last["evaluation"] as Json)["loss"]).toBeLessThan(0.5 * found[0]!);
+  const log = json(readFileSync(join(at("lora"), "log.jsonl"), "utf8"));
+  expect(log.map(({ loss }) => loss)).toEqual(found);
+  expect(JSON.parse(readFileSync(join(at("lora"), "adapter_config.json"), "utf8"))).toMatchObject({
+    base_model_name_or_path: TINY,
+    lora_alpha: 16,
+    peft_type: "LORA",
+    r: 8,
+    target_modules: "all-linear",
+    task_type: "CAUSAL_LM",
+  });
+  expect(readFileSync(join(at("lora"), "README.md"), "utf8")).toContain("library_name: peft");
+  const device = new Device(await createWasmBackend({ threads: 1, relaxed: false }));
+  const generator = await loadTextGenerator(TINY, { device, adapters: { lora: at("lora") }, methods: ADAPTER_METHODS });
+  const answers: string[] = [];
+  for (const adapter of [undefined, "lora"])
+    answers.push((await generator.generate("The quick", { maxNewTokens: 10, temperature: 0, ...(adapter && { adapter }) }).result).text);
+  expect(answers[1]).not.toBe(answers[0]);
+  expect(answers[1]).toContain("brown");
+  device.dispose();
+});
+
+test("packed rows have the losses of their examples", async () => {
+  const run = (out: string, ...more: string[]): ReturnType<typeof weftBuilt> =>
+    train(out, "--data", TEXTS, "--max-steps", "2", "--batch-size", "8", "--max-length", "128", "--json", ...more);
+  const [alone, packed] = [losses((await run("alone")).stdout), losses((await run("packed", "--packing")).stdout)];
+  for (const [i, loss] of packed.entries()) expect(Math.abs(loss - alone[i]!)).toBeLessThan(1e-4);
+});
+
+test.each([
+  ["dpo", PAIRS],
+  ["orpo", PAIRS],
+  ["kto", JUDGED],
+])("%s learns from its data", async (objective, file) => {
+  const found = losses((await train(objective, "--data", file, "--objective", objective, "--max-steps", "6", "--json")).stdout);
+  expect(found.at(-1)).toBeLessThan(0.5 * found[0]!);
+});
+
+test("a training that goes on is the one that was not stopped", async () => {
+  const args = ["--data", TEXTS, "--batch-size", "2", "--max-steps", "6", "--save-steps", "3", "--json"];
+  const whole = await train("whole", ...args);
+  cpSync(join(at("whole"), "checkpoint-3"), join(at("parts"), "checkpoint-3"), { recursive: true });
+  // The log of a process that was killed: one step more than its checkpoint, and half a line.
+  const lines = readFileSync(join(at("whole"), "log.jsonl"), "utf8")
+    .split("\n")
+    .slice(0, 4);
+  writeFileSync(join(at("parts"), "log.jsonl"), `${lines.join("\n")}\n{"step": 5,`);
+  expect((await train("parts", ...args)).stdout).toContain('"kind":"exists"');
+  const parts = await train("parts", ...args, "--resume");
+  expect(losses(parts.stdout)).toEqual(losses(whole.stdout).slice(3));
+  for (const name of ["adapter_model.safetensors", "checkpoint-6/optimizer.safetensors"])
+    expect(readFileSync(join(at("parts"), name)).equals(readFileSync(join(at("whole"), name)))).toBe(true);
+  const logs = ["whole", "parts"].map((out) =>
+    json(readFileSync(join(at(out), "log.jsonl"), "utf8")).map(({ step, loss }) => [step, loss]),
+  );
+  expect(logs[1]).toEqual(logs[0]);
+  const verified = await train("verified", ...args, "--verify-resume");
+  expect(json(verified.stdout).at(-1)).toMatchObject({ verified: true, steps: 4 });
+  expect(existsSync(at("verified"))).toBe(false);
+});
+
+test("Ctrl-C ends a training after a step, with a checkpoint that it goes on from", async () => {
+  const argv = ["train", "-m", TINY, "-o", at("stopped"), "--device", "cpu", "--data", TEXTS, "--json"];
+  const running = startWeft([...argv, "--max-steps", "1000000"], { stdio: ["ignore", "pipe", "inherit"] });
+  let stdout = "";
+  running.stdout!.on("data", (chunk: Buffer) => {
+    if (stdout === "") running.kill("SIGINT");
+    stdout += chunk.toString();
+  });
+  expect((await once(running, "close"))[0]).toBe(130);
+  const { error } = json(stdout).at(-1) as { readonly error: Record<string, string> };
+  expect(error).toMatchObject({ kind: "cancelled", hint: expect.stringContaining("--resume") });
+  const step = Number(/stopped after step (\d+) of/.exec(error["message"]!)![1]);
+  expect(existsSync(join(at("stopped"), `checkpoint-${step}`, "done.json"))).toBe(true);
+  const more = await weftBuilt(...argv, "--max-steps", `${step + 2}`, "--resume");
+  expect(json(more.stdout).at(-1)).toMatchObject({ steps: step + 2 });
+});
+
+test("--dry-run shows what is trained on, and what it takes, and writes nothing", async () => {
+  const { code, stdout } = await train("dry", "--data", TEXTS, "--dry-run");
+  expect(code).toBe(0);
+  expect(stdout).toContain("texts.jsonl, line 1: trained 48 of 49 tokens, end token trained");
+  expect(stdout).toContain("text: <s>[T][he]");
+  expect(stdout).toContain("trainable params: 53,248");
+  const { memory, steps } = json((await train("dry", "--data", TEXTS, "--dry-run", "--json")).stdout).at(-1) as unknown as {
+    readonly memory: { readonly weightBytes: number };
+    readonly steps: number;
+  };
+  expect(steps).toBe(6);
+  // A byte or so of each of its weights: they stay packed.
+  expect(memory.weightBytes).toBeLessThan(1.5e6);
+  expect(existsSync(at("dry"))).toBe(false);
+});
+
+test("settings come from a file; flags win", async () => {
+  const file = at("train.yaml");
+  const lines = [
+    `model_name_or_path: ${TINY}`,
+    `train_file: ${TEXTS}`,
+    `output_dir: ${at("of-file")}`,
+    "learning_rate: 2e-3",
+    "max_steps: 2",
+    "lr_scheduler_type: cosine",
+    "device: cpu",
+    "peft:",
+    "  r: 2",
+    "  use_rslora: true",
+    "  target_modules: [q_proj, v_proj]",
+  ];
+  writeFileSync(file, lines.join("\n"));
+  const run = await weftBuilt("train", file, "--rank", "4", "--json");
+  expect(json(run.stdout).filter(({ event }) => event === "step")[0]).toMatchObject({ learningRate: 2e-3 });
+  const config: unknown = JSON.parse(readFileSync(join(at("of-file"), "adapter_config.json"), "utf8"));
+  expect(config).toMatchObject({ r: 4, use_rslora: true, target_modules: ["q_proj", "v_proj"] });
+  const refused = async (line: string): Promise<string> => {
+    writeFileSync(file, [...lines.filter((one) => !one.startsWith(line.split(":")[0]!)), line].join("\n"));
+    const { code, stderr } = await weftBuilt("train", file, "--force");
+    expect(code).toBe(2);
+    return stderr;
+  };
+  expect(await refused("learning_rat: 1")).toContain("did you mean learning_rate?");
+  expect(await refused("learning_rate: fast")).toContain('learning_rate is "fast", expected a number');
+  expect(await refused("max_steps: 0")).toContain("max_steps is 0, expected a whole number from 1 up");
+  expect(await refused("packing: 1")).toContain("expected true or false");
+  expect(await refused("objective: ppo")).toContain("expected one of sft, dpo, orpo, kto");
+  expect(await refused("max_steps: 1\nmax_steps: 2")).toContain("unique");
+  expect(await refused("a: &a [x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]")).toContain("alias");
+});
+
+describe("refused in a line, with what to do:", () => {
+  const empty = data("empty.jsonl", []);
+  const unended = data("chats.jsonl", [{ messages: ["user", "assistant"].map((role) => ({ role, content: "blue" })) }]);
+  const unanswered = data("questions.jsonl", [{ messages: [{ role: "user", content: "blue" }] }]);
+  test.each([
+    ["no data", ["--data", at("none.jsonl")], "there is no such file", ""],
+    ["empty data", ["--data", empty], "there are no examples", "check the file"],
+    ["answers without end", ["--data", unended], "the token that ends an answer is trained on in none", "--dry-run shows examples"],
+    ["chats without answers", ["--data", unanswered], "nothing is trained on", "--mask"],
+    ["no module", ["--data", TEXTS, "--target", "nothing"], 'no module of the model matches target_modules ["nothing"]', "q_proj"],
+    ["no method", ["--data", TEXTS, "--method", "lorra"], "there is no method LORRA", "LORA"],
+    ["other data", ["--data", PAIRS], "sft learns from texts", "--objective dpo"],
+    ["packed pairs", ["--data", PAIRS, "--objective", "dpo", "--packing"], "--packing is for sft", "leave"],
+    ["no schedule", ["--data", TEXTS, "--schedule", "cosin"], 'lrSchedulerType is "cosin"', "cosine"],
+    ["no model", ["--data", TEXTS, "-m", at("no-model")], "there is no such file or folder", ""],
+    ["no data named", [], "train_file is not given", "--data"],
+    ["two evaluations", ["--data", TEXTS, "--eval-data", TEXTS, "--eval-share", "0.1"], "both data and a share", "leave"],
+    ["nothing to resume", ["--data", TEXTS, "--resume"], "there is no checkpoint", "checkpoint-N"],
+  ])("%s", async (_, args, message, hint) => {
+    const { code, stderr } = await train("refused", ...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(hint);
+    expect(existsSync(at("refused"))).toBe(false);
+  });
+
+  test("a loss that is no number, which leaves the last good checkpoint", async () => {
+    const { code, stderr } = await train("nan", "--data", TEXTS, "--lr", "1e30", "--max-steps", "6", "--save-steps", "1");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/error: step 2: the loss is NaN/);
+    expect(stderr).toContain(`lower --lr, or add --warmup; the last good checkpoint is ${join(at("nan"), "checkpoint-1")}`);
+  });
+});

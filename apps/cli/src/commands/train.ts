@@ -1,0 +1,158 @@
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { checkOutput } from "@weft/checkpoint/node";
+import { formatBytes } from "@weft/checkpoint/format";
+import { formatLens, lensOf } from "@weft/datasets";
+import { savePretrained } from "@weft/registry/node";
+import { CancelledError, ConfigError, throwIfAborted } from "@weft/tensor-core";
+import { estimateMemory, type StepRecord, train } from "@weft/training";
+import { saveTo } from "@weft/training/node";
+import { type Command, type Context, EXIT } from "../context.js";
+import { openModel, type OpenedModel } from "../models/open-model.js";
+import { formatCount } from "../output.js";
+import { advised, assertUseful } from "../training/advised.js";
+import { readTrainConfig, type TrainConfig, type TrainFlags } from "../training/train-config.js";
+import { type DataOfTraining, readTrainingData } from "../training/training-data.js";
+import { TrainingLine } from "../training/training-line.js";
+import { TrainingLog } from "../training/training-log.js";
+import { adapterOfCheckpoint, newAdapter, sampleTexts, type TrainedAdapter, trainingOptions } from "../training/training-run.js";
+import { verifyResume } from "../training/verify-resume.js";
+
+/** `weft train [CONFIG] -m MODEL --data FILE -o OUT` */
+export const trainModel: Command<TrainFlags, [string | undefined]> = async ([file], flags, context) => {
+  const config = readTrainConfig(file, flags);
+  const resumes = flags.resume === true;
+  const { dryRun, force } = context.options;
+  const writes = !dryRun && flags.verifyResume !== true;
+  if (writes) checkOutputFolder(config, resumes, force);
+  const opened = await openModel({ model: config.modelNameOrPath, adapter: [], device: config.device }, context);
+  try {
+    const data = await readTrainingData(config, opened.files, context);
+    if (dryRun) showExamples(data, opened, context);
+    assertUseful(data.coverage);
+    if (flags.verifyResume) {
+      const proof = await verifyResume(config, opened, data, context);
+      context.out.result({ verified: true, ...proof }, () => `✓ ${proof.steps} steps at once and in two parts are equal, byte for byte`);
+      return EXIT.done;
+    }
+    const adapter = resumes ? await adapterOfCheckpoint(opened, config.outputDir, context) : await newAdapter(opened.base, config, context);
+    if (dryRun) showPlan(config, adapter, data, context);
+    else await run(config, adapter, opened, data, context);
+    return EXIT.done;
+  } finally {
+    opened.device.dispose();
+  }
+};
+
+/** Samples are taken after the last step whatever the number. */
+const AT_THE_END = Number.MAX_SAFE_INTEGER;
+
+const CHECKPOINT = /^checkpoint-\d+$/;
+
+/** Refuses a folder that holds an adapter or checkpoints; with `--force` the checkpoints of the training before go, from which `--resume` would go on. */
+function checkOutputFolder({ outputDir, modelNameOrPath, trainFile }: TrainConfig, resumes: boolean, force: boolean): void {
+  checkOutput(outputDir, [modelNameOrPath, trainFile], force || resumes);
+  const checkpoints = existsSync(outputDir) ? readdirSync(outputDir).filter((name) => CHECKPOINT.test(name)) : [];
+  if (resumes || checkpoints.length === 0) return;
+  if (!force)
+    throw new ConfigError(`${outputDir} holds checkpoints of a training`, {
+      kind: "exists",
+      file: outputDir,
+      hint: "--resume goes on from the last one, --force begins anew",
+    });
+  for (const name of checkpoints) rmSync(join(outputDir, name), { recursive: true });
+}
+
+/** The first examples, token by token: also those of data that are refused, to see why. */
+function showExamples({ first, coverage }: DataOfTraining, { files }: OpenedModel, { out }: Context): void {
+  const lenses = first.map((one) => lensOf(one, files.tokenizer));
+  if (out.json) return lenses.forEach((lens) => out.event({ event: "example", ...lens }));
+  if (out.quiet) return;
+  const { examples, tokens, trained, share, truncated, end, lengths } = coverage;
+  const color = out.streams.color?.stdout ?? false;
+  for (const lens of lenses) out.streams.stdout(`${formatLens(lens, { color })}\n`);
+  const lines = [
+    `${formatCount(examples)} examples, ${formatCount(trained)} of ${formatCount(tokens)} tokens are trained on (${(100 * share).toFixed(1)}%)`,
+    `lengths: ${lengths.min} to ${lengths.max}, half of them up to ${lengths.median}; ${formatCount(truncated.count)} are cut`,
+    `end token: trained in ${end.trained} examples, not in ${end.untrained}, unknown in ${end.unknown}`,
+  ];
+  out.streams.stdout(`\n${lines.join("\n")}\n`);
+}
+
+/** What would be trained, and how much memory that takes. */
+function showPlan(config: TrainConfig, { peft }: TrainedAdapter, { coverage, batches, from }: DataOfTraining, { out }: Context): void {
+  const perEpoch = Math.ceil(batches / (config.gradientAccumulationSteps ?? 1));
+  const steps = config.maxSteps ?? Math.ceil(perEpoch * (config.numTrainEpochs ?? 3));
+  const [batch] = from(0);
+  const memory = estimateMemory(peft, batch!, trainingOptions(config));
+  const trainable = peft.describeTrainableParameters();
+  const { peakBytes, weightBytes, stateBytes } = memory;
+  out.result({ trainable, steps, batches, coverage, memory }, () =>
+    [
+      trainable,
+      `${formatCount(steps)} steps; memory of the first: ${formatBytes(peakBytes)}, of which weights ${formatBytes(weightBytes)} and state ${formatBytes(stateBytes)}`,
+    ].join("\n"),
+  );
+}
+
+/** Trains, and writes the adapter. @throws CancelledError after a signal, when the checkpoint is written */
+async function run(
+  config: TrainConfig,
+  adapter: TrainedAdapter,
+  opened: OpenedModel,
+  data: DataOfTraining,
+  context: Context,
+): Promise<void> {
+  const { out, signal } = context;
+  const { outputDir, perDeviceTrainBatchSize, saveTotalLimit, samplePrompts, evalSteps } = config;
+  const { peft, resume } = adapter;
+  const training = train(peft, data.from(resume?.position.epoch ?? 0), {
+    ...trainingOptions(config),
+    resume,
+    save: saveTo(outputDir, { trainBatchSize: perDeviceTrainBatchSize, ...(saveTotalLimit !== undefined && { saveTotalLimit }) }),
+    ...(data.evaluation && { evalData: data.evaluation, evalSteps }),
+    ...(samplePrompts.length > 0 && {
+      sample: () => sampleTexts(peft, samplePrompts, opened.files),
+      sampleSteps: config.sampleSteps ?? AT_THE_END,
+    }),
+  });
+  const { maxSteps } = training.settings;
+  throwIfAborted(signal);
+  const stop = (): void => {
+    out.note("stopping after this step; again: at once, without a checkpoint");
+    training.stop();
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  const began = performance.now();
+  const log = new TrainingLog(outputDir, resume?.position.step ?? 0);
+  const line = new TrainingLine(out, maxSteps);
+  let [last, checkpoint]: [StepRecord | undefined, string | undefined] = [undefined, undefined];
+  try {
+    for await (const record of training) {
+      last = record;
+      checkpoint = record.checkpoint ?? checkpoint;
+      log.add(record);
+      line.update(record);
+      // Steps on a processor never wait for anything, and signals would not be heard.
+      await setImmediate();
+    }
+  } catch (error) {
+    throw advised(error, checkpoint);
+  } finally {
+    line.end();
+    signal.removeEventListener("abort", stop);
+  }
+  if (last?.ended === "stopped" && last.step < maxSteps)
+    throw new CancelledError(`stopped after step ${last.step} of ${maxSteps}; ${checkpoint} has what was learnt`, {
+      hint: "the same command with --resume goes on",
+    });
+  await savePretrained(peft, outputDir);
+  const { step = resume?.position.step ?? 0, loss } = last ?? {};
+  const seconds = (performance.now() - began) / 1000;
+  out.result({ out: outputDir, steps: step, loss, evaluation: last?.evaluation, ended: last?.ended, seconds, checkpoint }, () =>
+    last
+      ? `✓ ${outputDir}: adapter after ${step} steps, loss ${loss!.toFixed(4)}`
+      : `✓ ${outputDir}: the training was over after step ${step}`,
+  );
+}

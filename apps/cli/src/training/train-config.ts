@@ -1,0 +1,153 @@
+import { readFileSync } from "node:fs";
+import { ioError } from "@weft/io-safetensors/node";
+import { camel, ConfigError } from "@weft/tensor-core";
+import { meantName } from "@weft/tensor-core/names";
+import type { TrainingArguments } from "@weft/training";
+import type { MaskMethod, RowFormat } from "@weft/datasets";
+import { parseDocument } from "yaml";
+import { UsageError } from "../failure.js";
+import type { DeviceName } from "../models/device-names.js";
+import { attributeOf, type OBJECTIVES, PARSERS, TRAIN_FIELDS, type TrainField } from "../program/train-fields.js";
+
+/** The largest file of settings that is read. */
+const MAX_CONFIG_BYTES = 1 << 20;
+
+/** What the command line gives, by commander's names. */
+export interface TrainFlags {
+  readonly resume?: boolean;
+  readonly verifyResume?: boolean;
+  readonly [flag: string]: unknown;
+}
+
+/** All settings of a training; fields of TrainingArguments are those of `@weft/training`. */
+export interface TrainConfig extends Omit<TrainingArguments, "gradientCheckpointing" | "optimArgs"> {
+  readonly modelNameOrPath: string;
+  readonly trainFile: string;
+  readonly outputDir: string;
+  readonly objective: (typeof OBJECTIVES)[number];
+  readonly beta?: number;
+  /** PEFT's config, in its spelling. */
+  readonly peft: { readonly [field: string]: unknown };
+  readonly seed: number;
+  readonly learningRate: number;
+  readonly perDeviceTrainBatchSize: number;
+  readonly maxLength: number;
+  readonly packing?: boolean;
+  readonly gradientCheckpointing?: boolean;
+  readonly format?: RowFormat;
+  readonly columns?: Readonly<Record<string, string>>;
+  readonly mask?: MaskMethod;
+  readonly validationFile?: string;
+  readonly validationShare?: number;
+  readonly saveSteps: number;
+  readonly saveTotalLimit?: number;
+  readonly samplePrompts: readonly string[];
+  readonly device: DeviceName;
+}
+
+const DEFAULTS = {
+  objective: "sft",
+  seed: 42,
+  learningRate: 2e-4,
+  perDeviceTrainBatchSize: 4,
+  maxLength: 1024,
+  saveSteps: 500,
+  samplePrompts: [],
+  device: "auto",
+} as const;
+
+const PEFT = "peft.";
+
+/** What must be there, under its flag. */
+const NEEDED = ["model_name_or_path", "train_file", "output_dir"];
+
+type Values = { readonly [name: string]: unknown };
+
+/** The settings of a file, if there is one, and of flags, which win. @throws UsageError, ConfigError naming the field, FormatError, IoError */
+export function readTrainConfig(file: string | undefined, flags: TrainFlags): TrainConfig {
+  const { peft = {}, ...values } = file === undefined ? {} : readFields(file);
+  const given = TRAIN_FIELDS.flatMap(({ name, flag }) => {
+    const value = flag === undefined ? undefined : flags[attributeOf(flag)];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const ofPeft = given.filter(([name]) => name.startsWith(PEFT)).map(([name, value]) => [name.slice(PEFT.length), value]);
+  const all: Values = { ...values, ...Object.fromEntries(given.filter(([name]) => !name.startsWith(PEFT))) };
+  const missing = TRAIN_FIELDS.find(({ name }) => NEEDED.includes(name) && all[name] === undefined);
+  if (missing) throw new UsageError(`${missing.name} is not given`, `${missing.flag}, or ${missing.name} in the file of settings`);
+  if (all["validation_file"] !== undefined && all["validation_share"] !== undefined)
+    throw new UsageError("both data and a share of them are given for evaluation", "leave --eval-data or --eval-share out");
+  const settings = Object.fromEntries(Object.entries(all).map(([name, value]) => [camel(name), value]));
+  return { ...DEFAULTS, ...settings, peft: { ...(peft as object), ...Object.fromEntries(ofPeft) } } as unknown as TrainConfig;
+}
+
+/** The fields of a file, each of the kind that it must be. */
+function readFields(file: string): Values {
+  const document = parseDocument(readText(file), { uniqueKeys: true, prettyErrors: true });
+  const [error] = [...document.errors, ...document.warnings];
+  if (error) throw wrong(file, error.message);
+  let values: unknown;
+  try {
+    values = document.toJS({ maxAliasCount: 100 });
+  } catch (cause) {
+    throw wrong(file, cause instanceof Error ? cause.message : String(cause));
+  }
+  if (!isMap(values)) throw wrong(file, "expected fields, as learning_rate: 2e-4");
+  const names = [...TRAIN_FIELDS.map(({ name }) => name).filter((name) => !name.startsWith(PEFT)), "peft"];
+  for (const [name, value] of Object.entries(values)) {
+    if (!names.includes(name)) throw unknownField(file, name, names);
+    if (name === "peft") {
+      if (!isMap(value)) throw wrong(file, `peft is ${JSON.stringify(value)}, expected the fields of PEFT's config`);
+    } else
+      checkValue(
+        file,
+        TRAIN_FIELDS.find((field) => field.name === name)!,
+        value,
+      );
+  }
+  return values;
+}
+
+function unknownField(file: string, name: string, names: readonly string[]): ConfigError {
+  const meant = meantName(name, names);
+  const hint =
+    meant === undefined ? "weft train --help lists the fields; those of PEFT's config stand under peft" : `did you mean ${meant}?`;
+  return new ConfigError(`${file}: there is no field ${name}`, { kind: "unknown-field", file, hint });
+}
+
+/** @throws ConfigError naming file, field, what is expected and what is there */
+function checkValue(file: string, { name, kind, choices }: TrainField, value: unknown): void {
+  const expects = (expected: string): ConfigError => wrong(file, `${name} is ${JSON.stringify(value)}, expected ${expected}`);
+  if (Object.hasOwn(PARSERS, kind)) {
+    if (typeof value !== "number") throw expects("a number");
+    try {
+      PARSERS[kind as keyof typeof PARSERS](String(value));
+    } catch (error) {
+      throw expects((error as Error).message.replace(/^expected /, ""));
+    }
+  }
+  if (kind === "switch" && typeof value !== "boolean") throw expects("true or false");
+  if (kind === "text" && typeof value !== "string") throw expects("a text");
+  if (kind === "texts" && !(Array.isArray(value) && value.every((one) => typeof one === "string"))) throw expects("a list of texts");
+  if (kind === "map" && !isMap(value)) throw expects("fields");
+  if (choices && !choices.includes(value as string)) throw expects(`one of ${choices.join(", ")}`);
+}
+
+const isMap = (value: unknown): value is Values => typeof value === "object" && value !== null && !Array.isArray(value);
+
+const wrong = (file: string, message: string): ConfigError =>
+  new ConfigError(message.startsWith(file) ? message : `${file}: ${message}`, {
+    kind: "training-option",
+    file,
+    hint: "weft train --help says what a field holds",
+  });
+
+function readText(file: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw ioError(error, file, "read");
+  }
+  if (bytes.length <= MAX_CONFIG_BYTES) return bytes.toString("utf8");
+  throw wrong(file, `it has ${bytes.length} bytes, a file of settings at most ${MAX_CONFIG_BYTES}`);
+}
