@@ -78,6 +78,18 @@ test("a training says its steps, and leaves an adapter that the library loads an
   device.dispose();
 });
 
+test("a report stands alone, and shows texts as they are", async () => {
+  const [prompt, file] = ["<b>The & quick", at("report.html")];
+  await train("reported", "--data", TEXTS, "--eval-share", "0.3", "--max-steps", "4", "--sample-prompt", prompt, "--report", file);
+  const page = readFileSync(file, "utf8");
+  expect(page.match(/<polyline class="loss" points="([^"]*)"/)![1]!.split(" ")).toHaveLength(4);
+  expect(page).toContain('<polyline class="evaluation"');
+  expect(page).toContain("&lt;b&gt;The &amp; quick");
+  expect(page).not.toContain(prompt);
+  expect(page).toContain("&quot;perDeviceTrainBatchSize&quot;: 4");
+  expect(page).not.toMatch(/(?:src|href)=|NaN/);
+});
+
 test("packed rows have the losses of their examples", async () => {
   const run = (out: string, ...more: string[]): ReturnType<typeof weftBuilt> =>
     train(out, "--data", TEXTS, "--max-steps", "2", "--batch-size", "8", "--max-length", "128", "--json", ...more);
@@ -189,6 +201,9 @@ describe("refused in a line, with what to do:", () => {
   const empty = data("empty.jsonl", []);
   const unended = data("chats.jsonl", [{ messages: ["user", "assistant"].map((role) => ({ role, content: "blue" })) }]);
   const unanswered = data("questions.jsonl", [{ messages: [{ role: "user", content: "blue" }] }]);
+  const mixed = at("mixed");
+  cpSync(join(FIXTURES, "quant/bnb_model_nf4"), mixed, { recursive: true });
+  cpSync(join(FIXTURES, "models/tokenizers/bpe_byte_level/tokenizer.json"), join(mixed, "tokenizer.json"));
   test.each([
     ["no data", ["--data", at("none.jsonl")], "there is no such file", ""],
     ["empty data", ["--data", empty], "there are no examples", "check the file"],
@@ -199,6 +214,7 @@ describe("refused in a line, with what to do:", () => {
     ["other data", ["--data", PAIRS], "sft learns from texts", "--objective dpo"],
     ["packed pairs", ["--data", PAIRS, "--objective", "dpo", "--packing"], "--packing is for sft", "leave"],
     ["no schedule", ["--data", TEXTS, "--schedule", "cosin"], 'lrSchedulerType is "cosin"', "cosine"],
+    ["a tokenizer of another model", ["--data", TEXTS, "-m", mixed], "and the model has 128", "tokenizer.json"],
     ["no model", ["--data", TEXTS, "-m", at("no-model")], "there is no such file or folder", ""],
     ["no data named", [], "train_file is not given", "--data"],
     ["two evaluations", ["--data", TEXTS, "--eval-data", TEXTS, "--eval-share", "0.1"], "both data and a share", "leave"],

@@ -16,6 +16,7 @@ import { readTrainConfig, type TrainConfig, type TrainFlags } from "../training/
 import { type DataOfTraining, readTrainingData } from "../training/training-data.js";
 import { TrainingLine } from "../training/training-line.js";
 import { TrainingLog } from "../training/training-log.js";
+import { writeReport } from "../training/training-report.js";
 import { adapterOfCheckpoint, newAdapter, sampleTexts, type TrainedAdapter, trainingOptions } from "../training/training-run.js";
 import { verifyResume } from "../training/verify-resume.js";
 
@@ -28,7 +29,7 @@ export const trainModel: Command<TrainFlags, [string | undefined]> = async ([fil
   if (writes) checkOutputFolder(config, resumes, force);
   const opened = await openModel({ model: config.modelNameOrPath, adapter: [], device: config.device }, context);
   try {
-    const data = await readTrainingData(config, opened.files, context);
+    const data = await readTrainingData(config, opened, context);
     if (dryRun) showExamples(data, opened, context);
     assertUseful(data.coverage);
     if (flags.verifyResume) {
@@ -148,6 +149,7 @@ async function run(
       hint: "the same command with --resume goes on",
     });
   await savePretrained(peft, outputDir);
+  if (config.reportFile !== undefined) await writeReport(config.reportFile, log.file, config);
   const { step = resume?.position.step ?? 0, loss } = last ?? {};
   const seconds = (performance.now() - began) / 1000;
   out.result({ out: outputDir, steps: step, loss, evaluation: last?.evaluation, ended: last?.ended, seconds, checkpoint }, () =>

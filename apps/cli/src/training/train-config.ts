@@ -42,6 +42,7 @@ export interface TrainConfig extends Omit<TrainingArguments, "gradientCheckpoint
   readonly saveSteps: number;
   readonly saveTotalLimit?: number;
   readonly samplePrompts: readonly string[];
+  readonly reportFile?: string;
   readonly device: DeviceName;
 }
 

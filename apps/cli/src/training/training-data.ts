@@ -14,11 +14,11 @@ import {
   trainedCount,
 } from "@weft/datasets";
 import { readRowsOf } from "@weft/datasets/node";
-import type { GenerationFiles } from "@weft/generation/node";
 import { throwIfAborted } from "@weft/tensor-core";
 import type { Batch } from "@weft/training";
 import type { Context } from "../context.js";
 import { UsageError } from "../failure.js";
+import type { OpenedModel } from "../models/open-model.js";
 import { mismatched } from "./mismatched.js";
 import type { TrainConfig } from "./train-config.js";
 
@@ -49,17 +49,21 @@ const KINDS = {
 } as const;
 
 /** Reads, encodes and divides the data. @throws what `readRowsOf`, `toExamples` and `encodeExamples` throw; UsageError for data of another objective */
-export async function readTrainingData(config: TrainConfig, files: GenerationFiles, context: Context): Promise<DataOfTraining> {
+export async function readTrainingData(
+  config: TrainConfig,
+  model: Pick<OpenedModel, "base" | "files">,
+  context: Context,
+): Promise<DataOfTraining> {
   const { objective, packing, validationFile, validationShare, seed, perDeviceTrainBatchSize } = config;
   if (packing && objective !== "sft")
     throw new UsageError(`--packing is for sft: the rows of ${objective} are compared`, "leave --packing out");
   if (objective === "kto" && perDeviceTrainBatchSize < 2)
     throw new UsageError("kto compares the examples of a batch, which has one", "--batch-size 2 or more");
-  const read = await readExamples(config.trainFile, config, files, context);
+  const read = await readExamples(config.trainFile, config, model, context);
   const divided = validationShare === undefined ? undefined : splitExamples(read, { share: validationShare, seed });
   const coverage = coverageOf((divided?.train ?? read).flatMap(encodedOf));
   const examples = trained(divided?.train ?? read, config.trainFile, context);
-  const others = validationFile === undefined ? divided?.evaluation : await readExamples(validationFile, config, files, context);
+  const others = validationFile === undefined ? divided?.evaluation : await readExamples(validationFile, config, model, context);
   const evaluation = others && trained(others, validationFile ?? config.trainFile, context);
   if (evaluation?.length === 0)
     throw new UsageError(
@@ -82,7 +86,7 @@ export async function readTrainingData(config: TrainConfig, files: GenerationFil
 async function readExamples(
   file: string,
   config: TrainConfig,
-  { tokenizer, chatTemplate, defaults }: GenerationFiles,
+  { base, files: { tokenizer, chatTemplate, defaults } }: Pick<OpenedModel, "base" | "files">,
   { signal }: Context,
 ): Promise<EncodedExample[]> {
   const { format, columns, mask, maxLength, objective } = config;
@@ -110,9 +114,20 @@ async function readExamples(
         `--objective ${fit}`,
       );
     }
+    for (const { ids } of encodedOf(example)) assertKnown(ids, base.config.vocabSize, file);
     all.push(example);
   }
   return all;
+}
+
+/** @throws UsageError for a token that the model does not have: its tokenizer is another's */
+function assertKnown(ids: Int32Array, vocabSize: number, file: string): void {
+  const unknown = ids.find((id) => id >= vocabSize);
+  if (unknown === undefined) return;
+  throw new UsageError(
+    `${file}: the tokenizer makes a token ${unknown}, and the model has ${vocabSize}`,
+    "the tokenizer is of another model: the model's own tokenizer.json belongs beside its config.json",
+  );
 }
 
 /** The examples of which something is trained on; how many there are without is said. */

@@ -5,7 +5,7 @@ import type { StepRecord } from "@weft/training";
 
 /** `log.jsonl` of a folder: a record of each step. */
 export class TrainingLog {
-  private readonly file: string;
+  readonly file: string;
 
   /** @param step the one that the training goes on after: records of later ones, which are made again, go */
   constructor(folder: string, step: number) {

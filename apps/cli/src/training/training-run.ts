@@ -40,7 +40,7 @@ export async function adapterOfCheckpoint(
 }
 
 /** The objective of a name. */
-export function objectiveOf({ objective, beta }: TrainConfig): Objective {
+function objectiveOf({ objective, beta }: TrainConfig): Objective {
   const options = beta === undefined ? {} : { beta };
   return { sft: () => SFT, dpo: () => dpo(options), orpo: () => orpo(options), kto: () => kto(options) }[objective]();
 }
