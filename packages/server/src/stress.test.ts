@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import OpenAI from "openai";
@@ -16,11 +17,12 @@ const MODELS = ["tiny", ...ADAPTERS];
 const MAX_TOKENS = 24;
 
 test(`${CLIENTS} clients at once, of which some vanish, read slowly or send nonsense`, { timeout: (SECONDS + 50) * 1000 }, async () => {
-  const { generator, deviceBytes, dispose } = await makeFixture({ maxBatch: 8, maxWaiting: 40 });
+  const { generator, adapters, deviceBytes, dispose } = await makeFixture({ maxBatch: 8, maxWaiting: 40 });
   const failures: unknown[] = [];
   const server = createServer(generator, {
     modelName: "tiny",
     token: TOKEN,
+    adapterFolders: [adapters],
     bodyTimeout: 2000,
     stallTimeout: 2000,
     maxBodyBytes: 50_000,
@@ -43,6 +45,7 @@ test(`${CLIENTS} clients at once, of which some vanish, read slowly or send nons
   const told = new Map<string, number>();
   const count = (what: string): void => void told.set(what, (told.get(what) ?? 0) + 1);
   let drawn = 1;
+  let swapping = false;
   const draw = (below: number): number => (drawn = (Math.imul(drawn, 48_271) >>> 0) % 2_147_483_647) % below;
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const ask = (): { readonly key: string; readonly body: object } => {
@@ -116,6 +119,26 @@ test(`${CLIENTS} clients at once, of which some vanish, read slowly or send nons
       });
       count(vectors ? "embedded" : "429");
     },
+    async () => {
+      if (swapping) return;
+      swapping = true;
+      // What is called blue is another adapter each time.
+      const really = ADAPTERS[draw(ADAPTERS.length)]!;
+      const change = (what: string): Promise<Response> =>
+        fetch(`${url}/v1/${what}_lora_adapter`, {
+          method: "POST",
+          headers,
+          body: JSON.stringify({ lora_name: "blue", ...(what === "load" && { lora_path: join(adapters, really) }) }),
+        });
+      expect((await change("load")).status).toBe(200);
+      const prompt = PROMPTS[draw(PROMPTS.length)]!;
+      const response = await send({ ...ask().body, model: "blue", prompt });
+      if (taken(response))
+        expect(((await response.json()) as { choices: [{ text: string }] }).choices[0].text).toBe(want.get(`${really} ${prompt}`));
+      expect((await change("unload")).status).toBe(200);
+      count("swapped");
+      swapping = false;
+    },
     () => refused(413, send("x".repeat(60_000))),
     () => refused(400, send("{".repeat(draw(200) + 1))),
     () => refused(400, send({ ...ask().body, best_offer: 1 })),
@@ -142,9 +165,11 @@ test(`${CLIENTS} clients at once, of which some vanish, read slowly or send nons
   const run = async (until: number): Promise<void> => {
     while (performance.now() < until) await doings[draw(doings.length)]!();
   };
-  /** Nothing runs, and the cache has its least number of rows. */
+  /** Bytes of the device while nothing runs, and the cache has its least number of rows. */
   const quiet = async (): Promise<number> => {
     await expect.poll(() => generator.engine.counts, { timeout: 10_000 }).toMatchObject({ running: 0, waiting: 0 });
+    // Plans are made again, so that it does not matter which there were.
+    await generator.engine.setAdapters(ADAPTERS);
     await generator.generate("x", { maxNewTokens: 2 }).result;
     // What its last step was given is freed behind it, and lists of rows with their tensors.
     for (let i = 0; i < 3; i++) {
@@ -177,6 +202,7 @@ test(`${CLIENTS} clients at once, of which some vanish, read slowly or send nons
     "vanished while it read",
     "vanished while it waited",
     "embedded",
+    "swapped",
   ])
     expect(told.get(what), what).toBeGreaterThan(0);
   if (process.env["SECONDS"])
