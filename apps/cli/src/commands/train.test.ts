@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadTextGenerator } from "@weft/generation/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
@@ -107,30 +107,35 @@ test.each([
 });
 
 test("a training that goes on is the one that was not stopped", async () => {
-  const args = ["--data", TEXTS, "--batch-size", "2", "--max-steps", "6", "--save-steps", "3", "--json"];
+  const args = ["--data", TEXTS, "--batch-size", "2", "--max-steps", "8", "--save-steps", "5", "--json"];
   const whole = await train("whole", ...args);
-  cpSync(join(at("whole"), "checkpoint-3"), join(at("parts"), "checkpoint-3"), { recursive: true });
+  cpSync(join(at("whole"), "checkpoint-5"), join(at("parts"), "checkpoint-5"), { recursive: true });
   // The log of a process that was killed: one step more than its checkpoint, and half a line.
   const lines = readFileSync(join(at("whole"), "log.jsonl"), "utf8")
     .split("\n")
-    .slice(0, 4);
-  writeFileSync(join(at("parts"), "log.jsonl"), `${lines.join("\n")}\n{"step": 5,`);
+    .slice(0, 6);
+  writeFileSync(join(at("parts"), "log.jsonl"), `${lines.join("\n")}\n{"step": 7,`);
   expect((await train("parts", ...args)).stdout).toContain('"kind":"exists"');
   const parts = await train("parts", ...args, "--resume");
-  expect(losses(parts.stdout)).toEqual(losses(whole.stdout).slice(3));
-  for (const name of ["adapter_model.safetensors", "checkpoint-6/optimizer.safetensors"])
+  expect(losses(parts.stdout)).toEqual(losses(whole.stdout).slice(5));
+  for (const name of ["adapter_model.safetensors", "checkpoint-8/optimizer.safetensors"])
     expect(readFileSync(join(at("parts"), name)).equals(readFileSync(join(at("whole"), name)))).toBe(true);
   const logs = ["whole", "parts"].map((out) =>
     json(readFileSync(join(at(out), "log.jsonl"), "utf8")).map(({ step, loss }) => [step, loss]),
   );
   expect(logs[1]).toEqual(logs[0]);
+  expect((await train("parts", ...args, "--force", "--lr", "-1")).code).toBe(2);
+  expect((await train("parts", ...args, "--force", "--data", at("none.jsonl"))).code).toBe(2);
+  expect(existsSync(join(at("parts"), "checkpoint-8"))).toBe(true);
+  await train("parts", ...args, "--force", "--max-steps", "1");
+  expect(readdirSync(at("parts")).filter((name) => name.startsWith("checkpoint"))).toEqual(["checkpoint-1"]);
   const verified = await train("verified", ...args, "--verify-resume");
   expect(json(verified.stdout).at(-1)).toMatchObject({ verified: true, steps: 4 });
   expect(existsSync(at("verified"))).toBe(false);
 });
 
 test("Ctrl-C ends a training after a step, with a checkpoint that it goes on from", async () => {
-  const argv = ["train", "-m", TINY, "-o", at("stopped"), "--device", "cpu", "--data", TEXTS, "--json"];
+  const argv = ["train", "-m", TINY, "-o", at("stopped"), "--device", "cpu", "--data", TEXTS, "--save-steps", "1000000", "--json"];
   const running = startWeft([...argv, "--max-steps", "1000000"], { stdio: ["ignore", "pipe", "inherit"] });
   let stdout = "";
   running.stdout!.on("data", (chunk: Buffer) => {

@@ -51,18 +51,17 @@ const AT_THE_END = Number.MAX_SAFE_INTEGER;
 
 const CHECKPOINT = /^checkpoint-\d+$/;
 
-/** Refuses a folder that holds an adapter or checkpoints; with `--force` the checkpoints of the training before go, from which `--resume` would go on. */
+const checkpointsIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).filter((name) => CHECKPOINT.test(name)) : []);
+
+/** Refuses a folder that holds an adapter or checkpoints. */
 function checkOutputFolder({ outputDir, modelNameOrPath, trainFile }: TrainConfig, resumes: boolean, force: boolean): void {
   checkOutput(outputDir, [modelNameOrPath, trainFile], force || resumes);
-  const checkpoints = existsSync(outputDir) ? readdirSync(outputDir).filter((name) => CHECKPOINT.test(name)) : [];
-  if (resumes || checkpoints.length === 0) return;
-  if (!force)
+  if (!force && !resumes && checkpointsIn(outputDir).length > 0)
     throw new ConfigError(`${outputDir} holds checkpoints of a training`, {
       kind: "exists",
       file: outputDir,
       hint: "--resume goes on from the last one, --force begins anew",
     });
-  for (const name of checkpoints) rmSync(join(outputDir, name), { recursive: true });
 }
 
 /** The first examples, token by token: also those of data that are refused, to see why. */
@@ -125,6 +124,8 @@ async function run(
     training.stop();
   };
   signal.addEventListener("abort", stop, { once: true });
+  // With --force: those of the training before, from which --resume would go on.
+  if (!resume) for (const name of checkpointsIn(outputDir)) rmSync(join(outputDir, name), { recursive: true });
   const began = performance.now();
   const log = new TrainingLog(outputDir, resume?.position.step ?? 0);
   const line = new TrainingLine(out, maxSteps);
