@@ -101,7 +101,7 @@ export { dequantize } from "./composites/dequantize.js";
 export { weightNorm } from "./composites/dora-norm.js";
 export { kron, kronLinear } from "./composites/kron.js";
 export { loraLinear, mergeLowRank, type MergeOptions } from "./composites/lora-linear.js";
-export { softmaxCrossEntropy } from "./composites/loss.js";
+export { labelLogProbs, softmaxCrossEntropy } from "./composites/loss.js";
 export { type LoraBank, loraBank, multiLora } from "./composites/multi-lora.js";
 export { swiglu } from "./composites/swiglu.js";
 export { layerNorm, rmsNorm, softmax } from "./composites/norm.js";

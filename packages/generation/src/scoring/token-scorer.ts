@@ -5,16 +5,11 @@ import {
   ConfigError,
   type Device,
   deviceOf,
-  equal,
-  iota,
-  logSumExp,
+  labelLogProbs,
   reshape,
   slice,
-  sub,
-  sum,
   type Tensor,
   throwIfAborted,
-  where,
 } from "@weft/tensor-core";
 import { causalBase, type GenerativeModel } from "../engine/batch-decoder.js";
 
@@ -98,7 +93,5 @@ export class TokenScorer {
 function nextLogprobs(logits: Tensor, inputIds: Tensor): Tensor {
   const [, length, vocabulary] = logits.shape as [number, number, number];
   const before = reshape(slice(logits, [undefined, [0, length - 1]]), [length - 1, vocabulary]);
-  const next = reshape(slice(inputIds, [undefined, [1, length]]), [length - 1, 1]);
-  const own = sum(where(equal(iota([1, vocabulary], 1), next), before, 0), { axes: [1] });
-  return sub(own, logSumExp(before, { axes: [1] }));
+  return labelLogProbs(before, reshape(slice(inputIds, [undefined, [1, length]]), [length - 1]));
 }

@@ -71,6 +71,16 @@ const SOFTMAX_CROSS_ENTROPY: Composite = {
   },
 };
 
+/**
+ * log p(label) of each row, xᵢ[labelᵢ] - logΣexp(xᵢ), in f32, [n]; a label that is no class counts as one whose logit is 0.
+ * @param logits [n, V]
+ * @param labels i32 [n]
+ */
+export function labelLogProbs(logits: Tensor, labels: Tensor): Tensor {
+  const x = cast(logits, "f32");
+  return sub(sum(where(hits(x, labels), x, 0), { axes: [1] }), logSumExp(x, { axes: [1] }));
+}
+
 /** @see SOFTMAX_CROSS_ENTROPY */
 export function softmaxCrossEntropy(logits: Tensor, labels: Tensor, ignore = -100): Tensor {
   return callComposite(SOFTMAX_CROSS_ENTROPY, [logits, labels], { ignore })[0]!;

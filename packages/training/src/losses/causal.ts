@@ -1,10 +1,9 @@
 import {
   add,
-  broadcastTo,
   cast,
   concat,
   equal,
-  iota,
+  labelLogProbs,
   logSumExp,
   mean,
   mul,
@@ -64,12 +63,7 @@ export function causalLoss(pass: Headless, labels: Tensor, options: CausalLossOp
 }
 
 /** log p(label) of each row of logits [n, V]; 0 where the label is ignored. [n] */
-function logProbs(logits: Tensor, labels: Tensor): Tensor {
-  const x = cast(logits, "f32");
-  const hit = equal(iota(x.shape, 1), broadcastTo(reshape(labels, [-1, 1]), x.shape));
-  const atLabel = sum(where(hit, x, 0), { axes: [1] });
-  return where(notEqual(labels, IGNORE_INDEX), sub(atLabel, logSumExp(x, { axes: [1] })), 0);
-}
+const logProbs = (logits: Tensor, labels: Tensor): Tensor => where(notEqual(labels, IGNORE_INDEX), labelLogProbs(logits, labels), 0);
 
 /** Σ log p(label) of each row of a batch, [batch], and how many labels each has, f32 [batch]. @param labels i32 [batch, length], not shifted */
 export function sequenceLogProbs(pass: Headless, labels: Tensor, { lossChunkTokens: chunkTokens }: CausalLossOptions = {}): LossSum {
