@@ -1,5 +1,5 @@
 import type { CausalLM, LayerCache } from "@weft/models";
-import { concat, gather, slice, type Tensor, tensor } from "@weft/tensor-core";
+import { concat, gather, slice, type Tensor } from "@weft/tensor-core";
 
 /** Sequences, and positions of each. */
 export interface CacheShape {
@@ -16,21 +16,19 @@ export function holdsPositions(model: CausalLM): boolean {
   return Object.keys(small!).some((name) => small![name]!.size !== large![name]!.size);
 }
 
-/** A cache of another shape: rows in the order of `rows`, then empty ones; positions that are not there yet are empty. */
+/** A cache of another shape: its rows in the order of `rows` (i32 [rows]; all as they are if not given), then empty ones; positions that are not there yet are empty. */
 export function changedRows(
   model: CausalLM,
   cache: readonly LayerCache[],
-  from: CacheShape,
   to: CacheShape,
-  rows: readonly number[],
+  rows: Tensor | undefined,
 ): readonly LayerCache[] {
-  const kept = tensor(Int32Array.from(rows), { shape: [rows.length] });
-  const inOrder = rows.length === from.batch && rows.every((row, i) => row === i);
   return model.emptyCache({ batch: to.batch, capacity: to.capacity }).map((empty, i) =>
     Object.fromEntries(
       Object.entries(empty).map(([name, room]) => {
-        if (rows.length === 0) return [name, room];
-        const before = inOrder ? cache[i]![name]! : gather(cache[i]![name]!, kept, 0);
+        const held = cache[i]?.[name];
+        if (!held || rows?.size === 0) return [name, room];
+        const before = rows ? gather(held, rows, 0) : held;
         return [name, behind(positioned(before, room), room)];
       }),
     ),

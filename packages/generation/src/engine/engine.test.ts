@@ -212,6 +212,27 @@ test("a request that is cancelled, or whose choice fails, ends alone", async () 
   await expect(engine.run(good)).rejects.toMatchObject({ kind: "disposed" });
 });
 
+test("a pass that fails ends the requests under way, and none after it", async () => {
+  const model = await load("llama");
+  let failing = true;
+  const flawed = Object.create(model, {
+    forward: {
+      value: (inputs: never) => {
+        if (failing) throw new RangeError("the device is gone");
+        return model.forward(inputs);
+      },
+    },
+  }) as CausalLM;
+  const engine = new GenerationEngine(flawed);
+  const runs = [1, 2].map((seed) => engine.run(greedy(prompt(5, seed), 4)));
+  for (const run of runs) await expect(run).rejects.toThrow("the device is gone");
+  failing = false;
+  const next = greedy(prompt(5, 3), 4);
+  await engine.run(next);
+  expect(next.chosen).toEqual(await expected(model, next.tokens, 4));
+  await engine.dispose();
+});
+
 test("what cannot be run is refused before it waits", async () => {
   const model = await load("llama");
   const { vocabSize } = model.config;
