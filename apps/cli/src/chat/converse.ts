@@ -55,6 +55,7 @@ export async function converse({ opened, options, system, context }: Conversatio
       if (text === "" || !Number.isFinite(scale)) return out.note("/scale 0.5: a factor on the effect of the adapters");
       for (const name of model.activeAdapters) model.setScale(scale, name);
       await exchange(model);
+      out.note(`factor ${scale}`);
     },
     save(file) {
       if (file === "") return out.note("/save conversation.jsonl");
