@@ -2,9 +2,9 @@
 """Texts that the built weft generates from the real SmolLM2-135M against transformers and PEFT. Needs what run.sh installs, and a built apps/cli.
 
 Greedy tokens from the GGUF file and from NF4, with and without a LoRA made by PEFT, must be those of transformers on the dequantised weights, up to the first step at which
-two tokens are nearly as likely. The last line is the sum: "N passed, N failed, N skipped".
+two tokens are nearly as likely; and what a server answers eight clients at once, of whom each asks for one of four adapters, must be what each gets alone. The last line is the sum: "N passed, N failed, N skipped".
 """
-import importlib.util, json, os, pathlib, subprocess, sys, tempfile, traceback, warnings
+import concurrent.futures, importlib.util, json, os, pathlib, subprocess, sys, tempfile, traceback, urllib.request, warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 warnings.filterwarnings("ignore")
@@ -60,6 +60,34 @@ def with_lora(base, seed):
     return model, adapter
 
 
+def served(model, adapters, prompts):
+    """Answers of a server to all prompts at once, by the adapters in turn, and to one after the other."""
+    names = list(adapters)
+    arguments = [x for name, path in adapters.items() for x in ("-a", f"{name}={path}")]
+    server = subprocess.Popen(["node", str(ROOT / "apps/cli/dist/weft.js"), "serve", "-m", str(model), *arguments, "--port", "0", "--no-token", "--device", "cpu", "--json"], stdout=subprocess.PIPE, text=True)
+    try:
+        url = next(event["url"] for event in map(json.loads, server.stdout) if event.get("event") == "listening")
+
+        def ask(i):
+            body = dict(model=names[i % len(names)], prompt=prompts[i], max_tokens=COUNT, temperature=0)
+            request = urllib.request.Request(f"{url.rstrip('/').removesuffix('/v1')}/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+            return json.load(urllib.request.urlopen(request))["choices"][0]["text"]
+
+        with concurrent.futures.ThreadPoolExecutor(len(prompts)) as pool:
+            together = list(pool.map(ask, range(len(prompts))))
+        return together, [ask(i) for i in range(len(prompts))]
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def batch_equals_singles(model, adapters, prompts):
+    together, alone = served(model, adapters, prompts)
+    assert together == alone, f"{together} and alone {alone}"
+    assert len(set(alone)) > len(adapters), "the answers do not differ"
+    return f"{len(prompts)} answers"
+
+
 def checks(home):
     chats = json.loads((ROOT / "fixtures/models/smollm2/expect.json").read_text())["chats"]
     base = AutoModelForCausalLM.from_pretrained(home, gguf_file=FILE, dtype=torch.float32).eval()
@@ -70,6 +98,12 @@ def checks(home):
         chat = chats[seed % len(chats)]
         yield f"Q4_1 with LoRA {seed}", lambda a=adapter, m=model, c=chat: equal(generated(home / FILE, c["text"], "-a", a), m, c["input_ids"])
         base = model.unload()
+    adapters = {}
+    for seed in range(4):
+        model, adapters[f"lora{seed}"] = with_lora(base, 10 + seed)
+        base = model.unload()
+    prompts = [f"Question {i}: what is the capital of {place}? Answer:" for i, place in enumerate(["France", "Spain", "Peru", "Japan", "Kenya", "Italy", "Chile", "Egypt"])]
+    yield "eight clients and four adapters at once", lambda: batch_equals_singles(home / FILE, adapters, prompts)
     dense, nf4, back = WORK / "dense", WORK / "nf4", WORK / "back"
     weft("convert", home / FILE, "--dtype", "f32", "-o", dense)
     weft("quantize", dense, "--to", "nf4", "-o", nf4)
