@@ -133,7 +133,7 @@ export {
   type WeftErrorOptions,
 } from "./errors.js";
 export type { WeftErrorCode, WeftErrorKind, WeftErrorKinds } from "./error-kinds/kinds.js";
-export { type LongCallOptions, throwIfAborted } from "./long-call.js";
+export { afterOtherTasks, type LongCallOptions, throwIfAborted } from "./long-call.js";
 export { exactJson } from "./exact-json.js";
 export { explain, explainPlan, stepCost, type StepCost } from "./explain.js";
 export {

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { checkOutput } from "@weft/checkpoint/node";
 import { formatBytes } from "@weft/checkpoint/format";
 import { formatLens, lensOf } from "@weft/datasets";
@@ -136,8 +135,6 @@ async function run(
       checkpoint = record.checkpoint ?? checkpoint;
       log.add(record);
       line.update(record);
-      // Steps on a processor never wait for anything, and signals would not be heard.
-      await setImmediate();
     }
   } catch (error) {
     throw advised(error, checkpoint);

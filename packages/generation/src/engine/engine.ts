@@ -1,7 +1,6 @@
 import { PeftModel } from "@weft/registry";
-import { CapabilityError, ConfigError, type Device, DeviceError, deviceOf } from "@weft/tensor-core";
+import { afterOtherTasks, CapabilityError, ConfigError, type Device, DeviceError, deviceOf } from "@weft/tensor-core";
 import { type AdaptedCausalLM, BASE, BatchDecoder, causalBase, type GenerativeModel, type RowInput } from "./batch-decoder.js";
-import { afterOtherTasks } from "./after-other-tasks.js";
 import { LONGEST_PIECE, nextPiece } from "./pieces.js";
 import { Row, Sequence } from "./row.js";
 import type { TokenRequest } from "./token-request.js";

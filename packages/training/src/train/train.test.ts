@@ -68,6 +68,16 @@ describe("a training", () => {
     expect(new Set(used.slice(3)).size).toBe(1);
   });
 
+  it("lets timers and messages in between steps, so that a page and a signal are heard", async () => {
+    const training = train(await fresh(), BATCHES, { maxSteps: 6, learningRate: 1e-2, evalData: BATCHES, evalSteps: 3 } as TrainingOptions);
+    const heard: number[] = [];
+    let step = 0;
+    const tick = (): void => void (heard.push(step), step < 6 && setTimeout(tick, 0));
+    setTimeout(tick, 0);
+    for await (const record of training) ({ step } = record);
+    expect(new Set(heard).size).toBeGreaterThan(2);
+  });
+
   it("adds up micro-batches of any sizes to what one batch gives", async () => {
     const [long, short] = [batchOf(2, 12), batchOf(2, 12, 9)];
     // The second row counts three labels only.

@@ -1,4 +1,14 @@
-import { ConfigError, type Device, deviceOf, evaluate, flattenTree, type Tensor, throwIfAborted, type Tree } from "@weft/tensor-core";
+import {
+  afterOtherTasks,
+  ConfigError,
+  type Device,
+  deviceOf,
+  evaluate,
+  flattenTree,
+  type Tensor,
+  throwIfAborted,
+  type Tree,
+} from "@weft/tensor-core";
 import { type Batch, batchTensors, countTokens, type TrainingData } from "./batch.js";
 import { type NamedParameter, namedParameters } from "./named-parameters.js";
 import { firstState } from "./first-state.js";
@@ -257,6 +267,7 @@ export class Training implements AsyncIterable<StepRecord> {
 
   /** Runs the plans of a step; the state is the next one. */
   private async update(micro: readonly Batch[], learningRate: number, number: number): Promise<StepResult> {
+    await afterOtherTasks();
     const { device, settings } = this;
     const scalar = (x: number): Tensor => device.tensor(Float32Array.of(x), { shape: [] });
     const { lossScale } = this.position;
@@ -290,6 +301,7 @@ export class Training implements AsyncIterable<StepRecord> {
     let [sum, weight] = [0, 0];
     const params = this.state.ema ?? this.state.params;
     for await (const one of batchesOf(this.options.evalData!, 0)) {
+      await afterOtherTasks();
       throwIfAborted(this.options.signal);
       const batch = batchTensors(one, this.device);
       const bound = await this.plans.evaluate(params, batch);
