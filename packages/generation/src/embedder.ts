@@ -4,7 +4,6 @@ import { PeftModel } from "@weft/registry";
 import type { Tokenizer } from "@weft/tokenizers";
 
 /** An encoder or a causal language model, with adapters or without. */
-// biome-ignore lint: inputs of the two differ in what is not used here
 export type EmbeddingModel = BertModel | CausalLM | PeftModel<never, { readonly hiddenStates: readonly Tensor[] }>;
 
 /** How texts become vectors. */
