@@ -11,6 +11,7 @@ export { injectAdapter, type InjectedAdapter } from "./model/inject-adapter.js";
 export type { LoadAdapterOptions } from "./model/load-state.js";
 export { modelCard } from "./model/model-card.js";
 export { type ConfigInput, newAdapter, type NewAdapterOptions } from "./model/new-adapter.js";
+export { BASE } from "./model/mixed-batch.js";
 export { type MergeOptions, PeftModel } from "./model/peft-model.js";
 export { configText, stateDict } from "./model/state-dict.js";
 export { type AttachedPrompt, attachPrompt, type PromptHost } from "./prompt/attach-prompt.js";

@@ -1,5 +1,5 @@
 import type { CausalInputs, CausalLM, CausalOutput, LayerCache } from "@weft/models";
-import { PeftModel } from "@weft/registry";
+import { BASE, PeftModel } from "@weft/registry";
 import { compile, type CompiledFunction, ConfigError, type Device, dynamicSlice, type Tensor, update } from "@weft/tensor-core";
 import { changedRows, type CacheShape, freeCache, holdsPositions } from "./cache-rows.js";
 
@@ -8,9 +8,6 @@ export type AdaptedCausalLM = PeftModel<CausalInputs, CausalOutput>;
 
 /** A causal model, with adapters or without. */
 export type GenerativeModel = CausalLM | AdaptedCausalLM;
-
-/** The name of no adapter. */
-export const BASE = "__base__";
 
 /** What a row of a step gets: tokens of which all but the first may turn out to be wrong, behind so many that are in the cache. */
 export interface RowInput {

@@ -1,6 +1,6 @@
-import { PeftModel } from "@weft/registry";
+import { BASE, PeftModel } from "@weft/registry";
 import { afterOtherTasks, CapabilityError, ConfigError, type Device, DeviceError, deviceOf } from "@weft/tensor-core";
-import { type AdaptedCausalLM, BASE, BatchDecoder, causalBase, type GenerativeModel, type RowInput } from "./batch-decoder.js";
+import { type AdaptedCausalLM, BatchDecoder, causalBase, type GenerativeModel, type RowInput } from "./batch-decoder.js";
 import { LONGEST_PIECE, nextPiece } from "./pieces.js";
 import { Row, Sequence } from "./row.js";
 import type { TokenRequest } from "./token-request.js";

@@ -1,14 +1,11 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
 import type { AdaptedCausalLM, TextGenerator } from "@weft/generation";
-import { PeftModel } from "@weft/registry";
+import { BASE, PeftModel } from "@weft/registry";
 import { loadAdapter } from "@weft/registry/node";
 import { ApiError } from "../http/api-error.js";
 import type { Settings } from "../options.js";
 import { Exclusive } from "./exclusive.js";
-
-/** The name of no adapter, to the engine. */
-const BASE = "__base__";
 
 /** What clients may name as `model`: the base, and each adapter. Adapters come and go while the server runs. */
 export class ServedModels {
