@@ -8,13 +8,16 @@ import { modulesOfAdapter } from "../files/adapter-modules.js";
 import { savedText, saveAdapter } from "../files/saved-adapter.js";
 import type { ConvertCommandOptions } from "./convert.js";
 
+/** What a GGUF adapter is made with. */
+type GgufAdapterOptions = Pick<ConvertCommandOptions, "out" | "base" | "from" | "alpha" | "adapterName" | "allowLoss">;
+
 /** An adapter of any dialect as a GGUF file, which llama.cpp puts on the model that `--base` names. */
-export async function convertToGguf(path: string, options: ConvertCommandOptions, context: Context): Promise<void> {
+export async function convertToGguf(path: string, options: GgufAdapterOptions, context: Context): Promise<void> {
   const { out, base } = options;
   if (!out.endsWith(".gguf")) throw new UsageError(`${out}: a GGUF file is written, whose name ends in .gguf`);
   if (base === undefined)
     throw new UsageError(
-      "--to gguf needs --base",
+      "a GGUF adapter needs --base",
       "name the model: a GGUF file, or a folder with its config.json; its heads decide the order of rows",
     );
   checkOutput(out, [path, base], context.options.force);

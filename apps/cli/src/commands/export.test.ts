@@ -121,7 +121,7 @@ describe("refuses, with the reason,", () => {
     expect([code, kind]).toEqual([2, "unsupported-by-target"]);
     expect(message).toMatch(reason);
   });
-  it.each(["llama-server", "onnx"])("%s, whose files are not written", async (target) => {
+  it.each(["onnx"])("%s, whose files are not written", async (target) => {
     const { code, kind, hint } = await refusal(target, join(PEFT, "lora_linear"));
     expect([code, kind]).toEqual([2, "unwritable-format"]);
     expect(hint).toContain("weft merge");

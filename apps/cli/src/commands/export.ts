@@ -24,6 +24,11 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
   const { target, out } = options;
   const unwritten = UNWRITTEN[target];
   if (unwritten) throw new CapabilityError(unwritten.reason, { kind: "unwritable-format", hint: unwritten.instead });
+  if (target === "llama-server") {
+    const { convertToGguf } = await import("./convert-gguf-adapter.js");
+    await convertToGguf(path, options, context);
+    return EXIT.done;
+  }
   const server = SERVERS[target as keyof typeof SERVERS];
   checkOutput(out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];

@@ -54,6 +54,9 @@ describe("a LoRA as a GGUF file", () => {
     const [out, back] = [`${fresh()}.gguf`, fresh()];
     expect(spawnWeft(["convert", PEFT, "--to", "gguf", "--base", TINY, "-o", out]).code).toBe(0);
     expect(hashOf(out)).toBe(hashOf(join(FIXTURES, "quant/lora.gguf")));
+    const exported = `${fresh()}.gguf`;
+    expect(spawnWeft(["export", PEFT, "--target", "llama-server", "--base", TINY, "-o", exported]).code).toBe(0);
+    expect(hashOf(exported)).toBe(hashOf(out));
     expect(spawnWeft(["convert", out, "--to", "peft", "--base", TINY, "-o", back]).code).toBe(0);
     expect(spawnWeft(["diff", back, PEFT]).stdout).toMatch(/equal: 4 tensors/);
     const config = (at: string): unknown => JSON.parse(readFileSync(join(at, "adapter_config.json"), "utf8"));
@@ -82,7 +85,8 @@ describe("a LoRA as a GGUF file", () => {
 
   it("needs the model that it is for, and says so", () => {
     const out = `${fresh()}.gguf`;
-    expect(spawnWeft(["convert", PEFT, "--to", "gguf", "-o", out]).stderr).toMatch(/--to gguf needs --base/);
+    expect(spawnWeft(["export", PEFT, "--target", "llama-server", "-o", out]).stderr).toMatch(/a GGUF adapter needs --base/);
+    expect(spawnWeft(["convert", PEFT, "--to", "gguf", "-o", out]).stderr).toMatch(/a GGUF adapter needs --base/);
     expect(spawnWeft(["convert", join(FIXTURES, "quant/lora.gguf"), "--to", "peft", "-o", fresh()]).stderr).toMatch(/name it: --base/);
     expect(spawnWeft(["convert", join(FIXTURES, "peft/llama_dora_all_linear"), "--to", "gguf", "--base", TINY, "-o", out]).code).toBe(2);
     expect(existsSync(out)).toBe(false);

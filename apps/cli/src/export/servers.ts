@@ -38,12 +38,8 @@ export const SERVERS: { readonly [T in "vllm" | "lorax"]: Server } = {
 export const EXPORT_TARGETS = ["vllm", "lorax", "llama-server", "onnx"] as const;
 export type ExportTarget = (typeof EXPORT_TARGETS)[number];
 
-/** Targets whose file formats are not written by export. */
+/** Targets whose file formats are not written. */
 export const UNWRITTEN: { readonly [target: string]: { readonly reason: string; readonly instead: string } } = {
-  "llama-server": {
-    reason: "llama-server loads adapters as GGUF, which weft convert writes",
-    instead: "weft convert --to gguf --base MODEL; or weft merge",
-  },
   onnx: {
     reason: "ONNX runtimes load .onnx_adapter files or patched graphs, which weft does not write yet",
     instead: "weft merge, and export the merged checkpoint",

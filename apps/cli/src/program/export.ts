@@ -1,7 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { EXPORT_TARGETS } from "../export/servers.js";
 import { examples } from "./examples.js";
-import { adapterName, allowLoss, alpha, baseName, namesFrom, outFolder } from "./options.js";
+import { adapterName, allowLoss, alpha, baseName, namesFrom } from "./options.js";
 import type { Runner } from "./runner.js";
 
 export const exportCommand = (run: Runner) =>
@@ -9,7 +9,7 @@ export const exportCommand = (run: Runner) =>
     .description("write an adapter as a server loads it, or say why it would not")
     .argument("<in>", "adapter: folder or file, in any dialect")
     .addOption(new Option("--target <server>", "what is to load it").choices(EXPORT_TARGETS).makeOptionMandatory())
-    .addOption(outFolder())
+    .addOption(new Option("-o, --out <path>", "folder, or for llama-server a .gguf file").makeOptionMandatory())
     .addOption(alpha())
     .addOption(adapterName())
     .addOption(baseName())
@@ -19,6 +19,7 @@ export const exportCommand = (run: Runner) =>
       "after",
       examples(
         ["for vLLM", "weft export my-lora/ --target vllm -o served/"],
+        ["for llama.cpp's server: a GGUF file", "weft export my-lora/ --target llama-server --base model.gguf -o my-lora.gguf"],
         ["the names fitted to the model that it is served with", "weft export my-lora/ --target vllm --base model/ -o served/"],
       ),
     )
