@@ -3,6 +3,7 @@ import { createWasmBackend } from "@weft/kernels-wasm";
 import { normalized, pooled } from "@weft/models";
 import { loadPretrained, loadPretrainedEncoder } from "@weft/models/node";
 import { Device, tensor } from "@weft/tensor-core";
+import type { Tokenizer } from "@weft/tokenizers";
 import { openTokenizer } from "@weft/tokenizers/node";
 import { expect, test } from "vitest";
 import { Embedder, type EmbeddingModel } from "./embedder.js";
@@ -12,9 +13,17 @@ const TEXTS = ["a much longer text of several words, which is cut where the mode
 
 test.each(["bert", "llama"])("%s: texts of all lengths give the vectors that each gives alone, without padding", async (name) => {
   const device = new Device(await createWasmBackend({ threads: 1, relaxed: false }));
-  const tokenizer = await openTokenizer(fixture("models/tokenizers/wordpiece"));
+  const wordpiece = await openTokenizer(fixture("models/tokenizers/wordpiece"));
   const load = name === "bert" ? loadPretrainedEncoder : loadPretrained;
   const model = (await load(fixture(`models/${name}`), { device })) as EmbeddingModel;
+  await expect(new Embedder(model, { tokenizer: wordpiece }).embed(TEXTS)).rejects.toThrow("the model's vocabulary has");
+  const { vocabSize } = (model as { readonly config: { readonly vocabSize: number } }).config;
+  // The tiny models have fewer tokens than it.
+  const encode: Tokenizer["encode"] = (text, options) => {
+    const encoding = wordpiece.encode(text, options);
+    return { ...encoding, ids: encoding.ids.map((id) => id % vocabSize) };
+  };
+  const tokenizer = { encode } as Tokenizer;
   for (const pooling of ["mean", "cls", "last", "max"] as const) {
     const embedder = new Embedder(model, { tokenizer, pooling, maxLength: 8, batchSize: 3 });
     const vectors = await embedder.embed(TEXTS);

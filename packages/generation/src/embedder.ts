@@ -1,3 +1,4 @@
+import { assertInVocabulary } from "./assert-in-vocabulary.js";
 import { type BertModel, type CausalLM, normalized, pooled, type Pooling } from "@weft/models";
 import { compile, type CompiledFunction, ConfigError, type Device, deviceOf, type Tensor, throwIfAborted } from "@weft/tensor-core";
 import { PeftModel } from "@weft/registry";
@@ -27,6 +28,7 @@ const LENGTHS = 16;
 /** Vectors of texts, for search and comparison: the states of a model's last layer, pooled. */
 export class Embedder {
   private readonly model: EmbeddingModel;
+  private readonly config: { readonly vocabSize: number };
   private readonly options: Required<EmbedderOptions>;
   private readonly pass: CompiledFunction<[Tensor, Tensor], Tensor>;
 
@@ -34,6 +36,7 @@ export class Embedder {
     const base = model instanceof PeftModel ? model.baseModel : model;
     const { maxPositions } = base.config as { readonly maxPositions?: number };
     this.model = model;
+    this.config = base.config as { readonly vocabSize: number };
     this.options = {
       pooling: "emptyCache" in base ? "last" : "mean",
       normalize: true,
@@ -55,10 +58,11 @@ export class Embedder {
     );
   }
 
-  /** The vectors of texts, in their order. @throws CancelledError */
+  /** The vectors of texts, in their order. @throws ConfigError for a tokenizer with tokens that the model does not have; CancelledError */
   async embed(texts: readonly string[], { signal }: { readonly signal?: AbortSignal } = {}): Promise<Float32Array[]> {
     const { tokenizer, maxLength, batchSize } = this.options;
     const encoded = texts.map((text) => tokenizer.encode(text, { truncation: maxLength, padding: false }).ids);
+    for (const ids of encoded) assertInVocabulary(ids, this.config);
     // Texts of like length run together, so that little is padding.
     const order = [...texts.keys()].sort((a, b) => encoded[a]!.length - encoded[b]!.length);
     const vectors: Float32Array[] = [];

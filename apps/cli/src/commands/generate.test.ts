@@ -125,6 +125,19 @@ test("perplexity of a text, with and without an adapter; multiple choice", async
   ) as Record<string, { tokens: number; loss: number; perplexity: number }>;
   expect(base!.perplexity).toBeCloseTo(Math.exp(base!.loss), 1);
   expect(adapted!.loss).not.toBeCloseTo(base!.loss, 3);
+  // Single tokens are products of few rows, of which x may be rounded.
+  const short = join(folder, "short.txt");
+  writeFileSync(short, "ab");
+  const lossWith = async (activations: string): Promise<number> =>
+    (
+      JSON.parse(
+        (await weftBuilt("eval", "-m", TINY, short, "--device", "cpu", "--activations", activations, "--context", "2", "--json")).stdout,
+      ) as { loss: number }
+    ).loss;
+  const [exact, rounded] = [await lossWith("f32"), await lossWith("int8")];
+  expect(rounded).not.toBe(exact);
+  expect(Math.abs(rounded - exact)).toBeLessThan(0.05 * exact);
+
   const questions = join(folder, "questions.jsonl");
   const { text } = JSON.parse(
     (await weftBuilt("generate", "-m", TINY, "-p", PROMPT, "-n", "6", "--device", "cpu", "--json")).stdout.trim().split("\n").at(-1)!,

@@ -5,7 +5,7 @@ import { PeftModel } from "@weft/registry";
 import { createServer } from "@weft/server";
 import { type Command, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
-import type { DeviceName } from "../models/device-names.js";
+import type { Activations, DeviceName } from "../models/device-names.js";
 import { addAdapter, openModel } from "../models/open-model.js";
 
 export interface ServeCommandOptions {
@@ -24,6 +24,7 @@ export interface ServeCommandOptions {
   readonly grace: number;
   readonly context?: number;
   readonly device: DeviceName;
+  readonly activations: Activations;
 }
 
 /** `weft serve -m MODEL [-a NAME=ADAPTER[:scale]]`: until SIGINT or SIGTERM. */
@@ -35,7 +36,10 @@ export const serve: Command<ServeCommandOptions, []> = async (_args, options, co
   const twice = names.find((name, i) => name === modelName || names.indexOf(name) < i);
   if (twice !== undefined) throw new UsageError(`two models are called ${twice}`, "give each -a NAME=PATH another name, or --model-name");
   const token = tokenOf(options);
-  const { base, files, device } = await openModel({ model, adapter: [], device: options.device }, context);
+  const { base, files, device } = await openModel(
+    { model, adapter: [], device: options.device, activations: options.activations },
+    context,
+  );
   try {
     const peft = new PeftModel(base, (await context.methods()).table) as AdaptedCausalLM;
     for (const [name, path] of options.adapter) await addAdapter(peft, path, name, context);

@@ -1,3 +1,7 @@
 /** Where models run. */
 export const DEVICES = ["auto", "cpu", "onnx", "webgpu"] as const;
 export type DeviceName = (typeof DEVICES)[number];
+
+/** What products with packed weights read. */
+export const ACTIVATIONS = ["f32", "int8"] as const;
+export type Activations = (typeof ACTIVATIONS)[number];

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Backend, CapabilityError, createDevice, type Device } from "@weft/tensor-core";
 import type { Context } from "../context.js";
-import type { DeviceName } from "./device-names.js";
+import type { Activations, DeviceName } from "./device-names.js";
 
 /** Device files of GPUs on Linux; looking for a GPU without them makes drivers complain on stderr. */
 const GPU_FILES = ["/dev/dri", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg"];
@@ -9,12 +9,12 @@ const GPU_FILES = ["/dev/dri", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg"];
 const mayHaveGpu = (): boolean => process.platform !== "linux" || GPU_FILES.some((file) => existsSync(file));
 
 /**
- * The device of a name, which checks indices; `auto`: a real GPU, else WebAssembly. onnxruntime is asked for by name: it makes a copy of all weights for each length of
+ * The device of a name; `auto`: a real GPU, else WebAssembly. onnxruntime is asked for by name: it makes a copy of all weights for each length of
  * input, which for a few answers takes longer than what it saves.
  */
-export async function openDevice(name: DeviceName, { options, out }: Context): Promise<Device> {
-  const threads = options.jobs === undefined ? {} : { threads: options.jobs };
-  const onnx = async (): Promise<Backend> => (await import("@weft/kernels-onnx")).createOnnxBackend(threads);
+export async function openDevice(name: DeviceName, { options, out }: Context, activations: Activations = "f32"): Promise<Device> {
+  const settings = { activations, ...(options.jobs !== undefined && { threads: options.jobs }) };
+  const onnx = async (): Promise<Backend> => (await import("@weft/kernels-onnx")).createOnnxBackend(settings);
   return createDevice(
     name,
     {
@@ -28,10 +28,10 @@ export async function openDevice(name: DeviceName, { options, out }: Context): P
           import("@weft/kernels-wasm/node"),
         ]);
         enableRelaxedSimd();
-        return createWasmBackend(threads);
+        return createWasmBackend(settings);
       },
       ...(name === "onnx" && { onnx }),
     },
-    { checkIndices: true, ...(options.verbose && { skipped: (line: string) => out.note(line) }) },
+    options.verbose ? { skipped: (line: string) => out.note(line) } : {},
   );
 }

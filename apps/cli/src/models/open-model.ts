@@ -7,7 +7,7 @@ import type { Device } from "@weft/tensor-core";
 import type { Context } from "../context.js";
 import { parseScaledPath } from "../files/scaled-path.js";
 import { Progress } from "../progress.js";
-import type { DeviceName } from "./device-names.js";
+import type { Activations, DeviceName } from "./device-names.js";
 import { openDevice } from "./open-device.js";
 
 /** Tokens of an answer for which no number is given. */
@@ -18,6 +18,7 @@ export interface ModelCommandOptions {
   readonly model: string;
   readonly adapter: readonly string[];
   readonly device: DeviceName;
+  readonly activations?: Activations;
 }
 
 /** A causal language model that is ready to run. */
@@ -30,7 +31,10 @@ export interface OpenedModel {
 }
 
 /** Loads the model of a command, and puts its adapters on. @throws what `loadPretrained`, `openGenerationFiles` and `loadAdapter` throw */
-export async function openModel({ model: path, adapter, device: name }: ModelCommandOptions, context: Context): Promise<OpenedModel> {
+export async function openModel(
+  { model: path, adapter, device: name, activations }: ModelCommandOptions,
+  context: Context,
+): Promise<OpenedModel> {
   const [{ loadPretrained }, { localModel, openGenerationFiles }] = await Promise.all([
     import("@weft/models/node"),
     import("@weft/generation/node"),
@@ -38,7 +42,7 @@ export async function openModel({ model: path, adapter, device: name }: ModelCom
   const { signal } = context;
   const place = await withProgress("download", context, (onProgress) => localModel(path, { signal, onProgress }));
   const files = await openGenerationFiles(place);
-  const device = await openDevice(name, context);
+  const device = await openDevice(name, context, activations);
   const base = await withProgress("load", context, (onProgress) => loadPretrained(place, { device, signal, onProgress }));
   const model = adapter.length === 0 ? base : await withAdapters(base, adapter, context);
   return { device, base, model, files: { ...files, defaults: { maxNewTokens: MAX_NEW_TOKENS, ...files.defaults } } };

@@ -1,6 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { contextLength, device, model, modelAdapters } from "./model-options.js";
+import { activations, contextLength, device, model, modelAdapters } from "./model-options.js";
 import type { Runner } from "./runner.js";
 import { count } from "./values.js";
 
@@ -16,6 +16,7 @@ export const evalCommand = (run: Runner) =>
     )
     .option("--compare-base", "also the model without its adapters")
     .addOption(device())
+    .addOption(activations())
     .addHelpText(
       "after",
       examples(

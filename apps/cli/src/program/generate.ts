@@ -1,6 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
 import {
+  activations,
   contextLength,
   device,
   maxNewTokens,
@@ -38,6 +39,7 @@ export const generateCommand = (run: Runner) =>
     .option("--compare-base", "also the answer of the model without its adapters, side by side")
     .addOption(contextLength())
     .addOption(device())
+    .addOption(activations())
     .addHelpText(
       "after",
       examples(

@@ -1,6 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
-import { contextLength, device, model } from "./model-options.js";
+import { activations, contextLength, device, model } from "./model-options.js";
 import type { Runner } from "./runner.js";
 import { collect, count, namedPath, natural, port, size } from "./values.js";
 
@@ -40,6 +40,7 @@ export const serveCommand = (run: Runner) =>
     )
     .addOption(contextLength())
     .addOption(device())
+    .addOption(activations())
     .addHelpText(
       "after",
       examples(

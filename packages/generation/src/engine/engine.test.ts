@@ -238,7 +238,7 @@ test("what cannot be run is refused before it waits", async () => {
   const { vocabSize } = model.config;
   const engine = new GenerationEngine(model, { contextLength: 50 });
   await expect(engine.run(greedy([], 1))).rejects.toThrow("no tokens to begin with");
-  await expect(engine.run(greedy([vocabSize], 1))).rejects.toThrow(`token ${vocabSize}, but the model's vocabulary has ${vocabSize}`);
+  await expect(engine.run(greedy([vocabSize], 1))).rejects.toThrow(`a token ${vocabSize}, but the model's vocabulary has ${vocabSize}`);
   await expect(engine.run(greedy([1], 0))).rejects.toThrow("maxNewTokens is 0");
   await expect(engine.run(greedy(prompt(30, 1), 21))).rejects.toMatchObject({ kind: "context-length" });
   await expect(engine.run(greedy([1], 1, { adapter: "a" }))).rejects.toThrow("made without `adapters`");

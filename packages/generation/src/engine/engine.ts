@@ -1,5 +1,6 @@
 import { BASE, PeftModel } from "@weft/registry";
 import { afterOtherTasks, CapabilityError, ConfigError, type Device, DeviceError, deviceOf } from "@weft/tensor-core";
+import { assertInVocabulary } from "../assert-in-vocabulary.js";
 import { type AdaptedCausalLM, BatchDecoder, causalBase, type GenerativeModel, type RowInput } from "./batch-decoder.js";
 import { LONGEST_PIECE, nextPiece } from "./pieces.js";
 import { Row, Sequence } from "./row.js";
@@ -152,12 +153,7 @@ export class GenerationEngine {
 
   private assertFits({ tokens, maxNewTokens }: TokenRequest): void {
     if (tokens.length === 0) throw new ConfigError("a request has no tokens to begin with", { hint: "begin with the begin-of-text token" });
-    const { vocabSize } = this.decoder.base.config;
-    const outside = tokens.find((id) => !Number.isSafeInteger(id) || id < 0 || id >= vocabSize);
-    if (outside !== undefined)
-      throw new ConfigError(`a request has the token ${outside}, but the model's vocabulary has ${vocabSize}`, {
-        hint: "is the tokenizer that of this model?",
-      });
+    assertInVocabulary(tokens, this.decoder.base.config);
     if (!Number.isSafeInteger(maxNewTokens) || maxNewTokens < 1)
       throw new ConfigError(`maxNewTokens is ${maxNewTokens}, expected a whole number from 1`);
     const room = this.room(tokens.length);

@@ -33,6 +33,7 @@ test.each(["llama", "mamba"])(
       const from = i < 8 ? 0 : Math.floor((i - 4) / 4) * 4;
       expect(Math.abs(short[i - 1]! - (await logprob(tokens.slice(from, i), tokens[i]!))), `token ${i}`).toBeLessThan(1e-4);
     }
+    await expect(pieces.logprobs([1, model.config.vocabSize])).rejects.toThrow("a token " + model.config.vocabSize);
     pieces.dispose();
     expect(() => new TokenScorer(model, { contextLength: 8, stride: 9 })).toThrow("stride is 9");
     device.dispose();

@@ -11,6 +11,7 @@ import {
   type Tensor,
   throwIfAborted,
 } from "@weft/tensor-core";
+import { assertInVocabulary } from "../assert-in-vocabulary.js";
 import { causalBase, type GenerativeModel } from "../engine/batch-decoder.js";
 
 /** How long sequences are scored, and where. */
@@ -30,12 +31,14 @@ const DEFAULT_CONTEXT = 1024;
 export class TokenScorer {
   readonly contextLength: number;
   private readonly stride: number;
+  private readonly config: CausalLM["config"];
   private readonly device: Device;
   private readonly pass: CompiledFunction<[Tensor], Tensor>;
 
   /** @throws ConfigError */
   constructor(model: GenerativeModel, options: TokenScorerOptions = {}) {
     const base = causalBase(model);
+    this.config = base.config;
     const { maxPositions = DEFAULT_CONTEXT } = base.config as { readonly maxPositions?: number };
     this.contextLength = options.contextLength ?? Math.min(DEFAULT_CONTEXT, maxPositions);
     this.stride = options.stride ?? Math.max(1, this.contextLength >> 1);
@@ -49,9 +52,11 @@ export class TokenScorer {
 
   /**
    * log p of each token but the first, given those before it, as far as the context reaches.
+   * @throws ConfigError for a token that the model does not have; CancelledError
    * @see transformers, "Perplexity of fixed-length models": pieces that overlap
    */
   async logprobs(tokens: readonly number[], { signal }: { readonly signal?: AbortSignal } = {}): Promise<Float32Array> {
+    assertInVocabulary(tokens, this.config);
     const scores = new Float32Array(Math.max(0, tokens.length - 1));
     for (let from = 0, known = 1; known < tokens.length; from += this.stride) {
       throwIfAborted(signal);
