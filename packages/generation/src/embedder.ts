@@ -1,4 +1,5 @@
 import { assertInVocabulary } from "./assert-in-vocabulary.js";
+import { positionsOf } from "./positions-of.js";
 import { type BertModel, type CausalLM, normalized, pooled, type Pooling } from "@weft/models";
 import { compile, type CompiledFunction, ConfigError, type Device, deviceOf, type Tensor, throwIfAborted } from "@weft/tensor-core";
 import { PeftModel } from "@weft/registry";
@@ -34,13 +35,12 @@ export class Embedder {
 
   constructor(model: EmbeddingModel, options: EmbedderOptions) {
     const base = model instanceof PeftModel ? model.baseModel : model;
-    const { maxPositions } = base.config as { readonly maxPositions?: number };
     this.model = model;
     this.config = base.config as { readonly vocabSize: number };
     this.options = {
       pooling: "emptyCache" in base ? "last" : "mean",
       normalize: true,
-      maxLength: maxPositions ?? 512,
+      maxLength: positionsOf(base.config!) ?? 512,
       batchSize: 16,
       device: deviceOf([...base.weights.values()]),
       ...options,

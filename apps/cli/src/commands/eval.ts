@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { type GenerativeModel, TokenScorer } from "@weft/generation";
 import { parseStrictJson, plainJson } from "@weft/io-safetensors";
-import { ioError } from "@weft/io-safetensors/node";
+import { readSmallFile } from "@weft/io-safetensors/node";
 import { FormatError } from "@weft/tensor-core";
 import type { Tokenizer } from "@weft/tokenizers";
 import { type Command, type Context, EXIT } from "../context.js";
@@ -31,7 +30,7 @@ type Measured = { readonly [name: string]: number };
 export const evaluateModel: Command<EvalCommandOptions> = async ([file], options, context) => {
   if (options.compareBase && options.adapter.length === 0)
     throw new UsageError("--compare-base has nothing to compare: no adapter is named", "-a ADAPTER");
-  const text = readText(file);
+  const text = readSmallFile(file).toString("utf8");
   const questions = file.endsWith(".jsonl") ? readQuestions(text, file) : undefined;
   const opened = await openModel(options, context);
   try {
@@ -142,12 +141,4 @@ function readQuestions(text: string, file: string): Question[] {
   });
   if (questions.length === 0) throw new UsageError(`${file} has no questions`);
   return questions;
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw ioError(error, file, "read");
-  }
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import {
   type Constraint,
   type GenerateOptions,
@@ -9,7 +8,7 @@ import {
   TextGenerator,
 } from "@weft/generation";
 import { parseStrictJson, plainJson } from "@weft/io-safetensors";
-import { ioError } from "@weft/io-safetensors/node";
+import { readSmallFile } from "@weft/io-safetensors/node";
 import { converse } from "../chat/converse.js";
 import { sideBySide } from "../chat/side-by-side.js";
 import { type Command, type Context, EXIT } from "../context.js";
@@ -127,16 +126,8 @@ function constraintOf(options: GenerateCommandOptions, { tokenizer, defaults }: 
   if (options.jsonSchema === undefined) return undefined;
   const file = options.jsonSchema;
   return jsonSchema(
-    plainJson(parseStrictJson(readBytes(file), { file, kinds: { utf8: "config-json", json: "config-json" } })) as never,
+    plainJson(parseStrictJson(readSmallFile(file), { file, kinds: { utf8: "config-json", json: "config-json" } })) as never,
     tokenizer,
     ends,
   );
-}
-
-function readBytes(file: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw ioError(error, file, "read");
-  }
 }

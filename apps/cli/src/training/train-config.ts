@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { ioError } from "@weft/io-safetensors/node";
+import { readSmallFile } from "@weft/io-safetensors/node";
 import { camel, ConfigError } from "@weft/tensor-core";
 import { meantName } from "@weft/tensor-core/names";
 import type { TrainingArguments } from "@weft/training";
@@ -143,12 +142,7 @@ const wrong = (file: string, message: string): ConfigError =>
   });
 
 function readText(file: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw ioError(error, file, "read");
-  }
+  const bytes = readSmallFile(file);
   if (bytes.length <= MAX_CONFIG_BYTES) return bytes.toString("utf8");
   throw wrong(file, `it has ${bytes.length} bytes, a file of settings at most ${MAX_CONFIG_BYTES}`);
 }

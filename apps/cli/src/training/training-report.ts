@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { ioError, writeFileAtomic } from "@weft/io-safetensors/node";
+import { readSmallFile, writeFileAtomic } from "@weft/io-safetensors/node";
 import type { StepRecord } from "@weft/training";
 import type { TrainConfig } from "./train-config.js";
 
@@ -23,13 +22,10 @@ type Point = readonly [step: number, loss: number];
  * @throws IoError
  */
 export async function writeReport(file: string, log: string, config: TrainConfig): Promise<void> {
-  let text: string;
-  try {
-    text = readFileSync(log, "utf8");
-  } catch (error) {
-    throw ioError(error, log, "read");
-  }
-  const records = text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as StepRecord]));
+  const records = readSmallFile(log)
+    .toString("utf8")
+    .split("\n")
+    .flatMap((line) => (line === "" ? [] : [JSON.parse(line) as StepRecord]));
   await writeFileAtomic(file, page(records, config));
 }
 

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { hashFile, ioError, writeFileAtomic } from "@weft/io-safetensors/node";
+import { hashFile, readSmallFile, writeFileAtomic } from "@weft/io-safetensors/node";
 import { ConfigError } from "@weft/tensor-core";
 import { planPath } from "./plan-path.js";
 import type { MergeInput } from "./prepare.js";
@@ -62,12 +61,7 @@ export async function writePlan(file: string, plan: CheckpointPlan): Promise<voi
 
 /** @throws ConfigError kind `bad-plan`; IoError */
 export function readPlan(file: string): { readonly plan: CheckpointPlan; readonly id: string } {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw ioError(error, file, "read");
-  }
+  const text = readSmallFile(file).toString("utf8");
   const plan = parsePlan(text, file);
   return { plan: withPaths(plan, (path) => resolve(dirname(file), path)), id: createHash("sha256").update(text).digest("hex") };
 }

@@ -1,6 +1,7 @@
 import { BASE, PeftModel } from "@weft/registry";
 import { afterOtherTasks, CapabilityError, ConfigError, type Device, DeviceError, deviceOf } from "@weft/tensor-core";
 import { assertInVocabulary } from "../assert-in-vocabulary.js";
+import { positionsOf } from "../positions-of.js";
 import { type AdaptedCausalLM, BatchDecoder, causalBase, type GenerativeModel, type RowInput } from "./batch-decoder.js";
 import { LONGEST_PIECE, nextPiece } from "./pieces.js";
 import { Row, Sequence } from "./row.js";
@@ -71,7 +72,7 @@ export class GenerationEngine {
     this.maxBatch = options.maxBatch ?? 8;
     if (!Number.isSafeInteger(this.maxBatch) || this.maxBatch < 1)
       throw new ConfigError(`maxBatch is ${options.maxBatch}, expected a whole number from 1`);
-    this.contextLength = options.contextLength ?? contextOf(base.config) ?? DEFAULT_CONTEXT;
+    this.contextLength = options.contextLength ?? positionsOf(base.config) ?? DEFAULT_CONTEXT;
     this.maxWaiting = options.maxWaiting ?? Infinity;
     this.names = options.adapters;
     if (this.names && !(model instanceof PeftModel))
@@ -342,10 +343,4 @@ export class GenerationEngine {
     // Under a name there may be another adapter now.
     for (const row of this.rows) if (!row.sequence) row.held = [];
   }
-}
-
-/** How many positions a model was made for, if its config says so. */
-function contextOf(config: object): number | undefined {
-  const { maxPositions } = config as { readonly maxPositions?: unknown };
-  return typeof maxPositions === "number" ? maxPositions : undefined;
 }

@@ -12,6 +12,7 @@ import {
   throwIfAborted,
 } from "@weft/tensor-core";
 import { assertInVocabulary } from "../assert-in-vocabulary.js";
+import { positionsOf } from "../positions-of.js";
 import { causalBase, type GenerativeModel } from "../engine/batch-decoder.js";
 
 /** How long sequences are scored, and where. */
@@ -39,8 +40,7 @@ export class TokenScorer {
   constructor(model: GenerativeModel, options: TokenScorerOptions = {}) {
     const base = causalBase(model);
     this.config = base.config;
-    const { maxPositions = DEFAULT_CONTEXT } = base.config as { readonly maxPositions?: number };
-    this.contextLength = options.contextLength ?? Math.min(DEFAULT_CONTEXT, maxPositions);
+    this.contextLength = options.contextLength ?? Math.min(DEFAULT_CONTEXT, positionsOf(base.config) ?? DEFAULT_CONTEXT);
     this.stride = options.stride ?? Math.max(1, this.contextLength >> 1);
     for (const [name, value] of Object.entries({ contextLength: this.contextLength, stride: this.stride }))
       if (!Number.isSafeInteger(value) || value < 1) throw new ConfigError(`${name} is ${value}, expected a whole number from 1`);

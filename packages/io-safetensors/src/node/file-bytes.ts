@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { CapabilityError, FormatError, IoError } from "@weft/tensor-core";
 import type { ByteSource } from "../weight-source.js";
 
@@ -25,6 +25,15 @@ export function ioError(error: unknown, file: string, doing: string): IoError | 
       hint: "write smaller shards, or raise the limit on file sizes",
     });
   return new IoError(`${file}: cannot ${doing}: ${(error as Error).message}`, { ...options, kind: "io" });
+}
+
+/** All of a small file. @throws FormatError kinds `not-found`, `no-permission`; IoError */
+export function readSmallFile(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw ioError(error, file, "read");
+  }
 }
 
 /** A file on disk, read synchronously at positions: fast from the page cache, and straight into memory that somebody else owns. */

@@ -1,5 +1,5 @@
 export { AtomicFile, removeStale, syncFolder, temporaryPath, writeAll, writeFileAtomic } from "./atomic-file.js";
-export { type FileBytes, ioError, openFileBytes } from "./file-bytes.js";
+export { type FileBytes, ioError, openFileBytes, readSmallFile } from "./file-bytes.js";
 export { cachedSnapshot, hubCacheFolder } from "./hub-cache.js";
 export { downloadModel, type DownloadOptions } from "./hub-download.js";
 export { hashFile, Journal, JOURNAL } from "./journal.js";

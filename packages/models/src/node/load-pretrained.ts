@@ -1,7 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bytesOfUrl, MAX_CONFIG_BYTES, type WeightSource } from "@weft/io-safetensors";
-import { downloadModel, ioError, openWeights } from "@weft/io-safetensors/node";
+import { downloadModel, ioError, openWeights, readSmallFile } from "@weft/io-safetensors/node";
 import { FormatError, IoError, type LongCallOptions } from "@weft/tensor-core";
 import type { Architecture } from "../architecture.js";
 import type { BertModel } from "../bert.js";
@@ -111,11 +111,5 @@ function besideConfig(path: string): string {
 }
 
 function readConfig(file: string): ConfigJson {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw ioError(error, file, "read");
-  }
-  return parseConfig(bytes, file);
+  return parseConfig(readSmallFile(file), file);
 }

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { readTensor } from "@weft/adapter-files";
-import { hashFile, ioError, openWeights } from "@weft/io-safetensors/node";
+import { hashFile, openWeights, readSmallFile } from "@weft/io-safetensors/node";
 import { type Device, FormatError, IoError, type Tensor } from "@weft/tensor-core";
 import { AVERAGE, FILES, PARAMETER } from "../checkpoints/files.js";
 import { numberOf, readJson, readTrainerState } from "../checkpoints/trainer-state.js";
@@ -19,14 +19,7 @@ export interface OpenedCheckpoint {
   readonly notes: readonly string[];
 }
 
-function fileOf(folder: string, name: string): Uint8Array {
-  const path = join(folder, name);
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw ioError(error, path, "read");
-  }
-}
+const fileOf = (folder: string, name: string): Uint8Array => readSmallFile(join(folder, name));
 
 /** @throws FormatError kind `bad-checkpoint` unless all files are those that `done.json` lists */
 async function assertWhole(folder: string): Promise<void> {
