@@ -1,6 +1,7 @@
 import { type DType, type Operand, type Step } from "@weft/tensor-core";
 import type { Lanes } from "@weft/tensor-core/program";
 import type { Builder } from "./builder.js";
+import type { Stored } from "./storage.js";
 import type { Value } from "./value.js";
 
 /** A primitive that is not elementwise. */
@@ -21,6 +22,8 @@ export interface Context {
   view(operand: Operand): Value;
   /** An operand in its whole shape. */
   whole(operand: Operand): Value;
+  /** An operand in its whole shape, not widened if it is all of its buffer. */
+  asStored(operand: Operand): Stored;
   /** The name of an operand of bytes, not widened. */
   bytes(operand: Operand): string;
   /** Makes a value of dtype `from` (that of the output if not given) and of the output's shape the contents of its buffer. */

@@ -1,5 +1,6 @@
 import { sizeOf } from "@weft/tensor-core";
 import type { Context, OpStep } from "./context.js";
+import { load } from "./storage.js";
 import type { Value } from "./value.js";
 
 /** Indices that the runtime takes (where others would be errors, and negative ones count from the end), and which of them are those that were given. */
@@ -19,15 +20,16 @@ export function lowerGather({ attrs, inputs: [x, index], outputs: [output] }: Op
   const axis = attrs.axis as number;
   const { shape } = output!;
   if (x!.shape[axis] === 0) return context.store(output!, b.expand(b.constant(context.view(x!).kind, 0), shape));
-  const v = context.whole(x!);
+  const table = context.asStored(x!);
   const { at, inside } = within(context.whole(index!), x!.shape[axis]!, context);
-  const name = b.graph.node("Gather", [v.name, at.name], { axis });
+  // What is picked is widened, not all of a table.
+  const picked = load(b, { ...table, name: b.graph.node("Gather", [table.name, at.name], { axis }), shape });
   // Along the axes of the index.
   const known = b.reshape(
     inside,
     shape.map((d, i) => (i < axis || i >= axis + index!.shape.length ? 1 : d)),
   );
-  context.store(output!, where(known, { name, kind: v.kind, shape }, context));
+  context.store(output!, where(known, picked, context));
 }
 
 /** One element after the other, so that sums come out the same each time (ScatterND adds to one place on several threads). */

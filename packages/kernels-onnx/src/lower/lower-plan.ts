@@ -1,4 +1,4 @@
-import { bytesPerElement, DeviceError, type DType, isContiguous, type Operand, type Plan, sameShape, sizeOf } from "@weft/tensor-core";
+import { bytesPerElement, DeviceError, type DType, isContiguous, type Operand, type Plan, sizeOf } from "@weft/tensor-core";
 import type { Lanes } from "@weft/tensor-core/program";
 import { Graph } from "../model/graph.js";
 import { type ElementType, TYPE } from "../model/messages.js";
@@ -10,7 +10,7 @@ import { lowerFused } from "./fused.js";
 import { lanesFor } from "./lanes.js";
 import { OPS } from "./ops.js";
 import { load, PASSED, store, STORED, type Stored } from "./storage.js";
-import { kindOf, type Value } from "./value.js";
+import { type Kind, kindOf, type Value } from "./value.js";
 import { viewOf } from "./view.js";
 
 /** An input or output of a model: its name there, which buffer of the plan it is, and what the runtime takes it for. */
@@ -40,6 +40,9 @@ export interface Constant {
   readonly to: DType;
   readonly elements: number;
 }
+
+/** The dtype that is stored as each kind is computed with. */
+const COMPUTED: Readonly<Record<Kind, DType>> = { f: "f32", i: "i32", b: "bool" };
 
 /** Writes a plan as one graph; nothing is ordered there but by what needs what. Names of nodes begin with the number of their step. @throws DeviceError for a step that has no lowering */
 export function lowerPlan(plan: Plan, kept: ReadonlyMap<number, Kept> = new Map(), activations: Activations = "f32"): Lowered {
@@ -94,10 +97,18 @@ class Lowering implements Context {
     return this.builder.expand(this.view(operand), operand.shape);
   }
 
+  asStored(operand: Operand): Stored {
+    const { offset, shape, strides } = operand;
+    const { name, dtype, shape: all } = this.stored.get(operand.buffer) ?? this.input(operand);
+    if (offset === 0 && isContiguous(shape, strides) && sizeOf(shape) === sizeOf(all))
+      return { name: this.builder.reshape({ name, kind: kindOf(dtype), shape: all }, shape).name, dtype, shape };
+    const { name: cut, kind } = this.whole(operand);
+    return { name: cut, dtype: COMPUTED[kind], shape };
+  }
+
   bytes(operand: Operand): string {
-    const { name, shape } = this.stored.get(operand.buffer) ?? this.input(operand);
-    if (operand.offset === 0 && sameShape(shape, operand.shape)) return name;
-    return this.graph.node("Cast", [this.whole(operand).name], { to: TYPE.u8 });
+    const { name, dtype } = this.asStored(operand);
+    return dtype === "u8" ? name : this.graph.node("Cast", [name], { to: TYPE.u8 });
   }
 
   store(output: Operand, value: Value, from: DType = output.dtype): void {
