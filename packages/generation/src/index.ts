@@ -14,7 +14,7 @@ export { checkSamplingOptions, type SamplingOptions } from "./sampling/options.j
 export { presenceAndFrequencyPenalty } from "./sampling/presence-and-frequency-penalty.js";
 export { processLogits, type TokensSoFar } from "./sampling/process-logits.js";
 export { repetitionPenalty } from "./sampling/repetition-penalty.js";
-export { sample, type Sampled, type TokenLogprob } from "./sampling/sample.js";
+export { type Sampled, type Sampler, sampler, type TokenLogprob } from "./sampling/sampler.js";
 export { suppressTokens } from "./sampling/suppress-tokens.js";
 export { temperature } from "./sampling/temperature.js";
 export { topK } from "./sampling/top-k.js";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { type LocatedTensor, refuseZero3, type WeightSource } from "@weft/io-safetensors";
-import { CancelledError, type MethodTable } from "@weft/tensor-core";
+import { afterOtherTasks, CancelledError, type MethodTable } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import type { ByteReader } from "@weft/checkpoint";
 import {
@@ -58,7 +58,7 @@ export const diff: Command<DiffOptions, [string, string]> = async ([pathA, pathB
     );
     let done = 0;
     for (const name of names) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await afterOtherTasks();
       if (signal.aborted) throw new CancelledError();
       if (!b.weights.has(name)) differences.push({ name, what: "only-in-a" });
       else if (!a.weights.has(name)) differences.push({ name, what: "only-in-b" });

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { LocatedTensor } from "@weft/io-safetensors";
 import { nearestNames } from "@weft/tensor-core/names";
-import { CancelledError, MatchError, type MethodTable } from "@weft/tensor-core";
+import { afterOtherTasks, CancelledError, MatchError, type MethodTable } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
 import type { ByteReader } from "@weft/checkpoint";
 import { FileSet, type Input, localPath, openInput, openValues, quantizationOf, valuesOfCheckpoint } from "@weft/checkpoint/node";
@@ -136,7 +136,7 @@ async function describeTensors(
   for (const tensor of located) {
     const { name, exactShape: shape = tensor.shape } = tensor;
     // Lets a signal's handler run between tensors.
-    if (hash || stats) await new Promise<void>((resolve) => setImmediate(resolve));
+    if (hash || stats) await afterOtherTasks();
     if (signal.aborted) throw new CancelledError();
     const details = hash || stats ? await tensorDetails(reader, tensor, { hash, stats }, signal) : {};
     lines.push({ name, dtype: formats.get(name) ?? tensor.dtype, shape, ...details });

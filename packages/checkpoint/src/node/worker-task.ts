@@ -1,3 +1,4 @@
+import { afterOtherTasks } from "@weft/tensor-core";
 import type { JobPlans } from "../plan/plan-jobs.js";
 import type { JobResult, TensorJob } from "../plan/tensor-job.js";
 import type { Extracted } from "@weft/convert";
@@ -97,7 +98,7 @@ export const entryCount = (task: WorkerTask): number => (task.kind === "extract"
 /** Numbers of entries, as they are free. Between two of them other work of the thread has its turn: signals arrive. */
 export async function* freeEntries(task: WorkerTask, { control }: Shared): AsyncIterable<number> {
   for (;;) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await afterOtherTasks();
     const index = Atomics.add(control, 0, 1);
     if (index >= entryCount(task) || Atomics.load(control, 1) !== 0) return;
     yield index;

@@ -61,15 +61,9 @@ const NUMBERS: { readonly [name: string]: Range } = {
 const [tokenExpected, isToken]: Range = ["a token id: a whole number from 0 on", count[1]];
 const OTHERS: readonly string[] = ["logitBias", "suppressTokens", "eosTokenId"];
 
-/** Biases by id, whichever way they were given; checked. */
+/** Biases by id, whichever way they were given. */
 export function biasesOf(option: NonNullable<SamplingOptions["logitBias"]>): ReadonlyMap<number, number> {
-  const entries = option instanceof Map ? option : new Map(Object.entries(option).map(([id, bias]) => [Number(id), bias as number]));
-  for (const [id, bias] of entries) {
-    if (!isToken(id)) throw optionError("logitBias", id, tokenExpected);
-    // −∞ bans a token.
-    if (typeof bias !== "number" || !(bias < Infinity)) throw optionError(`logitBias of token ${id}`, bias, "a number below infinity");
-  }
-  return entries;
+  return option instanceof Map ? option : new Map(Object.entries(option).map(([id, bias]) => [Number(id), bias as number]));
 }
 
 /** End tokens as a list. */
@@ -89,7 +83,11 @@ export function checkSamplingOptions(options: SamplingOptions): void {
   }
   for (const name of ["suppressTokens", "eosTokenId"] as const)
     for (const id of eosTokens(options[name])) if (!isToken(id)) throw optionError(name, id, tokenExpected);
-  if (options.logitBias !== undefined) biasesOf(options.logitBias);
+  for (const [id, bias] of biasesOf(options.logitBias ?? {})) {
+    if (!isToken(id)) throw optionError("logitBias", id, tokenExpected);
+    // −∞ bans a token.
+    if (typeof bias !== "number" || !(bias < Infinity)) throw optionError(`logitBias of token ${id}`, bias, "a number below infinity");
+  }
   if ((options.minNewTokens ?? 0) > 0 && options.eosTokenId === undefined)
     throw optionError("eosTokenId", undefined, "the tokens that minNewTokens holds back");
 }

@@ -24,7 +24,7 @@ export interface TokensSoFar {
 
 /**
  * Everything that options do to a row before a token is drawn, in the order of transformers: processors of the logits as they are, then temperature, then what
- * cuts the distribution (which only sampling needs: temperature 0 leaves it out).
+ * cuts the distribution (which only sampling needs: temperature 0 leaves it out). Options are as `checkSamplingOptions` accepts them.
  * @param logits [vocab], changed in place: excluded tokens become −∞
  */
 export function processLogits(logits: Float32Array, { prompt, generated, allowed }: TokensSoFar, options: SamplingOptions): void {

@@ -11,7 +11,7 @@ import {
   logitBias,
   noRepeatNgram,
   processLogits,
-  sample,
+  sampler,
   type SamplingOptions,
   suppressTokens,
   topK,
@@ -126,17 +126,17 @@ it("excludes what would repeat a pair that ends with the last token", () => {
   expect([...logits]).toEqual([0, -Infinity, 0]);
 });
 
-describe("sample", () => {
+describe("sampler", () => {
   it("takes the likeliest at temperature 0, of equal ones the first, and says its log-probability by the model", () => {
     const best = rows.get("logits")!.indexOf(Math.max(...rows.get("logits")!));
-    const { token, logprob, topLogprobs } = sample(
-      row(),
-      NOTHING,
-      { temperature: 0, topLogprobs: 3, logitBias: { [best]: -100, 8: 100, 9: 100 }, topK: 1 },
-      at(0),
-    );
+    const { token, logprob, topLogprobs } = sampler({
+      temperature: 0,
+      topLogprobs: 3,
+      logitBias: { [best]: -100, 8: 100, 9: 100 },
+      topK: 1,
+    })(row(), NOTHING, at(0));
     const logprobs = rows.get("logprobs")!;
-    expect(sample(Float32Array.of(1, 5, 5, 2), NOTHING, { temperature: 0 }, at(0)).token).toBe(1);
+    expect(sampler({ temperature: 0 })(Float32Array.of(1, 5, 5, 2), NOTHING, at(0)).token).toBe(1);
     expect([8, 9]).toContain(token);
     expect(logprob).toBeCloseTo(logprobs[token]!, 5);
     const order = logprobs.map((_, i) => i).toSorted((a, b) => logprobs[b]! - logprobs[a]!);
@@ -152,8 +152,8 @@ describe("sample", () => {
     const weights = Array.from(expected, Math.exp);
     const total = weights.reduce((a, b) => a + b);
     const counts = new Array<number>(6).fill(0);
-    for (let position = 0; position < 5000; position++)
-      counts[sample(Float32Array.from(logits), NOTHING, options, at(position, 11)).token]!++;
+    const sample = sampler(options);
+    for (let position = 0; position < 5000; position++) counts[sample(Float32Array.from(logits), NOTHING, at(position, 11)).token]!++;
     const kept = weights.flatMap((w, i) => (w > 0 ? [i] : []));
     expect(kept).toEqual([0, 2, 3, 5]);
     expect(kept.reduce((sum, i) => sum + counts[i]!, 0)).toBe(5000);
@@ -166,14 +166,14 @@ describe("sample", () => {
   it("chooses what a set allows only", () => {
     const allowed = emptyBitset(2000);
     for (const token of [31, 32, 1999]) addBit(allowed, token);
-    const drawn = Array.from({ length: 300 }, (_, i) => sample(row(), { ...NOTHING, allowed }, { temperature: 5 }, at(i)).token);
+    const drawn = Array.from({ length: 300 }, (_, i) => sampler({ temperature: 5 })(row(), { ...NOTHING, allowed }, at(i)).token);
     expect(new Set(drawn)).toEqual(new Set([31, 32, 1999]));
-    expect(() => sample(row(), { ...NOTHING, allowed }, { suppressTokens: [31, 32, 1999] }, at(7))).toThrow(/no token at position 7/);
+    expect(() => sampler({ suppressTokens: [31, 32, 1999] })(row(), { ...NOTHING, allowed }, at(7))).toThrow(/no token at position 7/);
   });
 
   it("refuses options that mean nothing, and logits that are none", () => {
     const refuse = (options: object, message: RegExp): void => {
-      expect(() => sample(row(), NOTHING, options, at(0)), JSON.stringify(options)).toThrow(message);
+      expect(() => sampler(options), JSON.stringify(options)).toThrow(message);
     };
     refuse({ temperature: -1 }, /temperature is -1, expected a finite number from 0 on/);
     refuse({ temperature: NaN }, /temperature is NaN/);
@@ -186,8 +186,8 @@ describe("sample", () => {
     refuse({ logitBias: { 3: "1" } }, /logitBias of token 3 is "1"/);
     refuse({ suppressTokens: [-1] }, /suppressTokens is -1/);
     refuse({ minNewTokens: 3 }, /eosTokenId/);
-    expect(() => sample(row(), NOTHING, {}, { seed: -1, sequence: 0, position: 0 })).toThrow(/seed is -1/);
-    expect(() => sample(Float32Array.of(1, NaN), NOTHING, {}, at(4))).toThrow(/position 4 hold NaN or infinity/);
-    expect(() => sample(Float32Array.of(1, Infinity), NOTHING, { temperature: 0 }, at(4))).toThrow(/NaN or infinity/);
+    expect(() => sampler({})(row(), NOTHING, { seed: -1, sequence: 0, position: 0 })).toThrow(/seed is -1/);
+    expect(() => sampler({})(Float32Array.of(1, NaN), NOTHING, at(4))).toThrow(/position 4 hold NaN or infinity/);
+    expect(() => sampler({ temperature: 0 })(Float32Array.of(1, Infinity), NOTHING, at(4))).toThrow(/NaN or infinity/);
   });
 });

@@ -1,8 +1,8 @@
 import type { Tokenizer } from "@weft/tokenizers";
 import type { ConstraintState } from "../constraints/constraint.js";
 import type { Choice } from "../engine/token-request.js";
-import { checkSamplingOptions, type SamplingOptions } from "../sampling/options.js";
-import { sample } from "../sampling/sample.js";
+import type { SamplingOptions } from "../sampling/options.js";
+import { type Sampler, sampler } from "../sampling/sampler.js";
 import { type TextPiece, TextStream } from "../stopping/text-stream.js";
 import type { GenerationResult, TextChunk } from "./generation.js";
 import type { GenerateOptions } from "./options.js";
@@ -10,7 +10,7 @@ import type { GenerateOptions } from "./options.js";
 /** An answer as it grows: chooses its tokens, and makes them text. */
 export class Answer {
   private readonly prompt: readonly number[];
-  private readonly sampling: SamplingOptions;
+  private readonly sample: Sampler;
   private readonly place: { readonly seed: number; readonly sequence: number };
   private constraint: ConstraintState | undefined;
   private readonly stream: TextStream;
@@ -23,8 +23,7 @@ export class Answer {
   constructor(prompt: readonly number[], options: GenerateOptions, tokenizer: Tokenizer, emit: (chunk: TextChunk) => void) {
     const { seed, sequence, constraint } = options;
     this.prompt = prompt;
-    this.sampling = samplingOf(options);
-    checkSamplingOptions(this.sampling);
+    this.sample = sampler(samplingOf(options));
     this.place = { seed: seed ?? randomSeed(), sequence: sequence ?? 0 };
     this.constraint = constraint?.start();
     this.stream = new TextStream(tokenizer, options);
@@ -34,7 +33,7 @@ export class Answer {
   /** The next token by the logits [vocabulary] behind the last one. @throws ConfigError kind `no-token-left`; FormatError kind `non-finite` */
   choose(logits: Float32Array): Choice {
     const soFar = { prompt: this.prompt, generated: this.tokens, allowed: this.constraint?.allowed() };
-    const sampled = sample(logits, soFar, this.sampling, { ...this.place, position: this.tokens.length });
+    const sampled = this.sample(logits, soFar, { ...this.place, position: this.tokens.length });
     this.tokens.push(sampled.token);
     const piece = this.piece(sampled.token);
     this.text += piece.text;

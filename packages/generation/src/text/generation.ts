@@ -1,5 +1,5 @@
 import { CancelledError } from "@weft/tensor-core";
-import type { Sampled } from "../sampling/sample.js";
+import type { Sampled } from "../sampling/sampler.js";
 import type { FinishReason } from "../stopping/text-stream.js";
 
 /** A token as it comes. */

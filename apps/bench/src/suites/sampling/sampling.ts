@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { draw, processLogits, sample, type SamplingOptions } from "@weft/generation";
+import { draw, processLogits, sampler, type SamplingOptions } from "@weft/generation";
 import type { Suite } from "../../context.js";
 import { type Contestant, takeTurns, timeCalls } from "../../turns.js";
 
@@ -44,10 +44,11 @@ export const samplingSuite: Suite = {
     for (const [name, options] of CASES) {
       let position = 0;
       const tokens = { prompt, generated: [] };
+      const sample = sampler(options);
       const contestants: Contestant[] = [
         {
           name: "weft",
-          turn: (seconds) => timeCalls(() => void sample(logits.slice(), tokens, options, { ...place, position: position++ }), seconds),
+          turn: (seconds) => timeCalls(() => void sample(logits.slice(), tokens, { ...place, position: position++ }), seconds),
         },
       ];
       if (python) {

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { CancelledError, encode, FormatError } from "@weft/tensor-core";
+import { afterOtherTasks, CancelledError, encode, FormatError } from "@weft/tensor-core";
 import { rowsPerBlock } from "@weft/quant-nf4-awq";
 import type { StoredPart } from "../../plan/tensor-job.js";
 import { encoderFormat, type EncodeJob, matrixOf, tileRows } from "../../quantize/encode-job.js";
@@ -120,7 +120,7 @@ class JobEncoder {
     const rows = tileRows(shape, together);
     for (let row = 0; row < shape[0]; row += rows) {
       // Signals arrive between tiles.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await afterOtherTasks();
       this.check();
       const stop = Math.min(shape[0], row + rows);
       use(await this.reader.read(source, row, stop), row);

@@ -1,7 +1,7 @@
 import { ConfigError, FormatError } from "@weft/tensor-core";
 import { draw, type DrawPlace } from "./draw.js";
 import { largest } from "./largest.js";
-import { checkSamplingOptions, type SamplingOptions } from "./options.js";
+import { biasesOf, checkSamplingOptions, type SamplingOptions } from "./options.js";
 import { processLogits, type TokensSoFar } from "./process-logits.js";
 import { candidates, logSumExp } from "./softmax.js";
 
@@ -21,10 +21,22 @@ export interface Sampled extends TokenLogprob {
 /**
  * Chooses the next token. With temperature 0 it is the likeliest, of equally likely ones that with the lowest id; else it is drawn with the number of its place.
  * @param logits [vocab] of the last position; changed in place to what the token is drawn from
- * @throws ConfigError kinds `generation-option`, `no-token-left`; FormatError kind `non-finite`
+ * @throws ConfigError kinds `generation-option` (of the place), `no-token-left`; FormatError kind `non-finite`
  */
-export function sample(logits: Float32Array, tokens: TokensSoFar, options: SamplingOptions, place: DrawPlace): Sampled {
+export type Sampler = (logits: Float32Array, tokens: TokensSoFar, place: DrawPlace) => Sampled;
+
+/**
+ * A function that chooses tokens by these options, which are checked once for all tokens.
+ * @throws ConfigError kind `generation-option`
+ */
+export function sampler(options: SamplingOptions): Sampler {
   checkSamplingOptions(options);
+  const { logitBias, ...others } = options;
+  const settings = { ...others, ...(logitBias !== undefined && { logitBias: biasesOf(logitBias) }) };
+  return (logits, tokens, place) => sample(logits, tokens, settings, place);
+}
+
+function sample(logits: Float32Array, tokens: TokensSoFar, options: SamplingOptions, place: DrawPlace): Sampled {
   const sum = logSumExp(logits);
   if (Number.isNaN(sum))
     throw new FormatError(`logits of position ${place.position} hold NaN or infinity`, {
