@@ -1,9 +1,10 @@
 // Exponentials of rows of f32 and their sums, as softmax takes them.
 import { madd } from "./float.wasm";
 
+/** e^y of four y ≤ 88, within 1 unit in the last place, 0 below e^-87.3. */
 // @ts-ignore: decorator
 @inline
-function exp(y: v128): v128 {
+export function exp(y: v128): v128 {
   // Sums with 1.5·2^23 are whole numbers, which lie in the last bits.
   const magic = f32x4.splat(12582912), low = f32x4.splat(-87.3);
   const rounded = madd(f32x4.pmax(y, low), f32x4.splat(1.4426950408889634), magic);
@@ -16,6 +17,13 @@ function exp(y: v128): v128 {
   p = madd(p, r, f32x4.splat(0.5));
   p = f32x4.add(madd(f32x4.mul(r, r), p, r), f32x4.splat(1));
   return v128.andnot(i32x4.add(p, i32x4.shl(rounded, 23)), f32x4.lt(y, low));
+}
+
+/** As `exp`, of any numbers. */
+// @ts-ignore: decorator
+@inline
+export function expAny(y: v128): v128 {
+  return v128.bitselect(f32x4.splat(Infinity), exp(y), f32x4.gt(y, f32x4.splat(88.72283)));
 }
 
 /** e^(x - by) for x - by ≤ 88, within 1 unit in the last place, 0 below e^-87.3; n numbers, a multiple of eight. @returns their sum */

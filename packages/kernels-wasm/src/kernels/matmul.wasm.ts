@@ -8,6 +8,8 @@ export { packRight } from "./merge/pack-right.wasm";
 export { gemm } from "./product/gemm.wasm";
 export { gemvAxpy } from "./product/gemv-axpy.wasm";
 export { gemvDot } from "./product/gemv-dot.wasm";
+export { selectiveScan } from "./selective-scan/selective-scan.wasm";
+export { wkv } from "./wkv/wkv.wasm";
 import { madd } from "./float.wasm";
 
 /** (1 + 2^-12)² - (1 + 2^-11): 2^-24 if `madd` is fused, 0 if the product was rounded first. */

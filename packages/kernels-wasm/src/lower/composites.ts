@@ -7,7 +7,9 @@ import { claimsMerge, lowerMerge } from "../kernels/merge/lower-merge.js";
 import { claimsMultiLora, lowerMultiLora } from "../kernels/multi-lora/lower-multi-lora.js";
 import { claimsQuantLinear, lowerQuantLinear } from "../kernels/quant-linear/lower-quant-linear.js";
 import { loadWriters } from "../kernels/quant-linear/packed-matrix.js";
+import { lowerSelectiveScan } from "../kernels/selective-scan/lower-selective-scan.js";
 import { lowerTopK } from "../kernels/top-k/lower-top-k.js";
+import { lowerWkv } from "../kernels/wkv/lower-wkv.js";
 import type { CompositeStep, LowerContext, Run } from "./context.js";
 
 /** A composite with a kernel of its own. */
@@ -28,5 +30,7 @@ export const COMPOSITES: ReadonlyMap<string, CompositeKernel> = new Map<string, 
   ["softmaxCrossEntropy", { claims: claimsCrossEntropy, lower: lowerCrossEntropy }],
   ["softmaxCrossEntropyBackward", { claims: claimsCrossEntropy, lower: lowerCrossEntropyBackward }],
   ["quantLinear", { claims: claimsQuantLinear, lower: lowerQuantLinear, load: loadWriters }],
+  ["selectiveScan", { claims: () => true, lower: lowerSelectiveScan }],
   ["topK", { claims: () => true, lower: lowerTopK }],
+  ["wkv", { claims: () => true, lower: lowerWkv }],
 ]);

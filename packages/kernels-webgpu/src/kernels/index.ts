@@ -27,7 +27,9 @@ import { quantLinear } from "./quant-linear/quant-linear.wgsl.js";
 import { random } from "./random/random.wgsl.js";
 import { scan } from "./scan/scan.wgsl.js";
 import { scatterAdd } from "./scatter-add/scatter-add.wgsl.js";
+import { selectiveScan } from "./selective-scan/selective-scan.wgsl.js";
 import { topK } from "./top-k/top-k.wgsl.js";
+import { wkv } from "./wkv/wkv.wgsl.js";
 import { splitStep } from "./split.js";
 import type { CompositeKernel, Dispatch, Kernel, LowerContext } from "./kernel.js";
 
@@ -57,8 +59,10 @@ export const KERNELS: KernelTable = {
     multiLora,
     normWeightGradient,
     quantLinear,
+    selectiveScan,
     topK,
     weightNorm,
+    wkv,
   },
 };
 

@@ -28,6 +28,23 @@ function attention(device: w.Device, heads: number, groups: number, queries: num
   return [f32(device, [1, heads, queries, width]), f32(device, [1, groups, keys, width], 2), f32(device, [1, groups, keys, width], 3)];
 }
 
+/** RWKV-4's recurrence from the beginning, of `channels`. */
+function wkv(d: w.Device, length: number, channels: number) {
+  const [k, v] = [f32(d, [1, length, channels]), f32(d, [1, length, channels], 2)];
+  const none = (): w.Tensor => f32(d, [1, channels], 5);
+  const start = { numerator: none(), denominator: w.exp(none()), exponent: none() };
+  return { ...w.wkv(w.neg(w.exp(f32(d, [channels], 3))), f32(d, [channels], 4), k, v, start), inputs: [k, v] };
+}
+
+/** Mamba's recurrence. */
+function selectiveScan(d: w.Device, length: number, channels: number, states: number) {
+  const [x, b, c] = [f32(d, [1, length, channels]), f32(d, [1, length, states], 2), f32(d, [1, length, states], 3)];
+  const delta = w.mul(w.exp(f32(d, [1, length, channels], 4)), 0.1);
+  const a = w.neg(w.exp(f32(d, [channels, states], 5)));
+  const start = f32(d, [1, channels, states], 6);
+  return { ...w.selectiveScan({ x, delta, a, b, c, d: f32(d, [channels], 7), start }), inputs: [x, delta, b, c] };
+}
+
 const [T, H, D] = [512, 8, 64];
 const causal = 2 * H * T * T * D;
 const decoding = (groups: number): number => 2 * 2048 * groups * D * 4;
@@ -63,6 +80,38 @@ const SUBJECTS: readonly Subject[] = [
     bytes: decoding(groups),
     ...(groups === 8 && { goal: 20 }),
   })),
+  ...[1, 256].map((length): Subject => ({
+    name: `wkv ${length}×768`,
+    composites: ["wkv"],
+    build: (d) => {
+      const { y, state } = wkv(d, length, 768);
+      return [y, ...Object.values(state)];
+    },
+  })),
+  {
+    name: "wkv 256×768, gradients",
+    composites: ["wkv"],
+    build: (d) => {
+      const { y, inputs } = wkv(d, 256, 768);
+      return slopes(d, y, inputs);
+    },
+  },
+  ...[1, 256].map((length): Subject => ({
+    name: `selectiveScan ${length}×1536, 16 states`,
+    composites: ["selectiveScan"],
+    build: (d) => {
+      const { y, state } = selectiveScan(d, length, 1536, 16);
+      return [y, state];
+    },
+  })),
+  {
+    name: "selectiveScan 256×1536, 16 states, gradients",
+    composites: ["selectiveScan"],
+    build: (d) => {
+      const { y, inputs } = selectiveScan(d, 256, 1536, 16);
+      return slopes(d, y, inputs);
+    },
+  },
   { name: "topK 50 of 2^20", composites: ["topK"], build: (d) => [w.topK(f32(d, [1 << 20]), 50).values] },
   { name: "cayley 64 blocks 32×32", composites: ["cayley", "inverse"], build: (d) => [w.cayley(skew(d, 64, 32))] },
   { name: "cayley 512 blocks 8×8", composites: ["cayley", "inverse"], build: (d) => [w.cayley(skew(d, 512, 8))] },
