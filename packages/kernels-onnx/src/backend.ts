@@ -7,6 +7,7 @@ import { COMPOSITES } from "./lower/composites.js";
 import { keptConstants, SMALL_BYTES } from "./lower/constants.js";
 import type { Activations } from "./lower/context.js";
 import { type Lowered, lowerPlan } from "./lower/lower-plan.js";
+import { type Loop, loopsOf } from "./loops/loop.js";
 import { findPeer } from "./runtime/peer.js";
 import { OrtThread } from "./runtime/thread.js";
 
@@ -72,8 +73,14 @@ export class OnnxBackend implements Backend {
     try {
       const constants = new Map([...frozen, ...folded.map((id, i) => [id, made[i]!] as const)]);
       const lowered = lowerPlan(rest, keptConstants(rest, new Set(constants.keys())), this.activations);
-      return await withContents(this, lowered.constants, constants, (contents) =>
-        OnnxExecutable.open(withoutHeld(plan, frozen, lowered), rest, lowered, contents, this.thread, this.capabilities.threads),
+      const compute = (plan: Plan, inputs: Frozen): Promise<OnnxBuffer[]> => this.compute(plan, inputs);
+      return await withContents(
+        compute,
+        (copy) => this.free(copy),
+        lowered.constants,
+        constants,
+        (contents) =>
+          OnnxExecutable.open(withoutHeld(plan, frozen, lowered), rest, lowered, contents, this.thread, this.capabilities.threads),
       );
     } finally {
       for (const buffer of made) this.free(buffer);
@@ -84,20 +91,36 @@ export class OnnxBackend implements Backend {
     return (executable as OnnxExecutable).run(inputs as readonly OnnxBuffer[], outputs as readonly OnnxBuffer[]);
   }
 
-  /** The outputs of a plan of frozen inputs, which are the caller's. */
+  /** The outputs of a plan of frozen inputs, which are the caller's: by loops where it is elementwise, as a session would be made for this one run. */
   private async compute(plan: Plan, frozen: Frozen): Promise<OnnxBuffer[]> {
-    const executable = await this.lower(plan);
     const outputs = plan.outputs.map(({ buffer }) => this.allocate(plan.buffers[buffer]!.bytes));
     try {
-      await this.run(
-        executable,
-        plan.inputs.map((id) => frozen.get(id)!),
-        outputs,
-      );
+      const loops = loopsOf(plan);
+      if (loops) await this.runLoops(loops, new Map([...frozen, ...plan.outputs.map(({ buffer }, i) => [buffer, outputs[i]!] as const)]));
+      else await this.runOnce(plan, frozen, outputs);
       return outputs;
     } catch (error) {
       for (const buffer of outputs) this.free(buffer);
       throw error;
+    }
+  }
+
+  private async runLoops(loops: readonly Loop[], buffers: Frozen): Promise<void> {
+    const requests = loops.map(({ source, buffers: used }) => ({
+      source,
+      memory: used.map((buffer) => {
+        const { id, bytes } = buffers.get(buffer) as OnnxBuffer;
+        return { buffer: id, bytes };
+      }),
+    }));
+    await this.thread.call({ do: "loops", loops: requests });
+  }
+
+  private async runOnce(plan: Plan, frozen: Frozen, outputs: readonly OnnxBuffer[]): Promise<void> {
+    const executable = await this.lower(plan);
+    try {
+      const inputs = executable.plan.inputs.map((id) => frozen.get(id)!);
+      await this.run(executable, inputs, outputs);
     } finally {
       executable.dispose();
     }

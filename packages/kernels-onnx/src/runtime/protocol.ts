@@ -1,3 +1,4 @@
+import type { LoopSource } from "../loops/loop.js";
 import type { ElementType } from "../model/messages.js";
 
 /** An input or output of a session. */
@@ -16,6 +17,12 @@ export interface SessionConstant {
   readonly bytes: number;
 }
 
+/** A loop, and the buffers of its parameters. */
+export interface LoopRequest {
+  readonly source: LoopSource;
+  readonly memory: readonly { readonly buffer: number; readonly bytes: number }[];
+}
+
 /** What the thread is asked to do. Buffers and sessions are numbers that the caller gives. */
 export type Request =
   | { readonly do: "write"; readonly buffer: number; readonly bytes: number; readonly offset: number; readonly data: Uint8Array }
@@ -31,6 +38,7 @@ export type Request =
       readonly constants: readonly SessionConstant[];
     }
   | { readonly do: "run"; readonly session: number; readonly inputs: Int32Array; readonly outputs: Int32Array }
+  | { readonly do: "loops"; readonly loops: readonly LoopRequest[] }
   | { readonly do: "close"; readonly session: number }
   | { readonly do: "stop" };
 

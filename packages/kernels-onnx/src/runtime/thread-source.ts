@@ -42,6 +42,11 @@ const nobody = new MessageChannel().port1;
 nobody.close();
 const release = (memory) => memory.data.byteLength >= 65536 && nobody.postMessage(undefined, [memory.data]);
 
+const arrayOf = ({ buffer, bytes }, name) => {
+  const type = globalThis[name];
+  return new type(memoryOf(buffer, bytes).data, 0, Math.floor(bytes / type.BYTES_PER_ELEMENT));
+};
+
 const actions = {
   write({ buffer, bytes, offset, data }) {
     if (offset === 0 && data.byteLength === bytes && data.byteOffset === 0 && bytes % 8 === 0) buffers.set(buffer, { data: data.buffer, tensors: new Map() });
@@ -60,6 +65,14 @@ const actions = {
     const externalData = constants.map(({ location, buffer, bytes }) => ({ path: location, data: new Uint8Array(memoryOf(buffer, bytes).data, 0, bytes) }));
     const opened = await ort.InferenceSession.create(model, { ...options, externalData });
     sessions.set(session, { opened, inputs: inputs.map(described), outputs: outputs.map(described), spares: [] });
+  },
+  loops({ loops }) {
+    const compiled = new Map();
+    for (const { source, memory } of loops) {
+      let loop = compiled.get(source.body);
+      if (!loop) compiled.set(source.body, (loop = new Function(...source.parameters, source.body)));
+      loop(...memory.map((one, i) => arrayOf(one, source.arrays[i])));
+    }
   },
   async run({ session, inputs, outputs }) {
     const it = sessions.get(session);
