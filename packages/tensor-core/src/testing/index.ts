@@ -5,6 +5,6 @@ export { firstDifference, valuesOf } from "./evaluate.js";
 export { firstOfEach } from "./first-of-each.js";
 export { type CountedBackend, memoryChecks } from "./memory-checks.js";
 export { watch, type Watched } from "./watch.js";
-export { AWQ, GPTQ, NF4_NESTED, Q4_0, Q4_K } from "./own-format/known-formats.js";
+export { AWQ, GPTQ, NF4_NESTED, Q4_0, Q4_K, Q5_0, Q6_K } from "./own-format/known-formats.js";
 export { type MethodCase, methodChecks } from "./method-checks.js";
 export { integers, type IntegersOptions } from "./own-format/integers.js";

@@ -1,10 +1,11 @@
-import { bytesPerElement } from "@weft/tensor-core";
+import { bytesPerElement, type DType } from "@weft/tensor-core";
 import { compute, decode } from "@weft/tensor-core/program";
-import { lookupRaw, scalarCode } from "../memory-code.js";
+import { lookupRaw } from "../memory-code.js";
 import { I32, type Local } from "../wasm-lanes.js";
 import type { MatrixCode } from "./matrix-code.js";
 
-const LOAD_16 = 0x2f;
+/** Loads one byte into a lane of sixteen; behind it the same for 2 and 4 bytes. */
+const LOAD_LANE = 0x54;
 const LANES = [0, 1, 2, 3];
 
 /** Where a program is read in four rows, a row a lane. */
@@ -13,8 +14,8 @@ export interface RowsPlace {
   pointer(k: number): Local;
   /** What is the same all along rows, and computed already. */
   known(v: number): Local | undefined;
-  /** Addresses of the entries of a table that are looked up by an index where pointers point to, as i32, if they are computed already. */
-  entries(table: number, index: number): readonly Local[] | undefined;
+  /** Addresses in a table, as i32, that an index is so many bytes ahead of where pointers point to, if they are computed already. */
+  entries(table: number, index: number): { readonly at: readonly Local[]; readonly ahead: number } | undefined;
 }
 
 /** Values of a program in one column of four rows, a row a lane: what neighbours have in common is computed for four rows at once. */
@@ -52,13 +53,13 @@ export class AcrossRows {
     switch (i.op) {
       case "load": {
         const { dtype } = code.loop.operands[i.input]!;
-        return decode(w.lanes, this.gather(this.lanesOf(this.pointer(i.input)), scalarCode(dtype).load, 0), dtype);
+        return decode(w.lanes, this.gather(this.lanesOf(this.pointer(i.input)), dtype, 0), dtype);
       }
       case "index":
         return this.pointer(code.operandOf(i));
       case "lookup": {
         const { dtype, inner } = code.loop.operands[i.input]!;
-        const raw = this.entries(i.input, i.a, scalarCode(dtype).load);
+        const raw = this.entries(i.input, i.a, dtype);
         if (raw !== undefined) return decode(w.lanes, raw, dtype);
         const table = code.pointersOfTables[i.input]!;
         return decode(w.lanes, lookupRaw(w, dtype, inner, 4, table, code.stride[i.input]!, this.lane(i.a)), dtype);
@@ -93,23 +94,28 @@ export class AcrossRows {
   }
 
   /** What lies so many bytes behind four addresses. */
-  private gather(addresses: readonly Local[], load: number, behind: number): Local {
+  private gather(addresses: readonly Local[], dtype: DType, behind: number): Local {
     const { w } = this.code;
-    const values = addresses.map((at) => {
-      w.get(at).code.raw(load, 0).unsigned(behind);
-      return w.set(w.local(I32));
+    const size = bytesPerElement(dtype);
+    w.get(w.i32(0));
+    const lanes = w.keep();
+    LANES.forEach((lane) => {
+      w.get(addresses[lane]!)
+        .get(lanes)
+        .memory(LOAD_LANE + Math.log2(size), behind)
+        .code.raw((lane * 4) / size);
+      w.set(lanes);
     });
-    w.get(values[0]!).simd(0x11);
-    for (const lane of LANES.slice(1)) w.get(values[lane]!).simd(0x1c, lane);
-    return w.keep();
+    return dtype === "i8" ? w.lanes.shrS(w.lanes.shl(lanes, 24), 24) : lanes;
   }
 
   /** Entries of a table whose addresses are known. */
-  private entries(table: number, index: number, load: number): Local | undefined {
-    const addresses = this.place.entries(table, index);
-    const offset = this.code.facts(this.span).steps(index)?.[this.column];
-    if (!addresses || offset === undefined || offset < 0) return undefined;
-    return this.gather(addresses, load, offset * bytesPerElement(this.code.loop.operands[table]!.dtype));
+  private entries(table: number, index: number, dtype: DType): Local | undefined {
+    const known = this.place.entries(table, index);
+    const step = this.code.facts(this.span).steps(index)?.[this.column];
+    if (!known || step === undefined) return undefined;
+    const behind = known.ahead + step * bytesPerElement(this.code.loop.operands[table]!.dtype);
+    return behind < 0 ? undefined : this.gather(known.at, dtype, behind);
   }
 
   /** Two bytes that follow one another in a table, where they are put together to a number of sixteen bits: read at once. */
@@ -130,6 +136,6 @@ export class AcrossRows {
       return plus === undefined ? { base: v, plus: 0 } : { base: (i as { readonly a: number }).a, plus };
     });
     if (first!.base !== second!.base || second!.plus !== first!.plus + 1) return undefined;
-    return this.entries(low.input, low.a, LOAD_16);
+    return this.entries(low.input, low.a, "f16");
   }
 }

@@ -76,6 +76,23 @@ export class Bytes {
     return this.w.get(a).get(b).simd(0x85).keep();
   }
 
+  /** Eight and eight i16 as bytes, which they fit. */
+  narrowHalves(a: Local, b: Local): Local {
+    return this.w.get(a).get(b).simd(0x65).keep();
+  }
+
+  /** Each two as one. */
+  pairwise(all: readonly Local[], how: "narrowWords" | "narrowHalves"): Local[] {
+    return Array.from({ length: all.length / 2 }, (_, k) => this[how](all[2 * k]!, all[2 * k + 1]!));
+  }
+
+  /** a0·b0 + a1·b1, … of sixteen bytes as i16, which they must fit, added to `to` if that is given; b is 0 … 127. A relaxed instruction. */
+  dot(a: Local, b: Local, to?: Local): Local {
+    this.w.get(a).get(b).simd(0x112);
+    if (to !== undefined) this.w.get(to).simd(0x8e);
+    return this.w.keep();
+  }
+
   /** a0·b0 + a1·b1, … of eight i16, added to `to` if that is given. */
   addDot(to: Local | undefined, a: Local, b: Local): Local {
     this.w.get(a).get(b).simd(0xba);

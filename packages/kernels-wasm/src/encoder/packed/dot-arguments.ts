@@ -4,5 +4,8 @@ export const DOT_WORDS = ["x", "xLine", "y", "yLine", "columns", "rows"] as cons
 /** Rows of the matrix that are worked on together: one for each lane of what they have in common. */
 export const ROWS_OF_ITEM = 4;
 
-/** The longest rows that are done so, with at most four lines: sums of these, and x as integers, lie in scratch memory. */
-export const LONGEST_ROW: number = 1 << 15;
+/** Lines that are done at once. */
+export const MOST_LINES = 8;
+
+/** The longest rows that are done so: of the lines that go with them, sums and integers lie in scratch memory. */
+export const longestRow = (lines: number): number => (lines <= MOST_LINES / 2 ? 1 << 15 : 1 << 14);

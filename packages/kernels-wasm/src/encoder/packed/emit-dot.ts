@@ -5,7 +5,7 @@ import { type Loop, loopArguments } from "../loop.js";
 import { ADD, LESS, MUL, NOT_LESS, SELECT, SUB } from "../loop-code.js";
 import { type Local, V128, WasmLanes } from "../wasm-lanes.js";
 import { AcrossRows } from "./across-rows.js";
-import { DOT_WORDS, LONGEST_ROW, ROWS_OF_ITEM } from "./dot-arguments.js";
+import { DOT_WORDS, longestRow, ROWS_OF_ITEM } from "./dot-arguments.js";
 import { linearTerms, type Term } from "./linear-terms.js";
 import { Lines, UNIT } from "./lines.js";
 import { knownOf } from "./facts.js";
@@ -53,23 +53,47 @@ function sumsOf(code: MatrixCode): Sums {
 /** Lookups that go ahead along a row by the same step from span to span. */
 interface Stream {
   readonly table: number;
-  readonly index: number;
+  /** The value that the indices of these lookups are, but for numbers that come to it. */
+  readonly base: number;
   /** Bytes. */
   readonly step: number;
+  /** How many bytes behind the entry of the base the first neighbour's are, by index. */
+  readonly ahead: Map<number, number>;
 }
 
 function streamsOf(code: MatrixCode, values: readonly number[], same: (v: number) => boolean): Stream[] {
   const { program, operands } = code.loop;
-  const patterns = lanePatterns(program.instructions, LONGEST_ROW, (i) => knownOf(code, i), code.span);
+  const patterns = lanePatterns(program.instructions, longestRow(1), (i) => knownOf(code, i), code.span);
   const streams = new Map<string, Stream>();
   for (const v of closure(program, values, same)) {
     const i = program.instructions[v]!;
     if (i.op !== "lookup" || same(v) || operands[i.input]!.inner !== "contiguous") continue;
     const offsets = patterns[i.a]?.offsets;
     if (!offsets?.every((o, k) => o === k * offsets[1]!) || !code.facts(code.span).patterns[i.a]) continue;
-    streams.set(`${i.input} ${i.a}`, { table: i.input, index: i.a, step: offsets[1]! * code.unit(i.input) });
+    const { base, plus } = baseOf(code, i.a);
+    const stream = streams.get(`${i.input} ${base}`) ?? {
+      table: i.input,
+      base,
+      step: offsets[1]! * code.unit(i.input),
+      ahead: new Map<number, number>(),
+    };
+    streams.set(`${i.input} ${base}`, stream);
+    stream.ahead.set(i.a, plus * code.unit(i.input));
   }
   return [...streams.values()];
+}
+
+/** An index as another one and a number: what it adds that is known of the first neighbour. */
+function baseOf(code: MatrixCode, index: number): { readonly base: number; readonly plus: number } {
+  const facts = code.facts(code.span);
+  let [base, plus] = [index, 0];
+  for (let i = code.loop.program.instructions[base]!; i.op === "add"; i = code.loop.program.instructions[base]!) {
+    const [a, b] = [facts.exact[i.a]?.i[0], facts.exact[i.b]?.i[0]];
+    if (a === undefined && b === undefined) break;
+    plus += (b ?? a)!;
+    base = b === undefined ? i.b : i.a;
+  }
+  return { base, plus };
 }
 
 /** Where runs of a table begin, and by how much all neighbours are shifted. */
@@ -86,27 +110,40 @@ function scalarsOf(code: MatrixCode, cores: readonly number[], same: (v: number)
   return scalars;
 }
 
+/** Elements of a row without their factors, and how they are multiplied with x. */
+function coreOf(code: MatrixCode, { terms }: Sums, lines: number, { fused, activations }: Arithmetic): RowSums | undefined {
+  const core = terms.find((t) => t.core !== undefined)?.core;
+  return core === undefined ? undefined : rowSumsOf(code, core, lines, code.span, fused, activations === "int8" && code.span >= UNIT);
+}
+
+/** Whether x, and what the elements of a row are without their factors, are multiplied as bytes. */
+export const areProductsOfBytes = (code: MatrixCode, arithmetic: Arithmetic): boolean =>
+  coreOf(code, sumsOf(code), 1, arithmetic)?.multiplied === "bytes";
+
 /**
  * Writes the module of y = x·Wᵀ for `lines` lines of x, f32, and a packed W, which is decoded in registers: `run(args, first item, item behind the last)`; an
  * item is `ROWS_OF_ITEM` rows of W. What is the same over a block of a row is taken out of the sum over it.
  *
  * What belongs to rows lies in scratch memory, a row a lane: rows run by a loop, so that what is compiled at once fits into registers.
  */
-export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations }: Arithmetic): Uint8Array<ArrayBuffer> {
+export function emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint8Array<ArrayBuffer> {
+  const relaxed = arithmetic.fused;
   const w = new WasmLanes(3);
   const { lanes } = w;
   const code = new MatrixCode(w, loop, relaxed);
   const { span } = code;
   const { instructions } = loop.program;
-  const { block, terms, same, scalars: firsts } = sumsOf(code);
+  const sums = sumsOf(code);
+  const { block, terms, same, scalars: firsts } = sums;
   const core = terms.find((t) => t.core !== undefined);
   const cores = core ? [core.core!] : [];
   const factors = terms.flatMap((t) => t.factors);
   const scalar = (v: number): boolean => loop.analysis.scalar[v]!;
   const isConstant = (v: number): boolean => instructions[v]!.op === "const";
   const streams = streamsOf(code, [...cores, ...factors], scalar);
-  const streaming = (table: number, index: number): boolean => streams.some((s) => s.table === table && s.index === index);
-  const scalars = [...firsts].filter((v) => !streams.some(({ index }) => index === v));
+  const streamOf = (table: number, index: number): Stream | undefined => streams.find((s) => s.table === table && s.ahead.has(index));
+  const nameOf = ({ table, base }: Stream): string => `entry ${table} ${base}`;
+  const scalars = [...firsts].filter((v) => !streams.some(({ ahead }) => ahead.has(v)));
   /** What is the same over a block, of what the elements are computed from. */
   const shared = closure(loop.program, cores, (v) => same(v) || firsts.has(v)).filter((v) => same(v) && !isConstant(v));
   const moving = code.usedBy([code.value], () => false).filter((k) => loop.operands[k]!.inner !== "fixed");
@@ -124,7 +161,7 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
   w.code.raw(GLOBAL_GET, 0);
   w.set(scratch);
   const rows = new RowWords(code, scratch, lines);
-  const ofCore = core && rowSumsOf(code, core.core!, lines, span, relaxed, activations === "int8" && span >= UNIT);
+  const ofCore = coreOf(code, sums, lines, arithmetic);
   const scaled = (term: Term, by: number): Scaled => ({ factors: term.factors, by: term.negative ? -by : by });
   const constants = terms.filter((t) => t.core === undefined).map((t) => scaled(t, 1));
   if (ofCore && ofCore.offset !== 0) constants.push(scaled(core!, ofCore.offset));
@@ -164,16 +201,26 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
       const by = product(term, at);
       shifts.forEach((to, line) => addProduct(to, by, x.sum(line, b)));
     });
+  /** A word of each row, read once for a span. */
+  const words = new Map<string, Local[]>();
+  const addresses = (name: string): Local[] => {
+    const known = words.get(name) ?? each(ROWS_OF_ITEM, (r) => rows.word(name, r));
+    words.set(name, known);
+    return known;
+  };
   const across = (at: number, known: (v: number) => Local | undefined, running: boolean): AcrossRows =>
     new AcrossRows(code, at, span, {
       pointer: (k) => rows.all(`pointer ${k}`),
       known,
-      entries: (table, index) =>
-        running && streaming(table, index) ? each(ROWS_OF_ITEM, (r) => rows.word(`entry ${table} ${index}`, r)) : undefined,
+      entries(table, index) {
+        const stream = running ? streamOf(table, index) : undefined;
+        return stream && { at: addresses(nameOf(stream)), ahead: stream.ahead.get(index)! };
+      },
     });
 
   /** Elements of all rows without a loop. */
   const wholeSpan = (known: (v: number) => Local | undefined): void => {
+    words.clear();
     const blocks = each(span / length, (b) => across(b * length, known, true));
     scalars.forEach((v) => rows.keep(`first ${v}`, blocks[0]!.lane(v)));
     blocks.forEach((at, b) => {
@@ -196,24 +243,24 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
   const touch = (): void => {
     const tables = closure(loop.program, cores, isDone).flatMap((v) => {
       const i = instructions[v]!;
-      return i.op === "lookup" && streaming(i.input, i.a) && !same(v) ? [`entry ${i.input} ${i.a}`] : [];
+      const stream = i.op === "lookup" && !same(v) ? streamOf(i.input, i.a) : undefined;
+      return stream ? [nameOf(stream)] : [];
     });
-    for (const name of [...ofElements.filter((k) => !code.isCounter(k)).map((k) => `pointer ${k}`), ...tables]) {
-      for (let r = 0; r < ROWS_OF_ITEM; r++) {
-        w.get(rows.word(name, r)).code.raw(I32_LOAD_BYTE, 0, 0);
+    const pointers = ofElements.filter((k) => !code.isCounter(k)).map((k) => `pointer ${k}`);
+    for (const name of new Set([...pointers, ...tables])) {
+      for (const at of addresses(name)) {
+        w.get(at).code.raw(I32_LOAD_BYTE, 0, 0);
         w.set(code.i32());
       }
     }
   };
   const nextEntries = (): void => {
-    for (const { table, index, step } of streams) {
-      const name = `entry ${table} ${index}`;
-      rows.keep(name, lanes.iadd(rows.all(name), lanes.i32(step)));
-    }
+    for (const stream of streams) rows.keep(nameOf(stream), lanes.iadd(rows.all(nameOf(stream)), lanes.i32(stream.step)));
   };
   const spanOfRow = (sums: RowSums): void => {
     const known = new Map<string, Local>();
     const numbers = new Map(scalars.map((v) => [v, rows.wordOfThis(`first ${v}`)]));
+    const entries = new Map<Stream, Local>();
     const at = new Neighbours(code, code.facts(span), {
       pointers: rowPointers(ofElements),
       planes: code.planes,
@@ -224,7 +271,13 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
         return known.get(name);
       },
       first: (v) => numbers.get(v),
-      entry: (table, index) => (streaming(table, index) ? rows.wordOfThis(`entry ${table} ${index}`) : undefined),
+      entry(table, index) {
+        const stream = streamOf(table, index);
+        if (!stream) return undefined;
+        const at = entries.get(stream) ?? rows.wordOfThis(nameOf(stream));
+        entries.set(stream, at);
+        return { at, ahead: stream.ahead.get(index)! };
+      },
     });
     const kind = block === 0 ? "waiting" : "total";
     let totals = each(lines, (line) => rows.sum(kind, line));
@@ -307,9 +360,9 @@ export function emitDot(loop: Loop, lines: number, { fused: relaxed, activations
     const ofRows = across(0, () => undefined, false);
     const alike = closure(loop.program, [...cores, ...factors], scalar).filter((v) => scalar(v) && !isConstant(v));
     for (const v of alike) rows.keep(`row ${v}`, ofRows.lane(v));
-    for (const { table, index } of streams) {
-      const at = lanes.imul(ofRows.lane(index), lanes.i32(code.unit(table)));
-      rows.keep(`entry ${table} ${index}`, lanes.iadd(at, w.get(code.pointersOfTables[table]!).simd(0x11).keep()));
+    for (const stream of streams) {
+      const at = lanes.imul(ofRows.lane(stream.base), lanes.i32(code.unit(stream.table)));
+      rows.keep(nameOf(stream), lanes.iadd(at, w.get(code.pointersOfTables[stream.table]!).simd(0x11).keep()));
     }
     const known = (v: number): Local | undefined => (alike.includes(v) ? rows.all(`row ${v}`) : undefined);
     whileLeft(span, () => wholeSpan(known));

@@ -1,7 +1,7 @@
 import { ADD, LESS, MUL, SUB } from "../loop-code.js";
 import { type Local, V128, type WasmLanes } from "../wasm-lanes.js";
 import { Bytes } from "./bytes.js";
-import { DOT_WORDS, LONGEST_ROW } from "./dot-arguments.js";
+import { DOT_WORDS, longestRow } from "./dot-arguments.js";
 import type { MatrixCode } from "./matrix-code.js";
 import { scaleOf } from "./planes.js";
 
@@ -13,8 +13,8 @@ export const UNIT = 32;
 /** The largest integer that x becomes. */
 const MOST = 127;
 
-/** What x is multiplied as: itself, or integers, each with as many bits as their products need: 16. */
-export type Multiplied = "floats" | "integers";
+/** What x is multiplied as: itself, or integers in as many bits as their products need (16), or in 8 where codes are small and there is an instruction for that. */
+export type Multiplied = "floats" | "integers" | "bytes";
 
 export interface LinesOptions {
   readonly lines: number;
@@ -66,9 +66,9 @@ export class Lines {
     return this.w.get(this.pointers[line]!).memory(LANE_LOAD, 0).keep();
   }
 
-  /** Eight integers. */
-  integers(line: number, eight: number): Local {
-    return this.readAt(V128_LOAD, this.integersAt, this.places.integers + line * this.perLine(2, 1) + eight * 16);
+  /** The vector of integers with this number from here on: eight of them, or sixteen bytes. */
+  integers(line: number, at: number): Local {
+    return this.readAt(V128_LOAD, this.integersAt, this.placeOfIntegers(line) + at * 16);
   }
 
   /** The sum of the block with this number from here on, four times. */
@@ -106,7 +106,7 @@ export class Lines {
     if (o.block) add(this.sumsAt, (count / o.block) * 4);
     if (o.multiplied === "floats") return;
     add(this.scalesAt, (count / UNIT) * 4);
-    add(this.integersAt, count * 2);
+    add(this.integersAt, count * this.integerBytes);
   }
 
   /** Computes what is known before. */
@@ -170,11 +170,14 @@ export class Lines {
     const { scale, inverse } = scaleOf(w, floats, MOST);
     const whole = floats.map((v) => lanes.nearest(lanes.mul(v, inverse)));
     const words = whole.map((v) => lanes.toInt(v));
-    const at = this.places.integers + line * this.perLine(2, 1) + unit * UNIT * 2;
-    for (let k = 0; k < words.length; k += 2)
-      w.get(this.integersAt)
-        .get(bytes.narrowWords(words[k]!, words[k + 1]!))
-        .memory(V128_STORE, at + k * 8);
+    const halves = bytes.pairwise(words, "narrowWords");
+    const at = this.placeOfIntegers(line) + unit * UNIT * this.integerBytes;
+    (this.integerBytes === 1 ? bytes.pairwise(halves, "narrowHalves") : halves).forEach((all, k) =>
+      w
+        .get(this.integersAt)
+        .get(all)
+        .memory(V128_STORE, at + k * 16),
+    );
     w.get(this.scalesAt)
       .get(scale)
       .simd(0x1f, 0)
@@ -183,8 +186,16 @@ export class Lines {
     return whole.map((v) => lanes.mul(v, scale));
   }
 
+  private get integerBytes(): number {
+    return this.o.multiplied === "bytes" ? 1 : 2;
+  }
+
+  private placeOfIntegers(line: number): number {
+    return this.places.integers + line * this.perLine(this.integerBytes, 1);
+  }
+
   private perLine(bytes: number, each: number): number {
-    return (LONGEST_ROW / each) * bytes;
+    return (longestRow(this.o.lines) / each) * bytes;
   }
 
   private toStart(): void {

@@ -1,5 +1,5 @@
 import { isFloat } from "@weft/tensor-core";
-import { closure } from "@weft/tensor-core/program";
+import { closure, operandsOf } from "@weft/tensor-core/program";
 import type { Loop } from "../loop.js";
 import { operandWord } from "../operand-words.js";
 import { DIV_UNSIGNED, MUL, REM_UNSIGNED, LoopCode } from "../loop-code.js";
@@ -38,13 +38,20 @@ export class MatrixCode extends LoopCode {
   /** Whether all integers that elements are computed from are had as bytes, but for those that neighbours have in common. */
   private areBytes(): boolean {
     const [facts, some] = [this.facts(LONG), this.facts(16)];
-    const { program } = this.loop;
+    const { instructions } = this.loop.program;
     const isDone = (v: number): boolean => {
-      const i = program.instructions[v]!;
+      const i = instructions[v]!;
       const isRun = i.op === "lookup" && facts.narrow[v]! && facts.patterns[i.a] !== undefined;
       return isRun || some.same[v]! || facts.exact[v] !== undefined;
     };
-    return closure(program, [this.value], isDone).every((v) => isDone(v) || facts.narrow[v] || isFloat(program.instructions[v]!.dtype));
+    const areBytes = (v: number): boolean => {
+      const i = instructions[v]!;
+      if (isDone(v)) return true;
+      if (!facts.narrow[v] && !isFloat(i.dtype)) return false;
+      const bit = facts.oneBit(i);
+      return (bit ? [bit.bytes] : operandsOf(i)).every(areBytes);
+    };
+    return areBytes(this.value);
   }
 
   facts(count: number): Facts {

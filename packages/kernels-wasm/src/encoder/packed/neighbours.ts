@@ -18,8 +18,8 @@ export interface Place {
   known(v: number, part: number): Local | undefined;
   /** The integer, as i32, that a value is at the first of the neighbours, if it is computed already. */
   first?(v: number): Local | undefined;
-  /** Address of the entry of a table that the first of the neighbours looks up by an index, if it is computed already. */
-  entry?(table: number, index: number): Local | undefined;
+  /** An address in a table, and how many bytes behind it the entry is that the first of the neighbours looks up by an index, if it is computed already. */
+  entry?(table: number, index: number): { readonly at: Local; readonly ahead: number } | undefined;
 }
 
 /** Codes of a program's values for neighbours of a row (64, 16, 4 or 1), each written when it is first asked for: as bytes where they fit, else in lanes of four. */
@@ -155,7 +155,7 @@ export class Neighbours {
   }
 
   /** Sixteen of the values as bytes. */
-  private sixteen(v: number, part: number): Local {
+  sixteen(v: number, part: number): Local {
     return this.remember(`${v} part ${part}`, () => this.makeSixteen(v, part));
   }
 
@@ -269,20 +269,22 @@ export class Neighbours {
   private entriesFrom({ input, a }: { readonly input: number; readonly a: number }, from: number, last: number): Local {
     const { code } = this;
     const { w } = code;
-    const start = this.remember(`start ${input} ${a}`, () => {
-      const known = this.place.entry?.(input, a);
-      if (known !== undefined) return known;
-      w.get(this.place.pointers[input]!).get(this.first(a));
-      return code.op(ADD).w.set(code.i32());
-    });
-    return this.remember(`entries ${input} ${a} ${from} ${last}`, () => {
+    const known = this.place.entry?.(input, a);
+    const start =
+      known?.at ??
+      this.remember(`start ${input} ${a}`, () => {
+        w.get(this.place.pointers[input]!).get(this.first(a));
+        return code.op(ADD).w.set(code.i32());
+      });
+    const behind = from + (known?.ahead ?? 0);
+    return this.remember(`entries ${input} ${start} ${behind} ${last}`, () => {
       const load = { 1: 0x08, 3: 0x5c, 7: 0x5d, 15: 0x00 }[last]!;
       w.get(start);
-      if (from < 0) {
-        w.i32Const(from);
+      if (behind < 0) {
+        w.i32Const(behind);
         code.op(ADD);
       }
-      return w.memory(load, Math.max(0, from)).keep();
+      return w.memory(load, Math.max(0, behind)).keep();
     });
   }
 

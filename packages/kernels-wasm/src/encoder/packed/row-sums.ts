@@ -36,6 +36,9 @@ function codesOf(code: MatrixCode, value: number, span: number): Codes | undefin
   return v === value || !facts.narrow[v] ? undefined : { code: v, plus };
 }
 
+/** The largest code of which products with bytes of x, four of them for a unit, add up to an i16. */
+const MOST_OF_BYTES = 64;
+
 /** A way to sum what `value` is. @param integers whether x may be rounded */
 export function rowSumsOf(code: MatrixCode, value: number, lines: number, span: number, relaxed: boolean, integers: boolean): RowSums {
   const { w } = code;
@@ -45,28 +48,40 @@ export function rowSumsOf(code: MatrixCode, value: number, lines: number, span: 
   const i = code.loop.program.instructions[value]!;
   const each = <T>(make: (line: number) => T): T[] => Array.from({ length: lines }, (_, line) => make(line));
 
-  if (codes)
+  const toFloats = (sums: readonly Local[]): Local[] => sums.map((s) => lanes.toFloat(s));
+  /** @param weights eight of them, as i16 */
+  const ofHalves = (offset: number, weights: (at: Neighbours, eight: number) => Local, scale?: Local): RowSums => ({
+    multiplied: "integers",
+    ...(scale !== undefined && { scale }),
+    offset,
+    sums: (at, x, first, count) =>
+      toFloats(
+        summed(first, count, 8, (eight, sums) => {
+          const some = weights(at, eight);
+          return each((line) => bytes.addDot(sums?.[line], some, x.integers(line, eight)));
+        }),
+      ),
+  });
+
+  if (codes) {
+    const [least, most] = code.facts(span).ranges[codes.code]!;
+    if (!relaxed || least < 0 || most > MOST_OF_BYTES) return ofHalves(codes.plus, (at, eight) => at.halves(codes.code, eight));
+    const ones = w.constant(Int32Array.of(0x10001, 0x10001, 0x10001, 0x10001));
     return {
-      multiplied: "integers",
+      multiplied: "bytes",
       offset: codes.plus,
       sums: (at, x, first, count) =>
-        summed(first, count, 8, (eight, sums) => {
-          const weights = at.halves(codes.code, eight);
-          return each((line) => bytes.addDot(sums?.[line], weights, x.integers(line, eight)));
-        }),
+        toFloats(
+          summed(first, count, 16, (sixteen, sums) => {
+            const weights = at.sixteen(codes.code, sixteen);
+            return each((line) => bytes.dot(x.integers(line, sixteen), weights, sums?.[line]));
+          }).map((sum) => bytes.addDot(undefined, sum, ones)),
+        ),
     };
+  }
   if (integers && i.op === "lookup" && code.planes.has(i.input) && i.dtype === "f32") {
     const planes = integerPlanes(code, code.pointersOfTables[i.input]!);
-    return {
-      multiplied: "integers",
-      scale: planes.scale,
-      offset: 0,
-      sums: (at, x, first, count) =>
-        summed(first, count, 8, (eight, sums) => {
-          const weights = at.integers(planes, i.a, relaxed, eight);
-          return each((line) => bytes.addDot(sums?.[line], weights, x.integers(line, eight)));
-        }),
-    };
+    return ofHalves(0, (at, eight) => at.integers(planes, i.a, relaxed, eight), planes.scale);
   }
   return {
     multiplied: "floats",
@@ -85,11 +100,11 @@ export function rowSumsOf(code: MatrixCode, value: number, lines: number, span: 
     },
   };
 
-  /** Sums as floats of what is summed in steps of `step` elements. */
+  /** What is summed in steps of `step` elements. */
   function summed(first: number, count: number, step: number, next: (at: number, sums: readonly Local[] | undefined) => Local[]): Local[] {
     let sums: Local[] | undefined;
     for (let at = first / step; at < (first + count) / step; at++) sums = next(at, sums);
-    return sums!.map((s) => lanes.toFloat(s));
+    return sums!;
   }
 
   function multiplyAdd(a: Local, b: Local, sum: Local | undefined): Local {

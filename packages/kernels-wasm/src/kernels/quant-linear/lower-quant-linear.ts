@@ -16,10 +16,7 @@ export function lowerQuantLinear({ inputs, outputs, attrs }: CompositeStep, cont
   const { decode, transposed } = attrs as QuantLinearAttrs;
   const [x, ...parts] = inputs as [Operand, ...Operand[]];
   const [before, y]: [Run[], Operand] = [[], outputs[0]!];
-  const { activations, rowIndependent } = context.arithmetic;
-  // Up to so many lines multiplying W as it is decoded, in registers, is worth more than storing it in between.
-  const few = activations === "int8" ? 4 : 3;
-  const dot = !transposed && x.shape[0]! <= few && !rowIndependent ? lowerDot(decode, parts, x.shape[0]!, context) : undefined;
+  const dot = transposed ? undefined : lowerDot(decode, parts, x.shape[0]!, context);
   if (dot) {
     const lines = dense(x, context, before);
     return intoOutput(y, context, before, (c) => dot(lines, c));

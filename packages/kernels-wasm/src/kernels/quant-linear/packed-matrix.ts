@@ -1,7 +1,7 @@
 import type { Operand, Program } from "@weft/tensor-core";
 import type { Arithmetic } from "../../arithmetic.js";
 import { contiguousOutputs, type Loop, loopArguments, planLoop } from "../../encoder/loop.js";
-import { LONGEST_ROW, ROWS_OF_ITEM } from "../../encoder/packed/dot-arguments.js";
+import { MOST_LINES, ROWS_OF_ITEM } from "../../encoder/packed/dot-arguments.js";
 import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { boundArguments, compiled } from "../../lower/fused.js";
 import type { FusedKernel } from "../../threads/pool.js";
@@ -11,14 +11,15 @@ import { type Decoder, isSmallProduct } from "../product/lower-product.js";
 interface Writers {
   emitLine(loop: Loop, relaxed: boolean): Uint8Array<ArrayBuffer>;
   emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint8Array<ArrayBuffer>;
+  mostLines(loop: Loop, columns: number, arithmetic: Arithmetic): number;
 }
 
 /** Most programs have no packed weights. */
 let writers: Writers | undefined;
 
 async function load(): Promise<void> {
-  const { emitDot, emitLine } = await import("../../encoder/packed/index.js");
-  writers = { emitDot, emitLine };
+  const { emitDot, emitLine, mostLines } = await import("../../encoder/packed/index.js");
+  writers = { emitDot, emitLine, mostLines };
 }
 
 /** Loads what writes code for packed matrices; undefined if it is there. */
@@ -48,7 +49,7 @@ export function lowerDecoder(program: Program, inputs: readonly Operand[], conte
   return kernel && { kernel, ...boundArguments(loop, inputs, [], context) };
 }
 
-/** y = x·Wᵀ for few lines of x, decoded in registers; x and y are f32 and contiguous. Undefined where nothing may be compiled. */
+/** y = x·Wᵀ for few lines of x, decoded in registers; x and y are f32 and contiguous. Undefined where that does not pay, or nothing may be compiled. */
 export function lowerDot(
   program: Program,
   inputs: readonly Operand[],
@@ -56,10 +57,10 @@ export function lowerDot(
   context: LowerContext,
 ): ((x: Operand, y: Operand) => Run) | undefined {
   const [rows, columns] = program.shape as [number, number];
-  if (columns > LONGEST_ROW) return undefined;
-  const loop = matrixLoop(program, inputs);
-  const emit = writers?.emitDot;
   const { arithmetic } = context;
+  const loop = matrixLoop(program, inputs);
+  if (lines > (writers?.mostLines(loop, columns, arithmetic) ?? MOST_LINES)) return undefined;
+  const emit = writers?.emitDot;
   const key = `dot ${lines} ${arithmetic.activations} ${loop.key}`;
   const kernel = emit ? compiled(key, () => emit(loop, lines, arithmetic), context) : NEVER_RUN;
   if (!kernel) return undefined;

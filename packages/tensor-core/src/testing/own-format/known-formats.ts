@@ -107,6 +107,14 @@ export const Q4_0: Format = ofBlocks("q4_0", 32, 18, (byte, j) => {
   return mul(f16At(byte, 0), cast(sub(code, 8), "f32"));
 });
 
+/** GGUF Q5_0: an f16 scale of 32 weights; fifth bits in four bytes, then the others as in Q4_0. */
+export const Q5_0: Format = ofBlocks("q5_0", 32, 22, (byte, j) => {
+  const pair = byte(add(6, bitAnd(j, 15)));
+  const low = where(less(j, 16), bitAnd(pair, 15), shiftRight(pair, 4));
+  const fifth = bitAnd(shiftRight(byte(add(2, shiftRight(j, 3))), bitAnd(j, 7)), 1);
+  return mul(f16At(byte, 0), cast(sub(bitOr(low, shiftLeft(fifth, 4)), 16), "f32"));
+});
+
 /** GGUF Q4_K: f16 scale and minimum of 256 weights, six bits of each for every 32. */
 export const Q4_K: Format = ofBlocks("q4_k", 256, 144, (byte, j) => {
   const sub32 = shiftRight(j, 5);

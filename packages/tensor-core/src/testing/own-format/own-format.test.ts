@@ -9,7 +9,7 @@ import { ones, tensor } from "../../ops/create.js";
 import { embedding, linear } from "../../ops/linear.js";
 import { rows, transpose } from "../../ops/movement.js";
 import { planGraph } from "../../plan/plan-graph.js";
-import { AWQ, FP8_TILES, GPTQ, MXFP4, NF4_NESTED, Q4_0, Q4_K, Q6_K } from "./known-formats.js";
+import { AWQ, FP8_TILES, GPTQ, MXFP4, NF4_NESTED, Q4_0, Q4_K, Q5_0, Q6_K } from "./known-formats.js";
 import { readFixture } from "./read-fixture.js";
 import { TABLE4 } from "./table4.js";
 
@@ -50,6 +50,7 @@ const WEIGHTS: readonly (readonly [PackedWeight, Tensor])[] = [
     fixture("gptq.c2.quantized"),
   ],
   [pack(Q4_0, [8, 512], { bytes: fixture("gguf_types.Q4_0.bytes") }), fixture("gguf_types.Q4_0.dequant")],
+  [pack(Q5_0, [8, 512], { bytes: fixture("gguf_types.Q5_0.bytes") }), fixture("gguf_types.Q5_0.dequant")],
   [pack(Q4_K, [3, 512], { bytes: fixture("gguf_types.Q4_K.raw") }), fixture("gguf_types.Q4_K.raw_dequant")],
   [pack(Q6_K, [3, 512], { bytes: fixture("gguf_types.Q6_K.raw") }), fixture("gguf_types.Q6_K.raw_dequant")],
   [pack(MXFP4, [8, 512], { bytes: fixture("gguf_types.MXFP4.bytes") }), fixture("gguf_types.MXFP4.dequant")],

@@ -9,7 +9,7 @@ import { INT8_ROWS } from "../../../formats/int8.js";
 import type { Tensor } from "../../../graph.js";
 import * as o from "../../../ops/index.js";
 import { CHAIN, type ConformanceCase, positive, products, rounded, sample } from "../../case.js";
-import { AWQ, FP8_TILES, GPTQ, MXFP4, NF4_NESTED, Q4_0, Q4_K, Q6_K } from "../../own-format/known-formats.js";
+import { AWQ, FP8_TILES, GPTQ, MXFP4, NF4_NESTED, Q4_0, Q4_K, Q5_0, Q6_K } from "../../own-format/known-formats.js";
 import { integers, type IntegersOptions } from "../../own-format/integers.js";
 import { TABLE4 } from "../../own-format/table4.js";
 
@@ -133,6 +133,7 @@ const KNOWN: readonly (readonly [Format, (d: Device) => { readonly [part: string
   [AWQ, () => ({})],
   [GPTQ, (d) => ({ g_idx: d.tensor(Int32Array.from({ length: 512 }, (_, i) => (i * 5) % 8)) })],
   [Q4_0, (d) => ({ bytes: o.bitAnd(sample(d, [16, 288], "u8"), 0x3b) })],
+  [Q5_0, (d) => ({ bytes: o.bitAnd(sample(d, [16, 352], "u8"), 0x3b) })],
   [Q4_K, (d) => ({ bytes: o.bitAnd(sample(d, [16, 288], "u8"), 0x3b) })],
   [Q6_K, (d) => ({ bytes: o.bitAnd(sample(d, [16, 420], "u8"), 0x3b) })],
   [MXFP4, (d) => ({ bytes: o.bitOr(o.bitAnd(sample(d, [16, 272], "u8"), 7), 0x78) })],
@@ -144,7 +145,7 @@ export const knownFormats: readonly ConformanceCase[] = KNOWN.map(([format, own]
   build: (d) => {
     const made = packed(d, format, 16, 512);
     const w = { ...made, parts: { ...made.parts, ...own(d) } };
-    return [...[1, 2, 20].map((rows) => linear(sample(d, [rows, 512]), w)), o.rows(call(w), 8, 13)];
+    return [...[1, 2, 8, 20].map((rows) => linear(sample(d, [rows, 512]), w)), o.rows(call(w), 8, 13)];
   },
   nonsmooth,
   tolerance: { relative: 1e-4, absolute: 0.5, reason: "sums of 512 products of numbers up to 1000" },
