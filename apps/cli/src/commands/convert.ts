@@ -19,6 +19,7 @@ import {
   openCheckpoint,
   type Place,
   placesOf,
+  quantizeToGguf,
   refuseOverwriting,
   writePlaces,
 } from "@weft/checkpoint/node";
@@ -47,13 +48,14 @@ const SHOWN = 5;
 /** Options of adapters. */
 const ADAPTERS = ["from", "alpha", "adapterName", "base", "allowLoss", "foldAlpha"] as const;
 
-/** `weft convert IN --to DIALECT -o OUT` for adapters, `--dtype DTYPE` for checkpoints. */
+/** `weft convert IN --to DIALECT -o OUT` for adapters, `--dtype DTYPE` or `-o OUT.gguf` for checkpoints. */
 export const convert: Command<ConvertCommandOptions> = async ([path], options, context) => {
-  const { to, dtype } = options;
-  if ((to === undefined) === (dtype === undefined))
+  const { to, dtype, out } = options;
+  const asGguf = to === undefined && out.endsWith(".gguf");
+  if (!asGguf && (to === undefined) === (dtype === undefined))
     throw new UsageError(
       "what is to be written?",
-      "--to names the dialect of an adapter, --dtype how the floats of a checkpoint are stored",
+      "--to names the dialect of an adapter, --dtype how the floats of a checkpoint are stored; -o MODEL.gguf writes a checkpoint for llama.cpp",
     );
   if (to !== undefined && (to === "gguf" || path.endsWith(".gguf"))) {
     const { convertFromGguf, convertToGguf } = await import("./convert-gguf-adapter.js");
@@ -67,7 +69,10 @@ export const convert: Command<ConvertCommandOptions> = async ([path], options, c
       `--${stray.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} is for adapters, --dtype for checkpoints`,
       "leave one of them out",
     );
-  await runEncodeCommand("convert", path, options, context, (job) => convertCheckpoint({ ...job, dtype }));
+  if (asGguf && options.maxShardSize !== undefined) throw new UsageError("--max-shard-size is not for GGUF files", "leave it out");
+  await runEncodeCommand("convert", path, options, context, (job) =>
+    asGguf ? quantizeToGguf({ ...job, to: dtype }) : convertCheckpoint({ ...job, dtype }),
+  );
   return EXIT.done;
 };
 

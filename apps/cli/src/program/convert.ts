@@ -7,7 +7,7 @@ import type { Runner } from "./runner.js";
 export const convertCommand = (run: Runner) =>
   new Command("convert")
     .description(
-      "write an adapter in another program's key scheme, and prove that it changes the same weights by the same amounts; with --dtype, a checkpoint with its floats stored as this",
+      "write an adapter in another program's key scheme, and prove that it changes the same weights by the same amounts; with --dtype, a checkpoint with its floats stored as this, or as a GGUF file where OUT ends in .gguf",
     )
     .argument("<in>", "adapter in any dialect, or with --dtype a checkpoint: folder or file, GGUF, too")
     .addOption(new Option("--to <dialect>", "dialect to write; gguf: a LoRA for llama.cpp").choices([...TARGET_NAMES, "gguf"] as const))
@@ -34,7 +34,8 @@ export const convertCommand = (run: Runner) =>
         ["a kohya file as a PEFT adapter", "weft convert style.safetensors --to peft -o style/"],
         ["a PEFT adapter for ComfyUI", "weft convert my-lora/ --to comfyui -o my-lora.safetensors"],
         ["a checkpoint in bf16, whatever it is quantised as", "weft convert model-nf4/ --dtype bf16 -o model-bf16/"],
-        ["a GGUF file of Llama, Qwen 2 or 3 as a checkpoint, with its tokenizer", "weft convert model-q4_k_m.gguf --dtype bf16 -o model/"],
+        ["a GGUF file as a checkpoint of transformers, with its tokenizer", "weft convert model-q4_k_m.gguf --dtype bf16 -o model/"],
+        ["a checkpoint as a GGUF file, its floats as they are stored", "weft convert model/ -o model.gguf"],
         ["a LoRA for llama.cpp", "weft convert my-lora/ --to gguf --base model.gguf -o my-lora.gguf"],
         ["names settled by the model that it is for", "weft convert style.safetensors --to diffusers --base unet/ -o style-diffusers/"],
       ),

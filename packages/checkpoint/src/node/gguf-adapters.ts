@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { ConvertModule } from "@weft/convert";
+import { architectureOfConfig } from "@weft/io-gguf";
 import { openGgufPath } from "@weft/io-gguf/node";
-import { architectureOf } from "../quantize/gguf-metadata.js";
 import { ConfigError } from "@weft/tensor-core";
 import { isGgufPath } from "./open-merge-base.js";
 import { localPath } from "./open-input.js";
@@ -28,7 +28,7 @@ export async function ggufModelShape(base: string): Promise<GgufModelShape> {
   const model = readModelConfig(folder);
   if (!model) throw new ConfigError(`${file}: missing; which model it is stands there`, { kind: "no-model-config", file });
   const heads = Number(model.num_attention_heads);
-  return { architecture: architectureOf(model, file), heads, kvHeads: Number(model.num_key_value_heads ?? heads) };
+  return { architecture: architectureOfConfig(model, file), heads, kvHeads: Number(model.num_key_value_heads ?? heads) };
 }
 
 /** The modules of a LoRA in a GGUF file. @param base the model that it is for, where that decides the order of rows @throws as `modulesOfGguf`, `ggufModelShape` */

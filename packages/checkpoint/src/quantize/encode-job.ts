@@ -37,9 +37,12 @@ export function encoderFormat(to: EncodeTo): QuantFormat | undefined {
   return to.kind === "quantized" ? formatOf(to.target) : undefined;
 }
 
-/** [rows, width] of the values: what has one axis is one row. */
-export const matrixOf = ({ shape }: Pick<RowSource, "shape">): readonly [number, number] =>
-  shape.length < 2 ? [1, shape[0] ?? 1] : [shape[0]!, widthOf({ shape })];
+/** [rows, width] of the values: what has one axis is one row, of heads one column. */
+export function matrixOf({ shape, heads }: Pick<RowSource, "shape" | "heads">): readonly [number, number] {
+  if (shape.length > 1) return [shape[0]!, widthOf({ shape })];
+  const size = shape[0] ?? 1;
+  return heads ? [size, 1] : [1, size];
+}
 
 /** Rows that are computed at a time. @param together a multiple that they must be */
 export function tileRows([rows, width]: readonly [number, number], together: number): number {
@@ -49,7 +52,7 @@ export function tileRows([rows, width]: readonly [number, number], together: num
 
 /** Bytes that a thread holds at most while it encodes. */
 export function encodeBytes({ source, to }: EncodeJob, together: number): number {
-  if (to.kind === "copy" && !source.heads && !source.turned) return 2 * TILE_BYTES;
+  if (to.kind === "copy") return 2 * TILE_BYTES;
   const shape = matrixOf(source);
   const format = encoderFormat(to);
   const packed = source.packed ? Object.values(source.packed.tensors).reduce((sum, { bytes }) => sum + bytes, 0) : 0;

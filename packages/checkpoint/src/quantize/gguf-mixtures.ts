@@ -64,7 +64,7 @@ function ruled(to: GgufTargetName, name: string, width: number, { layers, groupe
     if (width % GGUF_TYPES[type].block !== 0) return "Q8_0";
     return type === "Q8_0" ? type : "Q6_K";
   }
-  if (name.endsWith("attn_v.weight")) {
+  if (name.endsWith("attn_v.weight") || name.endsWith("attn_qkv.weight")) {
     if (to === "q2_k") return groupedHeads >= 4 ? "Q4_K" : "Q3_K";
     if (to === "q3_k_m") return layer < 2 ? "Q5_K" : "Q4_K";
     if (to === "q3_k_l") return "Q5_K";
@@ -86,13 +86,16 @@ function ruled(to: GgufTargetName, name: string, width: number, { layers, groupe
   return type;
 }
 
+/** Matrices that no product reads, or that are too small. */
+const KEPT = /_norm\.weight$|ssm_conv1d|position_embd|token_types/;
+
 /**
  * The type of a tensor in a mixture, as llama.cpp chooses it without an importance matrix for models without experts. What has one axis, norms and all else that no product reads stays f32.
  * @param name in the GGUF file
  * @see llama.cpp `src/llama-quant.cpp` llama_tensor_get_type, tensor_type_fallback
  */
 export function mixedType(to: GgufTargetName, name: string, shape: readonly number[], model: ModelShape): GgufType {
-  if (shape.length < 2 || !name.endsWith("weight") || name.includes("_norm.weight")) return "F32";
+  if (shape.length < 2 || !name.endsWith("weight") || KEPT.test(name)) return "F32";
   const { type } = MIXTURES[to];
   if (type === "F32" || type === "F16" || type === "BF16") return type;
   const width = shape.at(-1)!;

@@ -18,7 +18,7 @@ export function ggufSources(gguf: GgufFile): {
   /** Its name in the file. */
   readonly stored: string;
 }[] {
-  return hfTensors(gguf).map(({ name, tensor: { name: own, file, offset, bytes, type, shape }, heads, transposed }) => {
+  return hfTensors(gguf).map(({ name, tensor: { name: own, file, offset, bytes, type }, shape, heads, transposed, values }) => {
     const refuse = (what: string, kind: "unsupported-model" | "unsupported-dtype"): CapabilityError =>
       new CapabilityError(`${own}: ${what}`, { kind, tensor: own, file: gguf.location });
     if (!PLAIN.has(type) && !Object.hasOwn(GGUF_TYPES, type)) throw refuse(`its type ${type} is not read`, "unsupported-dtype");
@@ -28,6 +28,7 @@ export function ggufSources(gguf: GgufFile): {
       dtype: PLAIN.get(type) ?? "F32",
       at: { file, offset, bytes },
       ...(!PLAIN.has(type) && { ggml: type as GgufType }),
+      ...(values && { values: { of: values, to: "hf" as const } }),
       ...(heads !== undefined && { heads: { count: heads, to: "hf" as const } }),
     };
     return { name, source, stored: own };

@@ -1,3 +1,4 @@
+import type { GgufValues } from "@weft/io-gguf";
 import type { SafetensorsDType } from "@weft/io-safetensors";
 import type { GgufType } from "@weft/quant-nf4-awq";
 import type { TensorLocation } from "../plan/tensor-job.js";
@@ -26,7 +27,15 @@ export interface RowSource {
   readonly heads?: { readonly count: number; readonly to: "gguf" | "hf" };
   /** The matrix lies the other way round. */
   readonly turned?: boolean;
+  /** The values are those that the other side has in place of what is stored (`valuesOn`). */
+  readonly values?: { readonly of: GgufValues; readonly to: "gguf" | "hf" };
+  /** In place of `at`: the values themselves, few of them. */
+  readonly given?: readonly number[];
 }
+
+/** Whether the values are other numbers, or in another order, than what is stored. */
+export const isChanged = ({ heads, turned, values, given, ggml, packed }: RowSource): boolean =>
+  Boolean(heads || turned || values || given || ggml || packed);
 
 /** Elements of a row. */
 export const widthOf = ({ shape }: Pick<RowSource, "shape">): number => shape.slice(1).reduce((a, b) => a * b, 1);

@@ -1,11 +1,7 @@
 import type { ArchitectureNames } from "./architecture.js";
-import { LLAMA_BODY } from "./llama.js";
+import { HALVES, LLAMA_BODY } from "./llama.js";
 
-const QWEN2_TENSORS = [
-  ...LLAMA_BODY,
-  ["blk.N.attn_q", "model.layers.N.self_attn.q_proj"],
-  ["blk.N.attn_k", "model.layers.N.self_attn.k_proj"],
-] as const;
+const QWEN2_TENSORS = [...LLAMA_BODY, ...HALVES];
 
 /** Rotates halves in both. */
 export const QWEN2: ArchitectureNames = { architecture: "qwen2", prefix: "model.", tensors: QWEN2_TENSORS };

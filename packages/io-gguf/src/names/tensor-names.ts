@@ -1,20 +1,21 @@
 import { ConfigError } from "@weft/tensor-core";
-import type { ArchitectureNames, GgufPlacement } from "./architecture.js";
+import type { ArchitectureNames, GgufDifference, NamePair } from "./architecture.js";
 import { BERT } from "./bert.js";
+import { GEMMA2, GEMMA3 } from "./gemma.js";
 import { GPT2 } from "./gpt2.js";
-import { LLAMA } from "./llama.js";
+import { LLAMA, SMOLLM3 } from "./llama.js";
+import { MAMBA, MAMBA2 } from "./mamba.js";
+import { PHI3 } from "./phi3.js";
 import { QWEN2, QWEN3 } from "./qwen.js";
 
 /** Architectures by the name that GGUF files have for them. */
 const ARCHITECTURES: ReadonlyMap<string, ArchitectureNames> = new Map(
-  [LLAMA, QWEN2, QWEN3, GPT2, BERT].map((names) => [names.architecture, names]),
+  [LLAMA, QWEN2, QWEN3, SMOLLM3, PHI3, GEMMA2, GEMMA3, MAMBA, MAMBA2, GPT2, BERT].map((names) => [names.architecture, names]),
 );
 
-/** A tensor on the other side. */
-export interface NamedTensor {
+/** A tensor on the other side, and what it differs in. */
+export interface NamedTensor extends GgufDifference {
   readonly name: string;
-  /** How its weight lies in the GGUF file, if not as in the checkpoint. */
-  readonly placement?: GgufPlacement;
 }
 
 /** The names of a model's tensors in GGUF files and in checkpoints of transformers. */
@@ -25,7 +26,13 @@ export interface TensorNames {
   toGguf(name: string): NamedTensor | undefined;
 }
 
-const NAME = /^(.*?)(?:\.(\d+)(\..*))?\.(weight|bias)$/;
+/** Names on the one side, with those on the other. */
+type Renames = ReadonlyMap<string, readonly [name: string, difference: GgufDifference | undefined]>;
+type Side = "toHf" | "toGguf";
+
+/** What stands before the kind of a tensor, and the number of a layer in a name. */
+const KIND = /^(.*)\.(weight|bias)$/;
+const LAYER = /^(.*?)\.(\d+)\./;
 
 /**
  * Names of an architecture.
@@ -39,18 +46,29 @@ export function tensorNames(architecture: string): TensorNames {
       kind: "unsupported-model",
       hint: `known are ${[...ARCHITECTURES.keys()].join(", ")}`,
     });
-  const { tensors, prefix, biasToo } = found;
-  const rename = (
-    from: ReadonlyMap<string, readonly [name: string, placement: GgufPlacement | undefined]>,
-    name: string,
-  ): NamedTensor | undefined => {
-    const [, head, layer, rest, kind] = NAME.exec(name) ?? [];
-    const to = head === undefined ? undefined : from.get(layer === undefined ? head : `${head}.N${rest}`);
-    if (!to || to[0].includes(".N.") !== (layer !== undefined)) return undefined;
-    const placement = kind === "weight" || biasToo ? to[1] : undefined;
-    return { name: `${layer === undefined ? to[0] : to[0].replace("N", layer)}.${kind}`, ...(placement && { placement }) };
+  const { tensors, prefix, biasToo, whole = [] } = found;
+  const [parts, wholes] = [bothWays(tensors), bothWays(whole)];
+  const rename = (side: Side, name: string): NamedTensor | undefined => {
+    const alone = renamed(wholes[side], name);
+    if (alone) return alone;
+    const [, stem, kind] = KIND.exec(name) ?? [];
+    const to = stem === undefined ? undefined : renamed(parts[side], stem);
+    if (!to) return undefined;
+    const { name: other, ...difference } = to;
+    return { name: `${other}.${kind}`, ...((kind === "weight" || biasToo) && difference) };
   };
-  const gguf = new Map(tensors.map(([theirs, hf, placement]) => [theirs, [hf, placement] as const]));
-  const hf = new Map(tensors.map(([theirs, ours, placement]) => [ours, [theirs, placement] as const]));
-  return { toHf: (name) => rename(gguf, name), toGguf: (name) => rename(hf, name) ?? rename(hf, prefix + name) };
+  return { toHf: (name) => rename("toHf", name), toGguf: (name) => rename("toGguf", name) ?? rename("toGguf", prefix + name) };
+}
+
+const bothWays = (pairs: readonly NamePair[]): Readonly<Record<Side, Renames>> => ({
+  toHf: new Map(pairs.map(([gguf, hf, difference]) => [gguf, [hf, difference]])),
+  toGguf: new Map(pairs.map(([gguf, hf, difference]) => [hf, [gguf, difference]])),
+});
+
+/** A name by the table, in which `N` is the number of a layer. */
+function renamed(table: Renames, name: string): NamedTensor | undefined {
+  const [, before, layer] = LAYER.exec(name) ?? [];
+  const to = table.get(layer === undefined ? name : `${before}.N${name.slice(before!.length + 1 + layer.length)}`);
+  if (!to || to[0].includes(".N.") !== (layer !== undefined)) return undefined;
+  return { name: layer === undefined ? to[0] : to[0].replace("N", layer), ...to[1] };
 }

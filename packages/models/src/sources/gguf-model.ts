@@ -1,4 +1,4 @@
-import { configOfGguf, type GgufFile, type HfTensor, hfTensors, openGguf, permuteHeads } from "@weft/io-gguf";
+import { configOfGguf, type GgufFile, type HfTensor, hfTensors, openGguf, permuteHeads, valuesOn } from "@weft/io-gguf";
 import { GGUF_TYPES, type GgufType } from "@weft/quant-nf4-awq";
 import { CapabilityError, decode, dequantize, type Tensor, transpose } from "@weft/tensor-core";
 import type { ConfigJson } from "../config-fields.js";
@@ -35,16 +35,18 @@ export async function ggufModel(input: GgufModelInput): Promise<GgufModel> {
   };
 }
 
-function parameterOf(file: GgufFile, { tensor: { name, type, shape }, heads, transposed }: HfTensor): StoredParameter {
+function parameterOf(file: GgufFile, { tensor: { name, type }, shape, heads, transposed, values: differ }: HfTensor): StoredParameter {
   const read = async (): Promise<Uint8Array> => {
     const { data } = await file.read(name);
     return heads === undefined ? data : permuteHeads(data, shape[0]!, heads, "hf");
   };
   const turned = (t: Tensor): Tensor => (transposed ? transpose(t) : t);
-  if (isFloats(type) && (shape.length !== 2 || type === "F32")) {
+  if (isFloats(type) && (shape.length !== 2 || type === "F32" || differ)) {
     const values = async (): Promise<Uint8Array> => {
       const data = await read();
-      return type === "F32" ? data : new Uint8Array(Float32Array.from(decode(data, FLOATS[type])).buffer);
+      if (type === "F32" && !differ) return data;
+      const stored = Float32Array.from(decode(data, FLOATS[type]));
+      return new Uint8Array((differ ? valuesOn("hf", differ, stored) : stored).buffer);
     };
     return { parts: { values: { shape, dtype: "f32", read: values } }, of: ({ values: t }) => turned(t!) };
   }

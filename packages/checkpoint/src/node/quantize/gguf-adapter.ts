@@ -43,7 +43,8 @@ export async function writeGgufAdapter(
     if (plain.embedding || down?.shape.length !== 2 || parameters.size !== 2 || !up || rank === undefined)
       throw refuse(module.label, "GGUF files hold LoRAs of linear layers, without magnitudes and biases");
     const named = names.toGguf(`${own}.weight`);
-    if (!named || named.placement === "transposed") throw refuse(module.label, `a file of ${architecture} has no such layer`);
+    if (!named || named.placement === "transposed" || named.form || named.values)
+      throw refuse(module.label, `a file of ${architecture} has no such layer`);
     const count = named.placement === "q-heads" ? heads : named.placement === "k-heads" ? kvHeads : undefined;
     return { name: named.name, module: plain, down, up, count, product: scale * rank };
   });
@@ -108,7 +109,7 @@ export async function modulesOfGguf(file: GgufFile, model: GgufModelShape | unde
     const [out, rank] = shape as [number, number];
     if (!a || a.shape.length !== 2 || shape.length !== 2 || a.shape[0] !== rank) throw lone(name, location);
     const named = names.toHf(stem);
-    if (!named || named.placement === "transposed" || stem === "token_embd.weight")
+    if (!named || named.placement === "transposed" || named.form || named.values || stem === "token_embd.weight")
       throw new CapabilityError(`${name}: a checkpoint of ${architecture} has no linear layer of this name`, {
         kind: "unsupported-model",
         tensor: name,

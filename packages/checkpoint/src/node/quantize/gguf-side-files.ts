@@ -7,6 +7,13 @@ import type { SideFile } from "../side-files.js";
 
 const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
 
+/** Numbers with a point, as Python takes one without for a whole number, which transformers refuses here. */
+const withPoints = (json: string): string =>
+  json.replace(
+    /("(?:rope_theta|rope_local_base_freq|factor|attention_factor|beta_fast|beta_slow|\w+_softcapping)": \d+)(?=[,\s])/g,
+    "$1.0",
+  );
+
 /** What goes beside the weights of a GGUF file that become a folder of transformers. */
 export interface GgufSideFiles {
   /** config.json as it would be. */
@@ -28,8 +35,7 @@ export async function ggufSideFiles(file: GgufFile, from: string): Promise<GgufS
       {
         name: "config.json",
         from,
-        // Python reads a number without a point as a whole one.
-        text: `${JSON.stringify({ ...model, torch_dtype: TORCH[dtype] }, undefined, 2).replace(/("rope_theta": \d+)(?=,)/, "$1.0")}\n`,
+        text: `${withPoints(JSON.stringify({ ...model, torch_dtype: TORCH[dtype] }, undefined, 2))}\n`,
       },
       ...tokenizer.files,
     ],

@@ -1,11 +1,21 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { GGML_TYPES, layoutGguf, tensorNames } from "@weft/io-gguf";
+import {
+  architectureOfConfig,
+  type DescribedModel,
+  GGML_TYPES,
+  type GgufMetadata,
+  layoutGguf,
+  shapeInGguf,
+  tensorNames,
+} from "@weft/io-gguf";
 import { CapabilityError, ConfigError } from "@weft/tensor-core";
 import type { GgufTargetName } from "../../names.js";
-import type { EncodeJob, EncodeTo } from "../../quantize/encode-job.js";
+import { toCoreDType } from "@weft/io-safetensors";
+import type { WeightDType } from "../../plan/plan-merge.js";
+import { type EncodeJob, type EncodeTo, keptDType } from "../../quantize/encode-job.js";
 import { mixedType } from "../../quantize/gguf-mixtures.js";
-import { architectureOf, modelMetadata } from "../../quantize/gguf-metadata.js";
+import { modelMetadata } from "../../quantize/gguf-metadata.js";
 import { tokenizerMetadata } from "../../quantize/gguf-tokenizer.js";
 import { isTurned } from "../../quantize/modules.js";
 import type { RowSource } from "../../quantize/row-source.js";
@@ -21,7 +31,8 @@ import { type EncodeJobOptions, type EncodeResult, summaryOf, writeEncoded } fro
 export interface GgufOptions extends Omit<EncodeJobOptions, "maxShardSize"> {
   /** File to write; its name ends in `.gguf`. */
   readonly out: string;
-  readonly to: GgufTargetName;
+  /** Types of its tensors; undefined: numbers, as the largest tensor of the checkpoint is stored, f32 where that is quantised. */
+  readonly to: GgufTargetName | undefined;
 }
 
 /**
@@ -30,7 +41,7 @@ export interface GgufOptions extends Omit<EncodeJobOptions, "maxShardSize"> {
  * @throws CapabilityError kind `unsupported-model` for models and tokenizers that are not written; FormatError kind `non-finite`; ConfigError kinds `exists`, `no-model-config`; IoError; CancelledError
  */
 export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult> {
-  const { base: path, out, to, force = false, signal } = options;
+  const { base: path, out, force = false, signal } = options;
   if (!out.endsWith(".gguf"))
     throw new ConfigError(`${out}: a GGUF file is written, whose name ends in .gguf`, { kind: "not-a-file", file: out });
   checkOutput(out, [path], force);
@@ -45,10 +56,13 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
   const { model, bytes: baseBytes } = base;
   const file = join(folder, "config.json");
   if (!model) throw new ConfigError(`${file}: missing; what is written of the model stands there`, { kind: "no-model-config", file });
-  const plan = tensorsOf(base, to, file);
+  const to = options.to ?? storedDType(base.tensors);
+  const architecture = architectureOfConfig(model, file);
+  const described = modelMetadata(model, file, { architecture, name: basename(folder), to });
+  const plan = [...ownTensors(described.tensors), ...tensorsOf(base, to, file, described.metadata)];
   const embedding = plan.find(({ name }) => name === "token_embd.weight");
   const metadata = new Map([
-    ...modelMetadata(model, file, basename(folder), to),
+    ...described.metadata,
     ...tokenizerMetadata(tokenizerFiles(folder), model, embedding?.source.shape[0] ?? 0, join(folder, "tokenizer.json")),
   ]);
   const layout = layoutGguf(
@@ -77,20 +91,38 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
   return summary;
 }
 
-/** Every tensor under its name in the file, with its type, in the order of the layers. */
-function tensorsOf(
-  { tensors, model }: EncodeBase,
-  to: GgufTargetName,
-  file: string,
-): { readonly name: string; readonly type: keyof typeof GGML_TYPES & EncodeType; readonly source: RowSource }[] {
+/** The dtype of the largest tensor that is numbers. */
+function storedDType(tensors: EncodeBase["tensors"]): WeightDType {
+  const plain = tensors.filter(({ source }) => !source.packed && toCoreDType(source.dtype));
+  const largest = plain.toSorted((a, b) => b.source.at.bytes - a.source.at.bytes)[0];
+  return largest ? keptDType(largest.source) : "f32";
+}
+
+/** A tensor under its name in the file, with its type. */
+interface PlannedTensor {
+  readonly name: string;
+  readonly type: keyof typeof GGML_TYPES & EncodeType;
+  readonly source: RowSource;
+}
+
+/** What the checkpoint does not have as tensors. */
+const ownTensors = (tensors: DescribedModel["tensors"]): PlannedTensor[] =>
+  tensors.map(({ name, values }) => ({
+    name,
+    type: "F32",
+    source: { shape: [values.length], dtype: "F32", at: { file: "", offset: 0, bytes: 4 * values.length }, given: values },
+  }));
+
+/** Every tensor of the checkpoint, in the order of the layers. */
+function tensorsOf({ tensors, model }: EncodeBase, to: GgufTargetName, file: string, metadata: GgufMetadata): PlannedTensor[] {
   const config = model!;
-  const names = tensorNames(architectureOf(config, file));
-  const number = (key: string): number => Number(config[key]);
-  const heads = number("num_attention_heads");
-  const kvHeads = typeof config.num_key_value_heads === "number" ? config.num_key_value_heads : heads;
+  const architecture = String(metadata.get("general.architecture")?.value);
+  const names = tensorNames(architecture);
+  const number = (key: string): number => Number(metadata.get(`${architecture}.${key}`)?.value ?? 1);
+  const [heads, kvHeads, groups] = [number("attention.head_count"), number("attention.head_count_kv"), number("ssm.group_count")];
   const tied = config.tie_word_embeddings === true || !tensors.some(({ name }) => name === "lm_head.weight");
-  const shape = { layers: number("num_hidden_layers"), groupedHeads: heads / kvHeads, tied };
-  return tensors.flatMap(({ name, source }) => {
+  const shape = { layers: number("block_count"), groupedHeads: heads / kvHeads, tied };
+  return tensors.flatMap(({ name, source }): PlannedTensor[] => {
     if (name.endsWith(".rotary_emb.inv_freq") || (tied && name === "lm_head.weight")) return [];
     const named = names.toGguf(name);
     if (!named || isTurned(name, config.model_type))
@@ -99,12 +131,14 @@ function tensorsOf(
         tensor: name,
         file,
       });
-    const { placement } = named;
-    const laid: RowSource =
-      placement === undefined || placement === "transposed"
-        ? source
-        : { ...source, heads: { count: placement === "q-heads" ? heads : kvHeads, to: "gguf" } };
-    return [{ name: named.name, type: mixedType(to, named.name, source.shape, shape), source: laid }];
+    const { name: own, placement, values, form } = named;
+    const laid: RowSource = {
+      ...source,
+      shape: shapeInGguf(form, source.shape, groups),
+      ...(placement && { heads: { count: placement === "q-heads" ? heads : kvHeads, to: "gguf" } }),
+      ...(values && { values: { of: values, to: "gguf" } }),
+    };
+    return [{ name: own, type: mixedType(to, own, laid.shape, shape), source: laid }];
   });
 }
 

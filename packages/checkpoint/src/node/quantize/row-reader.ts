@@ -1,3 +1,4 @@
+import { valuesOn } from "@weft/io-gguf";
 import type { SafetensorsDType, TensorView } from "@weft/io-safetensors";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { dequantize, ggufWeight, QUANT_FILES, type QuantizedWeight, rowsPerBlock, weightRows } from "@weft/quant-nf4-awq";
@@ -18,6 +19,12 @@ export class RowReader {
 
   /** Rows `start … stop-1` of a source, row-major. @throws FormatError, IoError naming the file */
   async read(source: RowSource, start: number, stop: number): Promise<Float32Array> {
+    const stored = await this.inOrder(source, start, stop);
+    return source.values ? valuesOn(source.values.to, source.values.of, stored) : stored;
+  }
+
+  /** Rows as they follow one another in the output. */
+  private async inOrder(source: RowSource, start: number, stop: number): Promise<Float32Array> {
     const [rows, width] = matrixOf(source);
     if (!source.heads) return this.span(source, start, stop);
     // Rows of whole heads lie together.
@@ -51,6 +58,7 @@ export class RowReader {
   /** Rows as they follow one another in the source. */
   private async span(source: RowSource, start: number, stop: number): Promise<Float32Array> {
     const [rows, width] = matrixOf(source);
+    if (source.given) return Float32Array.from(source.given).subarray(start * width, stop * width);
     if (source.packed) return this.packedRows(source.packed, start, stop);
     const { file, offset, bytes } = source.at;
     if (source.turned) return this.turnedRows(source, start, stop);

@@ -7,7 +7,7 @@ import type { WeightDType } from "../../plan/plan-merge.js";
 import { type EncodeJob, type EncodeTo, keptDType } from "../../quantize/encode-job.js";
 import { setJsonField } from "../../quantize/json-field.js";
 import { type EncodePlan, planEncode, type Wanted } from "../../quantize/plan-encode.js";
-import type { RowSource } from "../../quantize/row-source.js";
+import { isChanged, type RowSource } from "../../quantize/row-source.js";
 import { checkPlace } from "../check-output.js";
 import { fillFolder } from "../fill-folder.js";
 import type { ResourceOptions } from "../merge-options.js";
@@ -150,7 +150,7 @@ async function prepareEncode(phase: string, options: EncodeJobOptions, recipe: (
 export function plainTo(source: RowSource, dtype: WeightDType | undefined): EncodeTo {
   const core = toCoreDType(source.dtype);
   const float = core !== undefined && isFloat(core);
-  if (source.packed || source.ggml || source.heads) return { kind: "cast", dtype: dtype ?? keptDType(source) };
+  if (isChanged(source)) return { kind: "cast", dtype: dtype ?? keptDType(source) };
   return dtype === undefined || !float || core === dtype ? { kind: "copy" } : { kind: "cast", dtype };
 }
 

@@ -1,3 +1,4 @@
+import { valuesOn } from "@weft/io-gguf";
 import { encodeOnto, GGUF_TYPES, QUANT_FILES, type QuantizedWeight, weightRows } from "@weft/quant-nf4-awq";
 import { encode, type MatrixShape } from "@weft/tensor-core";
 import type { StoredPart } from "../../plan/tensor-job.js";
@@ -64,7 +65,7 @@ export class StoredWriter {
   private async flush(): Promise<void> {
     const width = this.shape[1];
     const count = this.filled / width;
-    const values = this.inOrder(this.rows.subarray(0, this.filled), count);
+    const values = this.asStored(this.inOrder(this.rows.subarray(0, this.filled), count));
     this.filled = 0;
     const start = this.done;
     this.done += count;
@@ -77,6 +78,12 @@ export class StoredWriter {
     const bytes = encode(values, coreDType(this.like.dtype));
     this.put(this.tensors[0]!, bytes, this.plainBytes);
     this.plainBytes += bytes.byteLength;
+  }
+
+  /** What the file has in place of values. */
+  private asStored(values: Float32Array): Float32Array {
+    const { values: own } = this.like;
+    return own ? valuesOn(own.to === "hf" ? "gguf" : "hf", own.of, values) : values;
   }
 
   /** Whole heads, in the order of the file. */
