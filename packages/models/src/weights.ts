@@ -40,9 +40,9 @@ export async function loadWeights(
     for (const name of wanted) {
       const stored = await parameters.parameter(name);
       const parts: Record<string, Tensor> = {};
-      for (const [part, { shape, dtype, read }] of Object.entries(stored.parts)) {
+      for (const [part, { shape, dtype, read, readRows }] of Object.entries(stored.parts)) {
         throwIfAborted(signal);
-        const tensor = device ? fromSource({ shape, dtype, device, read }) : fromBytes(await read(), shape, dtype);
+        const tensor = device ? fromSource({ shape, dtype, device, read, readRows }) : fromBytes(await read(), shape, dtype);
         held.push((parts[part] = tensor));
         await device?.load([tensor]);
       }

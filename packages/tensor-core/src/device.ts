@@ -12,12 +12,32 @@ import type { Shape } from "./shape.js";
 import { type Place, Storage } from "./storage.js";
 import type { TensorSpec } from "./tensor-spec.js";
 
+/** Bytes of a constant that are read from its source at a time, where it gives rows alone. */
+const PIECE_BYTES = 8 << 20;
+
+const byteLengthOf = (t: Tensor): number => t.size * bytesPerElement(t.dtype);
+
 /** What the source of a constant gives. @throws DeviceError kind `source` if that is of another size */
 async function bytesOf(t: Tensor): Promise<Uint8Array> {
-  const bytes = await t.node.source!.read();
-  const expected = t.size * bytesPerElement(t.dtype);
+  return checked(t, await t.node.source!.read(), byteLengthOf(t));
+}
+
+function checked(t: Tensor, bytes: Uint8Array, expected: number, what = ""): Uint8Array {
   if (bytes.byteLength === expected) return bytes;
-  throw new DeviceError(`${t} takes ${expected} bytes, its source gave ${bytes.byteLength}`, { kind: "source" });
+  throw new DeviceError(`${t} takes ${expected} bytes${what}, its source gave ${bytes.byteLength}`, { kind: "source" });
+}
+
+/** The bytes of a constant in the order in which they lie, in pieces where its source gives rows alone. @throws DeviceError kind `source` */
+async function* piecesOf(t: Tensor): AsyncGenerator<Uint8Array> {
+  const { readRows } = t.node.source!;
+  const [rows = 0] = t.shape;
+  const each = rows === 0 ? 0 : byteLengthOf(t) / rows;
+  if (!readRows || byteLengthOf(t) <= PIECE_BYTES) return yield await bytesOf(t);
+  const count = Math.max(1, Math.floor(PIECE_BYTES / each));
+  for (let start = 0; start < rows; start += count) {
+    const stop = Math.min(start + count, rows);
+    yield checked(t, await readRows(start, stop), (stop - start) * each, ` in rows ${start}–${stop}`);
+  }
 }
 
 const buffersOf = (storages: readonly Storage[]): BackendBuffer[] => storages.map((s) => s.buffer);
@@ -251,9 +271,7 @@ export class Device implements Place {
       if (here) return here.retain();
       let reading = this.reading.get(node);
       if (!reading) {
-        reading = bytesOf(t)
-          .then((bytes) => void this.upload(t, bytes))
-          .finally(() => this.reading.delete(node));
+        reading = this.uploadPieces(t).finally(() => this.reading.delete(node));
         this.reading.set(node, reading);
       }
       await reading;
@@ -263,6 +281,21 @@ export class Device implements Place {
   /** Copies to this device what lies in host memory: a constant, or what the reference device has computed. */
   private bring(t: Tensor): Storage {
     return this.upload(t, this.hostBytes(t));
+  }
+
+  private async uploadPieces(t: Tensor): Promise<void> {
+    const storage = Storage.allocate(this, byteLengthOf(t));
+    try {
+      let offset = 0;
+      for await (const piece of piecesOf(t)) {
+        this.backend.upload(storage.buffer, piece, offset);
+        offset += piece.byteLength;
+      }
+    } catch (error) {
+      storage.release();
+      throw error;
+    }
+    t.node.hold(t.index, storage);
   }
 
   private upload(t: Tensor, bytes: Uint8Array): Storage {

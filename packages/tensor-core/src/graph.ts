@@ -48,6 +48,8 @@ export interface CompositeNode {
 export interface Source {
   /** Exactly the bytes of the tensor, little-endian, row-major; its caller does not change them. */
   read(): Uint8Array | Promise<Uint8Array>;
+  /** Those of the rows `start` … `stop`-1 along the first axis, where rows can be read alone: a large tensor then comes to a device in pieces. */
+  readonly readRows?: ((start: number, stop: number) => Uint8Array | Promise<Uint8Array>) | undefined;
 }
 
 export interface NodeOptions {

@@ -36,10 +36,13 @@ export async function ggufModel(input: GgufModelInput): Promise<GgufModel> {
 }
 
 function parameterOf(file: GgufFile, { tensor: { name, type }, shape, heads, transposed, values: differ }: HfTensor): StoredParameter {
+  const rows = async (start: number, stop: number): Promise<Uint8Array> => (await file.read(name, [start, stop])).data;
   const read = async (): Promise<Uint8Array> => {
     const { data } = await file.read(name);
     return heads === undefined ? data : permuteHeads(data, shape[0]!, heads, "hf");
   };
+  /** Rows that lie in another order are read together. */
+  const ofFile = { read, ...(heads === undefined && { readRows: rows }) };
   const turned = (t: Tensor): Tensor => (transposed ? transpose(t) : t);
   if (isFloats(type) && (shape.length !== 2 || type === "F32" || differ)) {
     const values = async (): Promise<Uint8Array> => {
@@ -63,7 +66,11 @@ function parameterOf(file: GgufFile, { tensor: { name, type }, shape, heads, tra
     parts: Object.fromEntries(
       Object.entries(format.parts(matrix)).map(([part, spec]) => [
         part,
-        { shape: spec.shape, dtype: spec.dtype, read: Object.hasOwn(format.constants, part) ? async () => format.constants[part]! : read },
+        {
+          shape: spec.shape,
+          dtype: spec.dtype,
+          ...(Object.hasOwn(format.constants, part) ? { read: async () => format.constants[part]! } : ofFile),
+        },
       ]),
     ),
     of: (parts) => turned(dequantize({ format, shape: matrix, parts })),

@@ -7,6 +7,8 @@ export interface StoredPart {
   readonly dtype: DType;
   /** Exactly its bytes; also again, as long as the checkpoint is open. */
   read(): Promise<Uint8Array>;
+  /** The bytes of some of its rows, where these can be read alone. */
+  readonly readRows?: ((start: number, stop: number) => Promise<Uint8Array>) | undefined;
 }
 
 /** A parameter as a checkpoint has it: dense, in one part, or packed in several. */
@@ -43,7 +45,9 @@ export function denseParameters(source: WeightSource): ParameterSource {
           tensor: name,
           file: source.location,
         });
-      return { parts: { values: { shape, dtype, read: async () => (await source.read(name)).data } }, of: ({ values }) => values! };
+      const read = async (start?: number, stop?: number): Promise<Uint8Array> =>
+        (await source.read(name, start === undefined ? undefined : [start, stop!])).data;
+      return { parts: { values: { shape, dtype, read: () => read(), readRows: read } }, of: ({ values }) => values! };
     },
   };
 }

@@ -96,9 +96,10 @@ export interface SourceOptions extends Source {
 /**
  * A constant whose bytes are read when they are first needed on a device, and not kept in JavaScript's memory: weights of files. After `dispose` they are
  * read again.
- * `read` gives exactly the bytes that shape and dtype say; what it throws reaches whoever needed them.
+ * `read`, and `readRows` for pieces of at most 8 MiB, give exactly the bytes that shape and dtype say; what they throw reaches whoever needed them.
  */
-export function fromSource({ shape, dtype, device, read }: SourceOptions): Tensor {
+export function fromSource({ shape, dtype, device, read, readRows }: SourceOptions): Tensor {
   assertDType(dtype);
-  return new Tensor(makeNode("constant", [], {}, [{ shape: [...shape], dtype }], { source: { read }, ...(device && { device }) }));
+  const source = { read, readRows };
+  return new Tensor(makeNode("constant", [], {}, [{ shape: [...shape], dtype }], { source, ...(device && { device }) }));
 }

@@ -1,7 +1,9 @@
 import { compile } from "../compile.js";
 import type { Device } from "../device.js";
 import type { Tensor } from "../graph.js";
+import { cast } from "../ops/cast.js";
 import { add, mul } from "../ops/elementwise.js";
+import { slice } from "../ops/movement.js";
 import { fromSource } from "../ops/create.js";
 import { demand, demandFailure, demandNothingLeft, demandValues, type OwnershipCase, pair } from "./demand.js";
 
@@ -73,6 +75,32 @@ export const SOURCES: readonly OwnershipCase[] = [
         await demandValues(y, 6, 8);
         t.dispose();
         f.dispose();
+      }),
+  },
+  {
+    name: "a large constant comes in pieces where its source gives rows alone",
+    run: (device, memory) =>
+      demandNothingLeft(memory, async () => {
+        const columns = 1 << 22;
+        const asked: string[] = [];
+        let missing = 0;
+        const readRows = (start: number, stop: number): Uint8Array => {
+          asked.push(`${start}–${stop}`);
+          const bytes = new Uint8Array((stop - start) * columns);
+          for (let row = start; row < stop; row++) bytes.fill(row, (row - start) * columns);
+          return bytes.subarray(missing);
+        };
+        const read = (): never => {
+          throw new Error("it was read whole");
+        };
+        const t = fromSource({ shape: [5, columns], dtype: "u8", device, read, readRows });
+        const last = (): Tensor => mul(cast(slice(t, [undefined, [columns - 1, columns]]), "f32"), 2);
+        using y = last();
+        await demandValues(y, 0, 2, 4, 6, 8);
+        demand(asked.join() === "0–2,2–4,4–5", `rows ${asked.join()} were read`);
+        t.dispose();
+        missing = 1;
+        await demandFailure(() => last().data(), "source");
       }),
   },
 ];
