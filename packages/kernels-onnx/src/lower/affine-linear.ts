@@ -28,7 +28,6 @@ export function lowerAffineLinear({ attrs, inputs, outputs: [output] }: Composit
   const offset = context.whole(inputs.at(-1)!);
   const blocks = offset.shape[1]!;
   const filled = b.reshape(b.padAxis(x, 1, 0, blocks * block - width), [rows, blocks, block]);
-  const sums = b.reshape(b.reduce("ReduceSum", filled, [2]), [rows, blocks]);
-  const least = b.graph.node("FusedMatMul", [sums.name, offset.name], { transB: 1 }, "com.microsoft");
-  context.store(output!, b.elementwise("Add", "f", [product, { name: least, kind: "f", shape }]));
+  const sums = b.reduce("ReduceSum", filled, [2], false);
+  context.store(output!, { ...product, name: b.graph.node("Gemm", [sums.name, offset.name, product.name], { transB: 1 }) });
 }

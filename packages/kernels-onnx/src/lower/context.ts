@@ -26,6 +26,8 @@ export interface Context {
   asStored(operand: Operand): Stored;
   /** The name of an operand of bytes, not widened. */
   bytes(operand: Operand): string;
+  /** Whether anything reads what a step writes there. */
+  isRead(output: Operand): boolean;
   /** Makes a value of dtype `from` (that of the output if not given) and of the output's shape the contents of its buffer. */
   store(output: Operand, value: Value, from?: DType): void;
 }

@@ -62,10 +62,12 @@ class Lowering implements Context {
   private readonly stored = new Map<number, Stored>();
   private readonly loaded = new Map<number, Value>();
   private readonly views = new Map<string, Value>();
+  private readonly read: ReadonlySet<number>;
 
   constructor(plan: Plan, kept: ReadonlyMap<number, Kept>, activations: Activations) {
     this.activations = activations;
     this.plan = plan;
+    this.read = new Set([...plan.steps.flatMap(({ inputs }) => inputs), ...plan.outputs].map(({ buffer }) => buffer));
     this.kept = kept;
     this.builder = new Builder(this.graph);
     this.lanes = lanesFor(this.builder);
@@ -111,9 +113,15 @@ class Lowering implements Context {
     return dtype === "u8" ? name : this.graph.node("Cast", [name], { to: TYPE.u8 });
   }
 
+  isRead({ buffer }: Operand): boolean {
+    return this.read.has(buffer);
+  }
+
   store(output: Operand, value: Value, from: DType = output.dtype): void {
     const { builder: b } = this;
-    this.stored.set(output.buffer, store(b, this.lanes, b.expand(value, output.shape), from, output.dtype));
+    // In whatever shape it has all of its elements: views are made of any.
+    const all = sizeOf(value.shape) === sizeOf(output.shape) ? value : b.expand(value, output.shape);
+    this.stored.set(output.buffer, store(b, this.lanes, all, from, output.dtype));
   }
 
   private load(operand: Operand): Value {

@@ -46,7 +46,16 @@ export function lowerUpdate({ attrs, inputs: [base, value, starts], outputs: [ou
     axes.map((axis) => base!.shape[axis]!),
     sizes,
   );
+  const [axis] = axes as [number];
+  if (axes.length === 1 && axis > 0) return context.store(output!, scattered(context, context.whole(base!), context.whole(value!), axis, start));
   context.store(output!, written(context, context.whole(base!), context.whole(value!), axes, 0, start));
+}
+
+/** The base with the value in it along an axis that is not the first, by the operator made for caches: it begins at the same place in all of the first. */
+function scattered({ builder: b }: Context, base: Value, value: Value, axis: number, start: Value): Value {
+  const index = b.expand(b.cast(start, "i", TYPE.i64), [base.shape[0]!]);
+  const name = b.graph.node("TensorScatter", [base.name, value.name, index.name], { axis });
+  return { ...base, name };
 }
 
 /** The base with the value in it along the axes from number `k` on: what lies before the box, the box, what lies behind it. */

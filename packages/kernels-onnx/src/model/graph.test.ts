@@ -1,5 +1,6 @@
 import type { Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { operatorsOf } from "../testing/operators.js";
 import { hasRuntime, REASON } from "../testing/runtime.js";
 import { Graph } from "./graph.js";
 import { TYPE } from "./messages.js";
@@ -52,6 +53,23 @@ describe.skipIf(!hasRuntime())(`a graph as onnxruntime reads it${REASON}`, () =>
     expect([call(0) === first, call(1) === first]).toEqual([true, false]);
     graph.label = "1";
     expect(call(0)).not.toBe(first);
+  });
+
+  it("calls once in all what is small", () => {
+    const graph = new Graph();
+    const x = graph.input("x", TYPE.f32, [2]);
+    const call = (): string => graph.node("Neg", [x], {}, "", true);
+    const first = call();
+    graph.label = "1";
+    expect(call()).toBe(first);
+  });
+
+  it("leaves out what no result is made of", () => {
+    const graph = new Graph();
+    const x = graph.input("x", TYPE.f32, [2]);
+    graph.node("Exp", [graph.node("Abs", [x])]);
+    graph.output("y", graph.node("Neg", [x]), TYPE.f32, [2]);
+    expect(operatorsOf(graph.model())).toEqual(["Neg"]);
   });
 
   it("has loops", async () => {

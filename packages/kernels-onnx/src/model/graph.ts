@@ -14,6 +14,11 @@ import { Writer } from "./writer.js";
 const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 
+/** Of constants that are compared with others. */
+const SHARED_BYTES = 1 << 14;
+/** Gives every byte a character of its own. */
+const latin1 = new TextDecoder("latin1");
+
 /** A graph of ONNX being built: nodes in the order of their calls, values by name. */
 export class Graph {
   /** What the names of nodes made from now on begin with, by which errors of the runtime call them. */
@@ -34,21 +39,31 @@ export class Graph {
   }
 
   /** Calls an operator with one result. @returns the result's name */
-  node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}, domain: string = ""): string {
-    return this.call(op, inputs, 1, attributes, domain)[0]!;
+  node(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain: string = "",
+    small: boolean = false,
+  ): string {
+    return this.call(op, inputs, 1, attributes, domain, small)[0]!;
   }
 
-  /** Calls an operator. What was called already under the same label is not called again: operators are functions. Under another it may be meant to be computed anew. */
+  /**
+   * Calls an operator. What was called already under the same label is not called again: operators are functions. Under another it may be meant to be computed
+   * anew, so that it need not be held meanwhile, unless it is said to be `small`.
+   */
   call(
     op: string,
     inputs: readonly string[],
     results: number,
     attributes: Readonly<Record<string, Attribute>> = {},
     domain: string = "",
+    small: boolean = false,
   ): readonly string[] {
     // A body is a graph of its own.
     if ("body" in attributes) return this.add(op, inputs, results, attributes, domain);
-    const key = `${this.label} ${domain}.${op}(${inputs})${JSON.stringify(attributes)}`;
+    const key = `${small ? "" : this.label} ${domain}.${op}(${inputs})${JSON.stringify(attributes)}`;
     const known = this.calls.get(key);
     if (known) return known;
     const outputs = this.add(op, inputs, results, attributes, domain);
@@ -72,7 +87,7 @@ export class Graph {
   /** A constant; equal small ones are one. */
   constant(type: ElementType, shape: readonly number[], values: ArrayBufferView): string {
     const bytes = bytesOf(values);
-    const key = bytes.length <= 256 ? `${type}|${shape}|${bytes}` : undefined;
+    const key = bytes.length <= SHARED_BYTES ? `${type}|${shape}|${latin1.decode(bytes)}` : undefined;
     const known = key === undefined ? undefined : this.constants.get(key);
     if (known !== undefined) return known;
     const name = this.name();
@@ -105,7 +120,7 @@ export class Graph {
   /** The graph as the body of a loop. */
   body(): Writer {
     const w = new Writer();
-    for (const node of this.nodes)
+    for (const node of this.wanted())
       w.message(
         1,
         nodeMessage(node, (value) => this.renamed.get(value) ?? value),
@@ -118,6 +133,17 @@ export class Graph {
   /** The graph as a model. */
   model(): Uint8Array<ArrayBuffer> {
     return modelMessage(this.body()).finish();
+  }
+
+  /** The nodes that results are made of: the runtime would run the others, too. */
+  private wanted(): Node[] {
+    const needed = new Set(this.renamed.keys());
+    const wanted = [...this.nodes].reverse().filter(({ inputs, outputs }) => {
+      if (!outputs.some((output) => needed.has(output))) return false;
+      for (const input of inputs) needed.add(input);
+      return true;
+    });
+    return wanted.reverse();
   }
 
   private name(): string {
