@@ -2,16 +2,17 @@
 import { createOnnxBackend } from "@weft/kernels-onnx";
 import { WeftError } from "@weft/tensor-core";
 
-/** What the process prints: the version that started, or why none did and what helps. */
+/** What the process prints: the version that started, with the providers that it has, or why none did and what helps. */
 export type OnnxProbe =
-  | { readonly version: string }
+  | { readonly version: string; readonly available: readonly string[] }
   | { readonly kind: string; readonly message: string; readonly hint: string | undefined };
 
-async function probe(): Promise<OnnxProbe> {
+/** With the providers that the arguments name. */
+async function probe(providers: readonly string[]): Promise<OnnxProbe> {
   try {
-    const backend = await createOnnxBackend({ threads: 1 });
+    const backend = await createOnnxBackend({ threads: 1, providers });
     backend.dispose();
-    return { version: backend.version };
+    return { version: backend.version, available: backend.available };
   } catch (error) {
     if (!(error instanceof WeftError)) throw error;
     const { kind, message, hint } = error;
@@ -19,4 +20,4 @@ async function probe(): Promise<OnnxProbe> {
   }
 }
 
-process.stdout.write(JSON.stringify(await probe()), () => process.exit());
+process.stdout.write(JSON.stringify(await probe(process.argv.slice(2))), () => process.exit());

@@ -8,6 +8,7 @@ import { keptConstants, SMALL_BYTES } from "./lower/constants.js";
 import type { Activations } from "./lower/context.js";
 import { type Lowered, lowerPlan } from "./lower/lower-plan.js";
 import { type Loop, loopsOf } from "./loops/loop.js";
+import { assertAvailable, notStarted, type Runtime, smallPlan } from "./providers.js";
 import { findPeer } from "./runtime/peer.js";
 import { OrtThread } from "./runtime/thread.js";
 
@@ -20,6 +21,18 @@ export interface OnnxBackendOptions {
    * 16 to 256 neighbours, by at most 1/254 of the largest magnitude in the block; two to four times as fast.
    */
   readonly activations?: Activations;
+  /**
+   * Execution providers of onnxruntime by the names that it has for them, the preferred first: `cpu` (if not given), `cuda`, `tensorrt`, `dml`, `coreml`, `webgpu` …. What one
+   * of them does not take, those behind it do, and `cpu` at last. Tensors lie in the memory of the CPU and are copied at each run.
+   */
+  readonly providers?: readonly string[];
+}
+
+/** What runs a backend, and how. */
+interface Setup extends Runtime {
+  readonly threads: number;
+  readonly activations: Activations;
+  readonly providers: readonly string[];
 }
 
 /** Where numbers of elements and bytes of one array of JavaScript end. */
@@ -35,12 +48,18 @@ export class OnnxBackend implements Backend {
   private buffers = 0;
   private disposed = false;
 
+  /** Names of the execution providers that it uses, the preferred first. */
+  readonly providers: readonly string[];
+  /** Names of those that this build of onnxruntime has, whether or not they start on this machine. */
+  readonly available: readonly string[];
   private readonly activations: Activations;
 
-  constructor(thread: OrtThread, version: string, threads: number, activations: Activations) {
+  constructor(thread: OrtThread, { version, threads, activations, providers, available }: Setup) {
     this.activations = activations;
     this.thread = thread;
     this.version = version;
+    this.providers = providers;
+    this.available = available.map(({ name }) => name);
     this.capabilities = { maxBufferBytes: MOST_BYTES, threads, hostVisible: false, freezes: true };
   }
 
@@ -80,7 +99,15 @@ export class OnnxBackend implements Backend {
         lowered.constants,
         constants,
         (contents) =>
-          OnnxExecutable.open(withoutHeld(plan, frozen, lowered), rest, lowered, contents, this.thread, this.capabilities.threads),
+          OnnxExecutable.open(
+            withoutHeld(plan, frozen, lowered),
+            rest,
+            lowered,
+            contents,
+            this.thread,
+            this.capabilities.threads,
+            this.providers,
+          ),
       );
     } finally {
       for (const buffer of made) this.free(buffer);
@@ -143,10 +170,28 @@ function withoutHeld(plan: Plan, frozen: Frozen, { inputs }: Lowered): Plan {
 /**
  * Starts onnxruntime.
  * @throws CapabilityError kinds `no-onnxruntime`, `onnxruntime-version`, `onnxruntime-broken` where the optional peer onnxruntime-node is missing, of
- * another version than those that this package is tested with, or does not load
+ * another version than those that this package is tested with, or does not load; `no-provider` for a provider that it does not have or that does not start
  */
-export async function createOnnxBackend({ threads, activations = "f32" }: OnnxBackendOptions = {}): Promise<OnnxBackend> {
-  const peer = findPeer();
-  const thread = await OrtThread.start(peer);
-  return new OnnxBackend(thread, peer.version, Math.max(1, threads ?? Math.min(8, availableParallelism())), activations);
+export async function createOnnxBackend(options: OnnxBackendOptions = {}): Promise<OnnxBackend> {
+  const { threads = Math.min(8, availableParallelism()), activations = "f32", providers = ["cpu"] } = options;
+  const { path, version } = findPeer();
+  const { thread, available } = await OrtThread.start({ path, version });
+  const setup = { version, available, activations, threads: Math.max(1, threads) };
+  try {
+    assertAvailable(providers, setup);
+    for (const name of providers)
+      if (name !== "cpu") await tryProvider(new OnnxBackend(thread, { ...setup, providers: [name] }), name, setup);
+  } catch (error) {
+    thread.stop();
+    throw error;
+  }
+  return new OnnxBackend(thread, { ...setup, providers });
+}
+
+async function tryProvider(backend: OnnxBackend, name: string, runtime: Runtime): Promise<void> {
+  try {
+    (await backend.lower(smallPlan())).dispose();
+  } catch (error) {
+    throw notStarted(name, runtime, error);
+  }
 }

@@ -3,8 +3,11 @@ import { afterAll, describe, it } from "vitest";
 import { createOnnxBackend } from "./backend.js";
 import { hasRuntime, REASON } from "./testing/runtime.js";
 
-describe.skipIf(!hasRuntime())(`the backend on onnxruntime conforms${REASON}`, () => {
-  const { checks, close } = conformance(() => createOnnxBackend({ threads: 2 }));
+/** Of onnxruntime, the preferred first: `WEFT_ONNX_PROVIDERS=cuda,cpu`. */
+const providers = process.env["WEFT_ONNX_PROVIDERS"]?.split(",") ?? ["cpu"];
+
+describe.skipIf(!hasRuntime())(`the backend on onnxruntime conforms on ${providers.join(", ")}${REASON}`, () => {
+  const { checks, close } = conformance(() => createOnnxBackend({ threads: 2, providers }));
   afterAll(close);
   it.each(checks)("$name", ({ run }) => run());
 });

@@ -20,8 +20,8 @@ let sessions = 0;
  * Of a session. Optimising takes four times as long as all the rest of creating one, and makes nothing faster: plans are optimised before. Finding a pattern of
  * memory takes as long as that rest.
  */
-const sessionOptions = (threads: number): object => ({
-  executionProviders: ["cpu"],
+const sessionOptions = (threads: number, providers: readonly string[]): object => ({
+  executionProviders: providers,
   graphOptimizationLevel: "disabled",
   enableMemPattern: false,
   intraOpNumThreads: threads,
@@ -61,6 +61,7 @@ export class OnnxExecutable implements Executable {
    * @param rest what of the plan is left to do at each run
    * @param contents of the model's constants, in their order
    * @param threads the most that it may use
+   * @param providers of onnxruntime, the preferred first
    * @throws DeviceError for a plan that onnxruntime does not take
    */
   static async open(
@@ -70,6 +71,7 @@ export class OnnxExecutable implements Executable {
     contents: readonly OnnxBuffer[],
     thread: OrtThread,
     threads: number,
+    providers: readonly string[],
   ): Promise<OnnxExecutable> {
     const { model, inputs, outputs, constants } = lowered;
     const made = new OnnxExecutable(plan, rest, thread, inputs, outputs);
@@ -78,7 +80,7 @@ export class OnnxExecutable implements Executable {
     const port = ({ name, type, shape, buffer }: Port): SessionPort => ({ name, type, shape, bytes: rest.buffers[buffer]!.bytes });
     const held = constants.map(({ location }, i): SessionConstant => ({ location, buffer: contents[i]!.id, bytes: contents[i]!.bytes }));
     const parts = { inputs: inputs.map(port), outputs: outputs.map(port), constants: held };
-    const options = sessionOptions(work < SMALL_WORK ? 1 : threads);
+    const options = sessionOptions(work < SMALL_WORK ? 1 : threads, providers);
     try {
       await thread.call({ do: "open", session: made.session, model, options, ...parts }, [model.buffer]);
     } catch (cause) {

@@ -114,9 +114,9 @@ function memory(): Finding {
 const PROBE_MS = 30_000;
 
 /** What a probe prints in a process of its own; undefined if it ends badly. */
-function probed<T>(name: string): T | undefined {
+function probed<T>(name: string, ...args: readonly string[]): T | undefined {
   const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
-  const { status, stdout } = spawnSync(process.execPath, [program], {
+  const { status, stdout } = spawnSync(process.execPath, [program, ...args], {
     encoding: "utf8",
     timeout: PROBE_MS,
     stdio: ["ignore", "pipe", "ignore"],
@@ -142,9 +142,17 @@ function webgpu(): Finding {
 /** The native CPU backend of the library; the commands of this program compute on WebAssembly, whose results are the same bits everywhere. */
 function onnxruntime(): Finding {
   const what = "onnxruntime";
-  const probe = probed<OnnxProbe>("onnx-probe");
+  const starts = (provider: string): OnnxProbe | undefined => probed<OnnxProbe>("onnx-probe", provider);
+  const probe = starts("cpu");
   if (!probe) return { what, level: "warn", found: "installed, does not start", remedy: "everything runs on WebAssembly meanwhile" };
-  if ("version" in probe) return { what, level: "ok", found: `${probe.version}, for native speed of training and generation on this CPU` };
+  if ("version" in probe) {
+    const states = probe.available.map((name) => {
+      const there = name === "cpu" ? probe : starts(name);
+      return there && "version" in there ? name : `${name} does not start`;
+    });
+    const found = `${probe.version}, for native speed of training and generation on this CPU; providers: ${states.join(", ")}`;
+    return { what, level: "ok", found };
+  }
   const gain = "training and generation on this CPU become two to three times as fast with";
   if (probe.kind === "no-onnxruntime")
     return { what, level: "ok", found: "not installed; everything runs on WebAssembly", remedy: `${gain} ${probe.hint}` };

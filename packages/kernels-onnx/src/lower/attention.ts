@@ -27,7 +27,11 @@ function sightOf(context: Context, { attrs, inputs: [q, k, , ...limits] }: Compo
   const { mask, lengths } = attentionLimits(limits);
   const causal = attrs.causal as boolean;
   const place = (shape: readonly number[]): Value => ({
-    name: b.graph.constant(TYPE.i32, shape, Int32Array.from({ length: sizeOf(shape) }, (_, i) => i)),
+    name: b.graph.constant(
+      TYPE.i32,
+      shape,
+      Int32Array.from({ length: sizeOf(shape) }, (_, i) => i),
+    ),
     kind: "i",
     shape,
   });
@@ -64,7 +68,16 @@ export function lowerAttention(step: CompositeStep, context: Context): void {
     return context.store(output, visible({ name: whole(context, [q, k, v], scale, seen), kind: "f", shape: output.shape }, 0));
   // One query: a row for each head, which needs no keys packed; else the heads of a group together.
   const each = heads / groups;
-  const [rows, keyRows] = queries === 1 ? [[batch, groups, each, 1], [batch, groups, 1, keys]] : [[batch, groups, each * queries], [batch, groups, keys]];
+  const [rows, keyRows] =
+    queries === 1
+      ? [
+          [batch, groups, each, 1],
+          [batch, groups, 1, keys],
+        ]
+      : [
+          [batch, groups, each * queries],
+          [batch, groups, keys],
+        ];
   const product = b.graph.node(
     "FusedMatMul",
     [b.reshape(q, [...rows, width]).name, b.reshape(k, [...keyRows, width]).name],

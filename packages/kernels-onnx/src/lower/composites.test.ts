@@ -20,7 +20,15 @@ it.each<[string, readonly (readonly number[])[], (...inputs: Tensor[]) => Tensor
   ["rmsNorm", [[2, 64], [64]], (x, w) => rmsNorm(x!, w!, 1e-5), ["RMSNormalization"]],
   ["layerNorm", [[2, 64], [64], [64]], (x, w, b) => layerNorm(x!, w!, b!, 1e-5), ["LayerNormalization"]],
   ["softmax", [[2, 64]], (x) => softmax(x!), ["Softmax"]],
-  ["swiglu", [[2, 64], [2, 64]], (gate, up) => swiglu(gate!, up!), ["QuickGelu", "Mul"]],
+  [
+    "swiglu",
+    [
+      [2, 64],
+      [2, 64],
+    ],
+    (gate, up) => swiglu(gate!, up!),
+    ["QuickGelu", "Mul"],
+  ],
   ["attention of one query", [heads, cache, cache], (q, k, v) => attention(q!, k!, v!), ["FusedMatMul", "Softmax", "MatMul"]],
   ["attention of many", [[1, 9, 32, 64], cache, cache], (q, k, v) => attention(q!, k!, v!), ["Attention"]],
 ])("%s is the runtime's", (_, shapes, f, expected) => {

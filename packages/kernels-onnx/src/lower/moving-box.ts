@@ -47,7 +47,8 @@ export function lowerUpdate({ attrs, inputs: [base, value, starts], outputs: [ou
     sizes,
   );
   const [axis] = axes as [number];
-  if (axes.length === 1 && axis > 0) return context.store(output!, scattered(context, context.whole(base!), context.whole(value!), axis, start));
+  if (axes.length === 1 && axis > 0)
+    return context.store(output!, scattered(context, context.whole(base!), context.whole(value!), axis, start));
   context.store(output!, written(context, context.whole(base!), context.whole(value!), axes, 0, start));
 }
 

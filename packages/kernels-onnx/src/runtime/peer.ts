@@ -7,6 +7,9 @@ const TESTED = "1.30";
 /** What installs it; without the variable its installer would fetch parts for CUDA that nothing here uses. */
 export const INSTALL: string = `ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@~${TESTED}.0`;
 
+/** What brings the parts for CUDA and TensorRT, on Linux and Windows on x64. */
+export const CUDA_INSTALL: string = `npm install onnxruntime-node@~${TESTED}.0 without ONNXRUNTIME_NODE_INSTALL=skip fetches its parts; CUDA and cuDNN must be there, too`;
+
 /** An installed onnxruntime-node. */
 export interface Peer {
   readonly path: string;

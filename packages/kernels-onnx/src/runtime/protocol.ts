@@ -42,7 +42,7 @@ export type Request =
   | { readonly do: "close"; readonly session: number }
   | { readonly do: "stop" };
 
-/** What it answers: the request's number, and its result or what went wrong. The first answer, number 0, tells that it has started. */
+/** What it answers: the request's number, and its result or what went wrong. The first answer, number 0, tells that it has started, and lists the providers as JSON. */
 export interface Answer {
   readonly call: number;
   readonly result?: Uint8Array;

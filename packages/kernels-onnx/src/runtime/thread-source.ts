@@ -109,8 +109,9 @@ const answer = (call, result, error) => {
 const work = async () => {
   try {
     ort = require(path);
-    ort.env.logLevel = "error";
-    answer(0);
+    // Errors are thrown, too.
+    ort.env.logLevel = "fatal";
+    answer(0, new TextEncoder().encode(JSON.stringify(ort.listSupportedBackends())));
   } catch (error) {
     return answer(0, undefined, String(error.message));
   }

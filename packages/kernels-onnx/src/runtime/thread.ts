@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { CapabilityError, DeviceError } from "@weft/tensor-core";
+import type { Provider } from "../providers.js";
 import { INSTALL, type Peer } from "./peer.js";
 import { type Answer, type Request, SIGNAL } from "./protocol.js";
 import { THREAD_SOURCE } from "./thread-source.js";
@@ -34,12 +35,12 @@ export class OrtThread {
     this.port.unref();
   }
 
-  /** Starts the thread and loads onnxruntime there. @throws CapabilityError kind `onnxruntime-broken` if it does not load */
-  static async start(peer: Peer): Promise<OrtThread> {
+  /** Starts the thread, loads onnxruntime there and asks it for its providers. @throws CapabilityError kind `onnxruntime-broken` if it does not load */
+  static async start(peer: Peer): Promise<{ readonly thread: OrtThread; readonly available: readonly Provider[] }> {
     const thread = new OrtThread(peer);
     try {
-      await thread.answerTo(0);
-      return thread;
+      const listed = await thread.answerTo(0);
+      return { thread, available: JSON.parse(new TextDecoder().decode(listed)) as Provider[] };
     } catch (cause) {
       thread.stop();
       throw new CapabilityError(`onnxruntime-node ${peer.version} does not start: ${(cause as Error).message}`, {

@@ -68,6 +68,8 @@ export interface DeviceErrorKinds {
   "onnxruntime-version": "capability";
   /** `onnxruntime-node` is installed, and does not start on this machine. Install it anew, or take another backend. */
   "onnxruntime-broken": "capability";
+  /** onnxruntime has no execution provider of that name here, or it does not start. The message says why, the hint which there are or what installs it; `weft doctor` lists those that start. */
+  "no-provider": "capability";
   /** An index that a tensor holds is none of those that an operation takes, on a device that checks them. Compare what made it with what it points into. */
   index: "shape";
   /** A contradiction inside weft. Please report it with what was computed. */

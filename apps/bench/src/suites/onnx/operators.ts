@@ -45,7 +45,9 @@ export async function measureOperators(threads: number, context: BenchContext): 
   try {
     for (const rows of context.quick ? [1] : [1, 128])
       for (const one of CASES) {
-        const works = await Promise.all(Object.entries(devices).map(async ([name, device]) => ({ name, ...(await work(device, one, rows)) })));
+        const works = await Promise.all(
+          Object.entries(devices).map(async ([name, device]) => ({ name, ...(await work(device, one, rows)) })),
+        );
         const [ours, theirs] = works as [(typeof works)[number], (typeof works)[number]];
         const error = ours.values.reduce((most, v, i) => Math.max(most, Math.abs(v - theirs.values[i]!)), 0);
         if (!(error <= 1e-5)) throw new Error(`${one.name}: the operator is ${error} off its decomposition`);
@@ -75,7 +77,11 @@ export async function measureOperators(threads: number, context: BenchContext): 
   }
 }
 
-async function work(device: Device, { shape, others, call }: Case, rows: number): Promise<{ call: () => Promise<void>; values: Float32Array }> {
+async function work(
+  device: Device,
+  { shape, others, call }: Case,
+  rows: number,
+): Promise<{ call: () => Promise<void>; values: Float32Array }> {
   const make = (dims: readonly number[], seed: number): Tensor =>
     device.tensor(
       Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * i + seed)),
