@@ -1,10 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
-import { buildProgram, FIXTURES, PROGRAM, temporaryFolder } from "./testing/cli.js";
-
-beforeAll(buildProgram);
+import { describe, expect, it } from "vitest";
+import { FIXTURES, PROGRAM, temporaryFolder } from "./testing/cli.js";
 
 /** The executable of a version of Node: the running one, or npm's package of it; undefined where that cannot be had. */
 function nodeOf(major: number): string | undefined {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Output } from "./output.js";
 import { Progress } from "./progress.js";
-import { buildProgram, PROGRAM, temporaryFolder } from "./testing/cli.js";
+import { PROGRAM, temporaryFolder } from "./testing/cli.js";
 import { makeLlama } from "@weft/checkpoint/testing";
 
 const OPTIONS = { json: false, quiet: false, verbose: false, dryRun: false, force: false, jobs: undefined, methods: [] };
@@ -42,7 +42,6 @@ describe("in a terminal", () => {
   const folder = temporaryFolder();
   let large: { readonly base: string; readonly lora: string };
   beforeAll(() => {
-    buildProgram();
     large = makeLlama(join(folder, "large"), { layers: 8, hidden: 512, intermediate: 1408, heads: 8, kvHeads: 4, vocab: 8000, shards: 2 });
   });
 

@@ -1,11 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { checkpointOf, f32, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
-import { buildProgram, temporaryFolder, weftBuilt as weft } from "../testing/cli.js";
+import { temporaryFolder, weftBuilt as weft } from "../testing/cli.js";
 
 const folder = temporaryFolder();
-beforeAll(buildProgram);
 const N = 4;
 const PATH = "model.layers.0.self_attn.q_proj";
 let made = 0;

@@ -4,14 +4,12 @@ import { openAdapterFolder } from "@weft/adapter-files/node";
 import { toCoreDType } from "@weft/io-safetensors";
 import { ADAPTER_METHODS, LORA_METHODS, LYCORIS_METHODS } from "@weft/methods";
 import { decode } from "@weft/tensor-core";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { checkpointOf, everyLycorisModule, f32, gapOf, type StoredTensor, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
-import { buildProgram, FIXTURES, weftBuilt, temporaryFolder } from "../testing/cli.js";
+import { FIXTURES, weftBuilt, temporaryFolder } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 const values = ({ bytes, dtype }: StoredTensor): ArrayLike<number> => decode(new Uint8Array(bytes), toCoreDType(dtype as "F32")!);
-
-beforeAll(buildProgram);
 
 describe("weft merge takes files of other programs", () => {
   it("one LyCORIS file with a module of every method and layer, into a base of diffusers' names", async () => {

@@ -5,7 +5,7 @@ import { decode, torchGenerator, torchNormal } from "@weft/tensor-core";
 import { matrix, product, singularValues } from "@weft/tensor-core/linalg";
 import { beforeAll, describe, expect, it } from "vitest";
 import { filesOf, tensorsOf } from "@weft/checkpoint/testing";
-import { buildProgram, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
+import { spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 const [base, tuned] = [join(folder, "base.safetensors"), join(folder, "tuned.safetensors")];
@@ -218,7 +218,6 @@ describe("refuses", () => {
 });
 
 it("writes the same bytes on one thread and on two", () => {
-  buildProgram();
   for (const jobs of ["1", "2"]) {
     const { code, stderr } = spawnWeft([
       "extract",

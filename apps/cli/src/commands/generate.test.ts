@@ -7,7 +7,7 @@ import { getPeftModel } from "@weft/registry";
 import { savePretrained } from "@weft/registry/node";
 import { Device } from "@weft/tensor-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildProgram, FIXTURES, spawnWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
+import { FIXTURES, spawnWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const TINY = join(FIXTURES, "quant/tiny.gguf");
 const PROMPT = "The quick brown fox";
@@ -15,7 +15,6 @@ const folder = temporaryFolder();
 const adapter = join(folder, "lora");
 let device: Device;
 beforeAll(async () => {
-  buildProgram();
   device = new Device(await createWasmBackend({ threads: 1, relaxed: false }));
   const { engine } = await loadTextGenerator(TINY, { device });
   const config = { peftType: "LORA", targetModules: "all-linear", initLoraWeights: false, r: 4 };

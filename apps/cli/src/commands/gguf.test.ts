@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openGgufPath } from "@weft/io-gguf/node";
 import { checkpointOf, editJson, hashOf, makeLlama, tensorsOf } from "@weft/checkpoint/testing";
-import { FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 let made = 0;
@@ -11,9 +11,9 @@ const fresh = (): string => join(folder, `out-${made++}`);
 const TINY = join(FIXTURES, "quant/tiny.gguf");
 
 describe("a GGUF file as a checkpoint of transformers", () => {
-  it("has the values that gguf-py computes, under the names and in the order of transformers", () => {
+  it("has the values that gguf-py computes, under the names and in the order of transformers", async () => {
     const out = fresh();
-    const { code, stderr } = spawnWeft(["convert", TINY, "--dtype", "f32", "-o", out]);
+    const { code, stderr } = await weftBuilt("convert", TINY, "--dtype", "f32", "-o", out);
     expect(code, stderr).toBe(0);
     // As tests/python compares them with transformers and llama.cpp; here, that they are there and hold the file's tokens.
     const tokenizer = JSON.parse(readFileSync(join(out, "tokenizer.json"), "utf8")) as { model: { vocab: Record<string, number> } };
@@ -50,15 +50,15 @@ describe("a GGUF file as a checkpoint of transformers", () => {
 describe("a LoRA as a GGUF file", () => {
   const PEFT = join(FIXTURES, "quant/lora_peft");
 
-  it("is what llama.cpp's converter writes, byte for byte, and comes back as PEFT wrote it", () => {
+  it("is what llama.cpp's converter writes, byte for byte, and comes back as PEFT wrote it", async () => {
     const [out, back] = [`${fresh()}.gguf`, fresh()];
-    expect(spawnWeft(["convert", PEFT, "--to", "gguf", "--base", TINY, "-o", out]).code).toBe(0);
+    expect((await weftBuilt("convert", PEFT, "--to", "gguf", "--base", TINY, "-o", out)).code).toBe(0);
     expect(hashOf(out)).toBe(hashOf(join(FIXTURES, "quant/lora.gguf")));
     const exported = `${fresh()}.gguf`;
-    expect(spawnWeft(["export", PEFT, "--target", "llama-server", "--base", TINY, "-o", exported]).code).toBe(0);
+    expect((await weftBuilt("export", PEFT, "--target", "llama-server", "--base", TINY, "-o", exported)).code).toBe(0);
     expect(hashOf(exported)).toBe(hashOf(out));
-    expect(spawnWeft(["convert", out, "--to", "peft", "--base", TINY, "-o", back]).code).toBe(0);
-    expect(spawnWeft(["diff", back, PEFT]).stdout).toMatch(/equal: 4 tensors/);
+    expect((await weftBuilt("convert", out, "--to", "peft", "--base", TINY, "-o", back)).code).toBe(0);
+    expect((await weftBuilt("diff", back, PEFT)).stdout).toMatch(/equal: 4 tensors/);
     const config = (at: string): unknown => JSON.parse(readFileSync(join(at, "adapter_config.json"), "utf8"));
     expect(config(back)).toMatchObject({ r: 4, lora_alpha: 10, use_rslora: false });
   });
@@ -67,7 +67,7 @@ describe("a LoRA as a GGUF file", () => {
     const [made, out] = [fresh(), `${fresh()}.gguf`];
     cpSync(PEFT, made, { recursive: true });
     editJson(join(made, "adapter_config.json"), { use_rslora: true, alpha_pattern: { down_proj: 40 } });
-    expect(spawnWeft(["convert", made, "--to", "gguf", "--base", TINY, "-o", out]).code).toBe(0);
+    expect((await weftBuilt("convert", made, "--to", "gguf", "--base", TINY, "-o", out)).code).toBe(0);
     const [file, plain] = [await openGgufPath(out), await openGgufPath(join(FIXTURES, "quant/lora.gguf"))];
     const values = async (of: typeof file, name: string): Promise<Float32Array> =>
       new Float32Array((await of.read(name)).data.slice().buffer);
@@ -83,12 +83,16 @@ describe("a LoRA as a GGUF file", () => {
     await Promise.all([file.close(), plain.close()]);
   });
 
-  it("needs the model that it is for, and says so", () => {
+  it("needs the model that it is for, and says so", async () => {
     const out = `${fresh()}.gguf`;
-    expect(spawnWeft(["export", PEFT, "--target", "llama-server", "-o", out]).stderr).toMatch(/a GGUF adapter needs --base/);
-    expect(spawnWeft(["convert", PEFT, "--to", "gguf", "-o", out]).stderr).toMatch(/a GGUF adapter needs --base/);
-    expect(spawnWeft(["convert", join(FIXTURES, "quant/lora.gguf"), "--to", "peft", "-o", fresh()]).stderr).toMatch(/name it: --base/);
-    expect(spawnWeft(["convert", join(FIXTURES, "peft/llama_dora_all_linear"), "--to", "gguf", "--base", TINY, "-o", out]).code).toBe(2);
+    expect((await weftBuilt("export", PEFT, "--target", "llama-server", "-o", out)).stderr).toMatch(/a GGUF adapter needs --base/);
+    expect((await weftBuilt("convert", PEFT, "--to", "gguf", "-o", out)).stderr).toMatch(/a GGUF adapter needs --base/);
+    expect((await weftBuilt("convert", join(FIXTURES, "quant/lora.gguf"), "--to", "peft", "-o", fresh())).stderr).toMatch(
+      /name it: --base/,
+    );
+    expect((await weftBuilt("convert", join(FIXTURES, "peft/llama_dora_all_linear"), "--to", "gguf", "--base", TINY, "-o", out)).code).toBe(
+      2,
+    );
     expect(existsSync(out)).toBe(false);
   });
 });
@@ -117,9 +121,9 @@ describe("a checkpoint of transformers as a GGUF file", () => {
 
   it("chooses types as llama.cpp does, and writes metadata and tokenizer", async () => {
     const [out, alone] = [`${fresh()}.gguf`, `${fresh()}.gguf`];
-    const ran = spawnWeft(["quantize", base, "--to", "q4_k_m", "-o", out, "--jobs", "3"]);
+    const ran = await weftBuilt("quantize", base, "--to", "q4_k_m", "-o", out, "--jobs", "3");
     expect(ran.code, ran.stderr).toBe(0);
-    expect(spawnWeft(["quantize", base, "--to", "q4_k_m", "-o", alone, "--jobs", "1"]).code).toBe(0);
+    expect((await weftBuilt("quantize", base, "--to", "q4_k_m", "-o", alone, "--jobs", "1")).code).toBe(0);
     expect(hashOf(alone)).toBe(hashOf(out));
     const file = await openGgufPath(out);
     const typeOf = (name: string): string | undefined => file.tensors.get(name)?.type;
@@ -164,14 +168,14 @@ describe("a checkpoint of transformers as a GGUF file", () => {
     await file.close();
   });
 
-  it("f32 and back is the same, to the bit; q8_0 is near", () => {
+  it("f32 and back is the same, to the bit; q8_0 is near", async () => {
     for (const [to, most] of [
       ["f32", 0],
       ["q8_0", 0.01],
     ] as const) {
       const [out, back] = [`${fresh()}.gguf`, fresh()];
-      expect(spawnWeft(["quantize", base, "--to", to, "-o", out]).code).toBe(0);
-      expect(spawnWeft(["convert", out, "--dtype", to === "f32" ? "bf16" : "f32", "-o", back]).code).toBe(0);
+      expect((await weftBuilt("quantize", base, "--to", to, "-o", out)).code).toBe(0);
+      expect((await weftBuilt("convert", out, "--dtype", to === "f32" ? "bf16" : "f32", "-o", back)).code).toBe(0);
       const [before, after] = [checkpointOf(base), checkpointOf(back)];
       expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
       for (const [name, { bytes, shape }] of before) {
@@ -191,7 +195,7 @@ describe("a checkpoint of transformers as a GGUF file", () => {
     }
   });
 
-  it("refuses what it cannot write, and leaves nothing", () => {
+  it("refuses what it cannot write, and leaves nothing", async () => {
     const out = `${fresh()}.gguf`;
     for (const [argv, what] of [
       [[base, "--to", "q8_0", "-o", fresh()], /whose name ends in .gguf/],
@@ -199,7 +203,7 @@ describe("a checkpoint of transformers as a GGUF file", () => {
       [[TINY, "--to", "q8_0", "-o", out], /convert it first/],
       [[base, "--to", "q8_0", "--group-size", "32", "-o", out], /--group-size is not for GGUF files/],
     ] as const) {
-      const { code, stderr } = spawnWeft(["quantize", ...argv]);
+      const { code, stderr } = await weftBuilt("quantize", ...argv);
       expect([code, stderr]).toEqual([2, expect.stringMatching(what)]);
       expect(existsSync(out)).toBe(false);
     }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
-import { buildProgram, FIXTURES, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
+import { describe, expect, it } from "vitest";
+import { FIXTURES, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
 
 interface Entry {
   readonly file: string;
@@ -42,7 +42,6 @@ describe("inspect --json gives the right verdict on hostile files", () => {
 });
 
 describe("the built program", () => {
-  beforeAll(buildProgram);
   const names = [
     "ok_all_dtypes",
     "n_100mb.",

@@ -2,12 +2,11 @@ import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node
 import { join } from "node:path";
 import { writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { torchGenerator, torchNormal } from "@weft/tensor-core";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { checkpointOf, tensorsOf } from "@weft/checkpoint/testing";
-import { buildProgram, FIXTURES, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const folder = temporaryFolder();
-beforeAll(buildProgram);
 
 interface Entry {
   readonly name: string;
@@ -43,8 +42,8 @@ async function baseOf(
   return write(`base-${Object.keys(change).join()}-${name.replace("/", "-")}`, entries);
 }
 
-const refused = (argv: readonly string[], out: string): { readonly kind: string; readonly message: string } => {
-  const ran = spawnWeft([...argv, "-o", out, "--json"]);
+const refused = async (argv: readonly string[], out: string): Promise<{ readonly kind: string; readonly message: string }> => {
+  const ran = await weftBuilt(...argv, "-o", out, "--json");
   expect(ran.code, ran.stdout).toBe(2);
   expect(existsSync(out)).toBe(false);
   return (JSON.parse(ran.stdout.trim().split("\n").at(-1)!) as { error: { kind: string; message: string } }).error;
@@ -55,14 +54,14 @@ const merge = (base: string, adapter: string, out: string): ReturnType<typeof re
 describe("what a file does not hold and the base does not tell is refused", () => {
   it("TinyLoRA without projections on a model whose order of modules is not known", async () => {
     const name = "variants/tinylora_seeded";
-    const error = merge(await baseOf(name), join(FIXTURES, name), "order");
+    const error = await merge(await baseOf(name), join(FIXTURES, name), "order");
     expect(error).toMatchObject({ kind: "undetermined", message: expect.stringMatching(/order of the model's modules/) });
   });
 
   it("AdaMSS on another base than the one that it was made on", async () => {
     const name = "variants/adamss_linear";
     const other = await baseOf(name, { "lin0.weight": (values) => torchNormal(torchGenerator(3), values.length, 0, 0.2) });
-    const error = merge(other, join(FIXTURES, name), "another");
+    const error = await merge(other, join(FIXTURES, name), "another");
     expect(error).toMatchObject({ kind: "undetermined", message: expect.stringMatching(/lin0.*are not those of this weight/) });
   });
 
@@ -78,7 +77,7 @@ describe("what a file does not hold and the base does not tell is refused", () =
       return { name: key, shape: [shape[0]! + 1, shape[1]!], values: Float32Array.of(...values, ...values.slice(0, shape[1]!)) };
     });
     await write("other-groups", entries, JSON.parse(readFileSync(join(at, "adapter_config.json"), "utf8")) as object);
-    const error = merge(await baseOf(name), at, "sizes");
+    const error = await merge(await baseOf(name), at, "sizes");
     expect(error).toMatchObject({ kind: "undetermined", message: expect.stringMatching(/11, 6, 7 outputs.*12, 5, 7/) });
   });
 
@@ -87,7 +86,7 @@ describe("what a file does not hold and the base does not tell is refused", () =
     const base = await baseOf(name, {
       "lin0.weight": (values, [, columns]) => values.map((_, i) => (Math.floor(i / columns!) === i % columns! ? 1 : 0)),
     });
-    expect(merge(base, join(FIXTURES, name), "any")).toMatchObject({
+    expect(await merge(base, join(FIXTURES, name), "any")).toMatchObject({
       kind: "undetermined",
       message: expect.stringMatching(/lin0: the weight does not determine/),
     });
@@ -102,7 +101,7 @@ describe("what a file does not hold and the base does not tell is refused", () =
       [{ name: "base_model.model.fc.psoft_R.weight", shape: [1], values: Float32Array.of(0.1) }],
       config,
     );
-    expect(merge(base, adapter, "long")).toMatchObject({
+    expect(await merge(base, adapter, "long")).toMatchObject({
       kind: "too-long",
       message: expect.stringMatching(/1 weights takes up to 1\.1 times/),
     });
@@ -112,15 +111,15 @@ describe("what a file does not hold and the base does not tell is refused", () =
 describe("weft unmerge", () => {
   it("refuses what followed from a base weight that is gone", async () => {
     const name = "variants/psoft_linear";
-    const error = refused(["unmerge", await baseOf(name), "-a", join(FIXTURES, name)], join(folder, "gone"));
+    const error = await refused(["unmerge", await baseOf(name), "-a", join(FIXTURES, name)], join(folder, "gone"));
     expect(error).toMatchObject({ kind: "not-unmergeable", message: expect.stringMatching(/follow from the base weights/) });
   });
 
   it("takes TinyLoRA out, whose file holds its factors", async () => {
     const name = "variants/tinylora_linear";
     const [base, merged, again] = [await baseOf(name), join(folder, "tiny"), join(folder, "tiny-base")];
-    expect(spawnWeft(["merge", base, "-a", join(FIXTURES, name), "-o", merged]).code).toBe(0);
-    expect(spawnWeft(["unmerge", merged, "-a", join(FIXTURES, name), "-o", again]).code).toBe(0);
+    expect((await weftBuilt("merge", base, "-a", join(FIXTURES, name), "-o", merged)).code).toBe(0);
+    expect((await weftBuilt("unmerge", merged, "-a", join(FIXTURES, name), "-o", again)).code).toBe(0);
     const values = (home: string): Float32Array => new Float32Array(Uint8Array.from(checkpointOf(home).get("lin0.weight")!.bytes).buffer);
     const [before, there, after] = [values(base), values(merged), values(again)];
     expect(Math.max(...before.map((x, i) => Math.abs(x - there[i]!)))).toBeGreaterThan(0.01);

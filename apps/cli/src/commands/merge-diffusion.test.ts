@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   add,
   checkpointOf,
@@ -15,10 +15,8 @@ import {
   type StoredTensor,
   vector,
 } from "@weft/checkpoint/testing";
-import { buildProgram, weftBuilt } from "../testing/cli.js";
+import { weftBuilt } from "../testing/cli.js";
 import { mergingFolder } from "../testing/merging-folder.js";
-
-beforeAll(buildProgram, 120_000);
 const { fresh, file, merged } = mergingFolder();
 
 const PARTS = ["to_q", "to_k", "to_v"] as const;

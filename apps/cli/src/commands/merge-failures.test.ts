@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, sym
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkpointOf, copyFolder, editJson, filesOf, makeLlama, poke } from "@weft/checkpoint/testing";
-import { buildProgram, FIXTURES, PROGRAM, type Ran, spawnWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
+import { FIXTURES, PROGRAM, type Ran, spawnWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 let base: string;
@@ -12,7 +12,6 @@ let made = 0;
 const fresh = (name: string): string => join(folder, `${name}-${made++}`);
 
 beforeAll(() => {
-  buildProgram();
   ({ base, lora } = makeLlama(join(folder, "small")));
 });
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileS
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { copyFolder, filesOf, hashOf, makeLlama } from "@weft/checkpoint/testing";
-import { buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 const cache = join(folder, "cache");
@@ -24,7 +24,6 @@ function publish(source: string, repo: string, commit: string, ref: string): voi
 }
 
 beforeAll(() => {
-  buildProgram();
   ({ base, lora } = makeLlama(join(folder, "small")));
   writeFileSync(join(base, "tokenizer.json"), '{"version": "1.0"}');
   publish(base, "user/base", "1".repeat(40), "main");
@@ -34,33 +33,33 @@ beforeAll(() => {
 });
 afterAll(() => vi.unstubAllEnvs());
 
-it("merges repositories of the hub out of its cache, to the bytes that folders give, config and tokenizer beside them", () => {
+it("merges repositories of the hub out of its cache, to the bytes that folders give, config and tokenizer beside them", async () => {
   const [out, expected] = [join(folder, "out"), join(folder, "expected")];
-  expect(spawnWeft(["merge", base, "-a", `${lora}:0.5`, "-o", expected]).code).toBe(0);
-  const ran = spawnWeft(["merge", "hf:user/base", "-a", "hf:user/lora@v1:0.5", "-o", out]);
+  expect((await weftBuilt("merge", base, "-a", `${lora}:0.5`, "-o", expected)).code).toBe(0);
+  const ran = await weftBuilt("merge", "hf:user/base", "-a", "hf:user/lora@v1:0.5", "-o", out);
   expect(ran.code, ran.stderr).toBe(0);
   expect(filesOf(out)).toEqual(filesOf(expected));
   expect(readdirSync(out)).toEqual(expect.arrayContaining(["config.json", "tokenizer.json"]));
-  expect(spawnWeft(["verify", out, "--base", "hf:user/base", "-a", "hf:user/lora@v1:0.5"]).code).toBe(0);
+  expect((await weftBuilt("verify", out, "--base", "hf:user/base", "-a", "hf:user/lora@v1:0.5")).code).toBe(0);
 });
 
-it("inspects values and hashes of a repository as of the folder", () => {
-  const tensors = (path: string): unknown => {
-    const ran = spawnWeft(["inspect", path, "--hash", "--stats", "--json"]);
+it("inspects values and hashes of a repository as of the folder", async () => {
+  const tensors = async (path: string): Promise<unknown> => {
+    const ran = await weftBuilt("inspect", path, "--hash", "--stats", "--json");
     expect(ran.code, ran.stdout).toBe(0);
     const { tensors: found, deltas } = JSON.parse(ran.stdout) as { tensors: unknown; deltas?: unknown };
     return { found, deltas };
   };
-  expect(tensors("hf:user/base")).toEqual(tensors(base));
-  expect(tensors("hf:user/lora@v1")).toEqual(tensors(lora));
+  expect(await tensors("hf:user/base")).toEqual(await tensors(base));
+  expect(await tensors("hf:user/lora@v1")).toEqual(await tensors(lora));
 });
 
 it.each([
   ["a base", ["merge", "hf:user/none", "-a", "hf:user/lora@v1", "-o"]],
   ["an adapter", ["merge", "hf:user/base", "-a", "hf:user/lora@v2", "-o"]],
-])("says that %s is not in the cache, and how to fetch it", (_, args) => {
+])("says that %s is not in the cache, and how to fetch it", async (_, args) => {
   const out = join(folder, "none");
-  const ran = spawnWeft([...args, out]);
+  const ran = await weftBuilt(...args, out);
   expect(ran.code).toBe(2);
   expect(ran.stderr).toMatch(/^error: hf:user\/\S+: not on this machine .*\n {2}hint: .*hf download user\//m);
   expect(existsSync(out)).toBe(false);

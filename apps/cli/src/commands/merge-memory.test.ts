@@ -1,11 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { checkpointOf, f32, filesOf, makeLlama, type StoredTensor, writeTensors } from "@weft/checkpoint/testing";
-import { buildProgram, spawnWeft, temporaryFolder } from "../testing/cli.js";
+import { spawnWeft, temporaryFolder } from "../testing/cli.js";
 
 const folder = temporaryFolder();
-beforeAll(buildProgram);
 
 /** A number near 0 that is different for every i. */
 const near = (i: number): number => Math.sin(i * 12.9898) * 0.05;

@@ -4,15 +4,13 @@ import { ADAPTER_METHODS, PEFT_METHODS } from "@weft/methods";
 import { toCoreDType } from "@weft/io-safetensors";
 import { openAdapterFolder } from "@weft/adapter-files/node";
 import { decode } from "@weft/tensor-core";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { checkpointOf, firstDifference, MERGED_CASES, mergedCase, writeTensors } from "@weft/checkpoint/testing";
-import { buildProgram, FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
+import { FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 const values = ({ bytes, dtype }: { bytes: Buffer; dtype: string }): ArrayLike<number> =>
   decode(new Uint8Array(bytes), toCoreDType(dtype as "F32")!);
-
-beforeAll(buildProgram);
 
 describe("weft merge writes what PEFT merged", () => {
   const merged = new Set<string>();

@@ -1,12 +1,11 @@
 import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { checkpointOf, tensorsOf } from "@weft/checkpoint/testing";
-import { FIXTURES, buildProgram, temporaryFolder, weftBuilt } from "../testing/cli.js";
+import { FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const names = join(FIXTURES, "names");
 const folder = temporaryFolder();
-beforeAll(buildProgram);
 const floats = ({ bytes }: { readonly bytes: Buffer }): Float32Array => new Float32Array(Uint8Array.from(bytes).buffer);
 
 /** Every adapter on every form of its base: what merging changes is in `<adapter>-<form>.safetensors`, which PEFT made. */

@@ -6,13 +6,12 @@ import { readTensor } from "@weft/adapter-files";
 import { type HookedModel, PeftModel } from "@weft/registry";
 import { loadAdapter } from "@weft/registry/node";
 import type { LayerSpec, Tensor } from "@weft/tensor-core";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { valuesOf } from "@weft/checkpoint";
 import { checkpointOf, FIRST_CASES, mergedCase } from "@weft/checkpoint/testing";
-import { buildProgram, FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
+import { FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const folder = temporaryFolder();
-beforeAll(buildProgram);
 
 /** The small network of the fixtures, of which only the weights count here. */
 async function network(base: string): Promise<HookedModel<never, never>> {

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   add,
   checkpointOf,
@@ -14,9 +14,7 @@ import {
   type StoredTensor,
   writeTensors,
 } from "@weft/checkpoint/testing";
-import { buildProgram, weftBuilt, temporaryFolder } from "../testing/cli.js";
-
-beforeAll(buildProgram, 120_000);
+import { weftBuilt, temporaryFolder } from "../testing/cli.js";
 const folder = temporaryFolder();
 let made = 0;
 const fresh = (): string => join(folder, `${made++}`);

@@ -1,9 +1,7 @@
-import { beforeAll, describe, expect, it } from "vitest";
-import { buildProgram, weftBuilt } from "../testing/cli.js";
+import { describe, expect, it } from "vitest";
+import { weftBuilt } from "../testing/cli.js";
 import { add, expectClose, matrix, product, stack, stored, type StoredTensor, vector } from "@weft/checkpoint/testing";
 import { mergingFolder } from "../testing/merging-folder.js";
-
-beforeAll(buildProgram, 120_000);
 const { fresh, file, merged } = mergingFolder();
 
 const H = 8;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { copyFolder, filesOf, hashOf, makeLlama, poke } from "@weft/checkpoint/testing";
 import { beforeAll, describe, expect, it } from "vitest";
-import { buildProgram, spawnWeft, startWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
+import { spawnWeft, startWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 let made = 0;
@@ -19,7 +19,6 @@ const share = (out: string, index: number, of: number) =>
 const finish = (out: string, ...more: string[]) => weftBuilt("run", planFile, "--finish", "-o", out, "--json", ...more);
 
 beforeAll(async () => {
-  buildProgram();
   expect(spawnWeft(["merge", base, "-a", `${lora}:0.5`, "-o", whole]).code).toBe(0);
   const planned = await weftBuilt("plan", base, "-a", `${lora}:0.5`, "-o", planFile, "--json");
   expect(json(planned)).toMatchObject({ units: 4 });

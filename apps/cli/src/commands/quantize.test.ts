@@ -17,7 +17,7 @@ import {
   scaled,
 } from "@weft/quant-nf4-awq";
 import { decode } from "@weft/tensor-core";
-import { FIXTURES, spawnWeft, startWeft, temporaryFolder } from "../testing/cli.js";
+import { FIXTURES, spawnWeft, startWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 let made = 0;
@@ -56,7 +56,7 @@ const CASES: readonly (readonly [args: string, format: QuantFormat, method: stri
 describe("weft quantize", () => {
   it.each(CASES)("--to %s: weights, config and what stays as it is; and back to numbers", async (args, format, method, others) => {
     const [out, back] = [fresh(), fresh()];
-    const ran = spawnWeft(["quantize", base, "--to", ...args.split(" "), "-o", out, "--jobs", "3"]);
+    const ran = await weftBuilt("quantize", base, "--to", ...args.split(" "), "-o", out, "--jobs", "3");
     expect(ran.code, ran.stderr).toBe(0);
     const config = configOf(out).quantization_config!;
     expect(config.quant_method).toBe(method);
@@ -77,9 +77,9 @@ describe("weft quantize", () => {
     expect([...before.keys()].filter((name) => after.get(name)?.dtype === others).length).toBe(2 + 5);
     // Any number of threads.
     const alone = fresh();
-    expect(spawnWeft(["quantize", base, "--to", ...args.split(" "), "-o", alone, "--jobs", "1"]).code).toBe(0);
+    expect((await weftBuilt("quantize", base, "--to", ...args.split(" "), "-o", alone, "--jobs", "1")).code).toBe(0);
     expect(filesOf(alone)).toEqual(filesOf(out));
-    const converted = spawnWeft(["convert", out, "--dtype", "f32", "-o", back]);
+    const converted = await weftBuilt("convert", out, "--dtype", "f32", "-o", back);
     expect(converted.code, converted.stderr).toBe(0);
     expect(configOf(back).quantization_config).toBeUndefined();
     const dense = checkpointOf(back);
@@ -88,9 +88,9 @@ describe("weft quantize", () => {
     expect(dense.get(`${DOWN}.weight`)!.bytes.equals(Buffer.from(values.buffer, values.byteOffset, values.byteLength))).toBe(true);
   });
 
-  it("leaves layers as they are where asked, and tells the config", () => {
+  it("leaves layers as they are where asked, and tells the config", async () => {
     const out = fresh();
-    expect(spawnWeft(["quantize", base, "--to", "nf4", "--skip", "down_proj", "-o", out]).code).toBe(0);
+    expect((await weftBuilt("quantize", base, "--to", "nf4", "--skip", "down_proj", "-o", out)).code).toBe(0);
     expect(
       checkpointOf(out)
         .get(`${DOWN}.weight`)!
@@ -99,12 +99,12 @@ describe("weft quantize", () => {
     expect(configOf(out).quantization_config!.llm_int8_skip_modules).toEqual(["lm_head", "model.layers.0.mlp.down_proj", DOWN]);
   });
 
-  it("says what it would write, and writes nothing", () => {
+  it("says what it would write, and writes nothing", async () => {
     const out = fresh();
-    const { code, stdout } = spawnWeft(["quantize", base, "--to", "awq", "-o", out, "--dry-run", "--json"]);
+    const { code, stdout } = await weftBuilt("quantize", base, "--to", "awq", "-o", out, "--dry-run", "--json");
     const result = JSON.parse(stdout.trim().split("\n").at(-1)!) as { bytes: number; quantized: number };
     expect([code, result.quantized, existsSync(out)]).toEqual([0, 14, false]);
-    expect(spawnWeft(["quantize", base, "--to", "awq", "-o", out]).code).toBe(0);
+    expect((await weftBuilt("quantize", base, "--to", "awq", "-o", out)).code).toBe(0);
     const written = readdirSync(out).filter((name) => name.endsWith(".safetensors"));
     expect(written.reduce((sum, name) => sum + readFileSync(join(out, name)).length, 0)).toBe(result.bytes);
   });
@@ -112,14 +112,14 @@ describe("weft quantize", () => {
   it("goes on where it was killed, to the same bytes", async () => {
     const large = makeLlama(join(folder, "large"), { layers: 6, hidden: 1024, intermediate: 2048, shards: 6 }).base;
     const [whole, killed] = [fresh(), fresh()];
-    expect(spawnWeft(["quantize", large, "--to", "nf4", "-o", whole]).code).toBe(0);
+    expect((await weftBuilt("quantize", large, "--to", "nf4", "-o", whole)).code).toBe(0);
     const running = startWeft(["quantize", large, "--to", "nf4", "-o", killed, "--jobs", "1"], { stdio: "ignore" });
     const shards = (): string[] => (existsSync(killed) ? readdirSync(killed).filter((name) => /^model-.*safetensors$/.test(name)) : []);
     while (shards().length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
     running.kill("SIGKILL");
     await new Promise((resolve) => running.on("exit", resolve));
     expect(existsSync(join(killed, "model.safetensors.index.json"))).toBe(false);
-    const again = spawnWeft(["quantize", large, "--to", "nf4", "-o", killed]);
+    const again = await weftBuilt("quantize", large, "--to", "nf4", "-o", killed);
     expect([again.code, again.stdout]).toEqual([0, expect.stringMatching(/files were done already/)]);
     expect(filesOf(killed)).toEqual(filesOf(whole));
   });
@@ -140,20 +140,23 @@ async function broken(change: (bytes: Buffer) => void): Promise<string> {
 }
 
 describe("what cannot be quantised is said in a line, and nothing is written", () => {
-  const refused = (argv: readonly string[], what: RegExp): void => {
+  const refused = async (argv: readonly string[], what: RegExp): Promise<void> => {
     const out = fresh();
-    const { code, stderr } = spawnWeft(["quantize", ...argv, "-o", out]);
+    const { code, stderr } = await weftBuilt("quantize", ...argv, "-o", out);
     expect([code, stderr]).toEqual([2, expect.stringMatching(what)]);
     expect(existsSync(out)).toBe(false);
   };
   it.each(["nf4", "awq", "nvfp4", "int8"])("NaN (%s)", async (to) => {
-    refused([await broken((bytes) => bytes.writeUInt16LE(0x7fc0, 2 * (384 * 5 + 7))), "--to", to], /down_proj.weight: .*\[5, 7\] is NaN/);
+    await refused(
+      [await broken((bytes) => bytes.writeUInt16LE(0x7fc0, 2 * (384 * 5 + 7))), "--to", to],
+      /down_proj.weight: .*\[5, 7\] is NaN/,
+    );
   });
   it("rows that the group does not divide", () =>
     refused([base, "--to", "gptq", "--group-size", "160"], /no multiple of 160, the group of gptq/));
   it("a choice that the format does not have", () => refused([base, "--to", "fp8", "--double-quant"], /fp8 has no scales in eight bits/));
   it("too little memory", () => refused([base, "--to", "awq", "--max-memory", "111MB"], /--max-memory allows/));
-  it("a file that is cut", () => {
+  it("a file that is cut", async () => {
     const at = fresh();
     cpSync(base, at, { recursive: true });
     const file = join(
@@ -161,7 +164,7 @@ describe("what cannot be quantised is said in a line, and nothing is written", (
       readdirSync(at).find((name) => name.endsWith(".safetensors"))!,
     );
     truncateSync(file, 4096);
-    refused([at, "--to", "nf4"], /error: .*model-/);
+    await refused([at, "--to", "nf4"], /error: .*model-/);
   });
   it("a disk that is full", () => {
     const out = fresh();
@@ -169,8 +172,8 @@ describe("what cannot be quantised is said in a line, and nothing is written", (
     expect([code, stderr]).toEqual([1, expect.stringMatching(/exceed the largest size allowed/)]);
     expect(existsSync(out)).toBe(false);
   });
-  it("neither --to nor --dtype", () => {
-    const { code, stderr } = spawnWeft(["convert", base, "-o", fresh()]);
+  it("neither --to nor --dtype", async () => {
+    const { code, stderr } = await weftBuilt("convert", base, "-o", fresh());
     expect([code, stderr]).toEqual([2, expect.stringMatching(/--dtype how the floats of a checkpoint are stored/)]);
   });
 });
@@ -179,12 +182,12 @@ describe("beside what transformers wrote with bitsandbytes", () => {
   it.each([
     ["bnb_model_nf4", ["nf4", "--double-quant"]],
     ["bnb_model_int8", ["int8"]],
-  ])("%s: the same names, dtypes, shapes and config; its values are read", (name, to) => {
+  ])("%s: the same names, dtypes, shapes and config; its values are read", async (name, to) => {
     const theirs = join(FIXTURES, "quant", name);
     const [dense, out] = [fresh(), fresh()];
-    const converted = spawnWeft(["convert", theirs, "--dtype", "f32", "-o", dense]);
+    const converted = await weftBuilt("convert", theirs, "--dtype", "f32", "-o", dense);
     expect(converted.code, converted.stderr).toBe(0);
-    expect(spawnWeft(["quantize", dense, "--to", ...to, "-o", out]).code).toBe(0);
+    expect((await weftBuilt("quantize", dense, "--to", ...to, "-o", out)).code).toBe(0);
     expect(configOf(out).quantization_config).toEqual(configOf(theirs).quantization_config);
     // transformers refuses a whole number here.
     expect(readFileSync(join(out, "config.json"), "utf8")).toContain('"llm_int8_threshold": 6.0');

@@ -7,13 +7,12 @@ import { getPeftModel } from "@weft/registry";
 import { savePretrained } from "@weft/registry/node";
 import { Device } from "@weft/tensor-core";
 import { beforeAll, expect, test } from "vitest";
-import { buildProgram, FIXTURES, startWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
+import { FIXTURES, startWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const TINY = join(FIXTURES, "quant/tiny.gguf");
 const PROMPT = "The quick brown fox";
 const adapter = join(temporaryFolder(), "lora");
 beforeAll(async () => {
-  buildProgram();
   const device = new Device(await createWasmBackend({ threads: 1, relaxed: false }));
   const { engine } = await loadTextGenerator(TINY, { device });
   const config = { peftType: "LORA", targetModules: "all-linear", initLoraWeights: false, r: 4 };

@@ -5,8 +5,8 @@ import { loadTextGenerator } from "@weft/generation/node";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { ADAPTER_METHODS } from "@weft/methods";
 import { Device } from "@weft/tensor-core";
-import { beforeAll, describe, expect, test } from "vitest";
-import { buildProgram, FIXTURES, startWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
+import { describe, expect, test } from "vitest";
+import { FIXTURES, startWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const TINY = join(FIXTURES, "quant/tiny.gguf");
 const folder = temporaryFolder();
@@ -31,8 +31,6 @@ const JUDGED = data(
   "judged.jsonl",
   eight.map((i) => ({ prompt: `Say ${i}`, completion: i % 2 ? " blue" : " red", label: i % 2 === 1 })),
 );
-
-beforeAll(() => buildProgram());
 
 type Json = { readonly [field: string]: unknown };
 const json = (text: string): Json[] =>

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { copyFolder, filesOf, hashOf, makeLlama, poke } from "@weft/checkpoint/testing";
-import { buildProgram, FIXTURES, PROGRAM, spawnWeft, startWeft, temporaryFolder, weft } from "../testing/cli.js";
+import { FIXTURES, PROGRAM, spawnWeft, startWeft, temporaryFolder, weft } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 const base = join(FIXTURES, "peft/llama_base");
@@ -16,7 +16,6 @@ let small: { readonly base: string; readonly lora: string };
 let large: { readonly base: string; readonly lora: string };
 
 beforeAll(() => {
-  buildProgram();
   small = makeLlama(join(folder, "small"));
   large = makeLlama(join(folder, "large"), {
     layers: 8,

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { buildProgram, FIXTURES, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
+import { FIXTURES, spawnWeft, temporaryFolder, weft } from "../testing/cli.js";
 
 const folder = temporaryFolder();
 const base = join(FIXTURES, "peft/llama_base");
@@ -42,7 +42,6 @@ describe("what is wrong, and what to do", () => {
 });
 
 it("takes a path with a colon literally where it exists", () => {
-  buildProgram();
   const run = join(folder, "run_12:30");
   cpSync(lora, run, { recursive: true });
   const scales: number[] = [];

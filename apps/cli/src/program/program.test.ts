@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { main } from "../main.js";
-import { buildProgram, PROGRAM, weft } from "../testing/cli.js";
+import { PROGRAM, weft } from "../testing/cli.js";
 import { createProgram } from "./create-program.js";
 
 const silent = { stdout: () => {}, stderr: () => {}, terminal: false };
@@ -71,8 +71,6 @@ describe("usage errors", () => {
 });
 
 describe("the built program", () => {
-  beforeAll(buildProgram);
-
   it("loads little before it knows the command", () => {
     const loaded = new Set<string>();
     const load = (file: string): void => {

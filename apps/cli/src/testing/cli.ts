@@ -1,5 +1,4 @@
 import { spawn, type SpawnOptions, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { main } from "../main.js";
 
@@ -29,23 +28,13 @@ async function run(program: typeof main, argv: readonly string[]): Promise<Ran> 
   return { code, stdout, stderr };
 }
 
-/** Builds the program if it is not there; `npm test` builds everything first. */
-export function buildProgram(): void {
-  if (existsSync(PROGRAM) && !process.env.WEFT_REBUILD) return;
-  const built = spawnSync(process.execPath, [join(ROOT, "node_modules/tsup/dist/cli-default.js")], {
-    cwd: join(ROOT, "apps/cli"),
-    encoding: "utf8",
-  });
-  if (built.status !== 0) throw new Error(`tsup failed:\n${built.stdout}${built.stderr}`);
-}
-
 /** Tells the peak memory in a line of its own on stderr. The system's own counter (maxRSS) begins with what the process that started this one had; VmHWM does not. */
 const REPORT = `data:text/javascript,import{readFileSync}from"node:fs";process.on("exit",()=>{let kb=process.resourceUsage().maxRSS;try{kb=/VmHWM:%5Cs*(%5Cd%2B)/.exec(readFileSync("/proc/self/status","utf8"))[1]}catch{}process.stderr.write("%5Cnmaxrss "+kb)})`;
 
 /** Nothing that the tests run takes as long. A program that hangs fails its test instead of holding up all. */
 const HANGING = { timeout: 300_000, killSignal: "SIGKILL" } as const;
 
-/** Runs the built program. `maxRss` is its peak memory in bytes. */
+/** Runs the built program, which the set-up of the tests has built. `maxRss` is its peak memory in bytes. */
 export function spawnWeft(
   argv: readonly string[],
   options: { readonly cwd?: string; readonly shell?: string } = {},
