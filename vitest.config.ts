@@ -5,7 +5,8 @@ import { CHROMIUM_FLAGS, chromiumPath } from "./scripts/chromium.mjs";
 
 const EXCLUDED = ["**/*.browser.test.ts", "**/node_modules/**", "**/dist/**"];
 /** Packages of pure functions: their tests leave nothing behind in a process, so that all files of a worker load the modules once. */
-const PURE = "packages/{adapters-*,convert,lora-recipes,methods,models,registry}/{src,test}/**/*.test.ts";
+const PURE =
+  "packages/{adapters-*,convert,datasets,io-gguf,lora-recipes,methods,models,quant-nf4-awq,registry,tensor-core,tokenizers}/{src,test}/**/*.test.ts";
 
 const unit: TestProjectConfiguration = {
   extends: true,
