@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
-import { runExample } from "./run-example.mjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bundleExamples, type Examples } from "./run-example.mjs";
 import { libraries as packages } from "./workspace.mjs";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -18,11 +18,18 @@ it.each(packages)("packages/%s has a README with an example", (name) => {
   expect(text(`packages/${name}/README.md`)).toMatch(/```ts\n/);
 });
 
+const examplesOf = (page: string): string[] =>
+  [...text(page).matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code!).filter((code) => !NOT_RUN.test(code));
+
+let examples: Examples;
+beforeAll(async () => void (examples = await bundleExamples(pages.flatMap(examplesOf))));
+afterAll(() => examples.remove());
+
 describe.each(pages)("the examples of %s", (page) => {
-  const blocks = [...text(page).matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code!).filter((code) => !NOT_RUN.test(code));
+  const blocks = examplesOf(page);
   it("exist", () => expect(blocks.length).toBeGreaterThan(0));
-  it.each(blocks.map((code, i) => [i + 1, code] as const))("number %i runs", async (_, code) => {
-    const { status, stderr } = await runExample(code);
+  it.each(blocks.map((code, i) => [i + 1, code] as const))("number %i runs", (_, code) => {
+    const { status, stderr } = examples.run(code);
     expect(stderr).toBe("");
     expect(status).toBe(0);
   });

@@ -1,7 +1,7 @@
 // Runs TypeScript that uses the packages of this repository: `node scripts/run-example.mjs examples/node-merge/merge.ts ARGUMENTS`.
 // A published package is plain JavaScript and needs none of this; here the packages' entry points are their sources.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -25,33 +25,70 @@ const WEBGPU = {
 };
 
 /**
- * Bundles TypeScript and runs it with Node from the root of the repository.
- * @param {string} code the program
- * @param {string[]} args what it finds in `process.argv` from index 2 on
- * @param {"pipe" | "inherit"} stdio "pipe" to get the output back
+ * Bundles programs in TypeScript together, so that what several of them import is bundled once.
+ * @param {readonly string[]} codes the programs
+ * @returns `run` runs one of them by Node from the root of the repository; `remove` deletes the bundles
  */
-export async function runExample(code, args = [], stdio = "pipe") {
+export async function bundleExamples(codes) {
   const { build } = await import("esbuild");
   mkdirSync(join(root, ".cache"), { recursive: true });
   const folder = mkdtempSync(join(root, ".cache", "example-"));
+  const remove = () => rmSync(folder, { recursive: true });
+  const programs = {
+    name: "programs",
+    /** @param {import("esbuild").PluginBuild} build */
+    setup(build) {
+      build.onResolve({ filter: /^program \d+$/ }, ({ path }) => ({ path, namespace: "program" }));
+      // Every package is a dependency of the golden runner, so imports are resolved from there.
+      build.onLoad({ filter: /./, namespace: "program" }, ({ path }) => ({
+        contents: codes[Number(path.split(" ")[1])],
+        loader: "ts",
+        resolveDir: join(root, "tests/golden"),
+      }));
+    },
+  };
   try {
-    // Every package is a dependency of the golden runner, so imports are resolved from there.
-    const { outputFiles } = await build({
+    await build({
       nodePaths: [join(root, "node_modules")],
-      stdin: { contents: code, loader: "ts", resolveDir: join(root, "tests/golden") },
+      entryPoints: codes.map((_, i) => ({ in: `program ${i}`, out: String(i) })),
+      outdir: folder,
+      outExtension: { ".js": ".mjs" },
       bundle: true,
+      splitting: true,
       format: "esm",
       platform: "node",
       target: "node20",
-      write: false,
-      plugins: [WEBGPU],
+      plugins: [WEBGPU, programs],
       banner: { js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);' },
     });
-    const file = join(folder, "example.mjs");
-    writeFileSync(file, outputFiles[0].contents);
-    return spawnSync(process.execPath, [file, ...args], { cwd: root, encoding: "utf8", stdio, timeout: 50_000 });
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return {
+    /**
+     * @param {string} code one of the programs
+     * @param {string[]} args what it finds in `process.argv` from index 2 on
+     * @param {"pipe" | "inherit"} stdio "pipe" to get the output back
+     */
+    run: (code, args = [], stdio = "pipe") =>
+      spawnSync(process.execPath, [join(folder, `${codes.indexOf(code)}.mjs`), ...args], {
+        cwd: root,
+        encoding: "utf8",
+        stdio,
+        timeout: 50_000,
+      }),
+    remove,
+  };
+}
+
+/** Bundles one program, and runs it once. @type {(code: string, args?: string[], stdio?: "pipe" | "inherit") => Promise<import("node:child_process").SpawnSyncReturns<string>>} */
+export async function runExample(code, args, stdio) {
+  const { run, remove } = await bundleExamples([code]);
+  try {
+    return run(code, args, stdio);
   } finally {
-    rmSync(folder, { recursive: true });
+    remove();
   }
 }
 
