@@ -8,7 +8,7 @@ export function build(filter) {
   });
 }
 
-export function types() {
+function types() {
   npx(["--no-install", "tsc", "-b"]);
 }
 

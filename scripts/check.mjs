@@ -8,6 +8,7 @@ import { libraries } from "./workspace.mjs";
 /** Each is one command or several, of programs in node_modules/.bin or node. */
 const CHECKS = {
   build: [["node", "scripts/build.mjs"]],
+  types: [["tsc", "-b"]],
   lint: [["oxlint", "--quiet", "packages", "apps", "tests", "scripts", "examples"]],
   format: [["oxfmt", "--check", "."]],
   unused: [["knip", "--no-progress"]],
@@ -27,6 +28,8 @@ const CHECKS = {
   documented: [["node", "scripts/docs.mjs", "--check"]],
   size: [["node", "scripts/size.mjs"]],
 };
+/** These read the declarations that `types` writes. */
+const OF_TYPES = ["publint", "tarballs", "consumers"];
 /** What these print is worth reading when nothing is wrong, too. */
 const SHOWN = ["size", "consumers"];
 
@@ -63,10 +66,11 @@ export async function check(names) {
   const work = async (queue) => {
     for (let name = queue.shift(); name; name = queue.shift()) if (!(await holds(name))) failed.push(name);
   };
-  // What the others read is built before.
-  await work(names.filter((name) => name === "build"));
-  const together = names.filter((name) => name !== "build");
-  await Promise.all(Array.from({ length: availableParallelism() }, () => work(together)));
+  const together = (queue) => Promise.all(Array.from({ length: availableParallelism() }, () => work(queue)));
+  // What others read is built before them; types take longest of those that remain.
+  await together(names.filter((name) => name === "build"));
+  await together([...names.filter((name) => name === "types"), ...names.filter((name) => !["build", "types", ...OF_TYPES].includes(name))]);
+  await together(names.filter((name) => OF_TYPES.includes(name)));
   return { failed, passed: names.length - failed.length };
 }
 

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { text } from "node:stream/consumers";
-import { build, types } from "./build.mjs";
+import { build } from "./build.mjs";
 import { install, root, spawnNpx } from "./setup.mjs";
 import { prepareSwiftShader } from "./swiftshader.mjs";
 
@@ -18,13 +18,12 @@ const add = (passed, failed, skipped = 0) => {
 const title = (text) => process.stdout.write(`\n== ${text}\n`);
 
 install();
-title("build and types");
+title("build");
 build();
-types();
 
-title("package checks");
+title("types and package checks");
 const { check } = await import("./check.mjs");
-const checked = await check(["lint", "format", "unused", "layers", "circular", "publint", "tarballs", "documented", "size"]);
+const checked = await check(["types", "lint", "format", "unused", "layers", "circular", "publint", "tarballs", "documented", "size"]);
 add(
   checked.passed,
   checked.failed.map((name) => `the check ${name}`),
