@@ -51,6 +51,13 @@ describe.each(published.map(({ folder, manifest }) => [manifest.name as string, 
   },
 );
 
+it("stands under an account that one replacement names, as RELEASING.md gives it", () => {
+  const pages = readdirSync(join(root, ".github"), { recursive: true, encoding: "utf8" }).filter((name) => /\.(md|yml)$/.test(name));
+  const texts = pages.map((name) => readFileSync(join(root, ".github", name), "utf8"));
+  expect(texts.join("\n")).toContain("github.repository == 'OWNER/weft'");
+  expect(texts.filter((text) => text.replaceAll("OWNER/weft", "").includes("OWNER"))).toEqual([]);
+});
+
 /** A version is set on a copy of what changesets reads: manifests, changesets, and a git repository around them. */
 describe("changeset version", () => {
   const copy = mkdtempSync(join(tmpdir(), "weft version "));
