@@ -29,10 +29,12 @@ const json = option("--json");
 /** `--every N`: of each method's cases only every Nth. */
 const every = Number(option("--every") ?? 1);
 const allowUnsupported = args.includes("--allow-unsupported");
+/** `--bail`: ends with the first failure. */
+const bail = args.includes("--bail");
 const filters = args.filter((a) => !a.startsWith("--"));
-const unknown = args.filter((a) => a.startsWith("--") && a !== "--allow-unsupported");
+const unknown = args.filter((a) => a.startsWith("--") && a !== "--allow-unsupported" && a !== "--bail");
 if (unknown.length > 0) {
-  process.stderr.write(`unknown option ${unknown.join(", ")}; known: --allow-unsupported, --every N, --json FILE\n`);
+  process.stderr.write(`unknown option ${unknown.join(", ")}; known: --allow-unsupported, --bail, --every N, --json FILE\n`);
   process.exit(2);
 }
 if (!Number.isInteger(every) || every < 1) {
@@ -65,6 +67,7 @@ for (const [suite, discover] of Object.entries(SUITES)) {
     const figures =
       outcome.status === "unsupported" ? "" : `  error ${outcome.error.toExponential(1)}  tolerance ${outcome.tolerance.toExponential(0)}`;
     process.stdout.write(`${outcome.status.padEnd(11)} ${golden.name}${figures}  ${outcome.detail}\n`);
+    if (bail && outcome.status === "failed") process.exit(1);
   }
   process.stdout.write(`${suite}: ${count.passed} passed, ${count.failed} failed, ${count.unsupported} unsupported\n`);
   for (const key of ["passed", "failed", "unsupported"] as const) total[key] += count[key];
