@@ -22,7 +22,7 @@ export const USAGE = `usage: npm run bench -- <suite…|all> [options]
   --report [FILE]  write a Markdown report (apps/bench/report.md if no file is given)
   --rounds N       rounds of turns (5)
   --quick          small sizes and short turns: to see that everything runs
-  --case TEXT      core: only cases with this in their name
+  --case TEXT      only cases with this in their name, of suites whose cases can be chosen
   --tune           webgpu: find out the best tiles for this GPU first, and keep them for all programs that use weft
   --no-peers       do not install and run other JavaScript engines
   --python PATH    a Python with torch (default: WEFT_PYTHON, .venv, .cache/venv, python3)
