@@ -11,5 +11,6 @@ export type { OwnTensor } from "./configs/read-config.js";
 export type { GgufDifference, GgufPlacement, GgufShape, GgufValues } from "./names/architecture.js";
 export { type HfTensor, hfTensors, shapeInGguf } from "./names/hf-tensors.js";
 export { valuesOn } from "./names/hf-values.js";
+export { type Imatrix, type ImatrixEntry, meansOf } from "./imatrix/imatrix.js";
 export { permuteHeads } from "./names/permute-heads.js";
 export { type NamedTensor, type TensorNames, tensorNames } from "./names/tensor-names.js";

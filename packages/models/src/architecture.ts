@@ -76,6 +76,7 @@ async function load<Config, M>(
     signal,
     onProgress,
     ...(options.device && { device: options.device }),
+    ...(options.whenNeeded && { whenNeeded: true }),
   });
   const weights = new Map([...read].map(([name, weight]) => [files.get(name)!, weight]));
   for (const [name, shape] of expected) {

@@ -14,6 +14,8 @@ export interface NamedLayer {
 export interface ModelOptions {
   /** Where the weights lie. */
   readonly device?: Device;
+  /** With a device: weights are read when they are first needed there, not when the model is loaded. The checkpoint stays where it is. */
+  readonly whenNeeded?: boolean;
   /**
    * What a position that sees no key gets (padding on the left): `sdpa` (transformers' default) gives zeros, `eager` the mean of all values, as softmax
    * over equal scores of finfo.min does. Real tokens do not differ. Without meaning where there is no attention.

@@ -9,6 +9,8 @@ export interface LoadOptions extends LongCallOptions {
   /** What is read; every tensor of the checkpoint if not given. */
   readonly names?: Iterable<string>;
   readonly device?: Device;
+  /** Read weights when they are first needed on the device, instead of now: of a model that is gone through block by block no more than a block must lie there. */
+  readonly whenNeeded?: boolean;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface LoadOptions extends LongCallOptions {
  */
 export async function loadWeights(
   source: WeightSource | ParameterSource,
-  { names = source.names(), device, signal, onProgress }: LoadOptions = {},
+  { names = source.names(), device, whenNeeded = false, signal, onProgress }: LoadOptions = {},
 ): Promise<Weights> {
   const wanted = [...names];
   const missing = wanted.filter((name) => !source.has(name));
@@ -44,7 +46,7 @@ export async function loadWeights(
         throwIfAborted(signal);
         const tensor = device ? fromSource({ shape, dtype, device, read, readRows }) : fromBytes(await read(), shape, dtype);
         held.push((parts[part] = tensor));
-        await device?.load([tensor]);
+        if (!whenNeeded) await device?.load([tensor]);
       }
       throwIfAborted(signal);
       weights.set(name, stored.of(parts));

@@ -30,6 +30,7 @@ export { weightRows } from "./weight-rows.js";
 export { quantFilesOf, quantizedTensors, type WrittenWeight } from "./files/module-tensors.js";
 export { QUANT_FILES } from "./files/table.js";
 export {
+  addGram,
   addStatistics,
   emptyStatistics,
   importanceOf,
@@ -41,11 +42,14 @@ export {
 export type { GptqSolverOptions } from "./calibrated/gptq-solver.js";
 export { type CalibratedWeight, type QuantizeGPTQOptions, quantizeWeightGPTQ } from "./calibrated/quantize-weight-gptq.js";
 export { calibrate, type CalibrateOptions, type Calibration } from "./calibrated/calibrate.js";
-export { calibrationSamples, type SampleOptions, type Samples } from "./calibrated/samples.js";
+export { calibrationSamples, cutSamples, type CutOptions, type SampleOptions, type Samples } from "./calibrated/samples.js";
 export { type AwqSearchOptions, type ScaleSearch, searchClip, searchScales, type StackedWeights } from "./calibrated/awq-search.js";
 export { quantizeAWQ, type QuantizeAWQOptions } from "./calibrated/quantize-awq.js";
 export { quantizeGPTQ, type QuantizeModelGPTQOptions } from "./calibrated/quantize-gptq.js";
-export type { QuantizedModel, QuantizeModelOptions } from "./calibrated/quantized-model.js";
+export type { QuantizedBlock, QuantizedModel, QuantizeModelOptions } from "./calibrated/quantized-model.js";
+export type { GptqFactorOptions } from "./calibrated/gptq-factor.js";
+export type { OpenStore } from "./calibrated/kept-samples.js";
+export type { SampleStore } from "./calibrated/sample-store.js";
 export type { WalkOptions } from "./calibrated/walk.js";
 export { chooseFormats, type ChosenFormats, type FormatChoice, type LayerChoices, measureFormats } from "./calibrated/choose-formats.js";
 export { hqq, type HqqOptions } from "./integer/hqq.js";

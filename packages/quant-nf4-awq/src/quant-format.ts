@@ -106,7 +106,7 @@ export function assertFinite({ name }: Format, values: Float32Array, width: numb
 }
 
 /** @throws CapabilityError kind `unwritable-format`, ShapeError, FormatError kind `non-finite` */
-function assertImportance(importance: Float32Array, width: number, format: QuantFormat): void {
+export function assertImportance(importance: Float32Array, width: number, format: QuantFormat): void {
   if (!format.encodeWeighted)
     throw new CapabilityError(`${format.name} does not take an importance of inputs`, {
       kind: "unwritable-format",

@@ -1,5 +1,5 @@
 import { bytesPerElement, type MatrixShape, type PartSpec, ShapeError, sizeOf } from "@weft/tensor-core";
-import { assertFinite, assertWritable, type PartBytes, type QuantFormat } from "./quant-format.js";
+import { assertFinite, assertImportance, assertWritable, type PartBytes, type QuantFormat } from "./quant-format.js";
 
 /** Bytes of a part that are complete. */
 export interface PartPiece {
@@ -40,20 +40,27 @@ export class RowEncoder {
   /** Rows that each call but the last must bring a multiple of. */
   readonly together: number;
   private readonly format: QuantFormat;
+  private readonly largest: number | undefined;
+  private readonly importance: Float32Array | undefined;
   private readonly specs: { readonly [part: string]: PartSpec };
   private readonly kept = new Map<string, Uint8Array>();
   private done = 0;
 
   /**
    * @param largest of formats with `readsLargest`: the largest magnitude of all rows
+   * @param importance what each input counts, as for `quantize`
    * @throws ShapeError, CapabilityError as `quantize`
    */
   constructor(
     private readonly whole: QuantFormat,
     private readonly shape: MatrixShape,
-    private readonly largest?: number,
+    largest?: number,
+    importance?: Float32Array,
   ) {
     assertWritable(whole, shape);
+    this.largest = largest;
+    this.importance = importance;
+    if (importance) assertImportance(importance, shape[1], whole);
     this.format = whole.packs?.format ?? whole;
     this.together = rowsPerBlock(this.format, shape);
     this.specs = this.format.parts(shape);
@@ -90,7 +97,7 @@ export class RowEncoder {
         `${this.format.name}: ${values.length} values after row ${start} of [${this.shape}], expected multiples of ${this.together} rows`,
       );
     assertFinite(this.format, values, width, start);
-    const parts = made ?? this.format.encode!(values, [count, width], this.format.readsLargest ? this.largest : undefined);
+    const parts = made ?? this.encode(values, [count, width]);
     this.done += count;
     const pieces: PartPiece[] = [];
     for (const [part, bytes] of Object.entries(parts)) {
@@ -100,6 +107,12 @@ export class RowEncoder {
       else this.keep(part, spec, bytes, at, count);
     }
     return pieces;
+  }
+
+  private encode(values: Float32Array, shape: MatrixShape): PartBytes {
+    const { format, importance, largest } = this;
+    if (importance) return format.encodeWeighted!(values, shape, importance);
+    return format.encode!(values, shape, format.readsLargest ? largest : undefined);
   }
 
   /** The parts that no pieces came of, when all rows are there. */

@@ -1,5 +1,5 @@
 export { describeQuantization, quantizationOf } from "./quantization-of.js";
-export { checkOutput } from "./check-output.js";
+export { checkOutput, checkPlace } from "./check-output.js";
 export { compareTensors, type TensorDifference } from "./compare-tensors.js";
 export { bytesOf, type Place, placesOf, refuseOverwriting, type WriteOptions, writePlaces } from "./converted-files.js";
 export {
@@ -24,6 +24,8 @@ export type { MergeInput, MergeMethods, PreparedMerge } from "./prepare.js";
 export { checkReport, writeReportFile } from "./report-file.js";
 export { filesOf, type SavedFile, saveModules, type SaveModulesOptions } from "./save-modules.js";
 export { convertCheckpoint, quantizeCheckpoint, type QuantizeOptions } from "./quantize/quantize-checkpoint.js";
+export { type ImportanceOptions, measureImportance } from "./quantize/calibrated/measure-importance.js";
+export type { CalibratedOptions, CalibrationInput } from "./quantize/calibrated/run-calibrated.js";
 export { quantizeToGguf, type GgufOptions } from "./quantize/quantize-gguf.js";
 export type { EncodeJobOptions, EncodeResult, PreparedEncode } from "./quantize/run-encode.js";
 export { GGUF_TARGETS, type GgufTargetName, QUANT_TARGETS, type QuantTargetName } from "../names.js";

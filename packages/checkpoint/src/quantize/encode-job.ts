@@ -2,16 +2,23 @@ import type { GgufType, QuantFormat } from "@weft/quant-nf4-awq";
 import { GGUF_TYPES, RowEncoder } from "@weft/quant-nf4-awq";
 import { toCoreDType } from "@weft/io-safetensors";
 import type { WeightDType } from "../plan/plan-merge.js";
-import type { StoredPart } from "../plan/tensor-job.js";
+import type { StoredPart, TensorLocation } from "../plan/tensor-job.js";
 import { type RowSource, widthOf } from "./row-source.js";
 import { formatOf, type QuantTarget } from "./targets.js";
 
-/** How values are stored: as they are, as numbers of a dtype, as a type of GGUF files, as a quantised weight of safetensors. */
+/** How values are stored: as they are, as numbers of a dtype, as a type of GGUF files (by what each input counts), as a quantised weight of safetensors; or one that was made already. */
 export type EncodeTo =
   | { readonly kind: "copy" }
   | { readonly kind: "cast"; readonly dtype: WeightDType }
-  | { readonly kind: "ggml"; readonly type: GgufType }
-  | { readonly kind: "quantized"; readonly target: QuantTarget; readonly dtype: WeightDType };
+  | { readonly kind: "ggml"; readonly type: GgufType; readonly importance?: Float32Array }
+  | { readonly kind: "quantized"; readonly target: QuantTarget; readonly dtype: WeightDType }
+  | { readonly kind: "made"; readonly tensors: readonly MadeTensor[] };
+
+/** A tensor of a quantised weight that lies in a file as it is to be. */
+export interface MadeTensor extends TensorLocation {
+  /** Its name behind the module's path. */
+  readonly key: string;
+}
 
 /** Values and the tensors of the output that they become. Plain data. */
 export interface EncodeJob {
@@ -52,7 +59,7 @@ export function tileRows([rows, width]: readonly [number, number], together: num
 
 /** Bytes that a thread holds at most while it encodes. */
 export function encodeBytes({ source, to }: EncodeJob, together: number): number {
-  if (to.kind === "copy") return 2 * TILE_BYTES;
+  if (to.kind === "copy" || to.kind === "made") return 2 * TILE_BYTES;
   const shape = matrixOf(source);
   const format = encoderFormat(to);
   const packed = source.packed ? Object.values(source.packed.tensors).reduce((sum, { bytes }) => sum + bytes, 0) : 0;

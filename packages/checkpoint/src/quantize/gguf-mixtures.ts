@@ -39,6 +39,8 @@ export interface ModelShape {
   readonly groupedHeads: number;
   /** The output layer is the embedding. */
   readonly tied: boolean;
+  /** There is an importance of inputs. */
+  readonly importance?: boolean;
 }
 
 /** The first eighth of the layers, the last, and every third between. */
@@ -57,7 +59,11 @@ const NARROWER: { readonly [type in GgufType]?: GgufType } = {
   Q6_K: "Q8_0",
 };
 
-function ruled(to: GgufTargetName, name: string, width: number, { layers, groupedHeads, tied }: ModelShape): GgufType {
+/** Of 80 layers whose heads share values, those have more bits: they are few. @see llama.cpp `src/llama-quant.cpp`, LLM_TYPE_70B */
+const sharedBy80 = (type: GgufType, { layers, groupedHeads }: ModelShape): GgufType =>
+  layers === 80 && groupedHeads > 1 && (type === "Q3_K" || type === "Q4_K") ? "Q5_K" : type;
+
+function ruled(to: GgufTargetName, name: string, width: number, { layers, groupedHeads, tied, importance = false }: ModelShape): GgufType {
   const { type } = MIXTURES[to];
   const layer = Number(/^blk\.(\d+)\./.exec(name)?.[1] ?? 0);
   if (name === "output.weight" || (tied && name === "token_embd.weight")) {
@@ -77,7 +83,8 @@ function ruled(to: GgufTargetName, name: string, width: number, { layers, groupe
     if (to === "q3_k_m") return layer < Math.floor(layers / 16) ? "Q5_K" : "Q4_K";
     if (to === "q3_k_l") return "Q5_K";
     if ((to === "q4_k_m" || to === "q5_k_m") && useMoreBits(layer, layers)) return "Q6_K";
-    if ((to === "q4_k_s" || to === "iq4_nl" || to === "iq4_xs") && eighth) return "Q5_K";
+    if (eighth && (to === "q4_k_s" || (!importance && (to === "iq4_nl" || to === "iq4_xs")))) return "Q5_K";
+    if (eighth && importance && (to === "q4_0" || to === "q5_0")) return to === "q4_0" ? "Q4_1" : "Q5_1";
   } else if (name.endsWith("attn_output.weight")) {
     if (to === "q2_k") return "Q3_K";
     if (to === "q3_k_m") return "Q4_K";
@@ -90,7 +97,7 @@ function ruled(to: GgufTargetName, name: string, width: number, { layers, groupe
 const KEPT = /_norm\.weight$|ssm_conv1d|position_embd|token_types/;
 
 /**
- * The type of a tensor in a mixture, as llama.cpp chooses it without an importance matrix for models without experts. What has one axis, norms and all else that no product reads stays f32.
+ * The type of a tensor in a mixture, as llama.cpp chooses it for models without experts. What has one axis, norms and all else that no product reads stays f32.
  * @param name in the GGUF file
  * @see llama.cpp `src/llama-quant.cpp` llama_tensor_get_type, tensor_type_fallback
  */
@@ -99,7 +106,8 @@ export function mixedType(to: GgufTargetName, name: string, shape: readonly numb
   const { type } = MIXTURES[to];
   if (type === "F32" || type === "F16" || type === "BF16") return type;
   const width = shape.at(-1)!;
-  const wanted = ruled(to, name, width, model);
+  const own = ruled(to, name, width, model);
+  const wanted = name.endsWith("attn_v.weight") ? sharedBy80(own, model) : own;
   if (width % GGUF_TYPES[wanted].block === 0) return wanted;
   const narrower = NARROWER[wanted];
   return narrower && width % GGUF_TYPES[narrower].block === 0 ? narrower : "F16";

@@ -39,6 +39,7 @@ export function storedTensors(name: string, source: RowSource, to: EncodeTo): St
   if (to.kind === "copy" || to.kind === "ggml") return [{ name, key: "", dtype: source.dtype, shape: source.shape }];
   if (to.kind === "cast") return [{ name, key: "", dtype: fromCoreDType(to.dtype), shape: source.shape }];
   const path = name.slice(0, -".weight".length);
+  if (to.kind === "made") return to.tensors.map(({ key, dtype, shape }) => ({ name: `${path}.${key}`, key, dtype, shape }));
   const shape = matrixOf(source);
   // Layers of one kind are many.
   const kind = JSON.stringify([shape, to]);

@@ -2,7 +2,7 @@ import type { MatrixShape } from "@weft/tensor-core";
 import { awqGrid } from "../integer/grids.js";
 import { groupCount } from "../integer/integer-format.js";
 import { roundHalfToEven } from "../rounding.js";
-import type { InputStatistics } from "./input-statistics.js";
+import { type InputStatistics, quadratic } from "./input-statistics.js";
 
 const { fround } = Math;
 
@@ -130,7 +130,7 @@ const CLIPS = /* @__PURE__ */ Array.from({ length: 10 }, (_, j) => 1 - j / 20);
 
 /**
  * Limits every group of every row to where rounding it changes x·w least: of ten limits the best, the larger of two.
- * @param gram Σ x·xᵀ of the inputs as these weights see them
+ * @param gram the upper half of Σ x·xᵀ of the inputs as these weights see them
  * @returns the weights, limited; and the limits [rows, groups]
  * @see AutoAWQ `quantize/quantizer.py` _search_best_clip, which looks at 512 tokens or a few more
  */
@@ -156,7 +156,7 @@ export function searchClip(
         const most = fround(largest * share);
         roundGroup(values, from, o * width + end, most, rounded, 0);
         for (let i = 0; i < end - start; i++) difference[i] = rounded[i]! - values[from + i]!;
-        const error = quadratic(gram, width, start, end, difference);
+        const error = quadratic(gram, width, start, end, difference, 0);
         if (!(error < least)) continue;
         least = error;
         limit = most;
@@ -166,16 +166,4 @@ export function searchClip(
     }
   }
   return { values: clipped, limits };
-}
-
-/** d·G·dᵀ with the part of a symmetric G that belongs to columns start … end. */
-function quadratic(gram: Float64Array, width: number, start: number, end: number, d: Float64Array): number {
-  let error = 0;
-  for (let i = start; i < end; i++) {
-    const row = i * width;
-    let sum = (gram[row + i]! * d[i - start]!) / 2;
-    for (let j = i + 1; j < end; j++) sum += gram[row + j]! * d[j - start]!;
-    error += d[i - start]! * sum;
-  }
-  return 2 * error;
 }

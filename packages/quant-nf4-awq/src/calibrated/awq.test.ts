@@ -41,7 +41,10 @@ describe("AWQ", () => {
   it("limits groups as AutoAWQ does, and has its integers", async () => {
     const w = weights("search.weight_scaled");
     const s = fixture.values("search.scales");
-    const gram = inputs.gram!.map((v, i) => v / (s[Math.floor(i / 256)]! * s[i % 256]!));
+    const gram = inputStatistics(
+      fixture.values("search.x").map((v, i) => v / s[i % 256]!),
+      256,
+    ).gram!;
     const { values, limits } = searchClip(w, gram, groupSize);
     const want = fixture.values("search.clip_max");
     expect(limits.filter((v, i) => Math.abs(v / want[i]! - 1) < 1e-5).length).toBe(want.length);

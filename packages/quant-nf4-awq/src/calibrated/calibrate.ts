@@ -2,112 +2,85 @@ import {
   abs,
   type BlockwiseModel,
   cast,
-  ConfigError,
   evaluate,
   matmul,
   mul,
-  referenceDevice,
   reshape,
   type SharedInput,
+  slice,
   sum,
   type Tensor,
-  throwIfAborted,
   transpose,
 } from "@weft/tensor-core";
-import { addStatistics, emptyStatistics, type InputStatistics } from "./input-statistics.js";
+import { addGram, addStatistics, emptyStatistics, type InputStatistics } from "./input-statistics.js";
 import type { Samples } from "./samples.js";
-import { type BlockVisit, idsOf, runWatched, type WalkOptions } from "./walk.js";
+import { type BlockVisit, type SeeInputs, walkBlocks, type WalkOptions } from "./walk.js";
 
 /** What is summed up beside Σ x² and Σ |x|, and where it is computed. */
-export interface CalibrateOptions extends Omit<WalkOptions, "keepStates"> {
-  /** Keep Σ x·xᵀ as well, 8 · width² bytes for each input; GPTQ and AWQ's clipping need it, an importance matrix does not. Default false. */
+export interface CalibrateOptions extends WalkOptions {
+  /** Keep Σ x·xᵀ as well, 4 · width² bytes for each input; GPTQ and AWQ's clipping need it, an importance matrix does not. Default false. */
   readonly gram?: boolean;
 }
 
 /** What a model's layers were given, by module path; layers with the same input have the same statistics. */
 export type Calibration = ReadonlyMap<string, InputStatistics>;
 
-/** Sums over the rows of an input […, width], in f32. */
-interface Sums {
-  readonly tokens: number;
-  readonly magnitudes: Tensor;
-  readonly squares?: Tensor;
-  readonly gram?: Tensor;
-}
+/** Rows of Σ x·xᵀ that are computed at a time: the half below the diagonal is left out where it is below all of them. */
+const PANEL = 512;
 
-function sumsOf(x: Tensor, gram: boolean): Sums {
-  const rows = cast(reshape(x, [-1, x.shape.at(-1)!]), "f32");
-  const magnitudes = sum(abs(rows), { axes: [0] });
-  const both = gram ? { gram: matmul(transpose(rows), rows) } : { squares: sum(mul(rows, rows), { axes: [0] }) };
-  return { tokens: rows.shape[0]!, magnitudes, ...both };
-}
+const floats = async (t: Tensor): Promise<Float32Array> => (await t.data()) as Float32Array;
 
-const tensorsOf = ({ magnitudes, squares, gram }: Sums): Tensor[] => [magnitudes, squares, gram].filter((t) => t !== undefined);
-
-/** Adds a sample's sums, which are computed by now, to statistics. */
-async function addSums(to: InputStatistics | undefined, sums: Sums): Promise<InputStatistics> {
-  const { tokens, magnitudes, squares, gram } = sums;
-  const known = to ?? emptyStatistics(magnitudes.shape[0]!, gram !== undefined);
-  const data = async (t: Tensor): Promise<Float32Array> => (await t.data()) as Float32Array;
-  const added = addStatistics(known, {
-    tokens,
-    magnitudes: await data(magnitudes),
-    ...(gram ? { gram: await data(gram) } : { squares: await data(squares!) }),
+/** Adds the sums over the rows of one sequence's input […, width], computed in f32. */
+async function addInput(to: InputStatistics | undefined, x: Tensor, gram: boolean): Promise<InputStatistics> {
+  const width = x.shape.at(-1)!;
+  const rows = cast(reshape(x, [-1, width]), "f32");
+  const [magnitudes, squares] = [sum(abs(rows), { axes: [0] }), sum(mul(rows, rows), { axes: [0] })];
+  await evaluate(rows, magnitudes, squares);
+  const added = addStatistics(to ?? emptyStatistics(width, gram), {
+    tokens: rows.shape[0]!,
+    magnitudes: await floats(magnitudes),
+    squares: await floats(squares),
   });
-  for (const t of tensorsOf(sums)) t.dispose();
+  for (let first = 0; gram && first < width; first += PANEL) {
+    const panel = matmul(
+      transpose(slice(rows, [undefined, [first, Math.min(width, first + PANEL)]])),
+      slice(rows, [undefined, [first, width]]),
+    );
+    addGram(added, first, await floats(panel));
+    panel.dispose();
+  }
+  for (const t of [magnitudes, squares, ...(rows === x ? [] : [rows])]) t.dispose();
   return added;
 }
 
-/** The statistics of some inputs of a block, by the first of their layers. */
+/** The statistics of some inputs of a block, by the first of their layers. @param pass see `BlockVisit.inputs` */
 export async function blockStatistics(
-  model: BlockwiseModel,
-  { index, each, replaced }: BlockVisit,
+  block: Pick<BlockVisit, "inputs">,
   inputs: readonly SharedInput[],
+  { gram = true, pass = false }: { readonly gram?: boolean; readonly pass?: boolean } = {},
 ): Promise<Map<string, InputStatistics>> {
   const found = new Map<string, InputStatistics>();
-  const watched = new Set(inputs.map(({ layers }) => layers[0]!));
-  await each(async (hidden) => {
-    const sums = new Map<string, Sums>();
-    runWatched(model, index, hidden, replaced, (path, x) => {
-      if (watched.has(path)) sums.set(path, sumsOf(x, true));
-    });
-    await evaluate(...[...sums.values()].flatMap(tensorsOf));
-    for (const [path, some] of sums) found.set(path, await addSums(found.get(path), some));
-  });
+  const add: SeeInputs = async (seen) => {
+    for (const [path, x] of seen) found.set(path, await addInput(found.get(path), x, gram));
+  };
+  await block.inputs(new Set(inputs.map(({ layers }) => layers[0]!)), add, pass);
   return found;
 }
 
 /**
- * Runs samples through a model, one after the other, and keeps sums of what goes into its linear layers. Memory is that of the sums and of one sample, whatever their number.
- * `onProgress` counts samples; how many there are is not known, so that the total is what is done.
+ * Runs samples through a model block by block, and keeps sums of what goes into its linear layers. `onProgress` counts blocks.
  * @throws ConfigError if there are no samples, or an empty one; CancelledError
  */
 export async function calibrate(
   model: BlockwiseModel,
   samples: Samples,
-  { device = referenceDevice(), gram = false, signal, onProgress }: CalibrateOptions = {},
+  { gram = false, ...walk }: CalibrateOptions = {},
 ): Promise<Calibration> {
-  const shared = Array.from({ length: model.blockCount }, (_, i) => model.sharedInputs(i)).flat();
-  const firsts = new Set(shared.map(({ layers }) => layers[0]!));
   const found = new Map<string, InputStatistics>();
-  let done = 0;
-  for await (const ids of samples) {
-    throwIfAborted(signal);
-    let hidden = model.embed(idsOf(ids, done, device));
-    for (let i = 0; i < model.blockCount; i++) {
-      const sums = new Map<string, Sums>();
-      const next = runWatched(model, i, hidden, new Map(), (path, x) => {
-        if (firsts.has(path)) sums.set(path, sumsOf(x, gram));
-      });
-      await evaluate(next, ...[...sums.values()].flatMap(tensorsOf));
-      hidden.dispose();
-      hidden = next;
-      for (const [path, some] of sums) found.set(path, await addSums(found.get(path), some));
-    }
-    hidden.dispose();
-    done++;
-    onProgress?.(done, done);
-  }
-  if (done === 0) throw new ConfigError("calibration: there are no samples", { hint: "is the text shorter than a sample?" });
-  return new Map(shared.flatMap(({ layers }) => layers.map((path) => [path, found.get(layers[0]!)!] as const)));
+  await walkBlocks(model, samples, walk, false, async (block) => {
+    const shared = model.sharedInputs(block.index);
+    const statistics = await blockStatistics(block, shared, { gram, pass: true });
+    for (const { layers } of shared) for (const path of layers) found.set(path, statistics.get(layers[0]!)!);
+  });
+  return found;
 }

@@ -11,11 +11,21 @@ import {
   sum,
   type Tensor,
 } from "@weft/tensor-core";
+import { upperRow } from "@weft/tensor-core/linalg";
 import { awq } from "../integer/awq.js";
 import { quantize, type QuantizedWeight } from "../quant-format.js";
 import { type AwqSearchOptions, scaleColumns, type ScaleSearch, searchClip, searchScales } from "./awq-search.js";
 import { blockStatistics } from "./calibrate.js";
-import { assertFit, floatsOf, layersByPath, type QuantizedModel, type QuantizeModelOptions } from "./quantized-model.js";
+import { KeptSamples, type OpenStore } from "./kept-samples.js";
+import {
+  assertFit,
+  BlockResults,
+  floatsOf,
+  layersByPath,
+  type QuantizedModel,
+  type QuantizeModelOptions,
+  weightOf,
+} from "./quantized-model.js";
 import type { InputStatistics } from "./input-statistics.js";
 import type { Samples } from "./samples.js";
 import { type BlockVisit, type LayersByPath, runWatched, walkBlocks, type WalkOptions } from "./walk.js";
@@ -40,7 +50,8 @@ async function lossOf(
   shared: SharedInput,
   layers: LayersByPath,
   device: Device,
-): Promise<{ readonly loss: (stacked: Float32Array) => Promise<number>; readonly dispose: () => void }> {
+  store: OpenStore | undefined,
+): Promise<{ readonly loss: (stacked: Float32Array) => Promise<number>; readonly close: () => Promise<void> }> {
   const results = new Set([shared.result]);
   const run = (hidden: Tensor, replaced: ReadonlyMap<string, Tensor>): Tensor => {
     let result: Tensor | undefined;
@@ -56,11 +67,11 @@ async function lossOf(
     );
     return result!;
   };
-  const before: Tensor[] = [];
-  await each(async (hidden) => {
+  const before = new KeptSamples(store, device);
+  await each(async (hidden, sample) => {
     const y = run(hidden, new Map());
     await evaluate(y);
-    before.push(y);
+    await before.put(sample, y);
   });
   const loss = async (stacked: Float32Array): Promise<number> => {
     const replaced = new Map<string, Tensor>();
@@ -71,16 +82,18 @@ async function lossOf(
     }
     let [squares, numbers] = [0, 0];
     await each(async (hidden, sample) => {
-      const change = sub(run(hidden, replaced), before[sample]!);
-      const total = sum(mul(change, change));
-      squares += (await total.data())[0]!;
-      numbers += change.size;
-      total.dispose();
+      await before.use(sample, async (y) => {
+        const change = sub(run(hidden, replaced), y);
+        const total = sum(mul(change, change));
+        squares += (await total.data())[0]!;
+        numbers += change.size;
+        total.dispose();
+      });
     });
     for (const t of replaced.values()) t.dispose();
     return squares / numbers;
   };
-  return { loss, dispose: () => before.forEach((t) => t.dispose()) };
+  return { loss, close: () => before.close() };
 }
 
 /** Takes scales out of the module in front, feature by feature: a norm's weight, or the rows of a linear layer, and its bias. */
@@ -101,9 +114,12 @@ async function divide(before: string, scales: Float32Array, layers: LayersByPath
   }
 }
 
-/** Σ x·xᵀ of inputs that were divided by scales. */
-const dividedGram = ({ gram, width }: InputStatistics, scales: Float32Array): Float64Array =>
-  gram!.map((v, i) => v / (scales[Math.floor(i / width)]! * scales[i % width]!));
+/** The upper half of Σ x·xᵀ of inputs that were divided by scales. */
+function dividedGram({ gram, width }: InputStatistics, scales: Float32Array): Float64Array {
+  const divided = gram!.slice();
+  for (let i = 0; i < width; i++) for (let j = i; j < width; j++) divided[upperRow(width, i) + j]! /= scales[i]! * scales[j]!;
+  return divided;
+}
 
 /**
  * Quantises the linear layers of a model's blocks with AWQ: for each input, inputs are divided and weights multiplied by scales with which rounding changes the block least, which
@@ -113,30 +129,39 @@ const dividedGram = ({ gram, width }: InputStatistics, scales: Float32Array): Fl
  * @see AutoAWQ `quantize/quantizer.py`
  */
 export async function quantizeAWQ(model: BlockwiseModel, samples: Samples, options: QuantizeAWQOptions = {}): Promise<QuantizedModel> {
-  const { groupSize = 128, clip = true, unclipped = (path) => COMPARED.test(lastName(path)), skip, onLayer } = options;
-  const { device = referenceDevice(), keepStates, signal, onProgress, gridSize, duoScaling } = options;
+  const { groupSize = 128, clip = true, unclipped = (path) => COMPARED.test(lastName(path)), skip, onLayer, onBlock, known } = options;
+  const { device = referenceDevice(), keepStates, releaseWeights, signal, onProgress, gridSize, duoScaling } = options;
+  const store = typeof keepStates === "function" ? keepStates : undefined;
   const format = awq({ groupSize });
   const layers = layersByPath(model);
   assertFit(model, format, layers, skip);
-  const weights = new Map<string, QuantizedWeight>();
-  const parameters = new Map<string, Float32Array>();
-  const losses = new Map<string, number>();
-  const walk: WalkOptions = { device, ...(keepStates !== undefined && { keepStates }), signal, onProgress };
+  const results = new BlockResults(onBlock);
+  const walk: WalkOptions = {
+    device,
+    ...(keepStates !== undefined && { keepStates }),
+    ...(releaseWeights !== undefined && { releaseWeights }),
+    signal,
+    onProgress,
+  };
   const search: AwqSearchOptions = {
     groupSize,
     ...(gridSize !== undefined && { gridSize }),
     ...(duoScaling !== undefined && { duoScaling }),
   };
   await walkBlocks(model, samples, walk, false, async (block) => {
+    if (await known?.(block.index)) return;
+    const weights = new Map<string, QuantizedWeight>();
+    const losses = new Map<string, number>();
     const shared = model.sharedInputs(block.index).filter((one) => !one.layers.every((path) => skip?.(path)));
-    const statistics = await blockStatistics(model, block, shared);
+    for (const path of shared.flatMap((one) => one.layers)) await weightOf(path, format, layers.get(path)!.base.weight);
+    const statistics = await blockStatistics(block, shared);
     const found = new Map<SharedInput, ScaleSearch>();
     // All of them are searched for in the block as it was.
     for (const one of shared.filter(({ before }) => before !== undefined)) {
       const values = await stacked(one.layers, layers);
-      const { loss, dispose } = await lossOf(model, block, one, layers, device);
+      const { loss, close } = await lossOf(model, block, one, layers, device, store);
       found.set(one, await searchScales(values, statistics.get(one.layers[0]!)!, search, loss));
-      dispose();
+      await close();
     }
     const changed: Parameters = new Map();
     for (const [one, { scales }] of found) {
@@ -162,12 +187,13 @@ export async function quantizeAWQ(model: BlockwiseModel, samples: Samples, optio
         const lost = loss ? loss.losses[Math.round(loss.ratio * loss.losses.length)]! : 0;
         weights.set(path, quantized);
         if (loss) losses.set(path, lost);
-        await onLayer?.(path, quantized, lost);
+        await onLayer?.(path, lost);
       }
     }
-    for (const [name, values] of changed) parameters.set(name, values);
+    const scales = new Map([...found].flatMap(([{ layers: paths }, { scales: own }]) => paths.map((path) => [path, own] as const)));
+    await results.add({ index: block.index, weights, losses, parameters: changed, scales });
   });
-  return { weights, parameters, losses };
+  return results;
 }
 
 /** The weights of layers with one input, one below the other. */

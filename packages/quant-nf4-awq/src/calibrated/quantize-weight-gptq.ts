@@ -2,7 +2,8 @@ import type { MatrixShape } from "@weft/tensor-core";
 import { gptq, type GptqOptions } from "../integer/gptq.js";
 import type { IntegerFormat } from "../integer/integer-format.js";
 import type { QuantizedWeight } from "../quant-format.js";
-import { type GptqSolverOptions, solveGptq } from "./gptq-solver.js";
+import type { GptqFactor } from "./gptq-factor.js";
+import { type GptqGrids, type GptqSolution, type GptqSolverOptions, solveByFactor, solveGptq } from "./gptq-solver.js";
 import type { InputStatistics } from "./input-statistics.js";
 
 /** How GPTQ quantises, and into which variant of its layout. */
@@ -37,8 +38,20 @@ export function quantizeWeightGPTQ(
   inputs: InputStatistics,
   options: QuantizeGPTQOptions = {},
 ): CalibratedWeight {
+  return stored(shape, options, solveGptq(weight, shape, inputs, gridsOf(options), options));
+}
+
+/** The same by a factor of the statistics, which serves all weights with the same inputs. */
+export const quantizeByFactor = (
+  weight: Float32Array,
+  shape: MatrixShape,
+  factor: GptqFactor,
+  options: QuantizeGPTQOptions,
+): CalibratedWeight => stored(shape, options, solveByFactor(weight, shape, factor, gridsOf(options), options));
+
+const gridsOf = ({ bits = 4, groupSize = 128, sym = true }: QuantizeGPTQOptions): GptqGrids => ({ bits, groupSize, sym });
+
+function stored(shape: MatrixShape, options: QuantizeGPTQOptions, { integers, loss }: GptqSolution): CalibratedWeight {
   const format = gptqFormat(options);
-  const { bits = 4, groupSize = 128, sym = true } = options;
-  const { integers, loss } = solveGptq(weight, shape, inputs, { bits, groupSize, sym }, options);
   return { weight: { format, shape, dtype: "f16", parts: format.pack!(integers) }, loss };
 }

@@ -40,20 +40,22 @@ function* documents(text: string, format: "text" | "jsonl", field: string): Gene
   }
 }
 
+/** How documents become samples. */
+export type CutOptions = Pick<SampleOptions, "length" | "count">;
+
 /**
- * Samples of `length` tokens from a text, or from lines of JSON.
- * @throws ConfigError for another length; FormatError naming the line
+ * Samples of `length` tokens from documents of token ids, which are put one behind the other and cut; what is left at the end is dropped.
+ * @throws ConfigError for another length
  * @see AutoAWQ `utils/calib_data.py`, which cuts in the same way
  */
-export async function* calibrationSamples(
-  text: string,
-  { tokenize, length = 512, count = Infinity, format = "text", field = "text" }: SampleOptions,
+export async function* cutSamples(
+  tokens: Iterable<ArrayLike<number>> | AsyncIterable<ArrayLike<number>>,
+  { length = 512, count = Infinity }: CutOptions = {},
 ): AsyncGenerator<Int32Array> {
   if (!(Number.isInteger(length) && length > 0)) throw new ConfigError(`calibration: length is ${length}, expected a whole number`);
   let sample = new Int32Array(length);
   let [filled, made] = [0, 0];
-  for (const document of documents(text, format, field)) {
-    const ids = typeof document === "string" ? await tokenize(document) : document;
+  for await (const ids of tokens) {
     for (let i = 0; i < ids.length; i++) {
       if (made >= count) return;
       sample[filled++] = ids[i]!;
@@ -64,4 +66,18 @@ export async function* calibrationSamples(
       filled = 0;
     }
   }
+}
+
+/**
+ * Samples of `length` tokens from a text, or from lines of JSON.
+ * @throws ConfigError for another length; FormatError naming the line
+ */
+export async function* calibrationSamples(
+  text: string,
+  { tokenize, format = "text", field = "text", ...cut }: SampleOptions,
+): AsyncGenerator<Int32Array> {
+  async function* tokens(): AsyncGenerator<ArrayLike<number>> {
+    for (const document of documents(text, format, field)) yield typeof document === "string" ? await tokenize(document) : document;
+  }
+  yield* cutSamples(tokens(), cut);
 }

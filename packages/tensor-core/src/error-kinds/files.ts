@@ -93,6 +93,8 @@ export interface FileErrorKinds {
   "missing-split": "format";
   /** A quantised weight lacks a tensor, has one of another dtype or shape than its format says, or is laid out in a way that is not read. The message names the tensor, and what was expected. */
   "quantized-weight": "format";
+  /** An importance matrix of llama.cpp holds what no sums of inputs are, or lacks some; or it is of another model. Make it again with that model. */
+  imatrix: "format";
   /** Neither a safetensors file, an index, nor a config of an adapter. Name one of these, or a folder that holds one. */
   "unknown-format": "format";
 

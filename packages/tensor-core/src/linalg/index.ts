@@ -6,6 +6,7 @@ export { torchSvdLowRank } from "./torch-svd-low-rank.js";
 export { lowRankSvd } from "./low-rank-svd.js";
 export { luBasis } from "./lu-basis.js";
 export { columns, matrix, type Matrix, product, transposed } from "./matrix.js";
+export { upperRow, upperSize } from "./packed-upper.js";
 export { qr } from "./qr.js";
 export { randomizedSvd, type RandomizedSvdOptions } from "./randomized-svd.js";
 export { solveSpd } from "./solve-spd.js";

@@ -9,6 +9,7 @@ import { DirectFile } from "../direct-file.js";
 import { FileSet, TILE_BYTES } from "../file-set.js";
 import type { EncodeDone, EncodeTask } from "../worker-task.js";
 import { freeEntries, type Post, type Shared } from "../worker-task.js";
+import type { RowSource } from "../../quantize/row-source.js";
 import { RowReader } from "./row-reader.js";
 import { WeightWriter } from "./weight-writer.js";
 
@@ -57,7 +58,13 @@ class JobEncoder {
   async run(): Promise<EncodeDone> {
     const { job } = this;
     try {
-      if (job.to.kind === "copy") this.copy();
+      if (job.to.kind === "copy") this.copy(job.source.at, job.tensors[0]!);
+      else if (job.to.kind === "made")
+        for (const made of job.to.tensors)
+          this.copy(
+            made,
+            job.tensors.find(({ key }) => key === made.key)!,
+          );
       else if (job.to.kind === "cast") await this.cast(job.to.dtype);
       else await this.encode();
     } catch (error) {
@@ -67,14 +74,13 @@ class JobEncoder {
     return { hashes: [...this.hashes].map(([name, hash]) => [name, hash.digest("hex")]) };
   }
 
-  private copy(): void {
-    const { source, tensors } = this.job;
-    const buffer = new Uint8Array(Math.min(TILE_BYTES, source.at.bytes));
-    for (let at = 0; at < source.at.bytes || at === 0; at += TILE_BYTES) {
+  private copy({ file, offset, bytes }: RowSource["at"], tensor: StoredPart): void {
+    const buffer = new Uint8Array(Math.min(TILE_BYTES, bytes));
+    for (let at = 0; at < bytes || at === 0; at += TILE_BYTES) {
       this.check();
-      const piece = buffer.subarray(0, Math.min(TILE_BYTES, source.at.bytes - at));
-      this.files.readInto(source.at.file, piece, source.at.offset + at);
-      this.write(tensors[0]!, piece, at);
+      const piece = buffer.subarray(0, Math.min(TILE_BYTES, bytes - at));
+      this.files.readInto(file, piece, offset + at);
+      this.write(tensor, piece, at);
     }
   }
 
@@ -108,6 +114,7 @@ class JobEncoder {
       tensors,
       (tensor, bytes, at) => this.write(tensor, bytes, at),
       largest,
+      to.kind === "ggml" ? to.importance : undefined,
     );
     await this.eachTile(writer.together, (values) => writer.add(values));
     writer.finish();
@@ -157,7 +164,7 @@ class JobEncoder {
 }
 
 /** Rows that a job must take together. */
-export const togetherOf = (job: EncodeJob): number => {
+export const togetherOf = (job: Pick<EncodeJob, "to" | "source">): number => {
   const format = encoderFormat(job.to);
   return format ? rowsPerBlock(format.packs?.format ?? format, matrixOf(job.source)) : 1;
 };

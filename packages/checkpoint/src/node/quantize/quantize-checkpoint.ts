@@ -1,36 +1,65 @@
 import type { IntegerFormat } from "@weft/quant-nf4-awq";
-import { ShapeError } from "@weft/tensor-core";
+import { ConfigError, ShapeError } from "@weft/tensor-core";
 import type { WeightDType } from "../../plan/plan-merge.js";
 import { keptDType } from "../../quantize/encode-job.js";
 import { isQuantizable, isTurned, linearPath } from "../../quantize/modules.js";
 import type { Wanted } from "../../quantize/plan-encode.js";
 import type { RowSource } from "../../quantize/row-source.js";
 import { formatOf, type QuantTarget, targetOf } from "../../quantize/targets.js";
-import { type EncodeJobOptions, type EncodeResult, plainTo, runEncode } from "./run-encode.js";
+import { type CalibratedOptions, type CalibrationInput, runCalibrated } from "./calibrated/run-calibrated.js";
+import type { EncodeBase } from "./encode-base.js";
+import { type EncodeJobOptions, type EncodeResult, plainTo, type Recipe, runEncode } from "./run-encode.js";
 
 /** What is quantised, and how. */
-export interface QuantizeOptions extends EncodeJobOptions, QuantTarget {
+export interface QuantizeOptions extends EncodeJobOptions, QuantTarget, CalibratedOptions {
   /** Paths of modules, or last parts of them, that stay as they are. */
   readonly skip?: readonly string[] | undefined;
   /** Stores what is not quantised as this; undefined: as the program that reads the format expects, or as it is. */
   readonly dtype?: WeightDType | undefined;
+  /** Samples that AWQ or GPTQ are guided by; without them, weights are rounded to the nearest. */
+  readonly calibration?: CalibrationInput | undefined;
 }
 
 /**
  * Writes a checkpoint with the weights of its linear layers quantised, as the program of the format writes it: tensors, config.json, and which layers stay as they are (embeddings, norms,
  * heads, routers). Rows are encoded as they are read, on threads; memory is bounded by `maxMemory`, the bytes are the same for any number of threads, and the job goes on where it was stopped.
- * @throws ShapeError for a weight that the format does not divide; FormatError kind `non-finite`; ConfigError kinds `exists`, `output-is-input`, `other-job`, `config-value`; CapabilityError kind
- * `memory-limit`; IoError; CancelledError
+ * With `calibration`, memory is that of a block and of one Σ x·xᵀ, whatever the number of samples: what goes into a block lies in a file beside the output.
+ * @throws ShapeError for a weight that the format does not divide; FormatError kind `non-finite`; ConfigError kinds `exists`, `output-is-input`, `other-job`, `config-value`; CapabilityError kinds
+ * `memory-limit`, `unsupported-model`; IoError; CancelledError
  */
 export async function quantizeCheckpoint(options: QuantizeOptions): Promise<EncodeResult> {
-  const { to, groupSize, doubleQuant, skip = [] } = options;
+  const { to, groupSize, doubleQuant, skip = [], calibration, actOrder = false } = options;
   const target: QuantTarget = { to, ...(groupSize !== undefined && { groupSize }), ...(doubleQuant !== undefined && { doubleQuant }) };
-  const format = formatOf(target);
-  // A last group that is shorter is read by none of the programs.
-  const block = Math.max(format.block, (format as Partial<IntegerFormat>).groupSize ?? 1);
-  const { files, dtype: natural, calibrated } = targetOf(target);
-  const dtype = options.dtype ?? natural;
-  return runEncode("quantize", options, (base) => {
+  const { files, calibrated } = targetOf(target);
+  if (calibration && !calibrated)
+    throw new ConfigError(`${to} rounds to the nearest: there is nothing to calibrate`, { hint: "awq and gptq are guided by samples" });
+  if (actOrder && !(to === "gptq" && calibration))
+    throw new ConfigError(`${to}${calibration ? "" : " without calibration"} quantises all inputs alike`, {
+      hint: "the order of inputs is for gptq with calibration",
+    });
+  const recipe = recipeOf(target, options);
+  if (!calibration || options.dryRun) return runEncode("quantize", options, recipe);
+  return runCalibrated({
+    ...options,
+    calibration,
+    target,
+    files,
+    config: files.config!(formatOf(target)),
+    recipe,
+    skip: (path) => !isQuantizable(path, skip),
+  });
+}
+
+/** What becomes of each tensor. */
+const recipeOf =
+  (target: QuantTarget, { skip = [], dtype: chosen, calibration, actOrder }: QuantizeOptions) =>
+  (base: EncodeBase): Recipe => {
+    const { to } = target;
+    const format = formatOf(target);
+    // A last group that is shorter is read by none of the programs.
+    const block = Math.max(format.block, (format as Partial<IntegerFormat>).groupSize ?? 1);
+    const { files, dtype: natural, calibrated } = targetOf(target);
+    const dtype = chosen ?? natural;
     const kept: string[] = [];
     const wanted = base.tensors.map((tensor): Wanted => {
       const { name, source } = tensor;
@@ -44,19 +73,18 @@ export async function quantizeCheckpoint(options: QuantizeOptions): Promise<Enco
       if (laid.shape[1]! % block !== 0) throw undivided(name, laid, block, to);
       return { name, source: laid, to: { kind: "quantized", target, dtype: dtype ?? keptDType(source) } };
     });
-    const skipped = skippedModules(kept, files.method);
     return {
       wanted,
       dtype,
-      config: files.config!(format, skipped),
-      notices: calibrated
-        ? [
-            `${to}: weights are rounded to the nearest, without calibration data; the layout is the original's, its search for better scales is not made`,
-          ]
-        : [],
+      config: { ...files.config!(format, skippedModules(kept, files.method)), ...(actOrder && { desc_act: true }) },
+      notices:
+        calibrated && !calibration
+          ? [
+              `${to}: weights are rounded to the nearest, without calibration data; the layout is the original's, its search is not made: --calibration FILE makes it`,
+            ]
+          : [],
     };
-  });
-}
+  };
 
 /**
  * Writes a checkpoint with its floats in another dtype, rounded to nearest, ties to even, and quantised weights as their values.

@@ -9,7 +9,8 @@ import {
   shapeInGguf,
   tensorNames,
 } from "@weft/io-gguf";
-import { CapabilityError, ConfigError } from "@weft/tensor-core";
+import { CapabilityError, ConfigError, FormatError } from "@weft/tensor-core";
+import { GGUF_TYPES } from "@weft/quant-nf4-awq";
 import type { GgufTargetName } from "../../names.js";
 import { toCoreDType } from "@weft/io-safetensors";
 import type { WeightDType } from "../../plan/plan-merge.js";
@@ -33,6 +34,8 @@ export interface GgufOptions extends Omit<EncodeJobOptions, "maxShardSize"> {
   readonly out: string;
   /** Types of its tensors; undefined: numbers, as the largest tensor of the checkpoint is stored, f32 where that is quantised. */
   readonly to: GgufTargetName | undefined;
+  /** What each input counts, [in], by the name of the tensor in the file: an importance matrix. Types that take none (of numbers, Q8_0 …) are written without. */
+  readonly importance?: ReadonlyMap<string, Float32Array> | undefined;
 }
 
 /**
@@ -59,7 +62,7 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
   const to = options.to ?? storedDType(base.tensors);
   const architecture = architectureOfConfig(model, file);
   const described = modelMetadata(model, file, { architecture, name: basename(folder), to });
-  const plan = [...ownTensors(described.tensors), ...tensorsOf(base, to, file, described.metadata)];
+  const plan = [...ownTensors(described.tensors), ...tensorsOf(base, { to, importance: options.importance }, file, described.metadata)];
   const embedding = plan.find(({ name }) => name === "token_embd.weight");
   const metadata = new Map([
     ...described.metadata,
@@ -75,7 +78,8 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
       const { offset, bytes } = places.get(name)!;
       const dense = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
       const cast = Object.hasOwn(dense, type) ? dense[type as keyof typeof dense] : undefined;
-      const what: EncodeTo = cast ? { kind: "cast", dtype: cast } : { kind: "ggml", type };
+      const own = GGUF_TYPES[type].encodeWeighted && importanceOf(name, source, options);
+      const what: EncodeTo = cast ? { kind: "cast", dtype: cast } : { kind: "ggml", type, ...(own && { importance: own }) };
       return { name, shard: 0, bytes, source, to: what, tensors: [{ name, key: "", offset, bytes, ...(!cast && { part: "bytes" }) }] };
     })
     .sort((a, b) => b.bytes - a.bytes);
@@ -114,14 +118,19 @@ const ownTensors = (tensors: DescribedModel["tensors"]): PlannedTensor[] =>
   }));
 
 /** Every tensor of the checkpoint, in the order of the layers. */
-function tensorsOf({ tensors, model }: EncodeBase, to: GgufTargetName, file: string, metadata: GgufMetadata): PlannedTensor[] {
+function tensorsOf(
+  { tensors, model }: EncodeBase,
+  { to, importance }: Pick<GgufOptions, "importance"> & { readonly to: GgufTargetName },
+  file: string,
+  metadata: GgufMetadata,
+): PlannedTensor[] {
   const config = model!;
   const architecture = String(metadata.get("general.architecture")?.value);
   const names = tensorNames(architecture);
   const number = (key: string): number => Number(metadata.get(`${architecture}.${key}`)?.value ?? 1);
   const [heads, kvHeads, groups] = [number("attention.head_count"), number("attention.head_count_kv"), number("ssm.group_count")];
   const tied = config.tie_word_embeddings === true || !tensors.some(({ name }) => name === "lm_head.weight");
-  const shape = { layers: number("block_count"), groupedHeads: heads / kvHeads, tied };
+  const shape = { layers: number("block_count"), groupedHeads: heads / kvHeads, tied, importance: importance !== undefined };
   return tensors.flatMap(({ name, source }): PlannedTensor[] => {
     if (name.endsWith(".rotary_emb.inv_freq") || (tied && name === "lm_head.weight")) return [];
     const named = names.toGguf(name);
@@ -143,6 +152,18 @@ function tensorsOf({ tensors, model }: EncodeBase, to: GgufTargetName, file: str
 }
 
 type EncodeType = ReturnType<typeof mixedType>;
+
+/** What the inputs of a tensor count. @throws FormatError kind `imatrix` for those of another model */
+function importanceOf(name: string, { shape, at }: RowSource, { importance }: GgufOptions): Float32Array | undefined {
+  const own = importance?.get(name);
+  if (own === undefined || own.length === shape[1]) return own;
+  throw new FormatError(`${name}: the importance is of ${own.length} inputs, the weight has ${shape[1]}`, {
+    kind: "imatrix",
+    tensor: name,
+    file: at.file,
+    hint: "the importance matrix is of another model: make it with this one, --calibration",
+  });
+}
 
 function tokenizerFiles(folder: string): Parameters<typeof tokenizerMetadata>[0] {
   const read = (name: string): string | undefined =>

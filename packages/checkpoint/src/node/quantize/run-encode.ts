@@ -97,7 +97,7 @@ export const summaryOf = (
 });
 
 const isQuantized = ({ to }: EncodeJob): boolean =>
-  to.kind === "quantized" || (to.kind === "ggml" && !["F32", "F16", "BF16"].includes(to.type));
+  to.kind === "quantized" || to.kind === "made" || (to.kind === "ggml" && !["F32", "F16", "BF16"].includes(to.type));
 
 /** Encodes what is not finished on threads. */
 export async function writeEncoded(

@@ -16,6 +16,7 @@ export class WeightWriter {
   /**
    * @param files how the program of the format lays it down; undefined for GGUF, where a weight is one tensor
    * @param largest of formats with `readsLargest`: the largest magnitude of all rows
+   * @param importance what each input counts
    */
   constructor(
     private readonly kind: WeightKind,
@@ -23,8 +24,9 @@ export class WeightWriter {
     private readonly tensors: readonly StoredPart[],
     private readonly put: PutBytes,
     largest?: number,
+    importance?: Float32Array,
   ) {
-    this.encoder = new RowEncoder(kind.format, kind.shape, largest);
+    this.encoder = new RowEncoder(kind.format, kind.shape, largest, importance);
     this.together = this.encoder.together;
     this.byPart = new Map(tensors.flatMap((tensor) => (tensor.part === undefined ? [] : [[tensor.part, tensor] as const])));
   }
