@@ -1,7 +1,9 @@
 // Size of each package: lines of source, and gzipped bytes of its entry bundled and minified without other @weft packages. Limits are those of the design.
 import { build } from "esbuild";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { root } from "./setup.mjs";
 import { libraries } from "./workspace.mjs";
@@ -16,14 +18,17 @@ const LIMITS = {
   "adapters-spectral": 10_000,
   "adapters-structured": 8_300,
   "io-gguf": 4_300,
-  "io-safetensors": 6_850,
+  "io-safetensors": 5_400,
   "kernels-onnx": 16_500,
-  // The goals are 30 kB for kernels-wasm and 40.5 kB for tensor-core: both are over them, and must not grow further.
-  "kernels-wasm": 37_100,
+  // With products and fused loops; other kernels are loaded with the first plan that needs them.
+  "kernels-wasm": 23_300,
   "quant-nf4-awq": 4_500,
+  // The goal is 40.5 kB: it is over that, and must not grow further.
   "tensor-core": 57_800,
   tokenizers: 21_000,
 };
+/** Of the page with a LoRA, gzipped. */
+const [PAGE_FIRST, PAGE_RESULT] = [113_300, 113_450];
 /** Entries measured instead of the whole: what inference alone imports. */
 const ENTRIES = {
   "adapters-lora": 'export { LORA, LoraConfig } from "./src/index.ts";',
@@ -64,7 +69,7 @@ async function page(code, resolveDir = `${root}/tests/golden`, external = []) {
   const bytes = outputFiles
     .filter(({ path }) => [...first].some((name) => path.endsWith(name)))
     .reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0);
-  return { bytes, inputs: [...first].flatMap((path) => Object.keys(metafile.outputs[path].inputs)) };
+  return { bytes, outputFiles, metafile };
 }
 
 let failed = false;
@@ -82,15 +87,43 @@ for (const name of libraries) {
 
 const ENGINE = 'export { Device } from "@weft/tensor-core"; export { createWasmBackend } from "@weft/kernels-wasm";';
 const engine = await page(ENGINE);
-/** A page that opens a PEFT folder, attaches a LoRA and runs it: nothing external. The goal for all of it is 45 kB; the engine is most of it. */
-const lora = await page(
-  `${ENGINE} export { openSafetensors } from "@weft/io-safetensors"; export { openAdapter } from "@weft/adapter-files"; export { LORA_METHODS } from "@weft/methods"; export { PeftModel } from "@weft/registry";`,
+/** A page that opens a PEFT folder, attaches a LoRA and runs it: nothing external. The goal for all that it loads until its first result is 45 kB; the engine is half of it. */
+const lora = await page('export * from "./src/lora-page.ts";');
+const PAGE_LIMITS = { "at first": PAGE_FIRST, "until its first result": PAGE_RESULT };
+const used = await run(lora.outputFiles);
+const loaded = { "at first": lora.bytes, "until its first result": used.bytes };
+const inputs = used.paths.flatMap((path) => Object.keys(lora.metafile.outputs[path].inputs));
+const stray = inputs.filter((input) =>
+  /re2js|re2-engine|\/conversions\.ts$|\/linalg\/|packages\/convert\/|adapters-lycoris|open-dialect/.test(input),
 );
-const PAGE_LIMIT = 55_500;
-const own = lora.bytes - engine.bytes;
-const stray = lora.inputs.filter((input) => /re2js|\/conversions\.ts$|\/linalg\/|packages\/convert\/|adapters-lycoris/.test(input));
-failed ||= stray.length > 0 || own > PAGE_LIMIT;
-process.stdout.write(
-  `  a page with a LoRA         ${lora.bytes} B gz, of which the engine alone ${engine.bytes}; the rest ${own} of ${PAGE_LIMIT}${own > PAGE_LIMIT ? " TOO LARGE" : ""}${stray.length > 0 ? `, with ${stray.join(", ")}, WHICH FEW ADAPTERS NEED` : ""}\n`,
-);
-process.exitCode = failed ? 1 : 0;
+for (const [when, limit] of Object.entries(PAGE_LIMITS)) {
+  const over = loaded[when] > limit;
+  failed ||= over;
+  process.stdout.write(`  a page with a LoRA ${when}: ${loaded[when]} B gz of ${limit}${over ? " TOO LARGE" : ""}\n`);
+}
+process.stdout.write(`  the engine alone: ${engine.bytes} B gz\n`);
+if (stray.length > 0) process.stdout.write(`  a page with a LoRA loads ${stray.join(", ")}, WHICH FEW ADAPTERS NEED\n`);
+process.exitCode = failed || stray.length > 0 ? 1 : 0;
+
+/** Runs the page on an adapter that PEFT made. @returns what was loaded until its first result was there */
+async function run(files) {
+  const folder = mkdtempSync(join(tmpdir(), "weft-page-"));
+  try {
+    for (const { path, text } of files)
+      writeFileSync(join(folder, basename(path)), `${text}\n(globalThis.loaded ??= []).push(${JSON.stringify(basename(path))});`);
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    const { runPage } = await import(pathToFileURL(join(folder, "stdin.js")).href);
+    const [config, ...blobs] = ["adapter_config.json", "adapter_model.safetensors", "case.safetensors"].map((name) =>
+      readFileSync(`${root}/fixtures/peft/lora_all_linear/${name}`),
+    );
+    const worst = await runPage(config.toString(), ...blobs.map((bytes) => new Blob([bytes])));
+    if (!(worst < 2e-5)) throw new Error(`the page's result is off by ${worst}`);
+    const loaded = files.filter(({ path }) => globalThis.loaded.includes(basename(path)));
+    return {
+      bytes: loaded.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0),
+      paths: loaded.map(({ path }) => `out/${basename(path)}`),
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

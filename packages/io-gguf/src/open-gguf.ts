@@ -1,14 +1,6 @@
 import type { GgufFile } from "./gguf-file.js";
-import {
-  absoluteUrl,
-  type ByteSource,
-  type BytesInput,
-  bytesOfInput,
-  bytesOfUrl,
-  type HttpOptions,
-  noSuchTensor,
-  rowBytes,
-} from "@weft/io-safetensors";
+import { type ByteSource, type BytesInput, bytesOfInput, type HttpOptions, noSuchTensor, rowBytes } from "@weft/io-safetensors";
+import { absoluteUrl, bytesOfUrl } from "@weft/io-safetensors/http";
 import { readHeader } from "./read-header.js";
 import { joinSplits, splitNames } from "./splits.js";
 

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { bytesOfUrl, MAX_WHOLE_BODY_BYTES, openSafetensors } from "./index.js";
+import { bytesOfUrl, MAX_WHOLE_BODY_BYTES } from "./http.js";
+import { openSafetensors } from "./index.js";
 import { type Answer, type FileServer, sendRange, serveFiles } from "./testing/file-server.js";
 import { WRITTEN } from "./testing/fixtures.js";
 

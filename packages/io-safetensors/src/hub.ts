@@ -1,6 +1,6 @@
 import { ConfigError, FormatError, IoError } from "@weft/tensor-core";
 import { bytesOfUrl, type HttpOptions } from "./bytes-of-url.js";
-import { openIndex } from "./open.js";
+import { openIndex } from "./open-index.js";
 import { openFile } from "./safetensors-file.js";
 import { WEIGHT_FILES } from "./weight-files.js";
 import type { ByteSource, WeightSource } from "./weight-source.js";

@@ -1,5 +1,5 @@
 export { type BytesInput, bytesOfInput, bytesOfBlob, bytesOfMemory } from "./byte-sources.js";
-export { absoluteUrl, bytesOfUrl, type HttpOptions, MAX_WHOLE_BODY_BYTES } from "./bytes-of-url.js";
+export type { HttpOptions } from "./bytes-of-url.js";
 export { bitsPerElement, fromCoreDType, parseDType, SAFETENSORS_DTYPES, type SafetensorsDType, toCoreDType } from "./dtypes.js";
 export { errorAt, noSuchTensor, type Place, show } from "./format-error.js";
 export { type Header, MAX_HEADER_BYTES, MAX_TENSORS, parseHeader, type TensorInfo } from "./header.js";
@@ -13,13 +13,12 @@ export {
   plainJson,
   type StrictJsonOptions,
 } from "./json-scanner.js";
-export { openIndex, openSafetensors, type SafetensorsInput } from "./open.js";
+export { openSafetensors, type SafetensorsInput } from "./open.js";
 export { observeReads } from "./observe-reads.js";
 export { openFile, readHeader } from "./safetensors-file.js";
 export { findQuantization, type Quantization } from "./quantization/find-quantization.js";
 export { QUANTIZATION_FORMATS, type QuantizationFormat } from "./quantization/formats.js";
 export { describeZero3, refuseZero3, zero3Leftovers } from "./zero3-leftovers.js";
-export { MAX_INDEX_BYTES, parseShardIndex, type ShardIndex } from "./shard-index.js";
 export {
   type ByteSource,
   type LocatedTensor,

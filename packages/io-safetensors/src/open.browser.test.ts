@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { openHub } from "./hub.js";
-import { bytesOfUrl, indexText, layoutFile, openSafetensors, planShards, SAFETENSORS_DTYPES, type TensorEntry } from "./index.js";
+import { bytesOfUrl } from "./http.js";
+import { indexText, layoutFile, openSafetensors, planShards, SAFETENSORS_DTYPES, type TensorEntry } from "./index.js";
 
 const ENTRIES: readonly TensorEntry[] = SAFETENSORS_DTYPES.map((dtype, i) => ({ name: `${dtype} é`, dtype, shape: [i + 1, 8] }));
 

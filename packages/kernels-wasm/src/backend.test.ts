@@ -40,12 +40,12 @@ describe.each([1, 2])("the CPU backend on %i threads", (threads) => {
   it.each<["f32" | "f16" | "bf16"]>([["f32"], ["f16"], ["bf16"]])("finds the first %s that is not finite", async (dtype) => {
     const { backend } = device as unknown as { backend: WasmBackend };
     const values = random(10_000);
-    const find = (): number => backend.firstNonFinite(device.bufferOf(device.tensor(values, { dtype })), dtype, values.length);
-    expect(find()).toBe(-1);
+    const find = (): Promise<number> => backend.firstNonFinite(device.bufferOf(device.tensor(values, { dtype })), dtype, values.length);
+    expect(await find()).toBe(-1);
     values[9_999] = -Infinity;
-    expect(find()).toBe(9_999);
+    expect(await find()).toBe(9_999);
     values[4_097] = NaN;
-    expect(find()).toBe(4_097);
+    expect(await find()).toBe(4_097);
   });
 });
 

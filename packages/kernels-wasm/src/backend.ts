@@ -12,9 +12,10 @@ import type { Activations } from "./arithmetic.js";
 import { footprintOf, WasmExecutable } from "./executable.js";
 import { COMPOSITES } from "./lower/composites.js";
 import { interpreterLoading } from "./lower/fused.js";
+import { loadGroup, loadGroups } from "./lower/groups.js";
 import { WasmEngine } from "./engine.js";
 import { addressIn, MOST_BYTES, type WasmBuffer } from "./memory.js";
-import { compileModules } from "./modules.js";
+import { compileProducts } from "./modules.js";
 import { availableCores, threadsAvailable } from "./threads/spawn.js";
 
 /** Options of the CPU backend: threads, instructions, memory. */
@@ -59,7 +60,7 @@ export class WasmBackend implements Backend {
   }: WasmBackendOptions = {}) {
     const shared = threadsAvailable();
     const count = shared ? Math.max(1, threads ?? Math.min(8, availableCores())) : 1;
-    const engine = new WasmEngine({ total: maxMemoryBytes, each: maxBytesPerMemory, shared }, compileModules(relaxed, shared), count, {
+    const engine = new WasmEngine({ total: maxMemoryBytes, each: maxBytesPerMemory, shared }, compileProducts(relaxed, shared), count, {
       rowIndependent,
       activations,
     });
@@ -117,7 +118,8 @@ export class WasmBackend implements Backend {
    * Index of the first NaN or infinity among stored floats, or -1.
    * @param offset byte offset in the buffer
    */
-  firstNonFinite(buffer: BackendBuffer, dtype: "f32" | "f16" | "bf16", elements: number, offset = 0): number {
+  async firstNonFinite(buffer: BackendBuffer, dtype: "f32" | "f16" | "bf16", elements: number, offset = 0): Promise<number> {
+    await loadGroup("merge");
     const mine = buffer as WasmBuffer;
     return this.engine.regionOf(mine).firstNonFinite(addressIn(mine) + offset, dtype, elements);
   }
@@ -126,14 +128,15 @@ export class WasmBackend implements Backend {
     return COMPOSITES.get(call.name)?.claims(call) ?? false;
   }
 
-  footprint(plan: Plan): Footprint {
+  async footprint(plan: Plan): Promise<Footprint> {
+    await loadGroups(plan);
     return this.engine.inFirst((region) => footprintOf(plan, region, this.engine.arithmetic), 0);
   }
 
   /** A promise only where kernels have to be loaded that most programs do not need. */
   lower(plan: Plan): WasmExecutable | Promise<WasmExecutable> {
-    const loading = plan.steps.flatMap((step) => (step.kind === "composite" ? (COMPOSITES.get(step.op)?.load?.() ?? []) : []));
-    if (loading.length > 0) return Promise.all(loading).then(() => this.lower(plan));
+    const loading = loadGroups(plan);
+    if (loading) return loading.then(() => this.lower(plan));
     this.check();
     const executable = new WasmExecutable(plan, this.engine, (it) => void this.plans.delete(it));
     this.plans.add(executable);

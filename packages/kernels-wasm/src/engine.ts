@@ -2,7 +2,7 @@ import { DeviceError } from "@weft/tensor-core";
 import type { Arithmetic } from "./arithmetic.js";
 import { Memories, type MemoryLimits } from "./memories.js";
 import type { WasmBuffer, WasmMemory } from "./memory.js";
-import type { Modules } from "./modules.js";
+import type { Products } from "./modules.js";
 import { type Engine, Region } from "./region.js";
 import { Threads } from "./threads/threads.js";
 
@@ -14,11 +14,11 @@ export class WasmEngine implements Engine {
   readonly threads: Threads;
 
   /** @param threads those that run kernels, the calling one included */
-  constructor(limits: MemoryLimits, modules: Modules, threads: number, arithmetic: Omit<Arithmetic, "fused">) {
-    this.arithmetic = { ...arithmetic, fused: modules.fused };
+  constructor(limits: MemoryLimits, products: Products, threads: number, arithmetic: Omit<Arithmetic, "fused">) {
+    this.arithmetic = { ...arithmetic, fused: products.fused };
     let started: Threads | undefined;
     this.memories = new Memories(limits, (memory) => {
-      started ??= new Threads(memory, modules, threads);
+      started ??= new Threads(memory, products, threads);
       this.regions.set(memory, new Region(memory, started));
     });
     this.threads = started!;

@@ -29,7 +29,7 @@ it("computes above 2 GiB: product, fused loop, indices, merge, packed weight", a
   });
 });
 
-it("finds what is not finite above 2 GiB", () => {
+it("finds what is not finite above 2 GiB", async () => {
   const buffer = device.bufferOf(device.tensor(Float32Array.from([1, 2, NaN])));
-  expect(backend.firstNonFinite(buffer, "f32", 3)).toBe(2);
+  expect(await backend.firstNonFinite(buffer, "f32", 3)).toBe(2);
 });

@@ -1,24 +1,54 @@
-import { ARGUMENTS } from "./generated/arguments.js";
+import type { kernels as further } from "./generated/further.js";
+import type { kernels as merge } from "./generated/merge.js";
+import type { kernels as model } from "./generated/model.js";
+import { code, kernels as products } from "./generated/products.js";
+import type { kernels as recurrent } from "./generated/recurrent.js";
+import type { kernels as training } from "./generated/training.js";
 import type { WasmMemory } from "./memory.js";
 
-export type KernelName = keyof typeof ARGUMENTS;
+type Kernels = typeof further & typeof merge & typeof model & typeof products & typeof recurrent & typeof training;
+
+export type KernelName = keyof Kernels;
 /** The arguments of a kernel: the fields of the class that it takes. */
-export type ArgumentName<K extends KernelName> = keyof (typeof ARGUMENTS)[K];
+export type ArgumentName<K extends KernelName> = keyof Kernels[K];
 export type ArgumentValues<K extends KernelName> = { readonly [name in ArgumentName<K>]: number };
 
-/** Kernels by number, in the order that workers know them. */
-export const KERNELS: readonly KernelName[] = Object.keys(ARGUMENTS) as KernelName[];
+/** One WebAssembly module. */
+export interface KernelModule {
+  /** Its bytes, see byte-text.ts. */
+  readonly code: string;
+  /** Its kernels in the order of its exports, with their arguments: 0 is an integer, 1 an f32. */
+  readonly kernels: { readonly [kernel: string]: { readonly [argument: string]: number } };
+}
 
-/** By kernel, which word of its block each argument is. */
-const LAYOUTS = new Map(
-  KERNELS.map((kernel) => [
+/** The products of matrices, which are always there. */
+export const PRODUCTS: KernelModule = { code, kernels: products };
+
+/** Where a kernel is, and which word of its block each argument is. */
+interface KnownKernel {
+  readonly module: KernelModule;
+  readonly layout: ReadonlyMap<string, { readonly at: number; readonly float: boolean }>;
+}
+
+const entries = (module: KernelModule): [string, KnownKernel][] =>
+  Object.entries(module.kernels).map(([kernel, names]) => [
     kernel,
-    new Map(Object.entries(ARGUMENTS[kernel]).map(([name, type], at) => [name, { at, float: (type as number) === 1 }])),
-  ]),
-);
+    { module, layout: new Map(Object.entries(names).map(([name, type], at) => [name, { at, float: type === 1 }])) },
+  ]);
+
+/** The kernels that were loaded. */
+const known = new Map(entries(PRODUCTS));
+
+/** Makes the kernels of a further module known. */
+export function addKernels(module: KernelModule): void {
+  for (const [kernel, one] of entries(module)) known.set(kernel, one);
+}
+
+/** The module that a kernel is of. */
+export const moduleOf = (kernel: KernelName): KernelModule => known.get(kernel)!.module;
 
 /** Bytes of a kernel's argument block. */
-export const argumentBytes = (kernel: KernelName): number => LAYOUTS.get(kernel)!.size * 4;
+export const argumentBytes = (kernel: KernelName): number => known.get(kernel)!.layout.size * 4;
 
 /** A kernel's arguments in memory, written and read by name. */
 export class KernelArgs<K extends KernelName = KernelName> {
@@ -32,7 +62,7 @@ export class KernelArgs<K extends KernelName = KernelName> {
     this.kernel = kernel;
     this.memory = memory;
     this.address = address;
-    this.layout = LAYOUTS.get(kernel)!;
+    this.layout = known.get(kernel)!.layout;
     this.assign(values);
   }
 

@@ -205,13 +205,13 @@ describe("buffers", () => {
     expect(() => backend.allocate(5 * MIB)).toThrow(/5242880 bytes more do not fit/);
   });
 
-  it("find what is not finite in the memory where they lie", () => {
+  it("find what is not finite in the memory where they lie", async () => {
     const backend = backendOf(open(SMALL));
     const values = Float32Array.from({ length: 2 ** 18 }, (_, i) => (i === 200_000 ? NaN : i));
     const made = Array.from({ length: 5 }, () => backend.allocate(MIB));
     backend.upload(made[4]!, new Uint8Array(values.buffer));
     expect(made[4]!.memory).not.toBe(made[0]!.memory);
-    expect(backend.firstNonFinite(made[4]!, "f32", values.length)).toBe(200_000);
+    expect(await backend.firstNonFinite(made[4]!, "f32", values.length)).toBe(200_000);
   });
 });
 

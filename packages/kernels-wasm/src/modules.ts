@@ -1,6 +1,7 @@
 import { CapabilityError } from "@weft/tensor-core";
 import { decodeBytes } from "./byte-text.js";
-import { COMMON, GENERAL, MATMUL } from "./generated/kernels.js";
+import { COMMON } from "./generated/common.js";
+import { type KernelModule, PRODUCTS } from "./kernel-args.js";
 import { plainSimd } from "./plain-simd.js";
 
 /** Bytes of scratch memory that each thread gives its kernels. */
@@ -9,10 +10,9 @@ export const SCRATCH_BYTES: number = 512 << 10;
 /** A kernel works on items start … end-1 of the job that its argument block describes. */
 export type Kernel = (args: number, start: number, end: number) => void;
 
-/** The modules of one engine, compiled once and instantiated on every thread. */
-export interface Modules {
-  readonly matmul: WebAssembly.Module;
-  readonly general: WebAssembly.Module;
+/** What every engine begins with, compiled once and instantiated on every thread. */
+export interface Products {
+  readonly module: WebAssembly.Module;
   /** Products are fused multiply-adds with one rounding. */
   readonly fused: boolean;
 }
@@ -60,21 +60,25 @@ function probeRelaxed(bytes: Uint8Array<ArrayBuffer>, shared: boolean): WebAssem
 interface Compiled {
   plain?: WebAssembly.Module;
   relaxed?: WebAssembly.Module | null;
-  general?: WebAssembly.Module;
 }
 /** Compiled once per process, for each kind of memory. */
 const compiled: { readonly shared: Compiled; readonly unshared: Compiled } = { shared: {}, unshared: {} };
 
+/** The bytes of a module over shared memory. @param fused with fused multiply-adds, not a product and a sum for each */
+export function bytesOf({ code }: KernelModule, fused: boolean): Uint8Array<ArrayBuffer> {
+  const bytes = decodeBytes(code, COMMON);
+  return fused ? bytes : plainSimd(bytes);
+}
+
 /**
- * Compiles the modules; with `relaxed`, the build with fused multiply-add where the machine has it.
+ * Compiles the products; with `relaxed`, the build with fused multiply-add where the machine has it.
  * @throws CapabilityError kinds `no-wasm-simd`, `no-wasm` (a page's policy forbids it)
  */
-export function compileModules(relaxed: boolean, shared = true): Modules {
+export function compileProducts(relaxed: boolean, shared = true): Products {
   const known = compiled[shared ? "shared" : "unshared"];
-  const bytes = (text: string): Uint8Array<ArrayBuffer> => (shared ? decodeBytes(text, COMMON) : unshared(decodeBytes(text, COMMON)));
-  known.general ??= compile(bytes(GENERAL));
-  if (relaxed && known.relaxed === undefined) known.relaxed = probeRelaxed(bytes(MATMUL), shared) ?? null;
-  if (relaxed && known.relaxed) return { matmul: known.relaxed, general: known.general, fused: true };
-  known.plain ??= compile(plainSimd(bytes(MATMUL)));
-  return { matmul: known.plain, general: known.general, fused: false };
+  const bytes = (fused: boolean): Uint8Array<ArrayBuffer> => (shared ? bytesOf(PRODUCTS, fused) : unshared(bytesOf(PRODUCTS, fused)));
+  if (relaxed && known.relaxed === undefined) known.relaxed = probeRelaxed(bytes(true), shared) ?? null;
+  if (relaxed && known.relaxed) return { module: known.relaxed, fused: true };
+  known.plain ??= compile(bytes(false));
+  return { module: known.plain, fused: false };
 }

@@ -77,7 +77,7 @@ export interface Backend {
   /** True if the backend runs this composite with a kernel of its own; otherwise it is decomposed before planning. */
   claims(call: CompositeCall): boolean;
   /** What `lower(plan)` would take. Without it: the plan's scratch. */
-  footprint?(plan: Plan): Footprint;
+  footprint?(plan: Plan): Footprint | Promise<Footprint>;
   /**
    * `frozen` is given to a backend that `freezes`; what it takes of them it may keep in a form of its own until the executable is disposed of. What it needs no more
    * is left out of the inputs of the executable's plan, so that nobody holds it for it.

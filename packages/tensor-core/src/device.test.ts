@@ -29,7 +29,7 @@ describe("a lazy graph on the reference device", () => {
       [1, 2, 3],
       [0, 0, 0],
     ]);
-    expect(w.explain(w.softmax(x))).toContain("1 kernels");
+    expect(await w.explain(w.softmax(x))).toContain("1 kernels");
     const y = await w.softmax(x).data();
     expect(y[0]).toBeCloseTo(0.09003057, 6);
     expect(y[3]).toBeCloseTo(1 / 3, 6);

@@ -64,8 +64,8 @@ export function explainPlan(plan: Plan): string {
 }
 
 /** The plan that evaluating these tensors would run, as text, with the peak that it has on their device. */
-export function explain(...tensors: Tensor[]): string {
+export async function explain(...tensors: Tensor[]): Promise<string> {
   const { backend } = deviceOf(tensors);
   const { plan } = planGraph(tensors, [], (call) => backend.claims(call));
-  return explainPlan(backend.footprint ? withFootprint(plan, backend.footprint(plan)) : plan);
+  return explainPlan(backend.footprint ? withFootprint(plan, await backend.footprint(plan)) : plan);
 }

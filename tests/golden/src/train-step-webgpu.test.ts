@@ -100,7 +100,7 @@ describe("a compiled training step on WebGPU", () => {
     expect(seen.submits).toBe(1);
     expect(seen.dispatches).toBe(executable.kernels.length);
     expect(explainPlan(executable.plan)).toContain(`${executable.plan.steps.length} kernels`);
-    const { arenaBytes, ownBytes } = backend.footprint!(executable.plan);
+    const { arenaBytes, ownBytes } = await backend.footprint!(executable.plan);
     expect(seen.boundBytes + arenaBytes + ownBytes).toBe(peakOf(executable.plan));
     step.dispose();
   });

@@ -37,7 +37,7 @@ export const trainModel: Command<TrainFlags, [string | undefined]> = async ([fil
       return EXIT.done;
     }
     const adapter = resumes ? await adapterOfCheckpoint(opened, config.outputDir, context) : await newAdapter(opened.base, config, context);
-    if (dryRun) showPlan(config, adapter, data, context);
+    if (dryRun) await showPlan(config, adapter, data, context);
     else await run(config, adapter, opened, data, context);
     return EXIT.done;
   } finally {
@@ -80,11 +80,16 @@ function showExamples({ first, coverage }: DataOfTraining, { files }: OpenedMode
 }
 
 /** What would be trained, and how much memory that takes. */
-function showPlan(config: TrainConfig, { peft }: TrainedAdapter, { coverage, batches, from }: DataOfTraining, { out }: Context): void {
+async function showPlan(
+  config: TrainConfig,
+  { peft }: TrainedAdapter,
+  { coverage, batches, from }: DataOfTraining,
+  { out }: Context,
+): Promise<void> {
   const perEpoch = Math.ceil(batches / (config.gradientAccumulationSteps ?? 1));
   const steps = config.maxSteps ?? Math.ceil(perEpoch * (config.numTrainEpochs ?? 3));
   const [batch] = from(0);
-  const memory = estimateMemory(peft, batch!, trainingOptions(config));
+  const memory = await estimateMemory(peft, batch!, trainingOptions(config));
   const trainable = peft.describeTrainableParameters();
   const { peakBytes, weightBytes, stateBytes } = memory;
   out.result({ trainable, steps, batches, coverage, memory }, () =>

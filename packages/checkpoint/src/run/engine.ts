@@ -19,7 +19,7 @@ export interface TileRunner {
   /** Computes rows from `start` on; both buffers begin at the tile's first row. @returns the statistics, if there are any: max|Δ|, ΣΔ², largest rounding error */
   run(start: number, rows: number, from: WasmBuffer, to: WasmBuffer): Promise<Float32Array>;
   /** Index in the tile of the first value that is not finite, or -1. */
-  firstNonFinite(tile: WasmBuffer, rows: number): number;
+  firstNonFinite(tile: WasmBuffer, rows: number): Promise<number>;
   dispose(): void;
 }
 
@@ -80,7 +80,7 @@ export class TileEngine {
         this.execute(tile, start, [from, ...params, ...(this.stats ? [from, ...sums] : [])], [to, ...this.scalars]);
         return Float32Array.from(this.scalars, (b) => new Float32Array(Uint8Array.from(this.backend.view(b)).buffer)[0]!);
       },
-      firstNonFinite: (tile, count) =>
+      firstNonFinite: async (tile, count) =>
         isFloat(dtype) && bytesPerElement(dtype) > 1 ? this.backend.firstNonFinite(tile, dtype as "f32", count * elements) : -1,
       dispose: () => params.forEach((b) => this.backend.free(b)),
     };

@@ -99,7 +99,7 @@ async function computeTiles(
       const from = input ?? slot.buffer;
       await files.readInto(read.file, backend.view(from).subarray(0, rows * inRow), read.offset + start * inRow);
       const scalars = await runner.run(start, rows, from, slot.buffer);
-      const bad = context.allowNonFinite ? -1 : runner.firstNonFinite(slot.buffer, rows);
+      const bad = context.allowNonFinite ? -1 : await runner.firstNonFinite(slot.buffer, rows);
       if (bad >= 0) throw nonFinite(job, start * job.shape.slice(1).reduce((a, b) => a * b, 1) + bad);
       if (context.stats) {
         const [top, sum, error] = scalars as unknown as [number, number, number];

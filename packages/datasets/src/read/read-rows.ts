@@ -1,4 +1,5 @@
-import { type ByteSource, bytesOfBlob, bytesOfMemory, bytesOfUrl, type HttpOptions } from "@weft/io-safetensors";
+import { type ByteSource, bytesOfBlob, bytesOfMemory, type HttpOptions } from "@weft/io-safetensors";
+import { bytesOfUrl } from "@weft/io-safetensors/http";
 import { optionError } from "../data-error.js";
 import { readCsv } from "./csv.js";
 import { readJson, readJsonl } from "./json.js";

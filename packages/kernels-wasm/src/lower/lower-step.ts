@@ -2,6 +2,8 @@ import { type Plan, runReferenceStep, type Step } from "@weft/tensor-core";
 import { COMPOSITES } from "./composites.js";
 import type { LowerContext, Run } from "./context.js";
 import { lowerFused } from "./fused.js";
+import { groupOf } from "./groups.js";
+import type { LowerOp } from "./kernel-group.js";
 import { OPS } from "./ops.js";
 
 /** How a step runs in one memory. */
@@ -11,9 +13,16 @@ export interface LoweredStep {
   readonly plain: boolean;
 }
 
+/** How a primitive runs; its group is loaded. */
+export function lowerOp(op: string): LowerOp | undefined {
+  const found = OPS[op];
+  return typeof found === "string" ? groupOf(found).ops![op] : found;
+}
+
+/** @param plan whose groups are loaded */
 export function lowerStep(step: Step, plan: Plan, context: LowerContext): LoweredStep {
-  if (step.kind === "composite") return { run: COMPOSITES.get(step.op)!.lower(step, context), plain: false };
-  const run = step.kind === "fused" ? lowerFused(step, context) : OPS[step.op]?.(step, context);
+  if (step.kind === "composite") return { run: groupOf(COMPOSITES.get(step.op)!.group).composites![step.op]!(step, context), plain: false };
+  const run = step.kind === "fused" ? lowerFused(step, context) : lowerOp(step.op)?.(step, context);
   if (run) return { run, plain: false };
   const { memory } = context;
   return {

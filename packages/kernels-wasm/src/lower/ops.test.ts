@@ -13,13 +13,16 @@ import {
   sizeOf,
 } from "@weft/tensor-core";
 import { firstDifference } from "@weft/tensor-core/testing";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WasmMemory } from "../memory.js";
-import { compileModules } from "../modules.js";
+import { compileProducts } from "../modules.js";
 import { Pool } from "../threads/pool.js";
 import { Threads } from "../threads/threads.js";
 import { LowerContext } from "./context.js";
-import { OPS } from "./ops.js";
+import { loadGroup } from "./groups.js";
+import { lowerOp } from "./lower-step.js";
+
+beforeAll(() => loadGroup("further"));
 
 let seed = 3;
 const random = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647;
@@ -38,8 +41,8 @@ describe.each([
   [1, true],
 ])("primitives on %i threads, FMA %s", (threads, relaxed) => {
   const memory = new WasmMemory();
-  const modules = compileModules(relaxed);
-  const workers = new Threads(memory, modules, threads);
+  const products = compileProducts(relaxed);
+  const workers = new Threads(memory, products, threads);
   const pool = new Pool(memory, workers);
   afterAll(() => workers.dispose());
 
@@ -63,11 +66,11 @@ describe.each([
     const context = new LowerContext(
       memory,
       pool,
-      { fused: modules.fused, rowIndependent: false, activations: "f32" },
+      { fused: products.fused, rowIndependent: false, activations: "f32" },
       layout,
       inputs.length + 1,
     );
-    const run = OPS[op]!({ kind: "op", op, attrs, inputs: operands, outputs: [out], flops: 0 }, context)!;
+    const run = lowerOp(op)!({ kind: "op", op, attrs, inputs: operands, outputs: [out], flops: 0 }, context)!;
     const buffers = [...data.map((d) => d.length), bytes, layout.bytes].map((n) => memory.allocate(n));
     const arena = buffers.pop()!;
     data.forEach((d, i) => memory.bytes.set(d, buffers[i]!.address));

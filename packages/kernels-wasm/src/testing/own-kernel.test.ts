@@ -26,15 +26,21 @@ const ALTERNATING_SUM: Composite = {
 };
 
 // docs/adding-a-kernel.md, step by step, in a copy of the package.
-it("a kernel is a folder and two lines", async () => {
+it("a kernel is a folder and three lines", async () => {
   mkdirSync(copy, { recursive: true });
   cpSync(join(root, "src"), join(copy, "src"), { recursive: true, filter: (path) => !path.endsWith("generated") });
   cpSync(join(here, "own-kernel"), join(copy, "src/kernels/alternating-sum"), { recursive: true });
-  edit("kernels/general.wasm.ts", (text) => `${text}export { alternatingSum } from "./alternating-sum/alternating-sum.wasm";\n`);
+  edit("kernels/groups/model.wasm.ts", (text) => `${text}export { alternatingSum } from "../alternating-sum/alternating-sum.wasm";\n`);
+  edit("groups/model.ts", (text) =>
+    `import { lowerAlternatingSum } from "../kernels/alternating-sum/lower-alternating-sum.js";\n${text}`.replace(
+      "composites: { ",
+      "composites: { alternatingSum: lowerAlternatingSum, ",
+    ),
+  );
   edit("lower/composites.ts", (text) =>
-    `import { claimsAlternatingSum, lowerAlternatingSum } from "../kernels/alternating-sum/lower-alternating-sum.js";\n${text}`.replace(
+    `import { claimsAlternatingSum } from "../kernels/alternating-sum/claims-alternating-sum.js";\n${text}`.replace(
       "new Map<string, CompositeKernel>([",
-      'new Map<string, CompositeKernel>([["alternatingSum", { claims: claimsAlternatingSum, lower: lowerAlternatingSum }], ',
+      'new Map<string, CompositeKernel>([["alternatingSum", { claims: claimsAlternatingSum, group: "model" }], ',
     ),
   );
   const built = spawnSync(process.execPath, [join(root, "scripts/build-wasm.mjs"), copy], { encoding: "utf8" });

@@ -1,7 +1,7 @@
-import { type KernelArgs, type KernelName, KERNELS } from "../kernel-args.js";
+import { type KernelArgs, type KernelModule, type KernelName, moduleOf, PRODUCTS } from "../kernel-args.js";
 import type { WasmMemory } from "../memory.js";
-import { type Kernel, SCRATCH_BYTES } from "../modules.js";
-import type { Job, Threads } from "./threads.js";
+import { bytesOf, type Kernel, SCRATCH_BYTES } from "../modules.js";
+import type { Code, Job, Threads } from "./threads.js";
 
 /** A kernel that was compiled at run time, in one memory. */
 export type FusedKernel = Job;
@@ -11,10 +11,10 @@ export class Pool {
   private readonly threads: Threads;
   private readonly place: number;
   private readonly imports: { readonly env: WebAssembly.ModuleImports };
-  private named: ReadonlyMap<KernelName, Job> | undefined;
+  private readonly named = new Map<string, Job>();
   private readonly fused = new Map<string, FusedKernel>();
   /** The kernels of products that read a packed matrix, by what decodes it. */
-  private readonly decoding = new Map<FusedKernel, ReadonlyMap<KernelName, Job>>();
+  private readonly decoding = new Map<FusedKernel, ReadonlyMap<string, Job>>();
 
   constructor(memory: WasmMemory, threads: Threads) {
     this.threads = threads;
@@ -33,8 +33,8 @@ export class Pool {
    * @throws DeviceError if a thread failed
    */
   run(args: KernelArgs, items: number, small = false, decode?: FusedKernel): void {
-    const kernels = decode ? this.products(decode) : (this.named ??= this.instantiate());
-    this.threads.launch(kernels.get(args.kernel)!, args.address, items, small);
+    const job = decode ? this.products(decode).get(args.kernel)! : (this.named.get(args.kernel) ?? this.enter(args.kernel));
+    this.threads.launch(job, args.address, items, small);
   }
 
   runFused(kernel: FusedKernel, args: number, items: number, small = false): void {
@@ -47,31 +47,39 @@ export class Pool {
     if (!kernel) {
       const code = this.threads.compile(key, emit);
       const { run } = new WebAssembly.Instance(code.module, this.imports).exports as unknown as { run: Kernel };
-      kernel = { place: this.place, id: code.id, code, run };
+      kernel = { place: this.place, index: 0, code, run };
       this.fused.set(key, kernel);
     }
     return kernel;
   }
 
-  private products(decode: FusedKernel): ReadonlyMap<KernelName, Job> {
+  private products(decode: FusedKernel): ReadonlyMap<string, Job> {
     let kernels = this.decoding.get(decode);
     if (!kernels) {
       const env = { ...this.imports.env, decode: decode.run };
-      const all = new WebAssembly.Instance(this.threads.modules.matmul, { env }).exports as unknown as Record<KernelName, Kernel>;
-      const { id: decoder, code } = decode;
-      kernels = new Map(KERNELS.map((name, id) => [name, { place: this.place, id, decoder, code, run: all[name] }]));
+      kernels = this.jobs(PRODUCTS, this.threads.products.module, { env }, { code: decode.code!, decodes: true });
       this.decoding.set(decode, kernels);
     }
     return kernels;
   }
 
-  private instantiate(): ReadonlyMap<KernelName, Job> {
-    const { matmul, general } = this.threads.modules;
-    const all = {
-      ...new WebAssembly.Instance(matmul, this.imports).exports,
-      ...new WebAssembly.Instance(general, this.imports).exports,
-    } as unknown as Record<KernelName, Kernel>;
-    const code = { address: 0, length: 0 };
-    return new Map(KERNELS.map((name, id) => [name, { place: this.place, id, code, run: all[name] }]));
+  /** Instantiates the module that a kernel is of. */
+  private enter(kernel: KernelName): Job {
+    const { threads } = this;
+    const { module: compiled, fused } = threads.products;
+    const module = moduleOf(kernel);
+    const code = module === PRODUCTS ? undefined : threads.compile(module.code, () => bytesOf(module, fused));
+    for (const [name, job] of this.jobs(module, code?.module ?? compiled, this.imports, code && { code })) this.named.set(name, job);
+    return this.named.get(kernel)!;
+  }
+
+  private jobs(
+    { kernels }: KernelModule,
+    compiled: WebAssembly.Module,
+    imports: { readonly env: WebAssembly.ModuleImports },
+    how: { readonly code: Code; readonly decodes?: boolean } | undefined,
+  ): Map<string, Job> {
+    const { exports } = new WebAssembly.Instance(compiled, imports);
+    return new Map(Object.keys(kernels).map((name, index) => [name, { place: this.place, index, run: exports[name] as Kernel, ...how }]));
   }
 }

@@ -1,17 +1,14 @@
 import { DeviceError } from "@weft/tensor-core";
-import { KERNELS } from "../kernel-args.js";
 import type { WasmMemory } from "../memory.js";
-import type { Kernel, Modules } from "../modules.js";
-import { SCRATCH_BYTES, unshared } from "../modules.js";
+import { type Kernel, type Products, SCRATCH_BYTES, unshared } from "../modules.js";
 import { type Starting, spawn, type Thread } from "./spawn.js";
 import { CONTROL, CONTROL_WORDS } from "./worker-source.js";
 
 /** Chunks per thread: enough to even out cores that are shared with others. */
 const CHUNKS_PER_THREAD = 8;
 
-/** A kernel that was compiled at run time; threads find its bytes in the first memory. */
+/** A module that was compiled at run time; threads find its bytes in the first memory. */
 export interface Code {
-  readonly id: number;
   readonly address: number;
   readonly length: number;
   readonly module: WebAssembly.Module;
@@ -21,18 +18,19 @@ export interface Code {
 export interface Job {
   /** Number of the memory that the kernel works in. */
   readonly place: number;
-  readonly id: number;
-  /** Number of the compiled code that reads a packed matrix for it; 0 for none. */
-  readonly decoder?: number;
-  /** Of what was compiled at run time. */
-  readonly code: Pick<Code, "address" | "length">;
+  /** Its number among the exports of its module. */
+  readonly index: number;
+  /** Its module; none for a product. */
+  readonly code?: Code;
+  /** It is a product, and `code` reads a packed matrix for it. */
+  readonly decodes?: boolean;
   /** Its instance on the calling thread. */
   readonly run: Kernel;
 }
 
 /** The threads of one engine. The calling thread works too; with one thread there is no worker at all. */
 export class Threads {
-  readonly modules: Modules;
+  readonly products: Products;
   private readonly starting: Promise<void>;
   /** The first memory: it holds the control block, and the code that was compiled at run time. */
   private readonly memory: WasmMemory;
@@ -47,16 +45,15 @@ export class Threads {
   /** Bytes of memory that threads and compiled kernels take. */
   bytes = 0;
 
-  constructor(memory: WasmMemory, modules: Modules, threads: number) {
+  constructor(memory: WasmMemory, products: Products, threads: number) {
     this.memory = memory;
-    this.modules = modules;
+    this.products = products;
     const control = this.keep(memory, CONTROL_WORDS * 4);
     this.control = new Int32Array(memory.memory.buffer, control, CONTROL_WORDS);
     this.control.fill(0);
     this.maySleep = sleeps(this.control);
-    const { matmul, general } = modules;
     const starting = Array.from({ length: threads - 1 }, () =>
-      spawn({ matmul, general, names: KERNELS, control, memory: memory.memory, scratch: this.keep(memory, SCRATCH_BYTES) }),
+      spawn({ products: products.module, control, memory: memory.memory, scratch: this.keep(memory, SCRATCH_BYTES) }),
     );
     this.workers = starting.map(({ thread }) => thread);
     this.count = threads;
@@ -91,7 +88,7 @@ export class Threads {
     return memory.allocate(bytes).address;
   }
 
-  /** The code of a module with one kernel `run`, compiled once per key. @throws WebAssembly.CompileError where a page's policy forbids it */
+  /** A module over shared memory, compiled once per key. @throws WebAssembly.CompileError where a page's policy forbids it */
   compile(key: string, emit: () => Uint8Array<ArrayBuffer>): Code {
     let code = this.codes.get(key);
     if (!code) {
@@ -100,7 +97,7 @@ export class Threads {
       const module = new WebAssembly.Module(bytes);
       const address = this.keep(this.memory, bytes.length);
       this.memory.bytes.set(bytes, address);
-      code = { id: KERNELS.length + this.codes.size, address, length: bytes.length, module };
+      code = { address, length: bytes.length, module };
       this.codes.set(key, code);
     }
     return code;
@@ -118,13 +115,13 @@ export class Threads {
     const chunks = Math.ceil(items / grain);
     c[CONTROL.chunks] = chunks;
     c[CONTROL.place] = job.place;
-    c[CONTROL.kernel] = job.id;
-    c[CONTROL.decoder] = job.decoder ?? 0;
+    c[CONTROL.kernel] = job.index;
+    c[CONTROL.decodes] = job.decodes ? 1 : 0;
     c[CONTROL.args] = args;
     c[CONTROL.items] = items;
     c[CONTROL.grain] = grain;
-    c[CONTROL.code] = job.code.address;
-    c[CONTROL.codeBytes] = job.code.length;
+    c[CONTROL.code] = job.code?.address ?? 0;
+    c[CONTROL.codeBytes] = job.code?.length ?? 0;
     Atomics.store(c, CONTROL.done, 0);
     this.job = (this.job + 1) & 0xffff;
     Atomics.store(c, CONTROL.ticket, (this.job << 16) | chunks);

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { bytesOfUrl, MAX_CONFIG_BYTES, type WeightSource } from "@weft/io-safetensors";
+import { MAX_CONFIG_BYTES, type WeightSource } from "@weft/io-safetensors";
+import { bytesOfUrl } from "@weft/io-safetensors/http";
 import { downloadModel, ioError, openWeights, readSmallFile } from "@weft/io-safetensors/node";
 import { FormatError, IoError, type LongCallOptions } from "@weft/tensor-core";
 import type { Architecture } from "../architecture.js";

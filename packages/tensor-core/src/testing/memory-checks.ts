@@ -131,7 +131,7 @@ async function checkMemory(device: Device, { name, build }: MemoryCase): Promise
   demand(`${name}: the peak of explain`, Number(/peak (\d+) B/.exec(explainPlan(executable.plan))![1]), peakBytes);
   demand(
     `${name}: footprint`,
-    JSON.stringify(backend.footprint!(executable.plan)),
+    JSON.stringify(await backend.footprint!(executable.plan)),
     JSON.stringify({ arenaBytes: during.arenaBytes - before.arenaBytes, ownBytes: during.planBytes - before.planBytes }),
   );
   await compiled(...args).then((more) => dispose(more));

@@ -51,7 +51,11 @@ describe.each([
     [4, 96],
   ])("of %i rows of %i tokens is what the device takes, within a tenth", async (count, length) => {
     const device = new Device(await createWasmBackend({ threads: 1 }));
-    const { peakBytes, weightBytes, stateBytes, workBytes } = estimateMemory(await llama(device, never), rows(count, length), options);
+    const { peakBytes, weightBytes, stateBytes, workBytes } = await estimateMemory(
+      await llama(device, never),
+      rows(count, length),
+      options,
+    );
     expect(weightBytes + stateBytes + workBytes).toBe(peakBytes);
     device.dispose();
 
@@ -71,8 +75,8 @@ describe.each([
 it("is lower with blocks computed again, and a budget between the two takes them", async () => {
   const device = new Device(await createWasmBackend({ threads: 1 }));
   const batch = rows(4, 128);
-  const plain = estimateMemory(await llama(device, never), batch).peakBytes;
-  const again = estimateMemory(await llama(device, never), batch, { gradientCheckpointing: "blocks" }).peakBytes;
+  const plain = (await estimateMemory(await llama(device, never), batch)).peakBytes;
+  const again = (await estimateMemory(await llama(device, never), batch, { gradientCheckpointing: "blocks" })).peakBytes;
   expect(again).toBeLessThan(0.8 * plain);
   const training = train(await llama(device, small), [batch], { maxSteps: 1, gradientCheckpointing: { maxMemory: (plain + again) / 2 } });
   for await (const { loss } of training) expect(Number.isFinite(loss)).toBe(true);

@@ -30,11 +30,11 @@ const bytesOf = (tree: Tree): number => flattenTree(tree).leaves.reduce((sum, t)
  * @param batch whose lengths count, and not its ids
  * @throws as `train`
  */
-export function estimateMemory(
+export async function estimateMemory(
   trainee: Trainee,
   batch: Batch,
   options: TrainingArguments & Pick<TrainingOptions, "objective" | "device"> = {},
-): TrainingMemory {
+): Promise<TrainingMemory> {
   const settings = settingsOf({ ...options, maxSteps: 1 }, [batch]);
   const device: Device = options.device ?? deviceOf([...trainee.baseModel.weights.values()]);
   const params = trainee.parameters();
@@ -52,7 +52,7 @@ export function estimateMemory(
   };
   if (settings.gradientAccumulationSteps === 1) {
     const args = [state, given, data, key];
-    return beside(plans.memory("step", args), args);
+    return beside(await plans.memory("step", args), args);
   }
   // From the second micro-batch on gradients lie beside those that are added to them.
   const [sum, weight] = [tensor(0), tensor(0)];
@@ -61,6 +61,6 @@ export function estimateMemory(
     [added, state.params, given, key, data.scale],
     [state, added, data],
   ];
-  const calls = [beside(plans.memory("accumulate", more), more), beside(plans.memory("apply", apply), apply)];
+  const calls = [beside(await plans.memory("accumulate", more), more), beside(await plans.memory("apply", apply), apply)];
   return calls.reduce((a, b) => (a.peakBytes >= b.peakBytes ? a : b));
 }

@@ -27,12 +27,12 @@ export interface PlanMemory {
  * @param args trees of tensors, of which shape and dtype are used
  * @param donate numbers of arguments that the call may overwrite
  */
-export function planMemory<A extends readonly Tree[]>(
+export async function planMemory<A extends readonly Tree[]>(
   device: Device,
   fn: (...args: A) => Tree,
   args: A,
   donate: readonly number[] = [],
-): PlanMemory {
+): Promise<PlanMemory> {
   const { backend } = device;
   const { leaves, structure } = flattenTree(args);
   const inputs = leaves.map(({ shape, dtype }) => placeholder({ shape, dtype }));
@@ -42,7 +42,7 @@ export function planMemory<A extends readonly Tree[]>(
     return flattenTree(args[n] as Tree).leaves.map((_, i) => before + i);
   });
   const { plan, leaves: all } = planGraph(outputs, inputs, (call) => backend.claims(call), { share: true, donated });
-  const { peakBytes } = backend.footprint ? withFootprint(plan, backend.footprint(plan)) : plan;
+  const { peakBytes } = backend.footprint ? withFootprint(plan, await backend.footprint(plan)) : plan;
   const bytes = (tensors: readonly Tensor[]): number => tensors.reduce((sum, t) => sum + t.size * bytesPerElement(t.dtype), 0);
   const weightBytes = bytes(all.slice(inputs.length));
   const argumentBytes = bytes(inputs);

@@ -91,7 +91,7 @@ export class Plans {
   }
 
   /** What a call takes while it runs, from its plan; nothing is computed. */
-  memory(name: keyof Parts, args: readonly Tree[]): PlanMemory {
+  memory(name: keyof Parts, args: readonly Tree[]): Promise<PlanMemory> {
     const { fn, donate } = this.partsNow()[name] as Part<never, Tree>;
     return planMemory(this.device, fn as unknown as (...all: readonly Tree[]) => Tree, args, donate);
   }
@@ -114,20 +114,20 @@ export class Plans {
   }
 
   /** From the first call on that would not fit, blocks are computed again. @throws CapabilityError kind `training-memory` if that does not fit either */
-  private bind<A extends readonly Tree[], R extends Tree>(
+  private async bind<A extends readonly Tree[], R extends Tree>(
     of: (parts: Parts) => Part<A, R>,
     name: keyof Parts,
     args: A,
   ): Promise<BoundCall<A, R>> {
-    if (this.maxMemory < Infinity) this.assertFits(name, args);
+    if (this.maxMemory < Infinity) await this.assertFits(name, args);
     return of(this.partsNow()).compiled.prepare(...args);
   }
 
-  private assertFits(name: keyof Parts, args: readonly Tree[]): void {
+  private async assertFits(name: keyof Parts, args: readonly Tree[]): Promise<void> {
     const call = `${name} ${formOf(args)}`;
     if (this.fitting.has(call)) return;
-    if (this.memory(name, args).peakBytes > this.maxMemory) this.checkpointing = "blocks";
-    const needed = this.memory(name, args).peakBytes;
+    if ((await this.memory(name, args)).peakBytes > this.maxMemory) this.checkpointing = "blocks";
+    const needed = (await this.memory(name, args)).peakBytes;
     if (needed > this.maxMemory)
       throw new CapabilityError(
         `a step takes ${needed} bytes with each block computed again, gradientCheckpointing.maxMemory is ${this.maxMemory}`,

@@ -2,7 +2,7 @@ import { ArenaLayout, type Operand } from "@weft/tensor-core";
 import { lowerProduct, type ProductOptions } from "../../../../../packages/kernels-wasm/src/kernels/product/lower-product.js";
 import { addressOf, LowerContext, type Run } from "../../../../../packages/kernels-wasm/src/lower/context.js";
 import { WasmMemory } from "../../../../../packages/kernels-wasm/src/memory.js";
-import { compileModules } from "../../../../../packages/kernels-wasm/src/modules.js";
+import { compileProducts } from "../../../../../packages/kernels-wasm/src/modules.js";
 import { Pool } from "../../../../../packages/kernels-wasm/src/threads/pool.js";
 import { Threads } from "../../../../../packages/kernels-wasm/src/threads/threads.js";
 import type { LoraCase } from "./case.js";
@@ -22,11 +22,11 @@ const transposed = (t: Operand): Operand => ({ ...t, shape: [t.shape[1]!, t.shap
  */
 export function loraByHand({ m, inputs, out, r, scale, x, w, a, b }: LoraCase, threads: number): ByHand {
   const memory = new WasmMemory();
-  const modules = compileModules(true);
-  const workers = new Threads(memory, modules, threads);
+  const products = compileProducts(true);
+  const workers = new Threads(memory, products, threads);
   const pool = new Pool(memory, workers);
   const layout = new ArenaLayout({ buffers: [], steps: [], scratchBytes: 0 }, 64);
-  const context = new LowerContext(memory, pool, { fused: modules.fused, rowIndependent: false, activations: "f32" }, layout, 0);
+  const context = new LowerContext(memory, pool, { fused: products.fused, rowIndependent: false, activations: "f32" }, layout, 0);
   const place = (shape: number[]): Operand => context.temporary(shape, "f32");
   const product = (left: Operand, right: Operand, to: Operand, options?: ProductOptions): Run =>
     context.scoped(() => lowerProduct(left, right, to, context, options));

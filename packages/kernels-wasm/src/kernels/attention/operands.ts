@@ -1,18 +1,6 @@
-import { attentionLimits, bytesPerElement, type CompositeCall, isContiguous, type Operand } from "@weft/tensor-core";
+import { attentionLimits, bytesPerElement, isContiguous, type Operand } from "@weft/tensor-core";
 import { addressOf, type CompositeStep, formatCode, type LowerContext, type Run } from "../../lower/context.js";
 import { lowerCopy } from "../../lower/fused.js";
-
-/** Widest head: tiles of all operands share a thread's scratch memory. */
-const MAX_WIDTH = 256;
-
-/** q, k and v, and those of the `others` that are floats, lie in formats that the kernels read, and heads are not too wide. */
-export function claimsAttention({ inputs, outputs }: CompositeCall): boolean {
-  const { mask, lengths } = attentionLimits(inputs);
-  return (
-    [...inputs.filter((x) => x !== mask && x !== lengths), ...outputs].every((x) => formatCode(x.dtype) !== undefined) &&
-    Math.max(inputs[0]!.shape[3]!, inputs[2]!.shape[3]!) <= MAX_WIDTH
-  );
-}
 
 /** Elements of a row in scratch memory: whole tiles of 8 columns. */
 export const pitchOf = (width: number): number => Math.ceil(width / 8) * 8;

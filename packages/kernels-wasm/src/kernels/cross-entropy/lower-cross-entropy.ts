@@ -1,15 +1,6 @@
-import { type CompositeCall, type Operand, sizeOf } from "@weft/tensor-core";
+import { type Operand, sizeOf } from "@weft/tensor-core";
 import { addressOf, type CompositeStep, formatCode, type LowerContext, place, type Run } from "../../lower/context.js";
 import { converted, SMALL_BYTES, sequence } from "../../lower/steps.js";
-
-/** Classes below which the program over the rows is as fast. */
-const FEW = 32;
-
-/** Logits in a format that the kernels read, with rows that are worth it. */
-export function claimsCrossEntropy({ inputs }: CompositeCall): boolean {
-  const { dtype, shape } = inputs[0]!;
-  return formatCode(dtype) !== undefined && shape[1]! >= FEW;
-}
 
 /** What both directions take: the arguments of the class `CrossEntropyArgs`, and the operands whose addresses the run sets. */
 function rowsOf({ inputs, attrs }: CompositeStep, logs: Operand, context: LowerContext, before: Run[]) {

@@ -1,11 +1,5 @@
-import type { CompositeCall, Operand } from "@weft/tensor-core";
+import type { Operand } from "@weft/tensor-core";
 import { addressOf, type CompositeStep, formatCode, type LowerContext, type Run } from "../../lower/context.js";
-
-/** The composite `mergeLowRank` has a kernel where everything is stored as f32, bf16 or f16. */
-export function claimsMerge({ attrs, inputs }: CompositeCall): boolean {
-  const dtypes = [...inputs.map((i) => i.dtype), attrs.dtype, attrs.deltaDtype] as const;
-  return dtypes.every((d) => formatCode(d as never) !== undefined) && inputs[0]!.shape.length === 2;
-}
 
 /** W' = round(W + round(s·B·A)) in one pass over W. @see merge.wasm.ts */
 export function lowerMerge({ attrs, inputs, outputs }: CompositeStep, context: LowerContext): Run {

@@ -2,7 +2,7 @@ import { ArenaLayout, decode, type DType, encode, type Operand } from "@weft/ten
 import { afterAll, describe, expect, it } from "vitest";
 import { addressOf, LowerContext } from "../../lower/context.js";
 import { WasmMemory } from "../../memory.js";
-import { compileModules } from "../../modules.js";
+import { compileProducts } from "../../modules.js";
 import { Pool } from "../../threads/pool.js";
 import { Threads } from "../../threads/threads.js";
 import { lowerProduct, type ProductOptions } from "./lower-product.js";
@@ -48,8 +48,8 @@ describe.each([
   [2, false],
 ])("products on %i threads, FMA %s", (threads, relaxed) => {
   const memory = new WasmMemory();
-  const modules = compileModules(relaxed);
-  const workers = new Threads(memory, modules, threads);
+  const products = compileProducts(relaxed);
+  const workers = new Threads(memory, products, threads);
   const pool = new Pool(memory, workers);
   afterAll(() => workers.dispose());
 
@@ -68,7 +68,7 @@ describe.each([
     special = {},
   }: Case): void {
     const layout = new ArenaLayout({ buffers: [], steps: [], scratchBytes: 0 }, 64);
-    const context = new LowerContext(memory, pool, { fused: modules.fused, rowIndependent: false, activations: "f32" }, layout, 0);
+    const context = new LowerContext(memory, pool, { fused: products.fused, rowIndependent: false, activations: "f32" }, layout, 0);
     const contents: [Operand, Uint8Array][] = [];
     const place = (
       rows: number,

@@ -1,15 +1,8 @@
-import { type CompositeCall, isContiguous, isFloat, type Operand, type QuantLinearAttrs } from "@weft/tensor-core";
+import { isContiguous, type Operand, type QuantLinearAttrs } from "@weft/tensor-core";
 import type { CompositeStep, LowerContext, Run } from "../../lower/context.js";
 import { lowerCopy, lowerFused } from "../../lower/fused.js";
 import { intoOutput, type Lines, linesOf, lowerLines, readable } from "../product/lower-product.js";
 import { lowerDecoder, lowerDot } from "./packed-matrix.js";
-
-/** A line of a packed matrix is read as part of one row. */
-export function claimsQuantLinear({ inputs, outputs, attrs }: CompositeCall): boolean {
-  const { decode, transposed } = attrs as QuantLinearAttrs;
-  const empty = inputs[0]!.shape.includes(0) || outputs[0]!.shape.includes(0);
-  return isFloat(inputs[0]!.dtype) && !empty && (!transposed || decode.shape[1]! > 1);
-}
 
 /** A product with a packed weight, which is decoded as the kernels of products pack it: the one place where they see what format a matrix has. */
 export function lowerQuantLinear({ inputs, outputs, attrs }: CompositeStep, context: LowerContext): Run {

@@ -1,10 +1,6 @@
-import { type CompositeCall, type Operand, sizeOf } from "@weft/tensor-core";
+import { type Operand, sizeOf } from "@weft/tensor-core";
 import { addressOf, type CompositeStep, type LowerContext, type Run } from "../../lower/context.js";
 import { SMALL_BYTES } from "../../lower/steps.js";
-
-export function claimsAlternatingSum({ inputs }: CompositeCall): boolean {
-  return inputs[0]!.dtype === "f32";
-}
 
 export function lowerAlternatingSum({ inputs, outputs }: CompositeStep, context: LowerContext): Run {
   const [x] = inputs as [Operand];

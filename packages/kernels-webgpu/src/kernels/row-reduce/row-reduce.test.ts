@@ -11,7 +11,7 @@ describe("programs with row reductions", () => {
   it("normalises in one kernel", async () => {
     for (const n of [6, 64, 257]) {
       const [v, weight, bias] = [x([5, n]), x([n], "f32", 2), x([n], "f32", 3)];
-      expect(w.explain(w.softmax(gpu.device.tensor(numbers(2 * n), { shape: [2, n] })))).toContain("1 kernels");
+      expect(await w.explain(w.softmax(gpu.device.tensor(numbers(2 * n), { shape: [2, n] })))).toContain("1 kernels");
       await expectSame(
         gpu.device,
         () => [w.softmax(v), w.rmsNorm(v, weight, 1e-5), w.layerNorm(v, weight, bias, 1e-5), w.logSumExp(v, { axes: [1] })],

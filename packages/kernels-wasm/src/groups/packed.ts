@@ -1,0 +1,5 @@
+import { lowerQuantLinear } from "../kernels/quant-linear/lower-quant-linear.js";
+import type { KernelGroup } from "../lower/kernel-group.js";
+
+/** Products with packed weights, whose code is written for each format when it is met. */
+export const group: KernelGroup = { composites: { quantLinear: lowerQuantLinear } };
