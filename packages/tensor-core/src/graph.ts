@@ -6,6 +6,7 @@ import type { FlopRule, IndexRule, SliceRule } from "./primitives/primitive.js";
 import type { Shape } from "./shape.js";
 import type { Place, Storage } from "./storage.js";
 import type { TensorSpec } from "./tensor-spec.js";
+import { VERSION } from "./version.js";
 
 /**
  * A named operation that is *defined* by its decomposition into primitives (or other composites). A backend
@@ -224,6 +225,8 @@ export class Node {
 
 /** An immutable handle on one result of the lazy graph: nothing is computed until `data()` or `evaluate` asks for it. */
 export class Tensor {
+  /** Of the package that it is of, for the message where two copies meet. */
+  static readonly version: string = VERSION;
   readonly node: Node;
   readonly index: number;
 
@@ -286,9 +289,10 @@ export function makeNode(...args: ConstructorParameters<typeof Node>): Node {
 /** @throws ConfigError kind `two-copies` if it is a tensor of another copy of this package: classes and devices of two copies do not know each other */
 export function refuseForeign(value: object): void {
   if (value instanceof Tensor || !("node" in value && "dtype" in value)) return;
-  throw new ConfigError(`${String(value)} is of another copy of @weft/tensor-core`, {
+  const { version = "an older version" } = value.constructor as { readonly version?: string };
+  throw new ConfigError(`${String(value)} is of another copy of @weft/tensor-core: ${version}, this one is ${VERSION}`, {
     kind: "two-copies",
-    hint: "npm ls @weft/tensor-core shows both; npm dedupe",
+    hint: "npm ls @weft/tensor-core shows who brings which; bring all @weft packages to one version and run npm dedupe",
   });
 }
 
