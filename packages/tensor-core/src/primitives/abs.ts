@@ -1,9 +1,9 @@
 import type { UnaryLanes } from "../program/formula.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 
+/** |x|. */
 export const abs: UnaryPrimitive = unary({
   name: "abs",
-  meaning: "|x|",
   f64: Math.abs,
   gradient: derivative((x, _, o) => o.sign(x)),
 });

@@ -1,7 +1,8 @@
 import { isNonzero, isTrue, type TestLanes } from "../program/formula.js";
 import { type BinaryPrimitive, comparison } from "./elementwise.js";
 
-export const and: BinaryPrimitive = comparison("and", "a ≠ 0 and b ≠ 0", (a, b) => a !== 0 && b !== 0);
+/** a ≠ 0 and b ≠ 0. */
+export const and: BinaryPrimitive = comparison("and", (a, b) => a !== 0 && b !== 0);
 
 export const lanes: TestLanes = {
   test: true,

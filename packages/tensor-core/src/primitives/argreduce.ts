@@ -3,11 +3,10 @@ import { around } from "./around.js";
 import { axisOf } from "./attributes.js";
 import type { Primitive } from "./primitive.js";
 
-/** Attributes `how` ("max" or "min") and `axis`. */
+/** Index (i32) of the first max or min along an axis; the first NaN wins, as in max and min. Attributes `how` ("max" or "min") and `axis`. */
 export const argreduce: Primitive = {
   name: "argreduce",
   group: "reduce",
-  meaning: "index (i32) of the first max or min along an axis; the first NaN wins, as in max and min",
   infer: ([x], attrs) => ({ shape: x!.shape.filter((_, i) => i !== attrs.axis), dtype: "i32" }),
   reference: ([x], attrs, out) => {
     const [, n, inner] = around(x!.shape, axisOf(attrs));

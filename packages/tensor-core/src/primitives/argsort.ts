@@ -3,11 +3,13 @@ import { around } from "./around.js";
 import { axisOf } from "./attributes.js";
 import type { Primitive } from "./primitive.js";
 
-/** Attributes `axis` and `descending`. NaN counts as larger than all numbers, as in torch. */
+/**
+ * Indices (i32) that put the elements along an axis in order; equal ones stay in theirs.
+ * Attributes `axis` and `descending`. NaN counts as larger than all numbers, as in torch.
+ */
 export const argsort: Primitive = {
   name: "argsort",
   group: "index",
-  meaning: "indices (i32) that put the elements along an axis in order; equal ones stay in theirs",
   infer: ([x]) => ({ shape: x!.shape, dtype: "i32" }),
   slice: ({ output: { shape }, attrs }, box) => {
     const axis = axisOf(attrs);

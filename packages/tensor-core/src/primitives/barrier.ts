@@ -1,9 +1,9 @@
 import type { Primitive } from "./primitive.js";
 
+/** Identity that is computed only after its second input. */
 export const barrier: Primitive = {
   name: "barrier",
   group: "control",
-  meaning: "identity that is computed only after its second input",
   ordered: true,
   infer: ([x]) => x!,
   gradient: (_, dy) => [dy, undefined],

@@ -1,9 +1,9 @@
 import type { IntegerLanes } from "../program/formula.js";
 import { bitwise, type BinaryPrimitive } from "./elementwise.js";
 
+/** a and b, bit by bit. */
 export const bitAnd: BinaryPrimitive = bitwise({
   name: "bitAnd",
-  meaning: "a and b, bit by bit",
   f64: (a, b) => a & b,
 });
 

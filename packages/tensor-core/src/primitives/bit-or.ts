@@ -1,9 +1,9 @@
 import type { IntegerLanes } from "../program/formula.js";
 import { bitwise, type BinaryPrimitive } from "./elementwise.js";
 
+/** a or b, bit by bit. */
 export const bitOr: BinaryPrimitive = bitwise({
   name: "bitOr",
-  meaning: "a or b, bit by bit",
   f64: (a, b) => a | b,
 });
 

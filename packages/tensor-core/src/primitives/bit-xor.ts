@@ -1,9 +1,9 @@
 import type { IntegerLanes } from "../program/formula.js";
 import { bitwise, type BinaryPrimitive } from "./elementwise.js";
 
+/** The bits in which a and b differ. */
 export const bitXor: BinaryPrimitive = bitwise({
   name: "bitXor",
-  meaning: "the bits in which a and b differ",
   f64: (a, b) => a ^ b,
 });
 

@@ -6,11 +6,10 @@ import type { Primitive } from "./primitive.js";
 /** There is no integer of 16 bits: i32 stands for it. */
 const isHalf = (dtype: DType): boolean => isFloat(dtype) && bytesPerElement(dtype) === 2;
 
-/** Attribute `dtype`. */
+/** The same bits read as another dtype of that width; f16 and bf16 as the low half of i32 and back. Attribute `dtype`. */
 export const bitcast: Primitive = {
   name: "bitcast",
   group: "unary",
-  meaning: "the same bits read as another dtype of that width; f16 and bf16 as the low half of i32 and back",
   pointwise: true,
   infer: ([x], attrs) => {
     const [from, to] = [x!.dtype, attrs.dtype as DType];

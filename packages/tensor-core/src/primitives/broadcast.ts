@@ -3,11 +3,10 @@ import { ShapeError } from "../errors.js";
 import { numbersOf } from "./attributes.js";
 import type { Primitive } from "./primitive.js";
 
-/** Attribute `shape`, of the rank of the input. */
+/** Axes of length 1 repeated. Attribute `shape`, of the rank of the input. */
 export const broadcast: Primitive = {
   name: "broadcast",
   group: "movement",
-  meaning: "axes of length 1 repeated",
   ordered: true,
   infer: ([x], attrs) => {
     const shape = numbersOf(attrs, "shape");

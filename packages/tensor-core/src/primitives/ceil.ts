@@ -1,9 +1,9 @@
 import type { UnaryLanes } from "../program/formula.js";
 import { unary, type UnaryPrimitive } from "./elementwise.js";
 
+/** The next integer above. */
 export const ceil: UnaryPrimitive = unary({
   name: "ceil",
-  meaning: "the next integer above",
   f64: Math.ceil,
 });
 

@@ -4,11 +4,10 @@ import { around } from "./around.js";
 import { axisOf } from "./attributes.js";
 import type { Primitive } from "./primitive.js";
 
-/** Attribute `axis`. */
+/** Joined along an axis. Attribute `axis`. */
 export const concat: Primitive = {
   name: "concat",
   group: "movement",
-  meaning: "joined along an axis",
   infer: (inputs, attrs) => {
     const axis = axisOf(attrs);
     const first = inputs[0]!;

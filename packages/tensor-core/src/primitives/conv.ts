@@ -6,11 +6,10 @@ import { convGradients } from "./conv-gradients.js";
 import { convolve } from "./conv-reference.js";
 import type { Primitive } from "./primitive.js";
 
-/** Attributes as in `ConvAttrs`. */
+/** Cross-correlation [N, C, *S] * [O, C/groups, *K] with stride, padding (may be negative), dilation, input dilation, groups. Attributes as in `ConvAttrs`. */
 export const conv: Primitive = {
   name: "conv",
   group: "conv",
-  meaning: "cross-correlation [N, C, *S] * [O, C/groups, *K] with stride, padding (may be negative), dilation, input dilation, groups",
   infer: ([x, w], attrs) => {
     const { stride, padding, dilation, inputDilation, groups } = attrs as unknown as ConvAttrs;
     const spatial = x!.shape.length - 2;

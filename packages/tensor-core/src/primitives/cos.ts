@@ -2,9 +2,9 @@ import type { UnaryLanes } from "../program/formula.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 import { sinCos } from "./sin-cos.js";
 
+/** Cosine of x radians. */
 export const cos: UnaryPrimitive = unary({
   name: "cos",
-  meaning: "cosine of x radians",
   f64: Math.cos,
   gradient: derivative((x, _, o) => o.neg(o.sin(x))),
 });

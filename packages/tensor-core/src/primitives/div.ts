@@ -1,9 +1,9 @@
 import { isNonzero, type BinaryLanes } from "../program/formula.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 
+/** a / b; integers divide toward zero, and by 0 give 0. */
 export const div: BinaryPrimitive = binary({
   name: "div",
-  meaning: "a / b; integers divide toward zero, and by 0 give 0",
   f64: (a, b) => a / b,
   integer: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)),
   gradient: ({ inputs: [, b], output }, dy, o) => {

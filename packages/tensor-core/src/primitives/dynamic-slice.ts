@@ -5,11 +5,13 @@ import { numbersOf } from "./attributes.js";
 import { besideBox, boxOffset, checkStarts, forEachInBox } from "./moving-box.js";
 import type { Primitive } from "./primitive.js";
 
-/** Inputs x and starts i32 [k]; attributes `axes` (k of them) and `size`, the box along each. */
+/**
+ * a box of x that begins at `starts`, which are data, moved inside where it would leave x.
+ * Inputs x and starts i32 [k]; attributes `axes` (k of them) and `size`, the box along each.
+ */
 export const dynamicSlice: Primitive = {
   name: "dynamicSlice",
   group: "index",
-  meaning: "a box of x that begins at `starts`, which are data, moved inside where it would leave x",
   anyStrides: true,
   infer: ([x, starts], attrs) => {
     const [axes, size] = [numbersOf(attrs, "axes"), numbersOf(attrs, "size")];

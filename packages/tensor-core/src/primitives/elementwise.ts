@@ -56,8 +56,8 @@ export function bitwise(own: Own<BinaryPrimitive>): BinaryPrimitive {
 }
 
 /** A test of two elements: a bool. */
-export function comparison(name: string, meaning: string, test: (a: number, b: number) => boolean): BinaryPrimitive {
-  return { ...binary({ name, meaning, f64: (a, b) => (test(a, b) ? 1 : 0) }), infer: inferBinary(name, "bool") };
+export function comparison(name: string, test: (a: number, b: number) => boolean): BinaryPrimitive {
+  return { ...binary({ name, f64: (a, b) => (test(a, b) ? 1 : 0) }), infer: inferBinary(name, "bool") };
 }
 
 /** The gradient rule of y = f(x) with the derivative f': dx = dy · f'(x). */

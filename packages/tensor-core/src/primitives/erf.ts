@@ -39,9 +39,9 @@ function errorFunction(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-a * a) / (Math.sqrt(Math.PI) * (a + fraction)));
 }
 
+/** Gauss error function. */
 export const erf: UnaryPrimitive = unary({
   name: "erf",
-  meaning: "Gauss error function",
   f64: errorFunction,
   gradient: derivative((x, _, o) => o.mul(o.exp(o.neg(o.square(x))), 2 / Math.sqrt(Math.PI))),
 });

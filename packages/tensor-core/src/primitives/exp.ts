@@ -19,9 +19,9 @@ export function expOf<F, I, M>(l: Lanes<F, I, M>, x: F): F {
   return timesPowerOfTwo(l, l.add(l.add(tail, r), l.f32(1)), l.toInt(n));
 }
 
+/** e to the power of x. */
 export const exp: UnaryPrimitive = unary({
   name: "exp",
-  meaning: "e to the power of x",
   f64: Math.exp,
   gradient: derivative((_, y) => y),
 });

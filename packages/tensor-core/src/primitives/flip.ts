@@ -1,11 +1,10 @@
 import { numbersOf } from "./attributes.js";
 import type { Primitive } from "./primitive.js";
 
-/** Attribute `axes`. */
+/** Axes reversed. Attribute `axes`. */
 export const flip: Primitive = {
   name: "flip",
   group: "movement",
-  meaning: "axes reversed",
   infer: ([x]) => x!,
   gradient: ({ attrs }, dy, o) => [o.flip(dy, numbersOf(attrs, "axes"))],
   view: (view, shape, attrs) => {

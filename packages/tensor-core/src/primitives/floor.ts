@@ -1,9 +1,9 @@
 import type { UnaryLanes } from "../program/formula.js";
 import { unary, type UnaryPrimitive } from "./elementwise.js";
 
+/** The next integer below. */
 export const floor: UnaryPrimitive = unary({
   name: "floor",
-  meaning: "the next integer below",
   f64: Math.floor,
 });
 

@@ -3,11 +3,10 @@ import type { DType } from "../dtype.js";
 import { numbersOf } from "./attributes.js";
 import type { Primitive } from "./primitive.js";
 
-/** Attributes `shape`, `value`, `dtype`. */
+/** One value everywhere. Attributes `shape`, `value`, `dtype`. */
 export const full: Primitive = {
   name: "full",
   group: "leaf",
-  meaning: "one value everywhere",
   infer: (_, attrs) => ({ shape: numbersOf(attrs, "shape"), dtype: attrs.dtype as DType }),
   slice: ({ attrs }, box) => ({ boxes: [], attrs: { ...attrs, shape: boxShape(box) } }),
 };

@@ -17,11 +17,10 @@ export function picked(x: TensorSpec, index: TensorSpec, attrs: Attrs): TensorSp
 /** The second input holds indices along an axis of the first. */
 export const indicesAlongAxis: IndexRule = ([x], attrs) => [{ input: 1, name: "index", least: 0, most: x!.shape[axisOf(attrs)]! - 1 }];
 
-/** Attribute `axis`. */
+/** x[…, index, …] along an axis (embedding look-up); 0 where the index lies outside it. Attribute `axis`. */
 export const gather: Primitive = {
   name: "gather",
   group: "index",
-  meaning: "x[…, index, …] along an axis (embedding look-up); 0 where the index lies outside it",
   infer: ([x, index], attrs) => picked(x!, index!, attrs),
   gradient: ({ inputs: [x, index], attrs }, dy, o) => [o.scatterAdd(o.zeros(x!.shape, x!.dtype), index!, dy, axisOf(attrs)), undefined],
   indices: indicesAlongAxis,

@@ -25,9 +25,9 @@ function logOf<F, I, M>(l: Lanes<F, I, M>, x: F): F {
   return l.select(l.lt(l.f32(0), x), positive, special);
 }
 
+/** Natural logarithm. */
 export const log: UnaryPrimitive = unary({
   name: "log",
-  meaning: "natural logarithm",
   f64: Math.log,
   gradient: derivative((x, _, o) => o.reciprocal(x)),
 });

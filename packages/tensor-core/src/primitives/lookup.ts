@@ -9,11 +9,13 @@ export function entryOf(table: ArrayLike<number>, i: number): number {
   return table[i]!;
 }
 
-/** Runs within fused loops and trusts its indices (codes of a format), where `gather` is a kernel of its own that looks at them; a device that checks indices checks both. */
+/**
+ * x[index] for each element of index, x a vector; indices must be in range.
+ * Runs within fused loops and trusts its indices (codes of a format), where `gather` is a kernel of its own that looks at them; a device that checks indices checks both.
+ */
 export const lookup: Primitive = {
   name: "lookup",
   group: "index",
-  meaning: "x[index] for each element of index, x a vector; indices must be in range",
   pointwise: true,
   table: 0,
   infer: ([x, index]) => {

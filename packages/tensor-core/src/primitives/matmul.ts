@@ -4,11 +4,11 @@ import { DTypeError, ShapeError } from "../errors.js";
 import { sameShape, sizeOf } from "../shape.js";
 import type { Primitive } from "./primitive.js";
 
+/** […, M, K] · […, K, N], f32 accumulation; the two float dtypes may differ. */
 export const matmul: Primitive = {
   name: "matmul",
   group: "matmul",
   anyStrides: true,
-  meaning: "[…, M, K] · […, K, N], f32 accumulation; the two float dtypes may differ",
   infer: ([a, b]) => {
     const [x, y] = [a!, b!];
     const rank = x.shape.length;

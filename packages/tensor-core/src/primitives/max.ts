@@ -2,9 +2,9 @@ import type { BinaryLanes } from "../program/formula.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 import { shareAtTie } from "./tie.js";
 
+/** The larger one; NaN wins, as in torch. */
 export const max: BinaryPrimitive = binary({
   name: "max",
-  meaning: "the larger one; NaN wins, as in torch",
   f64: (a, b) => (a !== a || b !== b ? NaN : a > b ? a : b),
   gradient: shareAtTie((a, b, o) => o.greater(a, b)),
 });

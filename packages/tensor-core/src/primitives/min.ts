@@ -2,9 +2,9 @@ import type { BinaryLanes } from "../program/formula.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 import { shareAtTie } from "./tie.js";
 
+/** The smaller one; NaN wins, as in torch. */
 export const min: BinaryPrimitive = binary({
   name: "min",
-  meaning: "the smaller one; NaN wins, as in torch",
   f64: (a, b) => (a !== a || b !== b ? NaN : a < b ? a : b),
   gradient: shareAtTie((a, b, o) => o.less(a, b)),
 });

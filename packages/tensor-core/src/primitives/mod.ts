@@ -37,9 +37,9 @@ function integerMod<F, I, M>(l: Lanes<F, I, M>, a: I, b: I): I {
   return l.iselect(l.ieq(b, zero), zero, l.iselect(wrong, l.iadd(rest, b), rest));
 }
 
+/** Remainder with the sign of the divisor (Python's %); of integers by 0 it is 0. */
 export const mod: BinaryPrimitive = binary({
   name: "mod",
-  meaning: "remainder with the sign of the divisor (Python's %); of integers by 0 it is 0",
   f64: remainder,
   integer: (a, b) => (b === 0 ? 0 : remainder(a, b)),
   gradient: ({ inputs: [a, b] }, dy, o) => [dy, o.neg(o.mul(dy, o.floor(o.div(a!, b!))))],

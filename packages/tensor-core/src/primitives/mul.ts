@@ -1,9 +1,9 @@
 import type { BinaryLanes } from "../program/formula.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 
+/** a · b; i32 products are exact modulo 2^32. */
 export const mul: BinaryPrimitive = binary({
   name: "mul",
-  meaning: "a · b; i32 products are exact modulo 2^32",
   f64: (a, b) => a * b,
   integer: Math.imul,
   gradient: ({ inputs: [a, b] }, dy, o) => [o.mul(dy, b!), o.mul(dy, a!)],

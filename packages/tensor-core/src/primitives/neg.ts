@@ -1,9 +1,9 @@
 import type { UnaryLanes } from "../program/formula.js";
 import { unary, type UnaryPrimitive } from "./elementwise.js";
 
+/** -x. */
 export const neg: UnaryPrimitive = unary({
   name: "neg",
-  meaning: "-x",
   f64: (x) => -x,
   gradient: (_, dy, o) => [o.neg(dy)],
 });

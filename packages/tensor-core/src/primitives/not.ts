@@ -1,9 +1,9 @@
 import type { TestLanes } from "../program/formula.js";
 import { sliceEach, type UnaryPrimitive } from "./elementwise.js";
 
+/** Logical negation: x = 0. */
 export const not: UnaryPrimitive = {
   name: "not",
-  meaning: "logical negation: x = 0",
   group: "unary",
   pointwise: true,
   infer: ([x]) => ({ shape: x!.shape, dtype: "bool" }),

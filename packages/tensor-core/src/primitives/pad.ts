@@ -3,11 +3,10 @@ import { contiguousStrides, sizeOf } from "../shape.js";
 import { numbersOf } from "./attributes.js";
 import type { Primitive } from "./primitive.js";
 
-/** Attributes `low` and `high`, elements before and after each axis, and `value`. */
+/** a constant before and after each axis. Attributes `low` and `high`, elements before and after each axis, and `value`. */
 export const pad: Primitive = {
   name: "pad",
   group: "movement",
-  meaning: "a constant before and after each axis",
   infer: ([x], attrs) => {
     const [low, high] = [numbersOf(attrs, "low"), numbersOf(attrs, "high")];
     if ([...low, ...high].some((n) => n < 0)) throw new ShapeError(`pad: amounts must not be negative, got [${low}] and [${high}]`);

@@ -99,9 +99,9 @@ function integerPow<F, I, M>(l: Lanes<F, I, M>, x: I, y: I): I {
   return l.iselect(l.ilt(y, l.i32(0)), unit, result);
 }
 
+/** a to the power of b. */
 export const pow: BinaryPrimitive = binary({
   name: "pow",
-  meaning: "a to the power of b",
   f64: Math.pow,
   integer: wholePower,
   // a^b for b = 0 has derivative 0 even at a = 0; log a is taken only where a > 0.

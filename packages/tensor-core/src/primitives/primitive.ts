@@ -86,7 +86,6 @@ export type FlopRule = (inputs: readonly { readonly shape: Shape }[], outputs: r
 export interface Primitive {
   readonly name: string;
   readonly group: PrimitiveGroup;
-  readonly meaning: string;
   /** The result's shape and dtype. Inputs are already promoted and broadcast where the primitive asks for it. @throws ShapeError, DTypeError */
   readonly infer: (inputs: readonly TensorSpec[], attrs: Attrs) => TensorSpec;
   /** Without it the result depends on no input smoothly: its gradients are zero. */

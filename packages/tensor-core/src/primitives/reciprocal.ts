@@ -1,9 +1,9 @@
 import type { UnaryLanes } from "../program/formula.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 
+/** 1 / x. */
 export const reciprocal: UnaryPrimitive = unary({
   name: "reciprocal",
-  meaning: "1 / x",
   f64: (x) => 1 / x,
   gradient: derivative((_, y, o) => o.neg(o.square(y))),
 });

@@ -44,11 +44,10 @@ function otherFactors<T extends TensorSpec>(x: T, axes: readonly number[], o: Op
   return o.where(zero, o.where(o.equal(zeros, 1), rest, 0), o.where(o.equal(zeros, 0), o.div(rest, x), 0));
 }
 
-/** Attributes `how` (`ReduceOp`) and `axes` in rising order. */
+/** Sum, prod, max or min over axes, which disappear. Attributes `how` (`ReduceOp`) and `axes` in rising order. */
 export const reduce: Primitive = {
   name: "reduce",
   group: "reduce",
-  meaning: "sum, prod, max or min over axes, which disappear",
   infer: ([x], attrs) => {
     const axes = numbersOf(attrs, "axes");
     return { shape: x!.shape.filter((_, i) => !axes.includes(i)), dtype: x!.dtype };

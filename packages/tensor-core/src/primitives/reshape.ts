@@ -32,11 +32,10 @@ function rowsOf(from: Shape, to: Shape, box: Box): Part | undefined {
   };
 }
 
-/** Attribute `shape`. */
+/** Same elements in row-major order, other shape. Attribute `shape`. */
 export const reshape: Primitive = {
   name: "reshape",
   group: "movement",
-  meaning: "same elements in row-major order, other shape",
   ordered: true,
   infer: ([x], attrs) => {
     const shape = numbersOf(attrs, "shape");

@@ -8,9 +8,9 @@ function roundEven(x: number): number {
   return rest < 0.5 ? low : low + 1;
 }
 
+/** The nearest integer, ties to even. */
 export const round: UnaryPrimitive = unary({
   name: "round",
-  meaning: "the nearest integer, ties to even",
   f64: roundEven,
 });
 

@@ -1,9 +1,9 @@
 import type { UnaryLanes } from "../program/formula.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 
+/** 1 / √x. */
 export const rsqrt: UnaryPrimitive = unary({
   name: "rsqrt",
-  meaning: "1 / √x",
   f64: (x) => 1 / Math.sqrt(x),
   gradient: derivative((x, y, o) => o.mul(o.div(y, x), -0.5)),
 });

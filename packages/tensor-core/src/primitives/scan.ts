@@ -27,6 +27,7 @@ function carriedBack<T extends TensorSpec>(a: T, dy: T, axis: number, reverse: b
 }
 
 /**
+ * Running sum or maximum of x, or h_i = a_i·h_{i-1} + b_i, along an axis.
  * Input x, or a and b for `linear`; attributes `how` ("sum", "max", or "linear"), `axis`, and `reverse`: from the end. The first element of the result is that of x
  * or b. A maximum so far is NaN from the first NaN on; its gradient goes to the latest of equal elements (as torch.cummax).
  * `linear` is the recurrence of selective state spaces. @see Gu & Dao 2023 (Mamba); Blelloch 1990, "Prefix sums and their applications"
@@ -34,7 +35,6 @@ function carriedBack<T extends TensorSpec>(a: T, dy: T, axis: number, reverse: b
 export const scan: Primitive = {
   name: "scan",
   group: "scan",
-  meaning: "running sum or maximum of x, or h_i = a_i·h_{i-1} + b_i, along an axis",
   infer: ([x, b], attrs) => {
     if (attrs.how !== "linear") return x!;
     if (!sameShape(x!.shape, b!.shape)) throw new ShapeError(`scan: factors [${x!.shape}] and terms [${b!.shape}] differ in shape`);

@@ -5,11 +5,10 @@ import { axisOf } from "./attributes.js";
 import { indicesAlongAxis, picked } from "./gather.js";
 import type { Primitive } from "./primitive.js";
 
-/** Attribute `axis`. */
+/** Base with updates added at index along an axis; repeated indices add up, those outside the axis are left out. Attribute `axis`. */
 export const scatterAdd: Primitive = {
   name: "scatterAdd",
   group: "index",
-  meaning: "base with updates added at index along an axis; repeated indices add up, those outside the axis are left out",
   indices: indicesAlongAxis,
   infer: ([base, index, updates], attrs) => {
     const expected = picked(base!, index!, attrs).shape;

@@ -1,9 +1,9 @@
 import type { IntegerLanes } from "../program/formula.js";
 import { bitwise, type BinaryPrimitive } from "./elementwise.js";
 
+/** a · 2^b modulo 2^32; 0 for b outside 0 … 31. */
 export const shiftLeft: BinaryPrimitive = bitwise({
   name: "shiftLeft",
-  meaning: "a · 2^b modulo 2^32; 0 for b outside 0 … 31",
   f64: (a, b) => (b < 0 || b > 31 ? 0 : a << b),
 });
 

@@ -1,9 +1,9 @@
 import type { IntegerLanes } from "../program/formula.js";
 import { bitwise, type BinaryPrimitive } from "./elementwise.js";
 
+/** ⌊a / 2^b⌋; for b outside 0 … 31 the sign, 0 or -1. */
 export const shiftRight: BinaryPrimitive = bitwise({
   name: "shiftRight",
-  meaning: "⌊a / 2^b⌋; for b outside 0 … 31 the sign, 0 or -1",
   f64: (a, b) => a >> (b < 0 || b > 31 ? 31 : b),
 });
 

@@ -2,9 +2,9 @@ import { withSign } from "../program/arithmetic.js";
 import type { UnaryLanes } from "../program/formula.js";
 import { unary, type UnaryPrimitive } from "./elementwise.js";
 
+/** -1, 0 or 1. */
 export const sign: UnaryPrimitive = unary({
   name: "sign",
-  meaning: "-1, 0 or 1",
   f64: Math.sign,
 });
 

@@ -2,9 +2,9 @@ import type { UnaryLanes } from "../program/formula.js";
 import { derivative, unary, type UnaryPrimitive } from "./elementwise.js";
 import { sinCos } from "./sin-cos.js";
 
+/** Sine of x radians. */
 export const sin: UnaryPrimitive = unary({
   name: "sin",
-  meaning: "sine of x radians",
   f64: Math.sin,
   gradient: derivative((x, _, o) => o.cos(x)),
 });

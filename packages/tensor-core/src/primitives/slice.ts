@@ -23,11 +23,10 @@ function apart<T extends TensorSpec>(x: T, axis: number, s: number, o: Ops<T>): 
   );
 }
 
-/** Attributes `start`, `size`, `step`, a number per axis. */
+/** Start, size, step per axis. Attributes `start`, `size`, `step`, a number per axis. */
 export const slice: Primitive = {
   name: "slice",
   group: "movement",
-  meaning: "start, size, step per axis",
   infer: ([x], attrs) => {
     const [start, size, step] = [numbersOf(attrs, "start"), numbersOf(attrs, "size"), numbersOf(attrs, "step")];
     x!.shape.forEach((d, i) => {

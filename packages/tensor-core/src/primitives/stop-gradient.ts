@@ -1,10 +1,10 @@
 import { sliceEach } from "./elementwise.js";
 import type { Primitive } from "./primitive.js";
 
+/** Identity without gradient. */
 export const stopGradient: Primitive = {
   name: "stopGradient",
   group: "control",
-  meaning: "identity without gradient",
   pointwise: true,
   ordered: true,
   infer: ([x]) => x!,

@@ -1,9 +1,9 @@
 import type { BinaryLanes } from "../program/formula.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 
+/** a - b. */
 export const sub: BinaryPrimitive = binary({
   name: "sub",
-  meaning: "a - b",
   f64: (a, b) => a - b,
   gradient: (_, dy, o) => [dy, o.neg(dy)],
 });

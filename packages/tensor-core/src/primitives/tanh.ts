@@ -16,9 +16,9 @@ function tanhOf<F, I, M>(l: Lanes<F, I, M>, x: F): F {
   return l.select(l.lt(a, l.f32(0.625)), near, withSign(l, far, x));
 }
 
+/** Hyperbolic tangent. */
 export const tanh: UnaryPrimitive = unary({
   name: "tanh",
-  meaning: "hyperbolic tangent",
   f64: Math.tanh,
   gradient: derivative((_, y, o) => o.sub(1, o.square(y))),
 });

@@ -1,11 +1,10 @@
 import { numbersOf } from "./attributes.js";
 import type { Primitive } from "./primitive.js";
 
-/** Attribute `axes`, a permutation: axis i of the result is axis `axes[i]` of the input. */
+/** Axes in another order. Attribute `axes`, a permutation: axis i of the result is axis `axes[i]` of the input. */
 export const transpose: Primitive = {
   name: "transpose",
   group: "movement",
-  meaning: "axes in another order",
   infer: ([x], attrs) => ({ shape: numbersOf(attrs, "axes").map((i) => x!.shape[i]!), dtype: x!.dtype }),
   gradient: ({ attrs }, dy, o) => {
     const axes = numbersOf(attrs, "axes");

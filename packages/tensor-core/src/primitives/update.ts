@@ -4,11 +4,13 @@ import { numbersOf } from "./attributes.js";
 import { besideBox, boxOffset, checkStarts, forEachInBox } from "./moving-box.js";
 import type { Primitive } from "./primitive.js";
 
-/** Inputs base, value (as long as base but along the axes) and starts i32 [k]; attribute `axes` (k of them). */
+/**
+ * Base with `value` in the box that begins at `starts`, which are data, moved inside where it would leave base.
+ * Inputs base, value (as long as base but along the axes) and starts i32 [k]; attribute `axes` (k of them).
+ */
 export const update: Primitive = {
   name: "update",
   group: "index",
-  meaning: "base with `value` in the box that begins at `starts`, which are data, moved inside where it would leave base",
   anyStrides: true,
   overwrites: 0,
   infer: ([base, value, starts], attrs) => {

@@ -3,10 +3,10 @@ import { sameShape } from "../shape.js";
 import { sliceEach } from "./elementwise.js";
 import type { Primitive } from "./primitive.js";
 
+/** Condition ? a : b. */
 export const where: Primitive = {
   name: "where",
   group: "select",
-  meaning: "condition ? a : b",
   pointwise: true,
   infer: ([c, a, b]) => {
     if (c!.dtype !== "bool" || a!.dtype !== b!.dtype)

@@ -3,11 +3,13 @@ import { around } from "../../primitives/around.js";
 import { axisOf } from "../../primitives/attributes.js";
 import type { Primitive } from "../../primitives/primitive.js";
 
-/** docs/adding-a-primitive.md followed once. Attributes `axis` and `by` (0 … length - 1): element i moves to i + by, round the end. */
+/**
+ * Elements moved along an axis, those that leave it come in again in front.
+ * docs/adding-a-primitive.md followed once. Attributes `axis` and `by` (0 … length - 1): element i moves to i + by, round the end.
+ */
 export const roll: Primitive = {
   name: "roll",
   group: "movement",
-  meaning: "elements moved along an axis, those that leave it come in again in front",
   infer: ([x]) => x!,
   gradient: ({ inputs: [x], attrs }, dy, o) => {
     const [axis, by] = [axisOf(attrs), attrs.by as number];
