@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { assertDType, type DType } from "./dtype.js";
 import type { Attrs } from "./attrs.js";
+import type { CompositeCall } from "./backend.js";
 import { ConfigError, DeviceError, ShapeError } from "./errors.js";
 import type { FlopRule, IndexRule, SliceRule } from "./primitives/primitive.js";
 import type { Shape } from "./shape.js";
@@ -21,6 +22,8 @@ export interface Composite {
   readonly slice?: SliceRule;
   /** Of a matrix: its rows by number, i32 [n], without computing all of it; undefined where that is not to be had. */
   readonly gather?: (inputs: readonly Tensor[], attrs: Attrs, index: Tensor) => Tensor | undefined;
+  /** It is a packed weight, which is never a step of its own: what plans make of the graph where one occurs. */
+  readonly packed?: PackedPasses;
   /** Inputs that hold indices. Without it, those that its decomposition takes as indices. */
   readonly indices?: IndexRule;
   /** Inputs that a backend's kernel reads element by element as it writes the same elements of its results, so that these may lie there. */
@@ -37,6 +40,14 @@ export interface Composite {
     outputs: readonly Tensor[],
     cotangents: readonly (Tensor | undefined)[],
   ) => readonly (Tensor | undefined)[];
+}
+
+/** How plans treat packed weights. They come with the weights, so that a program without any has none of it. */
+export interface PackedPasses {
+  /** Takes rows by number without the rows that nobody asked for. */
+  gatherRows(outputs: readonly Tensor[]): Tensor[];
+  /** Makes products with them calls that read their parts, where the backend claims those. */
+  packProducts(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean, keep: (node: Node) => boolean): Tensor[];
 }
 
 /** What makes a node a composite: its definition and the same results made of primitives. */

@@ -1,19 +1,20 @@
 import { type Box, type Range, whole } from "../box.js";
 import { callComposite, type Composite } from "../composite.js";
 import type { DType } from "../dtype.js";
-import { assertPacked, type Format, type MatrixShape, type PackedWeight, type Parts, type PartSpec } from "../formats/format.js";
-import type { Node, Tensor } from "../graph.js";
+import { assertPacked, type Format, type MatrixShape, type PackedWeight, type PartSpec } from "../formats/format.js";
+import type { Tensor } from "../graph.js";
 import type { Attrs } from "../attrs.js";
 import { cast } from "../ops/cast.js";
 import { iota } from "../ops/create.js";
 import { add, div, less, logicalAnd, mul, sub, where } from "../ops/elementwise.js";
-import { gather } from "../ops/linear.js";
+import { gather, linear } from "../ops/linear.js";
 import { reshape } from "../ops/movement.js";
+import { PACKED_PASSES } from "../plan/packed-products.js";
 import type { Part } from "../primitives/primitive.js";
+import { partsOf, setFormat } from "./packed-weight.js";
 
 /** One definition per format. */
 const definitions = new WeakMap<Format, Composite>();
-const formats = new WeakMap<Composite, Format>();
 
 /**
  * `dequantize`: the weight [out, in] of its parts. It is never a step of its own: products read the parts (`quantLinear`), and so do the loops of what else is
@@ -26,6 +27,7 @@ function definitionOf(format: Format): Composite {
   if (known) return known;
   const made: Composite = {
     name: "dequantize",
+    packed: PACKED_PASSES,
     decompose(inputs, attrs) {
       const shape = attrs.shape as unknown as MatrixShape;
       return [cast(format.decode(partsOf(format, shape, inputs), shape), attrs.dtype as DType)];
@@ -35,19 +37,9 @@ function definitionOf(format: Format): Composite {
     slice: ({ attrs }, box) => partOf(format, attrs.shape as unknown as MatrixShape, attrs.dtype as DType, box),
   };
   definitions.set(format, made);
-  formats.set(made, format);
+  setFormat(made, format);
   return made;
 }
-
-/** The packed weight that a call of `dequantize` stands for. */
-export function packedOf({ composite, inputs, attrs }: Node): PackedWeight {
-  const format = formats.get(composite!.definition)!;
-  const shape = attrs.shape as unknown as MatrixShape;
-  return { format, shape, dtype: attrs.dtype as DType, parts: partsOf(format, shape, inputs) };
-}
-
-const partsOf = (format: Format, shape: MatrixShape, inputs: readonly Tensor[]): Parts =>
-  Object.fromEntries(Object.keys(format.parts(shape)).map((name, i) => [name, inputs[i]!]));
 
 /** True for rows that begin on an element of every part. */
 const beginsOnElements = (specs: readonly PartSpec[], row: number): boolean =>
@@ -119,3 +111,10 @@ export function dequantize(packed: PackedWeight): Tensor {
     { shape: [...shape], dtype },
   )[0]!;
 }
+
+/**
+ * x·Wᵀ + b with a packed weight: `linear(x, dequantize(packed), bias)`, which reads the parts in products, forward and backward, and holds W nowhere where the
+ * backend claims `quantLinear`. x and bias have gradients, the parts none.
+ * @throws ShapeError, DTypeError as `dequantize` and `linear`
+ */
+export const quantLinear = (x: Tensor, packed: PackedWeight, bias?: Tensor): Tensor => linear(x, dequantize(packed), bias);

@@ -2,15 +2,13 @@ import type { Attrs } from "../attrs.js";
 import { applyPrimitive } from "../apply-primitive.js";
 import type { Composite } from "../composite.js";
 import type { DType } from "../dtype.js";
-import type { PackedWeight } from "../formats/format.js";
 import type { Tensor } from "../graph.js";
 import { cast } from "../ops/cast.js";
 import { full, iota } from "../ops/create.js";
-import { linear, matmul } from "../ops/linear.js";
+import { matmul } from "../ops/linear.js";
 import { swapLast } from "../ops/movement.js";
 import type { Program } from "../plan/plan.js";
 import { sizeOf } from "../shape.js";
-import { dequantize } from "./dequantize.js";
 
 /** What a program of one elementwise output computes, as graph. */
 function valueOf({ instructions, outputs, shape }: Program, inputs: readonly Tensor[]): Tensor {
@@ -52,10 +50,3 @@ export const QUANT_LINEAR: Composite & { readonly name: "quantLinear" } = {
     return [cast(matmul(x!, transposed ? weight : swapLast(weight)), dtype)];
   },
 };
-
-/**
- * x·Wᵀ + b with a packed weight: `linear(x, dequantize(packed), bias)`, which reads the parts in products, forward and backward, and holds W nowhere where the
- * backend claims `quantLinear`. x and bias have gradients, the parts none.
- * @throws ShapeError, DTypeError as `dequantize` and `linear`
- */
-export const quantLinear = (x: Tensor, packed: PackedWeight, bias?: Tensor): Tensor => linear(x, dequantize(packed), bias);

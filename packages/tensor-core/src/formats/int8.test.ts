@@ -1,8 +1,7 @@
 import { expect, it } from "vitest";
 import { compile } from "../compile.js";
-import { dequantize } from "../composites/dequantize.js";
+import { dequantize, quantLinear } from "../composites/dequantize.js";
 import { loraLinear } from "../composites/lora-linear.js";
-import { quantLinear } from "../composites/quant-linear.js";
 import { referenceDevice } from "../device.js";
 import type { Tensor } from "../graph.js";
 import { cast } from "../ops/cast.js";

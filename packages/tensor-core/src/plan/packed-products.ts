@@ -1,16 +1,17 @@
 import type { CompositeCall } from "../backend.js";
 import { callComposite, type Composite } from "../composite.js";
 import { affineProduct } from "../composites/affine-linear.js";
-import { packedOf } from "../composites/dequantize.js";
+import { packedOf } from "../composites/packed-weight.js";
 import { QUANT_LINEAR, type QuantLinearAttrs } from "../composites/quant-linear.js";
-import { isFloat } from "../dtype.js";
 import { exactJson } from "../exact-json.js";
-import { type Node, placeholder, Tensor } from "../graph.js";
+import { type Node, type PackedPasses, placeholder, Tensor } from "../graph.js";
 import { swapLast } from "../ops/movement.js";
 import { expandComposites } from "../passes/expand-composites.js";
-import { isLeaf, rewriteGraph, substitute } from "../passes/rewrite.js";
+import { gatherRows } from "../passes/gather-rows.js";
+import { rewriteGraph, substitute } from "../passes/rewrite.js";
 import { simplifyNode } from "../passes/simplify.js";
 import { sameShape } from "../shape.js";
+import { packedFactor } from "./packed-factor.js";
 import { Partition } from "./partition.js";
 import type { Program } from "./plan.js";
 import { draftOf } from "./program-builder.js";
@@ -48,18 +49,6 @@ function decodingOf({ attrs, inputs, outputs, composite }: Node): Decoding | und
   return known.get(key);
 }
 
-/** The packed weight that a factor of a product is, as it lies or turned. */
-export function packedFactor(t: Tensor): { readonly node: Node; readonly turned: boolean } | undefined {
-  let [at, turned] = [t, false];
-  for (; !isLeaf(at.node); at = at.node.inputs[0]!) {
-    const { op } = at.node;
-    if (op === "dequantize") return { node: at.node, turned };
-    if (op === "transpose") turned = !turned;
-    else if (op !== "cast" || at.dtype !== "f32" || !isFloat(at.node.inputs[0]!.dtype)) return undefined;
-  }
-  return undefined;
-}
-
 /** x·Wᵀ (`turned`) or x·W of a packed weight as one call, if the backend takes it. */
 function product(x: Tensor, t: Tensor, y: Tensor, claims: (call: CompositeCall) => boolean): Tensor | undefined {
   const factor = x.shape.length === 2 ? packedFactor(t) : undefined;
@@ -79,11 +68,7 @@ function product(x: Tensor, t: Tensor, y: Tensor, claims: (call: CompositeCall) 
  * Products with packed weights as calls that read their parts, where the backend claims those, and decoding in the loops of everything else. Slices have been
  * pushed to the parts before.
  */
-export function packProducts(
-  outputs: readonly Tensor[],
-  claims: (call: CompositeCall) => boolean,
-  keep: (node: Node) => boolean,
-): Tensor[] {
+function packProducts(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean, keep: (node: Node) => boolean): Tensor[] {
   const products = rewriteGraph(outputs, (node, inputs) => {
     if (node.op !== "matmul") return undefined;
     const [a, b] = inputs as [Tensor, Tensor];
@@ -97,3 +82,6 @@ export function packProducts(
   });
   return expandComposites(products, keep, simplifyNode);
 }
+
+/** What plans make of packed weights. */
+export const PACKED_PASSES: PackedPasses = { gatherRows, packProducts };

@@ -1,9 +1,8 @@
 import type { CompositeCall } from "../backend.js";
 import { bytesPerElement } from "../dtype.js";
-import { makeNode, type Node, Tensor } from "../graph.js";
+import { makeNode, type Node, type PackedPasses, Tensor } from "../graph.js";
 import { mergeCommonSubexpressions, onceEach } from "../passes/common-subexpressions.js";
 import { expandComposites } from "../passes/expand-composites.js";
-import { gatherRows } from "../passes/gather-rows.js";
 import { pushSlices } from "../passes/push-slices.js";
 import { simplifyNode } from "../passes/simplify.js";
 import { exactJson } from "../exact-json.js";
@@ -14,7 +13,7 @@ import { contiguousStrides, sizeOf } from "../shape.js";
 import { isLeaf, type Replacements } from "../passes/rewrite.js";
 import { normalizeReductions } from "../passes/normalize-reductions.js";
 import { planMemory } from "./memory.js";
-import { packedFactor, packProducts } from "./packed-products.js";
+import { packedFactor } from "./packed-factor.js";
 import { freeEarly } from "./order.js";
 import { Partition } from "./partition.js";
 import { delayOverwrites } from "./donation.js";
@@ -45,16 +44,15 @@ function callOf({ op, attrs, inputs, outputs }: Node): CompositeCall {
 function optimize(outputs: readonly Tensor[], claims: (call: CompositeCall) => boolean, given: Replacements | undefined): Tensor[] {
   // A composite over a packed weight is decomposed, so that its products read the parts.
   const keep = (node: Node): boolean => !node.inputs.some((t) => packedFactor(t)) && claims(callOf(node));
-  // Without packed weights there is nothing to take apart.
-  let packed = false;
+  let packed: PackedPasses | undefined;
   const stays = (node: Node): boolean => {
-    const whole = node.op === "dequantize";
-    packed ||= whole;
-    return whole || keep(node);
+    const own = node.composite?.definition.packed;
+    packed ??= own;
+    return own !== undefined || keep(node);
   };
   const expanded = expandComposites(outputs, stays, onceEach(simplifyNode), given);
-  const sliced = pushSlices(packed ? gatherRows(expanded) : expanded);
-  return mergeCommonSubexpressions(normalizeReductions(packed ? packProducts(sliced, claims, keep) : sliced));
+  const sliced = pushSlices(packed?.gatherRows(expanded) ?? expanded);
+  return mergeCommonSubexpressions(normalizeReductions(packed?.packProducts(sliced, claims, keep) ?? sliced));
 }
 
 export interface PlanOptions {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dequantize } from "../../composites/dequantize.js";
-import { quantLinear } from "../../composites/quant-linear.js";
+import { dequantize, quantLinear } from "../../composites/dequantize.js";
 import { decode } from "../../convert/storage.js";
 import type { Format, MatrixShape, PackedWeight } from "../../formats/format.js";
 import { Tensor } from "../../graph.js";

@@ -1,7 +1,6 @@
-import { dequantize as call } from "../../../composites/dequantize.js";
+import { dequantize as call, quantLinear as linear } from "../../../composites/dequantize.js";
 import { weightNorm } from "../../../composites/dora-norm.js";
 import { loraLinear, mergeLowRank } from "../../../composites/lora-linear.js";
-import { quantLinear as linear } from "../../../composites/quant-linear.js";
 import type { Device } from "../../../device.js";
 import type { DType } from "../../../dtype.js";
 import type { Format, PackedWeight } from "../../../formats/format.js";
