@@ -9,7 +9,7 @@ import { root } from "./setup.mjs";
 import { libraries } from "./workspace.mjs";
 
 const LIMITS = {
-  "adapters-lora": 8_300,
+  "adapters-lora": 8_100,
   "adapters-lycoris": 8_300,
   "adapters-model": 8_000,
   "adapters-orthogonal": 8_000,
@@ -21,14 +21,14 @@ const LIMITS = {
   "io-safetensors": 5_400,
   "kernels-onnx": 16_500,
   // With products and fused loops; other kernels are loaded with the first plan that needs them.
-  "kernels-wasm": 23_300,
+  "kernels-wasm": 22_600,
   "quant-nf4-awq": 4_500,
   // The goal is 40.5 kB: it is over that, and must not grow further.
-  "tensor-core": 57_800,
+  "tensor-core": 57_000,
   tokenizers: 21_000,
 };
 /** Of the page with a LoRA, gzipped. */
-const [PAGE_FIRST, PAGE_RESULT] = [113_300, 113_450];
+const [PAGE_FIRST, PAGE_RESULT] = [108_900, 109_050];
 /** Entries measured instead of the whole: what inference alone imports. */
 const ENTRIES = {
   "adapters-lora": 'export { LORA, LoraConfig } from "./src/index.ts";',

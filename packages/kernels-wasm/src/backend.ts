@@ -143,9 +143,9 @@ export class WasmBackend implements Backend {
     return interpreterLoading()?.then(() => executable) ?? executable;
   }
 
-  /** Synchronous, so that plans never share the arena at one time. */
-  run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void {
-    (executable as WasmExecutable).run(inputs as readonly WasmBuffer[], outputs as readonly WasmBuffer[]);
+  /** All of a plan in one go, so that plans never share the arena at one time; at once, but for the first time that its buffers lie in several memories. */
+  run(executable: Executable, inputs: readonly BackendBuffer[], outputs: readonly BackendBuffer[]): void | Promise<void> {
+    return (executable as WasmExecutable).run(inputs as readonly WasmBuffer[], outputs as readonly WasmBuffer[]);
   }
 
   statistics(): BackendStatistics {

@@ -4,7 +4,7 @@ import { Part } from "./lower/part.js";
 import { addressIn, type WasmBuffer } from "./memory.js";
 import type { Run } from "./lower/context.js";
 import type { Engine, Region } from "./region.js";
-import { Spread } from "./spread.js";
+import type { Spread } from "./spread.js";
 
 /** A plan as kernels with their arguments. It runs in one memory, its home, as long as everything that it reads and writes lies there. */
 export class WasmExecutable implements Executable {
@@ -12,7 +12,9 @@ export class WasmExecutable implements Executable {
   readonly kernels: readonly string[];
   private readonly home: Part;
   private readonly runs: readonly Run[];
-  private readonly spread: Spread;
+  private readonly engine: Engine;
+  /** What runs it where its buffers lie in several memories; loaded when they first do. */
+  private spread: Spread | undefined;
   private readonly disposed: (executable: WasmExecutable) => void;
 
   /**
@@ -28,16 +30,17 @@ export class WasmExecutable implements Executable {
     };
     this.home = engine.inFirst((region) => lowerAll(plan, region, arithmetic, claimed), plan.scratchBytes);
     this.runs = plan.steps.map((_, at) => this.home.step(at).run);
-    this.spread = new Spread(plan, this.home, engine);
+    this.engine = engine;
     this.plan = withFootprint(plan, this.home.footprint);
     this.kernels = plan.steps.map(stepName);
   }
 
   get ownBytes(): number {
-    return this.home.footprint.ownBytes + this.spread.ownBytes;
+    return this.home.footprint.ownBytes + (this.spread?.ownBytes ?? 0);
   }
 
-  run(inputs: readonly WasmBuffer[], outputs: readonly WasmBuffer[]): void {
+  /** At once, but for the first time that not all buffers lie at home. */
+  run(inputs: readonly WasmBuffer[], outputs: readonly WasmBuffer[]): void | Promise<void> {
     const { home, plan } = this;
     const { memory } = home.region;
     home.bind();
@@ -53,13 +56,19 @@ export class WasmExecutable implements Executable {
       addresses[plan.outputs[i]!.buffer] = addressIn(buffer);
       here &&= buffer.memory === memory;
     }
-    if (!here) return this.spread.run(inputs, outputs);
+    if (!here) return this.spread ? this.spread.run(inputs, outputs) : this.beginSpread(inputs, outputs);
     for (const run of this.runs) run(addresses);
+  }
+
+  private async beginSpread(inputs: readonly WasmBuffer[], outputs: readonly WasmBuffer[]): Promise<void> {
+    const loaded = await import("./spread.js");
+    this.spread ??= new loaded.Spread(this.plan, this.home, this.engine);
+    this.spread.run(inputs, outputs);
   }
 
   dispose(): void {
     this.home.dispose();
-    this.spread.dispose();
+    this.spread?.dispose();
     this.disposed(this);
   }
 }

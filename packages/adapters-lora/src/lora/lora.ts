@@ -125,12 +125,11 @@ export const LORA: AdapterMethod<LoraConfigFields> = {
       transposed: layer.kind === "embedding" || (layer.transposed ?? false),
     });
   },
-  // What decomposes weights is loaded where a new adapter begins, or one that changed its base: running a LoRA takes none of it.
-  init: async (config, layer, generator, weight) => (await import("../init/init.js")).initLora(config, layer, generator, weight),
+  init: async (config, layer, generator, weight) => (await import("../init/on-demand.js")).initLora(config, layer, generator, weight),
   expectedBase: async (config, layer, weight) =>
-    baseChange(config) ? (await import("../init/residual.js")).residualWeight(config, layer, weight) : weight,
+    baseChange(config) ? (await import("../init/on-demand.js")).residualWeight(config, layer, weight) : weight,
   async removed(config, layer, weight) {
-    const params = baseChange(config) && (await (await import("../init/residual.js")).removedFactors(config, layer, weight));
+    const params = baseChange(config) && (await (await import("../init/on-demand.js")).removedFactors(config, layer, weight));
     // As plain LoRA: the factors are not those of a variant.
     return params && { params, config: { ...config, useDora: false, loraBias: false, kasaConfig: null } };
   },

@@ -43,10 +43,7 @@ export const KASA: LoraVariant = {
   factors: ({ diag, ...rest }) => ({ ...rest, B: mul(rest.B!, diag!) }),
   init: (params, { r }, _, generator) => ({ ...params, diag: tensor(torchNormal(generator, r)) }),
   async removed(config, layer, weight) {
-    const [{ torchSvd }, { hostMatrix, pickColumns, pickRows, range, toTensor }] = await Promise.all([
-      import("@weft/tensor-core/linalg"),
-      import("../init/host-matrix.js"),
-    ]);
+    const { hostMatrix, pickColumns, pickRows, range, torchSvd, toTensor } = await import("../init/on-demand.js");
     const w = await hostMatrix(weight, layer);
     const least = Math.min(w.rows, w.cols);
     requireSmaller(config.r, least);

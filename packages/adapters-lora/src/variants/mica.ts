@@ -13,10 +13,7 @@ export const MICA: LoraVariant = {
   parameters: (plain) => ({ ...plain, A: { ...plain.A!, init: { kind: "zeros" } }, B: { ...plain.B!, trainable: false, counted: true } }),
   async init(params, { r }, layer, _, weight) {
     if (!weight) throw new ConfigError('init_lora_weights "mica" decomposes the base weight, but none was given');
-    const [{ torchSvd }, { hostMatrix, pickColumns, range, toTensor }] = await Promise.all([
-      import("@weft/tensor-core/linalg"),
-      import("../init/host-matrix.js"),
-    ]);
+    const { hostMatrix, pickColumns, range, torchSvd, toTensor } = await import("../init/on-demand.js");
     const w = await hostMatrix(weight, layer.kind === "embedding" ? { ...layer, transposed: true } : layer);
     const least = Math.min(w.rows, w.cols);
     if (r > least) throw new ConfigError(`MiCA needs a rank up to the weight's smaller side, which is ${least}, got r = ${r}`);

@@ -77,7 +77,7 @@ export class TileEngine {
       inPlace: !this.stats && worksInPlace(plan.tile.plan, job),
       run: async (start, count, from, to) => {
         const tile = await this.lower(tiles, count === plan.rows ? plan.tile : plan.rest!);
-        this.execute(tile, start, [from, ...params, ...(this.stats ? [from, ...sums] : [])], [to, ...this.scalars]);
+        await this.execute(tile, start, [from, ...params, ...(this.stats ? [from, ...sums] : [])], [to, ...this.scalars]);
         return Float32Array.from(this.scalars, (b) => new Float32Array(Uint8Array.from(this.backend.view(b)).buffer)[0]!);
       },
       firstNonFinite: async (tile, count) =>
@@ -105,7 +105,7 @@ export class TileEngine {
         if (stopped()) throw new CancelledError();
         const count = Math.min(rows, total - start);
         await files.readInto(read.file, this.backend.view(from).subarray(0, count * row), read.offset + start * row);
-        this.execute(await this.lower(tiles, count === rows ? part : rest!), start, [from, ...params], [to]);
+        await this.execute(await this.lower(tiles, count === rows ? part : rest!), start, [from, ...params], [to]);
         new Float32Array(Uint8Array.from(this.backend.view(to)).buffer).forEach((v, i) => (sum[i]! += v));
       }
     } finally {
@@ -116,15 +116,15 @@ export class TileEngine {
   }
 
   /** Runs a plan for rows from `start` on. The first input holds those rows, the others whole parameters. @throws IndexError */
-  private execute(
+  private async execute(
     { executable, shifts, held, checks, extremes }: Lowered,
     start: number,
     given: readonly WasmBuffer[],
     to: readonly WasmBuffer[],
-  ): void {
+  ): Promise<void> {
     const bindings = [...given, ...held];
     const inputs = bindings.map((buffer, i) => (buffer === given[0] ? buffer : this.backend.part(buffer, shifts[i]! * start)));
-    this.backend.run(executable, inputs, [...to, ...extremes]);
+    await this.backend.run(executable, inputs, [...to, ...extremes]);
     for (const buffer of extremes) verifyIndices(checks, this.backend.view(buffer));
   }
 
