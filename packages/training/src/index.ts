@@ -38,6 +38,7 @@ export { biases, type FullModel, fullModel, type WeightFilter } from "./train/fu
 export type { GradientCheckpointing, Settings, TrainingArguments } from "./train/options.js";
 export type { LossScaleState } from "./train/loss-scale.js";
 export { passOf, type PassOptions } from "./train/pass.js";
+export { encodeTensorBoardEvent, tensorBoardEvent, type TensorBoardEvent, tensorBoardStart } from "./records/tensorboard.js";
 export type { EvaluationRecord, HistoryEntry, StepRecord, TrainingPosition } from "./train/record.js";
 export { train, type Training } from "./train/train.js";
 export type { Resume, Snapshot, TrainingOptions } from "./train/training-options.js";

@@ -76,9 +76,10 @@ test("a training says its steps, and leaves an adapter that the library loads an
   device.dispose();
 });
 
-test("a report stands alone, and shows texts as they are", async () => {
-  const [prompt, file] = ["<b>The & quick", at("report.html")];
-  await train("reported", "--data", TEXTS, "--eval-share", "0.3", "--max-steps", "4", "--sample-prompt", prompt, "--report", file);
+test("a report stands alone, and shows texts as they are; TensorBoard's file has the same steps", async () => {
+  const [prompt, file, logs] = ["<b>The & quick", at("report.html"), at("logs")];
+  const told = ["--sample-prompt", prompt, "--report", file, "--logging-dir", logs];
+  await train("reported", "--data", TEXTS, "--eval-share", "0.3", "--max-steps", "4", ...told);
   const page = readFileSync(file, "utf8");
   expect(page.match(/<polyline class="loss" points="([^"]*)"/)![1]!.split(" ")).toHaveLength(4);
   expect(page).toContain('<polyline class="evaluation"');
@@ -86,6 +87,11 @@ test("a report stands alone, and shows texts as they are", async () => {
   expect(page).not.toContain(prompt);
   expect(page).toContain("&quot;perDeviceTrainBatchSize&quot;: 4");
   expect(page).not.toMatch(/(?:src|href)=|NaN/);
+  const [events, ...others] = readdirSync(logs);
+  expect(others).toEqual([]);
+  expect(events).toMatch(/^events\.out\.tfevents\./);
+  const logged = readFileSync(join(logs, events!), "latin1");
+  expect(["train/loss", "eval/loss", "samples/0"].map((tag) => logged.split(tag).length - 1)).toEqual([4, 2, 1]);
 });
 
 test("packed rows have the losses of their examples", async () => {

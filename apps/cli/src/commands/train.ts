@@ -13,6 +13,7 @@ import { formatCount } from "../output.js";
 import { advised, assertUseful } from "../training/advised.js";
 import { readTrainConfig, type TrainConfig, type TrainFlags } from "../training/train-config.js";
 import { type DataOfTraining, readTrainingData } from "../training/training-data.js";
+import { TensorBoardLog } from "../training/tensorboard-log.js";
 import { TrainingLine } from "../training/training-line.js";
 import { TrainingLog } from "../training/training-log.js";
 import { writeReport } from "../training/training-report.js";
@@ -132,13 +133,14 @@ async function run(
   if (!resume) for (const name of checkpointsIn(outputDir)) rmSync(join(outputDir, name), { recursive: true });
   const began = performance.now();
   const log = new TrainingLog(outputDir, resume?.position.step ?? 0);
+  const logs = [log, ...(config.loggingDir === undefined ? [] : [new TensorBoardLog(config.loggingDir, resume?.position.step ?? 0)])];
   const line = new TrainingLine(out, maxSteps);
   let [last, checkpoint]: [StepRecord | undefined, string | undefined] = [undefined, undefined];
   try {
     for await (const record of training) {
       last = record;
       checkpoint = record.checkpoint ?? checkpoint;
-      log.add(record);
+      for (const one of logs) one.add(record);
       line.update(record);
     }
   } catch (error) {

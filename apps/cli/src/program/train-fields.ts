@@ -132,6 +132,7 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     help: "show how the model goes on with this (repeat for several)",
   },
   { name: "sample_steps", flag: "--sample-steps <n>", kind: "count", help: "steps between samples (default: at the end)" },
+  { name: "logging_dir", flag: "--logging-dir <folder>", kind: "text", help: "also write an event file for TensorBoard" },
   { name: "report_file", flag: "--report <file>", kind: "text", help: "also write a page (HTML) with curves, samples and settings" },
   {
     name: "device",

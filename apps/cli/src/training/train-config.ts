@@ -41,6 +41,7 @@ export interface TrainConfig extends Omit<TrainingArguments, "gradientCheckpoint
   readonly saveSteps: number;
   readonly saveTotalLimit?: number;
   readonly samplePrompts: readonly string[];
+  readonly loggingDir?: string;
   readonly reportFile?: string;
   readonly device: DeviceName;
 }

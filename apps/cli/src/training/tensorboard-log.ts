@@ -1,0 +1,32 @@
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ioError } from "@weft/io-safetensors/node";
+import { encodeTensorBoardEvent, type StepRecord, tensorBoardEvent, tensorBoardStart } from "@weft/training";
+
+const now = (): number => Date.now() / 1000;
+
+/** An event file of TensorBoard in a folder: what each step has is there as soon as it is made. */
+export class TensorBoardLog {
+  private readonly file: string;
+
+  /** @param step the one that the training goes on after */
+  constructor(folder: string, step: number) {
+    this.file = join(folder, `events.out.tfevents.${Math.floor(now())}.${process.pid}.weft`);
+    this.writing(() => {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(this.file, tensorBoardStart(step + 1, now()));
+    });
+  }
+
+  add(record: StepRecord): void {
+    this.writing(() => appendFileSync(this.file, encodeTensorBoardEvent(tensorBoardEvent(record, now()))));
+  }
+
+  private writing(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      throw ioError(error, this.file, "write");
+    }
+  }
+}
