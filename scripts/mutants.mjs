@@ -1,6 +1,6 @@
 // Breaks sources on purpose, and looks whether tests see it: `npm run mutants -- --count 40 --seed 1`. Each mutant is one change in a copy of the work
-// tree, never in the tree itself, against what is seen to pass without any: the tests of its package, then a fourth of the golden cases of each method, then the
-// program's tests of adapters and checkpoints, up to the first failure. A mutant that ends the tests, or makes them run for too long, is killed. Prints those that survive;
+// tree, never in the tree itself, against what is seen to pass without any: the golden cases, then the tests of its package, then the program's tests of adapters and
+// checkpoints, up to the first failure. A mutant that ends the tests, or makes them run for too long, is killed. Prints those that survive;
 // fails if fewer than 95 % are killed.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -136,10 +136,10 @@ async function pass(folder, files) {
   // A mutant changes one module: the others are transformed once.
   const cache = ["--experimental.fsModuleCache", `--experimental.fsModuleCachePath=${join(folder, ".modules")}`];
   const vitest = (paths) => succeeds(folder, [join(root, "node_modules/vitest/vitest.mjs"), "run", ...paths, ...options, ...cache]);
-  if (!(await vitest([...new Set(files.map((file) => `${file.split("/src/")[0]}/src/`))]))) return false;
   // The runner is a bundle of all packages.
   if (!(await succeeds(join(folder, "tests/golden"), [join(root, "node_modules/tsup/dist/cli-default.js"), "src/run.ts"]))) return false;
-  if (!(await succeeds(folder, ["tests/golden/dist/run.js", "--every", "4", "--bail"]))) return false;
+  if (!(await succeeds(folder, ["tests/golden/dist/run.js", "--bail"]))) return false;
+  if (!(await vitest([...new Set(files.map((file) => `${file.split("/src/")[0]}/src/`))]))) return false;
   return vitest(PROGRAM_TESTS);
 }
 
