@@ -4,6 +4,9 @@ export const DOT_WORDS = ["x", "xLine", "y", "yLine", "columns", "rows"] as cons
 /** Rows of the matrix that are worked on together: one for each lane of what they have in common. */
 export const ROWS_OF_ITEM = 4;
 
+/** And where neighbours in a column are. */
+export const ROWS_ACROSS = 32;
+
 /** Lines that are done at once. */
 export const MOST_LINES = 8;
 

@@ -1,11 +1,11 @@
 import { closure } from "@weft/tensor-core/program";
 import { lanePatterns } from "../lane-patterns.js";
 import type { Arithmetic } from "../../arithmetic.js";
-import { type Loop, loopArguments } from "../loop.js";
+import type { Loop } from "../loop.js";
 import { ADD, LESS, MUL, NOT_LESS, SELECT, SUB } from "../loop-code.js";
 import { type Local, V128, WasmLanes } from "../wasm-lanes.js";
 import { AcrossRows } from "./across-rows.js";
-import { DOT_WORDS, longestRow, ROWS_OF_ITEM } from "./dot-arguments.js";
+import { longestRow, ROWS_OF_ITEM } from "./dot-arguments.js";
 import { linearTerms, type Term } from "./linear-terms.js";
 import { Lines, UNIT } from "./lines.js";
 import { knownOf } from "./facts.js";
@@ -153,8 +153,6 @@ export function emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint
     const i = instructions[v]!;
     return !isDone(v) && (i.op === "load" || i.op === "index") ? [code.operandOf(i)] : [];
   });
-  const firstWord = loopArguments(loop).length;
-  const word = (name: (typeof DOT_WORDS)[number]): MatrixCode => code.word(firstWord + DOT_WORDS.indexOf(name)) as MatrixCode;
   const each = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
   const [size, column, number, scratch] = each(4, () => code.i32()) as [Local, Local, Local, Local];
 
@@ -170,7 +168,6 @@ export function emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint
     multiplied: ofCore?.multiplied ?? "floats",
     block: constants.length > 0 ? block : undefined,
     span,
-    word,
     scratch,
     from: rows.bytes,
   });
@@ -179,11 +176,6 @@ export function emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint
   const unit = ofCore ? unitOf(ofCore, length) : length;
   const units = span / unit;
 
-  const addProduct = (to: Local, a: Local, b: Local): void => {
-    if (relaxed) w.get(a).get(b).get(to).simd(0x105);
-    else w.get(a).get(b).simd(0xe6).get(to).simd(0xe4);
-    w.set(to);
-  };
   /** The factors of a term, a row a lane. */
   const product = ({ factors: all, by }: Scaled, at: AcrossRows): Local => {
     const [one, ...more] = all.map((v) => at.lane(v));
@@ -199,7 +191,7 @@ export function emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint
   const shift = (at: AcrossRows, b: number): void =>
     constants.forEach((term) => {
       const by = product(term, at);
-      shifts.forEach((to, line) => addProduct(to, by, x.sum(line, b)));
+      shifts.forEach((to, line) => code.addProduct(to, by, x.sum(line, b)));
     });
   /** A word of each row, read once for a span. */
   const words = new Map<string, Local[]>();
@@ -290,7 +282,7 @@ export function emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint
       const one = sums.multiplied === "floats" ? rows.splat(`factor ${u}`) : undefined;
       values.forEach((value, line) => {
         const ofUnit = block === 0 ? x.scale(line, Math.floor((u * unit) / UNIT)) : (one ?? rows.splat(`factor ${u} ${line}`));
-        addProduct(totals[line]!, ofUnit, value);
+        code.addProduct(totals[line]!, ofUnit, value);
       });
     }
     totals.forEach((t, line) => rows.setSum(kind, line, t));
@@ -308,7 +300,7 @@ export function emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint
       const value = at.lane(code.value, 0);
       for (let line = 0; line < lines; line++) {
         const sum = rows.sum("total", line);
-        addProduct(sum, value, count === 1 ? x.single(line) : x.floats(line, 0));
+        code.addProduct(sum, value, count === 1 ? x.single(line) : x.floats(line, 0));
         rows.setSum("total", line, sum);
       }
     });
@@ -338,16 +330,16 @@ export function emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint
     rows.each(() => {
       // Behind the last row it once more, with the same result.
       w.get(number);
-      word("rows");
+      code.dotWord("rows");
       w.i32Const(1);
       code.op(SUB);
       w.get(number);
-      word("rows").op(LESS).op(SELECT);
+      code.dotWord("rows").op(LESS).op(SELECT);
       // less ? number : rows - 1
       const clamped = w.set(code.i32());
       rows.setWordOfThis("number", clamped);
       w.get(clamped);
-      word("columns").op(MUL);
+      code.dotWord("columns").op(MUL);
       code.seek(pointers, column);
       code.moving.forEach((k) => rows.setWordOfThis(`pointer ${k}`, pointers[k]!));
       each(lines, (line) => (["total", "waiting"] as const).forEach((kind) => rows.setSum(kind, line, lanes.f32(0))));
@@ -382,8 +374,8 @@ export function emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint
       const sums = rows.sumsOfAll("total", line);
       const all = shifts.length > 0 ? lanes.add(sums, shifts[line]!) : sums;
       for (let r = 0; r < ROWS_OF_ITEM; r++) {
-        word("y");
-        word("yLine");
+        code.dotWord("y");
+        code.dotWord("yLine");
         w.i32Const(line);
         code.op(MUL).op(ADD);
         w.get(numbers).simd(0x1b, r).i32Const(4);
@@ -398,7 +390,7 @@ export function emitDot(loop: Loop, lines: number, arithmetic: Arithmetic): Uint
     w.get(ITEM).get(END);
     code.leaveIf(NOT_LESS);
     start();
-    word("columns");
+    code.dotWord("columns");
     w.set(size);
     w.scoped(wholeSpans);
     whileLeft(4, () => rest(4));

@@ -154,6 +154,10 @@ export class Facts {
         return bounded(of(i.a)[0] + of(i.b)[0], of(i.a)[1] + of(i.b)[1]);
       case "sub":
         return bounded(of(i.a)[0] - of(i.b)[1], of(i.a)[1] - of(i.b)[0]);
+      case "mul": {
+        const products = of(i.a).flatMap((x) => of(i.b).map((y) => x * y));
+        return bounded(Math.min(...products), Math.max(...products));
+      }
       case "where":
         return [Math.min(of(i.b)[0], of(i.c)[0]), Math.max(of(i.b)[1], of(i.c)[1])];
       case "bitAnd": {

@@ -1,3 +1,2 @@
-export { emitDot } from "./emit-dot.js";
 export { emitLine } from "./emit-line.js";
-export { mostLines } from "./most-lines.js";
+export { planDot } from "./plan-dot.js";

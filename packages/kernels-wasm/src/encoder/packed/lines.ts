@@ -1,7 +1,7 @@
 import { ADD, LESS, MUL, SUB } from "../loop-code.js";
 import { type Local, V128, type WasmLanes } from "../wasm-lanes.js";
 import { Bytes } from "./bytes.js";
-import { DOT_WORDS, longestRow } from "./dot-arguments.js";
+import { longestRow } from "./dot-arguments.js";
 import type { MatrixCode } from "./matrix-code.js";
 import { scaleOf } from "./planes.js";
 
@@ -22,8 +22,6 @@ export interface LinesOptions {
   /** Elements for which sums are made, 0 for all whole spans; undefined if there are none. */
   readonly block: number | undefined;
   readonly span: number;
-  /** Word of the argument block behind those of the loop. */
-  readonly word: (name: (typeof DOT_WORDS)[number]) => void;
   readonly scratch: Local;
   /** Where in the scratch memory there is room. */
   readonly from: number;
@@ -83,10 +81,10 @@ export class Lines {
 
   /** To the first column. */
   rewind(): void {
-    const { w, code, o } = this;
+    const { w, code } = this;
     this.pointers.forEach((line, i) => {
-      o.word("x");
-      o.word("xLine");
+      code.dotWord("x");
+      code.dotWord("xLine");
       w.i32Const(i);
       code.op(MUL).op(ADD);
       w.set(line);
@@ -124,9 +122,11 @@ export class Lines {
     const { w, code, o } = this;
     const { lanes } = w;
     const { block, span } = o;
+    // What is behind the whole spans is not looked at, but in sums of all of them.
+    const step = block === 0 ? span : Math.min(span, Math.max(UNIT, block ?? 0));
     const [left, total] = [code.i32(), w.local(V128)];
     w.get(lanes.f32(0)).set(total);
-    o.word("columns");
+    code.dotWord("columns");
     w.set(left);
     const store = (place: number): void => {
       const pairs = lanes.add(total, w.shuffle(total, total, [2, 3, 0, 1]));
@@ -138,11 +138,11 @@ export class Lines {
         .unsigned(this.places.sums + line * this.perLine(4, 16) + place * 4);
     };
     code.repeat(() => {
-      w.get(left).i32Const(span);
+      w.get(left).i32Const(step);
       code.leaveIf(LESS);
       w.scoped(() => {
-        const length = Math.min(UNIT, span);
-        for (let unit = 0; unit < span / length; unit++) {
+        const length = Math.min(UNIT, step);
+        for (let unit = 0; unit < step / length; unit++) {
           const floats = Array.from({ length: length / 4 }, (_, quad) => this.floats(line, (unit * length) / 4 + quad));
           const values = o.multiplied === "floats" ? floats : this.round(line, unit, floats);
           values.forEach((value, quad) => {
@@ -152,10 +152,10 @@ export class Lines {
             if (block && (column + 4) % block === 0) store(Math.floor(column / block));
           });
         }
-        code.addTo(this.pointers[line]!, () => void w.i32Const(span * 4));
-        this.advanceKnown(span);
+        code.addTo(this.pointers[line]!, () => void w.i32Const(step * 4));
+        this.advanceKnown(step);
       });
-      w.get(left).i32Const(span);
+      w.get(left).i32Const(step);
       code.op(SUB);
       w.set(left);
     });

@@ -1,14 +1,15 @@
 import { isFloat } from "@weft/tensor-core";
 import { closure, operandsOf } from "@weft/tensor-core/program";
-import type { Loop } from "../loop.js";
+import { type Loop, loopArguments } from "../loop.js";
 import { operandWord } from "../operand-words.js";
 import { DIV_UNSIGNED, MUL, REM_UNSIGNED, LoopCode } from "../loop-code.js";
 import type { Local } from "../wasm-lanes.js";
+import { DOT_WORDS } from "./dot-arguments.js";
 import { Facts } from "./facts.js";
 import { type Planes, readPlanes } from "./planes.js";
 
-/** Code for more elements at once pays where it is short. */
-const [LONG, SHORT] = [64, 16];
+/** Elements that code is written for at once: many where it is short. */
+const [LONGEST, LONG, SHORT] = [256, 64, 16];
 
 /** What the two kinds of code for a packed matrix share: where its rows lie, and which values are computed once for many elements. */
 export class MatrixCode extends LoopCode {
@@ -20,10 +21,16 @@ export class MatrixCode extends LoopCode {
   readonly planes: ReadonlyMap<number, Planes>;
   /** Elements of a row that are written out without a loop. */
   readonly span: number;
+  /** The integers that elements are computed from are had as bytes. */
+  readonly ofBytes: boolean;
   private readonly known = new Map<number, Facts>();
+  private readonly firstWord: number;
+  private readonly relaxed: boolean;
 
   constructor(w: LoopCode["w"], loop: Loop, relaxed: boolean) {
     super(w, loop);
+    this.firstWord = loopArguments(loop).length;
+    this.relaxed = relaxed;
     this.value = loop.program.outputs[0]!.value;
     this.begin();
     const tables = new Set(loop.program.instructions.flatMap((i) => (i.op === "lookup" ? [i.input] : [])));
@@ -32,12 +39,23 @@ export class MatrixCode extends LoopCode {
     this.pointersOfTables = read.map(() => this.i32());
     this.toBeginning(this.pointersOfTables, [...tables]);
     this.planes = readPlanes(this, this.facts(16), this.pointersOfTables, relaxed);
-    this.span = this.areBytes() ? LONG : SHORT;
+    this.span = this.spanOf();
+    this.ofBytes = this.span !== SHORT;
+  }
+
+  /** Where blocks are long, less is left to compute if it is known where in them an element lies. */
+  private spanOf(): number {
+    const left = (count: number): number => {
+      const { exact } = this.facts(count);
+      return closure(this.loop.program, [this.value], (v) => exact[v] !== undefined).filter((v) => !exact[v]).length;
+    };
+    const span = left(LONGEST) < left(LONG) ? LONGEST : LONG;
+    return this.areBytes(span) ? span : SHORT;
   }
 
   /** Whether all integers that elements are computed from are had as bytes, but for those that neighbours have in common. */
-  private areBytes(): boolean {
-    const [facts, some] = [this.facts(LONG), this.facts(16)];
+  private areBytes(count: number): boolean {
+    const [facts, some] = [this.facts(count), this.facts(16)];
     const { instructions } = this.loop.program;
     const isDone = (v: number): boolean => {
       const i = instructions[v]!;
@@ -52,6 +70,18 @@ export class MatrixCode extends LoopCode {
       return (bit ? [bit.bytes] : operandsOf(i)).every(areBytes);
     };
     return areBytes(this.value);
+  }
+
+  /** A word of the argument block behind those of the loop. */
+  dotWord(name: (typeof DOT_WORDS)[number]): this {
+    return this.word(this.firstWord + DOT_WORDS.indexOf(name));
+  }
+
+  /** to += a · b */
+  addProduct(to: Local, a: Local, b: Local): void {
+    if (this.relaxed) this.w.get(a).get(b).get(to).simd(0x105);
+    else this.w.get(a).get(b).simd(0xe6).get(to).simd(0xe4);
+    this.w.set(to);
   }
 
   facts(count: number): Facts {

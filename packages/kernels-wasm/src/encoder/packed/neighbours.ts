@@ -1,6 +1,6 @@
 import type { Instruction } from "@weft/tensor-core";
 import { compute, decode } from "@weft/tensor-core/program";
-import { ADD } from "../loop-code.js";
+import { ADD, MUL } from "../loop-code.js";
 import { loadRaw, lookupRaw } from "../memory-code.js";
 import type { Local } from "../wasm-lanes.js";
 import { Bytes } from "./bytes.js";
@@ -16,6 +16,8 @@ export interface Place {
   readonly planes: ReadonlyMap<number, Planes>;
   /** A value that is the same for the sixteen with this number, or for all of them, and is computed already. */
   known(v: number, part: number): Local | undefined;
+  /** What is the same for several of these, as computed outside of the loop over them. */
+  readonly outside?: { same(v: number): boolean; readonly of: Neighbours };
   /** The integer, as i32, that a value is at the first of the neighbours, if it is computed already. */
   first?(v: number): Local | undefined;
   /** An address in a table, and how many bytes behind it the entry is that the first of the neighbours looks up by an index, if it is computed already. */
@@ -40,6 +42,8 @@ export class Neighbours {
 
   /** Four of the values, from number 4·`quad` on, as f32 or i32. */
   lane(v: number, quad: number): Local {
+    const { outside } = this.place;
+    if (outside?.same(v)) return outside.of.lane(v, quad);
     const known = this.place.known(v, quad >> 2);
     if (known !== undefined) return known;
     const at = quad - (quad % this.alike(v));
@@ -146,6 +150,9 @@ export class Neighbours {
     }
     const { dtype, inner } = code.loop.operands[i.input]!;
     const offsets = facts.patterns[i.a]?.offsets.slice(quad * 4, quad * 4 + 4);
+    const steps = inner === "contiguous" && this.width === 4 ? facts.steps(i.a)?.slice(quad * 4, quad * 4 + 4) : undefined;
+    if (steps?.every((s, lane) => s === steps[0]! + lane && s >= 0))
+      return loadRaw(code.w, dtype, inner, 4, this.startOf(i), code.stride[i.input]!, steps[0]);
     const [table, stride] = [this.place.pointers[i.input]!, code.stride[i.input]!];
     return lookupRaw(code.w, dtype, inner, this.width, table, stride, this.lane(i.a, quad), offsets);
   }
@@ -156,6 +163,8 @@ export class Neighbours {
 
   /** Sixteen of the values as bytes. */
   sixteen(v: number, part: number): Local {
+    const { outside } = this.place;
+    if (outside?.same(v)) return outside.of.sixteen(v, part);
     return this.remember(`${v} part ${part}`, () => this.makeSixteen(v, part));
   }
 
@@ -265,17 +274,21 @@ export class Neighbours {
     );
   }
 
+  /** Address of the entry of a table that the first of the neighbours looks up. */
+  private startOf({ input, a }: { readonly input: number; readonly a: number }): Local {
+    const { code } = this;
+    return this.remember(`start ${input} ${a}`, () => {
+      code.w.get(this.place.pointers[input]!).get(this.first(a)).i32Const(code.unit(input));
+      return code.op(MUL).op(ADD).w.set(code.i32());
+    });
+  }
+
   /** Bytes of a table from so many behind the first neighbour's on: `last` + 1 of them at least. */
   private entriesFrom({ input, a }: { readonly input: number; readonly a: number }, from: number, last: number): Local {
     const { code } = this;
     const { w } = code;
     const known = this.place.entry?.(input, a);
-    const start =
-      known?.at ??
-      this.remember(`start ${input} ${a}`, () => {
-        w.get(this.place.pointers[input]!).get(this.first(a));
-        return code.op(ADD).w.set(code.i32());
-      });
+    const start = known?.at ?? this.startOf({ input, a });
     const behind = from + (known?.ahead ?? 0);
     return this.remember(`entries ${input} ${start} ${behind} ${last}`, () => {
       const load = { 1: 0x08, 3: 0x5c, 7: 0x5d, 15: 0x00 }[last]!;
@@ -288,15 +301,36 @@ export class Neighbours {
     });
   }
 
-  private bitsOf({ words, from: all64, mask }: NonNullable<ReturnType<Facts["bitsOfBytes"]>>, part: number): Local {
+  /** The bytes of sixteen words in which some bits lie; `from` is where. */
+  private bytesOfWords(words: number, from: Int32Array, part: number): Local {
     const { bytes } = this;
-    const from = all64.slice(part * 16, part * 16 + 16);
+    const i = this.code.loop.program.instructions[words]!;
+    const steps = i.op === "lookup" && this.code.loop.operands[i.input]!.inner === "contiguous" ? this.facts.steps(i.a, part) : undefined;
+    if (i.op === "lookup" && steps) {
+      const places = steps.map((s, lane) => s * 4 + (from[lane]! >> 3));
+      const [least, most] = [Math.min(...places), Math.max(...places)];
+      const last = [1, 3, 7, 15].find((n) => n >= most - least);
+      if (last !== undefined) {
+        const all = this.entriesFrom(i, least, last);
+        return bytes.shuffle(
+          all,
+          all,
+          places.map((p) => p - least),
+        );
+      }
+    }
     const four = (quad: number): readonly number[] => [0, 1, 2, 3].map((lane) => lane * 4 + (from[quad * 4 + lane]! >> 3));
     const eight = (half: number): Local => {
       const both = [...four(2 * half), ...four(2 * half + 1).map((at) => at + 16)];
       return bytes.shuffle(this.lane(words, part * 4 + 2 * half), this.lane(words, part * 4 + 2 * half + 1), [...both, ...both]);
     };
-    const all = bytes.shuffle(eight(0), eight(1), [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]);
+    return bytes.shuffle(eight(0), eight(1), [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]);
+  }
+
+  private bitsOf({ words, from: all64, mask }: NonNullable<ReturnType<Facts["bitsOfBytes"]>>, part: number): Local {
+    const { bytes } = this;
+    const from = all64.slice(part * 16, part * 16 + 16);
+    const all = this.remember(`${words} bytes ${from.map((s) => s >> 3).join()} ${part}`, () => this.bytesOfWords(words, from, part));
     const masked = (shift: number): Local =>
       bytes.op("bitAnd", shift === 0 ? all : bytes.shiftRight(all, shift, false), bytes.constant(new Array<number>(16).fill(mask)));
     const [one, other] = [...new Set(from.map((s) => s & 7))] as [number, number?];

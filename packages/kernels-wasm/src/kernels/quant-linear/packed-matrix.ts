@@ -1,7 +1,6 @@
 import type { Operand, Program } from "@weft/tensor-core";
 import { contiguousOutputs, type Loop, loopArguments, planLoop } from "../../encoder/loop.js";
-import { ROWS_OF_ITEM } from "../../encoder/packed/dot-arguments.js";
-import { emitDot, emitLine, mostLines } from "../../encoder/packed/index.js";
+import { emitLine, planDot } from "../../encoder/packed/index.js";
 import { addressOf, type LowerContext, type Run } from "../../lower/context.js";
 import { boundArguments, compiled } from "../../lower/fused.js";
 import { type Decoder, isSmallProduct } from "../product/lower-product.js";
@@ -27,15 +26,13 @@ export function lowerDot(
   context: LowerContext,
 ): ((x: Operand, y: Operand) => Run) | undefined {
   const [rows, columns] = program.shape as [number, number];
-  const { arithmetic } = context;
-  const loop = matrixLoop(program, inputs);
-  if (lines > mostLines(loop, columns, arithmetic)) return undefined;
-  const key = `dot ${lines} ${arithmetic.activations} ${loop.key}`;
-  const kernel = compiled(key, () => emitDot(loop, lines, arithmetic), context);
+  const plan = planDot(matrixLoop(program, inputs), inputs, lines, context.arithmetic);
+  const kernel = plan && compiled(plan.key, () => plan.emit(), context);
   if (!kernel) return undefined;
+  const { loop, rowsOfItem } = plan;
   const { args, bind } = boundArguments(loop, inputs, [], context, [0, columns * 4, 0, rows * 4, columns, rows]);
   const wordOfX = (args >>> 2) + loopArguments(loop).length;
-  const [items, small] = [Math.ceil(rows / ROWS_OF_ITEM), isSmallProduct(lines * rows * columns)];
+  const [items, small] = [Math.ceil(rows / rowsOfItem), isSmallProduct(lines * rows * columns)];
   return (x, y) => (addresses) => {
     bind(addresses);
     context.memory.words[wordOfX] = addressOf(x, addresses);

@@ -72,14 +72,14 @@ const SHAPES: readonly (readonly [Format, readonly (readonly [number, number])[]
     AWQ,
     [
       [8, 192],
-      [16, 64],
+      [64, 128],
     ],
   ],
   [
     GPTQ,
     [
       [16, 128],
-      [8, 192],
+      [64, 192],
     ],
   ],
 ];
