@@ -1,3 +1,6 @@
+import { readdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   cast,
   compile,
@@ -121,6 +124,31 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
     });
   });
 
+  it("has the constants of all its models in one folder, each once and for as long as one of them needs it", async () => {
+    const device = new Device(await createOnnxBackend({ threads: 1 }));
+    const sizes = (): number[] | undefined => {
+      const folder = readdirSync(tmpdir()).find((name) => name.startsWith(`weft-onnx-${process.pid}-`));
+      return folder === undefined
+        ? undefined
+        : readdirSync(join(tmpdir(), folder)).map((name) => statSync(join(tmpdir(), folder, name)).size);
+    };
+    const weight = cast(device.tensor(new Float32Array(64 * 64).fill(0.5), { shape: [64, 64] }), "bf16");
+    await device.evaluate([weight]);
+    const layers = [1, 2].map((scale) => compile((t: Tensor) => mul(linear(t, weight), scale), { device }));
+    for (const rows of [1, 8])
+      for (const layer of layers) {
+        using y = await layer(device.tensor(new Float32Array(rows * 64).fill(1), { shape: [rows, 64] }));
+        expect((await y.data())[0]).toBe(layer === layers[0] ? 32 : 64);
+      }
+    expect(sizes(), "widened, for four models").toEqual([4 * 64 * 64]);
+    for (const [i, left] of [1, 0].entries()) {
+      layers[i]!.dispose();
+      await expect.poll(sizes).toHaveLength(left);
+    }
+    device.dispose();
+    expect(sizes()).toBeUndefined();
+  });
+
   it("lets go of weights that its model holds, which are read again where something else needs them", async () => {
     const { backend, live } = watch(await createOnnxBackend({ threads: 1 }));
     using device = new Device(backend);
@@ -136,6 +164,9 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
     using second = await alone(x);
     expect([...(await second.data())]).toEqual([...(await first.data())]);
     expect(reads).toBe(1);
+    using other = await compile((t: Tensor) => linear(mul(t, 2), weight), { device })(x);
+    expect([...(await other.data())]).toEqual([...(await first.data())].map((v) => 2 * v));
+    expect(reads, "what another model holds is not read again").toBe(1);
     const [y, same] = (await layer(x)) as [Tensor, Tensor];
     expect([...(await y.data())]).toEqual([...(await first.data())]);
     expect([...(await same.data())]).toEqual([...values]);

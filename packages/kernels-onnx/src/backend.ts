@@ -1,15 +1,27 @@
 import { availableParallelism } from "node:os";
-import { type Backend, type BackendBuffer, type CompositeCall, type Executable, type Frozen, type Plan } from "@weft/tensor-core";
-import { withContents } from "./contents.js";
+import { join } from "node:path";
+import {
+  type Backend,
+  type BackendBuffer,
+  type CompositeCall,
+  DeviceError,
+  type Executable,
+  type Frozen,
+  type Plan,
+  WeftError,
+} from "@weft/tensor-core";
+import { type ConstantFile, ConstantFiles } from "./constant-files.js";
+import { Contents } from "./contents.js";
 import { type OnnxBuffer, OnnxExecutable } from "./executable.js";
 import { foldConstants } from "./fold.js";
 import { COMPOSITES } from "./lower/composites.js";
 import { keptConstants, SMALL_BYTES } from "./lower/constants.js";
 import type { Activations } from "./lower/context.js";
-import { type Lowered, lowerPlan } from "./lower/lower-plan.js";
-import { type Loop, loopsOf } from "./loops/loop.js";
+import { type Constant, type FileOf, type Lowered, lowerPlan } from "./lower/lower-plan.js";
+import { loopsOf } from "./loops/loop.js";
 import { assertAvailable, notStarted, type Runtime, smallPlan } from "./providers.js";
 import { findPeer } from "./runtime/peer.js";
+import type { FileRequest } from "./runtime/protocol.js";
 import { OrtThread } from "./runtime/thread.js";
 
 /** Options of the backend on onnxruntime. */
@@ -53,10 +65,12 @@ export class OnnxBackend implements Backend {
   /** Names of those that this build of onnxruntime has, whether or not they start on this machine. */
   readonly available: readonly string[];
   private readonly activations: Activations;
+  private readonly constants: ConstantFiles;
 
   constructor(thread: OrtThread, { version, threads, activations, providers, available }: Setup) {
     this.activations = activations;
     this.thread = thread;
+    this.constants = new ConstantFiles((path) => thread.release({ do: "remove", path }));
     this.version = version;
     this.providers = providers;
     this.available = available.map(({ name }) => name);
@@ -88,29 +102,35 @@ export class OnnxBackend implements Backend {
 
   async lower(plan: Plan, frozen: Frozen = new Map()): Promise<OnnxExecutable> {
     const { once, rest, folded } = foldConstants(plan, new Set(frozen.keys()));
-    const made = once ? await this.compute(once, frozen) : [];
+    const loops = once && loopsOf(once);
+    const computed = once && !loops ? await this.compute(once, frozen) : [];
+    const taken: ConstantFile[] = [];
+    const release = (): void => taken.forEach((file) => this.constants.release(file));
     try {
-      const constants = new Map([...frozen, ...folded.map((id, i) => [id, made[i]!] as const)]);
-      const lowered = lowerPlan(rest, keptConstants(rest, new Set(constants.keys())), this.activations);
-      const compute = (plan: Plan, inputs: Frozen): Promise<OnnxBuffer[]> => this.compute(plan, inputs);
-      return await withContents(
-        compute,
-        (copy) => this.free(copy),
-        lowered.constants,
-        constants,
-        (contents) =>
-          OnnxExecutable.open(
-            withoutHeld(plan, frozen, lowered),
-            rest,
-            lowered,
-            contents,
-            this.thread,
-            this.capabilities.threads,
-            this.providers,
-          ),
+      const contents = new Contents(frozen, loops ?? new Map(), new Map(computed.map((buffer, i) => [folded[i]!, buffer])));
+      const fileOf: FileOf = (buffer, dtype) => {
+        const file = this.constants.take(contents.key(buffer, dtype));
+        taken.push(file);
+        return file.name;
+      };
+      const lowered = lowerPlan(rest, keptConstants(rest, new Set([...frozen.keys(), ...folded])), fileOf, this.activations);
+      await this.write(contents, lowered.constants, taken);
+      const { thread, constants, capabilities, providers } = this;
+      return await OnnxExecutable.open(
+        withoutHeld(plan, frozen, lowered),
+        rest,
+        lowered,
+        constants.folder,
+        release,
+        thread,
+        capabilities.threads,
+        providers,
       );
+    } catch (error) {
+      release();
+      throw error;
     } finally {
-      for (const buffer of made) this.free(buffer);
+      for (const buffer of computed) this.free(buffer);
     }
   }
 
@@ -118,38 +138,42 @@ export class OnnxBackend implements Backend {
     return (executable as OnnxExecutable).run(inputs as readonly OnnxBuffer[], outputs as readonly OnnxBuffer[]);
   }
 
-  /** The outputs of a plan of frozen inputs, which are the caller's: by loops where it is elementwise, as a session would be made for this one run. */
+  /** The outputs of a plan of frozen inputs that is not elementwise, which are the caller's. */
   private async compute(plan: Plan, frozen: Frozen): Promise<OnnxBuffer[]> {
+    const executable = await this.lower(plan);
     const outputs = plan.outputs.map(({ buffer }) => this.allocate(plan.buffers[buffer]!.bytes));
     try {
-      const loops = loopsOf(plan);
-      if (loops) await this.runLoops(loops, new Map([...frozen, ...plan.outputs.map(({ buffer }, i) => [buffer, outputs[i]!] as const)]));
-      else await this.runOnce(plan, frozen, outputs);
+      const inputs: BackendBuffer[] = [];
+      for (const id of executable.plan.inputs) inputs.push(await frozen.get(id)!.buffer());
+      await this.run(executable, inputs, outputs);
       return outputs;
     } catch (error) {
       for (const buffer of outputs) this.free(buffer);
       throw error;
+    } finally {
+      executable.dispose();
     }
   }
 
-  private async runLoops(loops: readonly Loop[], buffers: Frozen): Promise<void> {
-    const requests = loops.map(({ source, buffers: used }) => ({
-      source,
-      memory: used.map((buffer) => {
-        const { id, bytes } = buffers.get(buffer) as OnnxBuffer;
-        return { buffer: id, bytes };
-      }),
-    }));
-    await this.thread.call({ do: "loops", loops: requests });
-  }
-
-  private async runOnce(plan: Plan, frozen: Frozen, outputs: readonly OnnxBuffer[]): Promise<void> {
-    const executable = await this.lower(plan);
+  /** Writes the files of constants that nobody has written yet. */
+  private async write(contents: Contents, constants: readonly Constant[], files: readonly ConstantFile[]): Promise<void> {
+    const { folder } = this.constants;
+    const missing = constants.flatMap((constant, i) => (files[i]!.written ? [] : [{ constant, file: files[i]! }]));
+    const writing = (async (): Promise<void> => {
+      const requests: FileRequest[] = [];
+      for (const { constant, file } of missing) requests.push({ path: join(folder, file.name), ...(await contents.request(constant)) });
+      if (requests.length > 0) await this.thread.call({ do: "store", files: requests });
+    })();
+    for (const { file } of missing) file.written = writing;
     try {
-      const inputs = executable.plan.inputs.map((id) => frozen.get(id)!);
-      await this.run(executable, inputs, outputs);
-    } finally {
-      executable.dispose();
+      await Promise.all([writing, ...files.map((file) => file.written)]);
+    } catch (cause) {
+      if (cause instanceof WeftError) throw cause;
+      throw new DeviceError(`the constants of a plan could not be written to ${folder}: ${(cause as Error).message}`, {
+        kind: "out-of-memory",
+        hint: "TMPDIR names another folder for them",
+        cause,
+      });
     }
   }
 
@@ -157,6 +181,7 @@ export class OnnxBackend implements Backend {
     if (this.disposed) return;
     this.disposed = true;
     this.thread.stop();
+    this.constants.dispose();
   }
 }
 

@@ -1,36 +1,43 @@
-import { cast, type Frozen, placeholder, type Plan, planGraph } from "@weft/tensor-core";
+import { bytesPerElement, type DType, type Frozen } from "@weft/tensor-core";
 import type { OnnxBuffer } from "./executable.js";
+import { type Loop, sourceOf } from "./loops/loop.js";
+import { cast, copy } from "./loops/slice.js";
 import type { Constant } from "./lower/lower-plan.js";
+import type { FileRequest } from "./runtime/protocol.js";
 
-/** Computes a plan of inputs that lie there; the outputs are the caller's. */
-type Compute = (plan: Plan, inputs: Frozen) => Promise<readonly OnnxBuffer[]>;
+/** What the constants of a plan are made of: frozen inputs as they are, loops over them, and what was computed of them. */
+export class Contents {
+  private readonly frozen: Frozen;
+  private readonly loops: ReadonlyMap<number, Loop>;
+  private readonly computed: ReadonlyMap<number, OnnxBuffer>;
 
-/** Calls `use` with what the constants of a model are to contain: the frozen buffers, or copies in the dtype that the model has. */
-export async function withContents<T>(
-  compute: Compute,
-  free: (copy: OnnxBuffer) => void,
-  constants: readonly Constant[],
-  frozen: Frozen,
-  use: (contents: readonly OnnxBuffer[]) => Promise<T>,
-): Promise<T> {
-  const copies: OnnxBuffer[] = [];
-  try {
-    const contents: OnnxBuffer[] = [];
-    for (const constant of constants) {
-      const buffer = frozen.get(constant.buffer) as OnnxBuffer;
-      if (constant.from !== constant.to) copies.push(await converted(compute, constant, buffer));
-      contents.push(constant.from === constant.to ? buffer : copies.at(-1)!);
-    }
-    return await use(contents);
-  } finally {
-    for (const copy of copies) free(copy);
+  constructor(frozen: Frozen, loops: ReadonlyMap<number, Loop>, computed: ReadonlyMap<number, OnnxBuffer>) {
+    this.frozen = frozen;
+    this.loops = loops;
+    this.computed = computed;
   }
-}
 
-/** A copy of a constant in the dtype that the model has. */
-async function converted(compute: Compute, { from, to, elements }: Constant, source: OnnxBuffer): Promise<OnnxBuffer> {
-  const given = placeholder({ shape: [elements], dtype: from });
-  const { plan } = planGraph([cast(given, to)], [given], () => false);
-  const [copy] = await compute(plan, new Map([[plan.inputs[0]!, source]]));
-  return copy!;
+  /** The same for the same contents, in whatever plan. */
+  key(buffer: number, dtype: DType): string {
+    const loop = this.loops.get(buffer);
+    const name = (id: number): string => this.frozen.get(id)?.key ?? `computed ${this.computed.get(id)!.id}`;
+    return `${loop ? `${sourceOf(loop.slice).id}(${loop.reads.map(name)})` : name(buffer)} ${dtype}`;
+  }
+
+  /** What is to be written for a constant. */
+  async request({ buffer, from, to, elements }: Constant): Promise<Omit<FileRequest, "path">> {
+    const loop = this.loops.get(buffer);
+    const bytes = elements * bytesPerElement(to);
+    if (!loop && from === to) return { bytes, reads: [await this.memory(buffer)] };
+    const { slice, reads } = loop ?? { slice: copy(elements, from), reads: [buffer] };
+    const source = sourceOf(cast(slice, to));
+    const memory: { buffer: number; bytes: number }[] = [];
+    for (const port of source.ports) memory.push(await this.memory(reads[port]!));
+    return { bytes, source, reads: memory };
+  }
+
+  private async memory(id: number): Promise<{ buffer: number; bytes: number }> {
+    const { id: buffer, bytes } = (this.computed.get(id) ?? (await this.frozen.get(id)!.buffer())) as OnnxBuffer;
+    return { buffer, bytes };
+  }
 }

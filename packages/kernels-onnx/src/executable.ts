@@ -1,7 +1,7 @@
 import { DeviceError, type Executable, type Plan, stepCost, stepName } from "@weft/tensor-core";
 import type { Lowered, Port } from "./lower/lower-plan.js";
 import { runError } from "./runtime/errors.js";
-import type { SessionConstant, SessionPort } from "./runtime/protocol.js";
+import type { SessionPort } from "./runtime/protocol.js";
 import type { OrtThread } from "./runtime/thread.js";
 
 /** Memory in the thread, by its number there. */
@@ -20,14 +20,14 @@ let sessions = 0;
  * Of a session. Optimising takes four times as long as all the rest of creating one, and makes nothing faster: plans are optimised before. Finding a pattern of
  * memory takes as long as that rest.
  */
-const sessionOptions = (threads: number, providers: readonly string[]): object => ({
+const sessionOptions = (threads: number, providers: readonly string[], folder: string): object => ({
   executionProviders: providers,
   graphOptimizationLevel: "disabled",
   enableMemPattern: false,
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
   logSeverityLevel: 4,
-  extra: { session: { force_spinning_stop: "1" } },
+  extra: { session: { force_spinning_stop: "1", model_external_initializers_file_folder_path: folder } },
 });
 
 /** A plan as a session of onnxruntime. */
@@ -43,8 +43,12 @@ export class OnnxExecutable implements Executable {
   /** What the session computes at each run: names of its nodes begin with the number of a step of it. */
   private readonly rest: Plan;
 
-  private constructor(plan: Plan, rest: Plan, thread: OrtThread, inputs: readonly Port[], outputs: readonly Port[]) {
+  /** Lets go of the constants. */
+  private readonly release: () => void;
+
+  private constructor(plan: Plan, rest: Plan, thread: OrtThread, release: () => void, inputs: readonly Port[], outputs: readonly Port[]) {
     this.plan = plan;
+    this.release = release;
     this.rest = rest;
     this.thread = thread;
     this.kernels = rest.steps.map(stepName);
@@ -59,7 +63,8 @@ export class OnnxExecutable implements Executable {
 
   /**
    * @param rest what of the plan is left to do at each run
-   * @param contents of the model's constants, in their order
+   * @param folder of the files with the model's constants
+   * @param release called when they are needed no more
    * @param threads the most that it may use
    * @param providers of onnxruntime, the preferred first
    * @throws DeviceError for a plan that onnxruntime does not take
@@ -68,19 +73,19 @@ export class OnnxExecutable implements Executable {
     plan: Plan,
     rest: Plan,
     lowered: Lowered,
-    contents: readonly OnnxBuffer[],
+    folder: string,
+    release: () => void,
     thread: OrtThread,
     threads: number,
     providers: readonly string[],
   ): Promise<OnnxExecutable> {
-    const { model, inputs, outputs, constants } = lowered;
-    const made = new OnnxExecutable(plan, rest, thread, inputs, outputs);
+    const { model, inputs, outputs } = lowered;
+    const made = new OnnxExecutable(plan, rest, thread, release, inputs, outputs);
     if (outputs.length === 0) return made;
     const work = rest.steps.map(stepCost).reduce((sum, { flops, bytes }) => sum + flops + bytes, 0);
     const port = ({ name, type, shape, buffer }: Port): SessionPort => ({ name, type, shape, bytes: rest.buffers[buffer]!.bytes });
-    const held = constants.map(({ location }, i): SessionConstant => ({ location, buffer: contents[i]!.id, bytes: contents[i]!.bytes }));
-    const parts = { inputs: inputs.map(port), outputs: outputs.map(port), constants: held };
-    const options = sessionOptions(work < SMALL_WORK ? 1 : threads, providers);
+    const parts = { inputs: inputs.map(port), outputs: outputs.map(port) };
+    const options = sessionOptions(work < SMALL_WORK ? 1 : threads, providers, folder);
     try {
       await thread.call({ do: "open", session: made.session, model, options, ...parts }, [model.buffer]);
     } catch (cause) {
@@ -110,5 +115,6 @@ export class OnnxExecutable implements Executable {
 
   dispose(): void {
     if (this.outputs.length > 0) this.thread.release({ do: "close", session: this.session });
+    this.release();
   }
 }

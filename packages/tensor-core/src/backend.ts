@@ -10,12 +10,20 @@ export interface Capabilities {
   readonly threads: number;
   /** True if `view` gives the bytes of a buffer without a copy. */
   readonly hostVisible: boolean;
-  /** True if `lower` makes use of frozen inputs: they are read and uploaded before a plan is lowered then, and not only when it runs. */
+  /** True if `lower` makes use of frozen inputs. */
   readonly freezes?: boolean;
 }
 
-/** The inputs of a plan that have the same contents at every run, by the number of their buffer; they lie there when the plan is lowered. */
-export type Frozen = ReadonlyMap<number, BackendBuffer>;
+/** An input of a plan that has the same contents at every run. */
+export interface FrozenInput {
+  /** The same for the same contents, in all plans of a device; never again for others. */
+  readonly key: string;
+  /** Where it lies until the plan is lowered; it is read and uploaded for that, if it does not lie there yet. */
+  buffer(): Promise<BackendBuffer>;
+}
+
+/** The inputs of a plan that have the same contents at every run, by the number of their buffer. */
+export type Frozen = ReadonlyMap<number, FrozenInput>;
 
 /** Memory that belongs to a backend. */
 export interface BackendBuffer {

@@ -1,4 +1,4 @@
-import type { CompositeCall, Executable } from "./backend.js";
+import type { CompositeCall, Executable, FrozenInput } from "./backend.js";
 import type { Device } from "./device.js";
 import { deviceOf } from "./evaluate.js";
 import { ConfigError, DeviceError, ShapeError } from "./errors.js";
@@ -8,6 +8,7 @@ import { planGraph, type ResultPlace } from "./plan/plan-graph.js";
 import type { Plan } from "./plan/plan.js";
 import { isMovement, moveView, type View, wholeView } from "./plan/views.js";
 import { type Compiled, Signature } from "./signature.js";
+import type { Storage } from "./storage.js";
 import type { TensorSpec } from "./tensor-spec.js";
 import { flattenTree, type Tree, type TreeStructure, unflattenTree } from "./transforms/tree.js";
 
@@ -116,9 +117,17 @@ async function lowerWith(
   const first = plan.inputs.length - captured.length;
   const lasting = new Set(results.map((place) => ("input" in place ? place.input : -1)));
   const frozen = captured.map((_, i) => first + i).filter((i) => !lasting.has(i));
-  const held = await device.gather(frozen.map((i) => captured[i - first]!));
+  const held: Storage[] = [];
+  const input = (t: Tensor): FrozenInput => ({
+    key: `${t.node.id}.${t.index}`,
+    async buffer() {
+      const [storage] = await device.gather([t]);
+      held.push(storage!);
+      return storage!.buffer;
+    },
+  });
   try {
-    const executable = await backend.lower(plan, new Map(held.map(({ buffer }, i) => [plan.inputs[frozen[i]!]!, buffer])));
+    const executable = await backend.lower(plan, new Map(frozen.map((i) => [plan.inputs[i]!, input(captured[i - first]!)])));
     const inputs = new Set(executable.plan.inputs);
     return { executable, read: captured.filter((_, i) => inputs.has(plan.inputs[first + i]!)) };
   } finally {

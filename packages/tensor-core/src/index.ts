@@ -90,7 +90,17 @@ export type {
   UnmergedBias,
 } from "./adapter/method.js";
 export type { Attrs, AttrValue } from "./attrs.js";
-export type { Backend, BackendBuffer, BackendStatistics, Capabilities, CompositeCall, Executable, Footprint, Frozen } from "./backend.js";
+export type {
+  Backend,
+  BackendBuffer,
+  BackendStatistics,
+  Capabilities,
+  CompositeCall,
+  Executable,
+  Footprint,
+  Frozen,
+  FrozenInput,
+} from "./backend.js";
 export { type BoundCall, compile, type CompiledFunction, type CompileOptions } from "./compile.js";
 export { callComposite, type Composite } from "./composite.js";
 export { attention, type AttentionOptions } from "./composites/attention.js";

@@ -22,36 +22,48 @@ const ARRAYS: Readonly<Record<DType, string>> = {
 
 /** A loop over the elements of one buffer: the body of a function of what it writes and then of what it reads, as arrays of these names. */
 export interface LoopSource {
+  /** Of this program and no other. */
+  readonly id: number;
   readonly parameters: readonly string[];
   readonly body: string;
   readonly arrays: readonly string[];
 }
 
-/** A loop, and the buffers of a plan that it writes and reads, in the order of its parameters. */
+/** A loop for one buffer of a plan. */
 export interface Loop {
-  readonly source: LoopSource;
-  readonly buffers: readonly number[];
+  readonly slice: Slice;
+  /** The buffers that it reads, by the numbers that the slice has for them. */
+  readonly reads: readonly number[];
 }
 
+/** A loop as it is written, and which of the memory of its slice it reads. */
+type Written = LoopSource & { readonly ports: readonly number[] };
+
 /** Loops by what they compute: layers of a model are made alike, and plans over them. */
-const written = new Map<string, LoopSource & { readonly ports: readonly number[] }>();
+const written = new Map<string, Written>();
+
+/** @throws NoLoop for what loops are not written for */
+export function sourceOf(slice: Slice): Written {
+  const key = JSON.stringify(slice);
+  let source = written.get(key);
+  if (!source) written.set(key, (source = { id: written.size, ...new LoopWriter().write(slice) }));
+  return source;
+}
 
 /**
- * Writes a plan of elementwise steps as a loop for each of its outputs: what is only made on the way is computed where it is read.
+ * A plan of elementwise steps as a loop for each of its outputs, by their buffers: what is only made on the way is computed where it is read.
  * @returns undefined for a plan with other steps
  */
-export function loopsOf(plan: Plan): readonly Loop[] | undefined {
+export function loopsOf(plan: Plan): ReadonlyMap<number, Loop> | undefined {
   const makers = makersOf(plan);
   if (!makers) return undefined;
+  const loops = plan.outputs.map(({ buffer }) => {
+    const reads: number[] = [];
+    return [buffer, { slice: sliceOf(buffer, makers, reads), reads }] as const;
+  });
   try {
-    return plan.outputs.map(({ buffer }) => {
-      const reads: number[] = [];
-      const slice = sliceOf(buffer, makers, reads);
-      const key = JSON.stringify(slice);
-      let source = written.get(key);
-      if (!source) written.set(key, (source = new LoopWriter().write(slice)));
-      return { source, buffers: [buffer, ...source.ports.map((port) => reads[port]!)] };
-    });
+    for (const [, { slice }] of loops) sourceOf(slice);
+    return new Map(loops);
   } catch (error) {
     if (error instanceof NoLoop) return undefined;
     throw error;
@@ -64,7 +76,7 @@ class LoopWriter {
   private readonly reads: { readonly port: number; readonly array: string }[] = [];
   private readonly values = new Map<Slice, Map<string, Register>>();
 
-  write(slice: Slice): LoopSource & { readonly ports: readonly number[] } {
+  write(slice: Slice): Omit<Written, "id"> {
     const { shape, instructions } = slice;
     const { printer } = this;
     const { lanes: l } = printer;

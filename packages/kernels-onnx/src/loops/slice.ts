@@ -46,10 +46,23 @@ export function sliceOf(buffer: number, makers: NonNullable<ReturnType<typeof ma
     const moved = operandsOf(i).length > 0 ? withOperands(i, (v) => places.get(v)!) : i;
     return "input" in moved ? { ...moved, input: view(moved.input) } : moved;
   });
-  const stored: DType = outputs[at]!.dtype;
-  const last = needed.length - 1;
-  const rounded = instructions[last]!.dtype === stored ? [] : [{ op: "cast", dtype: stored, a: last } as const];
-  return { shape: program.shape, instructions: [...instructions, ...rounded], inputs: views };
+  return cast({ shape: program.shape, instructions, inputs: views }, outputs[at]!.dtype);
+}
+
+/** The same values in a dtype. */
+export function cast(slice: Slice, dtype: DType): Slice {
+  const { instructions } = slice;
+  const a = instructions.length - 1;
+  return instructions[a]!.dtype === dtype ? slice : { ...slice, instructions: [...instructions, { op: "cast", dtype, a }] };
+}
+
+/** What lies in memory, element by element. */
+export function copy(elements: number, dtype: DType): Slice {
+  return {
+    shape: [elements],
+    instructions: [{ op: "load", dtype, input: 0 }],
+    inputs: [{ dtype, strides: [1], offset: 0, from: 0 }],
+  };
 }
 
 function numberOf(buffer: number, reads: number[]): number {

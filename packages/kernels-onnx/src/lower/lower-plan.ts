@@ -31,9 +31,8 @@ export interface Lowered {
   readonly constants: readonly Constant[];
 }
 
-/** A constant of a model, whose bytes are handed over beside it: a frozen input of the plan. */
+/** A constant of a model, whose bytes are in a file beside it: a frozen input of the plan. */
 export interface Constant {
-  readonly location: string;
   readonly buffer: number;
   /** As it is in the plan, and as the model has it. */
   readonly from: DType;
@@ -44,9 +43,17 @@ export interface Constant {
 /** The dtype that is stored as each kind is computed with. */
 const COMPUTED: Readonly<Record<Kind, DType>> = { f: "f32", i: "i32", b: "bool" };
 
+/** The name of the file with what a buffer holds in a dtype. */
+export type FileOf = (buffer: number, dtype: DType) => string;
+
 /** Writes a plan as one graph; nothing is ordered there but by what needs what. Names of nodes begin with the number of their step. @throws DeviceError for a step that has no lowering */
-export function lowerPlan(plan: Plan, kept: ReadonlyMap<number, Kept> = new Map(), activations: Activations = "f32"): Lowered {
-  return new Lowering(plan, kept, activations).run();
+export function lowerPlan(
+  plan: Plan,
+  kept: ReadonlyMap<number, Kept> = new Map(),
+  fileOf: FileOf = String,
+  activations: Activations = "f32",
+): Lowered {
+  return new Lowering(plan, kept, fileOf, activations).run();
 }
 
 class Lowering implements Context {
@@ -64,7 +71,10 @@ class Lowering implements Context {
   private readonly views = new Map<string, Value>();
   private readonly read: ReadonlySet<number>;
 
-  constructor(plan: Plan, kept: ReadonlyMap<number, Kept>, activations: Activations) {
+  private readonly fileOf: FileOf;
+
+  constructor(plan: Plan, kept: ReadonlyMap<number, Kept>, fileOf: FileOf, activations: Activations) {
+    this.fileOf = fileOf;
     this.activations = activations;
     this.plan = plan;
     this.read = new Set([...plan.steps.flatMap(({ inputs }) => inputs), ...plan.outputs].map(({ buffer }) => buffer));
@@ -149,9 +159,8 @@ class Lowering implements Context {
   }
 
   private constant(buffer: number, from: DType, to: DType, shape: readonly number[]): Stored {
-    const location = `constant${buffer}`;
-    this.constants.push({ location, buffer, from, to, elements: sizeOf(shape) });
-    return { name: this.graph.external(location, STORED[to], shape), dtype: to, shape };
+    this.constants.push({ buffer, from, to, elements: sizeOf(shape) });
+    return { name: this.graph.external(this.fileOf(buffer, to), STORED[to], shape), dtype: to, shape };
   }
 
   private output({ buffer, dtype }: Operand, name: string): Port {

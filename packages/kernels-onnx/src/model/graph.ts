@@ -96,7 +96,7 @@ export class Graph {
     return name;
   }
 
-  /** A constant whose bytes the runtime is handed under this name. */
+  /** A constant whose bytes are in a file of this name. */
   external(location: string, type: ElementType, shape: readonly number[]): string {
     const name = this.name();
     this.declared.message(5, externalTensorMessage(name, type, shape, location));

@@ -73,7 +73,7 @@ export function tensorMessage(name: string, type: ElementType, shape: readonly n
   return w;
 }
 
-/** A constant whose bytes are handed to the runtime beside the model, under the name `location`. */
+/** A constant whose bytes are in a file of the name `location`. */
 export function externalTensorMessage(name: string, type: ElementType, shape: readonly number[], location: string): Writer {
   const w = new Writer();
   for (const d of shape) w.int(1, d);

@@ -10,17 +10,12 @@ export interface SessionPort {
   readonly bytes: number;
 }
 
-/** A constant of a model, and the buffer that it is in. */
-export interface SessionConstant {
-  readonly location: string;
-  readonly buffer: number;
+/** A file to be written: what a loop makes of the buffers that it reads, or without one what is in a buffer. */
+export interface FileRequest {
+  readonly path: string;
   readonly bytes: number;
-}
-
-/** A loop, and the buffers of its parameters. */
-export interface LoopRequest {
-  readonly source: LoopSource;
-  readonly memory: readonly { readonly buffer: number; readonly bytes: number }[];
+  readonly source?: LoopSource;
+  readonly reads: readonly { readonly buffer: number; readonly bytes: number }[];
 }
 
 /** What the thread is asked to do. Buffers and sessions are numbers that the caller gives. */
@@ -35,10 +30,10 @@ export type Request =
       readonly options: object;
       readonly inputs: readonly SessionPort[];
       readonly outputs: readonly SessionPort[];
-      readonly constants: readonly SessionConstant[];
     }
   | { readonly do: "run"; readonly session: number; readonly inputs: Int32Array; readonly outputs: Int32Array }
-  | { readonly do: "loops"; readonly loops: readonly LoopRequest[] }
+  | { readonly do: "store"; readonly files: readonly FileRequest[] }
+  | { readonly do: "remove"; readonly path: string }
   | { readonly do: "close"; readonly session: number }
   | { readonly do: "stop" };
 

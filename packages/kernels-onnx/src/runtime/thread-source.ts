@@ -16,6 +16,7 @@ const TENSORS = {
  * writes them in place; its \`run\` blocks the thread that calls it, and this one has nothing else to do.
  */
 export const THREAD_SOURCE: string = `
+const { rmSync, writeFileSync } = require("node:fs");
 const { workerData: { path, port, signal }, receiveMessageOnPort, MessageChannel } = require("node:worker_threads");
 const TENSORS = ${JSON.stringify(TENSORS)};
 const buffers = new Map();
@@ -42,9 +43,9 @@ const nobody = new MessageChannel().port1;
 nobody.close();
 const release = (memory) => memory.data.byteLength >= 65536 && nobody.postMessage(undefined, [memory.data]);
 
-const arrayOf = ({ buffer, bytes }, name) => {
+const arrayOf = (memory, bytes, name) => {
   const type = globalThis[name];
-  return new type(memoryOf(buffer, bytes).data, 0, Math.floor(bytes / type.BYTES_PER_ELEMENT));
+  return new type(memory, 0, Math.floor(bytes / type.BYTES_PER_ELEMENT));
 };
 
 const actions = {
@@ -61,18 +62,28 @@ const actions = {
     buffers.delete(buffer);
     release(memory);
   },
-  async open({ session, model, options, inputs, outputs, constants }) {
-    const externalData = constants.map(({ location, buffer, bytes }) => ({ path: location, data: new Uint8Array(memoryOf(buffer, bytes).data, 0, bytes) }));
-    const opened = await ort.InferenceSession.create(model, { ...options, externalData });
+  async open({ session, model, options, inputs, outputs }) {
+    const opened = await ort.InferenceSession.create(model, options);
     sessions.set(session, { opened, inputs: inputs.map(described), outputs: outputs.map(described), spares: [] });
   },
-  loops({ loops }) {
-    const compiled = new Map();
-    for (const { source, memory } of loops) {
-      let loop = compiled.get(source.body);
-      if (!loop) compiled.set(source.body, (loop = new Function(...source.parameters, source.body)));
-      loop(...memory.map((one, i) => arrayOf(one, source.arrays[i])));
+  store({ files }) {
+    const loops = new Map();
+    let made = new ArrayBuffer(0);
+    for (const { path, bytes, source, reads } of files) {
+      if (!source) {
+        writeFileSync(path, new Uint8Array(memoryOf(reads[0].buffer, bytes).data, 0, bytes));
+        continue;
+      }
+      const { id, parameters, body, arrays } = source;
+      if (!loops.has(id)) loops.set(id, new Function(...parameters, body));
+      if (made.byteLength < bytes) made = new ArrayBuffer(Math.ceil(bytes / 8) * 8);
+      const given = reads.map((read, i) => arrayOf(memoryOf(read.buffer, read.bytes).data, read.bytes, arrays[i + 1]));
+      loops.get(id)(arrayOf(made, bytes, arrays[0]), ...given);
+      writeFileSync(path, new Uint8Array(made, 0, bytes));
     }
+  },
+  remove({ path }) {
+    rmSync(path, { force: true });
   },
   async run({ session, inputs, outputs }) {
     const it = sessions.get(session);

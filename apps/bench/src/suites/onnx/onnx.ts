@@ -7,6 +7,7 @@ import type { BenchContext, Suite } from "../../context.js";
 import { type LoraCase, makeLoraCase } from "../lora/case.js";
 import { torchLora } from "../lora/torch.js";
 import { compare, type Work } from "./compare.js";
+import { measureLarge } from "./large.js";
 import { measureModels } from "./models.js";
 import { measureOperators } from "./operators.js";
 import { measureOverhead } from "./overhead.js";
@@ -15,13 +16,14 @@ import { measurePacked } from "./packed.js";
 export const onnxSuite: Suite = {
   name: "onnx",
   summary:
-    "kernels-onnx against kernels-wasm: a LoRA layer (torch, too), training step, forward of a prompt and of one token; packed weights against f32; composites against their decompositions; planning; what a call costs; `--case TEXT` runs the parts with that in their name",
+    "kernels-onnx against kernels-wasm: a LoRA layer (torch, too), training step, forward of a prompt and of one token; packed weights against f32; composites against their decompositions; planning; what a call costs; `--case TEXT` runs the parts with that in their name, and `large` products with more than 2 GB",
   async run(context) {
     // Before the first WebAssembly of the process.
     enableRelaxedSimd();
     const counts = availableParallelism() > 1 ? [1, 2] : [1];
     const parts = { operators: measureOperators, packed: measurePacked, layer: measureLayer, models: measureModels };
     if ("overhead".includes(context.only)) await measureOverhead(context);
+    if (context.only === "large") await measureLarge(counts.at(-1)!, context);
     for (const threads of counts)
       for (const [name, measure] of Object.entries(parts)) if (name.includes(context.only)) await measure(threads, context);
   },
