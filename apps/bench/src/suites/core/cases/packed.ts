@@ -11,7 +11,7 @@ import {
   sizeOf,
   type Tensor,
 } from "@weft/tensor-core";
-import { AWQ, GPTQ, NF4_NESTED, Q4_0, Q4_K } from "@weft/tensor-core/testing";
+import { AWQ, GPTQ, NF4_NESTED, Q4_0, Q4_K, Q5_0, Q6_K } from "@weft/tensor-core/testing";
 import { numbers } from "../../matmul/product.js";
 import { compare, type Linear, linearOf } from "../linear-products.js";
 import type { CoreCase } from "./case.js";
@@ -21,7 +21,9 @@ const FORMATS: readonly (readonly [Format, goal: number | undefined])[] = [
   [INT8_ROWS, 2],
   [NF4_NESTED, 2.5],
   [Q4_0, 2.5],
+  [Q5_0, undefined],
   [Q4_K, undefined],
+  [Q6_K, undefined],
   [AWQ, undefined],
   [GPTQ, undefined],
 ];
@@ -40,11 +42,11 @@ export const packedCase: CoreCase = {
     const measure = async (m: number, format: Format, goal: number | undefined): Promise<void> => {
       const all = [
         ...(await prepare(device, format, size, m)),
-        ...(m <= 4 ? [(await prepare(rounding, format, size, m, ROUNDED))[1]] : []),
+        ...(m <= 8 ? [(await prepare(rounding, format, size, m, ROUNDED))[1]] : []),
       ];
       await compare(context, all, (ratio) => (goal === undefined ? {} : { goal: `≥ ${goal} × as fast`, met: ratio >= goal }));
     };
-    for (const m of [1, 4, 16]) for (const [format, goal] of FORMATS) await measure(m, format, m === 1 ? goal : undefined);
+    for (const m of [1, 4, 8, 16]) for (const [format, goal] of FORMATS) await measure(m, format, m === 1 ? goal : undefined);
     for (const format of MANY.formats) await measure(MANY.rows, format, MANY.goal);
     device.dispose();
     rounding.dispose();
