@@ -17,6 +17,7 @@ import { matmulSuite } from "./suites/matmul/matmul.js";
 import { mergeSuite } from "./suites/merge/merge.js";
 import { onnxSuite } from "./suites/onnx/onnx.js";
 import { quantizeSuite } from "./suites/quantize/quantize.js";
+import { quantizeModelSuite } from "./suites/quantize-model/quantize-model.js";
 import { webgpuSuite } from "./suites/webgpu/webgpu.js";
 import { tokenizersSuite } from "./suites/tokenizers/tokenizers.js";
 import { generateSuite } from "./suites/generate/generate.js";
@@ -32,6 +33,7 @@ const SUITES: readonly Suite[] = [
   extractSuite,
   convertSuite,
   quantizeSuite,
+  quantizeModelSuite,
   tokenizersSuite,
   generateSuite,
   samplingSuite,

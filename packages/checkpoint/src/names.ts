@@ -29,3 +29,10 @@ export const GGUF_TARGETS = [
 
 /** A name of these mixtures. */
 export type GgufTargetName = (typeof GGUF_TARGETS)[number];
+
+/** Other names of mixtures, as llama.cpp has them. @see llama.cpp `tools/quantize/quantize.cpp` */
+export const GGUF_ALIASES: { readonly q3_k: "q3_k_m"; readonly q4_k: "q4_k_m"; readonly q5_k: "q5_k_m" } = {
+  q3_k: "q3_k_m",
+  q4_k: "q4_k_m",
+  q5_k: "q5_k_m",
+};

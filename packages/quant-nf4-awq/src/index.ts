@@ -51,6 +51,13 @@ export type { GptqFactorOptions } from "./calibrated/gptq-factor.js";
 export type { OpenStore } from "./calibrated/kept-samples.js";
 export type { SampleStore } from "./calibrated/sample-store.js";
 export type { WalkOptions } from "./calibrated/walk.js";
-export { chooseFormats, type ChosenFormats, type FormatChoice, type LayerChoices, measureFormats } from "./calibrated/choose-formats.js";
+export {
+  chooseFormats,
+  type ChosenFormats,
+  type Cost,
+  type FormatChoice,
+  type LayerChoices,
+  measureFormats,
+} from "./calibrated/choose-formats.js";
 export { hqq, type HqqOptions } from "./integer/hqq.js";
 export { HQQ_FILES } from "./files/hqq.js";

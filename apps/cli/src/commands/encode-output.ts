@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { formatBytes } from "@weft/checkpoint/format";
-import type { EncodeJobOptions, EncodeResult } from "@weft/checkpoint/node";
+import type { EncodeJobOptions, EncodeResult, QuantizedLayer } from "@weft/checkpoint/node";
 import type { Context } from "../context.js";
+import { table } from "../output.js";
 import { peakMemory } from "../peak-memory.js";
 import { formatSeconds, showProgress } from "../progress.js";
 
@@ -12,6 +13,18 @@ export interface EncodeCommandOptions {
   readonly maxShardSize?: number;
 }
 
+/** Error and size of layers, the worst first. */
+const layerTable = (layers: readonly QuantizedLayer[]): string =>
+  table(
+    [
+      ["layer", "format", "size", "error"],
+      ...layers
+        .toSorted((a, b) => b.error - a.error)
+        .map(({ name, format, bytes, error }) => [name, format, formatBytes(bytes), `${(100 * error).toPrecision(3)} %`]),
+    ],
+    [2, 3],
+  );
+
 /** Runs such a job, and tells what it will do, how far it is, and what it wrote. */
 export async function runEncodeCommand(
   verb: "quantize" | "convert",
@@ -19,7 +32,7 @@ export async function runEncodeCommand(
   { out, maxMemory, maxShardSize }: EncodeCommandOptions,
   context: Context,
   run: (options: EncodeJobOptions) => Promise<EncodeResult>,
-): Promise<void> {
+): Promise<EncodeResult> {
   const started = performance.now();
   const { force, dryRun, jobs } = context.options;
   const { onProgress, end } = showProgress(context.out);
@@ -48,7 +61,7 @@ export async function runEncodeCommand(
         `${quantized} of ${tensors} tensors quantised, ${size}`,
       ].join("\n"),
     );
-    return;
+    return result;
   }
   const seconds = (performance.now() - started) / 1000;
   const peak = peakMemory();
@@ -56,6 +69,8 @@ export async function runEncodeCommand(
     [
       ...files.map((file) => `✓ ${join(result.out, file.name)}  ${formatBytes(file.bytes)}`),
       `${verb === "quantize" ? `${quantized} of ${tensors} tensors quantised` : `${tensors} tensors`}, ${size}, in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`,
+      ...(result.layers ? [layerTable(result.layers)] : []),
     ].join("\n"),
   );
+  return result;
 }

@@ -1,23 +1,27 @@
 import type { GgufTargetName, QuantTargetName } from "@weft/checkpoint/names";
 import {
   checkPlace,
+  checkReport,
   type EncodeJobOptions,
   type EncodeResult,
   measureImportance,
   quantizeCheckpoint,
   quantizeToGguf,
 } from "@weft/checkpoint/node";
-import { QUANT_TARGETS } from "@weft/checkpoint/names";
+import { GGUF_ALIASES, QUANT_TARGETS } from "@weft/checkpoint/names";
 import { type Imatrix, meansOf } from "@weft/io-gguf";
 import { readImatrix, writeImatrix } from "@weft/io-gguf/node";
 import { basename } from "node:path";
 import { type Command, type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
+import { writeQuantizeReport } from "../files/quantize-report.js";
 import { type CalibrationCommandOptions, withCalibration } from "../models/open-calibration.js";
 import { type EncodeCommandOptions, runEncodeCommand } from "./encode-output.js";
 
 export interface QuantizeCommandOptions extends EncodeCommandOptions, CalibrationCommandOptions {
-  readonly to: QuantTargetName | GgufTargetName;
+  readonly to?: QuantTargetName | GgufTargetName | keyof typeof GGUF_ALIASES;
+  readonly budget?: number;
+  readonly report?: string;
   readonly groupSize?: number;
   readonly doubleQuant?: boolean;
   readonly actOrder?: boolean;
@@ -27,41 +31,61 @@ export interface QuantizeCommandOptions extends EncodeCommandOptions, Calibratio
   readonly saveImatrix?: string;
 }
 
-const isGguf = (to: QuantizeCommandOptions["to"]): to is GgufTargetName => !(QUANT_TARGETS as readonly string[]).includes(to);
+/** The mixture that a name stands for. */
+const meant = (name: NonNullable<QuantizeCommandOptions["to"]>): QuantTargetName | GgufTargetName =>
+  GGUF_ALIASES[name as keyof typeof GGUF_ALIASES] ?? (name as QuantTargetName | GgufTargetName);
+
+const isGguf = (to: QuantTargetName | GgufTargetName): to is GgufTargetName => !(QUANT_TARGETS as readonly string[]).includes(to);
 
 /** `weft quantize BASE --to FORMAT -o OUT`: the linear layers of a checkpoint in few bits, or all of it as a GGUF file. */
 export const quantize: Command<QuantizeCommandOptions> = async ([base], options, context) => {
-  const { to } = options;
+  const to = options.to === undefined ? undefined : meant(options.to);
   for (const option of ["samples", "sampleLength"] as const)
     if (options[option] !== undefined && options.calibration === undefined)
       throw new UsageError(
         `--${option === "samples" ? "samples" : "sample-length"} says how much of a text is read, and there is none`,
         "--calibration FILE",
       );
-  if (isGguf(to)) await toGguf(base, to, options, context);
-  else await toCheckpoint(base, to, options, context);
+  const { report, budget, out } = options;
+  checkReport(report, [base, options.calibration]);
+  const file = to === undefined ? out.endsWith(".gguf") : isGguf(to);
+  if (to === undefined && (budget === undefined || !file))
+    throw new UsageError("--to FORMAT is missing", "--to nf4; with --budget and -o MODEL.gguf, types are chosen by their errors");
+  if (file && to !== undefined && budget !== undefined)
+    throw new UsageError(`--to ${to} is a mixture of llama.cpp, and --budget chooses types by their errors`, "one of them");
+  const result = file
+    ? await toGguf(base, to as GgufTargetName | undefined, options, context)
+    : await toCheckpoint(base, to as QuantTargetName, options, context);
+  if (report !== undefined && result.layers)
+    await writeQuantizeReport(report, result.layers, {
+      ...result,
+      weighted: options.calibration !== undefined || options.imatrix !== undefined,
+    });
   return EXIT.done;
 };
 
-async function toCheckpoint(base: string, to: QuantTargetName, options: QuantizeCommandOptions, context: Context): Promise<void> {
+/** Whether what was written is measured: for a report, and where errors decided. */
+const measures = ({ report, budget }: QuantizeCommandOptions): boolean => report !== undefined || budget !== undefined;
+
+function toCheckpoint(base: string, to: QuantTargetName, options: QuantizeCommandOptions, context: Context): Promise<EncodeResult> {
   refuseStray(options, ["imatrix", "saveImatrix"], "is for GGUF files", "--calibration FILE guides awq and gptq");
-  const { groupSize, doubleQuant, actOrder, skip, dtype, calibration } = options;
+  const { groupSize, doubleQuant, actOrder, skip, dtype, calibration, budget } = options;
   const run = (job: EncodeJobOptions): Promise<EncodeResult> => {
-    const settings = { ...job, to, groupSize, doubleQuant, actOrder, skip, dtype };
+    const settings = { ...job, to, groupSize, doubleQuant, actOrder, skip, dtype, budget, measure: measures(options) };
     if (calibration === undefined) return quantizeCheckpoint(settings);
     return withCalibration(base, options, context, (input) => quantizeCheckpoint({ ...settings, calibration: input }));
   };
-  await runEncodeCommand("quantize", base, options, context, run);
+  return runEncodeCommand("quantize", base, options, context, run);
 }
 
-async function toGguf(base: string, to: GgufTargetName, options: QuantizeCommandOptions, context: Context): Promise<void> {
+function toGguf(base: string, to: GgufTargetName | undefined, options: QuantizeCommandOptions, context: Context): Promise<EncodeResult> {
   refuseStray(
     options,
     ["groupSize", "doubleQuant", "actOrder", "skip", "dtype", "maxShardSize"],
     "is not for GGUF files",
     "leave it out: llama.cpp's rules choose the type of each tensor",
   );
-  const { imatrix, calibration, saveImatrix } = options;
+  const { imatrix, calibration, saveImatrix, budget } = options;
   if (imatrix !== undefined && calibration !== undefined)
     throw new UsageError(
       "--imatrix names what was measured already, and --calibration measures",
@@ -70,10 +94,10 @@ async function toGguf(base: string, to: GgufTargetName, options: QuantizeCommand
   if (saveImatrix !== undefined && calibration === undefined)
     throw new UsageError("--save-imatrix keeps what is measured, and nothing is", "--calibration FILE");
   if (saveImatrix !== undefined) checkPlace(saveImatrix, [base, calibration]);
-  await runEncodeCommand("quantize", base, options, context, async (job) => {
+  return runEncodeCommand("quantize", base, options, context, async (job) => {
     const found = calibration === undefined ? imatrix && (await readImatrix(imatrix)) : await measured(base, job, options, context);
     const importance = found ? new Map([...found.entries].map(([name, entry]) => [name, meansOf(entry)])) : undefined;
-    return quantizeToGguf({ ...job, to, importance });
+    return quantizeToGguf({ ...job, to, importance, budget, measure: measures(options) });
   });
 }
 

@@ -1,17 +1,12 @@
 import { readSmallFile, writeFileAtomic } from "@weft/io-safetensors/node";
 import type { StepRecord } from "@weft/training";
+import { escaped, htmlPage } from "../files/html-page.js";
 import type { TrainConfig } from "./train-config.js";
 
 /** Size of the chart, in its own units. */
 const [WIDTH, HEIGHT, MARGIN] = [800, 300, 50];
 
-const STYLE = `body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
-svg { width: 100%; height: auto } svg text { font-size: 12px; fill: currentColor } polyline { fill: none; stroke-width: 1.5 }
-.axis { stroke: currentColor; stroke-width: 1 } .loss { stroke: #2b7bba } .evaluation { stroke: #d95f02 }
-pre { white-space: pre-wrap; overflow-wrap: anywhere }`;
-
-const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+const STYLE = `polyline { fill: none; stroke-width: 1.5 } .loss { stroke: #2b7bba } .evaluation { stroke: #d95f02 }`;
 
 /** A point of a curve. */
 type Point = readonly [step: number, loss: number];
@@ -35,20 +30,11 @@ function page(records: readonly StepRecord[], config: TrainConfig): string {
   const samples = records.flatMap(({ step, samples: texts = [] }) =>
     texts.map((one) => `<h3>Step ${step}</h3>\n<pre>${escaped(one)}</pre>`),
   );
-  const title = escaped(`Training of ${config.outputDir}`);
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${title}</title>
-<style>${STYLE}</style>
-<h1>${title}</h1>
-<h2>Loss</h2>
+  const body = `<h2>Loss</h2>
 ${chart(losses, evaluations)}
 ${samples.length > 0 ? `<h2>Samples</h2>\n${samples.join("\n")}\n` : ""}<h2>Settings</h2>
-<pre>${escaped(JSON.stringify(config, null, 2))}</pre>
-</html>
-`;
+<pre>${escaped(JSON.stringify(config, null, 2))}</pre>`;
+  return htmlPage(`Training of ${config.outputDir}`, body, STYLE);
 }
 
 /** Curves over steps, from the lowest to the highest loss. */
@@ -67,7 +53,7 @@ function chart(losses: readonly Point[], evaluations: readonly Point[]): string 
       : `<polyline class="${kind}" points="${points.map(([step, loss]) => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`).join(" ")}"/>`;
   const [left, bottom, right] = [MARGIN, HEIGHT - MARGIN, WIDTH - MARGIN];
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="loss from step ${firstStep} to ${lastStep}, between ${lowest.toFixed(4)} and ${highest.toFixed(4)}">
-<path class="axis" fill="none" d="M${left} ${MARGIN}V${bottom}H${right}"/>
+<path class="axis" d="M${left} ${MARGIN}V${bottom}H${right}"/>
 <text x="${left - 5}" y="${MARGIN + 4}" text-anchor="end">${highest.toFixed(3)}</text>
 <text x="${left - 5}" y="${bottom}" text-anchor="end">${lowest.toFixed(3)}</text>
 <text x="${left}" y="${bottom + 18}">step ${firstStep}</text>

@@ -4,6 +4,7 @@ import type { JobResult, TensorJob } from "../plan/tensor-job.js";
 import type { Extracted } from "@weft/convert";
 import type { MergeLoss } from "../quantize/merge-loss.js";
 import type { RowSource } from "../quantize/row-source.js";
+import type { ErrorJob, ErrorSums } from "../quantize/error-job.js";
 import type { EncodeJob } from "../quantize/encode-job.js";
 import type { ExtractSettings, PairResult } from "./extract/extract-pair.js";
 import type { Pair } from "./extract/pairs.js";
@@ -80,7 +81,13 @@ export interface MeasureDone {
   readonly factors?: Extracted;
 }
 
-export type WorkerTask = TensorTask | ExtractTask | EncodeTask | MeasureTask;
+/** Weights, and ways to store them whose errors are wanted. */
+export interface ErrorTask {
+  readonly kind: "errors";
+  readonly jobs: readonly ErrorJob[];
+}
+
+export type WorkerTask = TensorTask | ExtractTask | EncodeTask | MeasureTask | ErrorTask;
 /** What a thread hands back of an entry of its task. */
 export type ResultOf<T extends WorkerTask> = T extends TensorTask
   ? TensorDone
@@ -88,7 +95,9 @@ export type ResultOf<T extends WorkerTask> = T extends TensorTask
     ? EncodeDone
     : T extends MeasureTask
       ? MeasureDone
-      : PairResult;
+      : T extends ErrorTask
+        ? ErrorSums
+        : PairResult;
 
 /** @param transfer arrays in the result that may be handed over instead of copied */
 export type Post<R> = (index: number, result: R, transfer: ArrayBuffer[]) => void;

@@ -1,3 +1,4 @@
+import type { SafetensorsDType } from "@weft/io-safetensors";
 import { GGUF_TYPES, type GgufType } from "@weft/quant-nf4-awq";
 import type { GgufTargetName } from "../names.js";
 
@@ -31,6 +32,12 @@ const MIXTURES: Readonly<Record<GgufTargetName, Mixture>> = {
 
 /** `general.file_type` of a mixture. */
 export const fileTypeOf = (to: GgufTargetName): number => MIXTURES[to].fileType;
+
+/** `general.file_type` of a file that is mostly of a type: the middle one of its mixtures. */
+export function fileTypeOfMost(type: GgufType): number {
+  const own = Object.entries(MIXTURES).filter(([, mixture]) => mixture.type === type);
+  return (own.find(([name]) => name.endsWith("_m")) ?? own[0]!)[1].fileType;
+}
 
 /** What the rules look at of a model. */
 export interface ModelShape {
@@ -108,7 +115,15 @@ export function mixedType(to: GgufTargetName, name: string, shape: readonly numb
   const width = shape.at(-1)!;
   const own = ruled(to, name, width, model);
   const wanted = name.endsWith("attn_v.weight") ? sharedBy80(own, model) : own;
+  return fitting(wanted, width);
+}
+
+/** A type, or what stands in for it where rows are no whole blocks of it. @see llama.cpp `src/llama-quant.cpp` tensor_type_fallback */
+export function fitting(wanted: GgufType, width: number): GgufType {
   if (width % GGUF_TYPES[wanted].block === 0) return wanted;
   const narrower = NARROWER[wanted];
   return narrower && width % GGUF_TYPES[narrower].block === 0 ? narrower : "F16";
 }
+
+/** The type of numbers that a weight is kept in. */
+export const denseTypeOf = (dtype: SafetensorsDType): GgufType => (dtype === "BF16" ? "BF16" : "F16");

@@ -3,23 +3,27 @@ import { bytesPer, quantize, type QuantFormat } from "../quant-format.js";
 import { dequantize } from "../requantize.js";
 import { type InputStatistics, resultError } from "./input-statistics.js";
 
-/** A format that a layer could be stored in. */
-export interface FormatChoice {
-  readonly format: QuantFormat;
+/** What a way to store a layer costs. */
+export interface Cost {
   readonly bytes: number;
-  /** What storing costs: of formats of one layer the smaller is better, and those of several layers are added. */
+  /** Of formats of one layer the smaller is better, and those of several layers are added. */
   readonly error: number;
 }
 
+/** A format that a layer could be stored in. */
+export interface FormatChoice extends Cost {
+  readonly format: QuantFormat;
+}
+
 /** What a layer can be stored in. */
-export interface LayerChoices {
+export interface LayerChoices<C extends Cost = FormatChoice> {
   readonly path: string;
-  readonly choices: readonly FormatChoice[];
+  readonly choices: readonly C[];
 }
 
 /** A format for every layer. */
-export interface ChosenFormats {
-  readonly formats: ReadonlyMap<string, FormatChoice>;
+export interface ChosenFormats<C extends Cost = FormatChoice> {
+  readonly formats: ReadonlyMap<string, C>;
   /** Of all layers together. */
   readonly bytes: number;
   readonly error: number;
@@ -49,8 +53,8 @@ export async function measureFormats(
 }
 
 /** Choices of which each takes more bytes than the one before and loses less. */
-function worthwhile(choices: readonly FormatChoice[]): FormatChoice[] {
-  const kept: FormatChoice[] = [];
+function worthwhile<C extends Cost>(choices: readonly C[]): C[] {
+  const kept: C[] = [];
   for (const one of [...choices].sort((a, b) => a.bytes - b.bytes || a.error - b.error))
     if (kept.length === 0 || one.error < kept.at(-1)!.error) kept.push(one);
   return kept;
@@ -59,12 +63,12 @@ function worthwhile(choices: readonly FormatChoice[]): FormatChoice[] {
 /** Steps from a choice to a larger one along the lower convex hull of a layer's choices, the one that saves most for a byte first. */
 interface Step {
   readonly layer: number;
-  readonly to: FormatChoice;
+  readonly to: Cost;
   readonly bytes: number;
   readonly perByte: number;
 }
 
-function hullSteps(choices: readonly FormatChoice[], layer: number): Step[] {
+function hullSteps(choices: readonly Cost[], layer: number): Step[] {
   const steps: Step[] = [];
   for (let at = 0; at + 1 < choices.length;) {
     const from = choices[at]!;
@@ -80,11 +84,11 @@ function hullSteps(choices: readonly FormatChoice[], layer: number): Step[] {
 }
 
 /** Some of the layers with a format each; the last of them and what came before. */
-interface Part {
+interface Part<C> {
   readonly bytes: number;
   readonly error: number;
-  readonly choice?: FormatChoice;
-  readonly before?: Part;
+  readonly choice?: C;
+  readonly before?: Part<C>;
 }
 
 /**
@@ -95,7 +99,7 @@ interface Part {
  * have, by the relaxation with a price λ for a byte, Σ min(error + λ·bytes) - λ·(what is left), is not above that of a solution that is already known.
  * @throws ConfigError if a layer has no choice, or the smallest of all do not fit
  */
-export function chooseFormats(layers: readonly LayerChoices[], budget: number): ChosenFormats {
+export function chooseFormats<C extends Cost>(layers: readonly LayerChoices<C>[], budget: number): ChosenFormats<C> {
   const choices = layers.map(({ choices: all }) => worthwhile(all));
   const none = choices.findIndex((all) => all.length === 0);
   if (none >= 0) throw new ConfigError(`chooseFormats: ${layers[none]!.path} has no choice`, { tensor: layers[none]!.path });
@@ -107,7 +111,7 @@ export function chooseFormats(layers: readonly LayerChoices[], budget: number): 
 
   // Greedy along the hulls: a solution, and the price of a byte where it comes to the end of the budget.
   const steps = choices.flatMap(hullSteps).sort((a, b) => b.perByte - a.perByte || a.layer - b.layer || a.to.bytes - b.to.bytes);
-  const greedy = choices.map(([smallest]) => smallest!);
+  const greedy: Cost[] = choices.map(([smallest]) => smallest!);
   let left = budget - least;
   let price = 0;
   const stuck = new Set<number>();
@@ -129,9 +133,9 @@ export function chooseFormats(layers: readonly LayerChoices[], budget: number): 
     smallestFrom[i] = smallestFrom[i + 1]! + choices[i]![0]!.bytes;
     relaxedFrom[i] = relaxedFrom[i + 1]! + Math.min(...choices[i]!.map(({ error, bytes }) => error + price * bytes));
   }
-  let parts: Part[] = [{ bytes: 0, error: 0 }];
+  let parts: Part<C>[] = [{ bytes: 0, error: 0 }];
   for (const [i, all] of choices.entries()) {
-    const next: Part[] = [];
+    const next: Part<C>[] = [];
     for (const before of parts)
       for (const choice of all) {
         const bytes = before.bytes + choice.bytes;
@@ -144,8 +148,8 @@ export function chooseFormats(layers: readonly LayerChoices[], budget: number): 
     parts = next.filter(({ error }) => error < lowest && ((lowest = error), true));
   }
   const best = parts.at(-1)!;
-  const formats: [string, FormatChoice][] = [];
-  for (let part: Part | undefined = best, i = layers.length - 1; part?.choice; part = part.before, i--)
+  const formats: [string, C][] = [];
+  for (let part: Part<C> | undefined = best, i = layers.length - 1; part?.choice; part = part.before, i--)
     formats.unshift([layers[i]!.path, part.choice]);
   return { formats: new Map(formats), bytes: best.bytes, error: best.error };
 }

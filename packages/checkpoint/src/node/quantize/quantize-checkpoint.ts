@@ -1,4 +1,5 @@
-import type { IntegerFormat } from "@weft/quant-nf4-awq";
+import { tensorBytes } from "@weft/io-safetensors";
+import { importanceOf, type IntegerFormat } from "@weft/quant-nf4-awq";
 import { ConfigError, ShapeError } from "@weft/tensor-core";
 import type { WeightDType } from "../../plan/plan-merge.js";
 import { keptDType } from "../../quantize/encode-job.js";
@@ -7,7 +8,11 @@ import type { Wanted } from "../../quantize/plan-encode.js";
 import type { RowSource } from "../../quantize/row-source.js";
 import { formatOf, type QuantTarget, targetOf } from "../../quantize/targets.js";
 import { type CalibratedOptions, type CalibrationInput, runCalibrated } from "./calibrated/run-calibrated.js";
-import type { EncodeBase } from "./encode-base.js";
+import { measureInputs } from "./calibrated/measure-importance.js";
+import { keptWithin } from "./budget-checkpoint.js";
+import { type EncodeBase, openEncodeBase } from "./encode-base.js";
+import { measureLayers, type QuantizedLayer, type WrittenLayer } from "./measure-layers.js";
+import { storedTensors } from "../../quantize/stored-tensors.js";
 import { type EncodeJobOptions, type EncodeResult, plainTo, type Recipe, runEncode } from "./run-encode.js";
 
 /** What is quantised, and how. */
@@ -18,6 +23,10 @@ export interface QuantizeOptions extends EncodeJobOptions, QuantTarget, Calibrat
   readonly dtype?: WeightDType | undefined;
   /** Samples that AWQ or GPTQ are guided by; without them, weights are rounded to the nearest. */
   readonly calibration?: CalibrationInput | undefined;
+  /** Bytes that the weights' files may take: layers that lose most by being quantised stay as they are, as many as fit. */
+  readonly budget?: number | undefined;
+  /** Read what was written, and tell what each layer lost. */
+  readonly measure?: boolean | undefined;
 }
 
 /**
@@ -28,26 +37,71 @@ export interface QuantizeOptions extends EncodeJobOptions, QuantTarget, Calibrat
  * `memory-limit`, `unsupported-model`; IoError; CancelledError
  */
 export async function quantizeCheckpoint(options: QuantizeOptions): Promise<EncodeResult> {
-  const { to, groupSize, doubleQuant, skip = [], calibration, actOrder = false } = options;
+  const { to, groupSize, doubleQuant, calibration, actOrder = false, budget, measure = false, dryRun = false } = options;
   const target: QuantTarget = { to, ...(groupSize !== undefined && { groupSize }), ...(doubleQuant !== undefined && { doubleQuant }) };
-  const { files, calibrated } = targetOf(target);
-  if (calibration && !calibrated)
+  const { files, calibrated = false } = targetOf(target);
+  if (calibration && !calibrated && budget === undefined)
     throw new ConfigError(`${to} rounds to the nearest: there is nothing to calibrate`, { hint: "awq and gptq are guided by samples" });
   if (actOrder && !(to === "gptq" && calibration))
     throw new ConfigError(`${to}${calibration ? "" : " without calibration"} quantises all inputs alike`, {
       hint: "the order of inputs is for gptq with calibration",
     });
-  const recipe = recipeOf(target, options);
-  if (!calibration || options.dryRun) return runEncode("quantize", options, recipe);
-  return runCalibrated({
-    ...options,
-    calibration,
-    target,
-    files,
-    config: files.config!(formatOf(target)),
-    recipe,
-    skip: (path) => !isQuantizable(path, skip),
+  const inputs = calibration && (budget !== undefined || measure) && !dryRun ? await inputsOf(calibration, options) : undefined;
+  const skip = [...(options.skip ?? []), ...(budget === undefined ? [] : await skippedFor(budget, target, options, inputs))];
+  const recipe = recipeOf(target, { ...options, skip });
+  const made =
+    calibration && calibrated && !dryRun
+      ? await runCalibrated({
+          ...options,
+          calibration,
+          target,
+          files,
+          config: files.config!(formatOf(target)),
+          recipe,
+          skip: (path) => !isQuantizable(path, skip),
+        })
+      : { result: await runEncode("quantize", options, recipe), scales: new Map<string, Float32Array>() };
+  if (!measure || dryRun) return made.result;
+  return { ...made.result, layers: await measured(options, recipe, made.scales, inputs) };
+}
+
+/** What inputs count, by name of the weight: the mean of x². */
+async function inputsOf(calibration: CalibrationInput, { out, signal, onProgress }: QuantizeOptions): Promise<Map<string, Float32Array>> {
+  const found = await measureInputs({ ...calibration, beside: out, signal, onProgress });
+  return new Map([...found].map(([path, statistics]) => [`${path}.weight`, importanceOf(statistics)]));
+}
+
+/** Paths of layers that stay as they are for a budget. */
+async function skippedFor(
+  budget: number,
+  target: QuantTarget,
+  options: QuantizeOptions,
+  inputs: ReadonlyMap<string, Float32Array> | undefined,
+): Promise<string[]> {
+  const base = await openEncodeBase(options.base);
+  const quantized = recipeOf(target, options)(base).wanted;
+  const paths = quantized.flatMap(({ name, to }) => (to.kind === "quantized" ? [name.slice(0, -".weight".length)] : []));
+  const plain = recipeOf(target, { ...options, skip: [...(options.skip ?? []), ...paths] })(base).wanted;
+  const kept = await keptWithin(budget, base, { quantized, plain }, inputs, options);
+  return [...kept].map((name) => name.slice(0, -".weight".length));
+}
+
+/** What layers lost, of a checkpoint that is written. */
+async function measured(
+  options: QuantizeOptions,
+  recipe: (base: EncodeBase) => Recipe,
+  scales: ReadonlyMap<string, Float32Array>,
+  inputs: ReadonlyMap<string, Float32Array> | undefined,
+): Promise<QuantizedLayer[]> {
+  const { wanted, dtype } = recipe(await openEncodeBase(options.base));
+  const layers = wanted.flatMap(({ name, source, to }): WrittenLayer[] => {
+    const path = linearPath({ name, dtype: source.dtype, shape: source.shape });
+    if (path === undefined) return [];
+    const bytes = storedTensors(name, source, to).reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+    const format = to.kind === "quantized" ? formatOf(to.target).name : (dtype ?? source.dtype.toLowerCase());
+    return [{ name, format, bytes, source, scales: scales.get(path), importance: inputs?.get(name) }];
   });
+  return measureLayers(options.out, layers, options);
 }
 
 /** What becomes of each tensor. */

@@ -1,21 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import {
-  architectureOfConfig,
-  type DescribedModel,
-  GGML_TYPES,
-  type GgufMetadata,
-  layoutGguf,
-  shapeInGguf,
-  tensorNames,
-} from "@weft/io-gguf";
+import { architectureOfConfig, type DescribedModel, type GgufMetadata, layoutGguf, shapeInGguf, tensorNames } from "@weft/io-gguf";
 import { CapabilityError, ConfigError, FormatError } from "@weft/tensor-core";
-import { GGUF_TYPES } from "@weft/quant-nf4-awq";
+import { bytesPer, GGUF_TYPES, type GgufType } from "@weft/quant-nf4-awq";
 import type { GgufTargetName } from "../../names.js";
 import { toCoreDType } from "@weft/io-safetensors";
 import type { WeightDType } from "../../plan/plan-merge.js";
 import { type EncodeJob, type EncodeTo, keptDType } from "../../quantize/encode-job.js";
-import { mixedType } from "../../quantize/gguf-mixtures.js";
+import { fileTypeOfMost, mixedType } from "../../quantize/gguf-mixtures.js";
 import { modelMetadata } from "../../quantize/gguf-metadata.js";
 import { tokenizerMetadata } from "../../quantize/gguf-tokenizer.js";
 import { isTurned } from "../../quantize/modules.js";
@@ -23,9 +15,11 @@ import type { RowSource } from "../../quantize/row-source.js";
 import { checkOutput } from "../check-output.js";
 import { localPath } from "../open-input.js";
 import { folderOf } from "../side-files.js";
+import { type TypedTensor, typesWithin } from "./budget-gguf.js";
 import { type EncodeBase, openEncodeBase } from "./encode-base.js";
 import { encodeThreads } from "./encode-memory.js";
 import { fillFile } from "./fill-file.js";
+import { measureLayers } from "./measure-layers.js";
 import { type EncodeJobOptions, type EncodeResult, summaryOf, writeEncoded } from "./run-encode.js";
 
 /** What is written as a GGUF file, and how. */
@@ -34,6 +28,10 @@ export interface GgufOptions extends Omit<EncodeJobOptions, "maxShardSize"> {
   readonly out: string;
   /** Types of its tensors; undefined: numbers, as the largest tensor of the checkpoint is stored, f32 where that is quantised. */
   readonly to: GgufTargetName | undefined;
+  /** Bytes that the file may take, in place of `to`: types are chosen by the error that they leave of each tensor. */
+  readonly budget?: number | undefined;
+  /** Read what was written, and tell what each layer lost. */
+  readonly measure?: boolean | undefined;
   /** What each input counts, [in], by the name of the tensor in the file: an importance matrix. Types that take none (of numbers, Q8_0 …) are written without. */
   readonly importance?: ReadonlyMap<string, Float32Array> | undefined;
 }
@@ -44,7 +42,9 @@ export interface GgufOptions extends Omit<EncodeJobOptions, "maxShardSize"> {
  * @throws CapabilityError kind `unsupported-model` for models and tokenizers that are not written; FormatError kind `non-finite`; ConfigError kinds `exists`, `no-model-config`; IoError; CancelledError
  */
 export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult> {
-  const { base: path, out, force = false, signal } = options;
+  const { base: path, out, budget, measure = false, force = false, signal } = options;
+  if (options.to !== undefined && budget !== undefined)
+    throw new ConfigError(`${options.to} is a mixture of types, and a budget chooses them by their errors: one of the two`);
   if (!out.endsWith(".gguf"))
     throw new ConfigError(`${out}: a GGUF file is written, whose name ends in .gguf`, { kind: "not-a-file", file: out });
   checkOutput(out, [path], force);
@@ -59,28 +59,43 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
   const { model, bytes: baseBytes } = base;
   const file = join(folder, "config.json");
   if (!model) throw new ConfigError(`${file}: missing; what is written of the model stands there`, { kind: "no-model-config", file });
-  const to = options.to ?? storedDType(base.tensors);
+  // A mixture says which tensors are quantised at all.
+  const to = options.to ?? (budget === undefined ? storedDType(base.tensors) : "q4_k_m");
   const architecture = architectureOfConfig(model, file);
   const described = modelMetadata(model, file, { architecture, name: basename(folder), to });
-  const plan = [...ownTensors(described.tensors), ...tensorsOf(base, { to, importance: options.importance }, file, described.metadata)];
-  const embedding = plan.find(({ name }) => name === "token_embd.weight");
+  const mixed = [...ownTensors(described.tensors), ...tensorsOf(base, { to, importance: options.importance }, file, described.metadata)];
+  const embedding = mixed.find(({ name }) => name === "token_embd.weight");
   const metadata = new Map([
     ...described.metadata,
     ...tokenizerMetadata(tokenizerFiles(folder), model, embedding?.source.shape[0] ?? 0, join(folder, "tokenizer.json")),
   ]);
+  const encodeAs = (tensor: PlannedTensor, type: GgufType): EncodeTo => {
+    const dense = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
+    if (Object.hasOwn(dense, type)) return { kind: "cast", dtype: dense[type as keyof typeof dense] };
+    const own = GGUF_TYPES[type].encodeWeighted && importanceOf(tensor, options);
+    return { kind: "ggml", type, ...(own && { importance: own }) };
+  };
+  const plan =
+    budget === undefined ? mixed : await typesWithin(budget, mixed, metadata, encodeAs, (tensor) => importanceOf(tensor, options), options);
+  if (budget !== undefined) metadata.set("general.file_type", { type: "u32", value: fileTypeOfMost(mostOf(plan)) });
   const layout = layoutGguf(
     metadata,
     plan.map(({ name, type, source }) => ({ name, type, shape: source.shape })),
   );
   const places = new Map(layout.tensors.map((tensor) => [tensor.name, tensor]));
   const jobs = plan
-    .map(({ name, type, source }): EncodeJob => {
+    .map((tensor): EncodeJob => {
+      const { name, type, source } = tensor;
       const { offset, bytes } = places.get(name)!;
-      const dense = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
-      const cast = Object.hasOwn(dense, type) ? dense[type as keyof typeof dense] : undefined;
-      const own = GGUF_TYPES[type].encodeWeighted && importanceOf(name, source, options);
-      const what: EncodeTo = cast ? { kind: "cast", dtype: cast } : { kind: "ggml", type, ...(own && { importance: own }) };
-      return { name, shard: 0, bytes, source, to: what, tensors: [{ name, key: "", offset, bytes, ...(!cast && { part: "bytes" }) }] };
+      const what = encodeAs(tensor, type);
+      return {
+        name,
+        shard: 0,
+        bytes,
+        source,
+        to: what,
+        tensors: [{ name, key: "", offset, bytes, ...(what.kind === "ggml" && { part: "bytes" }) }],
+      };
     })
     .sort((a, b) => b.bytes - a.bytes);
   const name = basename(out);
@@ -92,7 +107,26 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
   await fillFile(out, layout, signal, (temporary) =>
     writeEncoded("quantize", prepared, threads, options, [{ path: temporary, name: out }], new Set(), async () => ""),
   );
-  return summary;
+  if (!measure) return summary;
+  const own = new Map(base.tensors.map((tensor) => [tensor.name, tensor.source]));
+  const layers = plan
+    .filter(({ type }) => type !== "F32")
+    .map((tensor) => ({
+      name: tensor.hf,
+      format: tensor.type,
+      bytes: places.get(tensor.name)!.bytes,
+      source: own.get(tensor.hf)!,
+      importance: importanceOf(tensor, options),
+    }));
+  return { ...summary, layers: await measureLayers(out, layers, options) };
+}
+
+/** The type that most bytes are of. */
+function mostOf(plan: readonly TypedTensor[]): GgufType {
+  const bytes = new Map<GgufType, number>();
+  for (const { type, source } of plan)
+    if (type !== "F32") bytes.set(type, (bytes.get(type) ?? 0) + bytesPer(GGUF_TYPES[type], [source.shape[0]!, source.shape[1]!]));
+  return [...bytes].reduce((a, b) => (b[1] > a[1] ? b : a), ["F16", 0] as [GgufType, number])[0];
 }
 
 /** The dtype of the largest tensor that is numbers. */
@@ -102,17 +136,16 @@ function storedDType(tensors: EncodeBase["tensors"]): WeightDType {
   return largest ? keptDType(largest.source) : "f32";
 }
 
-/** A tensor under its name in the file, with its type. */
-interface PlannedTensor {
-  readonly name: string;
-  readonly type: keyof typeof GGML_TYPES & EncodeType;
-  readonly source: RowSource;
+/** A tensor with its name in the checkpoint; empty where it has none there. */
+interface PlannedTensor extends TypedTensor {
+  readonly hf: string;
 }
 
 /** What the checkpoint does not have as tensors. */
 const ownTensors = (tensors: DescribedModel["tensors"]): PlannedTensor[] =>
   tensors.map(({ name, values }) => ({
     name,
+    hf: "",
     type: "F32",
     source: { shape: [values.length], dtype: "F32", at: { file: "", offset: 0, bytes: 4 * values.length }, given: values },
   }));
@@ -147,14 +180,12 @@ function tensorsOf(
       ...(placement && { heads: { count: placement === "q-heads" ? heads : kvHeads, to: "gguf" } }),
       ...(values && { values: { of: values, to: "gguf" } }),
     };
-    return [{ name: own, type: mixedType(to, own, laid.shape, shape), source: laid }];
+    return [{ name: own, hf: name, type: mixedType(to, own, laid.shape, shape), source: laid }];
   });
 }
 
-type EncodeType = ReturnType<typeof mixedType>;
-
 /** What the inputs of a tensor count. @throws FormatError kind `imatrix` for those of another model */
-function importanceOf(name: string, { shape, at }: RowSource, { importance }: GgufOptions): Float32Array | undefined {
+function importanceOf({ name, source: { shape, at } }: TypedTensor, { importance }: GgufOptions): Float32Array | undefined {
   const own = importance?.get(name);
   if (own === undefined || own.length === shape[1]) return own;
   throw new FormatError(`${name}: the importance is of ${own.length} inputs, the weight has ${shape[1]}`, {

@@ -14,6 +14,7 @@ import type { ResourceOptions } from "../merge-options.js";
 import type { SideFile } from "../side-files.js";
 import type { EncodeDone, EncodeTask } from "../worker-task.js";
 import { writeShards, type WriteShardsOptions } from "../write-shards.js";
+import type { QuantizedLayer } from "./measure-layers.js";
 import { type EncodeBase, openEncodeBase } from "./encode-base.js";
 import { encodeThreads } from "./encode-memory.js";
 
@@ -56,6 +57,8 @@ export interface EncodeResult {
   readonly baseBytes: number;
   /** Files that an earlier run had finished. */
   readonly resumed: number;
+  /** What became of each layer, where it was measured. */
+  readonly layers?: readonly QuantizedLayer[];
 }
 
 /** What a job makes of a checkpoint. */

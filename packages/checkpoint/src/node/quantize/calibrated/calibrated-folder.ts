@@ -27,8 +27,6 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =
 export interface DoneBlock {
   /** By path, then by name behind it. */
   readonly weights: ReadonlyMap<string, ReadonlyMap<string, LocatedTensor>>;
-  /** By path. */
-  readonly scales: ReadonlyMap<string, LocatedTensor>;
   /** Parameters that changed, by name. */
   readonly parameters: ReadonlyMap<string, LocatedTensor>;
 }
@@ -118,20 +116,34 @@ export class CalibratedFolder {
     const source = await openWeights(join(this.path, this.fileOf(index)));
     try {
       const weights = new Map<string, Map<string, LocatedTensor>>();
-      const scales = new Map<string, LocatedTensor>();
       const used = new Set<string>();
       for (const [path, names] of quantizedTensors(source.names(), paths)) {
         const own = [...names].filter(([key]) => key !== SCALES && key !== "weight");
         if (own.length > 0) weights.set(path, new Map(own.map(([key, name]) => [key, source.info(name)])));
         const scale = names.get(SCALES);
-        if (scale !== undefined) scales.set(path, source.info(scale));
         for (const name of [...own.map(([, name]) => name), ...(scale === undefined ? [] : [scale])]) used.add(name);
       }
       const others = [...source.names()].filter((name) => !used.has(name));
-      return { weights, scales, parameters: new Map(others.map((name) => [name, source.info(name)])) };
+      return { weights, parameters: new Map(others.map((name) => [name, source.info(name)])) };
     } finally {
       await source.close();
     }
+  }
+
+  /** What the inputs of layers are divided by, by path. @param layers paths of each block */
+  async scales(layers: readonly (readonly string[])[]): Promise<Map<string, Float32Array>> {
+    const found = new Map<string, Float32Array>();
+    for (const [index, paths] of layers.entries()) {
+      const source = await openWeights(join(this.path, this.fileOf(index)));
+      try {
+        for (const path of paths)
+          if (source.has(`${path}.${SCALES}`))
+            found.set(path, new Float32Array((await source.read(`${path}.${SCALES}`)).data.slice().buffer));
+      } finally {
+        await source.close();
+      }
+    }
+    return found;
   }
 
   /** All is in its place: the blocks are not needed any more. */

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { architectureOfConfig, type Imatrix, type ImatrixEntry, tensorNames } from "@weft/io-gguf";
 import { ioError } from "@weft/io-safetensors/node";
 import { sizeOf } from "@weft/tensor-core";
-import { calibrate } from "@weft/quant-nf4-awq";
+import { calibrate, type Calibration } from "@weft/quant-nf4-awq";
 import type { OnProgress } from "../../../job-progress.js";
 import { localPath } from "../../open-input.js";
 import { makeFolder, removeFolder } from "../../make-folder.js";
@@ -23,14 +23,15 @@ export interface ImportanceOptions extends CalibrationInput {
   readonly onProgress?: OnProgress | undefined;
 }
 
-/**
- * The importance matrix of a model: Σ x² of what goes into its layers, in the memory of a block.
- * @throws CapabilityError kind `unsupported-model` for models that GGUF files do not hold; ConfigError without samples; IoError; CancelledError
- */
-export async function measureImportance(options: ImportanceOptions): Promise<Imatrix> {
-  const { base, model, device, samples, dataset, beside, signal, onProgress } = options;
-  const folder = folderOf(localPath(base));
-  const names = tensorNames(architectureOfConfig(readModelConfig(folder) ?? {}, join(folder, "config.json")));
+/** What the inputs of every layer of a model are, by path, in the memory of a block. @throws as `measureImportance` */
+export async function measureInputs({
+  model,
+  device,
+  samples,
+  beside,
+  signal,
+  onProgress,
+}: Omit<ImportanceOptions, "base" | "dataset">): Promise<Calibration> {
   const weights = model.layers().reduce((sum, { layer }) => sum + (layer.kind === "linear" ? sizeOf(layer.shape) : 0), 0);
   const created = makeFolder(dirname(beside));
   let scratch: string | undefined;
@@ -41,7 +42,7 @@ export async function measureImportance(options: ImportanceOptions): Promise<Ima
       throw ioError(error, beside, "write");
     }
     const path = join(scratch, "states");
-    const found = await calibrate(model, samples, {
+    return await calibrate(model, samples, {
       device,
       keepStates: () => new SampleFile(path),
       releaseWeights: true,
@@ -54,13 +55,23 @@ export async function measureImportance(options: ImportanceOptions): Promise<Ima
           item: `block ${done} of ${total}`,
         }),
     });
-    const entries = [...found].map(([layer, { squares, tokens }]): [string, ImatrixEntry] => [
-      names.toGguf(`${layer}.weight`)!.name,
-      { sums: Float32Array.from(squares), counts: Float32Array.of(tokens) },
-    ]);
-    return { entries: new Map(entries), datasets: [dataset], chunks: samples.length, chunkSize: samples[0]!.length };
   } finally {
     if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
     removeFolder(dirname(beside), created);
   }
+}
+
+/**
+ * The importance matrix of a model: Σ x² of what goes into its layers, in the memory of a block.
+ * @throws CapabilityError kind `unsupported-model` for models that GGUF files do not hold; ConfigError without samples; IoError; CancelledError
+ */
+export async function measureImportance({ base, dataset, ...options }: ImportanceOptions): Promise<Imatrix> {
+  const folder = folderOf(localPath(base));
+  const names = tensorNames(architectureOfConfig(readModelConfig(folder) ?? {}, join(folder, "config.json")));
+  const entries = [...(await measureInputs(options))].map(([layer, { squares, tokens }]): [string, ImatrixEntry] => [
+    names.toGguf(`${layer}.weight`)!.name,
+    { sums: Float32Array.from(squares), counts: Float32Array.of(tokens) },
+  ]);
+  const { samples } = options;
+  return { entries: new Map(entries), datasets: [dataset], chunks: samples.length, chunkSize: samples[0]!.length };
 }

@@ -68,8 +68,10 @@ function layersOf({ calibration: { model }, skip, base: path }: CalibratedJob, b
   });
 }
 
-/** Quantises by samples, block by block, then writes what became of the blocks as a checkpoint. A stopped job goes on behind the last block that is done. */
-export async function runCalibrated(job: CalibratedJob): Promise<EncodeResult> {
+/** Quantises by samples, block by block, then writes what became of the blocks as a checkpoint. `scales`: what the inputs of layers are divided by now, by path. A stopped job goes on behind the last block that is done. */
+export async function runCalibrated(
+  job: CalibratedJob,
+): Promise<{ readonly result: EncodeResult; readonly scales: ReadonlyMap<string, Float32Array> }> {
   const { base: path, out, force = false, signal, onProgress, calibration, target, files, config, recipe, skip, actOrder = false } = job;
   checkPlace(out, [path]);
   const base = await openEncodeBase(path);
@@ -106,8 +108,9 @@ export async function runCalibrated(job: CalibratedJob): Promise<EncodeResult> {
     if (target.to === "gptq") await quantizeGPTQ(model, samples, { ...search, descAct: actOrder });
     else await quantizeAWQ(model, samples, search);
     const result = await runEncode("quantize", job, await madeRecipe(job, folder, layers));
+    const scales = await folder.scales(layers);
     folder.remove();
-    return result;
+    return { result, scales };
   } catch (error) {
     if (!(error instanceof CancelledError)) {
       folder.discard();

@@ -1,0 +1,50 @@
+import { type MatrixShape, sizeOf } from "@weft/tensor-core";
+import type { ErrorJob } from "../../quantize/error-job.js";
+import { relativeError } from "../../quantize/error-job.js";
+import type { RowSource } from "../../quantize/row-source.js";
+import type { EncodeJobOptions } from "./run-encode.js";
+import { runErrors } from "./run-errors.js";
+import { openEncodeBase } from "./encode-base.js";
+
+/** What became of a weight. */
+export interface QuantizedLayer {
+  readonly name: string;
+  readonly shape: MatrixShape;
+  /** What it is stored as: the name of a format, of a type of GGUF files, or of a dtype. */
+  readonly format: string;
+  readonly bytes: number;
+  /** ‖Ŵ - W‖ / ‖W‖; where inputs were measured, each value weighted by the mean of its input's square. */
+  readonly error: number;
+}
+
+/** A weight that was written. */
+export interface WrittenLayer {
+  /** As it would be called unquantised, in a checkpoint of transformers. */
+  readonly name: string;
+  readonly format: string;
+  readonly bytes: number;
+  /** Where its values are from. */
+  readonly source: RowSource;
+  /** What inputs are divided by now. */
+  readonly scales?: Float32Array | undefined;
+  readonly importance?: Float32Array | undefined;
+}
+
+/** Reads what was written, and compares it with what it was made from. @param path of the output */
+export async function measureLayers(path: string, written: readonly WrittenLayer[], options: EncodeJobOptions): Promise<QuantizedLayer[]> {
+  const stored = new Map((await openEncodeBase(path)).tensors.map(({ name, source }) => [name, source]));
+  const jobs = written.map(({ name, source, scales, importance }): ErrorJob => ({
+    name,
+    source,
+    candidates: [{ kind: "stored", source: stored.get(name)!, ...(scales && { scales }) }],
+    ...(importance && { importance }),
+  }));
+  const sums = await runErrors("measure", jobs, options);
+  return written.map(({ name, format, bytes, source: { shape } }, i) => ({
+    name,
+    shape: [shape[0]!, sizeOf(shape) / shape[0]!],
+    format,
+    bytes,
+    error: Number(relativeError(sums[i]!, 0).toPrecision(6)),
+  }));
+}
