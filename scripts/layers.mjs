@@ -35,6 +35,7 @@ const ALLOWED = {
   "lora-recipes": ["tensor-core", "adapters-lora", "adapter-files", "registry"],
   models: ["tensor-core", "io-safetensors", "io-gguf", "quant-nf4-awq"],
   tokenizers: ["tensor-core", "io-safetensors"],
+  "tiny-models": ["tensor-core", "io-safetensors", "tokenizers"],
   datasets: ["tensor-core", "io-safetensors", "tokenizers"],
   generation: ["tensor-core", "io-gguf", "io-safetensors", "models", "registry", "tokenizers"],
   server: ["tensor-core", "io-safetensors", "registry", "tokenizers", "generation"],

@@ -24,6 +24,18 @@ const WEBGPU = {
   },
 };
 
+/** The files of `@weft/tiny-models` lie beside its code, from which a bundle takes the code away. */
+const TINY_MODELS = {
+  name: "tiny-models",
+  /** @param {import("esbuild").PluginBuild} build */
+  setup(build) {
+    build.onLoad({ filter: /[\\/]tiny-models[\\/]src[\\/]urls\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href)),
+      loader: "ts",
+    }));
+  },
+};
+
 /**
  * Bundles programs in TypeScript together, so that what several of them import is bundled once.
  * @param {readonly string[]} codes the programs
@@ -58,7 +70,7 @@ export async function bundleExamples(codes) {
       format: "esm",
       platform: "node",
       target: "node20",
-      plugins: [WEBGPU, programs],
+      plugins: [WEBGPU, TINY_MODELS, programs],
       banner: { js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);' },
     });
   } catch (error) {

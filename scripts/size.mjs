@@ -1,6 +1,6 @@
 // Size of each package: lines of source, and gzipped bytes of its entry bundled and minified without other @weft packages. Limits are those of the design.
 import { build } from "esbuild";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -103,6 +103,14 @@ for (const [when, limit] of Object.entries(PAGE_LIMITS)) {
 }
 process.stdout.write(`  the engine alone: ${engine.bytes} B gz\n`);
 if (stray.length > 0) process.stdout.write(`  a page with a LoRA loads ${stray.join(", ")}, WHICH FEW ADAPTERS NEED\n`);
+/** Of a tiny model's weights. */
+const MODEL_LIMIT = 2_000_000;
+const models = `${root}/packages/tiny-models/models`;
+for (const name of readdirSync(models)) {
+  const bytes = statSync(join(models, name, "model.safetensors")).size;
+  failed ||= bytes > MODEL_LIMIT;
+  process.stdout.write(`  weights of the tiny ${name.padEnd(5)} ${bytes} B of ${MODEL_LIMIT}${bytes > MODEL_LIMIT ? " TOO LARGE" : ""}\n`);
+}
 process.exitCode = failed || stray.length > 0 ? 1 : 0;
 
 /** Runs the page on an adapter that PEFT made. @returns what was loaded until its first result was there */

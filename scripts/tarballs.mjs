@@ -14,12 +14,14 @@ function look(folder) {
         .slice(folder.length + 1)
         .replaceAll("\\", "/"),
     );
-  const { exports = {}, bin = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const { exports = {}, bin = {}, files: listed = [] } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const entries = [...Object.values(exports).flatMap((entry) => Object.values(entry)), ...Object.values(bin)];
   const needed = ["README.md", "LICENSE", "package.json", ...entries.map((path) => path.replace("./", ""))];
   // A program needs no types; a library's testing kit is for users where it is an entry.
   const strange = Object.keys(bin).length > 0 ? /\.ts$/ : exports["./testing"] ? /\.test\./ : /\.test\.|\/testing\//;
-  const stray = files.filter((path) => strange.test(path) || !/^dist\/.*\.(js|d\.ts)$/.test(path)).filter((path) => !needed.includes(path));
+  // Folders beside the code, such as weights, are published if they are listed.
+  const expected = (path) => /^dist\/.*\.(js|d\.ts)$/.test(path) || listed.some((entry) => entry !== "dist" && path.startsWith(`${entry}/`));
+  const stray = files.filter((path) => strange.test(path) || !expected(path)).filter((path) => !needed.includes(path));
   const missing = needed.filter((path) => !files.includes(path));
   return [
     ...(stray.length > 0 ? [`has what is not for users: ${stray.join(", ")}`] : []),

@@ -7,6 +7,7 @@ export type { PlainJson } from "./json/plain.js";
 export { loadRegexEngine } from "./regex/engine.js";
 export { tokenizerFromGguf } from "./gguf/from-gguf.js";
 export type { GgufMetadataLike } from "./gguf/metadata.js";
+export { BYTE_CHARS as BYTE_LEVEL_ALPHABET } from "./text/byte-level.js";
 export { tokenizerFromRwkv } from "./rwkv/from-rwkv.js";
 export { Tokenizer } from "./tokenizer.js";
 export type { DecodeOptions, EncodeOneOptions, EncodeOptions, OffsetUnit, TextInput } from "./tokenizer-options.js";
