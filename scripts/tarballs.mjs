@@ -20,7 +20,8 @@ function look(folder) {
   // A program needs no types; a library's testing kit is for users where it is an entry.
   const strange = Object.keys(bin).length > 0 ? /\.ts$/ : exports["./testing"] ? /\.test\./ : /\.test\.|\/testing\//;
   // Folders beside the code, such as weights, are published if they are listed.
-  const expected = (path) => /^dist\/.*\.(js|d\.ts)$/.test(path) || listed.some((entry) => entry !== "dist" && path.startsWith(`${entry}/`));
+  const expected = (path) =>
+    /^dist\/.*\.(js|d\.ts)$/.test(path) || listed.some((entry) => entry !== "dist" && path.startsWith(`${entry}/`));
   const stray = files.filter((path) => strange.test(path) || !expected(path)).filter((path) => !needed.includes(path));
   const missing = needed.filter((path) => !files.includes(path));
   return [

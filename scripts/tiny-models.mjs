@@ -6,5 +6,7 @@ import { install, root } from "./setup.mjs";
 
 install("@weft/tiny-models-training...");
 build("@weft/tiny-models-training...");
-const { status } = spawnSync(process.execPath, [join(root, "apps/tiny-models/dist/main.js"), ...process.argv.slice(2)], { stdio: "inherit" });
+const { status } = spawnSync(process.execPath, [join(root, "apps/tiny-models/dist/main.js"), ...process.argv.slice(2)], {
+  stdio: "inherit",
+});
 process.exitCode = status ?? 1;

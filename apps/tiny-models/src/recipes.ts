@@ -51,7 +51,7 @@ export const RECIPES: { readonly [name: string]: Recipe } = {
       head_dim: 32,
       intermediate_size: 256,
       hidden_act: "silu",
-      max_position_embeddings: 512,
+      max_position_embeddings: 256,
       rms_norm_eps: 1e-5,
       rope_theta: 10000,
       attention_bias: false,

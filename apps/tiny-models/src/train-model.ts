@@ -45,7 +45,8 @@ export async function trainModel(
   });
   for await (const record of steps) {
     const { step, loss, tokensPerSecond } = (last = record);
-    if (step % LINE_STEPS === 0) progress(`step ${step} of ${training.maxSteps}: loss ${loss.toFixed(3)}, ${tokensPerSecond.toFixed(0)} tokens/s`);
+    if (step % LINE_STEPS === 0)
+      progress(`step ${step} of ${training.maxSteps}: loss ${loss.toFixed(3)}, ${tokensPerSecond.toFixed(0)} tokens/s`);
   }
   const { loss } = last!.evaluation!;
   const bytes = new TextEncoder().encode(corpus.validation.join("\n")).length;

@@ -53,13 +53,17 @@ it.each(TINY_TEXTS)("the text %s has passages of plain ASCII, with blank lines b
 });
 
 it("names the models that there are", async () => {
-  await expect(openTinyModel("gpt" as never)).rejects.toThrow('there is no tiny model "gpt", expected one of llama, mamba, rwkv');
+  await expect(openTinyModel("gpt" as never)).rejects.toThrow('there is no tiny model "gpt", expected one of llama');
   await expect(openTinyText("toString" as never)).rejects.toThrow(/no tiny text "toString"/);
 });
 
 it("says what to do about a file that a bundler has left behind", async () => {
   const url = new URL("http://127.0.0.1/models/llama/config.json");
   const absent = (): Promise<Response> => Promise.resolve(new Response("", { status: 404 }));
-  await expect(readFile(url, absent)).rejects.toMatchObject({ kind: "not-found", file: url.href, hint: expect.stringContaining("bundler") });
+  await expect(readFile(url, absent)).rejects.toMatchObject({
+    kind: "not-found",
+    file: url.href,
+    hint: expect.stringContaining("bundler"),
+  });
   await expect(readFile(new URL("absent.json", import.meta.url), fetch)).rejects.toMatchObject({ kind: "not-found" });
 });

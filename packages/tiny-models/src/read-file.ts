@@ -5,7 +5,10 @@ export async function readFile(url: URL, fetcher: typeof fetch): Promise<Uint8Ar
   if (url.protocol === "file:") {
     // Bundlers for pages must not see an import of a module of Node.
     const { process } = globalThis as unknown as { process: { getBuiltinModule(name: string): typeof import("node:fs/promises") } };
-    return process.getBuiltinModule("node:fs/promises").readFile(url).catch((cause: unknown) => missing(url, cause));
+    return process
+      .getBuiltinModule("node:fs/promises")
+      .readFile(url)
+      .catch((cause: unknown) => missing(url, cause));
   }
   const response = await fetcher(url).catch((cause: unknown) => missing(url, cause));
   if (!response.ok) return missing(url, `status ${response.status}`);

@@ -17,8 +17,14 @@ interface Sizes {
 
 /** A = −1 … −N, steps spread over their range, the rest as torch and `_init_weights` have it. @see transformers `models/mamba/modeling_mamba.py` */
 export function initialMamba(config: ConfigJson, generator: TorchGenerator): InitialParameters {
-  const { vocab_size: vocab, hidden_size: hidden, num_hidden_layers: layers, state_size: states, conv_kernel: kernel, time_step_rank: rank } =
-    config as unknown as Sizes;
+  const {
+    vocab_size: vocab,
+    hidden_size: hidden,
+    num_hidden_layers: layers,
+    state_size: states,
+    conv_kernel: kernel,
+    time_step_rank: rank,
+  } = config as unknown as Sizes;
   const inner = 2 * hidden;
   const made: InitialParameters = new Map([["backbone.embeddings.weight", normal(generator, [vocab, hidden], 0.02)]]);
   for (let i = 0; i < layers; i++) {
@@ -33,7 +39,10 @@ export function initialMamba(config: ConfigJson, generator: TorchGenerator): Ini
     // softplus⁻¹ of steps that are even in their logarithm
     const steps = torchUniform(generator, inner).map((u) => Math.exp(u * Math.log(STEP_MAX / STEP_MIN)) * STEP_MIN);
     made.set(`${mixer}.dt_proj.bias`, { shape: [inner], values: steps.map((step) => step + Math.log(-Math.expm1(-step))) });
-    made.set(`${mixer}.A_log`, along([inner, states], (n) => Math.log(n + 1)));
+    made.set(
+      `${mixer}.A_log`,
+      along([inner, states], (n) => Math.log(n + 1)),
+    );
     made.set(`${mixer}.D`, filled([inner], 1));
     const out = kaiming(generator, [hidden, inner]);
     made.set(`${mixer}.out_proj.weight`, { ...out, values: out.values.map((x) => x / Math.sqrt(layers)) });

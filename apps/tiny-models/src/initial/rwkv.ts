@@ -24,9 +24,18 @@ export function initialRwkv(config: ConfigJson, generator: TorchGenerator): Init
     if (i === 0) norm(`${block}.pre_ln`);
     for (const name of ["ln1", "ln2"]) norm(`${block}.${name}`);
     const mix = (name: string, power: number, more = 0): void =>
-      void made.set(`${block}.${name}`, along([1, 1, hidden], (c) => (c / hidden) ** power + more));
-    made.set(`${block}.attention.time_decay`, along([hidden], (c) => -5 + 8 * (c / (hidden - 1)) ** (0.7 + 1.3 * depth)));
-    made.set(`${block}.attention.time_first`, along([hidden], (c) => Math.log(0.3) + 0.5 * (((c + 1) % 3) - 1)));
+      void made.set(
+        `${block}.${name}`,
+        along([1, 1, hidden], (c) => (c / hidden) ** power + more),
+      );
+    made.set(
+      `${block}.attention.time_decay`,
+      along([hidden], (c) => -5 + 8 * (c / (hidden - 1)) ** (0.7 + 1.3 * depth)),
+    );
+    made.set(
+      `${block}.attention.time_first`,
+      along([hidden], (c) => Math.log(0.3) + 0.5 * (((c + 1) % 3) - 1)),
+    );
     mix("attention.time_mix_key", rest);
     mix("attention.time_mix_value", rest, 0.3 * depth);
     mix("attention.time_mix_receptance", rest / 2);
