@@ -1,4 +1,4 @@
-import { add, CapabilityError, ConfigError, equal, mod, mul, type Parts, ShapeError, type Tensor, where } from "@weft/tensor-core";
+import { add, bitAnd, CapabilityError, ConfigError, mul, type Parts, ShapeError, type Tensor } from "@weft/tensor-core";
 import { bytesOf } from "../bytes.js";
 import { f16Array } from "../f16.js";
 import { flat, float, part } from "../graph.js";
@@ -27,25 +27,15 @@ export interface GptqOptions {
   readonly inOrder?: boolean;
 }
 
-/** 1 in every integer of a word. For three bits words take turns. */
-const ONES: Readonly<Record<IntegerBits, readonly number[]>> = {
-  2: [0x55555555],
-  3: [0x49249249, 0x92492492 | 0, 0x24924924],
-  4: [0x11111111],
-  8: [0x01010101],
-};
+/** 1 in every integer of a word, where words hold whole integers. */
+const ONES: Readonly<Record<IntegerBits, number | undefined>> = { 2: 0x55555555, 3: undefined, 4: 0x11111111, 8: 0x01010101 };
 
 const formatOf: Variants<Required<GptqOptions>, IntegerFormat> = variants(
   ({ bits, groupSize, checkpointFormat, sym, inOrder }: Required<GptqOptions>): IntegerFormat => {
     const v1 = checkpointFormat === "gptq";
-    /** What v1 has taken from the whole word `n` is added to it again, so that a zero point of 0 comes out right. */
-    const corrected = (word: Tensor, n: Tensor): Tensor => {
-      if (!v1) return word;
-      const [first, second, third] = ONES[bits];
-      if (second === undefined) return add(word, first!);
-      const turn = mod(n, 3);
-      return where(equal(turn, 0), add(word, first!), where(equal(turn, 1), add(word, second), add(word, third!)));
-    };
+    const ones = v1 ? ONES[bits] : undefined;
+    /** What v1 has taken from the whole word is added to it again, so that a zero point of 0 comes out right. */
+    const corrected = (word: Tensor): Tensor => (ones === undefined ? word : add(word, ones));
     return integerFormat({
       name: `gptq${v1 ? "" : "-v2"}-${bits}bit-g${groupSize}${sym ? "" : "-asym"}`,
       bits,
@@ -61,7 +51,9 @@ const formatOf: Variants<Required<GptqOptions>, IntegerFormat> = variants(
       ...(!inOrder && { group: ({ g_idx }: Parts, column: Tensor) => flat(g_idx!, column) }),
       zero({ qzeros }, [out], row, group) {
         const start = mul(group, (out * bits) / 32);
-        return bitsAt((n) => corrected(flat(qzeros!, add(start, n)), n), row, bits);
+        const stored = bitsAt((n) => corrected(flat(qzeros!, add(start, n))), row, bits);
+        // Integers of three bits lie across words: v1 has taken 1 from each by itself.
+        return v1 && ones === undefined ? bitAnd(add(stored, 1), 2 ** bits - 1) : stored;
       },
       scale: ({ scales }, [out], row, group) => float(flat(scales!, add(mul(group, out), row))),
       fits: ({ shape, zeros, scales }) =>
