@@ -4,7 +4,7 @@
 Small random models of every architecture that weft writes, and of every way to scale a rotary embedding. Of each: metadata and tensors are those of llama.cpp's converter, llama.cpp's next token is that
 of transformers, weft computes transformers' logits straight from the GGUF file, and as a folder again transformers does. The last line is the sum: "N passed, N failed, N skipped".
 """
-import json, logging, os, pathlib, subprocess, sys, tempfile, traceback, warnings
+import json, logging, os, pathlib, random, subprocess, sys, tempfile, traceback, warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 warnings.filterwarnings("ignore")
@@ -194,8 +194,63 @@ def whole(name, model):
         check(f"{name}: llama.cpp's next token", got < 0.01 and ours.max() > 2 / VOCAB, f"distance {got:.1e}, most likely {ours.max():.3f}")
 
 
+def joined(tokenizer):
+    """SentencePiece's merges: every two tokens that make a third, the third's in the order of those that there are."""
+    own = tokenizer["model"]
+    results = dict.fromkeys("".join(pair) if isinstance(pair, list) else pair.replace(" ", "", 1) for pair in own["merges"])
+    own["merges"] = [[w[:i], w[i:]] for w in results for i in range(1, len(w)) if w[:i] in own["vocab"] and w[i:] in own["vocab"]]
+    return tokenizer
+
+
+def spaced(tokenizer):
+    """The unigram model with what files of SentencePiece do to spaces."""
+    steps = [{"type": "Strip", "strip_left": True, "strip_right": True}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]
+    return {**tokenizer, "normalizer": {"type": "Sequence", "normalizers": steps}}
+
+
+def texts(seed, count):
+    rng = random.Random(seed)
+    parts = ["hello ", "World", "  ", "\n", "日本", "é", "🙂", "123", "4567", "'s", "don't", "\t", "_x", "%", "ß", "the", " The quick", " cat sat on"]
+    return ["".join(rng.choice(parts) for _ in range(rng.randint(1, 12))) for _ in range(count)]
+
+
+def cut(name, changed):
+    """Ids of texts in llama.cpp, and in transformers of the folder that the file became again, are those of the tokenizer."""
+    global skipped
+    home = WORK / f"tokenizer-{name}"
+    t.LlamaForCausalLM(t.LlamaConfig(**{**SMALL, "vocab_size": 700})).save_pretrained(home / "hf")
+    own = changed(json.loads((ROOT / f"fixtures/models/tokenizers/{name}/tokenizer.json").read_text()))
+    # llama.cpp looks for added tokens in texts as they are, transformers for this one in what they are normalised to.
+    own["added_tokens"] = [token for token in own["added_tokens"] if token["special"]]
+    (home / "hf/tokenizer.json").write_text(json.dumps(own))
+    (home / "hf/tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"} if name != "bpe_byte_level" else {"tokenizer_class": "PreTrainedTokenizerFast"}))
+    written = weft("convert", home / "hf", "-o", home / "a.gguf")
+    assert written.returncode == 0, written.stderr
+    # Without a table of characters, which SentencePiece's own files have, llama.cpp strips spaces only, not other white space.
+    some = [text for text in texts(3, 300) if name != "unigram" or not ("\t" in text or "\n" in text)]
+    before = Tokenizer.from_file(str(home / "hf/tokenizer.json"))
+    want = [before.encode(text, add_special_tokens=False).ids for text in some]
+    assert weft("convert", home / "a.gguf", "--dtype", "f32", "-o", home / "back").returncode == 0
+    again = Tokenizer.from_file(str(home / "back/tokenizer.json"))
+    check(f"{name}: ids of the folder that it became again", [again.encode(text).ids for text in some] == [before.encode(text).ids for text in some], f"{len(some)} texts")
+    if not MODULE.exists():
+        skipped += 1
+    else:
+        got = llama("ids", model=home / "a.gguf", texts=some)
+        wrong = [(text, a, b) for text, a, b in zip(some, got, want) if a != b]
+        check(f"{name}: ids of llama.cpp", not wrong, f"{len(wrong)} of {len(some)} differ {wrong[:2] or ''}")
+
+
 torch.manual_seed(0)
 wanted = sys.argv[1:]
+for name, changed in (("bpe_byte_level", lambda tokenizer: tokenizer), ("bpe_byte_fallback", joined), ("unigram", spaced)):
+    if wanted and name not in wanted:
+        continue
+    try:
+        cut(name, changed)
+    except Exception:
+        failed += 1
+        print(f"FAIL {name}\n{traceback.format_exc(limit=3)}", flush=True)
 for name, model in small_models():
     if wanted and name not in wanted:
         continue

@@ -7,6 +7,8 @@ export type { PlainJson } from "./json/plain.js";
 export { loadRegexEngine } from "./regex/engine.js";
 export { tokenizerFromGguf } from "./gguf/from-gguf.js";
 export type { GgufMetadataLike } from "./gguf/metadata.js";
+export { mergesOfScores } from "./gguf/merges-of-scores.js";
+export { ggufSplitterOf } from "./gguf/pre-tokenizers.js";
 export { BYTE_CHARS as BYTE_LEVEL_ALPHABET } from "./text/byte-level.js";
 export { tokenizerFromRwkv } from "./rwkv/from-rwkv.js";
 export { Tokenizer } from "./tokenizer.js";

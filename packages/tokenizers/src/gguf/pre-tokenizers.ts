@@ -32,7 +32,7 @@ const SPLITTERS: readonly Splitter[] = [
   },
   { names: "smollm starcoder refact command-r codeshell exaone minerva-7b mellum2", patterns: ["\\p{N}", GPT2] },
   {
-    names: "llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2",
+    names: "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2",
     patterns: [modern("\\p{N}{1,3}")],
     ignoreMerges: true,
     addBos: true,
@@ -66,3 +66,43 @@ export const preTokenizerJson = ({ patterns }: Splitter): PlainJson => ({
     { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
   ],
 });
+
+type Json = { readonly [field: string]: unknown };
+
+/** Other ways to write the patterns above. */
+const SAME: ReadonlyMap<string, string> = new Map([
+  [`${GPT2}|\\s+`, GPT2],
+  [GPT2.replace(CONTRACTIONS, "'(?:[sdmt]|ll|ve|re)"), GPT2],
+  [`${GPT2.replace(CONTRACTIONS, "'(?:[sdmt]|ll|ve|re)")}|\\s+`, GPT2],
+]);
+
+/** The patterns that a pre-tokenizer cuts by, one after the other; undefined if it does anything else. */
+function patternsOf(step: Json): readonly string[] | undefined {
+  const regex = (step["pattern"] as { readonly Regex?: string } | undefined)?.Regex;
+  switch (step["type"]) {
+    case "Sequence": {
+      const each = (step["pretokenizers"] as readonly Json[]).map(patternsOf);
+      return each.every((patterns) => patterns !== undefined) ? each.flat() : undefined;
+    }
+    case "Split":
+      return regex === undefined ? undefined : [SAME.get(regex) ?? regex];
+    case "Digits":
+      return [step["individual_digits"] === true ? "\\p{N}" : "\\p{N}+"];
+    case "ByteLevel":
+      return step["add_prefix_space"] === true ? undefined : step["use_regex"] === false ? [] : [GPT2];
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * The value of `tokenizer.ggml.pre` that cuts texts as a `pre_tokenizer` of a byte-level BPE does.
+ * @param ignoreMerges whether a word that is a token stays one, `ignore_merges` of the model
+ * @returns undefined if there is none
+ */
+export function ggufSplitterOf(preTokenizer: unknown, ignoreMerges: boolean): string | undefined {
+  const patterns = preTokenizer ? patternsOf(preTokenizer as Json)?.join("\n") : undefined;
+  const same = SPLITTERS.filter((splitter) => splitter.patterns.join("\n") === patterns);
+  const found = same.find((splitter) => (splitter.ignoreMerges ?? false) === ignoreMerges) ?? (ignoreMerges ? undefined : same[0]);
+  return found?.names.split(" ")[0];
+}
