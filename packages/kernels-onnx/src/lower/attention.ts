@@ -6,9 +6,6 @@ import type { Value } from "./value.js";
 /** The score of what is not seen: the smallest f32, so that a row that sees nothing has no NaN on the way. */
 const MASKED = -3.4028234663852886e38;
 
-/** Rows of queries up to which products and a softmax of their own are faster than the runtime's `Attention`, which copies the keys for each head. */
-const FEW_QUERIES = 4;
-
 export const claimsAttention = ({ inputs }: CompositeCall): boolean =>
   inputs.slice(0, 3).every(({ dtype, shape }) => dtype === "f32" && sizeOf(shape) > 0);
 
@@ -48,8 +45,8 @@ function sightOf(context: Context, { attrs, inputs: [q, k, , ...limits] }: Compo
   return { ...(seen && { seen }), ...(seen && blind && { any: most(context, seen) }) };
 }
 
-/** Attention by the runtime's operator, for many queries; rows and columns of its mask may not stay at length 1. */
-function whole({ builder: b }: Context, [q, k, v]: readonly [Value, Value, Value], scale: number, seen: Value | undefined): string {
+/** Attention by the runtime's operator: rows and columns of its mask may not stay at length 1. */
+function byOperator({ builder: b }: Context, [q, k, v]: readonly [Value, Value, Value], scale: number, seen: Value | undefined): string {
   const mask = seen && b.expand(seen, [...seen.shape.slice(0, -2), q.shape[2]!, k.shape[2]!]);
   return b.graph.node("Attention", [q.name, k.name, v.name, ...(mask ? [mask.name] : [])], { scale: { float: scale } });
 }
@@ -64,8 +61,9 @@ export function lowerAttention(step: CompositeStep, context: Context): void {
   const { seen, any } = sightOf(context, step);
   const scale = attrs.scale as number;
   const visible = (y: Value, otherwise: number): Value => (any ? l.select(any, y, l.f32(otherwise)) : y);
-  if (queries > FEW_QUERIES && !context.isRead(total))
-    return context.store(output, visible({ name: whole(context, [q, k, v], scale, seen), kind: "f", shape: output.shape }, 0));
+  // Of one query, products and a softmax are faster; they alone give the sums that a gradient needs.
+  if (queries > 1 && !context.isRead(total))
+    return context.store(output, visible({ name: byOperator(context, [q, k, v], scale, seen), kind: "f", shape: output.shape }, 0));
   // One query: a row for each head, which needs no keys packed; else the heads of a group together.
   const each = heads / groups;
   const [rows, keyRows] =
