@@ -27,7 +27,7 @@ export { convertCheckpoint, quantizeCheckpoint, type QuantizeOptions } from "./q
 export { type ImportanceOptions, measureImportance } from "./quantize/calibrated/measure-importance.js";
 export type { CalibratedOptions, CalibrationInput } from "./quantize/calibrated/run-calibrated.js";
 export { quantizeToGguf, type GgufOptions } from "./quantize/quantize-gguf.js";
-export type { QuantizedLayer } from "./quantize/measure-layers.js";
+export type { QuantizedLayer } from "./quantize/quantized-layer.js";
 export type { EncodeJobOptions, EncodeResult, PreparedEncode } from "./quantize/run-encode.js";
 export { GGUF_TARGETS, type GgufTargetName, QUANT_TARGETS, type QuantTargetName } from "../names.js";
 export type { FormatChoice, QuantTarget } from "../quantize/targets.js";

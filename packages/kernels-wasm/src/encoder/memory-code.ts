@@ -3,7 +3,7 @@ import type { Inner } from "./loop.js";
 import { I32, type Local, type WasmLanes } from "./wasm-lanes.js";
 
 /** Opcode of the scalar load of one stored element as i32 bits, and of its store. */
-export function scalarCode(dtype: DType): { load: number; store: number } {
+function scalarCode(dtype: DType): { load: number; store: number } {
   const width = bytesPerElement(dtype);
   if (width === 4) return { load: 0x28, store: 0x36 };
   return width === 2 ? { load: 0x2f, store: 0x3b } : { load: dtype === "i8" ? 0x2c : 0x2d, store: 0x3a };

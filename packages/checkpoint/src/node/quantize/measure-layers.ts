@@ -1,21 +1,10 @@
-import { type MatrixShape, sizeOf } from "@weft/tensor-core";
-import type { ErrorJob } from "../../quantize/error-job.js";
-import { relativeError } from "../../quantize/error-job.js";
+import { sizeOf } from "@weft/tensor-core";
+import { type ErrorJob, relativeError } from "../../quantize/error-job.js";
 import type { RowSource } from "../../quantize/row-source.js";
+import { openEncodeBase } from "./encode-base.js";
+import type { QuantizedLayer } from "./quantized-layer.js";
 import type { EncodeJobOptions } from "./run-encode.js";
 import { runErrors } from "./run-errors.js";
-import { openEncodeBase } from "./encode-base.js";
-
-/** What became of a weight. */
-export interface QuantizedLayer {
-  readonly name: string;
-  readonly shape: MatrixShape;
-  /** What it is stored as: the name of a format, of a type of GGUF files, or of a dtype. */
-  readonly format: string;
-  readonly bytes: number;
-  /** ‖Ŵ - W‖ / ‖W‖; where inputs were measured, each value weighted by the mean of its input's square. */
-  readonly error: number;
-}
 
 /** A weight that was written. */
 export interface WrittenLayer {

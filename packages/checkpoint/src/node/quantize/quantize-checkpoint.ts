@@ -11,7 +11,8 @@ import { type CalibratedOptions, type CalibrationInput, runCalibrated } from "./
 import { measureInputs } from "./calibrated/measure-importance.js";
 import { keptWithin } from "./budget-checkpoint.js";
 import { type EncodeBase, openEncodeBase } from "./encode-base.js";
-import { measureLayers, type QuantizedLayer, type WrittenLayer } from "./measure-layers.js";
+import { measureLayers, type WrittenLayer } from "./measure-layers.js";
+import type { QuantizedLayer } from "./quantized-layer.js";
 import { storedTensors } from "../../quantize/stored-tensors.js";
 import { type EncodeJobOptions, type EncodeResult, plainTo, type Recipe, runEncode } from "./run-encode.js";
 

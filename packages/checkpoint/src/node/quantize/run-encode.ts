@@ -14,7 +14,7 @@ import type { ResourceOptions } from "../merge-options.js";
 import type { SideFile } from "../side-files.js";
 import type { EncodeDone, EncodeTask } from "../worker-task.js";
 import { writeShards, type WriteShardsOptions } from "../write-shards.js";
-import type { QuantizedLayer } from "./measure-layers.js";
+import type { QuantizedLayer } from "./quantized-layer.js";
 import { type EncodeBase, openEncodeBase } from "./encode-base.js";
 import { encodeThreads } from "./encode-memory.js";
 
