@@ -9,8 +9,8 @@ const GPU_FILES = ["/dev/dri", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg"];
 const mayHaveGpu = (): boolean => process.platform !== "linux" || GPU_FILES.some((file) => existsSync(file));
 
 /**
- * The device of a name; `auto`: a real GPU, else WebAssembly. onnxruntime is asked for by name: it makes a copy of all weights for each length of
- * input, which for a few answers takes longer than what it saves.
+ * The device of a name; `auto`: a real GPU, else WebAssembly. onnxruntime is asked for by name: it packs all weights for each length of
+ * input and keeps them so, which for a few answers takes longer than what it saves, and many times the memory.
  */
 export async function openDevice(name: DeviceName, { options, out }: Context, activations: Activations = "f32"): Promise<Device> {
   const settings = { activations, ...(options.jobs !== undefined && { threads: options.jobs }) };
