@@ -2,7 +2,7 @@ export { GGML_TYPES, type GgmlType, type GgmlTypeName } from "./ggml-types.js";
 export { type GgufEntry, type GgufLayout, layoutGguf, type PlacedGguf } from "./layout-gguf.js";
 export { type GgufInput, openGguf } from "./open-gguf.js";
 export type { GgufData, GgufFile } from "./gguf-file.js";
-export { type GgufHeader, type GgufTensor, readHeader } from "./read-header.js";
+export { alignmentOf, type GgufHeader, type GgufTensor, readHeader } from "./read-header.js";
 export { splitName, splitNames } from "./splits.js";
 export type { GgufMetadata, GgufNumberType, GgufScalarType, GgufText, GgufValue } from "./values.js";
 export { configOfGguf } from "./configs/config-of-gguf.js";

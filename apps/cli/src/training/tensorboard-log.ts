@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ioError } from "@weft/io-safetensors/node";
 import { encodeTensorBoardEvent, type StepRecord, tensorBoardEvent, tensorBoardStart } from "@weft/training";
+import { writingLog } from "./writing-log.js";
 
 const now = (): number => Date.now() / 1000;
 
@@ -12,21 +12,13 @@ export class TensorBoardLog {
   /** @param step the one that the training goes on after */
   constructor(folder: string, step: number) {
     this.file = join(folder, `events.out.tfevents.${Math.floor(now())}.${process.pid}.weft`);
-    this.writing(() => {
+    writingLog(this.file, () => {
       mkdirSync(folder, { recursive: true });
       writeFileSync(this.file, tensorBoardStart(step + 1, now()));
     });
   }
 
   add(record: StepRecord): void {
-    this.writing(() => appendFileSync(this.file, encodeTensorBoardEvent(tensorBoardEvent(record, now()))));
-  }
-
-  private writing(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      throw ioError(error, this.file, "write");
-    }
+    writingLog(this.file, () => appendFileSync(this.file, encodeTensorBoardEvent(tensorBoardEvent(record, now()))));
   }
 }

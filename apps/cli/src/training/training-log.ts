@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ioError } from "@weft/io-safetensors/node";
 import type { StepRecord } from "@weft/training";
+import { writingLog } from "./writing-log.js";
 
 /** `log.jsonl` of a folder: a record of each step. */
 export class TrainingLog {
@@ -10,7 +10,7 @@ export class TrainingLog {
   /** @param step the one that the training goes on after: records of later ones, which are made again, go */
   constructor(folder: string, step: number) {
     this.file = join(folder, "log.jsonl");
-    this.writing(() => {
+    writingLog(this.file, () => {
       mkdirSync(folder, { recursive: true });
       const lines = existsSync(this.file) && step > 0 ? readFileSync(this.file, "utf8").split("\n") : [];
       const kept = lines.filter((line) => line !== "" && stepOf(line) <= step);
@@ -19,15 +19,7 @@ export class TrainingLog {
   }
 
   add(record: StepRecord): void {
-    this.writing(() => appendFileSync(this.file, `${JSON.stringify(record)}\n`));
-  }
-
-  private writing(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      throw ioError(error, this.file, "write");
-    }
+    writingLog(this.file, () => appendFileSync(this.file, `${JSON.stringify(record)}\n`));
   }
 }
 

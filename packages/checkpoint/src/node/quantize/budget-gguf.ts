@@ -1,4 +1,4 @@
-import { type GgufMetadata, layoutGguf } from "@weft/io-gguf";
+import { alignmentOf, type GgufMetadata, layoutGguf } from "@weft/io-gguf";
 import { bytesPer, type Cost, GGUF_TYPES, type GgufType } from "@weft/quant-nf4-awq";
 import { chooseWithin } from "../../quantize/budget.js";
 import type { EncodeTo } from "../../quantize/encode-job.js";
@@ -22,10 +22,6 @@ interface TypeCost extends Cost {
 /** Types that are measured, from the smallest to the largest; the weight's own dtype comes last. */
 const LADDER: readonly GgufType[] = ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_0"];
 
-/** Where tensors begin in a file is a multiple of it. */
-const ALIGNMENT = 32;
-const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-
 /**
  * Types with which a file stays within so many bytes, by the error that each leaves of each tensor: Σ (‖Ŵ - W‖ / ‖W‖)² is the smallest that there is.
  * @param tensors with the types of any mixture: those of numbers stay
@@ -44,7 +40,10 @@ export async function typesWithin<T extends TypedTensor>(
   const typesOf = ({ source: { shape, dtype } }: T): GgufType[] => [
     ...new Set([...LADDER.map((type) => fitting(type, shape.at(-1)!)), denseTypeOf(dtype)]),
   ];
-  const bytesOf = (type: GgufType, { source: { shape } }: T): number => aligned(bytesPer(GGUF_TYPES[type], [shape[0]!, shape[1]!]));
+  /** Where tensors begin in a file is a multiple of it. */
+  const alignment = alignmentOf(metadata);
+  const bytesOf = (type: GgufType, { source: { shape } }: T): number =>
+    Math.ceil(bytesPer(GGUF_TYPES[type], [shape[0]!, shape[1]!]) / alignment) * alignment;
   const smallest = new Map(
     open.map((tensor) => [tensor.name, typesOf(tensor).reduce((a, b) => (bytesOf(b, tensor) < bytesOf(a, tensor) ? b : a))]),
   );
