@@ -32,6 +32,6 @@ export async function openDevice(name: DeviceName, { options, out }: Context, ac
       },
       ...(name === "onnx" && { onnx }),
     },
-    options.verbose ? { skipped: (line: string) => out.note(line) } : {},
+    { checkIndices: true, ...(options.verbose && { skipped: (line: string) => out.note(line) }) },
   );
 }

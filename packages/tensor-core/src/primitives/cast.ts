@@ -15,4 +15,5 @@ export const cast: Primitive = {
   infer: ([x], attrs) => ({ shape: x!.shape, dtype: attrs.dtype as DType }),
   gradient: ({ inputs: [x] }, dy, o) => [o.cast(dy, x!.dtype)],
   slice: sliceEach,
+  bounds: ([x]) => x,
 };

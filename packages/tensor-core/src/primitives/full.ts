@@ -8,5 +8,6 @@ export const full: Primitive = {
   name: "full",
   group: "leaf",
   infer: (_, attrs) => ({ shape: numbersOf(attrs, "shape"), dtype: attrs.dtype as DType }),
+  bounds: (_, { value }) => ({ least: Math.trunc(value as number), most: Math.trunc(value as number) }),
   slice: ({ attrs }, box) => ({ boxes: [], attrs: { ...attrs, shape: boxShape(box) } }),
 };

@@ -5,6 +5,7 @@ import { DTypeError } from "../errors.js";
 import type { TensorSpec } from "../tensor-spec.js";
 import { around } from "./around.js";
 import { axisOf } from "./attributes.js";
+import { hull } from "./bounds.js";
 import type { IndexRule, Primitive } from "./primitive.js";
 
 /** What picking `index` along an axis of `x` gives. */
@@ -24,6 +25,7 @@ export const gather: Primitive = {
   infer: ([x, index], attrs) => picked(x!, index!, attrs),
   gradient: ({ inputs: [x, index], attrs }, dy, o) => [o.scatterAdd(o.zeros(x!.shape, x!.dtype), index!, dy, axisOf(attrs)), undefined],
   indices: indicesAlongAxis,
+  bounds: ([x]) => hull([x!, { least: 0, most: 0 }]),
   slice: ({ inputs: [x, index], attrs }, box) => {
     const axis = axisOf(attrs);
     const behind = axis + index!.shape.length;

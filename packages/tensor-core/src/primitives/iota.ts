@@ -1,4 +1,4 @@
-import { numbersOf } from "./attributes.js";
+import { axisOf, numbersOf } from "./attributes.js";
 import type { Primitive } from "./primitive.js";
 
 /** The position along an axis, i32. Attributes `shape`, `axis`. */
@@ -6,4 +6,5 @@ export const iota: Primitive = {
   name: "iota",
   group: "leaf",
   infer: (_, attrs) => ({ shape: numbersOf(attrs, "shape"), dtype: "i32" }),
+  bounds: (_, attrs) => ({ least: 0, most: numbersOf(attrs, "shape")[axisOf(attrs)]! - 1 }),
 };

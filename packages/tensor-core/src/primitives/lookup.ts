@@ -25,6 +25,7 @@ export const lookup: Primitive = {
   },
   gradient: ({ inputs: [x, index] }, dy, o) => [o.scatterAdd(o.zeros(x!.shape, x!.dtype), index!, dy, 0), undefined],
   indices: ([x]) => [{ input: 1, name: "index", least: 0, most: x!.shape[0]! - 1 }],
+  bounds: ([x]) => x,
   slice: ({ inputs: [x] }, box) => ({ boxes: [[whole(x!.shape[0]!)], box] }),
   reference: ([x, index]) => index!.values.map((i) => entryOf(x!.values, i)),
 };

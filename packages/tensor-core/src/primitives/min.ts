@@ -1,4 +1,5 @@
 import type { BinaryLanes } from "../program/formula.js";
+import { corners } from "./bounds.js";
 import { binary, type BinaryPrimitive } from "./elementwise.js";
 import { shareAtTie } from "./tie.js";
 
@@ -6,6 +7,7 @@ import { shareAtTie } from "./tie.js";
 export const min: BinaryPrimitive = binary({
   name: "min",
   f64: (a, b) => (a !== a || b !== b ? NaN : a < b ? a : b),
+  bounds: corners(Math.min),
   gradient: shareAtTie((a, b, o) => o.less(a, b)),
 });
 

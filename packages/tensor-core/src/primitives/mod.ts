@@ -42,6 +42,7 @@ export const mod: BinaryPrimitive = binary({
   name: "mod",
   f64: remainder,
   integer: (a, b) => (b === 0 ? 0 : remainder(a, b)),
+  bounds: ([, b]) => (b!.least > 0 ? { least: 0, most: b!.most - 1 } : undefined),
   gradient: ({ inputs: [a, b] }, dy, o) => [dy, o.neg(o.mul(dy, o.floor(o.div(a!, b!))))],
 });
 

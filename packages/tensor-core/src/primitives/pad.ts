@@ -1,6 +1,7 @@
 import { ShapeError } from "../errors.js";
 import { contiguousStrides, sizeOf } from "../shape.js";
 import { numbersOf } from "./attributes.js";
+import { hull } from "./bounds.js";
 import type { Primitive } from "./primitive.js";
 
 /** a constant before and after each axis. Attributes `low` and `high`, elements before and after each axis, and `value`. */
@@ -12,6 +13,7 @@ export const pad: Primitive = {
     if ([...low, ...high].some((n) => n < 0)) throw new ShapeError(`pad: amounts must not be negative, got [${low}] and [${high}]`);
     return { shape: x!.shape.map((d, i) => d + low[i]! + high[i]!), dtype: x!.dtype };
   },
+  bounds: ([x], { value }) => hull([x!, { least: value as number, most: value as number }]),
   gradient: ({ inputs: [x], attrs }, dy, o) => {
     const low = numbersOf(attrs, "low");
     return [

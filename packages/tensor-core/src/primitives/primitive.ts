@@ -76,6 +76,15 @@ export interface IndexRange {
 /** Which inputs hold indices, for devices that check them. Without such a check, what is out of range has a defined result. */
 export type IndexRule = (inputs: readonly TensorSpec[], attrs: Attrs) => readonly IndexRange[];
 
+/** The smallest and the largest value that an integer tensor may hold. */
+export interface Bounds {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Bounds of an integer result, given those of the inputs; undefined where there are none but its dtype's. Its caller sees to it that results which wrap have none. */
+export type BoundsRule = (inputs: readonly Bounds[], attrs: Attrs) => Bounds | undefined;
+
 /** Floating-point operations of a call (a multiply-add is two), from its shapes. */
 export type FlopRule = (inputs: readonly { readonly shape: Shape }[], outputs: readonly { readonly shape: Shape }[]) => number;
 
@@ -92,6 +101,8 @@ export interface Primitive {
   readonly gradient?: GradientRule;
   readonly slice?: SliceRule;
   readonly indices?: IndexRule;
+  /** Without it a movement has the bounds of its inputs together, and everything else those of its dtype. */
+  readonly bounds?: BoundsRule;
   /** Makes it a movement: it only renames elements, and becomes strides instead of a kernel. */
   readonly view?: ViewRule;
   /** A movement that keeps the elements in row-major order, at most repeated along axes of length 1. */

@@ -1,5 +1,6 @@
 import { DTypeError, ShapeError } from "../errors.js";
 import { sameShape } from "../shape.js";
+import { hull } from "./bounds.js";
 import { sliceEach } from "./elementwise.js";
 import type { Primitive } from "./primitive.js";
 
@@ -17,4 +18,5 @@ export const where: Primitive = {
   },
   gradient: ({ inputs: [c] }, dy, o) => [undefined, o.where(c!, dy, 0), o.where(c!, 0, dy)],
   slice: sliceEach,
+  bounds: ([, a, b]) => hull([a!, b!]),
 };
