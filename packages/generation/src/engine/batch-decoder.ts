@@ -1,7 +1,7 @@
 import type { CausalInputs, CausalLM, CausalOutput, LayerCache } from "@weft/models";
 import { BASE, PeftModel } from "@weft/registry";
 import { compile, type CompiledFunction, ConfigError, type Device, dynamicSlice, type Tensor, update } from "@weft/tensor-core";
-import { changedRows, type CacheShape, freeCache, holdsPositions } from "./cache-rows.js";
+import { changedRows, type CacheShape, freeCache, holdsPositions, positionsKept } from "./cache-rows.js";
 
 /** A causal model with adapters. */
 export type AdaptedCausalLM = PeftModel<CausalInputs, CausalOutput>;
@@ -47,6 +47,8 @@ export class BatchDecoder {
   readonly base: CausalLM;
   /** Whether the cache has a place for each position (attention), or a state (recurrences). */
   readonly holdsPositions: boolean;
+  /** So many positions of a row every layer holds: Infinity unless there are windows. */
+  readonly positionsKept: number;
   private readonly model: GenerativeModel;
   private readonly mixed: boolean;
   private readonly device: Device;
@@ -62,6 +64,7 @@ export class BatchDecoder {
     this.device = device;
     this.mixed = mixed;
     this.holdsPositions = holdsPositions(this.base);
+    this.positionsKept = this.holdsPositions ? positionsKept(this.base) : 0;
     this.plans = this.compiled();
   }
 
@@ -94,6 +97,8 @@ export class BatchDecoder {
     order?.dispose();
     freeCache(this.cache, next);
     this.cache = next;
+    // It never becomes shorter again: plans for less room are of no more use.
+    if (shape.capacity !== this.shape.capacity) this.forgetPlans();
     this.shape = shape;
   }
 
@@ -122,7 +127,7 @@ export class BatchDecoder {
     return this.run(given, () => this.plans.step(inputIds, position, adapters, this.cache));
   }
 
-  /** Lets go of plans over adapters that are no longer those of the model. */
+  /** Lets go of plans that no pass will use again, as those over adapters that are no longer the model's. */
   forgetPlans(): void {
     for (const plan of Object.values(this.plans)) plan.dispose();
     this.plans = this.compiled();

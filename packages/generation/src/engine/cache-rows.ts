@@ -1,5 +1,6 @@
 import type { CausalLM, LayerCache } from "@weft/models";
 import { concat, gather, slice, type Tensor } from "@weft/tensor-core";
+import { LONGEST_PIECE } from "./pieces.js";
 
 /** Sequences, and positions of each. */
 export interface CacheShape {
@@ -10,20 +11,34 @@ export interface CacheShape {
 /** The axis of keys and values along which positions lie. */
 const POSITIONS = 2;
 
+/** By so many positions a sequence may go back in layers that keep a window alone: by those at least that a piece is filled up with, or that are guessed. */
+export const REWIND: number = LONGEST_PIECE / 4;
+
+/** A cache with nothing in it. */
+const emptyCache = (model: CausalLM, { batch, capacity }: CacheShape): readonly LayerCache[] =>
+  model.emptyCache({ batch, capacity, rewind: REWIND });
+
 /** Whether a model's cache has a place for each position. The states of a recurrence do not grow with what they are asked to hold. */
 export function holdsPositions(model: CausalLM): boolean {
-  const [small, large] = [1, 2].map((capacity) => model.emptyCache({ batch: 1, capacity })[0]!);
+  const [small, large] = [1, 2].map((capacity) => emptyCache(model, { batch: 1, capacity })[0]!);
   return Object.keys(small!).some((name) => small![name]!.size !== large![name]!.size);
 }
 
-/** A cache of another shape: its rows in the order of `rows` (i32 [rows]; all as they are if not given), then empty ones; positions that are not there yet are empty. */
+/** So many positions of a sequence are held in every layer of a model that holds them: Infinity unless there are windows. */
+export function positionsKept(model: CausalLM): number {
+  const beyond = 2 ** 30;
+  const least = Math.min(...emptyCache(model, { batch: 1, capacity: beyond }).map((layer) => Object.values(layer)[0]!.shape[POSITIONS]!));
+  return least < beyond ? least : Infinity;
+}
+
+/** A cache of another shape, of as many positions at least: its rows in the order of `rows` (i32 [rows]; all as they are if not given), then empty ones; positions that are not there yet are empty. */
 export function changedRows(
   model: CausalLM,
   cache: readonly LayerCache[],
   to: CacheShape,
   rows: Tensor | undefined,
 ): readonly LayerCache[] {
-  return model.emptyCache({ batch: to.batch, capacity: to.capacity }).map((empty, i) =>
+  return emptyCache(model, to).map((empty, i) =>
     Object.fromEntries(
       Object.entries(empty).map(([name, room]) => {
         const held = cache[i]?.[name];
@@ -35,12 +50,10 @@ export function changedRows(
   );
 }
 
-/** A cache's tensor with as many positions as `room` has. */
+/** A cache's tensor with as many positions as `room` has. A layer with a window that has room for more has never come round: all it holds lies in order. */
 function positioned(before: Tensor, room: Tensor): Tensor {
   const [have, want] = [before.shape[POSITIONS], room.shape[POSITIONS]];
   if (have === want || have === undefined || want === undefined) return before;
-  const whole = [undefined, undefined];
-  if (have > want) return slice(before, [...whole, [0, want]]);
   return concat([before, slice(room, [[0, before.shape[0]!], undefined, [have, want]])], POSITIONS);
 }
 

@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { WasmBackend } from "@weft/kernels-wasm";
 import { ADAPTER_METHODS } from "@weft/methods";
 import type { CausalLM } from "@weft/models";
@@ -7,43 +6,10 @@ import { getPeftModel } from "@weft/registry";
 import { Device, tensor } from "@weft/tensor-core";
 import { watch } from "@weft/tensor-core/testing";
 import { expect, test } from "vitest";
-import type { AdaptedCausalLM, GenerativeModel } from "./batch-decoder.js";
+import type { AdaptedCausalLM } from "./batch-decoder.js";
 import { GenerationEngine } from "./engine.js";
 import { promptLookup } from "./prompt-lookup.js";
-import type { TokenRequest } from "./token-request.js";
-
-const fixture = (path: string): string => fileURLToPath(new URL(`../../../../fixtures/${path}`, import.meta.url));
-const device = new Device(new WasmBackend({ threads: 1, relaxed: false }));
-const load = (name: string): Promise<CausalLM> => loadPretrained(fixture(`models/${name}`), { device });
-
-/** A prompt of its own for each number. */
-const prompt = (length: number, seed: number): number[] => Array.from({ length }, (_, i) => (seed * 31 + i * i * 7 + 3 * i) % 60);
-
-/** The most likely tokens behind a prompt, each by a pass over the whole sequence without any cache. */
-async function expected(forward: GenerativeModel, tokens: readonly number[], count: number): Promise<number[]> {
-  const all = [...tokens];
-  for (let i = 0; i < count; i++) {
-    const inputIds = tensor(Int32Array.from(all), { shape: [1, all.length], device });
-    const { logits } = (forward as CausalLM).forward({ inputIds });
-    all.push(best((await logits.data()).subarray(-logits.shape[2]!) as Float32Array));
-  }
-  return all.slice(tokens.length);
-}
-
-const best = (logits: Float32Array): number => logits.indexOf(Math.max(...logits));
-
-interface Greedy extends TokenRequest {
-  readonly chosen: number[];
-}
-
-function greedy(tokens: readonly number[], maxNewTokens: number, more: Partial<TokenRequest> = {}): Greedy {
-  const chosen: number[] = [];
-  const choose = (logits: Float32Array): { token: number; done: boolean } => {
-    chosen.push(best(logits));
-    return { token: chosen.at(-1)!, done: false };
-  };
-  return { tokens, maxNewTokens, choose, chosen, ...more };
-}
+import { best, device, expected, fixture, greedy, load, prompt } from "./testing.js";
 
 test.each(["llama", "mistral_window", "qwen2", "gpt2", "rwkv", "mamba", "mamba2"])(
   "%s: requests of many lengths that come while others run give what each gives alone, without a cache",

@@ -3,7 +3,8 @@ import { afterOtherTasks, CapabilityError, ConfigError, type Device, DeviceError
 import { assertInVocabulary } from "../assert-in-vocabulary.js";
 import { positionsOf } from "../positions-of.js";
 import { type AdaptedCausalLM, BatchDecoder, causalBase, type GenerativeModel, type RowInput } from "./batch-decoder.js";
-import { LONGEST_PIECE, nextPiece } from "./pieces.js";
+import { REWIND } from "./cache-rows.js";
+import { nextPiece } from "./pieces.js";
 import { Row, Sequence } from "./row.js";
 import type { TokenRequest } from "./token-request.js";
 
@@ -40,8 +41,10 @@ export interface EngineCounts {
 
 /** Without a limit of the model's: positions that a request may take. */
 const DEFAULT_CONTEXT = 2048;
-/** The smallest cache; it doubles where a request needs more. */
+/** The smallest cache; it doubles where a sequence grows beyond it. */
 const LEAST_CAPACITY = 128;
+/** So many guesses are run at once at most. */
+const LONGEST_DRAFT = 32;
 
 const powerOfTwo = (least: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, least)));
 
@@ -203,21 +206,22 @@ export class GenerationEngine {
     for (const row of this.running) if (gone(row.sequence!)) row.sequence = undefined;
   }
 
-  /** As many rows as there are requests, up to the most, and as many positions as the longest of them needs. */
+  /** As many rows as there are requests, up to the most, and as many positions as the longest of them has taken so far, with room for some more. */
   private async makeRoom(): Promise<void> {
     const wanted = Math.min(this.maxBatch, this.running.length + this.waiting.length);
     const { batch, capacity } = this.decoder.shape;
-    const needs = this.all().map(({ request }) => this.decoder.virtualTokens + request.tokens.length + request.maxNewTokens);
-    // Behind the last position a piece that is filled up, or guesses, may be written.
-    const room = powerOfTwo(Math.max(LEAST_CAPACITY, ...needs.map((need) => need + LONGEST_PIECE / 8)));
+    const soon = [...this.waiting.slice(0, wanted - this.running.length), ...this.running.map(({ sequence }) => sequence!)];
+    // Behind the last token guesses, or a piece that is filled up, may be written.
+    const needs = soon.map(({ tokens }) => this.decoder.virtualTokens + tokens.length + LONGEST_DRAFT + 1);
+    const room = powerOfTwo(Math.max(LEAST_CAPACITY, ...needs));
     const next = {
       batch: wanted > batch || wanted * 4 <= batch ? Math.min(this.maxBatch, powerOfTwo(wanted)) : batch,
       capacity: this.decoder.holdsPositions ? Math.max(capacity, room) : LEAST_CAPACITY,
     };
     if (next.batch === batch && next.capacity === capacity) return;
     // Rows under way first, then those that hold most.
-    const order = [...this.rows.keys()].sort((a, b) => this.worth(b) - this.worth(a)).slice(0, next.batch);
-    if (next.batch >= batch) order.sort((a, b) => a - b);
+    const byWorth = [...this.rows.keys()].toSorted((a, b) => this.worth(b) - this.worth(a)).slice(0, next.batch);
+    const order = next.batch >= batch ? byWorth.toSorted((a, b) => a - b) : byWorth;
     await this.decoder.reshape(next, order);
     this.rows = [...order.map((i) => this.rows[i]!), ...Array.from({ length: next.batch - order.length }, () => new Row())];
   }
@@ -233,12 +237,18 @@ export class GenerationEngine {
       const free = this.rows.filter((row) => !row.sequence);
       const sequence = free.length > 0 ? this.waiting.shift() : undefined;
       if (!sequence) return;
-      const whole = !this.decoder.holdsPositions;
-      const kept = (row: Row): number => row.reusable(sequence, whole);
+      const kept = (row: Row): number => row.reusable(sequence, this.leastKept(row));
       const best = free.reduce((a, b) => (kept(b) > kept(a) || (kept(b) === kept(a) && b.held.length < a.held.length) ? b : a));
       this.counted.reusedTokens += kept(best);
       best.take(sequence, kept(best));
     }
+  }
+
+  /** Behind which token of a row nothing can go on but at its beginning: a state has no way back, a window a short one, unless it still holds all. */
+  private leastKept({ held, written }: Row): number {
+    const { holdsPositions, positionsKept, virtualTokens } = this.decoder;
+    if (!holdsPositions) return held.length;
+    return virtualTokens + written <= positionsKept ? 0 : written - REWIND;
   }
 
   /** One piece of a prompt, then one step of the rest. A state would be changed by steps in between, so that its prompt is run at once. */
@@ -261,6 +271,7 @@ export class GenerationEngine {
     const part = tokens.slice(position, position + piece.tokens);
     const input = { tokens: part, position, ...this.adapterIn(row) };
     const logits = await this.decoder.prefill(this.rows.indexOf(row), input, piece.length, position === 0);
+    row.wrote(position, piece.length);
     this.counted.promptTokens += part.length;
     row.held.push(...part);
     if (row.held.length === tokens.length) this.choose(row, logits);
@@ -268,7 +279,7 @@ export class GenerationEngine {
 
   private async step(ready: readonly Row[]): Promise<void> {
     const drafts = new Map(ready.map((row) => [row, this.draft(row)]));
-    const length = 1 + Math.max(...[...drafts.values()].map(({ length }) => length));
+    const length = 1 + Math.max(...[...drafts.values()].map((guesses) => guesses.length));
     const filledUp = (ids: readonly number[]): number[] => [...ids, ...Array<number>(length - ids.length).fill(0)];
     const inputs = this.rows.map((row): RowInput => {
       const guesses = drafts.get(row);
@@ -277,6 +288,7 @@ export class GenerationEngine {
       return { tokens, position: this.placeOf(row, length), ...this.adapterIn(row) };
     });
     const logits = await this.decoder.step(inputs);
+    for (const [i, row] of this.rows.entries()) row.wrote(inputs[i]!.position, length);
     this.counted.steps++;
     const { vocabSize } = this.decoder.base.config;
     for (const [row, guesses] of drafts) {
@@ -304,7 +316,7 @@ export class GenerationEngine {
     const { request, tokens } = sequence!;
     if (!request.draft || !this.decoder.holdsPositions) return [];
     const left = request.tokens.length + request.maxNewTokens - tokens.length;
-    return request.draft(tokens).slice(0, Math.max(0, left - 1));
+    return request.draft(tokens).slice(0, Math.min(LONGEST_DRAFT, Math.max(0, left - 1)));
   }
 
   private choose(row: Row, logits: Float32Array): number | undefined {

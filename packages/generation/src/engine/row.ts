@@ -48,6 +48,8 @@ export class Sequence {
 export class Row {
   /** Tokens whose keys and values, or whose state, are in the cache. */
   held: number[] = [];
+  /** So many tokens have been written: what is held, and behind it what has been given up since, or filled up. */
+  written = 0;
   /** The adapter under which they came there, and from which of them on it acted. */
   adapter: string | undefined;
   actsFrom = 0;
@@ -63,22 +65,31 @@ export class Row {
     return this.pending > 1 || (this.pending === 1 && this.held.length === 0);
   }
 
-  /** How much of what it holds serves a sequence; at least one token has to be run. @param whole whether it is all or nothing, as for a state */
-  reusable({ tokens, adapter, actsFrom }: Sequence, whole: boolean): number {
+  /**
+   * How much of what it holds serves a sequence; at least one token has to be run.
+   * @param least if it is less than so many tokens it is none
+   */
+  reusable({ tokens, adapter, actsFrom }: Sequence, least: number): number {
     if (adapter !== this.adapter) return 0;
     const most = Math.min(this.held.length, tokens.length - 1);
     let same = 0;
     while (same < most && this.held[same] === tokens[same]) same++;
     // Where the adapter began to act at other places, what was run in between is not what it would be.
     if (actsFrom !== this.actsFrom) same = Math.min(same, actsFrom, this.actsFrom);
-    return whole && same < this.held.length ? 0 : same;
+    return same < least ? 0 : same;
   }
 
   /** Gives the row to a sequence. @param kept so many of the tokens that it holds stay */
   take(sequence: Sequence, kept: number): void {
     this.held.length = kept;
+    if (kept === 0) this.written = 0;
     this.adapter = sequence.adapter;
     this.actsFrom = sequence.actsFrom;
     this.sequence = sequence;
+  }
+
+  /** Notes that so many tokens have been run from a position on. */
+  wrote(position: number, length: number): void {
+    this.written = Math.max(this.written, position + length);
   }
 }

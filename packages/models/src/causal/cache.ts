@@ -19,6 +19,11 @@ export interface CacheOptions {
   readonly batch?: number;
   /** Positions that there is room for, virtual ones included. */
   readonly capacity: number;
+  /**
+   * Layers with a window keep the window and so many positions more, by which a sequence may go back, or may have been filled up; 0 if not given. Layers without one
+   * keep all.
+   */
+  readonly rewind?: number;
 }
 
 /** What a cache of keys and values depends on. */
@@ -26,16 +31,34 @@ export interface KeyValueSizes {
   readonly layers: number;
   readonly keyValueHeads: number;
   readonly headDim: number;
+  /** Per layer: how far back keys are seen; undefined: all of them. Without it all layers see all. */
+  readonly windows?: readonly (number | undefined)[];
 }
 
-/** A cache with nothing in it: keys and values of each layer, [batch, key-value heads, capacity, head dim]. */
+/** A cache with nothing in it: keys and values of each layer, [batch, key-value heads, positions, head dim]: `capacity` of them, or as many as a window needs. */
 export function emptyCache(
-  { layers, keyValueHeads, headDim }: KeyValueSizes,
+  { layers, keyValueHeads, headDim, windows }: KeyValueSizes,
   dtype: DType,
-  { batch = 1, capacity }: CacheOptions,
+  { batch = 1, capacity, rewind = 0 }: CacheOptions,
 ): KeyValues[] {
-  const room = (): Tensor => zeros([batch, keyValueHeads, capacity, headDim], dtype);
-  return Array.from({ length: layers }, () => ({ key: room(), value: room() }));
+  return Array.from({ length: layers }, (_, i) => {
+    const positions = Math.min(capacity, (windows?.[i] ?? Infinity) + rewind);
+    const room = (): Tensor => zeros([batch, keyValueHeads, positions, headDim], dtype);
+    return { key: room(), value: room() };
+  });
+}
+
+/** Whether a layer's keys and values lie in a ring: with fewer places than its window they are all there, in order. */
+export const isRing = ({ key }: KeyValues, window: number | undefined): boolean => window !== undefined && key.shape[2]! >= window;
+
+/** A cache with the position of a pass. */
+export interface Room {
+  readonly cache: readonly KeyValues[];
+  /** Per layer, whether it is a ring. */
+  readonly rings: readonly boolean[];
+  readonly position: Tensor;
+  /** Of the layers that hold all positions; undefined where none does. */
+  readonly capacity: number | undefined;
 }
 
 /**
@@ -45,9 +68,9 @@ export function emptyCache(
  */
 export function roomOf(
   { cache, position }: { readonly cache?: readonly LayerCache[] | undefined; readonly position?: Tensor | undefined },
-  layers: number,
+  { layers, windows }: Pick<KeyValueSizes, "layers" | "windows">,
   own: readonly [number, number, number, number],
-): { readonly cache: readonly KeyValues[]; readonly position: Tensor; readonly capacity: number } | undefined {
+): Room | undefined {
   if (!cache && !position) return undefined;
   if (!cache || !position)
     throw new ConfigError(`forward: ${cache ? "cache is given without position" : "position is given without cache"}`, {
@@ -57,14 +80,19 @@ export function roomOf(
   const [batch, heads, length, width] = own;
   if (position.shape.length > 1 || (position.size !== 1 && position.size !== batch))
     throw new ShapeError(`forward: position is [${position.shape}], expected one number, or one for each row, [${batch}]`);
-  const capacity = cache[0]?.["key"]?.shape[2] ?? 0;
   const keyValues = cache as readonly KeyValues[];
-  for (const { key, value } of keyValues)
-    for (const t of [key, value])
-      if (t?.shape.join() !== `${batch},${heads},${capacity},${width}`)
+  const rings = keyValues.map((layer, i) => layer.key !== undefined && isRing(layer, windows?.[i]));
+  const inOrder = keyValues[rings.indexOf(false)];
+  const capacity = inOrder?.key?.shape[2];
+  for (const [i, { key, value }] of keyValues.entries())
+    for (const t of [key, value]) {
+      const positions = rings[i] ? key.shape[2] : capacity;
+      if (t?.shape.join() !== `${batch},${heads},${positions},${width}`)
         throw new ShapeError(`forward: keys or values of the cache are [${t?.shape}], expected [${batch}, ${heads}, capacity, ${width}]`);
-  if (length > capacity) throw new ShapeError(`forward: the cache has room for ${capacity} positions, the input has ${length}`);
-  return { cache: keyValues, position, capacity };
+    }
+  if (capacity !== undefined && length > capacity)
+    throw new ShapeError(`forward: the cache has room for ${capacity} positions, the input has ${length}`);
+  return { cache: keyValues, rings, position, capacity };
 }
 
 /**
@@ -73,8 +101,9 @@ export function roomOf(
  */
 export function startsOf(position: Tensor): readonly Tensor[] {
   if (position.size === 1) return [position];
-  const number = (row: number): Tensor => tensor(Int32Array.of(row), { shape: [1] });
-  return Array.from({ length: position.size }, (_, row) => concat([number(row), slice(position, [[row, row + 1]])]));
+  return Array.from({ length: position.size }, (_, row) =>
+    concat([tensor(Int32Array.of(row), { shape: [1] }), slice(position, [[row, row + 1]])]),
+  );
 }
 
 /**
@@ -84,8 +113,12 @@ export function startsOf(position: Tensor): readonly Tensor[] {
 export function withOwn(cache: Tensor, past: Tensor | undefined, own: Tensor, starts: readonly Tensor[]): Tensor {
   const [batch, heads, , width] = cache.shape as [number, number, number, number];
   const before = past && broadcastTo(cast(pastLike(past, own), cache.dtype), [batch, heads, past.shape[2]!, width]);
-  const base = before ? update(cache, before, zeros([], "i32"), [2]) : cache;
+  return written(before ? update(cache, before, zeros([], "i32"), [2]) : cache, own, starts);
+}
+
+/** Keys or values of a layer with those of a pass in the places that begin at `starts`. */
+export function written(cache: Tensor, own: Tensor, starts: readonly Tensor[]): Tensor {
   const value = cast(own, cache.dtype);
-  if (starts.length === 1) return update(base, value, starts[0]!, [2]);
-  return starts.reduce((filled, start, row) => update(filled, slice(value, [[row, row + 1]]), start, [0, 2]), base);
+  if (starts.length === 1) return update(cache, value, starts[0]!, [2]);
+  return starts.reduce((filled, start, row) => update(filled, slice(value, [[row, row + 1]]), start, [0, 2]), cache);
 }

@@ -1,4 +1,4 @@
-import { add, cast, iota, less, lessEqual, logicalAnd, reshape, ShapeError, type Tensor } from "@weft/tensor-core";
+import { add, cast, gather, iota, less, lessEqual, logicalAnd, maximum, mul, reshape, ShapeError, type Tensor } from "@weft/tensor-core";
 import { type Segments, withinSegments } from "../segments.js";
 
 export interface MaskOptions {
@@ -9,6 +9,8 @@ export interface MaskOptions {
   readonly past?: number | Tensor;
   /** All keys, also those that are not there yet; past + length if not given. */
   readonly keys?: number | undefined;
+  /** At which positions the keys are, where not at 0, 1, 2 …: i32 [batch or 1, any]; negative where there is none. */
+  readonly positions?: Tensor | undefined;
   /** Keys further back than this are not seen. */
   readonly window?: number | undefined;
   /** 1 where a key counts, 0 where it is padding; [batch, keys]. */
@@ -19,31 +21,37 @@ export interface MaskOptions {
   readonly always?: boolean;
 }
 
+/** Which of the keys count: 1 and 0 at their positions, [batch or 1, keys] of a mask [batch, all]. */
+function countAt(attentionMask: Tensor, positions: Tensor): Tensor {
+  const [batch, all] = attentionMask.shape as [number, number];
+  const keys = positions.shape[1]!;
+  const places = add(maximum(positions, 0), mul(iota([batch, 1], 0), all));
+  return reshape(gather(reshape(attentionMask, [batch * all]), reshape(places, [batch * keys])), [batch, keys]);
+}
+
 /**
  * Which keys a position sees, bool [batch or 1, 1, length, keys]: those up to itself, within the window and its document, that are no padding.
  * Undefined where plain causality is all. Padding on the left leaves rows that see nothing.
  * @see transformers `masking_utils.py`
  */
-export function causalMask({
-  batch,
-  length,
-  past = 0,
-  keys = (past as number) + length,
-  window,
-  attentionMask,
-  segments,
-  always = false,
-}: MaskOptions): Tensor | undefined {
-  if (attentionMask && attentionMask.shape.join() !== `${batch},${keys}`)
-    throw new ShapeError(`forward: attentionMask is [${attentionMask.shape}], expected [${batch},${keys}]`, {
+export function causalMask(options: MaskOptions): Tensor | undefined {
+  const { batch, length, past = 0, positions, window, attentionMask, segments, always = false } = options;
+  const all = options.keys ?? (typeof past === "number" ? past + length : undefined);
+  if (attentionMask && (attentionMask.shape[0] !== batch || (all !== undefined && attentionMask.shape[1] !== all)))
+    throw new ShapeError(`forward: attentionMask is [${attentionMask.shape}], expected [${batch},${all}]`, {
       hint: "it covers virtual tokens and past positions as well as the input",
     });
-  if (!always && !attentionMask && !segments && (window === undefined || window >= keys)) return undefined;
+  if (!always && !attentionMask && !segments && !positions && (window === undefined || window >= all!)) return undefined;
+  const keys = positions?.shape[1] ?? all!;
   const space = [1, 1, length, keys];
   const before = typeof past === "number" ? past : reshape(past, [-1, 1, 1, 1]);
-  const [row, column] = [add(iota(space, 2), before), iota(space, 3)];
+  const row = add(iota(space, 2), before);
+  const column = positions ? reshape(positions, [-1, 1, 1, keys]) : iota(space, 3);
   let visible = lessEqual(column, row);
+  if (positions) visible = logicalAnd(visible, lessEqual(0, column));
   if (window !== undefined) visible = logicalAnd(visible, less(row, add(column, window)));
   if (segments) visible = logicalAnd(visible, withinSegments(segments));
-  return attentionMask ? logicalAnd(visible, cast(reshape(attentionMask, [batch, 1, 1, keys]), "bool")) : visible;
+  if (!attentionMask) return visible;
+  const counts = positions ? countAt(attentionMask, positions) : attentionMask;
+  return logicalAnd(visible, cast(reshape(counts, [batch, 1, 1, keys]), "bool"));
 }
