@@ -56,6 +56,11 @@ describe("dropout of a step", () => {
   });
 });
 
+const gap = async (a: Tensor, b: Tensor): Promise<number> => {
+  const [p, q] = [await a.data(), await b.data()];
+  return Math.max(...Array.from(p, (v, i) => Math.abs(v - q[i]!)));
+};
+
 /** The ranks at which a gradient is not zero. */
 const touched = async (t: Tensor, rank: (i: number) => number): Promise<number[]> => [
   ...new Set(Array.from(await t.data()).flatMap((v, i) => (v === 0 ? [] : [rank(i)]))),
@@ -68,5 +73,26 @@ it("DyLoRA trains one block of ranks: those before it are frozen, those behind i
   const [down, up] = gradients(sum(mul(y, values(y.shape, 5))), [params.down!, params.up!]);
   expect((await touched(down!, (i) => Math.floor(i / 3))).toSorted()).toEqual([2, 3]);
   expect((await touched(up!, (i) => i % 6)).toSorted()).toEqual([2, 3]);
+  // A training pass draws the block: 0.5 of three blocks is the second.
+  const training = { layer, config: { ...config, activeBlock: undefined }, scale: 1, uniform: () => tensor(0.5) };
+  const same = (DYLORA as AdapterMethod<unknown>).forward(x, { weight }, params, training);
+  const own = gradients(sum(mul(same, values(same.shape, 5))), [params.down!, params.up!]);
+  for (const [a, b] of [
+    [same, y],
+    [own[0]!, down!],
+    [own[1]!, up!],
+  ] as const)
+    expect(await gap(a, b)).toBeLessThan(1e-6);
+  for (const [u, block] of [
+    [0, 0],
+    [0.32, 0],
+    [0.34, 1],
+    [0.67, 2],
+    [0.9999, 2],
+  ] as const) {
+    const at = (more: object): Promise<ArrayLike<number>> => DYLORA.delta!(params, { ...training, ...more } as never).data();
+    const [drawn, fixed] = [await at({ uniform: () => tensor(u) }), await at({ config: { ...config, activeBlock: block } })];
+    for (let i = 0; i < drawn.length; i++) expect(drawn[i]).toBeCloseTo(fixed[i]!, 5);
+  }
   expect(() => DYLORA.delta!(params, { layer, config: { ...config, activeBlock: 3 } as never, scale: 1 })).toThrow("block 3");
 });

@@ -16,10 +16,10 @@ export interface WeightedSumConfig {
 }
 
 /** The summands at the strength that the sum has. */
-const atScale = ({ config: { summands }, scale, mask, noise }: AdapterContext<WeightedSumConfig>): readonly Attached[] =>
+const atScale = ({ config: { summands }, scale, mask, uniform, noise }: AdapterContext<WeightedSumConfig>): readonly Attached[] =>
   summands.map(({ context, ...one }) => ({
     ...one,
-    context: { ...context, ...(mask && { mask }), ...(noise && { noise }), scale: context.scale * scale },
+    context: { ...context, ...(mask && { mask }), ...(uniform && { uniform }), ...(noise && { noise }), scale: context.scale * scale },
   }));
 
 const sum = (tensors: readonly Tensor[]): Tensor => tensors.map((t) => cast(t, "f32")).reduce((total, t) => add(total, t));

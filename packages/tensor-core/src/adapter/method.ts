@@ -39,6 +39,8 @@ export interface AdapterContext<C> {
   readonly pass?: unknown;
   /** In training: zeros with probability `rate`, else ones, drawn anew for each call and step (rank and module dropout); nothing is left out if not given. */
   readonly mask?: (shape: Shape, rate: number) => Tensor;
+  /** In training: numbers from 0 up to, not including, 1, drawn anew for each call and step (DyLoRA's block of ranks); nothing is drawn if not given. */
+  readonly uniform?: (shape: Shape) => Tensor;
   /** In training: standard normal values, drawn anew for each call and step (MonteCLoRA); nothing is drawn if not given. */
   readonly noise?: (shape: Shape) => Tensor;
 }

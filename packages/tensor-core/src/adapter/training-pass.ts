@@ -8,7 +8,7 @@ import { camel } from "./config.js";
 import type { AdapterContext, AdapterMethod } from "./method.js";
 
 /** What is drawn in a training pass. */
-export type Draws = Required<Pick<AdapterContext<never>, "mask" | "noise">>;
+export type Draws = Required<Pick<AdapterContext<never>, "mask" | "uniform" | "noise">>;
 
 /**
  * The draws of one training pass: the n-th is made from the n-th key behind `dropoutKey`, so the same key and the same calls give the same numbers, and
@@ -27,6 +27,7 @@ export function drawsOf(dropoutKey: Tensor): Draws {
   const next = (): Tensor => add(first, tensor(Int32Array.of(count++, 0)));
   return {
     mask: (shape, rate) => cast(greaterEqual(uniform(next(), shape), rate), "f32"),
+    uniform: (shape) => uniform(next(), shape),
     noise: (shape) => normal(next(), shape),
   };
 }
