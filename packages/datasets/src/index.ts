@@ -1,4 +1,5 @@
 export { type BatchRows, batchRows } from "./batches/batch-rows.js";
+export { type ExampleRows, exampleRows, type ExampleRowsOptions } from "./batches/example-rows.js";
 export { type Batch, batchOf, type PaddingOptions, type Sequence } from "./batches/batch.js";
 export { batchesPerEpoch, type DataState, loadBatches, type LoadedBatch, type LoadOptions } from "./batches/load-batches.js";
 export { type Packing, packRows } from "./batches/pack.js";

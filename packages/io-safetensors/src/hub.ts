@@ -13,6 +13,12 @@ export interface HubId {
   readonly revision: string;
 }
 
+/** A file of a data set of the hub. */
+export interface HubDatasetFile extends HubId {
+  /** In the repository, with slashes. */
+  readonly path: string;
+}
+
 /** Where the hub is, and with whose rights it is read. */
 export interface HubOptions extends HttpOptions {
   /** Where the hub is: `https://huggingface.co` if not given. */
@@ -38,6 +44,25 @@ export function parseHubId(id: string): HubId {
       hint: "write hf:user/repo or hf:user/repo@revision",
     });
   return { repo, revision };
+}
+
+/** What a file or a folder may be called in a repository: nothing that leaves it. */
+const NAME = /^(?!\.{1,2}$)[^\\/\p{Cc}]{1,255}$/u;
+
+/**
+ * Takes `hf:datasets/user/repo[@revision]/path` apart, as `hf://` of huggingface_hub: a revision has no slash, but for those of `refs/convert` and `refs/pr`.
+ * @throws ConfigError kind `hub-id`
+ */
+export function parseHubDatasetFile(id: string): HubDatasetFile {
+  const match = /^hf:datasets\/([^@/]+\/[^@/]+)(?:@(refs\/(?:convert|pr)\/[^/]+|[^/]+))?\/(.+)$/.exec(id);
+  const [repo = "", revision = "main", path = ""] = match?.slice(1) ?? [];
+  const names = [...repo.split("/"), ...revision.split("/")];
+  if (!names.every((part) => SEGMENT.test(part)) || !path.split("/").every((part) => NAME.test(part)))
+    throw new ConfigError(`${JSON.stringify(id.slice(0, 300))} is not a file of a data set`, {
+      kind: "hub-id",
+      hint: "write hf:datasets/user/repo/data/train.parquet or hf:datasets/user/repo@revision/train.jsonl",
+    });
+  return { repo, revision, path };
 }
 
 /**

@@ -1,1 +1,1 @@
-export { readRowsOf } from "./read-rows-of.js";
+export { type ReadFileOptions, readRowsOf } from "./read-rows-of.js";

@@ -1,4 +1,4 @@
-import { downloadModel } from "@weft/io-safetensors/node";
+import { downloadModel, type DownloadOptions } from "@weft/io-safetensors/node";
 import type { LongCallOptions } from "@weft/tensor-core";
 
 /** What generation and embedding read beside the weights, as far as a repository has it. */
@@ -17,6 +17,10 @@ const FILES = [
  * Where a model is on this machine: a path as it is; a repository of the hub, `hf:user/repo[@revision]`, is fetched into the cache of huggingface_hub first.
  * @throws what `downloadModel` throws
  */
-export async function localModel(path: string, { signal, onProgress }: LongCallOptions = {}): Promise<string> {
-  return path.startsWith("hf:") ? downloadModel(path, FILES, { ...(signal && { signal }), ...(onProgress && { onProgress }) }) : path;
+export async function localModel(
+  path: string,
+  { signal, onProgress, offline }: LongCallOptions & Pick<DownloadOptions, "offline"> = {},
+): Promise<string> {
+  const options = { offline, ...(signal && { signal }), ...(onProgress && { onProgress }) };
+  return path.startsWith("hf:") ? downloadModel(path, FILES, options) : path;
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { FormatError } from "@weft/tensor-core";
-import { type HubOptions, openHub, parseHubId } from "../hub.js";
+import { type HubId, type HubOptions, openHub, parseHubId } from "../hub.js";
 import type { WeightSource } from "../weight-source.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -14,8 +14,12 @@ export function hubCacheFolder(env: Environment = process.env): string {
   return folder.replace(/^~(?=$|\/)/, homedir());
 }
 
+/** What a repository of the hub holds. */
+export type HubKind = "models" | "datasets";
+
 /** The folder of a repository in the cache. */
-export const repositoryFolder = (repo: string, cache: string): string => join(cache, `models--${repo.replace("/", "--")}`);
+export const repositoryFolder = (repo: string, cache: string, kind: HubKind = "models"): string =>
+  join(cache, `${kind}--${repo.replace("/", "--")}`);
 
 /** Where the hub is, with whose rights it is read, and whether it may be asked at all, as the environment says: `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`. */
 export function hubEnvironment(env: Environment = process.env): Pick<HubOptions, "endpoint" | "token"> & { readonly offline: boolean } {
@@ -29,10 +33,10 @@ export function hubEnvironment(env: Environment = process.env): Pick<HubOptions,
 
 /** What is not there may not be fetched. */
 export const notCached = (id: string, cache: string): FormatError =>
-  new FormatError(`${id}: not in the cache (${cache}), and HF_HUB_OFFLINE is set`, {
+  new FormatError(`${id}: not in the cache (${cache}), and the network may not be used`, {
     kind: "not-found",
     file: id,
-    hint: "fetch it first, or unset HF_HUB_OFFLINE",
+    hint: "fetch it first, or unset HF_HUB_OFFLINE (leave --offline out)",
   });
 
 /**
@@ -41,8 +45,12 @@ export const notCached = (id: string, cache: string): FormatError =>
  * @throws ConfigError kind `hub-id`
  */
 export function cachedSnapshot(id: string, cache: string = hubCacheFolder()): string | undefined {
-  const { repo, revision } = parseHubId(id);
-  const folder = repositoryFolder(repo, cache);
+  return snapshotOf(parseHubId(id), cache);
+}
+
+/** The same of a repository that may be a data set. */
+export function snapshotOf({ repo, revision }: HubId, cache: string, kind: HubKind = "models"): string | undefined {
+  const folder = repositoryFolder(repo, cache, kind);
   const ref = join(folder, "refs", revision);
   const commit = existsSync(ref) ? readFileSync(ref, "utf8").trim() : revision;
   const snapshot = join(folder, "snapshots", commit);

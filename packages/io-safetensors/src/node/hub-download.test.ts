@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type FileServer, sendRange, serveFiles } from "../testing/file-server.js";
 import { WRITTEN } from "../testing/fixtures.js";
-import { downloadModel, openWeights } from "./index.js";
+import { downloadDatasetFile, downloadModel, openWeights } from "./index.js";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const CONFIG = new TextEncoder().encode('{"model_type": "llama"}\n');
@@ -74,6 +74,30 @@ it("lays a model down as huggingface_hub does, and asks for nothing when it is t
   const requests = hub.log.length;
   expect(await fetchTiny()).toBe(snapshot);
   expect(hub.log).toHaveLength(requests);
+});
+
+it("fetches a file of a data set once, also without network after that", async () => {
+  const id = "hf:datasets/weft/texts@refs/convert/parquet/data/config.json";
+  await expect(downloadDatasetFile(id, { offline: true })).rejects.toMatchObject({
+    kind: "not-found",
+    hint: expect.stringContaining("--offline"),
+  });
+  const path = await downloadDatasetFile(id);
+  expect(path).toBe(join(cache, "datasets--weft--texts/snapshots", COMMIT, "data/config.json"));
+  expect(readFileSync(path)).toEqual(Buffer.from(CONFIG));
+  expect(hub.log.some((line) => line.includes("/datasets/weft/texts/resolve/refs%2Fconvert%2Fparquet/data/config.json"))).toBe(true);
+  const requests = hub.log.length;
+  expect(await downloadDatasetFile(id, { offline: true })).toBe(path);
+  expect(hub.log).toHaveLength(requests);
+  await expect(downloadDatasetFile("hf:datasets/weft/texts/none.jsonl")).rejects.toMatchObject({ kind: "not-found" });
+  for (const wrong of [
+    "hf:datasets/weft",
+    "hf:datasets/weft/texts",
+    "hf:datasets/weft/texts/../x",
+    "hf:datasets/weft/texts/a//b",
+    "hf:weft/texts/a",
+  ])
+    await expect(downloadDatasetFile(wrong)).rejects.toMatchObject({ kind: "hub-id" });
 });
 
 it("goes on where a download was stopped", async () => {

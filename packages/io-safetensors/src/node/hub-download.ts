@@ -15,16 +15,18 @@ import {
 import { dirname, join, relative } from "node:path";
 import { FormatError, IoError, type LongCallOptions, throwIfAborted } from "@weft/tensor-core";
 import { bytesOfUrl } from "../bytes-of-url.js";
-import { COMMIT, type HubOptions, noAccess, parseHubId } from "../hub.js";
+import { COMMIT, type HubId, type HubOptions, noAccess, parseHubDatasetFile, parseHubId } from "../hub.js";
 import { MAX_INDEX_BYTES, parseShardIndex } from "../shard-index.js";
 import type { ByteSource } from "../weight-source.js";
 import { writeAll, writeFileAtomic } from "./atomic-file.js";
 import { ioError, openFileBytes } from "./file-bytes.js";
-import { cachedSnapshot, hubCacheFolder, hubEnvironment, notCached, repositoryFolder } from "./hub-cache.js";
+import { cachedSnapshot, hubCacheFolder, hubEnvironment, type HubKind, notCached, repositoryFolder, snapshotOf } from "./hub-cache.js";
 
 /** How a repository is fetched: see `HubOptions`; the cache is that of huggingface_hub unless given. */
 export interface DownloadOptions extends HubOptions, Pick<LongCallOptions, "onProgress"> {
   readonly cache?: string;
+  /** What the cache does not hold is an error; as `HF_HUB_OFFLINE` says if not given. */
+  readonly offline?: boolean | undefined;
 }
 
 /** A file of a repository, as the hub's first answer describes it. */
@@ -52,12 +54,11 @@ const [SINGLE, INDEX] = ["model.safetensors", "model.safetensors.index.json"];
  * @throws ConfigError kind `hub-id`; IoError kinds `http` (also for a content that its checksum does not fit), `no-permission`; FormatError kind `not-found`; CancelledError
  */
 export async function downloadModel(id: string, names: readonly string[], options: DownloadOptions = {}): Promise<string> {
-  const { offline, ...environment } = hubEnvironment();
-  const { cache = hubCacheFolder(), onProgress, ...hub } = { ...environment, ...options };
+  const { offline, cache, onProgress, ...hub } = settingsOf(options);
   const known = cachedSnapshot(id, cache);
   if (known !== undefined && (offline || isComplete(known, names))) return known;
   if (offline) throw notCached(id, cache);
-  const repository = new Repository(id, cache, hub);
+  const repository = new Repository(id, parseHubId(id), cache, hub);
   const first = await Promise.all([...names, SINGLE].map((name) => repository.describe(name)));
   const single = first.pop();
   const index = single ? undefined : await repository.describe(INDEX);
@@ -75,6 +76,32 @@ export async function downloadModel(id: string, names: readonly string[], option
   }
   await repository.remember();
   return repository.snapshot;
+}
+
+/**
+ * Fetches a file of a data set of the hub into the cache, as {@link downloadModel} does those of a model.
+ * @param id `hf:datasets/user/repo[@revision]/path`
+ * @returns the file in the cache
+ * @throws as {@link downloadModel}
+ */
+export async function downloadDatasetFile(id: string, options: DownloadOptions = {}): Promise<string> {
+  const { path, ...hubId } = parseHubDatasetFile(id);
+  const { offline, cache, onProgress, ...hub } = settingsOf(options);
+  const known = snapshotOf(hubId, cache, "datasets");
+  if (known !== undefined && existsSync(join(known, path))) return join(known, path);
+  if (offline) throw notCached(id, cache);
+  const repository = new Repository(id, hubId, cache, hub, "datasets");
+  const file = await repository.describe(path);
+  if (!file) throw new FormatError(`${id}: the data set has no such file`, { kind: "not-found", file: id });
+  await repository.fetch(file, (bytes) => onProgress?.(bytes, file.source.size));
+  await repository.remember();
+  return join(repository.snapshot, path);
+}
+
+/** What is asked for, and else what the environment says. */
+function settingsOf({ offline, ...options }: DownloadOptions): DownloadOptions & { readonly offline: boolean; readonly cache: string } {
+  const environment = hubEnvironment();
+  return { cache: hubCacheFolder(), ...environment, ...options, offline: offline ?? environment.offline };
 }
 
 const shardsOf = (index: string): string[] => [...new Set(parseShardIndex(readFileSync(index), index).weightMap.values())];
@@ -96,13 +123,14 @@ class Repository {
 
   constructor(
     private readonly id: string,
+    { repo, revision }: HubId,
     cache: string,
     private readonly options: HubOptions,
+    private readonly kind: HubKind = "models",
   ) {
-    const { repo, revision } = parseHubId(id);
     this.repo = repo;
     this.revision = revision;
-    this.folder = repositoryFolder(repo, cache);
+    this.folder = repositoryFolder(repo, cache, kind);
   }
 
   get snapshot(): string {
@@ -140,7 +168,8 @@ class Repository {
         at = new URL(target, at);
       }
     };
-    const url = `${endpoint.replace(/\/+$/, "")}/${this.repo}/resolve/${encodeURIComponent(this.commit ?? this.revision)}/${name}`;
+    const within = [encodeURIComponent(this.commit ?? this.revision), ...name.split("/").map(encodeURIComponent)].join("/");
+    const url = `${endpoint.replace(/\/+$/, "")}/${this.kind === "datasets" ? "datasets/" : ""}${this.repo}/resolve/${within}`;
     let source: ByteSource;
     try {
       source = await bytesOfUrl(url, { ...rest, fetch: ask });

@@ -1,7 +1,7 @@
 export { AtomicFile, removeStale, syncFolder, temporaryPath, writeAll, writeFileAtomic } from "./atomic-file.js";
 export { type FileBytes, ioError, openFileBytes, readSmallFile } from "./file-bytes.js";
 export { cachedSnapshot, hubCacheFolder } from "./hub-cache.js";
-export { downloadModel, type DownloadOptions } from "./hub-download.js";
+export { downloadDatasetFile, downloadModel, type DownloadOptions } from "./hub-download.js";
 export { hashFile, Journal, JOURNAL } from "./journal.js";
 export { fileOf, openWeights } from "./open-path.js";
 export { type TensorData, writeSafetensors, writeSafetensorsFile, type WriteFileOptions, type WriteOptions } from "./write-safetensors.js";
