@@ -34,11 +34,15 @@ export { learningRates, type ScheduleName, SCHEDULES, warmupStepsOf } from "./sc
 export { WARMUP_STABLE_DECAY, type WarmupStableDecayArgs } from "./schedules/warmup-stable-decay.js";
 export type { Batch, BatchField, TrainingData } from "./train/batch.js";
 export { estimateMemory, type TrainingMemory } from "./train/estimate-memory.js";
+export { type DeviceRates, estimateTime, type TrainingTime } from "./train/estimate-time.js";
 export { biases, type FullModel, fullModel, type WeightFilter } from "./train/full-model.js";
 export type { GradientCheckpointing, Settings, TrainingArguments } from "./train/options.js";
 export type { LossScaleState } from "./train/loss-scale.js";
 export { passOf, type PassOptions } from "./train/pass.js";
+export { type OfferOptions, type SmallerOffer, smallerOffers } from "./train/smaller-offers.js";
+export type { EstimateOptions } from "./train/step-calls.js";
 export { encodeTensorBoardEvent, tensorBoardEvent, type TensorBoardEvent, tensorBoardStart } from "./records/tensorboard.js";
+export type { RecordedSettings } from "./train/recorded-settings.js";
 export type { EvaluationRecord, HistoryEntry, StepRecord, TrainingPosition } from "./train/record.js";
 export { train, type Training } from "./train/train.js";
 export type { Resume, Snapshot, TrainingOptions } from "./train/training-options.js";

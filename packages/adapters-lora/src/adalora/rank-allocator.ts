@@ -5,6 +5,7 @@ import {
   ConfigError,
   equal,
   evaluate,
+  FormatError,
   gather,
   iota,
   matmul,
@@ -23,6 +24,9 @@ import type { AdaLoraConfigFields } from "./adalora.js";
 
 /** A, E, B of every adapted module, by module path. */
 export type AdaLoraParams = { readonly [path: string]: Params };
+
+/** What names of the state begin with. @see peft `tuners/adalora/layer.py` RankAllocator */
+const [SENSITIVITY, UNCERTAINTY, RANKS] = ["exp_avg_ipt.", "exp_avg_unc.", "rank_pattern."];
 
 /** Running averages of one parameter: sensitivity Ī and uncertainty U. */
 interface Importance {
@@ -56,6 +60,50 @@ export class RankAllocator {
   /** Which triplets survive, once the last allocation has been made. */
   get ranks(): { readonly [path: string]: readonly boolean[] } | undefined {
     return this.frozen;
+  }
+
+  /**
+   * What it has learnt so far, for a checkpoint, under PEFT's names: `exp_avg_ipt.<module>.<A|E|B>` and `exp_avg_unc.<…>` f32, and after the last allocation
+   * `rank_pattern.<module>` i32 [init_r], 1 for triplets that survive. Empty before the first step.
+   */
+  state(): ReadonlyMap<string, Tensor> {
+    const averages = [...this.importance].flatMap(([name, { sensitivity, uncertainty }]): [string, Tensor][] => [
+      [`${SENSITIVITY}${name}`, sensitivity],
+      [`${UNCERTAINTY}${name}`, uncertainty],
+    ]);
+    const ranks = Object.entries(this.frozen ?? {}).map(([path, keep]): [string, Tensor] => [`${RANKS}${path}`, bits(keep)]);
+    return new Map([...averages, ...ranks]);
+  }
+
+  /**
+   * Goes on from what `state` has given. @param state of an allocator of the same parameters; empty: from the beginning
+   * @throws FormatError kind `bad-checkpoint` where it has no tensor of the right shape for one of them
+   */
+  async restore(state: ReadonlyMap<string, Tensor>, params: AdaLoraParams): Promise<void> {
+    if (state.size === 0) return;
+    const found = (name: string, shape: Tensor["shape"]): Tensor => {
+      const own = state.get(name);
+      if (own?.shape.join() === shape.join()) return own;
+      throw new FormatError(`AdaLoRA's state has ${own ? `[${own.shape}]` : "nothing"} for ${name}, expected [${shape}]`, {
+        kind: "bad-checkpoint",
+        hint: "it is of another adapter: go on with the config that it was made with",
+      });
+    };
+    const named = Object.entries(params).flatMap(([path, tensors]) =>
+      Object.entries(tensors).map(([name, { shape }]) => [`${path}.${name}`, shape] as const),
+    );
+    this.importance = new Map(
+      named.map(([name, shape]) => [
+        name,
+        { sensitivity: found(`${SENSITIVITY}${name}`, shape), uncertainty: found(`${UNCERTAINTY}${name}`, shape) },
+      ]),
+    );
+    if (![...state.keys()].some((name) => name.startsWith(RANKS))) return;
+    const ranks = Object.entries(params).map(async ([path, { E }]) => {
+      const keep = await found(`${RANKS}${path}`, [E!.shape[0]!]).data();
+      return [path, Array.from(keep, (bit) => bit === 1)] as const;
+    });
+    this.frozen = Object.fromEntries(await Promise.all(ranks));
   }
 
   /** The number of triplets that may be in use after `step`, and whether an allocation is due. `modules` of them begin with `init_r` each. */
@@ -93,10 +141,6 @@ export class RankAllocator {
       for (const [name, p] of Object.entries(tensors)) {
         const now = abs(mul(p, gradients[path]![name]!));
         const before = this.importance.get(`${path}.${name}`);
-        const decayed = (old: Tensor | undefined, beta: number, value: Tensor): Tensor => {
-          const fresh = mul(value, 1 - beta);
-          return old ? add(mul(old, beta), fresh) : fresh;
-        };
         const sensitivity = decayed(before?.sensitivity, beta1, now);
         const uncertainty = decayed(before?.uncertainty, beta2, abs(sub(now, sensitivity)));
         this.importance.set(`${path}.${name}`, { sensitivity, uncertainty });
@@ -116,17 +160,25 @@ export class RankAllocator {
       const vectors = add(mean(score(path, "A"), { axes: [1] }), mean(swapLast(score(path, "B")), { axes: [1] }));
       scores.set(path, await add(reshape(score(path, "E"), [-1]), vectors).data());
     }
-    const ascending = [...scores.values()].flatMap((values) => Array.from(values)).sort((a, b) => a - b);
+    const ascending = [...scores.values()].flatMap((values) => Array.from(values)).toSorted((a, b) => a - b);
     const threshold = pruned > 0 ? ascending[pruned - 1]! : -Infinity;
     return Object.fromEntries([...scores].map(([path, values]) => [path, Array.from(values, (value) => value > threshold)]));
   }
 }
 
+/** Booleans as i32. */
+const bits = (keep: readonly boolean[]): Tensor => tensor(Int32Array.from(keep, Number));
+
+/** An average with the newest value in it; before the first one it is 0. */
+function decayed(old: Tensor | undefined, beta: number, value: Tensor): Tensor {
+  const fresh = mul(value, 1 - beta);
+  return old ? add(mul(old, beta), fresh) : fresh;
+}
+
 function mask(params: AdaLoraParams, keep: { readonly [path: string]: readonly boolean[] }): { [path: string]: Tensor } {
   return Object.fromEntries(
     Object.entries(params).map(([path, { E }]) => {
-      const kept = tensor(Int32Array.from(keep[path]!, Number), { shape: [keep[path]!.length, 1] });
-      return [path, where(cast(kept, "bool"), E!, 0)];
+      return [path, where(cast(reshape(bits(keep[path]!), [-1, 1]), "bool"), E!, 0)];
     }),
   );
 }

@@ -8,6 +8,8 @@ export interface TrainingErrorKinds {
   "bad-batch": "config";
   /** An option of a training is none, or two do not go together. The message names it and what is expected. */
   "training-option": "config";
+  /** A training would go on from a checkpoint with other settings than it was made with. The message names each; give those of the checkpoint, or allow the change. */
+  "settings-changed": "config";
   /** The loss or the norm of the gradients is NaN or infinite. The parameters are those of the step before. Lower the learning rate, add warm-up, or look at the batch. */
   "non-finite-loss": "config";
   /** Even with each block computed again the step needs more memory than allowed. Use a smaller batch, or shorter rows. */

@@ -39,6 +39,17 @@ async function run(trainee: Trainee, options: TrainingOptions): Promise<number[]
   return losses;
 }
 const bytesOf = (...path: string[]): Buffer => readFileSync(join(...path));
+const weights = async (trainee: Trainee): Promise<number[]> => {
+  const all: number[] = [];
+  for (const t of flattenTree(trainee.parameters()).leaves) all.push(...(await t.data()));
+  return all;
+};
+/** Changes the last bit of a checkpoint's largest file. */
+const flip = (path: string): void => {
+  const bytes = bytesOf(path, "optimizer.safetensors");
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(join(path, "optimizer.safetensors"), bytes);
+};
 
 describe("a training that goes on from a checkpoint", () => {
   it.each([
@@ -71,32 +82,77 @@ describe("a training that goes on from a checkpoint", () => {
   });
 });
 
-it("a model's own weights go on, too; an AdaLoRA says that it cannot", async () => {
+it("a model's own weights go on, too", async () => {
   const folder = join(home, "full");
   const options = { maxSteps: 4, learningRate: 1e-3 };
-  const weights = async (trainee: Trainee): Promise<number[]> => {
-    const all: number[] = [];
-    for (const t of flattenTree(trainee.parameters()).leaves) all.push(...(await t.data()));
-    return all;
-  };
   const [whole, stopped, again] = [fullModel(model as never), fullModel(model as never), fullModel(model as never)];
   await run(whole, options);
   for await (const { step } of train(stopped, DATA, { ...COMMON, ...options, saveSteps: 2, save: saveTo(folder) })) if (step === 2) break;
   const { resume } = await openCheckpoint(folder, { device });
   await run(again, { ...options, resume });
   expect(await weights(again)).toEqual(await weights(whole));
+});
 
+describe("an AdaLoRA", () => {
+  const TOTAL = 10;
   const config = Object.freeze({
     peft_type: "ADALORA",
     init_r: 4,
     target_r: 2,
     tinit: 1,
-    tfinal: 1,
-    total_step: 9,
-    target_modules: ["q_proj"],
+    tfinal: 3,
+    total_step: TOTAL,
+    target_modules: ["q_proj", "v_proj"],
   });
-  const adalora = await getPeftModel<CausalInputs, CausalOutput>(model as never, config, { methods: ADAPTER_METHODS, seed: 3 });
-  expect(() => train(adalora, DATA, { maxSteps: 9, resume })).toThrow("AdaLoRA cannot go on");
+  const options: TrainingOptions = { ...COMMON, learningRate: 5e-2, maxSteps: TOTAL, saveSteps: 1 };
+  const adaLora = (): Promise<Peft> =>
+    getPeftModel<CausalInputs, CausalOutput>(model as never, config, { methods: ADAPTER_METHODS, seed: 3 });
+
+  // Before its first allocation, between two, and when ranks are fixed.
+  it.each([1, 4, 8])("that was stopped after step %i gives the ranks that it would have given", async (stop) => {
+    const [whole, parts] = [join(home, `adalora ${stop} whole`), join(home, `adalora ${stop} parts`)];
+    await run(await adaLora(), { ...options, save: saveTo(whole) });
+    for await (const { step } of train(await adaLora(), DATA, { ...options, save: saveTo(parts) })) if (step === stop) break;
+    const { folder, resume } = await openCheckpoint(parts, { device });
+    expect(resume.method.size).toBeGreaterThan(0);
+    const again = await loadPeftModel<CausalInputs, CausalOutput>(model, folder, { methods: ADAPTER_METHODS });
+    await run(again, { ...options, save: saveTo(parts), resume });
+    const same = (name: string): boolean => bytesOf(parts, `checkpoint-${TOTAL}`, name).equals(bytesOf(whole, `checkpoint-${TOTAL}`, name));
+    expect(["adapter_model.safetensors", "optimizer.safetensors"].filter((name) => !same(name))).toEqual([]);
+    let kept = 0;
+    for (const { E } of Object.values(again.parameters().layers)) kept += [...(await E!.data())].filter((value) => value !== 0).length;
+    expect(kept).toBe(2 * Object.keys(again.parameters().layers).length);
+  });
+
+  it("refuses averages of another one", async () => {
+    const folder = join(home, "adalora 1 parts");
+    const { resume } = await openCheckpoint(folder, { device });
+    const method = new Map([...resume.method].slice(1));
+    await expect(run(await adaLora(), { ...options, resume: { ...resume, method } })).rejects.toMatchObject({ kind: "bad-checkpoint" });
+  });
+});
+
+it("goes on with other settings only if it is allowed to, and names them", async () => {
+  const folder = join(home, "changed");
+  const options = { ...COMMON, maxSteps: 3, recordedSettings: { maxLength: 9, mask: undefined } };
+  await run(await fresh(), { ...options, maxSteps: 2, save: saveTo(folder) });
+  const { folder: last, resume } = await openCheckpoint(folder, { device });
+  const changed = { ...options, learningRate: 2e-2, optimArgs: { beta1: 0.8 }, recordedSettings: { maxLength: 8 }, resume };
+  const peft = await load(last);
+  const refused = (more: TrainingOptions): unknown => {
+    try {
+      return train(peft, DATA, more);
+    } catch (error) {
+      return error;
+    }
+  };
+  const { kind, message } = refused(changed) as { readonly kind: string; readonly message: string };
+  expect(kind).toBe("settings-changed");
+  for (const told of ["maxSteps is 3 and was 2", "learningRate is 0.02 and was 0.01", "maxLength is 8 and was 9", '"beta1":0.8'])
+    expect(message).toContain(told);
+  expect(message).not.toContain("seed");
+  expect(await run(peft, { ...changed, allowChangedSettings: true })).toHaveLength(1);
+  expect((refused({ ...options, resume }) as { readonly message: string }).message).toMatch(/checkpoint: maxSteps is 3 and was 2$/);
 });
 
 describe("a checkpoint", () => {
@@ -145,7 +201,7 @@ describe("a checkpoint", () => {
     };
     for await (const { evaluation } of train(await fresh(), DATA, options)) records.push(evaluation!.loss);
     const best = records.indexOf(Math.min(...records)) + 1;
-    expect(checkpointSteps(folder)).toEqual([...new Set([best, 5, 6])].sort((a, b) => a - b));
+    expect(checkpointSteps(folder)).toEqual([...new Set([best, 5, 6])].toSorted((a, b) => a - b));
   });
 
   it("that was changed or lost a file is refused, and so is one of another optimiser or adapter", async () => {
@@ -157,11 +213,6 @@ describe("a checkpoint", () => {
       cpSync(at, copy, { recursive: true });
       spoil(copy);
       return openCheckpoint(copy);
-    };
-    const flip = (path: string): void => {
-      const bytes = bytesOf(path, "optimizer.safetensors");
-      bytes[bytes.length - 1]! ^= 1;
-      writeFileSync(join(path, "optimizer.safetensors"), bytes);
     };
     await expect(spoilt("flipped", flip)).rejects.toMatchObject({
       kind: "bad-checkpoint",
@@ -175,10 +226,10 @@ describe("a checkpoint", () => {
     await expect(openCheckpoint(home)).rejects.toMatchObject({ kind: "not-found" });
     const { resume } = await openCheckpoint(at, { device });
     const peft = await load(at);
-    expect(() => train(peft, DATA, { resume, optim: "lion_8bit" })).toThrow("state1");
+    expect(() => train(peft, DATA, { resume, optim: "lion_8bit", allowChangedSettings: true })).toThrow("state1");
     const other = Object.freeze({ ...SMALL_LORA, r: 3 });
     const wider = await getPeftModel<CausalInputs, CausalOutput>(model as never, other, { methods: LORA_METHODS, seed: 3 });
-    expect(() => train(wider, DATA, { resume })).toThrow(/the parameter .* expected \[3,/);
+    expect(() => train(wider, DATA, { ...COMMON, maxSteps: 1, resume })).toThrow(/the parameter .* expected \[3,/);
   });
 
   it("of HF's Trainer opens, with moments that begin anew, which is said", async () => {

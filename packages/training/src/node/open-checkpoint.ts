@@ -3,9 +3,10 @@ import { basename, join } from "node:path";
 import { readTensor } from "@weft/adapter-files";
 import { hashFile, openWeights, readSmallFile } from "@weft/io-safetensors/node";
 import { type Device, FormatError, IoError, type Tensor } from "@weft/tensor-core";
-import { AVERAGE, FILES, PARAMETER } from "../checkpoints/files.js";
+import { AVERAGE, FILES, METHOD, PARAMETER } from "../checkpoints/files.js";
 import { numberOf, readJson, readTrainerState } from "../checkpoints/trainer-state.js";
 import type { LossScaleState } from "../train/loss-scale.js";
+import type { RecordedSettings } from "../train/recorded-settings.js";
 import type { Resume } from "../train/training-options.js";
 import { checkpointSteps } from "./save-checkpoint.js";
 
@@ -14,7 +15,7 @@ export interface OpenedCheckpoint {
   /** Its folder, which is that of the adapter, too. */
   readonly folder: string;
   /** For the option `resume` of `train`. */
-  readonly resume: Resume;
+  readonly resume: Resume & Pick<Required<Resume>, "method">;
   /** What it does not hold, in words. */
   readonly notes: readonly string[];
 }
@@ -46,6 +47,10 @@ function scaleOf({ lossScale }: { readonly [field: string]: unknown }, file: str
   return { value: numberOf(json, "value", file), goodSteps: numberOf(json, "goodSteps", file) };
 }
 
+/** The settings that a file tells; those of before they were recorded tell none. */
+const settingsIn = ({ settings }: { readonly [field: string]: unknown }): RecordedSettings | undefined =>
+  typeof settings === "object" && settings !== null && !Array.isArray(settings) ? (settings as RecordedSettings) : undefined;
+
 /** The folder itself, or its last checkpoint. @throws IoError kind `not-found` */
 function folderOf(path: string): string {
   if (existsSync(join(path, FILES.trainer))) return path;
@@ -59,21 +64,29 @@ function folderOf(path: string): string {
   return join(path, `checkpoint-${last}`);
 }
 
+type Tensors = { readonly [part in "optimizer" | "parameters" | "ema" | "method"]: Map<string, Tensor> };
+const noTensors = (): Tensors => ({ optimizer: new Map(), parameters: new Map(), ema: new Map(), method: new Map() });
+
 /** The tensors of `optimizer.safetensors` by what they are of. */
-async function tensorsOf(path: string, device: Device | undefined): Promise<Pick<Resume, "optimizer" | "parameters" | "ema">> {
-  const [optimizer, parameters, ema] = [new Map<string, Tensor>(), new Map<string, Tensor>(), new Map<string, Tensor>()];
+async function tensorsOf(path: string, device: Device | undefined): Promise<Tensors> {
+  const found = noTensors();
+  const kinds = [
+    [PARAMETER, found.parameters],
+    [AVERAGE, found.ema],
+    [METHOD, found.method],
+    ["", found.optimizer],
+  ] as const;
   const source = await openWeights(path);
   try {
     for (const name of source.names()) {
       const tensor = await readTensor(source, name, device ? { device } : {});
-      if (name.startsWith(PARAMETER)) parameters.set(name.slice(PARAMETER.length), tensor);
-      else if (name.startsWith(AVERAGE)) ema.set(name.slice(AVERAGE.length), tensor);
-      else optimizer.set(name, tensor);
+      const [prefix, tensors] = kinds.find(([begin]) => name.startsWith(begin))!;
+      tensors.set(name.slice(prefix.length), tensor);
     }
   } finally {
     await source.close();
   }
-  return { optimizer, parameters, ema };
+  return found;
 }
 
 /**
@@ -91,7 +104,7 @@ export async function openCheckpoint(path: string, { device }: { readonly device
       `${basename(folder)}: the optimiser's state is a pickle (optimizer.pt), which is not read: moments begin anew`,
       ...(Number.isInteger(epochs) ? [] : [`${basename(folder)}: it stands within an epoch (${epochs}): the epoch begins anew`]),
     ];
-    return { folder, resume: { position, optimizer: new Map(), parameters: new Map(), ema: new Map() }, notes };
+    return { folder, resume: { position, ...noTensors() }, notes };
   }
   await assertWhole(folder);
   const own = join(folder, FILES.weft);
@@ -106,7 +119,11 @@ export async function openCheckpoint(path: string, { device }: { readonly device
   const tensors = await tensorsOf(join(folder, FILES.optimizer), device);
   return {
     folder,
-    resume: { position: { ...position, epoch, batchesInEpoch, sinceBest, lossScale: scaleOf(json, own) }, ...tensors },
+    resume: {
+      position: { ...position, epoch, batchesInEpoch, sinceBest, lossScale: scaleOf(json, own) },
+      ...tensors,
+      recorded: settingsIn(json),
+    },
     notes: [],
   };
 }

@@ -14,7 +14,7 @@ import {
 import { PeftModel } from "@weft/registry";
 import { savePretrained } from "@weft/registry/node";
 import { encode, type Tensor } from "@weft/tensor-core";
-import { AVERAGE, FILES, PARAMETER } from "../checkpoints/files.js";
+import { AVERAGE, FILES, METHOD, PARAMETER } from "../checkpoints/files.js";
 import { trainerState } from "../checkpoints/trainer-state.js";
 import type { Snapshot } from "../train/training-options.js";
 
@@ -34,7 +34,7 @@ export function checkpointSteps(outputDir: string): number[] {
   const steps = readdirSync(outputDir)
     .flatMap((name) => NAME.exec(name)?.[1] ?? [])
     .map(Number);
-  return steps.filter((step) => existsSync(join(outputDir, `checkpoint-${step}`, FILES.done))).sort((a, b) => a - b);
+  return steps.filter((step) => existsSync(join(outputDir, `checkpoint-${step}`, FILES.done))).toSorted((a, b) => a - b);
 }
 
 async function dataOf(name: string, tensor: Tensor): Promise<TensorData> {
@@ -48,6 +48,7 @@ async function fill(folder: string, snapshot: Snapshot, batchSize: number): Prom
   const kinds: readonly (readonly [string, ReadonlyMap<string, Tensor>])[] = [
     [PARAMETER, snapshot.parameters],
     [AVERAGE, snapshot.ema],
+    [METHOD, snapshot.method],
     ["", snapshot.optimizer],
   ];
   const tensors: TensorData[] = [];
@@ -56,10 +57,9 @@ async function fill(folder: string, snapshot: Snapshot, batchSize: number): Prom
   await writeSafetensorsFile(join(folder, FILES.optimizer), tensors, { metadata: new Map(Object.entries(metadata)) });
   await writeFileAtomic(join(folder, FILES.trainer), trainerState(snapshot, batchSize));
   const { epoch, batchesInEpoch, sinceBest, lossScale } = position;
-  const { seed, gradientAccumulationSteps, optim } = settings;
   await writeFileAtomic(
     join(folder, FILES.weft),
-    `${JSON.stringify({ version: 1, epoch, batchesInEpoch, sinceBest, lossScale, seed, gradientAccumulationSteps, optim }, null, 2)}\n`,
+    `${JSON.stringify({ version: 1, epoch, batchesInEpoch, sinceBest, lossScale, settings: snapshot.recorded }, null, 2)}\n`,
   );
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const listed: { [name: string]: { readonly size: number; readonly sha256: string } } = {};

@@ -13,7 +13,7 @@ import type { BatchTensors } from "../objectives/objective.js";
 import { checkpointBlocks } from "./checkpoint-blocks.js";
 import type { NamedParameter } from "./named-parameters.js";
 import type { Settings } from "./options.js";
-import { type PlanMemory, planMemory } from "./plan-memory.js";
+import { type PlanNeeds, planNeeds } from "./plan-needs.js";
 import { type Accumulated, type MethodHooks, type StepData, stepFunctions, type StepResult, type TrainState } from "./step.js";
 import type { Trainee } from "./trainee.js";
 
@@ -90,10 +90,10 @@ export class Plans {
     return this.bind((parts) => parts.evaluate, "evaluate", args);
   }
 
-  /** What a call takes while it runs, from its plan; nothing is computed. */
-  memory(name: keyof Parts, args: readonly Tree[]): Promise<PlanMemory> {
+  /** What a call takes and does while it runs, from its plan; nothing is computed. */
+  needs(name: keyof Parts, args: readonly Tree[]): Promise<PlanNeeds> {
     const { fn, donate } = this.partsNow()[name] as Part<never, Tree>;
-    return planMemory(this.device, fn as unknown as (...all: readonly Tree[]) => Tree, args, donate);
+    return planNeeds(this.device, fn as unknown as (...all: readonly Tree[]) => Tree, args, donate);
   }
 
   dispose(): void {
@@ -126,8 +126,8 @@ export class Plans {
   private async assertFits(name: keyof Parts, args: readonly Tree[]): Promise<void> {
     const call = `${name} ${formOf(args)}`;
     if (this.fitting.has(call)) return;
-    if ((await this.memory(name, args)).peakBytes > this.maxMemory) this.checkpointing = "blocks";
-    const needed = (await this.memory(name, args)).peakBytes;
+    if ((await this.needs(name, args)).peakBytes > this.maxMemory) this.checkpointing = "blocks";
+    const needed = (await this.needs(name, args)).peakBytes;
     if (needed > this.maxMemory)
       throw new CapabilityError(
         `a step takes ${needed} bytes with each block computed again, gradientCheckpointing.maxMemory is ${this.maxMemory}`,

@@ -17,6 +17,7 @@ import { type Settings, settingsOf } from "./options.js";
 import { Plans } from "./plans.js";
 import { type RankAllocation, rankAllocation } from "./ada-lora.js";
 import type { EvaluationRecord, HistoryEntry, StepRecord, TrainingPosition } from "./record.js";
+import { assertSameSettings, recordedSettings } from "./recorded-settings.js";
 import type { Accumulated, StepResult, TrainState } from "./step.js";
 import type { Snapshot, TrainingOptions } from "./training-options.js";
 import type { Trainee } from "./trainee.js";
@@ -39,7 +40,7 @@ export class Training implements AsyncIterable<StepRecord> {
   private stopping = false;
   private waiting: { readonly promise: Promise<void>; readonly go: () => void } | undefined;
 
-  /** @throws ConfigError kinds `training-option`, `nothing-to-train` */
+  /** @throws ConfigError kinds `training-option`, `nothing-to-train`, `settings-changed` */
   constructor(trainee: Trainee, data: TrainingData, options: TrainingOptions = {}) {
     this.trainee = trainee;
     this.data = data;
@@ -49,11 +50,8 @@ export class Training implements AsyncIterable<StepRecord> {
     this.device = options.device ?? deviceOf([...trainee.baseModel.weights.values()]);
     this.named = namedParameters(trainee, params);
     this.allocation = rankAllocation(trainee);
-    if (this.allocation && options.resume)
-      throw new ConfigError("AdaLoRA cannot go on from a checkpoint: the averages by which it gives ranks are in none", {
-        kind: "training-option",
-        hint: "train it in one go",
-      });
+    if (!options.allowChangedSettings)
+      assertSameSettings(options.resume?.recorded, recordedSettings(this.settings, options.recordedSettings));
     this.state = firstState(params, this.named, this.settings, options.resume);
     const { position } = options.resume ?? {};
     this.position = {
@@ -115,6 +113,8 @@ export class Training implements AsyncIterable<StepRecord> {
       ),
       parameters: new Map(flattenTree(this.state.params).leaves.map((t, i) => [this.named[i]!.name, t])),
       ema: new Map(averages.map((t, i) => [this.named[i]!.name, t])),
+      method: this.allocation?.state() ?? new Map(),
+      recorded: recordedSettings(this.settings, this.options.recordedSettings),
     };
   }
 
@@ -132,6 +132,7 @@ export class Training implements AsyncIterable<StepRecord> {
   private async *run(): AsyncGenerator<StepRecord, void> {
     const { maxSteps, gradientAccumulationSteps } = this.settings;
     try {
+      await this.allocation?.restore(this.options.resume?.method ?? new Map(), this.state.params);
       while (this.position.step < maxSteps) {
         const { epoch, batchesInEpoch: behind } = this.position;
         let [seen, kept, inEpoch] = [0, 0, 0];
@@ -342,7 +343,7 @@ function disposeAll(...trees: readonly Tree[]): void {
  * Trains the parameters of a model: `for await (const record of train(peft, data, options)) …`. After each step the model has the values of that step. Each
  * shape of a batch has one plan, made in the first step with it; state is updated where it lies.
  * @param trainee a `PeftModel` with one active adapter, or `fullModel(model)`
- * @throws ConfigError kinds `training-option`, `nothing-to-train`; while it runs `no-data`, `bad-batch`, `non-finite-loss`, CapabilityError kind `training-memory`,
+ * @throws ConfigError kinds `training-option`, `nothing-to-train`, `settings-changed`; while it runs `no-data`, `bad-batch`, `non-finite-loss`, CapabilityError kind `training-memory`,
  * CancelledError
  */
 export const train = (trainee: Trainee, data: TrainingData, options: TrainingOptions = {}): Training =>

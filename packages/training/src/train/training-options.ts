@@ -3,6 +3,7 @@ import type { Objective } from "../objectives/objective.js";
 import type { TrainingData } from "./batch.js";
 import type { Settings, TrainingArguments } from "./options.js";
 import type { StepRecord, TrainingPosition } from "./record.js";
+import type { RecordedSettings } from "./recorded-settings.js";
 import type { Trainee } from "./trainee.js";
 
 /** Where a training goes on from: what a checkpoint holds. */
@@ -14,10 +15,15 @@ export interface Resume {
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** Running averages by the names of parameters. */
   readonly ema: ReadonlyMap<string, Tensor>;
+  /** What the method has learnt besides its parameters: AdaLoRA's averages; without it they begin anew. */
+  readonly method?: ReadonlyMap<string, Tensor>;
+  /** The settings that decide what is computed, as they were; undefined: they are not known, and not compared. */
+  readonly recorded?: RecordedSettings | undefined;
 }
 
 /** Everything that a checkpoint has to hold. Tensors are valid until the next step. */
 export interface Snapshot extends Resume {
+  readonly method: ReadonlyMap<string, Tensor>;
   readonly trainee: Trainee;
   readonly settings: Settings;
 }
@@ -35,6 +41,10 @@ export interface TrainingOptions extends TrainingArguments, Pick<LongCallOptions
   readonly save?: (snapshot: Snapshot) => Promise<string>;
   /** Goes on from a checkpoint, whose parameters the model must have. */
   readonly resume?: Resume | undefined;
+  /** Whatever else decides what is computed (how data were made, the base): recorded in checkpoints as JSON, and compared when a training goes on. */
+  readonly recordedSettings?: RecordedSettings;
+  /** Goes on from a checkpoint with other settings than it was made with; refused if not given. */
+  readonly allowChangedSettings?: boolean;
   /** Called with each record before it is handed on. */
   readonly onStep?: (record: StepRecord) => void;
 }

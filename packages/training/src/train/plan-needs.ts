@@ -4,14 +4,16 @@ import {
   flattenTree,
   placeholder,
   planGraph,
+  type StepCost,
+  stepCost,
   type Tensor,
   type Tree,
   unflattenTree,
   withFootprint,
 } from "@weft/tensor-core";
 
-/** What a plan takes while it runs, in bytes. */
-export interface PlanMemory {
+/** What a plan takes while it runs, in bytes, and what it does. */
+export interface PlanNeeds {
   /** All of the following together. */
   readonly peakBytes: number;
   /** Tensors that the function closes over: weights, as they are stored. */
@@ -20,19 +22,23 @@ export interface PlanMemory {
   readonly argumentBytes: number;
   /** Results that take the memory of no argument, and everything in between: activations, gradients, temporaries. */
   readonly workBytes: number;
+  /** Operations and bytes moved of each of its kernel calls. */
+  readonly work: readonly StepCost[];
 }
 
+const bytes = (tensors: readonly Tensor[]): number => tensors.reduce((sum, t) => sum + t.size * bytesPerElement(t.dtype), 0);
+
 /**
- * What calling a function would take on a device, from its plan: nothing is computed and no weight is read.
+ * What calling a function would take and do on a device, from its plan: nothing is computed and no weight is read.
  * @param args trees of tensors, of which shape and dtype are used
  * @param donate numbers of arguments that the call may overwrite
  */
-export async function planMemory<A extends readonly Tree[]>(
+export async function planNeeds<A extends readonly Tree[]>(
   device: Device,
   fn: (...args: A) => Tree,
   args: A,
   donate: readonly number[] = [],
-): Promise<PlanMemory> {
+): Promise<PlanNeeds> {
   const { backend } = device;
   const { leaves, structure } = flattenTree(args);
   const inputs = leaves.map(({ shape, dtype }) => placeholder({ shape, dtype }));
@@ -43,8 +49,7 @@ export async function planMemory<A extends readonly Tree[]>(
   });
   const { plan, leaves: all } = planGraph(outputs, inputs, (call) => backend.claims(call), { share: true, donated });
   const { peakBytes } = backend.footprint ? withFootprint(plan, await backend.footprint(plan)) : plan;
-  const bytes = (tensors: readonly Tensor[]): number => tensors.reduce((sum, t) => sum + t.size * bytesPerElement(t.dtype), 0);
   const weightBytes = bytes(all.slice(inputs.length));
   const argumentBytes = bytes(inputs);
-  return { peakBytes, weightBytes, argumentBytes, workBytes: peakBytes - weightBytes - argumentBytes };
+  return { peakBytes, weightBytes, argumentBytes, workBytes: peakBytes - weightBytes - argumentBytes, work: plan.steps.map(stepCost) };
 }
