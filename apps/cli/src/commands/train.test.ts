@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +7,8 @@ import { createWasmBackend } from "@weft/kernels-wasm";
 import { ADAPTER_METHODS } from "@weft/methods";
 import { Device } from "@weft/tensor-core";
 import { describe, expect, test } from "vitest";
-import { FIXTURES, startWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
+import { parse } from "yaml";
+import { FIXTURES, PROGRAM, spawnWeft, startWeft, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const TINY = join(FIXTURES, "quant/tiny.gguf");
 const folder = temporaryFolder();
@@ -22,6 +24,10 @@ const eight = Array.from({ length: 8 }, (_, i) => i);
 const TEXTS = data(
   "texts.jsonl",
   eight.map((i) => ({ text: `The quick brown fox number ${i} jumps over the lazy dog.` })),
+);
+data(
+  "other.jsonl",
+  eight.map((i) => ({ text: `Nothing of it is like ${i}^7: qqq zzz, #${i}!` })),
 );
 const PAIRS = data(
   "pairs.jsonl",
@@ -94,10 +100,11 @@ test("a report stands alone, and shows texts as they are; TensorBoard's file has
   expect(["train/loss", "eval/loss", "samples/0"].map((tag) => logged.split(tag).length - 1)).toEqual([4, 2, 1]);
 });
 
+/** Rows of 128 tokens, eight at once. */
+const trainWide = (out: string, ...more: string[]): ReturnType<typeof weftBuilt> =>
+  train(out, "--data", TEXTS, "--max-steps", "2", "--batch-size", "8", "--max-length", "128", "--json", ...more);
 test("packed rows have the losses of their examples", async () => {
-  const run = (out: string, ...more: string[]): ReturnType<typeof weftBuilt> =>
-    train(out, "--data", TEXTS, "--max-steps", "2", "--batch-size", "8", "--max-length", "128", "--json", ...more);
-  const [alone, packed] = [losses((await run("alone")).stdout), losses((await run("packed", "--packing")).stdout)];
+  const [alone, packed] = [losses((await trainWide("alone")).stdout), losses((await trainWide("packed", "--packing")).stdout)];
   for (const [i, loss] of packed.entries()) expect(Math.abs(loss - alone[i]!)).toBeLessThan(1e-4);
 });
 
@@ -151,8 +158,58 @@ test("Ctrl-C ends a training after a step, with a checkpoint that it goes on fro
   expect(error).toMatchObject({ kind: "cancelled", hint: expect.stringContaining("--resume") });
   const step = Number(/stopped after step (\d+) of/.exec(error["message"]!)![1]);
   expect(existsSync(join(at("stopped"), `checkpoint-${step}`, "done.json"))).toBe(true);
-  const more = await weftBuilt(...argv, "--max-steps", `${step + 2}`, "--resume");
+  // Another number of steps is another schedule.
+  const shorter = [...argv, "--max-steps", `${step + 2}`, "--resume"];
+  expect(json((await weftBuilt(...shorter)).stdout).at(-1)).toMatchObject({
+    error: { kind: "settings-changed", hint: expect.stringContaining("--allow-changed-settings") as string },
+  });
+  const more = await weftBuilt(...shorter, "--allow-changed-settings");
   expect(json(more.stdout).at(-1)).toMatchObject({ steps: step + 2 });
+});
+
+test("a training goes on with the data and settings that it was begun with", async () => {
+  const args = ["--data", TEXTS, "--max-steps", "2", "--json"];
+  await train("settled", ...args);
+  const refused = async (...more: string[]): Promise<string> => {
+    const { code, stdout } = await train("settled", ...args, "--resume", ...more);
+    expect(code).toBe(2);
+    return (json(stdout).at(-1)!["error"] as { readonly message: string }).message;
+  };
+  expect(await refused("--batch-size", "2")).toMatch(/checkpoint: perDeviceTrainBatchSize is 2 and was 4$/);
+  expect(await refused("--rank", "4")).toContain('peft is {"r":4} and was {}');
+  expect(await refused("--data", PAIRS.replace("pairs", "other"))).toContain("examples is");
+  expect((await train("settled", ...args, "--resume")).code).toBe(0);
+});
+
+test("--eval-data ends a training that gets no better; the best checkpoint is kept beside the last ones", async () => {
+  const told = ["--eval-data", at("other.jsonl"), "--eval-steps", "1", "--early-stopping-patience", "3"];
+  const kept = ["--save-steps", "1", "--save-total-limit", "2"];
+  const { stdout } = await train("early", "--data", TEXTS, "--lr", "5e-2", "--max-steps", "40", ...told, ...kept, "--json");
+  const records = json(stdout).filter(({ event }) => event === "step") as { step: number; evaluation: { loss: number; isBest: boolean } }[];
+  const best = records.findLast(({ evaluation }) => evaluation.isBest)!.step;
+  expect(json(stdout).at(-1)).toMatchObject({ ended: "no-improvement", steps: best + 3 });
+  expect(records[best - 1]!.evaluation.loss).toBe(Math.min(...records.map(({ evaluation }) => evaluation.loss)));
+  const folders = readdirSync(at("early")).filter((name) => name.startsWith("checkpoint-"));
+  expect(folders.toSorted()).toEqual([best, best + 2, best + 3].map((step) => `checkpoint-${step}`).toSorted());
+  const state = JSON.parse(readFileSync(join(at("early"), `checkpoint-${best + 3}`, "trainer_state.json"), "utf8")) as Json;
+  expect(state).toMatchObject({ best_global_step: best, best_model_checkpoint: `checkpoint-${best}` });
+});
+
+test("a disk that is full ends a training with its last good checkpoint, from which it comes to the same adapter", async () => {
+  const args = ["--data", TEXTS, "--batch-size", "2", "--max-steps", "3", "--save-steps", "1", "--json"];
+  const adapter = (out: string): Buffer => readFileSync(join(at(out), "adapter_model.safetensors"));
+  await train("roomy", ...args);
+  const largest = readFileSync(join(at("roomy"), "checkpoint-3/optimizer.safetensors")).length;
+  // Files may be so large, in blocks of 1024 bytes: the log, an adapter, a state of the optimiser are cut.
+  for (const blocks of [1, 100, Math.floor(largest / 1024) - 1]) {
+    const out = `full-${blocks}`;
+    const argv = ["train", "-m", TINY, "-o", at(out), "--device", "cpu", "--lr", "1e-2", ...args];
+    const ran = spawnWeft(argv, { shell: `ulimit -f ${blocks}` });
+    expect([blocks, ran.code, ran.stdout]).toEqual([blocks, 1, expect.stringContaining('"kind":"disk-full"')]);
+    expect(existsSync(at(out)) ? readdirSync(at(out)).filter((name) => name !== "log.jsonl") : []).toEqual([]);
+    await train(out, ...args, "--force");
+    expect(adapter(out).equals(adapter("roomy"))).toBe(true);
+  }
 });
 
 test("--dry-run shows what is trained on, and what it takes, and writes nothing", async () => {
@@ -204,6 +261,62 @@ test("settings come from a file; flags win", async () => {
   expect(await refused("objective: ppo")).toContain("expected one of sft, dpo, orpo, kto");
   expect(await refused("max_steps: 1\nmax_steps: 2")).toContain("unique");
   expect(await refused("a: &a [x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]")).toContain("alias");
+});
+
+test("--init asks five questions and writes a file that trains; without a terminal it says what to do", async ({ skip }) => {
+  const alone = await weftBuilt("train", "--init", at("init.yaml"));
+  expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no terminal") as string });
+  expect(existsSync(at("init.yaml"))).toBe(false);
+  // Typed on a terminal; the second answer is none, and asked for again.
+  const answers = [TINY, at("none.jsonl"), PAIRS, at("inited"), "", "2"].map((line) => `sleep 0.5; echo '${line}'`).join("; ");
+  const line = `"${process.execPath}" "${PROGRAM}" train --init "${at("init.yaml")}"`;
+  const ran = spawnSync("bash", ["-c", `(sleep 1; ${answers}; sleep 1) | script -qec '${line}' /dev/null`], { encoding: "utf8" });
+  if (ran.stderr.includes("script:")) return skip("no script(1) here");
+  expect(ran.stdout).toContain(`there is no ${at("none.jsonl")}`);
+  expect(ran.stdout).toContain("How often shall it go through the data? [3]");
+  expect(parse(readFileSync(at("init.yaml"), "utf8"))).toEqual({
+    model_name_or_path: TINY,
+    train_file: PAIRS,
+    output_dir: at("inited"),
+    num_train_epochs: 3,
+    peft: { r: 2 },
+    objective: "dpo",
+  });
+  expect((await weftBuilt("train", "--init", at("init.yaml"))).stderr).toContain("exists already");
+  expect((await weftBuilt("train", at("init.yaml"), "--max-steps", "1", "--device", "cpu")).code).toBe(0);
+  expect(existsSync(join(at("inited"), "adapter_model.safetensors"))).toBe(true);
+});
+
+test("--max-memory refuses what does not fit, with what would", async () => {
+  const told = ["--data", TEXTS, "--max-steps", "2"];
+  const { memory, offers, time } = json((await train("dry", ...told, "--dry-run", "--json")).stdout).at(-1) as unknown as {
+    readonly memory: { readonly peakBytes: number };
+    readonly offers: readonly { readonly name: string; readonly value?: number; readonly peakBytes: number }[];
+    readonly time: { readonly seconds: number; readonly secondsPerStep: number };
+  };
+  expect(offers.map(({ name, value }) => [name, value])).toEqual([
+    ["gradient-checkpointing", undefined],
+    ["batch-size", 2],
+    ["max-length", 32],
+    ["rank", 4],
+    // A few of its linear weights are not packed.
+    ["4-bit-base", undefined],
+  ]);
+  for (const { peakBytes } of offers) expect(peakBytes).toBeLessThan(memory.peakBytes);
+  expect(time.seconds).toBeCloseTo(2 * time.secondsPerStep, 6);
+  const [again, batch] = offers as unknown as [{ readonly peakBytes: number }, { readonly peakBytes: number }];
+  const limit = Math.min(again.peakBytes, batch.peakBytes) - 1;
+  const { code, stderr } = await train("refused-memory", ...told, "--max-memory", `${limit}`);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/a step takes .*, --max-memory is /);
+  expect(stderr).toMatch(/--max-length 32: |none of these alone is enough/);
+  expect(existsSync(at("refused-memory"))).toBe(false);
+  // Between the two: blocks are computed again, and the losses stay.
+  const plain = losses((await train("roomy-memory", ...told, "--json")).stdout);
+  const tight = losses(
+    (await train("tight-memory", ...told, "--max-memory", `${Math.ceil((again.peakBytes + memory.peakBytes) / 2)}`, "--json")).stdout,
+  );
+  for (const [i, loss] of tight.entries()) expect(Math.abs(loss - plain[i]!)).toBeLessThan(1e-4);
 });
 
 describe("refused in a line, with what to do:", () => {

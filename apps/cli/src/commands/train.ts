@@ -5,29 +5,40 @@ import { formatBytes } from "@weft/checkpoint/format";
 import { formatLens, lensOf } from "@weft/datasets";
 import { savePretrained } from "@weft/registry/node";
 import { CancelledError, ConfigError, throwIfAborted } from "@weft/tensor-core";
-import { estimateMemory, type StepRecord, train } from "@weft/training";
+import { type StepRecord, train, type Training } from "@weft/training";
 import { saveTo } from "@weft/training/node";
 import { type Command, type Context, EXIT } from "../context.js";
 import { openModel, type OpenedModel } from "../models/open-model.js";
 import { formatCount } from "../output.js";
+import { formatSeconds } from "../progress.js";
 import { advised, assertUseful } from "../training/advised.js";
+import { assertFits, fitOf, largestBatch, offersText, timeOf } from "../training/fit.js";
+import { initConfig } from "../training/init-config.js";
 import { readTrainConfig, type TrainConfig, type TrainFlags } from "../training/train-config.js";
 import { type DataOfTraining, readTrainingData } from "../training/training-data.js";
 import { TensorBoardLog } from "../training/tensorboard-log.js";
 import { TrainingLine } from "../training/training-line.js";
 import { TrainingLog } from "../training/training-log.js";
 import { writeReport } from "../training/training-report.js";
-import { adapterOfCheckpoint, newAdapter, sampleTexts, type TrainedAdapter, trainingOptions } from "../training/training-run.js";
+import {
+  adapterOfCheckpoint,
+  newAdapter,
+  recordedSettings,
+  sampleTexts,
+  type TrainedAdapter,
+  trainingOptions,
+} from "../training/training-run.js";
 import { verifyResume } from "../training/verify-resume.js";
 
 /** `weft train [CONFIG] -m MODEL --data FILE -o OUT` */
 export const trainModel: Command<TrainFlags, [string | undefined]> = async ([file], flags, context) => {
+  if (flags.init) return initConfig(file, flags, context);
   const config = readTrainConfig(file, flags);
   const resumes = flags.resume === true;
   const { dryRun, force } = context.options;
   const writes = !dryRun && flags.verifyResume !== true;
   if (writes) checkOutputFolder(config, resumes, force);
-  const opened = await openModel({ model: config.modelNameOrPath, adapter: [], device: config.device }, context);
+  const opened = await openModel({ model: config.modelNameOrPath, adapter: [], device: config.device, offline: config.offline }, context);
   try {
     const data = await readTrainingData(config, opened, context);
     if (dryRun) showExamples(data, opened, context);
@@ -38,8 +49,11 @@ export const trainModel: Command<TrainFlags, [string | undefined]> = async ([fil
       return EXIT.done;
     }
     const adapter = resumes ? await adapterOfCheckpoint(opened, config.outputDir, context) : await newAdapter(opened.base, config, context);
-    if (dryRun) await showPlan(config, adapter, data, context);
-    else await run(config, adapter, opened, data, context);
+    if (dryRun) await showPlan(config, adapter, opened, data, context);
+    if (dryRun) return EXIT.done;
+    if (config.maxMemory !== undefined)
+      assertFits(await fitOf(config, opened, adapter, largestBatch(data.from(0)), context), config.maxMemory);
+    await run(config, { ...adapter, allowChangedSettings: flags.allowChangedSettings === true }, opened, data, context);
     return EXIT.done;
   } finally {
     opened.device.dispose();
@@ -80,41 +94,56 @@ function showExamples({ first, coverage }: DataOfTraining, { files }: OpenedMode
   out.streams.stdout(`\n${lines.join("\n")}\n`);
 }
 
-/** What would be trained, and how much memory that takes. */
+/** What would be trained, how much memory that takes, and how long. */
 async function showPlan(
   config: TrainConfig,
-  { peft }: TrainedAdapter,
+  adapter: TrainedAdapter,
+  opened: OpenedModel,
   { coverage, batches, from }: DataOfTraining,
-  { out }: Context,
+  context: Context,
 ): Promise<void> {
   const perEpoch = Math.ceil(batches / (config.gradientAccumulationSteps ?? 1));
   const steps = config.maxSteps ?? Math.ceil(perEpoch * (config.numTrainEpochs ?? 3));
-  const [batch] = from(0);
-  const memory = await estimateMemory(peft, batch!, trainingOptions(config));
-  const trainable = peft.describeTrainableParameters();
-  const { peakBytes, weightBytes, stateBytes } = memory;
-  out.result({ trainable, steps, batches, coverage, memory }, () =>
+  const fit = await fitOf(config, opened, adapter, largestBatch(from(0)), context);
+  if (config.maxMemory !== undefined) assertFits(fit, config.maxMemory);
+  const time = await timeOf(config, adapter, from(0), steps);
+  const trainable = adapter.peft.describeTrainableParameters();
+  const { peakBytes, weightBytes, stateBytes } = fit.memory;
+  context.out.result({ trainable, steps, batches, coverage, ...fit, time }, () =>
     [
       trainable,
-      `${formatCount(steps)} steps; memory of the first: ${formatBytes(peakBytes)}, of which weights ${formatBytes(weightBytes)} and state ${formatBytes(stateBytes)}`,
+      `${formatCount(steps)} steps, about ${formatSeconds(time.seconds)} on this device (${formatSeconds(time.secondsPerStep)} each)`,
+      `memory of the largest: ${formatBytes(peakBytes)}, of which weights ${formatBytes(weightBytes)} and state ${formatBytes(stateBytes)}`,
+      `with less: ${offersText(fit.offers, peakBytes)}`,
     ].join("\n"),
   );
+}
+
+/** @throws what `train` throws, with what to do about it */
+function begun(...given: Parameters<typeof train>): Training {
+  try {
+    return train(...given);
+  } catch (error) {
+    throw advised(error, undefined);
+  }
 }
 
 /** Trains, and writes the adapter. @throws CancelledError after a signal, when the checkpoint is written */
 async function run(
   config: TrainConfig,
-  adapter: TrainedAdapter,
+  adapter: TrainedAdapter & { readonly allowChangedSettings: boolean },
   opened: OpenedModel,
   data: DataOfTraining,
   context: Context,
 ): Promise<void> {
   const { out, signal } = context;
   const { outputDir, perDeviceTrainBatchSize, saveTotalLimit, samplePrompts, evalSteps } = config;
-  const { peft, resume } = adapter;
-  const training = train(peft, data.from(resume?.position.epoch ?? 0), {
+  const { peft, resume, allowChangedSettings } = adapter;
+  const training = begun(peft, data.from(resume?.position.epoch ?? 0), {
     ...trainingOptions(config),
     resume,
+    allowChangedSettings,
+    recordedSettings: recordedSettings(config, data),
     save: saveTo(outputDir, { trainBatchSize: perDeviceTrainBatchSize, ...(saveTotalLimit !== undefined && { saveTotalLimit }) }),
     ...(data.evaluation && { evalData: data.evaluation, evalSteps }),
     ...(samplePrompts.length > 0 && {
@@ -135,7 +164,7 @@ async function run(
   const log = new TrainingLog(outputDir, resume?.position.step ?? 0);
   const logs = [log, ...(config.loggingDir === undefined ? [] : [new TensorBoardLog(config.loggingDir, resume?.position.step ?? 0)])];
   const line = new TrainingLine(out, maxSteps);
-  let [last, checkpoint]: [StepRecord | undefined, string | undefined] = [undefined, undefined];
+  let [last, checkpoint]: [StepRecord | undefined, string | undefined] = [undefined, adapter.checkpoint];
   try {
     for await (const record of training) {
       last = record;

@@ -19,6 +19,8 @@ export interface ModelCommandOptions {
   readonly adapter: readonly string[];
   readonly device: DeviceName;
   readonly activations?: Activations;
+  /** Nothing is fetched; as the environment says if not given. */
+  readonly offline?: boolean | undefined;
 }
 
 /** A causal language model that is ready to run. */
@@ -32,7 +34,7 @@ export interface OpenedModel {
 
 /** Loads the model of a command, and puts its adapters on. @throws what `loadPretrained`, `openGenerationFiles` and `loadAdapter` throw */
 export async function openModel(
-  { model: path, adapter, device: name, activations }: ModelCommandOptions,
+  { model: path, adapter, device: name, activations, offline }: ModelCommandOptions,
   context: Context,
 ): Promise<OpenedModel> {
   const [{ loadPretrained }, { localModel, openGenerationFiles }] = await Promise.all([
@@ -40,7 +42,7 @@ export async function openModel(
     import("@weft/generation/node"),
   ]);
   const { signal } = context;
-  const place = await withProgress("download", context, (onProgress) => localModel(path, { signal, onProgress }));
+  const place = await withProgress("download", context, (onProgress) => localModel(path, { signal, onProgress, offline }));
   const files = await openGenerationFiles(place);
   const device = await openDevice(name, context, activations);
   const base = await withProgress("load", context, (onProgress) => loadPretrained(place, { device, signal, onProgress }));

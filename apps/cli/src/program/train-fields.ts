@@ -4,8 +4,8 @@ import { count, natural, positive, share, size } from "./values.js";
 /** How the text of a value is read. */
 export const PARSERS = { count, natural, positive, share, size } as const;
 
-/** What a setting of a training holds: a number that a parser reads, a text, texts, yes or no, or a map that only a file can hold. */
-export type FieldKind = keyof typeof PARSERS | "text" | "texts" | "switch" | "map";
+/** What a setting of a training holds: a number that a parser reads, a size as 2GB, a text, texts, yes or no, or a map that only a file can hold. */
+export type FieldKind = keyof typeof PARSERS | "bytes" | "text" | "texts" | "switch" | "map";
 
 /** A setting of `weft train`: a field of its file, and mostly a flag as well. */
 export interface TrainField {
@@ -31,7 +31,12 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     kind: "text",
     help: "base: folder, GGUF file, or hf:user/repo; quantised ones stay packed",
   },
-  { name: "train_file", flag: "--data <file>", kind: "text", help: "what is trained on: .jsonl, .json, .csv, .tsv, .txt, .parquet" },
+  {
+    name: "train_file",
+    flag: "--data <file>",
+    kind: "text",
+    help: "what is trained on: .jsonl, .json, .csv, .tsv, .txt, .parquet; or hf:datasets/user/repo/file",
+  },
   { name: "output_dir", flag: "-o, --out <folder>", kind: "text", help: "folder for the adapter, checkpoints and log.jsonl" },
   { name: "objective", flag: "--objective <name>", kind: "text", choices: OBJECTIVES, help: "what is minimised (default: sft)" },
   { name: "beta", flag: "--beta <value>", kind: "positive", help: "of dpo, orpo and kto (default: 0.1)" },
@@ -56,6 +61,7 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     kind: "switch",
     help: "several examples in a row of max-length tokens, which do not see each other",
   },
+  { name: "group_by_length", flag: "--group-by-length", kind: "switch", help: "examples of like length come into one batch: less padding" },
   {
     name: "lr_scheduler_type",
     flag: "--schedule <name>",
@@ -88,6 +94,12 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     flag: "--gradient-checkpointing",
     kind: "switch",
     help: "compute blocks again in the backward pass: less memory, more time",
+  },
+  {
+    name: "max_memory",
+    flag: "--max-memory <size>",
+    kind: "bytes",
+    help: "memory that a step may take: blocks are computed again if they must, and what does not fit is refused with what would",
   },
   { name: "seed", flag: "--seed <n>", kind: "natural", help: "of first values, order and dropout (default: 42)" },
   {
@@ -134,6 +146,7 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
   { name: "sample_steps", flag: "--sample-steps <n>", kind: "count", help: "steps between samples (default: at the end)" },
   { name: "logging_dir", flag: "--logging-dir <folder>", kind: "text", help: "also write an event file for TensorBoard" },
   { name: "report_file", flag: "--report <file>", kind: "text", help: "also write a page (HTML) with curves, samples and settings" },
+  { name: "offline", flag: "--offline", kind: "switch", help: "fetch nothing: models and data of the hub are in its cache" },
   {
     name: "device",
     flag: "--device <name>",

@@ -5,6 +5,7 @@ import type { TrainingArguments } from "@weft/training";
 import type { MaskMethod, RowFormat } from "@weft/datasets";
 import { parseDocument } from "yaml";
 import { UsageError } from "../failure.js";
+import { byteSize } from "../program/values.js";
 import type { DeviceName } from "../models/device-names.js";
 import { attributeOf, type OBJECTIVES, PARSERS, TRAIN_FIELDS, type TrainField } from "../program/train-fields.js";
 
@@ -13,7 +14,9 @@ const MAX_CONFIG_BYTES = 1 << 20;
 
 /** What the command line gives, by commander's names. */
 export interface TrainFlags {
+  readonly init?: boolean;
   readonly resume?: boolean;
+  readonly allowChangedSettings?: boolean;
   readonly verifyResume?: boolean;
   readonly [flag: string]: unknown;
 }
@@ -33,6 +36,9 @@ export interface TrainConfig extends Omit<TrainingArguments, "gradientCheckpoint
   readonly maxLength: number;
   readonly packing?: boolean;
   readonly gradientCheckpointing?: boolean;
+  /** Bytes that a step may take. */
+  readonly maxMemory?: number;
+  readonly groupByLength?: boolean;
   readonly format?: RowFormat;
   readonly columns?: Readonly<Record<string, string>>;
   readonly mask?: MaskMethod;
@@ -41,6 +47,8 @@ export interface TrainConfig extends Omit<TrainingArguments, "gradientCheckpoint
   readonly saveSteps: number;
   readonly saveTotalLimit?: number;
   readonly samplePrompts: readonly string[];
+  /** Nothing is fetched: models and data of the hub are in its cache. */
+  readonly offline?: boolean;
   readonly loggingDir?: string;
   readonly reportFile?: string;
   readonly device: DeviceName;
@@ -77,9 +85,13 @@ export function readTrainConfig(file: string | undefined, flags: TrainFlags): Tr
   if (missing) throw new UsageError(`${missing.name} is not given`, `${missing.flag}, or ${missing.name} in the file of settings`);
   if (all["validation_file"] !== undefined && all["validation_share"] !== undefined)
     throw new UsageError("both data and a share of them are given for evaluation", "leave --eval-data or --eval-share out");
-  const settings = Object.fromEntries(Object.entries(all).map(([name, value]) => [camel(name), value]));
+  const settings = Object.fromEntries(
+    Object.entries(all).map(([name, value]) => [camel(name), kindOf(name) === "bytes" ? byteSize(String(value)) : value]),
+  );
   return { ...DEFAULTS, ...settings, peft: { ...(peft as object), ...Object.fromEntries(ofPeft) } } as unknown as TrainConfig;
 }
+
+const kindOf = (name: string): TrainField["kind"] | undefined => TRAIN_FIELDS.find((field) => field.name === name)?.kind;
 
 /** The fields of a file, each of the kind that it must be. */
 function readFields(file: string): Values {
@@ -122,6 +134,13 @@ function checkValue(file: string, { name, kind, choices }: TrainField, value: un
     if (typeof value !== "number") throw expects("a number");
     try {
       PARSERS[kind as keyof typeof PARSERS](String(value));
+    } catch (error) {
+      throw expects((error as Error).message.replace(/^expected /, ""));
+    }
+  }
+  if (kind === "bytes") {
+    try {
+      byteSize(String(value));
     } catch (error) {
       throw expects((error as Error).message.replace(/^expected /, ""));
     }

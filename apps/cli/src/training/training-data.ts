@@ -1,12 +1,12 @@
+import { createHash } from "node:crypto";
 import {
-  batchOf,
-  batchRows,
   coverageOf,
   type Coverage,
   type Encoded,
   encodedOf,
   encodeExamples,
   type EncodedExample,
+  exampleRows,
   planEpoch,
   type PlanOptions,
   splitExamples,
@@ -19,11 +19,13 @@ import type { Batch } from "@weft/training";
 import type { Context } from "../context.js";
 import { UsageError } from "../failure.js";
 import type { OpenedModel } from "../models/open-model.js";
-import { mismatched } from "./mismatched.js";
 import type { TrainConfig } from "./train-config.js";
 
 /** Lengths of rows are rounded up to these: each has a plan of its own. */
 const LENGTH_STEP = 32;
+
+/** Batches at a time that are sorted by length, as transformers does with `group_by_length`. */
+const BUCKETED_BATCHES = 50;
 
 /** Examples that a person is shown. */
 const SHOWN = 3;
@@ -38,6 +40,8 @@ export interface DataOfTraining {
   /** One epoch after the other each time that it is gone through, the first one being that of the number; it has a `length`. */
   from(epoch: number): Iterable<Batch>;
   readonly evaluation: readonly Batch[] | undefined;
+  /** SHA-256 of the ids and labels of all examples, in their order. */
+  readonly digest: string;
 }
 
 /** The kind of examples that an objective learns from, with the columns that make them. */
@@ -75,6 +79,7 @@ export async function readTrainingData(
     coverage,
     first: (divided?.train ?? read).slice(0, SHOWN).flatMap(encodedOf),
     batches,
+    digest: digestOf(examples),
     from: (first) => {
       let epoch = first;
       return Object.assign({ [Symbol.iterator]: () => epochOf(examples, config, epoch++) }, { length: batches });
@@ -89,7 +94,7 @@ async function readExamples(
   { base, files: { tokenizer, chatTemplate, defaults } }: Pick<OpenedModel, "base" | "files">,
   { signal }: Context,
 ): Promise<EncodedExample[]> {
-  const { format, columns, mask, maxLength, objective } = config;
+  const { format, columns, mask, maxLength, objective, offline } = config;
   const [end] = [defaults.eosTokenId ?? []].flat();
   const endToken = end === undefined ? undefined : tokenizer.idToToken(end);
   const special = tokenizer.encode("", { truncation: false, padding: false }).ids;
@@ -102,7 +107,7 @@ async function readExamples(
     ...(endToken !== undefined && { endToken }),
     ...(beginToken !== undefined && { beginToken }),
   };
-  const rows = toExamples(readRowsOf(file), { ...(format && { format }), ...(columns && { columns }) });
+  const rows = toExamples(readRowsOf(file, { offline }), { ...(format && { format }), ...(columns && { columns }) });
   const [kind, wanted] = KINDS[objective];
   const all: EncodedExample[] = [];
   for await (const example of encodeExamples(rows, options)) {
@@ -118,6 +123,13 @@ async function readExamples(
     all.push(example);
   }
   return all;
+}
+
+function digestOf(examples: readonly EncodedExample[]): string {
+  const hash = createHash("sha256");
+  for (const { ids, labels } of examples.flatMap(encodedOf))
+    for (const one of [ids, labels]) hash.update(new Uint8Array(one.buffer, one.byteOffset, one.byteLength));
+  return hash.digest("hex");
 }
 
 /** @throws UsageError for a token that the model does not have: its tokenizer is another's */
@@ -145,38 +157,26 @@ function trained(examples: readonly EncodedExample[], file: string, { out }: Con
 /** The batches of an epoch, which depend on data, settings and its number alone. */
 function* epochOf(
   examples: readonly EncodedExample[],
-  { perDeviceTrainBatchSize: batchSize, seed, packing, maxLength }: TrainConfig,
+  { perDeviceTrainBatchSize: batchSize, seed, packing, maxLength, groupByLength }: TrainConfig,
   epoch: number,
   shuffle = true,
 ): Generator<Batch> {
   const lengths = examples.map((example) => Math.max(...encodedOf(example).map(({ ids }) => ids.length)));
-  const options: PlanOptions = { batchSize, seed, shuffle, ...(packing && { packing: { length: maxLength } }) };
+  const options: PlanOptions = {
+    batchSize,
+    seed,
+    shuffle,
+    ...(packing && { packing: { length: maxLength } }),
+    ...(groupByLength && !packing && { bucketing: BUCKETED_BATCHES }),
+  };
   for (const rows of planEpoch(lengths, options, epoch)) {
     const longest = Math.max(...rows.flat().map((i) => lengths[i]!));
     const length = packing ? maxLength : Math.min(maxLength, Math.ceil(longest / LENGTH_STEP) * LENGTH_STEP);
-    yield batchFor(
-      rows.map((row) => row.map((i) => examples[i]!)),
-      packing === true,
-      length,
-    );
+    yield {
+      ...exampleRows(
+        rows.map((row) => row.map((i) => examples[i]!)),
+        { packed: packing === true, length },
+      ),
+    };
   }
-}
-
-/** Rows of examples as the objective of their kind takes them. */
-function batchFor(rows: readonly (readonly EncodedExample[])[], packed: boolean, length: number): Batch {
-  const of = (sequences: readonly (readonly Encoded[])[]): Batch => ({ ...batchRows(batchOf(sequences, packed, {}, length)) });
-  const all = rows.flat();
-  const pairs = all.filter((one) => one.kind === "preference");
-  if (pairs.length > 0) return of([...pairs.map(({ chosen }) => [chosen]), ...pairs.map(({ rejected }) => [rejected])]);
-  const judged = all.filter((one) => one.kind === "kto");
-  if (judged.length === 0) return of(rows.map((row) => row.flatMap(encodedOf)));
-  const own = judged.map(({ encoded }) => encoded);
-  const desirable = judged.map(({ label }) => Number(label));
-  if (own.length === 1) return { ...of([own]), desirable };
-  const others = mismatched(own, length).map((one) => [one]);
-  const kl = Object.entries(batchRows(batchOf(others, false, {}, length))).map(([name, field]) => [
-    `kl${name[0]!.toUpperCase()}${name.slice(1)}`,
-    field,
-  ]);
-  return { ...of(own.map((one) => [one])), desirable, ...(Object.fromEntries(kl) as Batch) };
 }

@@ -3,12 +3,13 @@ import { getPeftModel, type PeftModel } from "@weft/registry";
 import { loadPeftModel } from "@weft/registry/node";
 import type { GenerationFiles } from "@weft/generation/node";
 import { type AdaptedCausalLM, TextGenerator } from "@weft/generation";
-import { dpo, kto, type Objective, orpo, type Resume, SFT, type TrainingOptions } from "@weft/training";
+import { dpo, kto, type Objective, orpo, type RecordedSettings, type Resume, SFT, type TrainingOptions } from "@weft/training";
 import { openCheckpoint } from "@weft/training/node";
 import type { Context } from "../context.js";
 import type { OpenedModel } from "../models/open-model.js";
 import { adapterConfig } from "./adapter-config.js";
 import type { TrainConfig } from "./train-config.js";
+import type { DataOfTraining } from "./training-data.js";
 
 /** Tokens of a sample. */
 const SAMPLE_TOKENS = 64;
@@ -17,6 +18,8 @@ const SAMPLE_TOKENS = 64;
 export interface TrainedAdapter {
   readonly peft: PeftModel<never, unknown>;
   readonly resume?: Resume;
+  /** The checkpoint that it is of. */
+  readonly checkpoint?: string;
 }
 
 /** A new adapter, whose first values are those of the seed. */
@@ -36,7 +39,7 @@ export async function adapterOfCheckpoint(
   const opened = await openCheckpoint(folder, { device });
   for (const note of opened.notes) out.warn(note);
   const peft = await loadPeftModel(base, opened.folder, { methods: table, signal });
-  return { peft: peft as PeftModel<never, unknown>, resume: opened.resume };
+  return { peft: peft as PeftModel<never, unknown>, resume: opened.resume, checkpoint: opened.folder };
 }
 
 /** The objective of a name. */
@@ -48,8 +51,17 @@ function objectiveOf({ objective, beta }: TrainConfig): Objective {
 /** The settings of `train`. */
 export function trainingOptions(config: TrainConfig): TrainingOptions {
   // Where it runs is where the weights lie.
-  const { device: _device, gradientCheckpointing, ...settings } = config;
-  return { ...settings, gradientCheckpointing: gradientCheckpointing ? "blocks" : "none", objective: objectiveOf(config) };
+  const { device: _device, gradientCheckpointing, maxMemory, ...settings } = config;
+  const budget = maxMemory === undefined ? "none" : { maxMemory };
+  return { ...settings, gradientCheckpointing: gradientCheckpointing ? "blocks" : budget, objective: objectiveOf(config) };
+}
+
+/** What decides the values of a training besides the settings of `train`: a checkpoint records it. */
+export function recordedSettings(config: TrainConfig, { digest }: Pick<DataOfTraining, "digest">): RecordedSettings {
+  const { modelNameOrPath, beta, peft, perDeviceTrainBatchSize, maxLength, packing = false, groupByLength = false } = config;
+  const { mask, validationShare } = config;
+  const ofData = { perDeviceTrainBatchSize, maxLength, packing, groupByLength, mask, validationShare, examples: digest };
+  return { modelNameOrPath, beta, peft, ...ofData };
 }
 
 /** Goes on with each prompt, by the model as it is. */
