@@ -65,10 +65,11 @@ export async function runEncodeCommand(
   }
   const seconds = (performance.now() - started) / 1000;
   const peak = peakMemory();
+  const pieces = out.endsWith(".gguf") ? `${tensors} tensors` : `${files.length} files`;
   context.out.result({ ...result, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () =>
     [
       ...files.map((file) => `✓ ${join(result.out, file.name)}  ${formatBytes(file.bytes)}`),
-      `${verb === "quantize" ? `${quantized} of ${tensors} tensors quantised` : `${tensors} tensors`}, ${size}, in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`,
+      `${verb === "quantize" ? `${quantized} of ${tensors} tensors quantised` : `${tensors} tensors`}, ${size}, in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${pieces} were done already` : ""}`,
       ...(result.layers ? [layerTable(result.layers)] : []),
     ].join("\n"),
   );

@@ -1,11 +1,11 @@
-import { existsSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ConfigError, IoError } from "@weft/tensor-core";
-import { AtomicFile, Journal, JOURNAL, removeStale } from "@weft/io-safetensors/node";
+import { AtomicFile, type Journal, JOURNAL, removeStale } from "@weft/io-safetensors/node";
 import { existsError, inputError } from "./check-output.js";
+import { checkSpace } from "./check-space.js";
 import { makeFolder, removeEmpty, removeFolder } from "./make-folder.js";
+import { openJournal } from "./open-journal.js";
 import { StagedFiles } from "./staged-files.js";
-import { formatBytes } from "../format-bytes.js";
 import type { OutputFiles } from "../plan/layout.js";
 import { fileDigest, shardDigest } from "./shard-digest.js";
 
@@ -73,7 +73,10 @@ export class OutputFolder {
       const finished = new Set<number>();
       for (const [i, { file, layout }] of plan.shards.entries())
         if (await journal.isFinished(file, (shard) => fileDigest(shard, layout))) finished.add(i);
-      checkSpace(path, plan, finished);
+      checkSpace(
+        path,
+        plan.shards.reduce((sum, { layout }, i) => sum + (finished.has(i) ? 0 : layout.size), 0),
+      );
       return new OutputFolder(path, plan, names, created, staged, journal, finished);
     } catch (error) {
       if (journal?.resumed === false) journal.remove();
@@ -154,12 +157,14 @@ export function refuseAnother(out: string, files: ReadonlySet<string> | undefine
   if (held.length > 0 && (other !== undefined || missing)) throw existsError(join(out, other ?? held[0]!));
 }
 
+/** What a file is, whatever it is called. */
+function identity(file: string): string | undefined {
+  const stat = statSync(file, { throwIfNoEntry: false, bigint: true });
+  return stat && `${stat.dev}:${stat.ino}`;
+}
+
 /** @throws ConfigError kind `output-is-input` */
 function refuseInputs(path: string, { shards }: OutputFiles, inputs: readonly string[]): void {
-  const identity = (file: string): string | undefined => {
-    const stat = statSync(file, { throwIfNoEntry: false, bigint: true });
-    return stat && `${stat.dev}:${stat.ino}`;
-  };
   const read = new Map(inputs.flatMap((file) => [file, dirname(file)].map((f) => [identity(f), f] as const)));
   for (const written of [path, ...shards.map(({ file }) => join(path, file))]) {
     const same = read.get(identity(written) ?? "");
@@ -176,29 +181,3 @@ function replaced(path: string, { shards }: OutputFiles, names: readonly string[
 
 /** `model` of `model.safetensors`, of `model-00001-of-00002.safetensors` and of their index. */
 const stemOf = (file: string): string | undefined => /^(.+?)(?:-\d+-of-\d+)?\.safetensors(?:\.index\.json)?$/.exec(file)?.[1];
-
-/** The journal of this job, a new one if there is none. @throws ConfigError kind `other-job` */
-function openJournal(path: string, { job, force }: FolderOptions): Journal {
-  try {
-    return new Journal(path, job);
-  } catch (error) {
-    if (!(error instanceof ConfigError && error.kind === "other-job")) throw error;
-    if (!force)
-      throw new ConfigError(error.message, { kind: error.kind, file: path, hint: "choose another folder, or pass --force to begin anew" });
-    rmSync(join(path, JOURNAL));
-    return new Journal(path, job);
-  }
-}
-
-/** @throws IoError kind `disk-full` */
-function checkSpace(path: string, { shards }: OutputFiles, finished: ReadonlySet<number>): void {
-  const { bavail, bsize } = statfsSync(path);
-  const needed = shards.reduce((sum, { layout }, i) => sum + (finished.has(i) ? 0 : layout.size), 0);
-  if (bavail * bsize < needed)
-    throw new IoError(`${path}: the output takes ${formatBytes(needed)}, the disk has ${formatBytes(bavail * bsize)} free`, {
-      kind: "disk-full",
-      file: path,
-      cause: Object.assign(new Error("ENOSPC"), { code: "ENOSPC" }),
-      hint: "free space, or choose an output on another disk",
-    });
-}

@@ -16,6 +16,8 @@ export interface WriteShardsOptions<T extends WorkerTask, Item extends { readonl
   readonly jobs: number;
   readonly signal: AbortSignal | undefined;
   onProgress(bytes: number): void;
+  /** An item is in its file. */
+  onItem?(item: Item, result: ResultOf<T>): void;
   /** Gives a file that is complete its name. @returns its digest */
   commit(shard: number, hashes: ReadonlyMap<string, string>): Promise<string>;
 }
@@ -38,6 +40,7 @@ export async function writeShards<T extends WorkerTask, Item extends { readonly 
     onProgress,
     async onResult(index, result) {
       const item = todo[index]!;
+      options.onItem?.(item, result);
       for (const [name, sha256] of options.hashesOf(item, result)) hashes.set(name, sha256);
       open.set(item.shard, open.get(item.shard)! - 1);
       if (open.get(item.shard) === 0) await done(item.shard);

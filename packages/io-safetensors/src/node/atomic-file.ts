@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fsync, fsyncSync, ftruncateSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { ConfigError } from "@weft/tensor-core";
 import { ioError } from "./file-bytes.js";
 
 const fsyncLater = promisify(fsync);
@@ -25,6 +26,33 @@ export function syncFolder(folder: string): void {
   }
 }
 
+/** Where an `AtomicFile` is until it is committed. */
+export interface AtomicFileOptions {
+  /** Its folder, on the disk of the file; that of the file if not given. */
+  readonly aside?: string;
+  /** Go on with what a process that is gone has left there of the file. */
+  readonly takeOver?: boolean;
+}
+
+/** What this process has open: others of its number are those of an earlier process, or were left. */
+const opened = new Set<string>();
+
+/** Gives what is left of a file another name. @returns whether there was something @throws ConfigError kind `other-job` where a process is writing it */
+function takeOver(temporary: string, path: string): boolean {
+  const folder = dirname(temporary);
+  const [found] = readdirSync(folder).filter((name) => TEMPORARY.exec(name)?.[1] === basename(path));
+  if (found === undefined) return false;
+  const [left, pid] = [join(folder, found), Number(TEMPORARY.exec(found)![2])];
+  if (pid === process.pid ? opened.has(left) : isOwned(left, pid))
+    throw new ConfigError(`${path} is being written by another process (${pid})`, {
+      kind: "other-job",
+      file: path,
+      hint: "wait for it, or choose another output",
+    });
+  renameSync(left, temporary);
+  return true;
+}
+
 /**
  * A file that appears under its name only when it is complete: written aside, made permanent, then renamed. Any thread may write into it at
  * positions through `temporary`.
@@ -36,15 +64,20 @@ export class AtomicFile {
   private readonly fd: number;
   private open = true;
 
-  /** @param size bytes that the file will have; reserves nothing, but fails early where a limit forbids it */
-  constructor(path: string, size?: number) {
+  /**
+   * @param size bytes that the file will have; reserves nothing, but fails early where a limit forbids it
+   * @throws IoError; ConfigError kind `other-job` where what is to be taken over is being written
+   */
+  constructor(path: string, size?: number, { aside = dirname(path), takeOver: goOn = false }: AtomicFileOptions = {}) {
     this.path = path;
-    this.temporary = temporaryPath(path);
+    this.temporary = temporaryPath(join(aside, basename(path)));
+    const taken = goOn && takeOver(this.temporary, path);
     try {
-      this.fd = openSync(this.temporary, "wx");
+      this.fd = openSync(this.temporary, taken ? "r+" : "wx");
     } catch (error) {
       throw ioError(error, path, "write");
     }
+    opened.add(this.temporary);
     try {
       if (size !== undefined) ftruncateSync(this.fd, size);
     } catch (error) {
@@ -70,8 +103,7 @@ export class AtomicFile {
   async commit(): Promise<void> {
     await this.sync();
     try {
-      this.open = false;
-      closeSync(this.fd);
+      this.close();
       renameSync(this.temporary, this.path);
       syncFolder(dirname(this.path));
     } catch (error) {
@@ -81,9 +113,20 @@ export class AtomicFile {
 
   /** Leaves nothing behind. */
   abort(): void {
-    if (this.open) closeSync(this.fd);
-    this.open = false;
+    this.close();
     rmSync(this.temporary, { force: true });
+  }
+
+  /** Leaves what there is to be taken over. */
+  leave(): void {
+    this.close();
+  }
+
+  private close(): void {
+    if (!this.open) return;
+    this.open = false;
+    opened.delete(this.temporary);
+    closeSync(this.fd);
   }
 }
 

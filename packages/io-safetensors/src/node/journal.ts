@@ -7,10 +7,11 @@ import { ioError, openFileBytes } from "./file-bytes.js";
 /** Beside the output while a job is not finished: what it is, and which files are complete. */
 export const JOURNAL = ".weft-journal";
 
-interface JournalLine {
+export interface JournalLine {
+  /** A file, or what else is done piece by piece: a tensor of one. */
   readonly file: string;
   readonly size: number;
-  /** Of the whole file, or what else the job identifies its files by. */
+  /** Of all its bytes, or what else the job identifies its files by. */
   readonly sha256: string;
 }
 
@@ -72,6 +73,11 @@ export class Journal {
     const path = join(this.folder, file);
     if (!line || !existsSync(path) || statSync(path).size !== line.size) return false;
     return (await hash(path)) === line.sha256;
+  }
+
+  /** What was noted under a name. */
+  line(file: string): JournalLine | undefined {
+    return this.lines.get(file);
   }
 
   add(line: JournalLine): void {

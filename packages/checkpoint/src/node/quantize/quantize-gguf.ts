@@ -18,9 +18,9 @@ import { folderOf } from "../side-files.js";
 import { type TypedTensor, typesWithin } from "./budget-gguf.js";
 import { type EncodeBase, openEncodeBase } from "./encode-base.js";
 import { encodeThreads } from "./encode-memory.js";
-import { fillFile } from "./fill-file.js";
 import { measureLayers } from "./measure-layers.js";
-import { type EncodeJobOptions, type EncodeResult, summaryOf, writeEncoded } from "./run-encode.js";
+import { ResumableFile } from "./resumable-file.js";
+import { type EncodeJobOptions, type EncodeResult, jobHash, summaryOf, writeEncoded } from "./run-encode.js";
 
 /** What is written as a GGUF file, and how. */
 export interface GgufOptions extends Omit<EncodeJobOptions, "maxShardSize"> {
@@ -38,8 +38,8 @@ export interface GgufOptions extends Omit<EncodeJobOptions, "maxShardSize"> {
 
 /**
  * Writes a checkpoint of transformers with its tokenizer as a GGUF file: names, order of rows, metadata and types of tensors as llama.cpp's converter and quantiser give them. The file appears when it
- * is complete; the bytes are the same for any number of threads.
- * @throws CapabilityError kind `unsupported-model` for models and tokenizers that are not written; FormatError kind `non-finite`; ConfigError kinds `exists`, `no-model-config`; IoError; CancelledError
+ * is complete; stopped or killed, the same job goes on from the tensors that are done. The bytes are the same for any number of threads.
+ * @throws CapabilityError kind `unsupported-model` for models and tokenizers that are not written; FormatError kind `non-finite`; ConfigError kinds `exists`, `other-job`, `no-model-config`; IoError; CancelledError
  */
 export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult> {
   const { base: path, out, budget, measure = false, force = false, signal } = options;
@@ -97,16 +97,31 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
         tensors: [{ name, key: "", offset, bytes, ...(what.kind === "ggml" && { part: "bytes" }) }],
       };
     })
-    .sort((a, b) => b.bytes - a.bytes);
-  const name = basename(out);
-  const prepared = { shards: [{ file: name, layout }], jobs, index: undefined, bytes: layout.size, baseBytes };
+    .toSorted((a, b) => b.bytes - a.bytes);
+  const shards = [{ file: basename(out), layout }];
+  const prepared = { shards, jobs, index: undefined, bytes: layout.size, baseBytes };
   const threads = encodeThreads(jobs, options);
   options.onPlan?.({ ...prepared, notices: base.notices }, threads);
-  const summary = { ...summaryOf(dirname(out), prepared), resumed: 0 };
-  if (options.dryRun) return summary;
-  await fillFile(out, layout, signal, (temporary) =>
-    writeEncoded("quantize", prepared, threads, options, [{ path: temporary, name: out }], new Set(), async () => ""),
+  const planned = summaryOf(dirname(out), prepared);
+  if (options.dryRun) return { ...planned, resumed: 0 };
+  const job = jobHash("gguf", prepared, base.inputs, undefined);
+  const { resumed } = await ResumableFile.fill(out, layout, { job, force, signal }, (whole) =>
+    writeEncoded(
+      "quantize",
+      { ...prepared, jobs: jobs.filter((one) => !whole.finished.has(one.name)) },
+      threads,
+      {
+        ...options,
+        onItem: (one, { hashes }) => {
+          for (const [tensor, sha256] of hashes) whole.note(tensor, one.bytes, sha256);
+        },
+      },
+      [{ path: whole.path, name: out }],
+      new Set(),
+      async () => "",
+    ),
   );
+  const summary = { ...planned, resumed };
   if (!measure) return summary;
   const own = new Map(base.tensors.map((tensor) => [tensor.name, tensor.source]));
   const layers = plan

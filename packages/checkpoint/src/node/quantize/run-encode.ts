@@ -55,7 +55,7 @@ export interface EncodeResult {
   readonly tensors: number;
   readonly bytes: number;
   readonly baseBytes: number;
-  /** Files that an earlier run had finished. */
+  /** Files that an earlier run had finished; of a GGUF file, tensors. */
   readonly resumed: number;
   /** What became of each layer, where it was measured. */
   readonly layers?: readonly QuantizedLayer[];
@@ -107,7 +107,11 @@ export async function writeEncoded(
   phase: string,
   { shards, jobs }: EncodePlan,
   threads: number,
-  { signal, onProgress }: Pick<EncodeJobOptions, "signal" | "onProgress">,
+  {
+    signal,
+    onProgress,
+    onItem,
+  }: Pick<EncodeJobOptions, "signal" | "onProgress"> & Pick<WriteShardsOptions<EncodeTask, EncodeJob>, "onItem">,
   outputs: EncodeTask["outputs"],
   finished: ReadonlySet<number>,
   commit: WriteShardsOptions<EncodeTask, EncodeJob>["commit"],
@@ -123,6 +127,7 @@ export async function writeEncoded(
     signal,
     onProgress: (done) => onProgress?.({ phase, done, total }),
     commit,
+    ...(onItem && { onItem }),
   });
 }
 
@@ -167,12 +172,21 @@ function withQuantization(file: SideFile, config: object | undefined): SideFile 
 }
 
 /** Of inputs, what is made of them, and where it goes; no path of the output, no time of the run. */
-function jobHash(phase: string, { shards, jobs }: EncodePlan, inputs: readonly string[], config: string | undefined): string {
+export function jobHash(
+  phase: string,
+  { shards, jobs }: Pick<EncodePlan, "shards" | "jobs">,
+  inputs: readonly string[],
+  config: string | undefined,
+): string {
   const files = inputs.map((file) => {
     const { size, mtimeMs } = statSync(file);
     return [file, size, mtimeMs];
   });
-  const hash = createHash("sha256").update(JSON.stringify([1, phase, files, config ?? null, jobs]));
+  const hash = createHash("sha256").update(JSON.stringify([1, phase, files, config ?? null, jobs], asHash));
   for (const { file, layout } of shards) hash.update(file).update(layout.header);
   return hash.digest("hex");
 }
+
+/** Many numbers, shortly. */
+const asHash = (_: string, value: unknown): unknown =>
+  value instanceof Float32Array ? createHash("sha256").update(value).digest("hex") : value;
