@@ -39,6 +39,7 @@ const ALLOWED = {
   datasets: ["tensor-core", "io-safetensors", "tokenizers"],
   generation: ["tensor-core", "io-gguf", "io-safetensors", "models", "registry", "tokenizers"],
   server: ["tensor-core", "io-safetensors", "registry", "tokenizers", "generation"],
+  agent: ["tensor-core", "generation", "tokenizers"],
   training: ["tensor-core", "io-safetensors", "quant-nf4-awq", "adapters-lora", "adapter-files", "registry"],
 };
 

@@ -24,17 +24,19 @@ const WEBGPU = {
   },
 };
 
-/** The files of `@weft/tiny-models` lie beside its code, from which a bundle takes the code away. */
-const TINY_MODELS = {
-  name: "tiny-models",
-  /** @param {import("esbuild").PluginBuild} build */
+/** Files that lie beside the code of a package, from which a bundle takes the code away: `from` says beside what. @type {(name: string, filter: RegExp, from: (path: string) => string) => import("esbuild").Plugin} */
+const beside = (name, filter, from) => ({
+  name,
   setup(build) {
-    build.onLoad({ filter: /[\\/]tiny-models[\\/]src[\\/]urls\.ts$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href)),
+    build.onLoad({ filter }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replaceAll("import.meta.url", JSON.stringify(pathToFileURL(from(path)).href)),
       loader: "ts",
     }));
   },
-};
+});
+const TINY_MODELS = beside("tiny-models", /[\\/]tiny-models[\\/]src[\\/]urls\.ts$/, (path) => path);
+/** The program of the agent's workers is one that is built. */
+const AGENT = beside("agent", /[\\/]agent[\\/]src[\\/]executor[\\/]program\.ts$/, () => join(root, "packages/agent/dist/index.js"));
 
 /**
  * Bundles programs in TypeScript together, so that what several of them import is bundled once.
@@ -48,11 +50,11 @@ export async function bundleExamples(codes) {
   const remove = () => rmSync(folder, { recursive: true });
   const programs = {
     name: "programs",
-    /** @param {import("esbuild").PluginBuild} build */
-    setup(build) {
-      build.onResolve({ filter: /^program \d+$/ }, ({ path }) => ({ path, namespace: "program" }));
+    /** @param {import("esbuild").PluginBuild} bundle */
+    setup(bundle) {
+      bundle.onResolve({ filter: /^program \d+$/ }, ({ path }) => ({ path, namespace: "program" }));
       // Every package is a dependency of the golden runner, so imports are resolved from there.
-      build.onLoad({ filter: /./, namespace: "program" }, ({ path }) => ({
+      bundle.onLoad({ filter: /./, namespace: "program" }, ({ path }) => ({
         contents: codes[Number(path.split(" ")[1])],
         loader: "ts",
         resolveDir: join(root, "tests/golden"),
@@ -70,7 +72,7 @@ export async function bundleExamples(codes) {
       format: "esm",
       platform: "node",
       target: "node20",
-      plugins: [WEBGPU, TINY_MODELS, programs],
+      plugins: [WEBGPU, TINY_MODELS, AGENT, programs],
       banner: { js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);' },
     });
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { AdapterErrorKinds } from "./adapters.js";
+import type { AgentErrorKinds } from "./agent.js";
 import type { DatasetErrorKinds } from "./datasets.js";
 import type { DeviceErrorKinds } from "./devices.js";
 import type { FileErrorKinds } from "./files.js";
@@ -19,6 +20,7 @@ export interface WeftErrorKinds
     DeviceErrorKinds,
     FileErrorKinds,
     AdapterErrorKinds,
+    AgentErrorKinds,
     DatasetErrorKinds,
     GenerationErrorKinds,
     JobErrorKinds,

@@ -1,0 +1,32 @@
+import type { JsonSchema } from "@weft/generation";
+import type { ChatMessage } from "@weft/tokenizers/chat";
+import type { ToolCall } from "../calls/call-format.js";
+import type { FunctionTool } from "../tools/tool.js";
+
+/** What a model is asked for. */
+export interface ChatRequest {
+  readonly messages: readonly ChatMessage[];
+  /** The answer is a call of one of these. */
+  readonly tools?: readonly FunctionTool[];
+  /** The answer is JSON that satisfies this. */
+  readonly schema?: JsonSchema;
+  /** Tokens that the answer may have. */
+  readonly maxTokens: number;
+  readonly seed: number;
+}
+
+/** What it answers. */
+export interface ChatAnswer {
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
+  /** What is wrong with calls that are none. */
+  readonly faults: readonly string[];
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+/** A text generator that an agent works over: a model of weft's, a server, a script. */
+export interface ChatModel {
+  /** @throws what keeps it from answering */
+  chat(request: ChatRequest, options?: { readonly signal?: AbortSignal | undefined }): Promise<ChatAnswer>;
+}

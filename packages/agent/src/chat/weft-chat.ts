@@ -1,0 +1,56 @@
+import { type GenerateOptions, type JsonSchema, jsonSchema, type TextGenerator } from "@weft/generation";
+import type { ChatMessage } from "@weft/tokenizers/chat";
+import type { CallFormat } from "../calls/call-format.js";
+import { callSchema } from "../calls/call-schema.js";
+import { callFormatOf } from "../calls/detect.js";
+import type { FunctionTool } from "../tools/tool.js";
+import type { ChatModel } from "./chat-model.js";
+import { toolsAsText } from "./tools-as-text.js";
+
+/** How a model of `@weft/generation` takes part. */
+export interface WeftChatOptions {
+  /** The adapter of this role, of a generator with several on one base. */
+  readonly adapter?: string;
+  /** How the model writes calls; found in its chat template if not given. */
+  readonly callFormat?: CallFormat;
+  /** Whether tokens that could not become a valid call, or the JSON that is asked for, are excluded; true if not given. */
+  readonly constrained?: boolean;
+  /** Of sampling; the model's own defaults if not given. */
+  readonly sampling?: Omit<GenerateOptions, "adapter" | "constraint" | "maxNewTokens" | "seed" | "signal">;
+}
+
+/**
+ * A model of weft's. Calls are valid by construction: the text that begins a call is put before the answer, and the tokens behind it are those that the JSON
+ * schemas of the tools allow.
+ */
+export function weftChat(
+  generator: TextGenerator,
+  { adapter, callFormat, constrained = true, sampling = {} }: WeftChatOptions = {},
+): ChatModel {
+  const format = callFormat ?? callFormatOf(generator.chatTemplate);
+  const { tokenizer, defaults } = generator;
+  const constraint = (schema: JsonSchema): GenerateOptions =>
+    constrained ? { constraint: jsonSchema(schema, tokenizer, { eosTokenId: defaults.eosTokenId }) } : {};
+  return {
+    async chat({ messages, tools, schema, maxTokens, seed }, { signal } = {}) {
+      const written = promptOf(generator, messages, tools);
+      const forced = tools && constrained ? format.open : "";
+      const wanted = tools ? callSchema(tools, format.argumentsKey) : schema;
+      const { ids } = tokenizer.encode(written + forced, { addSpecialTokens: false, truncation: false, padding: false });
+      const options = { ...sampling, maxNewTokens: maxTokens, seed, adapter, signal, ...(wanted && constraint(wanted)) };
+      const { text, tokens, promptTokens } = await generator.generate([...ids], options).result;
+      const answer = forced + text + (tools && constrained ? format.close : "");
+      const { calls, faults } = tools ? format.parse(answer) : { calls: [], faults: [] };
+      return { text: answer, calls, faults, promptTokens, completionTokens: tokens.length };
+    },
+  };
+}
+
+/** The chat as text. Templates that know no tools leave them out, so that the system's message has to name them. */
+function promptOf(generator: TextGenerator, messages: readonly ChatMessage[], tools: readonly FunctionTool[] | undefined): string {
+  const options = { addGenerationPrompt: true };
+  if (!tools) return generator.chatText(messages, options);
+  const text = generator.chatText(messages, { ...options, tools });
+  const names = tools.every(({ function: { name } }) => text.includes(name));
+  return names ? text : generator.chatText(toolsAsText(messages, tools), options);
+}

@@ -1,0 +1,1 @@
+export { pythonTool, type PythonToolOptions } from "./python-tool.js";
