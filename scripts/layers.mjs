@@ -41,6 +41,7 @@ const ALLOWED = {
   server: ["tensor-core", "io-safetensors", "registry", "tokenizers", "generation"],
   agent: ["tensor-core", "generation", "tokenizers"],
   training: ["tensor-core", "io-safetensors", "quant-nf4-awq", "adapters-lora", "adapter-files", "registry"],
+  "fine-tuning": ["tensor-core", "tokenizers", "datasets", "generation", "training"],
 };
 
 let failed = false;

@@ -1,5 +1,5 @@
 // Compiles src/kernels to WebAssembly: each `groups/<group>.wasm.ts` there is one module, embedded in src/generated/<group>.ts as text that packs well (`byte-text.mjs`), with
-// its kernels and the names of their arguments. Does nothing if neither the sources nor the scripts changed since (a hash in the generated files says so).
+// its kernels and the names of their arguments. What threads run is embedded as text. Does nothing if neither the sources nor the scripts changed since (a hash in the generated files says so).
 // usage: node build-wasm.mjs [root]     root: a folder with src/kernels, this package if not given
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -13,17 +13,21 @@ const scripts = dirname(fileURLToPath(import.meta.url));
 const root = process.argv[2] ?? join(scripts, "..");
 const folder = join(root, "src", "kernels");
 const generated = join(root, "src", "generated");
+const threads = join(root, "src", "threads");
+/** What threads run, and what it imports; a folder of kernels alone has none. */
+const ofThreads = ["thread.ts", "control.ts"].map((name) => join(threads, name)).filter((path) => existsSync(path));
 
 /** Path and text of every source, in a fixed order. */
 function sources() {
   const names = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".wasm.ts"));
-  return names.sort().map((name) => ({ name, text: readFileSync(join(folder, name), "utf8") }));
+  return names.toSorted().map((name) => ({ name, text: readFileSync(join(folder, name), "utf8") }));
 }
 
 function hashOf(files) {
   const hash = createHash("sha256");
   for (const script of ["build-wasm.mjs", "byte-text.mjs", "kernel-arguments.mjs"]) hash.update(readFileSync(join(scripts, script)));
   for (const { name, text } of files) hash.update(name).update(text);
+  for (const path of ofThreads) hash.update(readFileSync(path));
   return hash.digest("hex").slice(0, 16);
 }
 
@@ -52,6 +56,14 @@ async function compile(entry) {
   const bytes = readFileSync(out);
   rmSync(target, { recursive: true });
   return bytes;
+}
+
+/** What threads run, as one script. */
+async function threadSource() {
+  const { build } = await import("esbuild");
+  const options = { bundle: true, minify: true, format: "iife", target: "es2022", write: false };
+  const { outputFiles } = await build({ entryPoints: [ofThreads[0]], ...options });
+  return outputFiles[0].text;
 }
 
 /** Written aside and renamed, so that processes that start together never see half a file. */
@@ -85,6 +97,12 @@ if (!existsSync(target) || !readFileSync(target, "utf8").startsWith(head)) {
     ]);
     process.stdout.write(`${group} ${codes[i].length} bytes\n`);
   });
+  if (ofThreads.length > 0)
+    write("thread.ts", [
+      head,
+      "/** src/threads/thread.ts as a script. */",
+      `export const THREAD_SOURCE: string = ${JSON.stringify(await threadSource())};`,
+    ]);
   write("common.ts", [
     head,
     `/** The commonest bytes of all modules; see byte-text.ts. */`,

@@ -22,6 +22,11 @@ import { availableCores, threadsAvailable } from "./threads/spawn.js";
 export interface WasmBackendOptions {
   /** Threads that run kernels, the calling one included; 1 starts no worker. All cores (at most 8) if not given, 1 where threads cannot share memory. */
   readonly threads?: number;
+  /**
+   * Starts a thread in a page: a worker that runs the module `@weft/kernels-wasm/thread`, as `() => new Worker(new URL("thread.js", import.meta.url), { type: "module" })`. For pages
+   * whose policy has no `worker-src blob:`; workers of a `blob:` URL if not given. Node starts its own.
+   */
+  readonly createThread?: () => Worker;
   /** Use fused multiply-add where the machine has it (true). Results differ in the last bits from those without. */
   readonly relaxed?: boolean;
   /**
@@ -41,6 +46,8 @@ export interface WasmBackendOptions {
   readonly maxBytesPerMemory?: number;
 }
 
+const sum = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0);
+
 /** The CPU backend: WebAssembly SIMD kernels over memories that host code sees, too. */
 export class WasmBackend implements Backend {
   readonly name = "cpu";
@@ -57,13 +64,17 @@ export class WasmBackend implements Backend {
     activations = "f32",
     maxMemoryBytes = Infinity,
     maxBytesPerMemory = MOST_BYTES,
+    createThread,
   }: WasmBackendOptions = {}) {
     const shared = threadsAvailable();
     const count = shared ? Math.max(1, threads ?? Math.min(8, availableCores())) : 1;
-    const engine = new WasmEngine({ total: maxMemoryBytes, each: maxBytesPerMemory, shared }, compileProducts(relaxed, shared), count, {
-      rowIndependent,
-      activations,
-    });
+    const engine = new WasmEngine(
+      { total: maxMemoryBytes, each: maxBytesPerMemory, shared },
+      compileProducts(relaxed, shared),
+      count,
+      { rowIndependent, activations },
+      createThread,
+    );
     this.engine = engine;
     this.capabilities = {
       maxBufferBytes: engine.memories.list[0]!.limit,
@@ -149,7 +160,6 @@ export class WasmBackend implements Backend {
   }
 
   statistics(): BackendStatistics {
-    const sum = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0);
     const { list } = this.engine.memories;
     return {
       usedBytes: sum(list.map((m) => m.used)) - this.engine.threads.bytes,

@@ -13,12 +13,18 @@ export class WasmEngine implements Engine {
   readonly regions: Map<WasmMemory, Region> = new Map();
   readonly threads: Threads;
 
-  /** @param threads those that run kernels, the calling one included */
-  constructor(limits: MemoryLimits, products: Products, threads: number, arithmetic: Omit<Arithmetic, "fused">) {
+  /** @param threads those that run kernels, the calling one included @param createThread of pages, see `spawn` */
+  constructor(
+    limits: MemoryLimits,
+    products: Products,
+    threads: number,
+    arithmetic: Omit<Arithmetic, "fused">,
+    createThread?: () => Worker,
+  ) {
     this.arithmetic = { ...arithmetic, fused: products.fused };
     let started: Threads | undefined;
     this.memories = new Memories(limits, (memory) => {
-      started ??= new Threads(memory, products, threads);
+      started ??= new Threads(memory, products, threads, createThread);
       this.regions.set(memory, new Region(memory, started));
     });
     this.threads = started!;

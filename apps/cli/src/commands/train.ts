@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { checkOutput } from "@weft/checkpoint/node";
 import { formatBytes } from "@weft/checkpoint/format";
 import { formatLens, lensOf } from "@weft/datasets";
+import { recordedSettings, sampleTexts } from "@weft/fine-tuning";
+import type { AdaptedCausalLM } from "@weft/generation";
 import { savePretrained } from "@weft/registry/node";
 import { CancelledError, ConfigError, throwIfAborted } from "@weft/tensor-core";
 import { type StepRecord, train, type Training } from "@weft/training";
@@ -20,14 +22,7 @@ import { TensorBoardLog } from "../training/tensorboard-log.js";
 import { TrainingLine } from "../training/training-line.js";
 import { TrainingLog } from "../training/training-log.js";
 import { writeReport } from "../training/training-report.js";
-import {
-  adapterOfCheckpoint,
-  newAdapter,
-  recordedSettings,
-  sampleTexts,
-  type TrainedAdapter,
-  trainingOptions,
-} from "../training/training-run.js";
+import { adapterOfCheckpoint, newAdapter, optionsOf, type TrainedAdapter } from "../training/training-run.js";
 import { verifyResume } from "../training/verify-resume.js";
 
 /** `weft train [CONFIG] -m MODEL --data FILE -o OUT` */
@@ -140,14 +135,14 @@ async function run(
   const { outputDir, perDeviceTrainBatchSize, saveTotalLimit, samplePrompts, evalSteps } = config;
   const { peft, resume, allowChangedSettings } = adapter;
   const training = begun(peft, data.from(resume?.position.epoch ?? 0), {
-    ...trainingOptions(config),
+    ...optionsOf(config),
     resume,
     allowChangedSettings,
-    recordedSettings: recordedSettings(config, data),
+    recordedSettings: recordedSettings(config, config.modelNameOrPath, data.digest),
     save: saveTo(outputDir, { trainBatchSize: perDeviceTrainBatchSize, ...(saveTotalLimit !== undefined && { saveTotalLimit }) }),
     ...(data.evaluation && { evalData: data.evaluation, evalSteps }),
     ...(samplePrompts.length > 0 && {
-      sample: () => sampleTexts(peft, samplePrompts, opened.files),
+      sample: () => sampleTexts(peft as unknown as AdaptedCausalLM, samplePrompts, opened.files),
       sampleSteps: config.sampleSteps ?? AT_THE_END,
     }),
   });

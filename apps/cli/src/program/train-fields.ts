@@ -1,3 +1,4 @@
+import type { ObjectiveName } from "@weft/fine-tuning";
 import { DEVICES } from "../models/device-names.js";
 import { count, natural, positive, share, size } from "./values.js";
 
@@ -19,7 +20,7 @@ export interface TrainField {
 }
 
 /** The objectives that data are read for. */
-export const OBJECTIVES = ["sft", "dpo", "orpo", "kto"] as const;
+const OBJECTIVES: readonly ObjectiveName[] = ["sft", "dpo", "orpo", "kto"];
 
 const MASKS = ["auto", "generation", "prompt", "headers", "all"] as const;
 

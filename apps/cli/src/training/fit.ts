@@ -1,3 +1,4 @@
+import { adapterConfig } from "@weft/fine-tuning";
 import { formatBytes } from "@weft/checkpoint/format";
 import { CapabilityError } from "@weft/tensor-core";
 import {
@@ -11,9 +12,8 @@ import {
 } from "@weft/training";
 import type { Context } from "../context.js";
 import type { OpenedModel } from "../models/open-model.js";
-import { adapterConfig } from "./adapter-config.js";
 import type { TrainConfig } from "./train-config.js";
-import { newAdapter, type TrainedAdapter, trainingOptions } from "./training-run.js";
+import { newAdapter, optionsOf, type TrainedAdapter } from "./training-run.js";
 
 /** What a training takes here. */
 export interface Fit {
@@ -43,9 +43,9 @@ export async function fitOf(
 ): Promise<Fit> {
   // Blocks that are computed again are one of the offers unless they are asked for.
   const { maxMemory: _limit, ...unlimited } = config;
-  const options = trainingOptions(unlimited);
+  const options = optionsOf(unlimited);
   const { table } = await context.methods();
-  const rank = Number(adapterConfig(config, table)["r"] ?? 0);
+  const rank = Number(adapterConfig(config, config.modelNameOrPath, table)["r"] ?? 0);
   const withRank = {
     rank,
     trainee: async (r: number) => (await newAdapter(opened.base, { ...config, peft: { ...config.peft, r } }, context)).peft,
@@ -66,7 +66,7 @@ export async function timeOf(
   const all = [...batches];
   const largest = largestBatch(all);
   const { maxMemory: _limit, ...unlimited } = config;
-  const time = await estimateTime(peft, largest, trainingOptions(unlimited));
+  const time = await estimateTime(peft, largest, optionsOf(unlimited));
   const share = all.reduce((sum, batch) => sum + sizeOf(batch), 0) / all.length / sizeOf(largest);
   return { ...time, secondsPerStep: time.secondsPerStep * share, seconds: time.secondsPerStep * share * steps };
 }

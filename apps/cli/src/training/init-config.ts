@@ -1,3 +1,4 @@
+import type { ObjectiveName } from "@weft/fine-tuning";
 import { existsSync } from "node:fs";
 import { createInterface, type Interface } from "node:readline/promises";
 import { detectFormat } from "@weft/datasets";
@@ -7,7 +8,7 @@ import { CancelledError, ConfigError, WeftError } from "@weft/tensor-core";
 import { Document } from "yaml";
 import { type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
-import { type OBJECTIVES, TRAIN_FIELDS } from "../program/train-fields.js";
+import { TRAIN_FIELDS } from "../program/train-fields.js";
 import { count, positive } from "../program/values.js";
 import type { TrainFlags } from "./train-config.js";
 
@@ -48,10 +49,10 @@ const questionsOf = (flags: TrainFlags): readonly Question[] => {
 };
 
 /** What data are learnt by that have these columns. */
-const OBJECTIVE_OF: { readonly [format: string]: (typeof OBJECTIVES)[number] } = { preference: "dpo", kto: "kto" };
+const OBJECTIVE_OF: { readonly [format: string]: ObjectiveName } = { preference: "dpo", kto: "kto" };
 
 /** What the columns of the first row say. @throws what reading throws */
-async function objectiveOf(file: string, offline: boolean): Promise<(typeof OBJECTIVES)[number]> {
+async function objectiveOf(file: string, offline: boolean): Promise<ObjectiveName> {
   for await (const row of readRowsOf(file, { offline })) return OBJECTIVE_OF[detectFormat(row)] ?? "sft";
   throw new ConfigError(`${file}: there are no examples`, { kind: "dataset-empty" });
 }

@@ -1,13 +1,12 @@
 import { readSmallFile } from "@weft/io-safetensors/node";
 import { camel, ConfigError } from "@weft/tensor-core";
 import { meantName } from "@weft/tensor-core/names";
-import type { TrainingArguments } from "@weft/training";
-import type { MaskMethod, RowFormat } from "@weft/datasets";
+import { DEFAULT_SETTINGS, type FineTuningSettings } from "@weft/fine-tuning";
 import { parseDocument } from "yaml";
 import { UsageError } from "../failure.js";
 import { byteSize } from "../program/values.js";
 import type { DeviceName } from "../models/device-names.js";
-import { attributeOf, type OBJECTIVES, PARSERS, TRAIN_FIELDS, type TrainField } from "../program/train-fields.js";
+import { attributeOf, PARSERS, TRAIN_FIELDS, type TrainField } from "../program/train-fields.js";
 
 /** The largest file of settings that is read. */
 const MAX_CONFIG_BYTES = 1 << 20;
@@ -21,49 +20,19 @@ export interface TrainFlags {
   readonly [flag: string]: unknown;
 }
 
-/** All settings of a training; fields of TrainingArguments are those of `@weft/training`. */
-export interface TrainConfig extends Omit<TrainingArguments, "gradientCheckpointing" | "optimArgs"> {
+/** All settings of a training: those of `@weft/fine-tuning`, and where its files lie. */
+export interface TrainConfig extends FineTuningSettings {
   readonly modelNameOrPath: string;
   readonly trainFile: string;
   readonly outputDir: string;
-  readonly objective: (typeof OBJECTIVES)[number];
-  readonly beta?: number;
-  /** PEFT's config, in its spelling. */
-  readonly peft: { readonly [field: string]: unknown };
-  readonly seed: number;
-  readonly learningRate: number;
-  readonly perDeviceTrainBatchSize: number;
-  readonly maxLength: number;
-  readonly packing?: boolean;
-  readonly gradientCheckpointing?: boolean;
-  /** Bytes that a step may take. */
-  readonly maxMemory?: number;
-  readonly groupByLength?: boolean;
-  readonly format?: RowFormat;
-  readonly columns?: Readonly<Record<string, string>>;
-  readonly mask?: MaskMethod;
   readonly validationFile?: string;
-  readonly validationShare?: number;
-  readonly saveSteps: number;
   readonly saveTotalLimit?: number;
-  readonly samplePrompts: readonly string[];
   /** Nothing is fetched: models and data of the hub are in its cache. */
   readonly offline?: boolean;
   readonly loggingDir?: string;
   readonly reportFile?: string;
   readonly device: DeviceName;
 }
-
-const DEFAULTS = {
-  objective: "sft",
-  seed: 42,
-  learningRate: 2e-4,
-  perDeviceTrainBatchSize: 4,
-  maxLength: 1024,
-  saveSteps: 500,
-  samplePrompts: [],
-  device: "auto",
-} as const;
 
 const PEFT = "peft.";
 
@@ -88,7 +57,12 @@ export function readTrainConfig(file: string | undefined, flags: TrainFlags): Tr
   const settings = Object.fromEntries(
     Object.entries(all).map(([name, value]) => [camel(name), kindOf(name) === "bytes" ? byteSize(String(value)) : value]),
   );
-  return { ...DEFAULTS, ...settings, peft: { ...(peft as object), ...Object.fromEntries(ofPeft) } } as unknown as TrainConfig;
+  return {
+    ...DEFAULT_SETTINGS,
+    device: "auto",
+    ...settings,
+    peft: { ...(peft as object), ...Object.fromEntries(ofPeft) },
+  } as unknown as TrainConfig;
 }
 
 const kindOf = (name: string): TrainField["kind"] | undefined => TRAIN_FIELDS.find((field) => field.name === name)?.kind;

@@ -9,7 +9,7 @@ import type { Context } from "../context.js";
 import type { OpenedModel } from "../models/open-model.js";
 import type { TrainConfig } from "./train-config.js";
 import type { DataOfTraining } from "./training-data.js";
-import { adapterOfCheckpoint, newAdapter, type TrainedAdapter, trainingOptions } from "./training-run.js";
+import { adapterOfCheckpoint, newAdapter, optionsOf, type TrainedAdapter } from "./training-run.js";
 
 /** Steps of the proof, half of them before the checkpoint. */
 const STEPS = 4;
@@ -27,7 +27,7 @@ export async function verifyResume(
 ): Promise<{ readonly steps: number; readonly files: { readonly [name: string]: string } }> {
   const folder = mkdtempSync(join(tmpdir(), "weft-resume-"));
   const run = async (name: string, { peft, resume }: TrainedAdapter, steps: number): Promise<void> => {
-    const options = { ...trainingOptions(config), maxSteps: STEPS, saveSteps: STEPS / 2, resume, signal: context.signal };
+    const options = { ...optionsOf(config), maxSteps: STEPS, saveSteps: STEPS / 2, resume, signal: context.signal };
     const training = train(peft, data.from(resume?.position.epoch ?? 0), { ...options, save: saveTo(join(folder, name)) });
     for await (const { step } of training) if (step === steps) break;
   };

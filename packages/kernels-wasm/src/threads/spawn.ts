@@ -1,8 +1,17 @@
-import { WORKER_SOURCE } from "./worker-source.js";
+import { THREAD_SOURCE } from "../generated/thread.js";
 
-/** A thread that runs `WORKER_SOURCE`. */
+/** What a thread is sent: a memory, and with the first one what every thread begins with. */
+export interface ThreadMessage {
+  readonly memory: WebAssembly.Memory;
+  /** Address of the thread's scratch in this memory. */
+  readonly scratch: number;
+  /** Of the first memory: the module of products, and the address of the control block. */
+  readonly first?: { readonly products: WebAssembly.Module; readonly control: number };
+}
+
+/** A thread that runs `thread.ts`. */
 export interface Thread {
-  postMessage(data: unknown): void;
+  postMessage(data: ThreadMessage): void;
   terminate(): unknown;
 }
 
@@ -28,27 +37,37 @@ export interface Starting {
   readonly started: Promise<boolean>;
 }
 
-/** Starts a worker thread of Node or of the browser on `WORKER_SOURCE`. In Node it keeps no process alive. */
-export function spawn(data: object): Starting {
+/**
+ * Starts a worker thread of Node or of the browser. In Node it keeps no process alive.
+ * @param createThread of pages: a worker that runs the module `@weft/kernels-wasm/thread`; one of a `blob:` URL if not given
+ */
+export function spawn(data: ThreadMessage, createThread: () => Worker = blobWorker): Starting {
   const node = nodeThreads();
   if (node) {
-    const worker = new node.Worker(WORKER_SOURCE, { eval: true, workerData: data });
+    const worker = new node.Worker(THREAD_SOURCE, { eval: true, workerData: data });
     // A thread that cannot start is a thread less: the others do its share.
     worker.on("error", () => undefined);
     worker.unref();
     return { thread: worker, started: Promise.resolve(true) };
   }
-  const url = URL.createObjectURL(new Blob([WORKER_SOURCE], { type: "text/javascript" }));
-  const worker = new Worker(url);
+  const worker = createThread();
   const started = new Promise<boolean>((resolve) => {
     // A policy without worker-src blob: stops it with nothing but this event.
-    worker.onerror = () => resolve(false);
-    worker.onmessage = () => resolve(true);
+    worker.addEventListener("error", () => resolve(false));
+    worker.addEventListener("message", () => resolve(true), { once: true });
     setTimeout(() => resolve(false), START_TIMEOUT_MS);
   });
-  void started.then(() => URL.revokeObjectURL(url));
   worker.postMessage(data);
   return { thread: worker, started };
+}
+
+/** A worker of the text of `thread.ts`, which needs no file beside a page's code. */
+function blobWorker(): Worker {
+  const url = URL.createObjectURL(new Blob([THREAD_SOURCE], { type: "text/javascript" }));
+  const worker = new Worker(url);
+  // By then it has started, or never will.
+  setTimeout(() => URL.revokeObjectURL(url), START_TIMEOUT_MS);
+  return worker;
 }
 
 /** True where threads can share memory: in Node, and in pages that are cross-origin isolated. */

@@ -2,7 +2,7 @@ import { DeviceError } from "@weft/tensor-core";
 import type { WasmMemory } from "../memory.js";
 import { type Kernel, type Products, SCRATCH_BYTES, unshared } from "../modules.js";
 import { type Starting, spawn, type Thread } from "./spawn.js";
-import { CONTROL, CONTROL_WORDS } from "./worker-source.js";
+import { CONTROL, CONTROL_WORDS } from "./control.js";
 
 /** Chunks per thread: enough to even out cores that are shared with others. */
 const CHUNKS_PER_THREAD = 8;
@@ -45,7 +45,8 @@ export class Threads {
   /** Bytes of memory that threads and compiled kernels take. */
   bytes = 0;
 
-  constructor(memory: WasmMemory, products: Products, threads: number) {
+  /** @param createThread of pages, see `spawn` */
+  constructor(memory: WasmMemory, products: Products, threads: number, createThread?: () => Worker) {
     this.memory = memory;
     this.products = products;
     const control = this.keep(memory, CONTROL_WORDS * 4);
@@ -53,7 +54,10 @@ export class Threads {
     this.control.fill(0);
     this.maySleep = sleeps(this.control);
     const starting = Array.from({ length: threads - 1 }, () =>
-      spawn({ products: products.module, control, memory: memory.memory, scratch: this.keep(memory, SCRATCH_BYTES) }),
+      spawn(
+        { memory: memory.memory, scratch: this.keep(memory, SCRATCH_BYTES), first: { products: products.module, control } },
+        createThread,
+      ),
     );
     this.workers = starting.map(({ thread }) => thread);
     this.count = threads;

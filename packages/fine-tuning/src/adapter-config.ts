@@ -1,6 +1,6 @@
 import { ConfigError, type MethodTable } from "@weft/tensor-core";
 import { meantName } from "@weft/tensor-core/names";
-import type { TrainConfig } from "./train-config.js";
+import type { FineTuningSettings } from "./settings.js";
 
 /** What a method gets that is not told otherwise, as far as it has such a field. */
 const USUAL = { r: 8, lora_alpha: 16, target_modules: "all-linear", task_type: "CAUSAL_LM" } as const;
@@ -11,9 +11,14 @@ function modulesOf(targets: unknown): unknown {
   return /^[\w.,\s-]+$/.test(targets) ? targets.split(",").map((name) => name.trim()) : targets;
 }
 
-/** PEFT's config of the adapter that is trained. @throws ConfigError for a method that is not there */
+/**
+ * PEFT's config of the adapter that is trained: what the settings say, and the usual values for the rest.
+ * @param base name or path of the model, for `base_model_name_or_path`
+ * @throws ConfigError kind `unknown-field` for a method that is not in the table
+ */
 export function adapterConfig(
-  { peft, modelNameOrPath }: TrainConfig,
+  { peft }: Pick<FineTuningSettings, "peft">,
+  base: string,
   table: MethodTable,
 ): { readonly peft_type: string; readonly [field: string]: unknown } {
   const type = String(peft["peft_type"] ?? "LORA").toUpperCase();
@@ -35,7 +40,7 @@ export function adapterConfig(
       : "lora_alpha";
   return {
     ...Object.fromEntries(usual),
-    base_model_name_or_path: modelNameOrPath.replace(/^hf:/, ""),
+    base_model_name_or_path: base.replace(/^hf:/, ""),
     ...rest,
     ...(alpha !== undefined && { [alphaName]: alpha }),
     ...("target_modules" in peft && { target_modules: modulesOf(peft["target_modules"]) }),

@@ -1,0 +1,101 @@
+import { encodedOf, trainedCount, readRows } from "@weft/datasets";
+import { DEFAULT_SETTINGS, encodeRows, type FineTuningSettings, type TextFiles } from "@weft/fine-tuning";
+import { generationDefaults } from "@weft/generation";
+import { type CausalLM, loadCausalLM } from "@weft/models";
+import { bytesPerElement, ConfigError, type Device } from "@weft/tensor-core";
+import { openTinyModel, openTinyText } from "@weft/tiny-models";
+import type { DataDocument, ModelDocument } from "../protocol/values.js";
+
+/** A model that can be trained and asked. */
+export interface OpenModel {
+  readonly document: ModelDocument;
+  readonly base: CausalLM;
+  readonly files: TextFiles;
+}
+
+/** Data to train on, as text; tokens depend on model and settings. */
+export interface OpenData {
+  readonly document: DataDocument;
+  readonly name: string;
+  readonly text: string;
+}
+
+/** What has been opened, by id. */
+export class Documents {
+  private readonly models = new Map<string, OpenModel>();
+  private readonly data = new Map<string, OpenData>();
+
+  list(): (ModelDocument | DataDocument)[] {
+    return [...this.models.values(), ...this.data.values()].map(({ document }) => document);
+  }
+
+  /** @throws ConfigError for an id that there is not */
+  model(id: string): OpenModel {
+    return found(this.models, id, "model");
+  }
+
+  /** @throws ConfigError for an id that there is not */
+  dataset(id: string): OpenData {
+    return found(this.data, id, "data");
+  }
+
+  /** Opens the tiny model, and the text that it is to learn from. Opened twice, it is the same. */
+  async openTiny(name: "llama", device: Device): Promise<(ModelDocument | DataDocument)[]> {
+    const id = `tiny-${name}`;
+    if (!this.models.has(id)) {
+      const [model, data] = await openTiny(name, id, device);
+      this.models.set(id, model);
+      this.data.set(data.document.id, data);
+    }
+    return this.list();
+  }
+}
+
+function found<T>(map: ReadonlyMap<string, T>, id: string, what: string): T {
+  const one = map.get(id);
+  if (one) return one;
+  throw new ConfigError(`no ${what} is open under ${JSON.stringify(id)}`, { kind: "no-match", hint: "open it again" });
+}
+
+const TINY_TEXT = "romeo-and-juliet";
+
+async function openTiny(name: "llama", id: string, device: Device): Promise<[OpenModel, OpenData]> {
+  const [{ config, weights, tokenizer, generationConfig }, text] = await Promise.all([openTinyModel(name), openTinyText(TINY_TEXT)]);
+  const base = await loadCausalLM(config, weights, { device });
+  await weights.close();
+  const files = { tokenizer, chatTemplate: undefined, defaults: generationDefaults(generationConfig) };
+  const all = [...base.weights.values()];
+  const { modelType, layers, hiddenSize, vocabSize } = base.config;
+  const document: ModelDocument = {
+    kind: "model",
+    id,
+    name: `Tiny ${modelType}`,
+    modelType,
+    parameters: all.reduce((sum, t) => sum + t.size, 0),
+    bytes: all.reduce((sum, t) => sum + t.size * bytesPerElement(t.dtype), 0),
+    layers,
+    width: hiddenSize,
+    vocabulary: vocabSize,
+  };
+  const model = { document, base, files };
+  return [model, await openText(TINY_TEXT, text, model)];
+}
+
+/** Examples of a text for a model. @throws as `encodeRows` */
+export const examplesOf = ({ name, text }: Pick<OpenData, "name" | "text">, { base, files }: OpenModel, settings: FineTuningSettings) =>
+  encodeRows(readRows(text, { format: "text", name }), name, settings, files, base.config.vocabSize);
+
+async function openText(id: string, text: string, model: OpenModel): Promise<OpenData> {
+  const name = `${id}.txt`;
+  const encoded = (await examplesOf({ name, text }, model, DEFAULT_SETTINGS)).flatMap(encodedOf);
+  const document: DataDocument = {
+    kind: "data",
+    id,
+    name,
+    bytes: text.length,
+    examples: encoded.length,
+    tokens: encoded.reduce((sum, { ids }) => sum + ids.length, 0),
+    trained: encoded.reduce((sum, one) => sum + trainedCount(one), 0),
+  };
+  return { document, name, text };
+}

@@ -1,0 +1,11 @@
+import type { Device } from "@weft/tensor-core";
+import type { EngineEvent } from "../protocol/events.js";
+
+/** What the engine needs of the place that it runs in: a worker of a page, or a process of Node. */
+export interface EngineHost {
+  openDevice(): Promise<Device>;
+  /** Whether memory can be shared among threads. */
+  readonly isolated: boolean;
+  /** Takes an event. */
+  emit(event: EngineEvent): void;
+}

@@ -1,0 +1,25 @@
+// The engine in a page: a worker that owns device, models and runs.
+import { createWasmBackend } from "@weft/kernels-wasm";
+import threadUrl from "@weft/kernels-wasm/thread?worker&url";
+import { createWebGpuBackend } from "@weft/kernels-webgpu";
+import { createDevice } from "@weft/tensor-core";
+import type { Message } from "../protocol/commands.js";
+import { workerUrl } from "../trusted.js";
+import { Engine } from "./engine.js";
+
+const scope = self as unknown as {
+  postMessage(message: Message): void;
+  addEventListener(type: "message", listener: (event: MessageEvent<unknown>) => void): void;
+};
+
+const engine = new Engine({
+  isolated: crossOriginIsolated,
+  emit: (event) => scope.postMessage({ event }),
+  openDevice: () =>
+    createDevice("auto", {
+      webgpu: () => createWebGpuBackend(navigator.gpu, { software: false }),
+      cpu: () => createWasmBackend({ createThread: () => new Worker(workerUrl(threadUrl), { type: "module" }) }),
+    }),
+});
+
+scope.addEventListener("message", ({ data }) => void engine.handle(data).then((reply) => scope.postMessage({ reply })));

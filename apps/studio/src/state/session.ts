@@ -1,0 +1,114 @@
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { EngineClient, EngineError } from "../client/engine-client.js";
+import type { Transport } from "../client/transport.js";
+import { isLive, NEW_RUN, reduce, type RunState } from "../engine/runs/reduce.js";
+import type { RunSummary } from "../protocol/commands.js";
+import type { EngineEvent } from "../protocol/events.js";
+import type { Config, DataDocument, DeviceState, Failure, ModelDocument, OpenedDocument } from "../protocol/values.js";
+import { Series } from "./series.js";
+
+/** A run in this page. */
+export interface PageRun {
+  readonly id: string;
+  readonly state: Signal<RunState>;
+  readonly series: Series;
+  readonly config: Signal<Config>;
+}
+
+/** What the page knows: it follows the engine by its events, and changes nothing by itself. */
+export class Session {
+  /** Undefined until the engine has answered. */
+  readonly device: Signal<DeviceState | undefined> = signal(undefined);
+  readonly documents: Signal<readonly OpenedDocument[]> = signal([]);
+  readonly runs: Signal<ReadonlyMap<string, PageRun>> = signal(new Map());
+  /** The run that is shown. */
+  readonly current: Signal<string | undefined> = signal(undefined);
+  /** A failure that no screen has a place for. */
+  readonly failure: Signal<Failure | undefined> = signal(undefined);
+  readonly run: ReadonlySignal<PageRun | undefined> = computed(() => this.runs.value.get(this.current.value ?? ""));
+  readonly model: ReadonlySignal<ModelDocument | undefined> = computed(() =>
+    this.documents.value.find((one): one is ModelDocument => one.kind === "model"),
+  );
+  readonly data: ReadonlySignal<DataDocument | undefined> = computed(() =>
+    this.documents.value.find((one): one is DataDocument => one.kind === "data"),
+  );
+  private client: EngineClient | undefined;
+
+  /** Greets the engine. */
+  async connect(transport: Transport): Promise<void> {
+    this.client = new EngineClient(
+      transport,
+      (event) => this.take(event),
+      (failure) => (this.failure.value = failure),
+    );
+    const { device, documents, runs } = await this.client.send("hello", { since: 0 });
+    this.device.value = device;
+    this.documents.value = documents;
+    for (const run of runs) this.know(run);
+  }
+
+  async openTiny(): Promise<void> {
+    const { documents } = await this.engine().send("open", { source: { tiny: "llama" } });
+    this.documents.value = documents;
+  }
+
+  /** Starts a training, and shows it. */
+  async start(model: string, data: string, config: Config): Promise<void> {
+    const { run } = await this.engine().send("start", { model, data, config });
+    this.know(run);
+    this.current.value = run.id;
+  }
+
+  pause(run: string): Promise<unknown> {
+    return this.engine().send("pause", { run });
+  }
+
+  resume(run: string): Promise<unknown> {
+    return this.engine().send("resume", { run });
+  }
+
+  stop(run: string): Promise<unknown> {
+    return this.engine().send("stop", { run });
+  }
+
+  /** Whether a training is under way. */
+  readonly isBusy: ReadonlySignal<boolean> = computed(() => [...this.runs.value.values()].some(({ state }) => isLive(state.value.phase)));
+
+  /** Runs what a person asked for; a failure is shown. */
+  async attempt(action: () => Promise<unknown>): Promise<boolean> {
+    this.failure.value = undefined;
+    try {
+      await action();
+      return true;
+    } catch (error) {
+      this.failure.value = error instanceof EngineError ? error.failure : { kind: "internal", message: (error as Error).message };
+      return false;
+    }
+  }
+
+  private engine(): EngineClient {
+    if (!this.client) throw new Error("the engine has not started yet");
+    return this.client;
+  }
+
+  private know({ id, config }: Pick<RunSummary, "id" | "config">): PageRun {
+    const known = this.runs.value.get(id);
+    if (known) {
+      known.config.value = config;
+      return known;
+    }
+    const run: PageRun = { id, state: signal(NEW_RUN), series: new Series(), config: signal(config) };
+    this.runs.value = new Map([...this.runs.value, [id, run]]);
+    this.current.value ??= id;
+    return run;
+  }
+
+  private take(event: EngineEvent): void {
+    if (event.type === "device") this.device.value = event.device;
+    if (event.run === null) return;
+    // The first events of a run come before the answer that names it.
+    const run = this.runs.value.get(event.run) ?? this.know({ id: event.run, config: {} });
+    run.state.value = reduce(run.state.value, event);
+    if (event.type === "steps") run.series.add(event.steps);
+  }
+}

@@ -1,0 +1,91 @@
+import { encodedOf, readRows } from "@weft/datasets";
+import { generationDefaults } from "@weft/generation";
+import { createWasmBackend } from "@weft/kernels-wasm";
+import { ADAPTER_METHODS } from "@weft/methods";
+import { loadCausalLM } from "@weft/models";
+import { getPeftModel } from "@weft/registry";
+import { Device } from "@weft/tensor-core";
+import { openTinyModel } from "@weft/tiny-models";
+import { train } from "@weft/training";
+import { afterAll, describe, expect, it } from "vitest";
+import { adapterConfig } from "./adapter-config.js";
+import { encodeRows } from "./encode-rows.js";
+import { epochBatches, epochsFrom, trainable } from "./epoch-batches.js";
+import { DEFAULT_SETTINGS, type FineTuningSettings } from "./settings.js";
+import { trainingOptions } from "./training-options.js";
+
+const device = new Device(await createWasmBackend({ threads: 1 }));
+afterAll(() => device.dispose());
+const { config, weights, tokenizer, generationConfig } = await openTinyModel("llama");
+const base = await loadCausalLM(config, weights, { device });
+const files = { tokenizer, chatTemplate: undefined, defaults: generationDefaults(generationConfig) };
+
+const TEXT = Array.from({ length: 6 }, (_, i) => `${"Such a ball it was. ".repeat(i + 1)}`).join("\n\n");
+const settings: FineTuningSettings = { ...DEFAULT_SETTINGS, maxLength: 64, perDeviceTrainBatchSize: 2 };
+const encode = (text: string, format: "text" | "jsonl" = "text", more: Partial<FineTuningSettings> = {}) =>
+  encodeRows(readRows(text, { format, name: "data" }), "data", { ...settings, ...more }, files, base.config.vocabSize);
+
+describe("epochs", () => {
+  it("depend on their number and the seed, and are as long as each other", async () => {
+    const examples = trainable(await encode(TEXT));
+    const ids = (epoch: number, seed = 1): string => JSON.stringify([...epochBatches(examples, { ...settings, seed }, epoch)]);
+    expect(ids(0)).toBe(ids(0));
+    expect(ids(0)).not.toBe(ids(1));
+    expect(ids(0)).not.toBe(ids(0, 2));
+    const epochs = epochsFrom(examples, { ...settings, seed: 1 }, 1);
+    expect(epochs.length).toBe(3);
+    expect([JSON.stringify([...epochs]), JSON.stringify([...epochs])]).toEqual([ids(1), ids(2)]);
+  });
+
+  it("have rows whose lengths are few: multiples of 32, or the length of packed rows", async () => {
+    const examples = trainable(await encode(TEXT));
+    const lengths = (packing: boolean): number[] =>
+      [...epochBatches(examples, { ...settings, packing }, 0)].map(({ inputIds }) => (inputIds[0] as number[]).length);
+    expect(lengths(false).every((length) => length % 32 === 0)).toBe(true);
+    expect(new Set(lengths(true))).toEqual(new Set([64]));
+  });
+});
+
+describe("rows", () => {
+  it("of another objective are refused, with the one that they fit", async () => {
+    await expect(encode(TEXT, "text", { objective: "dpo" })).rejects.toMatchObject({ kind: "dataset-format", hint: "--objective sft" });
+    const pair = JSON.stringify({ prompt: "a", chosen: "b", rejected: "c" });
+    await expect(encode(pair, "jsonl")).rejects.toMatchObject({ kind: "dataset-format", hint: expect.stringContaining("dpo") });
+  });
+
+  it("whose tokens the model does not have are refused", async () => {
+    const rows = readRows(TEXT, { format: "text", name: "data" });
+    await expect(encodeRows(rows, "data", settings, files, 100)).rejects.toMatchObject({
+      kind: "config-mismatch",
+      hint: expect.stringContaining("tokenizer.json"),
+    });
+  });
+
+  it("end with the model's end token", async () => {
+    for (const example of await encode(TEXT)) expect(encodedOf(example)[0]!.ids.at(-1)).toBe(0);
+  });
+});
+
+it("a config has PEFT's fields, and the usual values for the rest", () => {
+  expect(adapterConfig({ peft: { r: 4, target_modules: "q_proj, v_proj" } }, "hf:me/model", ADAPTER_METHODS)).toEqual({
+    peft_type: "LORA",
+    r: 4,
+    lora_alpha: 16,
+    target_modules: ["q_proj", "v_proj"],
+    task_type: "CAUSAL_LM",
+    base_model_name_or_path: "me/model",
+  });
+  expect(adapterConfig({ peft: { peft_type: "ia3" } }, "m", ADAPTER_METHODS)).not.toHaveProperty("r");
+  expect(() => adapterConfig({ peft: { peft_type: "lokrr" } }, "m", ADAPTER_METHODS)).toThrow(
+    expect.objectContaining({ hint: "did you mean LOKR?" }),
+  );
+});
+
+it("settings are what train takes: the loss falls", async () => {
+  const own = { ...settings, learningRate: 5e-3, maxSteps: 6, peft: { r: 4 } };
+  const peft = await getPeftModel(base, adapterConfig(own, "tiny", ADAPTER_METHODS), { methods: ADAPTER_METHODS, seed: own.seed });
+  const losses: number[] = [];
+  for await (const { loss } of train(peft, epochsFrom(trainable(await encode(TEXT)), own, 0), trainingOptions(own))) losses.push(loss);
+  expect(losses).toHaveLength(6);
+  expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.5);
+});
