@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import {
   type Backend,
   type BackendBuffer,
+  bytesPerElement,
   type CompositeCall,
   DeviceError,
   type Executable,
@@ -17,8 +17,9 @@ import { foldConstants } from "./fold.js";
 import { COMPOSITES } from "./lower/composites.js";
 import { keptConstants, SMALL_BYTES } from "./lower/constants.js";
 import type { Activations } from "./lower/context.js";
-import { type Constant, type FileOf, type Lowered, lowerPlan } from "./lower/lower-plan.js";
+import { type Lowered, lowerPlan } from "./lower/lower-plan.js";
 import { loopsOf } from "./loops/loop.js";
+import { packProducts, sharesPacked } from "./packing.js";
 import { assertAvailable, notStarted, type Runtime, smallPlan } from "./providers.js";
 import { findPeer } from "./runtime/peer.js";
 import type { FileRequest } from "./runtime/protocol.js";
@@ -108,18 +109,15 @@ export class OnnxBackend implements Backend {
     const release = (): void => taken.forEach((file) => this.constants.release(file));
     try {
       const contents = new Contents(frozen, loops ?? new Map(), new Map(computed.map((buffer, i) => [folded[i]!, buffer])));
-      const fileOf: FileOf = (buffer, dtype) => {
-        const file = this.constants.take(contents.key(buffer, dtype));
-        taken.push(file);
-        return file.name;
-      };
-      const lowered = lowerPlan(rest, keptConstants(rest, new Set([...frozen.keys(), ...folded])), fileOf, this.activations);
-      await this.write(contents, lowered.constants, taken);
+      const lowered = lowerPlan(rest, keptConstants(rest, new Set([...frozen.keys(), ...folded])), this.activations);
+      for (const { buffer, to } of lowered.constants) taken.push(this.constants.take(contents.key(buffer, to)));
+      await this.write(contents, lowered, taken);
       const { thread, constants, capabilities, providers } = this;
       return await OnnxExecutable.open(
         withoutHeld(plan, frozen, lowered),
         rest,
         lowered,
+        lowered.graph.model((location) => taken[Number(location)]!.data),
         constants.folder,
         release,
         thread,
@@ -156,25 +154,35 @@ export class OnnxBackend implements Backend {
   }
 
   /** Writes the files of constants that nobody has written yet. */
-  private async write(contents: Contents, constants: readonly Constant[], files: readonly ConstantFile[]): Promise<void> {
-    const { folder } = this.constants;
-    const missing = constants.flatMap((constant, i) => (files[i]!.written ? [] : [{ constant, file: files[i]! }]));
-    const writing = (async (): Promise<void> => {
-      const requests: FileRequest[] = [];
-      for (const { constant, file } of missing) requests.push({ path: join(folder, file.name), ...(await contents.request(constant)) });
-      if (requests.length > 0) await this.thread.call({ do: "store", files: requests });
-    })();
-    for (const { file } of missing) file.written = writing;
+  private async write(contents: Contents, lowered: Lowered, files: readonly ConstantFile[]): Promise<void> {
+    const fresh = new Set(files.filter(({ written }) => !written));
+    const writing = fresh.size > 0 ? this.writeAll(contents, lowered, files, fresh) : Promise.resolve();
+    for (const file of fresh) file.written = writing;
     try {
       await Promise.all([writing, ...files.map((file) => file.written)]);
     } catch (cause) {
       if (cause instanceof WeftError) throw cause;
-      throw new DeviceError(`the constants of a plan could not be written to ${folder}: ${(cause as Error).message}`, {
+      throw new DeviceError(`the constants of a plan could not be written to ${this.constants.folder}: ${(cause as Error).message}`, {
         kind: "out-of-memory",
         hint: "TMPDIR names another folder for them",
         cause,
       });
     }
+  }
+
+  private async writeAll(
+    contents: Contents,
+    { graph, constants }: Lowered,
+    files: readonly ConstantFile[],
+    fresh: ReadonlySet<ConstantFile>,
+  ): Promise<void> {
+    const { thread } = this;
+    const requests: FileRequest[] = [];
+    for (const [i, constant] of constants.entries())
+      if (fresh.has(files[i]!)) requests.push({ path: this.constants.pathOf(files[i]!), ...(await contents.request(constant)) });
+    await thread.call({ do: "store", files: requests });
+    const stored = constants.map(({ elements, to }, i) => ({ file: files[i]!, bytes: elements * bytesPerElement(to) }));
+    if (sharesPacked(this.providers)) await packProducts(graph, stored, fresh, this.constants, thread);
   }
 
   dispose(): void {

@@ -1,10 +1,13 @@
 import { join } from "node:path";
+import type { ExternalData } from "./model/messages.js";
 import { removeFolder, temporaryFolder } from "./runtime/temporary-folder.js";
 
 /** A file with the contents of a constant. */
 export interface ConstantFile {
   readonly key: string;
   readonly name: string;
+  /** What is in it, as models say it. */
+  data: ExternalData;
   /** Models that have it. */
   users: number;
   /** Done when it is written; undefined if nobody has begun. */
@@ -27,10 +30,18 @@ export class ConstantFiles {
     return (this.made ??= temporaryFolder());
   }
 
+  /** Where a file is. */
+  pathOf({ name }: ConstantFile): string {
+    return join(this.folder, name);
+  }
+
   /** The file with such contents, for one user more. */
   take(key: string): ConstantFile {
     let file = this.files.get(key);
-    if (!file) this.files.set(key, (file = { key, name: String(this.count++), users: 0 }));
+    if (!file) {
+      const name = String(this.count++);
+      this.files.set(key, (file = { key, name, data: [["location", name]], users: 0 }));
+    }
     file.users++;
     return file;
   }
@@ -39,7 +50,7 @@ export class ConstantFiles {
   release(file: ConstantFile): void {
     if (--file.users > 0 || !this.made) return;
     this.files.delete(file.key);
-    this.remove(join(this.made, file.name));
+    this.remove(this.pathOf(file));
   }
 
   dispose(): void {

@@ -63,6 +63,7 @@ export class OnnxExecutable implements Executable {
 
   /**
    * @param rest what of the plan is left to do at each run
+   * @param model that does it
    * @param folder of the files with the model's constants
    * @param release called when they are needed no more
    * @param threads the most that it may use
@@ -72,14 +73,14 @@ export class OnnxExecutable implements Executable {
   static async open(
     plan: Plan,
     rest: Plan,
-    lowered: Lowered,
+    { inputs, outputs }: Lowered,
+    model: Uint8Array<ArrayBuffer>,
     folder: string,
     release: () => void,
     thread: OrtThread,
     threads: number,
     providers: readonly string[],
   ): Promise<OnnxExecutable> {
-    const { model, inputs, outputs } = lowered;
     const made = new OnnxExecutable(plan, rest, thread, release, inputs, outputs);
     if (outputs.length === 0) return made;
     const work = rest.steps.map(stepCost).reduce((sum, { flops, bytes }) => sum + flops + bytes, 0);

@@ -4,7 +4,7 @@ import { constant, counting } from "./affine.js";
 import { NoLoop, Printer, type Register } from "./printer.js";
 import { makersOf, type Slice, sliceOf } from "./slice.js";
 
-/** Elements that one turn of a loop computes. */
+/** Elements that one turn of a loop computes, where what is known of their places spares work. */
 const UNROLLED = 32;
 
 /** The array of JavaScript that stored elements lie in. */
@@ -20,10 +20,11 @@ const ARRAYS: Readonly<Record<DType, string>> = {
   bool: "Uint8Array",
 };
 
-/** A loop over the elements of one buffer: the body of a function of what it writes and then of what it reads, as arrays of these names. */
+/** A loop over the elements of one buffer: the body of a function of how often the outermost loop turns, what it writes, and what it reads, as arrays of these names. */
 export interface LoopSource {
-  /** Of this program and no other. */
+  /** Of this body and no other. */
   readonly id: number;
+  readonly turns: number;
   readonly parameters: readonly string[];
   readonly body: string;
   readonly arrays: readonly string[];
@@ -41,13 +42,27 @@ type Written = LoopSource & { readonly ports: readonly number[] };
 
 /** Loops by what they compute: layers of a model are made alike, and plans over them. */
 const written = new Map<string, Written>();
+/** The number of each body: for weights of other heights it is the same. A body is slow until it has run for a while. */
+const bodies = new Map<string, number>();
 
 /** @throws NoLoop for what loops are not written for */
 export function sourceOf(slice: Slice): Written {
   const key = JSON.stringify(slice);
   let source = written.get(key);
-  if (!source) written.set(key, (source = { id: written.size, ...new LoopWriter().write(slice) }));
+  if (!source) {
+    const loop = writeLoop(slice);
+    const id = bodies.get(loop.body) ?? bodies.size;
+    bodies.set(loop.body, id);
+    written.set(key, (source = { id, ...loop }));
+  }
   return source;
+}
+
+/** Element by element, which is the least code; several at once where that spares asking what they are of their block. */
+function writeLoop(slice: Slice): Omit<Written, "id"> {
+  const writer = new LoopWriter();
+  const loop = writer.write(slice, 1);
+  return writer.asks ? new LoopWriter().write(slice, UNROLLED) : loop;
 }
 
 /**
@@ -76,13 +91,17 @@ class LoopWriter {
   private readonly reads: { readonly port: number; readonly array: string }[] = [];
   private readonly values = new Map<Slice, Map<string, Register>>();
 
-  write(slice: Slice): Omit<Written, "id"> {
+  get asks(): boolean {
+    return this.printer.asks;
+  }
+
+  write(slice: Slice, most: number): Omit<Written, "id"> {
     const { shape, instructions } = slice;
     const { printer } = this;
     const { lanes: l } = printer;
     const last = shape.length - 1;
     const length = shape[last] ?? 1;
-    let turn = Math.min(length, UNROLLED);
+    let turn = Math.min(length, most);
     while (length % turn !== 0) turn--;
     const counters = shape.map((d, axis) => ({ name: `i${axis}`, length: axis === last ? d / turn : d }));
     const inner: string[] = [];
@@ -97,9 +116,10 @@ class LoopWriter {
       inner.push(...printer.statements.splice(0), `o[${to.code}] = ${stored.code};`);
     }
     const loops = counters.filter((counter) => counter.length !== 1);
-    const head = loops.map(({ name, length: n }) => `for (let ${name} = 0; ${name} < ${n}; ${name}++) {`);
+    const head = loops.map(({ name, length: n }, i) => `for (let ${name} = 0; ${name} < ${i === 0 ? "n" : n}; ${name}++) {`);
     return {
-      parameters: ["o", ...this.reads.map((_, i) => `b${i}`)],
+      turns: loops[0]?.length ?? 1,
+      parameters: ["n", "o", ...this.reads.map((_, i) => `b${i}`)],
       body: [SCRATCH, ...head, ...inner, ...head.map(() => "}")].join("\n"),
       arrays: [ARRAYS[instructions.at(-1)!.dtype], ...this.reads.map(({ array }) => array)],
       ports: this.reads.map(({ port }) => port),

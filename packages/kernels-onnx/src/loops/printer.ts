@@ -75,10 +75,14 @@ const isI32 = (a: Affine): boolean => {
   return least >= -(2 ** 31) && most < 2 ** 31;
 };
 
+const truth = (known: boolean): Register => ({ code: String(known), known });
+
 /** Writes programs as statements of JavaScript. What is known of counters is computed when it is written: a number of a byte, which of its bits. */
 export class Printer implements LaneMachine<Register> {
   readonly lanes: Lanes<Register, Register, Register> = lanesOf(this);
   readonly statements: string[] = [];
+  /** Whether something is asked of a number of counters at each turn that would be known of it if fewer elements had the same code: what is left of it, whether it is less. */
+  asks = false;
   private readonly names = new Map<string, string>();
 
   f32(value: number): Register {
@@ -118,6 +122,7 @@ export class Printer implements LaneMachine<Register> {
     if (name === "ishr" && typeof b.known === "number" && b.known >= 0 && b.known < 32) return this.shift("shrS", a, b.known);
     const whole = this.wholeOp(name, a, b);
     if (whole) return whole;
+    if (a.affine && b?.affine) this.asks = true;
     const expression = EXPRESSIONS[name];
     if (!expression) throw new NoLoop(name);
     return { code: this.name(expression(...operands.map((r) => r.code))) };
@@ -148,6 +153,7 @@ export class Printer implements LaneMachine<Register> {
 
   /** An integer from 0 to below `length`. */
   private counted(expression: string, length: number): Register {
+    this.asks = true;
     return this.whole({ constant: 0, terms: [{ counter: { name: this.name(expression), length }, factor: 1 }] });
   }
 
@@ -162,7 +168,6 @@ export class Printer implements LaneMachine<Register> {
     const [x, y] = [a.affine, b?.affine];
     if (!x || !y) return undefined;
     const whole = (affine: Affine): Register | undefined => (isI32(affine) ? this.whole(affine) : undefined);
-    const truth = (known: boolean): Register => ({ code: String(known), known });
     const difference = sum(x, scaled(y, -1));
     const [least, most] = rangeOf(difference);
     switch (name) {

@@ -1,6 +1,6 @@
 import { attention, layerNorm, placeholder, planGraph, rmsNorm, softmax, swiglu, type Tensor, update } from "@weft/tensor-core";
 import { expect, it } from "vitest";
-import { operatorsOf } from "../testing/operators.js";
+import { operatorsOf } from "../model/reader.js";
 import { COMPOSITES } from "./composites.js";
 import { lowerPlan } from "./lower-plan.js";
 
@@ -8,7 +8,7 @@ import { lowerPlan } from "./lower-plan.js";
 function operators(shapes: readonly (readonly number[])[], f: (...inputs: Tensor[]) => Tensor): string[] {
   const inputs = shapes.map((shape) => placeholder({ shape, dtype: "f32" }));
   const { plan } = planGraph([f(...inputs)], inputs, (call) => COMPOSITES[call.name]?.claims(call, "f32") ?? false);
-  return operatorsOf(lowerPlan(plan).model);
+  return operatorsOf(lowerPlan(plan).graph.model());
 }
 
 const [heads, cache] = [
@@ -39,5 +39,7 @@ it("writes into a cache in one go", () => {
   const [base, value] = [placeholder({ shape: cache!, dtype: "f32" }), placeholder({ shape: [1, 3, 1, 64], dtype: "f32" })];
   const at = placeholder({ shape: [1], dtype: "i32" });
   const { plan } = planGraph([update(base, value, at, [2])], [base, value, at], () => false);
-  expect(operatorsOf(lowerPlan(plan).model).filter((op) => ["TensorScatter", "Slice", "Concat"].includes(op))).toEqual(["TensorScatter"]);
+  expect(operatorsOf(lowerPlan(plan).graph.model()).filter((op) => ["TensorScatter", "Slice", "Concat"].includes(op))).toEqual([
+    "TensorScatter",
+  ]);
 });

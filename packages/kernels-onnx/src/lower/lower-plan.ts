@@ -23,7 +23,7 @@ export interface Port {
 
 /** A plan as a model of ONNX. */
 export interface Lowered {
-  readonly model: Uint8Array<ArrayBuffer>;
+  readonly graph: Graph;
   /** Of the inputs of the plan that something reads. */
   readonly inputs: readonly Port[];
   /** Of the outputs that have elements. */
@@ -31,7 +31,7 @@ export interface Lowered {
   readonly constants: readonly Constant[];
 }
 
-/** A constant of a model, whose bytes are in a file beside it: a frozen input of the plan. */
+/** A constant of a model, whose bytes are in a file beside it: a frozen input of the plan. The graph calls its file by its number among them. */
 export interface Constant {
   readonly buffer: number;
   /** As it is in the plan, and as the model has it. */
@@ -43,17 +43,9 @@ export interface Constant {
 /** The dtype that is stored as each kind is computed with. */
 const COMPUTED: Readonly<Record<Kind, DType>> = { f: "f32", i: "i32", b: "bool" };
 
-/** The name of the file with what a buffer holds in a dtype. */
-export type FileOf = (buffer: number, dtype: DType) => string;
-
 /** Writes a plan as one graph; nothing is ordered there but by what needs what. Names of nodes begin with the number of their step. @throws DeviceError for a step that has no lowering */
-export function lowerPlan(
-  plan: Plan,
-  kept: ReadonlyMap<number, Kept> = new Map(),
-  fileOf: FileOf = String,
-  activations: Activations = "f32",
-): Lowered {
-  return new Lowering(plan, kept, fileOf, activations).run();
+export function lowerPlan(plan: Plan, kept: ReadonlyMap<number, Kept> = new Map(), activations: Activations = "f32"): Lowered {
+  return new Lowering(plan, kept, activations).run();
 }
 
 class Lowering implements Context {
@@ -71,10 +63,7 @@ class Lowering implements Context {
   private readonly views = new Map<string, Value>();
   private readonly read: ReadonlySet<number>;
 
-  private readonly fileOf: FileOf;
-
-  constructor(plan: Plan, kept: ReadonlyMap<number, Kept>, fileOf: FileOf, activations: Activations) {
-    this.fileOf = fileOf;
+  constructor(plan: Plan, kept: ReadonlyMap<number, Kept>, activations: Activations) {
     this.activations = activations;
     this.plan = plan;
     this.read = new Set([...plan.steps.flatMap(({ inputs }) => inputs), ...plan.outputs].map(({ buffer }) => buffer));
@@ -93,7 +82,7 @@ class Lowering implements Context {
       else throw new DeviceError(`step ${at}, ${step.op}, has no lowering to ONNX`);
     });
     const outputs = this.plan.outputs.filter(({ shape }) => sizeOf(shape) > 0).map((o, i) => this.output(o, `output${i}`));
-    return { model: this.graph.model(), inputs: this.inputs, outputs, constants: this.constants };
+    return { graph: this.graph, inputs: this.inputs, outputs, constants: this.constants };
   }
 
   view(operand: Operand): Value {
@@ -159,8 +148,8 @@ class Lowering implements Context {
   }
 
   private constant(buffer: number, from: DType, to: DType, shape: readonly number[]): Stored {
-    this.constants.push({ buffer, from, to, elements: sizeOf(shape) });
-    return { name: this.graph.external(this.fileOf(buffer, to), STORED[to], shape), dtype: to, shape };
+    const file = String(this.constants.push({ buffer, from, to, elements: sizeOf(shape) }) - 1);
+    return { name: this.graph.external(file, STORED[to], shape), dtype: to, shape };
   }
 
   private output({ buffer, dtype }: Operand, name: string): Port {

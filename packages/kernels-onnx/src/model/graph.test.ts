@@ -1,6 +1,6 @@
 import type { Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
-import { operatorsOf } from "../testing/operators.js";
+import { operatorsOf } from "./reader.js";
 import { hasRuntime, REASON } from "../testing/runtime.js";
 import { Graph } from "./graph.js";
 import { TYPE } from "./messages.js";

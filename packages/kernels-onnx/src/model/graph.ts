@@ -1,6 +1,7 @@
 import {
   type Attribute,
   type ElementType,
+  type ExternalData,
   externalTensorMessage,
   modelMessage,
   type Node,
@@ -13,6 +14,13 @@ import { Writer } from "./writer.js";
 /** Bytes of a typed array, not copied. */
 const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+
+/** A constant whose bytes are in a file. */
+export interface External {
+  readonly location: string;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+}
 
 /** Of constants that are compared with others. */
 const SHARED_BYTES = 1 << 14;
@@ -29,6 +37,7 @@ export class Graph {
   private readonly constants = new Map<string, string>();
   /** Results of calls by operator, inputs and attributes. */
   private readonly calls = new Map<string, readonly string[]>();
+  private readonly inFiles = new Map<string, External>();
   private readonly declared = new Writer();
   private readonly prefix: string;
   private next = 0;
@@ -96,11 +105,16 @@ export class Graph {
     return name;
   }
 
-  /** A constant whose bytes are in a file of this name. */
+  /** A constant whose bytes are in a file: `location` names it until the model is written, and is the file's name if nothing else is said then. */
   external(location: string, type: ElementType, shape: readonly number[]): string {
     const name = this.name();
-    this.declared.message(5, externalTensorMessage(name, type, shape, location));
+    this.inFiles.set(name, { location, type, shape });
     return name;
+  }
+
+  /** Constants in files, by name. */
+  get externals(): ReadonlyMap<string, External> {
+    return this.inFiles;
   }
 
   input(name: string, type: ElementType, shape: readonly number[]): string {
@@ -108,8 +122,8 @@ export class Graph {
     return name;
   }
 
-  /** Makes a value a result of the graph under this name. */
-  output(name: string, value: string, type: ElementType, shape: readonly number[]): void {
+  /** Makes a value a result of the graph under this name; of whatever shape if none is given. */
+  output(name: string, value: string, type: ElementType, shape?: readonly number[]): void {
     this.declared.message(12, valueMessage(name, type, shape));
     // The value itself, so that nothing is copied; but for inputs, constants, and what is a result already.
     const source =
@@ -130,20 +144,23 @@ export class Graph {
     return w;
   }
 
-  /** The graph as a model. */
-  model(): Uint8Array<ArrayBuffer> {
-    return modelMessage(this.body()).finish();
+  /** The graph as a model. @param dataOf where the bytes of constants are that lie in files */
+  model(dataOf: (location: string) => ExternalData = (location) => [["location", location]]): Uint8Array<ArrayBuffer> {
+    const graph = this.body();
+    for (const [name, { location, type, shape }] of this.inFiles)
+      graph.message(5, externalTensorMessage(name, type, shape, dataOf(location)));
+    return modelMessage(graph).finish();
   }
 
   /** The nodes that results are made of: the runtime would run the others, too. */
-  private wanted(): Node[] {
+  wanted(): readonly Node[] {
     const needed = new Set(this.renamed.keys());
-    const wanted = [...this.nodes].reverse().filter(({ inputs, outputs }) => {
+    const wanted = this.nodes.toReversed().filter(({ inputs, outputs }) => {
       if (!outputs.some((output) => needed.has(output))) return false;
       for (const input of inputs) needed.add(input);
       return true;
     });
-    return wanted.reverse();
+    return wanted.toReversed();
   }
 
   private name(): string {

@@ -73,31 +73,38 @@ export function tensorMessage(name: string, type: ElementType, shape: readonly n
   return w;
 }
 
-/** A constant whose bytes are in a file of the name `location`. */
-export function externalTensorMessage(name: string, type: ElementType, shape: readonly number[], location: string): Writer {
+/** Where bytes of a constant are, as ONNX has it: `location` (a file), `offset`, `length`, and what the runtime packed of them (`prepacked_0` …). */
+export type ExternalData = readonly (readonly [key: string, value: string])[];
+
+/** A constant whose bytes are in a file. */
+export function externalTensorMessage(name: string, type: ElementType, shape: readonly number[], data: ExternalData): Writer {
   const w = new Writer();
   for (const d of shape) w.int(1, d);
   w.int(2, type);
   w.text(8, name);
-  const entry = new Writer();
-  entry.text(1, "location");
-  entry.text(2, location);
-  w.message(13, entry);
+  for (const [key, value] of data) {
+    const entry = new Writer();
+    entry.text(1, key);
+    entry.text(2, value);
+    w.message(13, entry);
+  }
   w.int(14, 1);
   return w;
 }
 
-/** Name, type and shape of an input or output. */
-export function valueMessage(name: string, type: ElementType, shape: readonly number[]): Writer {
-  const dims = new Writer();
-  for (const d of shape) {
-    const dim = new Writer();
-    dim.int(1, d);
-    dims.message(1, dim);
-  }
+/** Name, type and shape of an input or output, which may be of any shape. */
+export function valueMessage(name: string, type: ElementType, shape?: readonly number[]): Writer {
   const tensor = new Writer();
   tensor.int(1, type);
-  tensor.message(2, dims);
+  if (shape) {
+    const dims = new Writer();
+    for (const d of shape) {
+      const dim = new Writer();
+      dim.int(1, d);
+      dims.message(1, dim);
+    }
+    tensor.message(2, dims);
+  }
   const wrapped = new Writer();
   wrapped.message(1, tensor);
   const w = new Writer();

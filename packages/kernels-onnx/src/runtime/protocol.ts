@@ -33,6 +33,14 @@ export type Request =
     }
   | { readonly do: "run"; readonly session: number; readonly inputs: Int32Array; readonly outputs: Int32Array }
   | { readonly do: "store"; readonly files: readonly FileRequest[] }
+  /** Makes a session whose options have it save its model, and gives what it saved. */
+  | { readonly do: "pack"; readonly model: Uint8Array; readonly options: object; readonly saved: string }
+  /** Moves parts of a file to places in others; nothing is left of it. */
+  | {
+      readonly do: "append";
+      readonly from: string;
+      readonly parts: readonly { readonly path: string; readonly offset: number; readonly length: number; readonly to: number }[];
+    }
   | { readonly do: "remove"; readonly path: string }
   | { readonly do: "close"; readonly session: number }
   | { readonly do: "stop" };

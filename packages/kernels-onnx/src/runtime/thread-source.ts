@@ -16,7 +16,7 @@ const TENSORS = {
  * writes them in place; its \`run\` blocks the thread that calls it, and this one has nothing else to do.
  */
 export const THREAD_SOURCE: string = `
-const { rmSync, writeFileSync } = require("node:fs");
+const { closeSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } = require("node:fs");
 const { workerData: { path, port, signal }, receiveMessageOnPort, MessageChannel } = require("node:worker_threads");
 const TENSORS = ${JSON.stringify(TENSORS)};
 const buffers = new Map();
@@ -74,13 +74,32 @@ const actions = {
         writeFileSync(path, new Uint8Array(memoryOf(reads[0].buffer, bytes).data, 0, bytes));
         continue;
       }
-      const { id, parameters, body, arrays } = source;
+      const { id, turns, parameters, body, arrays } = source;
       if (!loops.has(id)) loops.set(id, new Function(...parameters, body));
       if (made.byteLength < bytes) made = new ArrayBuffer(Math.ceil(bytes / 8) * 8);
       const given = reads.map((read, i) => arrayOf(memoryOf(read.buffer, read.bytes).data, read.bytes, arrays[i + 1]));
-      loops.get(id)(arrayOf(made, bytes, arrays[0]), ...given);
+      loops.get(id)(turns, arrayOf(made, bytes, arrays[0]), ...given);
       writeFileSync(path, new Uint8Array(made, 0, bytes));
     }
+  },
+  async pack({ model, options, saved }) {
+    await (await ort.InferenceSession.create(model, options)).release();
+    const bytes = new Uint8Array(readFileSync(saved));
+    rmSync(saved);
+    return bytes;
+  },
+  append({ from, parts }) {
+    const source = openSync(from, "r");
+    let part = new Uint8Array(0);
+    for (const { path, offset, length, to } of parts) {
+      if (part.length < length) part = new Uint8Array(length);
+      const target = openSync(path, "r+");
+      for (let at = 0; at < length; ) at += readSync(source, part, at, length - at, offset + at);
+      for (let at = 0; at < length; ) at += writeSync(target, part, at, length - at, to + at);
+      closeSync(target);
+    }
+    closeSync(source);
+    rmSync(from);
   },
   remove({ path }) {
     rmSync(path, { force: true });

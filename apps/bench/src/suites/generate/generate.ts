@@ -8,6 +8,7 @@ import type { CausalLM } from "@weft/models";
 import { loadPretrained } from "@weft/models/node";
 import { getPeftModel } from "@weft/registry";
 import { Device } from "@weft/tensor-core";
+import { heldMemory } from "../../held-memory.js";
 import type { BenchContext, Suite } from "../../context.js";
 import { smollm2 } from "../../peers/smollm2.js";
 import type { Finding } from "../../record.js";
@@ -72,18 +73,26 @@ async function peersOf(path: string, context: BenchContext): Promise<Peer[]> {
 /** Tokens that repeat nothing. */
 const prompt = (length: number, seed: number): number[] => Array.from({ length }, (_, i) => 100 + ((seed * 7919 + i * 37) % 40_000));
 
+function choose(logits: Float32Array): { token: number; done: boolean } {
+  let best = 0;
+  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
+  return { token: best, done: false };
+}
+
 function request(tokens: readonly number[], maxNewTokens: number, more: Partial<TokenRequest> = {}): TokenRequest {
-  const choose = (logits: Float32Array): { token: number; done: boolean } => {
-    let best = 0;
-    for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
-    return { token: best, done: false };
-  };
   return { tokens, maxNewTokens, choose, ...more };
+}
+
+/** Seconds a token. */
+async function timed(work: () => Promise<unknown>, tokens: number): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000 / tokens;
 }
 
 async function measure(name: EngineName, path: string, peers: readonly Peer[], context: BenchContext): Promise<void> {
   const device = await OPEN[name]();
-  const base = process.memoryUsage().rss;
+  const base = heldMemory();
   const started = performance.now();
   const model = await loadPretrained(path, { device });
   const loaded = performance.now();
@@ -96,16 +105,10 @@ async function measure(name: EngineName, path: string, peers: readonly Peer[], c
   single((first - loaded) / 1000, "first token of 32", "s", "≤ 1.5 s", first - loaded <= 1500);
 
   let seed = 0;
-  const timed = async (work: () => Promise<unknown>, tokens: number): Promise<number> => {
-    const start = performance.now();
-    await work();
-    return (performance.now() - start) / 1000 / tokens;
-  };
   const ours: Readonly<Record<Work, () => Promise<number>>> = {
     // What a prompt of one more token costs is not counted.
     async decode() {
       let begun = 0;
-      const { choose } = request([], 1);
       const answer = request(prompt(8, ++seed), ANSWER + 1, { choose: (logits) => ((begun ||= performance.now()), choose(logits)) });
       await engine.run(answer);
       return (performance.now() - begun) / 1000 / ANSWER;
@@ -140,8 +143,8 @@ async function measure(name: EngineName, path: string, peers: readonly Peer[], c
     }
     if (peers.length === 0) context.emit({ ...finding(name, mine.best), anchor: null, ratio: null });
   }
-  const rss = process.memoryUsage().rss - base;
-  single(rss / statSync(path).size, "memory after it, as a share of the file", "×", "≤ 1.3", rss <= 1.3 * statSync(path).size);
+  const held = heldMemory() - base;
+  single(held / statSync(path).size, "memory after it, as a share of the file", "×", "≤ 1.3", held <= 1.3 * statSync(path).size);
   await engine.dispose();
   await mixedBatch(name, model, context);
   device.dispose();
