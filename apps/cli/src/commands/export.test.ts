@@ -20,18 +20,20 @@ interface Config {
 
 const configOf = (adapter: string): Config => JSON.parse(readFileSync(join(adapter, "adapter_config.json"), "utf8")) as Config;
 
+const values = (raw: Buffer): Float64Array => decode(Uint8Array.from(raw), "f32");
+
+const pick = (pattern: object, path: string, common: number): number =>
+  (Object.entries(pattern) as [string, number][]).find(([key]) => new RegExp(`^(.*\\.)?(${key})$`).test(path))?.[1] ?? common;
+
 /** ΔW of every module as a reader sees it that takes rank and alpha from the config's two fields alone, or from the patterns, too. */
 function changes(adapter: string, patterns: boolean): Map<string, Float64Array> {
   const { r, lora_alpha, rank_pattern, alpha_pattern } = configOf(adapter);
   const tensors = tensorsOf(join(adapter, "adapter_model.safetensors"));
-  const pick = (pattern: object, path: string, common: number): number =>
-    (Object.entries(pattern) as [string, number][]).find(([key]) => new RegExp(`^(.*\\.)?(${key})$`).test(path))?.[1] ?? common;
   const result = new Map<string, Float64Array>();
   for (const [key, { shape, bytes }] of tensors) {
     if (!key.endsWith(".lora_A.weight")) continue;
     const path = key.slice("base_model.model.".length, -".lora_A.weight".length);
     const b = tensors.get(key.replace("lora_A", "lora_B"))!;
-    const values = (raw: Buffer): Float64Array => decode(Uint8Array.from(raw), "f32");
     const scale = patterns ? pick(alpha_pattern, path, lora_alpha) / pick(rank_pattern, path, r) : lora_alpha / r;
     const delta = product(matrix(b.shape[0]!, b.shape[1]!, values(b.bytes)), matrix(shape[0]!, shape[1]!, values(bytes))).data;
     result.set(
@@ -71,20 +73,18 @@ it("leaves an even adapter's factors as they are", async () => {
   for (const [name, { bytes }] of before) expect(after.get(name)!.bytes.equals(bytes)).toBe(true);
 });
 
+/** A LoRA of a text model; the bases hold it as it is, or as a part of a vision-language model. */
+async function make(prefix: string): Promise<{ lora: string; base: string }> {
+  const { lora, base: plain } = makeLlama(join(folder, `of-${prefix.length}`), { layers: 1 });
+  if (prefix === "model.") return { lora, base: plain };
+  const base = join(folder, "wrapped");
+  const renamed = [...checkpointOf(plain)].map(([name, tensor]) => [name.replace(/^model\./, prefix), tensor] as const);
+  await writeTensors(join(base, "model.safetensors"), new Map(renamed));
+  writeFileSync(join(base, "config.json"), JSON.stringify({ architectures: ["Qwen3VLForConditionalGeneration"], model_type: "qwen3_vl" }));
+  return { lora, base };
+}
+
 describe("with a base", () => {
-  /** A LoRA of a text model; the bases hold it as it is, or as a part of a vision-language model. */
-  async function make(prefix: string): Promise<{ lora: string; base: string }> {
-    const { lora, base: plain } = makeLlama(join(folder, `of-${prefix.length}`), { layers: 1 });
-    if (prefix === "model.") return { lora, base: plain };
-    const base = join(folder, "wrapped");
-    const renamed = [...checkpointOf(plain)].map(([name, tensor]) => [name.replace(/^model\./, prefix), tensor] as const);
-    await writeTensors(join(base, "model.safetensors"), new Map(renamed));
-    writeFileSync(
-      join(base, "config.json"),
-      JSON.stringify({ architectures: ["Qwen3VLForConditionalGeneration"], model_type: "qwen3_vl" }),
-    );
-    return { lora, base };
-  }
   it.each(["model.", "model.language_model."])("writes the base's names: %s", async (prefix) => {
     const { lora, base } = await make(prefix);
     const out = join(folder, `fitted-${prefix.length}`);
@@ -104,12 +104,13 @@ describe("with a base", () => {
   });
 });
 
+const refusal = async (target: string, adapter: string): Promise<{ code: number; kind: string; message: string; hint: string }> => {
+  const { code, stdout } = await weft("export", "--json", "--quiet", adapter, "--target", target, "-o", join(folder, "refused"));
+  const { error } = JSON.parse(stdout.trim().split("\n").at(-1)!) as { error: { kind: string; message: string; hint: string } };
+  return { code, ...error };
+};
+
 describe("refuses, with the reason,", () => {
-  const refusal = async (target: string, adapter: string): Promise<{ code: number; kind: string; message: string; hint: string }> => {
-    const { code, stdout } = await weft("export", "--json", "--quiet", adapter, "--target", target, "-o", join(folder, "refused"));
-    const { error } = JSON.parse(stdout.trim().split("\n").at(-1)!) as { error: { kind: string; message: string; hint: string } };
-    return { code, ...error };
-  };
   it.each([
     ["lora_dora", /no DoRA/],
     ["lora_modules_to_save", /modules_to_save/],
@@ -120,10 +121,5 @@ describe("refuses, with the reason,", () => {
     const { code, kind, message } = await refusal("vllm", join(PEFT, name));
     expect([code, kind]).toEqual([2, "unsupported-by-target"]);
     expect(message).toMatch(reason);
-  });
-  it.each(["onnx"])("%s, whose files are not written", async (target) => {
-    const { code, kind, hint } = await refusal(target, join(PEFT, "lora_linear"));
-    expect([code, kind]).toEqual([2, "unwritable-format"]);
-    expect(hint).toContain("weft merge");
   });
 });

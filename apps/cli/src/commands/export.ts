@@ -1,10 +1,9 @@
 import type { WeightSource } from "@weft/io-safetensors";
-import { asPlainLora, type ConvertModule } from "@weft/convert";
-import { CapabilityError } from "@weft/tensor-core";
 import { type Command, EXIT } from "../context.js";
+import { asLora } from "../export/as-lora.js";
 import { evenOut } from "../export/even-out.js";
 import { pathsInBase } from "../export/paths-in-base.js";
-import { type ExportTarget, SERVERS, UNWRITTEN, whyNotServed } from "../export/servers.js";
+import { assertServed, type ExportTarget, SERVERS } from "../export/servers.js";
 import { modulesOfAdapter } from "../files/adapter-modules.js";
 import { savedText, saveAdapter } from "../files/saved-adapter.js";
 import { checkOutput, filesOf, openAdapterAt, openCheckpoint } from "@weft/checkpoint/node";
@@ -22,14 +21,17 @@ export interface ExportCommandOptions {
 /** `weft export LORA --target SERVER -o OUT`: an adapter as a server loads it, or why it would not. */
 export const exportAdapter: Command<ExportCommandOptions> = async ([path], options, context) => {
   const { target, out } = options;
-  const unwritten = UNWRITTEN[target];
-  if (unwritten) throw new CapabilityError(unwritten.reason, { kind: "unwritable-format", hint: unwritten.instead });
+  if (target === "onnx") {
+    const { exportOnnx } = await import("./export-onnx.js");
+    await exportOnnx(path, options, context);
+    return EXIT.done;
+  }
   if (target === "llama-server") {
     const { convertToGguf } = await import("./convert-gguf-adapter.js");
     await convertToGguf(path, options, context);
     return EXIT.done;
   }
-  const server = SERVERS[target as keyof typeof SERVERS];
+  const server = SERVERS[target];
   checkOutput(out, [path, options.base], context.options.force);
   const opened: WeightSource[] = [];
   try {
@@ -39,11 +41,7 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
     if (base) opened.push(base);
     const { modules: given, losses } = modulesOfAdapter(adapter, "peft", base, context);
     const plain = given.map(asLora);
-    const refused =
-      plain.length === 0
-        ? { reason: "the adapter has no LoRA modules", hint: "weft inspect shows what it has" }
-        : whyNotServed(adapter, plain, server);
-    if (refused) throw new CapabilityError(refused.reason, { kind: "unsupported-by-target", hint: refused.hint });
+    assertServed(adapter, plain, server);
     const { modules: even, changed } = await evenOut(plain);
     const modules = base ? await pathsInBase(even, adapter, base) : even;
     const rank = modules[0]!.rank!;
@@ -73,14 +71,3 @@ export const exportAdapter: Command<ExportCommandOptions> = async ([path], optio
     await Promise.all(opened.map((source) => source.close()));
   }
 };
-
-function asLora(module: ConvertModule): ConvertModule {
-  const plain = asPlainLora(module);
-  if (typeof plain === "string")
-    throw new CapabilityError(`${module.label}: ${plain}`, {
-      kind: "unsupported-by-target",
-      tensor: module.label,
-      hint: "servers load LoRA; weft merge takes any method",
-    });
-  return plain;
-}

@@ -1,5 +1,6 @@
 import type { OpenedAdapter } from "@weft/adapter-files";
 import type { ConvertModule } from "@weft/convert";
+import { CapabilityError } from "@weft/tensor-core";
 
 /** An engine that serves adapters from PEFT's files. */
 export interface Server {
@@ -38,13 +39,8 @@ export const SERVERS: { readonly [T in "vllm" | "lorax"]: Server } = {
 export const EXPORT_TARGETS = ["vllm", "lorax", "llama-server", "onnx"] as const;
 export type ExportTarget = (typeof EXPORT_TARGETS)[number];
 
-/** Targets whose file formats are not written. */
-export const UNWRITTEN: { readonly [target: string]: { readonly reason: string; readonly instead: string } } = {
-  onnx: {
-    reason: "ONNX runtimes load .onnx_adapter files or patched graphs, which weft does not write yet",
-    instead: "weft merge, and export the merged checkpoint",
-  },
-};
+/** What `.onnx_adapter` files are read by. */
+export const ONNX_ADAPTER: Pick<Server, "name" | "maxRank"> = { name: "onnxruntime", maxRank: Infinity };
 
 /** Kinds of layers that only some of the numbered blocks have. */
 function partialLayers(modules: readonly ConvertModule[]): string[] {
@@ -59,11 +55,20 @@ function partialLayers(modules: readonly ConvertModule[]): string[] {
   return [...blocks].filter(([, numbers]) => numbers.size < most).map(([kind]) => kind);
 }
 
+/** @throws CapabilityError kind `unsupported-by-target` for an adapter that a server does not load, with the reason */
+export function assertServed(adapter: OpenedAdapter, modules: readonly ConvertModule[], server: Pick<Server, "name" | "maxRank">): void {
+  const refused =
+    modules.length === 0
+      ? { reason: "the adapter has no LoRA modules", hint: "weft inspect shows what it has" }
+      : whyNotServed(adapter, modules, server);
+  if (refused) throw new CapabilityError(refused.reason, { kind: "unsupported-by-target", hint: refused.hint });
+}
+
 /** What none of these servers loads, and what to do about it. */
-export function whyNotServed(
+function whyNotServed(
   adapter: OpenedAdapter,
   modules: readonly ConvertModule[],
-  { name, maxRank }: Server,
+  { name, maxRank }: Pick<Server, "name" | "maxRank">,
 ): { reason: string; hint: string } | undefined {
   const dora = modules.find(({ parameters }) => parameters.has("dora_scale"));
   if (dora) return { reason: `${name} has no DoRA (${dora.label} has magnitudes)`, hint: "weft merge folds it into the base" };

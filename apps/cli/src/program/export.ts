@@ -9,7 +9,12 @@ export const exportCommand = (run: Runner) =>
     .description("write an adapter as a server loads it, or say why it would not")
     .argument("<in>", "adapter: folder or file, in any dialect")
     .addOption(new Option("--target <server>", "what is to load it").choices(EXPORT_TARGETS).makeOptionMandatory())
-    .addOption(new Option("-o, --out <path>", "folder, or for llama-server a .gguf file").makeOptionMandatory())
+    .addOption(
+      new Option(
+        "-o, --out <path>",
+        "folder; for llama-server a .gguf file, for onnx an .onnx_adapter file, or the base as .onnx with the adapter in it",
+      ).makeOptionMandatory(),
+    )
     .addOption(alpha())
     .addOption(adapterName())
     .addOption(baseName())
@@ -20,6 +25,11 @@ export const exportCommand = (run: Runner) =>
       examples(
         ["for vLLM", "weft export my-lora/ --target vllm -o served/"],
         ["for llama.cpp's server: a GGUF file", "weft export my-lora/ --target llama-server --base model.gguf -o my-lora.gguf"],
+        ["for onnxruntime, as inputs of a model that takes adapters", "weft export my-lora/ --target onnx -o my-lora.onnx_adapter"],
+        [
+          "for any ONNX runtime: the model with the adapter merged into its constants",
+          "weft export my-lora/ --target onnx --base model.onnx -o merged/model.onnx",
+        ],
         ["the names fitted to the model that it is served with", "weft export my-lora/ --target vllm --base model/ -o served/"],
       ),
     )

@@ -32,6 +32,7 @@ export type { EncodeJobOptions, EncodeResult, PreparedEncode } from "./quantize/
 export { GGUF_TARGETS, type GgufTargetName, QUANT_TARGETS, type QuantTargetName } from "../names.js";
 export type { FormatChoice, QuantTarget } from "../quantize/targets.js";
 export { serveTask } from "./serve-task.js";
+export { StagedFiles } from "./staged-files.js";
 export { classNameOf, folderOf, readModelConfig, type SideFile } from "./side-files.js";
 export { type Difference, verifyCheckpoint, type VerifyOptions, type VerifyResult } from "./verify-checkpoint.js";
 export { viewCheckpoint } from "./view-checkpoint.js";
