@@ -46,7 +46,7 @@ export function readBertConfig(json: ConfigJson): BertConfig {
 }
 
 /** Every module below the model with its path, in the order of `named_modules()` of BertModel; many files have no pooler. */
-function* bertModules(c: BertConfig, pooler = true): Generator<[path: string, module: ModuleDescription]> {
+export function* bertModules(c: BertConfig, pooler = true): Generator<[path: string, module: ModuleDescription]> {
   const norm = layerNormOf(c.hiddenSize, c.normEps);
   const square = linear(c.hiddenSize, c.hiddenSize, true);
   yield ["embeddings", other];
@@ -158,7 +158,7 @@ export class BertModel extends Model<BertConfig> {
 }
 
 /** Of older files: gamma and beta of norms, a prefix of models with a head. */
-function aliases(name: string): string[] {
+export function bertAliases(name: string): string[] {
   const old = name.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta");
   return [`bert.${name}`, old, `bert.${old}`];
 }
@@ -168,7 +168,7 @@ export const BERT: Architecture<BertModel> = architecture({
   modelTypes: ["bert"],
   readConfig: readBertConfig,
   parameters: (config) => parametersOf(bertModules(config)),
-  aliases,
+  aliases: bertAliases,
   optional: (name) => name.startsWith("pooler."),
   create: (config, weights, options) => new BertModel(config, weights, options),
 });

@@ -1,5 +1,15 @@
 export type { Architecture } from "./architecture.js";
 export { BERT, type BertConfig, BertModel, type EncoderInputs, type EncoderOutput } from "./bert.js";
+export {
+  BERT_FOR_SEQUENCE_CLASSIFICATION,
+  BERT_FOR_TOKEN_CLASSIFICATION,
+  BertClassifier,
+  type BertClassifierConfig,
+  type BertHead,
+  type ClassifierOutput,
+  type NewHeadOptions,
+  withNewHead,
+} from "./bert-heads.js";
 export type { CacheOptions } from "./causal/cache.js";
 export type { CausalConfig, CausalLM, CausalOutput } from "./causal/causal-lm.js";
 export type { CausalInputs, KeyValues, LayerCache } from "./causal/inputs.js";

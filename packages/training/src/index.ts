@@ -7,6 +7,7 @@ export { IGNORE_INDEX } from "./losses/next-tokens.js";
 export { distillation, type DistillationOptions } from "./objectives/distillation.js";
 export { dpo, type DpoOptions } from "./objectives/dpo.js";
 export { contrastive, COSINE_SIMILARITY } from "./objectives/embeddings.js";
+export { CLASSIFICATION, REGRESSION } from "./objectives/heads.js";
 export { kto, type KtoOptions } from "./objectives/kto.js";
 export type { BatchTensors, Objective, ObjectivePass } from "./objectives/objective.js";
 export { orpo } from "./objectives/orpo.js";

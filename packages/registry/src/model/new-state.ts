@@ -49,7 +49,7 @@ export async function newState(
 ): Promise<AdapterState> {
   const read = resolved(readAdapterConfig({ peft_version: PEFT_VERSION, ...asObject(input) }, { methods }), model, methods);
   const { method, prompt } = methods.get(read.peftType) ?? {};
-  const config = onModel(read, method, model);
+  const config = withHeads(onModel(read, method, model));
   assertKnownFields(Object.fromEntries(config.unknown), Object.keys(prompt?.fields ?? method?.fields ?? {}), config.peftType);
   if (prompt)
     return newPrompt(prompt, config, model, { seed, ...source }, replacedOf(model, config.values as unknown as Values, new Map()));
@@ -100,6 +100,20 @@ async function newMixture(
   return { config, layers, shared, experts, replaced: new Map(), expected: new Map() };
 }
 
+/** Names under which transformers' classifiers have the layer that is new: it is trained whole and saved, as PEFT does. @see peft `peft_model.py` PeftModelForSequenceClassification, PeftModelForTokenClassification */
+const HEADS = ["classifier", "score"];
+
+/** The config with what its task brings along. */
+function withHeads(config: AdapterConfig): AdapterConfig {
+  const { taskType, modulesToSave } = config.values as {
+    readonly taskType?: string | null;
+    readonly modulesToSave?: readonly string[] | null;
+  };
+  if (taskType !== "SEQ_CLS" && taskType !== "TOKEN_CLS") return config;
+  const all = [...(modulesToSave ?? []), ...HEADS.filter((name) => !modulesToSave?.includes(name))];
+  return { ...config, values: { ...config.values, modulesToSave: all } };
+}
+
 const asObject = (input: ConfigInput): { readonly [field: string]: unknown } =>
   "peftType" in input ? { ...input, peftType: input.peftType } : { ...input };
 
@@ -117,11 +131,11 @@ function byPath(all: readonly HookedLayer[], paths: readonly string[]): HookedLa
 
 /** The layers that a config names, in the model's order. */
 function chosen(model: HookedModel<never, unknown>, values: Values, all: readonly HookedLayer[]): HookedLayer[] {
-  const byPath = new Map(all.map((layer) => [layer.path, layer]));
+  const known = new Map(all.map((layer) => [layer.path, layer]));
   const raw = all.filter(({ layer }) => layer.kind === "parameter").map(({ path }) => path);
   const parameters = new Set(selectParameters(values.targetParameters ?? [], raw));
   const { matched } = selectTargets(values, moduleNames(model));
-  const unknown = matched.find((path) => !byPath.has(path));
+  const unknown = matched.find((path) => !known.has(path));
   if (unknown !== undefined)
     throw new ConfigError(`target module ${unknown} is not a layer that adapters attach to`, {
       kind: "unsupported-target",
