@@ -1,4 +1,4 @@
-import { ConfigError, WeftError } from "@weft/tensor-core";
+import { ConfigError, type LayerSpec, WeftError } from "@weft/tensor-core";
 import type { WeightSource } from "@weft/io-safetensors";
 import { ADAPTER_WARNINGS, type AdapterWarning } from "./adapter-warning.js";
 import { type AdapterConfig, readAdapterConfig } from "./config/read-config.js";
@@ -16,6 +16,9 @@ import type { AdapterTensor, OpenAdapterOptions, OpenedAdapter } from "./opened-
 type Groups = Pick<OpenedAdapter, "shared" | "modulesToSave" | "biases" | "embeddings" | "trainableTokens" | "unknown"> & {
   readonly modules: ReadonlyMap<string, { readonly path: string; readonly depth: number; readonly tensors: Map<string, AdapterTensor> }>;
 };
+
+/** Names of parameters without a common beginning do not depend on the layer. */
+const SOME_LAYER: LayerSpec = { kind: "linear", shape: [1, 1], dtype: "f32", bias: false };
 
 /**
  * A PEFT adapter: checks the config, sorts every tensor by module and parameter, and checks ranks against the tensors' shapes.
@@ -46,6 +49,7 @@ export async function openPeft(
   const ofName = meant ?? adapterName;
   const groups = await groupTensors(weights, new Set(leftOut), {
     prefix: method.prefix,
+    ...(method.method && method.prefix === "" && { keys: new Set(Object.values(method.method.keys(SOME_LAYER)).flat()) }),
     modulesToSave: modulesToSave ?? [],
     biases: (bias ?? "none") !== "none",
     ...(ofName ? { adapterName: ofName } : {}),

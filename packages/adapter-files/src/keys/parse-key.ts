@@ -26,6 +26,8 @@ export type AdapterKey =
 export interface KeyContext {
   /** How the method's parameter names begin; `""` for prompt methods. */
   readonly prefix: string;
+  /** All names behind a module, of a method whose parameter names have no beginning in common (T-LoRA). */
+  readonly keys?: ReadonlySet<string>;
   readonly modulesToSave: readonly string[];
   /** The config trains biases (`bias` is not `none`). */
   readonly biases: boolean;
@@ -54,7 +56,10 @@ export function parseKey(name: string, context: KeyContext): AdapterKey {
   const saved = savedModule(parts, context) ?? wrappedModule(parts, context);
   if (saved) return saved;
   if (inWrapper) return prefix === "" ? { kind: "unknown" } : { kind: "shared", key: withoutAdapter(parts, context).join(".") };
-  const at = prefix === "" ? -1 : parts.findLastIndex((part) => part.startsWith(prefix));
+  const at =
+    prefix === ""
+      ? parts.findIndex((_, i) => context.keys?.has(withoutAdapter(parts.slice(i), context).join(".")))
+      : parts.findLastIndex((part) => part.startsWith(prefix));
   if (parts.at(-1)?.startsWith("trainable_tokens_") && parts.at(-2) === "token_adapter")
     return { kind: "tokens", path: pathOf(parts.slice(0, -2)), key: parts.at(-1)! };
   if (at >= 1) {

@@ -93,6 +93,23 @@ it("a model's own weights go on, too", async () => {
   expect(await weights(again)).toEqual(await weights(whole));
 });
 
+// Blocks of ranks are drawn by the step; of the other one the file has what training began with, from which its change is measured.
+it.each(["DYLORA", "TLORA"])("a %s goes on, too", async (peftType) => {
+  const folder = join(home, peftType);
+  const config = Object.freeze({ peft_type: peftType, r: 4, block_size: 2 });
+  const { block_size: _, ...plain } = config;
+  const made = (): Promise<Peft> =>
+    getPeftModel<CausalInputs, CausalOutput>(model as never, peftType === "TLORA" ? plain : config, { methods: ADAPTER_METHODS, seed: 3 });
+  const options = { maxSteps: 4 };
+  const whole = await run(await made(), options);
+  expect(new Set(whole).size).toBe(4);
+  for await (const { step } of train(await made(), DATA, { ...COMMON, ...options, saveSteps: 2, save: saveTo(folder) }))
+    if (step === 2) break;
+  const { folder: last, resume } = await openCheckpoint(folder, { device });
+  const again = await loadPeftModel<CausalInputs, CausalOutput>(model, last, { methods: ADAPTER_METHODS });
+  expect(await run(again, { ...options, resume })).toEqual(whole.slice(2));
+});
+
 describe("an AdaLoRA", () => {
   const TOTAL = 10;
   const config = Object.freeze({

@@ -34,7 +34,8 @@ export function namedParameters(trainee: Trainee, parameters: AdapterParameters)
     trainee instanceof PeftModel
       ? stateDict(trainee.withParameters(parameters).state(trainee.activeAdapters[0]!))
       : new Map<string, Tensor>();
-  const names = new Map([...files].map(([name, t]) => [t, name]));
+  // Before the first step a tensor may have two names, that of what trains first: T-LoRA begins with the factors from which its change is measured.
+  const names = new Map([...files].toReversed().map(([name, t]) => [t, name]));
   const norms = new Set([...trainee.baseModel.layers()].flatMap(({ path, layer }) => (layer.kind === "norm" ? [path] : [])));
   return [...places(parameters)].map(([path, place], i) => ({
     name: names.get(leaves[i]!) ?? place,
