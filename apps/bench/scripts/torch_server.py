@@ -6,9 +6,11 @@ load  {name, file, shape, dtype, device?}    a tensor from raw little-endian byt
 time  {op, args, threads, seconds, device?}  seconds per call of an operation, called for about so many seconds
 model {file, threads}                 loads a language model of a GGUF file, in f32
 generate {work, prompt, answer}       seconds per token: of an answer over a cache, or of a prompt
+lora  {folder, threads, rank, alpha, seed, learningRate}   puts a LoRA of PEFT on a model and makes its first step, of 1 x 128 tokens
+lora steps {rows, tokens, count}      seconds of a step
 save  {op, args, file}                raw bytes of the operation's result (f32 unless `keep`)
 """
-import importlib.metadata, json, sys, time
+import importlib.metadata, json, os, sys, time
 import torch
 import torch.nn.functional as F
 
@@ -70,7 +72,6 @@ def seconds_per_call(run, seconds, finish=lambda: None):
 
 
 def language_model(file, threads):
-    import os
     from transformers import AutoModelForCausalLM
     torch.set_num_threads(threads)
     folder, name = os.path.split(file)
@@ -88,8 +89,42 @@ def generate(work, prompt, answer):
     return (time.perf_counter() - start) / answer
 
 
+class Lora:
+    """A LoRA on all linear layers, trained on the batches of suites/train/protocol.ts."""
+
+    def __init__(self, folder, threads, rank, alpha, seed, learningRate):
+        from peft import LoraConfig, get_peft_model
+        from transformers import AutoModelForCausalLM
+        torch.set_num_threads(threads)
+        base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        torch.manual_seed(seed)
+        self.model = get_peft_model(base, LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM")).train()
+        self.trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.trained, lr=learningRate, weight_decay=0)
+        self.number = 0
+
+    @torch.enable_grad()
+    def step(self, rows, tokens):
+        n, self.number = self.number, self.number + 1
+        ids = torch.tensor([[100 + (n * 7919 + r * 1009 + i * 37) % 40000 for i in range(tokens)] for r in range(rows)])
+        start = time.perf_counter()
+        loss = self.model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss.item(), time.perf_counter() - start
+
+
 def answer(command):
     kind = command["cmd"]
+    if kind == "lora":
+        tensors["lora"] = Lora(**{name: value for name, value in command.items() if name != "cmd"})
+        loss, seconds = tensors["lora"].step(1, 128)
+        return dict(loss=loss, seconds=seconds, pid=os.getpid())
+    if kind == "lora steps":
+        steps = [tensors["lora"].step(command["rows"], command["tokens"]) for _ in range(command["count"])]
+        return dict(loss=steps[-1][0], seconds=sum(seconds for _, seconds in steps) / len(steps))
     if kind == "model":
         language_model(command["file"], command["threads"])
         return {}

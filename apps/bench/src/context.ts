@@ -8,6 +8,8 @@ export interface BenchContext {
   readonly root: string;
   /** Folder for large files, kept between runs. */
   readonly folder: string;
+  /** What the processor is called. */
+  readonly cpu: string;
   readonly rounds: number;
   /** Small sizes and few rounds: to see that everything runs. Its values mean little. */
   readonly quick: boolean;

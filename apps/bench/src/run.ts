@@ -19,6 +19,7 @@ import { onnxSuite } from "./suites/onnx/onnx.js";
 import { quantizeSuite } from "./suites/quantize/quantize.js";
 import { quantizeModelSuite } from "./suites/quantize-model/quantize-model.js";
 import { webgpuSuite } from "./suites/webgpu/webgpu.js";
+import { trainSuite } from "./suites/train/train.js";
 import { tokenizersSuite } from "./suites/tokenizers/tokenizers.js";
 import { generateSuite } from "./suites/generate/generate.js";
 import { samplingSuite } from "./suites/sampling/sampling.js";
@@ -36,6 +37,7 @@ const SUITES: readonly Suite[] = [
   quantizeModelSuite,
   tokenizersSuite,
   generateSuite,
+  trainSuite,
   samplingSuite,
   startupSuite,
   onnxSuite,
@@ -43,6 +45,8 @@ const SUITES: readonly Suite[] = [
 ];
 const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const root = resolve(bench, "../..");
+
+const note = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** The bench as a program. @returns its exit code: 0 done, 1 a suite failed, 2 wrong usage */
 export async function run(args: readonly string[]): Promise<number> {
@@ -65,18 +69,18 @@ export async function run(args: readonly string[]): Promise<number> {
   const records: BenchRecord[] = [];
   const machine = thisMachine();
   const versions = baseVersions(root);
-  const note = (text: string): void => void process.stderr.write(`${text}\n`);
   let peers: Promise<Peers | undefined> | undefined;
   let python: Promise<Python | undefined> | undefined;
   const context: BenchContext = {
     root,
     folder: options.folder,
+    cpu: machine.cpu,
     rounds: options.rounds,
     quick: options.quick,
     tune: options.tune,
     only: options.only,
     peers: () => (peers ??= options.peers ? installPeers(bench, note) : Promise.resolve(undefined)),
-    python: () => (python ??= start(options, versions, note)),
+    python: () => (python ??= start(options, versions)),
     emit({ goal, met, ...finding }) {
       // Goals of speed are not for the sizes of a quick run; those of equality hold at any size.
       const judged = goal !== undefined && met !== undefined && (!options.quick || finding.unit === "") ? { goal, met } : {};
@@ -106,7 +110,7 @@ export async function run(args: readonly string[]): Promise<number> {
   return failed ? 1 : 0;
 }
 
-async function start(options: BenchOptions, versions: Record<string, string>, note: (text: string) => void): Promise<Python | undefined> {
+async function start(options: BenchOptions, versions: Record<string, string>): Promise<Python | undefined> {
   const program = findPython(root, options.python);
   if (!program) {
     note("no Python with torch was found: its columns are left out (--python PATH names one)");
