@@ -6,14 +6,17 @@ import type { FunctionTool } from "../tools/tool.js";
 /** What a model is asked for. */
 export interface ChatRequest {
   readonly messages: readonly ChatMessage[];
-  /** The answer is a call of one of these. */
+  /** Tools that there are. Without a schema the answer is a call of one of them. */
   readonly tools?: readonly FunctionTool[];
-  /** The answer is JSON that satisfies this. */
+  /** The answer is JSON that satisfies this, and no call. */
   readonly schema?: JsonSchema;
   /** Tokens that the answer may have. */
   readonly maxTokens: number;
   readonly seed: number;
 }
+
+/** Whether the answer to a request is a call. */
+export const wantsCall = ({ tools, schema }: ChatRequest): boolean => tools !== undefined && schema === undefined;
 
 /** What it answers. */
 export interface ChatAnswer {

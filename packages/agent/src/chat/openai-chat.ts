@@ -5,7 +5,7 @@ import { callSchema } from "../calls/call-schema.js";
 import { HERMES } from "../calls/hermes.js";
 import { readCalls } from "../calls/read-call.js";
 import { isObject } from "../is-object.js";
-import type { ChatAnswer, ChatModel, ChatRequest } from "./chat-model.js";
+import { type ChatAnswer, type ChatModel, type ChatRequest, wantsCall } from "./chat-model.js";
 
 /** A server with OpenAI's interface. */
 export interface OpenAiChatOptions {
@@ -45,18 +45,18 @@ export function openAiChat(options: OpenAiChatOptions): ChatModel {
   };
 }
 
-function bodyOf(
-  { messages, tools, schema, maxTokens, seed }: ChatRequest,
-  { model, calls = "native", callFormat = HERMES }: OpenAiChatOptions,
-): object {
-  const wanted = tools && calls === "json" ? callSchema(tools, callFormat.argumentsKey) : schema;
+function bodyOf(request: ChatRequest, { model, calls = "native", callFormat = HERMES }: OpenAiChatOptions): object {
+  const { messages, tools = [], schema, maxTokens, seed } = request;
+  const calling = wantsCall(request);
+  const wanted = calling && calls === "json" ? callSchema(tools, callFormat.argumentsKey) : schema;
   return {
     model,
     messages: messages.map(withTextArguments),
     max_tokens: maxTokens,
     seed,
-    ...(tools && { tools }),
-    ...(tools && calls === "native" && { tool_choice: "required" }),
+    ...(tools.length > 0 && { tools }),
+    ...(tools.length > 0 && !calling && { tool_choice: "none" }),
+    ...(calling && calls === "native" && { tool_choice: "required" }),
     ...(wanted !== undefined && { response_format: { type: "json_schema", json_schema: { name: "answer", schema: wanted } } }),
   };
 }
@@ -81,7 +81,7 @@ function parsed(text: string, url: string): unknown {
 
 function answerOf(
   body: unknown,
-  { tools }: ChatRequest,
+  request: ChatRequest,
   { calls = "native", callFormat = HERMES }: OpenAiChatOptions,
   url: string,
 ): ChatAnswer {
@@ -93,7 +93,7 @@ function answerOf(
   const native = message["tool_calls"];
   let read: Pick<ParsedCalls, "calls" | "faults"> = { calls: [], faults: [] };
   if (Array.isArray(native) && native.length > 0) read = readCalls(JSON.stringify(native));
-  else if (tools) read = calls === "json" ? readCalls(content) : callFormat.parse(content);
+  else if (wantsCall(request)) read = calls === "json" ? readCalls(content) : callFormat.parse(content);
   const usage = isObject(body["usage"]) ? body["usage"] : {};
   const count = (name: string): number => (typeof usage[name] === "number" ? usage[name] : 0);
   return { text: content, ...read, promptTokens: count("prompt_tokens"), completionTokens: count("completion_tokens") };

@@ -1,7 +1,7 @@
 import { ConfigError } from "@weft/tensor-core";
 import type { CallFormat } from "../calls/call-format.js";
 import { HERMES } from "../calls/hermes.js";
-import type { ChatModel, ChatRequest } from "./chat-model.js";
+import { type ChatModel, type ChatRequest, wantsCall } from "./chat-model.js";
 
 /**
  * A model that answers from a script, for tests of what is around a model. A text of four characters counts as one token.
@@ -14,7 +14,7 @@ export function scriptedChat(script: readonly string[] | ((request: ChatRequest)
       const text = typeof script === "function" ? script(request) : script[place++];
       if (text === undefined)
         throw new ConfigError(`the script has ${place - 1} answers, and one more is asked for`, { kind: "agent-option" });
-      const parsed = request.tools ? callFormat.parse(text) : { calls: [], faults: [] };
+      const parsed = wantsCall(request) ? callFormat.parse(text) : { calls: [], faults: [] };
       const { length } = JSON.stringify(request.messages);
       return {
         text,

@@ -4,7 +4,7 @@ import type { CallFormat } from "../calls/call-format.js";
 import { callSchema } from "../calls/call-schema.js";
 import { callFormatOf } from "../calls/detect.js";
 import type { FunctionTool } from "../tools/tool.js";
-import type { ChatModel } from "./chat-model.js";
+import { type ChatModel, wantsCall } from "./chat-model.js";
 import { toolsAsText } from "./tools-as-text.js";
 
 /** How a model of `@weft/generation` takes part. */
@@ -32,24 +32,27 @@ export function weftChat(
   const constraint = (schema: JsonSchema): GenerateOptions =>
     constrained ? { constraint: jsonSchema(schema, tokenizer, { eosTokenId: defaults.eosTokenId }) } : {};
   return {
-    async chat({ messages, tools, schema, maxTokens, seed }, { signal } = {}) {
-      const written = promptOf(generator, messages, tools);
-      const forced = tools && constrained ? format.open : "";
-      const wanted = tools ? callSchema(tools, format.argumentsKey) : schema;
-      const { ids } = tokenizer.encode(written + forced, { addSpecialTokens: false, truncation: false, padding: false });
-      const options = { ...sampling, maxNewTokens: maxTokens, seed, adapter, signal, ...(wanted && constraint(wanted)) };
-      const { text, tokens, promptTokens } = await generator.generate([...ids], options).result;
-      const answer = forced + text + (tools && constrained ? format.close : "");
-      const { calls, faults } = tools ? format.parse(answer) : { calls: [], faults: [] };
+    async chat(request, { signal } = {}) {
+      const { messages, tools = [], schema, maxTokens, seed } = request;
+      const calling = wantsCall(request);
+      const [open, close] = calling && constrained ? [format.open, format.close] : ["", ""];
+      const wanted = calling ? callSchema(tools, format.argumentsKey) : schema;
+      const written = promptOf(generator, messages, tools) + open;
+      const ids = [...tokenizer.encode(written, { addSpecialTokens: false, truncation: false, padding: false }).ids];
+      const maxNewTokens = Math.min(maxTokens, Math.max(1, generator.engine.room(ids.length)));
+      const options = { ...sampling, maxNewTokens, seed, adapter, signal, ...(wanted !== undefined && constraint(wanted)) };
+      const { text, tokens, promptTokens } = await generator.generate(ids, options).result;
+      const answer = open + text + close;
+      const { calls, faults } = calling ? format.parse(answer) : { calls: [], faults: [] };
       return { text: answer, calls, faults, promptTokens, completionTokens: tokens.length };
     },
   };
 }
 
 /** The chat as text. Templates that know no tools leave them out, so that the system's message has to name them. */
-function promptOf(generator: TextGenerator, messages: readonly ChatMessage[], tools: readonly FunctionTool[] | undefined): string {
+function promptOf(generator: TextGenerator, messages: readonly ChatMessage[], tools: readonly FunctionTool[]): string {
   const options = { addGenerationPrompt: true };
-  if (!tools) return generator.chatText(messages, options);
+  if (tools.length === 0) return generator.chatText(messages, options);
   const text = generator.chatText(messages, { ...options, tools });
   const names = tools.every(({ function: { name } }) => text.includes(name));
   return names ? text : generator.chatText(toolsAsText(messages, tools), options);

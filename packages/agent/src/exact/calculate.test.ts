@@ -103,6 +103,11 @@ it("what means nothing, and what has no value, is an error that says where", () 
     expect(kind(expression)).toBe("calculation");
 });
 
+it("a long sum is no deep recursion", () => {
+  expect(text(`1${" + 1".repeat(2400)}`)).toBe("2401");
+  expect(text(`2${"*1".repeat(4900)}`)).toBe("2");
+});
+
 it("what would take too long is refused", () => {
   for (const expression of [
     "9^9^9",
@@ -115,6 +120,7 @@ it("what would take too long is refused", () => {
     `1${"+1".repeat(6000)}`,
     "(2^60000)*(2^60000)",
     "m^100000",
+    `3${"!".repeat(900)}`,
   ])
     expect([expression.slice(0, 20), kind(expression)]).toEqual([expression.slice(0, 20), "limit"]);
 });

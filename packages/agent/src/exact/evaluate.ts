@@ -35,10 +35,9 @@ export function evaluate(node: Node): Quantity {
       return span(evaluate(node.lo), evaluate(node.hi));
     case "negate": {
       // `-40 degF` is a place on a scale, not the opposite of one.
-      const below = node.of.kind === "binary" ? onScale({ kind: "negate", of: node.of.left }, node.of.right) : undefined;
-      if (below) return below;
-      const { value, dimension } = evaluate(node.of);
-      return { value: negateInterval(value), dimension };
+      const below =
+        node.of.kind === "binary" && scaleNamed(node.of.right) ? onScale(negated(evaluate(node.of.left)), node.of.right) : undefined;
+      return below ?? negated(evaluate(node.of));
     }
     case "factorial":
       return plain(point(rational(factorial(wholeOf(evaluate(node.of), "!")))));
@@ -48,7 +47,7 @@ export function evaluate(node: Node): Quantity {
       return quantity;
     }
     case "binary":
-      return binary(node.operator, node.left, node.right);
+      return chain(node);
   }
 }
 
@@ -88,14 +87,28 @@ const SUMS: { readonly [operator in "+" | "-" | "±"]: (a: Interval, b: Interval
   },
 };
 
-function binary(operator: Operator, leftNode: Node, rightNode: Node): Quantity {
-  const absolute = operator === "*" ? onScale(leftNode, rightNode) : undefined;
-  if (absolute) return absolute;
-  if (operator === "mod") {
-    const short = powerMod(leftNode, rightNode);
-    if (short) return short;
+type Binary = Extract<Node, { readonly kind: "binary" }>;
+
+/** Operators from the left, in a loop: a long sum is no deep recursion. */
+function chain(node: Binary): Quantity {
+  const rest: Binary[] = [];
+  let at: Node = node;
+  let value: Quantity | undefined;
+  while (at.kind === "binary") {
+    value = at.operator === "mod" ? powerMod(at.left, at.right) : undefined;
+    if (value) break;
+    rest.push(at);
+    at = at.left;
   }
-  const [left, right] = [evaluate(leftNode), evaluate(rightNode)];
+  value ??= evaluate(at);
+  for (const { operator, right } of rest.toReversed()) value = combine(value, operator, right);
+  return value;
+}
+
+function combine(left: Quantity, operator: Operator, rightNode: Node): Quantity {
+  const absolute = operator === "*" ? onScale(left, rightNode) : undefined;
+  if (absolute) return absolute;
+  const right = evaluate(rightNode);
   switch (operator) {
     case "+":
     case "-":
@@ -117,12 +130,17 @@ function binary(operator: Operator, leftNode: Node, rightNode: Node): Quantity {
   }
 }
 
+const negated = ({ value, dimension }: Quantity): Quantity => ({ value: negateInterval(value), dimension });
+
+/** The name of a scale with a zero of its own, if that is what a node is. */
+const scaleNamed = (node: Node): string | undefined => (node.kind === "name" && unitOf(node.name)?.offset ? node.name : undefined);
+
 /** `20 degC`: a temperature on a scale with a zero of its own. */
-function onScale(left: Node, right: Node): Quantity | undefined {
-  const unit = right.kind === "name" ? unitOf(right.name) : undefined;
-  if (!unit?.offset) return undefined;
-  const number = pureOf(evaluate(left), right.kind === "name" ? right.name : "");
-  return { value: addIntervals(multiplyIntervals(number, unit.factor), point(unit.offset)), dimension: unit.dimension };
+function onScale(number: Quantity, scale: Node): Quantity | undefined {
+  const name = scaleNamed(scale);
+  if (name === undefined) return undefined;
+  const { factor, offset, dimension } = unitOf(name)!;
+  return { value: addIntervals(multiplyIntervals(pureOf(number, name), factor), point(offset!)), dimension };
 }
 
 /** `2^(10^20) mod 7`, whose power is never formed. */

@@ -157,7 +157,11 @@ class Parser {
 
   #postfix(): Node {
     let of = this.#primary();
-    while (this.#take(["!"])) of = { kind: "factorial", of };
+    // Of 3! and so on, the third has more digits than there is room for.
+    for (let i = 0; this.#take(["!"]); i++) {
+      if (i === MAX_EXPRESSION_DEPTH) throw calculationLimit("too many factorials of factorials");
+      of = { kind: "factorial", of };
+    }
     return of;
   }
 

@@ -11,6 +11,8 @@ type Connective = "and" | "or" | "xor" | "implies" | "iff";
 
 /** Longest formula, in UTF-16 units. */
 export const MAX_FORMULA_LENGTH = 10_000;
+/** Most names and signs of one: what is written from the left without brackets is nested as deeply. */
+export const MAX_FORMULA_PIECES = 2000;
 /** Deepest nesting of one: reading and evaluating recurse. */
 export const MAX_FORMULA_DEPTH = 200;
 
@@ -29,6 +31,7 @@ const PIECE = /\s*(<->|<=>|->|=>|\|\||&&|[|&!~^()↔→∨∧¬⊕]|[\p{L}_][\p{
 export function parseFormula(text: string): Formula {
   if (text.length > MAX_FORMULA_LENGTH) throw logicLimit(`a formula has more than ${MAX_FORMULA_LENGTH} characters`);
   const pieces = piecesOf(text);
+  if (pieces.length > MAX_FORMULA_PIECES) throw logicLimit(`a formula has more than ${MAX_FORMULA_PIECES} names and signs`);
   let [place, depth] = [0, 0];
   const take = (any: readonly string[]): boolean => any.includes(pieces[place] ?? "") && ++place > 0;
   const wrong = (): Error =>

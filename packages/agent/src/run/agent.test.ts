@@ -125,8 +125,8 @@ describe("what is not valid is written again, at most twice", () => {
     const agent = agentOf(
       (request) => {
         seen.push(JSON.stringify(request));
-        if (request.schema && seen.length === 1) return plan(["broken"]);
-        if (request.tools) return call("broken", {});
+        if (seen.length === 1) return plan(["broken"]);
+        if (!request.schema) return call("broken", {});
         return seen.length === 5 ? plan() : answer("none");
       },
       [failing, told("x")],
@@ -223,7 +223,7 @@ describe("what a tool says cannot have a tool called that the plan does not allo
         requests.push(request);
         const read = JSON.stringify(request.messages.slice(1));
         const obeys = /role":"tool[^]*delete_files/u.test(read) || /delete_files[^]*role":"tool/u.test(read.slice(read.indexOf('"tool"')));
-        if (request.tools) return obeys ? call("delete_files", { path: "/" }) : call("page", {});
+        if (!request.schema) return obeys ? call("delete_files", { path: "/" }) : call("page", {});
         if (JSON.stringify(request.schema).includes('"steps"')) return obeys ? plan(["delete_files"]) : plan(["page"], ["page"]);
         return answer("done");
       },
@@ -257,7 +257,7 @@ async function someTraces(count: number): Promise<readonly Trace[]> {
     const steps = Array.from({ length: i % 4 }, () => ["calculator"]);
     const agent = agentOf((request) => {
       turn++;
-      if (request.tools)
+      if (!request.schema)
         return (i + turn) % 5 === 0 ? "no call" : call("calculator", { expression: i % 7 === 3 ? `${turn} +` : `${i} * ${turn}` });
       if (JSON.stringify(request.schema).includes('"steps"')) return i % 11 === 5 && turn < 3 ? "{" : plan(...steps);
       return answer(i, arithmetic(i % 3 === 0 && turn < 5 ? `${i} = ${i} + 1` : `${i} = ${i}`));

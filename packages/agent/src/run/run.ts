@@ -3,6 +3,7 @@ import type { JsonSchema } from "@weft/generation";
 import type { ToolCall } from "../calls/call-format.js";
 import type { ChatRequest } from "../chat/chat-model.js";
 import { type Claim, CLAIM_SCHEMA, type Verdict } from "../claims/claim.js";
+import type { FunctionTool } from "../tools/tool.js";
 import type { Ending, Role, Stop } from "../trace/events.js";
 import { answerMessages, judgeMessages, type Observation, plannerMessages, repairMessages, resultText, stepMessages } from "./messages.js";
 import { type Plan, planSchema, readJson, readPlan } from "./plan.js";
@@ -59,7 +60,7 @@ export class Run {
         failed.push({ plan, failure });
         continue;
       }
-      const { answer, claims } = await this.#answer(observations, refuted);
+      const { answer, claims } = await this.#answer(plan, observations, refuted);
       const verdicts = await this.#verdicts(claims);
       const wrong = verdicts.find(({ status }) => status === "refuted");
       if (!wrong)
@@ -80,7 +81,9 @@ export class Run {
     if (names.length === 0) return this.#planned({ steps: [] });
     const schema = planSchema(names, budget.steps);
     return this.#planned(
-      await this.#json("planner", plannerMessages(this.#setting, failed), schema, "plan", (text) => readPlan(text, names, budget.steps)),
+      await this.#json("planner", plannerMessages(this.#setting, failed), schema, "plan", {
+        read: (text) => readPlan(text, names, budget.steps),
+      }),
     );
   }
 
@@ -102,7 +105,7 @@ export class Run {
   /** @returns why the step failed, if it did */
   async #step(plan: Plan, step: number, observations: Observation[]): Promise<string | undefined> {
     const allowed = plan.steps[step]!.tools;
-    const tools = this.#setting.tools.filter((tool) => allowed.includes(tool.function.name));
+    const tools = this.#named(allowed);
     let messages: readonly ChatMessage[] = stepMessages(this.#setting, plan, step, observations);
     let reason = "no call";
     for (let turn = 0; turn <= this.#setting.maxRepairs; turn++) {
@@ -125,6 +128,10 @@ export class Run {
     return reason;
   }
 
+  #named(names: readonly string[]): readonly FunctionTool[] {
+    return this.#setting.tools.filter((tool) => names.includes(tool.function.name));
+  }
+
   async #call(step: number, call: ToolCall, allowed: readonly string[]): ReturnType<World["call"]> {
     if (this.#calls >= this.#setting.budget.steps) throw new Stopped("steps", `${this.#calls} calls are the budget`);
     this.#calls++;
@@ -132,6 +139,7 @@ export class Run {
   }
 
   async #answer(
+    plan: Plan,
     observations: readonly Observation[],
     refuted: readonly string[],
   ): Promise<{ readonly answer: unknown; readonly claims: readonly Claim[] }> {
@@ -144,6 +152,7 @@ export class Run {
       answerMessages(this.#setting, observations, refuted),
       schema,
       "answer",
+      { tools: this.#named(plan.steps.flatMap((step) => step.tools)) },
     );
     const judged =
       claimsBy === "judge"
@@ -172,12 +181,15 @@ export class Run {
     first: readonly ChatMessage[],
     schema: JsonSchema,
     stop: Stop,
-    read: (text: string) => T | { readonly fault: string } = (text) => readJson<T>(text, schema, "the answer"),
+    {
+      tools = [],
+      read = (text) => readJson<T>(text, schema, "the answer"),
+    }: { readonly tools?: readonly FunctionTool[]; readonly read?: (text: string) => T | { readonly fault: string } } = {},
   ): Promise<T> {
     let messages = first;
     let fault = "";
     for (let turn = 0; turn <= this.#setting.maxRepairs; turn++) {
-      const { text } = await this.#ask(role, { messages, schema });
+      const { text } = await this.#ask(role, { messages, schema, ...(tools.length > 0 && { tools }) });
       const value = read(text);
       if (!("fault" in value)) return value;
       fault = value.fault;

@@ -1,4 +1,5 @@
 import type { ChatMessage } from "@weft/tokenizers/chat";
+import { wantsCall } from "../chat/chat-model.js";
 import type { FunctionTool } from "../tools/tool.js";
 import type { Role, Trace } from "./events.js";
 import { type Exchange, replayExchanges } from "./replay.js";
@@ -36,16 +37,17 @@ export async function distil(traces: readonly Trace[], role: Role = "writer"): P
 function rowOf({ request, answered, place }: Exchange, trace: Trace): DistilledRow | undefined {
   if (!("answer" in answered)) return undefined;
   const { messages, tools } = request;
-  if (!tools) {
+  const listed = tools && { tools };
+  if (!wantsCall(request)) {
     const next = trace[place + 1];
     // Another request of the same role follows where this answer was not valid.
     if (next?.type === "model" && next.role === (trace[place] as { role?: Role }).role) return undefined;
-    return repaired(messages) ? undefined : { messages: [...messages, { role: "assistant", content: answered.answer.text }] };
+    return repaired(messages) ? undefined : { messages: [...messages, { role: "assistant", content: answered.answer.text }], ...listed };
   }
   const event = trace[place + 1];
   if (event?.type !== "call" || !event.result.ok || repaired(messages)) return undefined;
   const call = { id: "call00000", type: "function", function: event.call };
-  return { messages: [...messages, { role: "assistant", content: "", tool_calls: [call] }], tools };
+  return { messages: [...messages, { role: "assistant", content: "", tool_calls: [call] }], ...listed };
 }
 
 const repaired = (messages: readonly ChatMessage[]): boolean =>
