@@ -10,7 +10,7 @@ import {
   type Plan,
   WeftError,
 } from "@weft/tensor-core";
-import { type ConstantFile, ConstantFiles } from "./constant-files.js";
+import { ConstantFiles, externalDataOf, type StoredConstant } from "./constant-files.js";
 import { Contents } from "./contents.js";
 import { type OnnxBuffer, OnnxExecutable } from "./executable.js";
 import { foldConstants } from "./fold.js";
@@ -22,7 +22,7 @@ import { loopsOf } from "./loops/loop.js";
 import { packProducts, sharesPacked } from "./packing.js";
 import { assertAvailable, notStarted, type Runtime, smallPlan } from "./providers.js";
 import { findPeer } from "./runtime/peer.js";
-import type { FileRequest } from "./runtime/protocol.js";
+import type { FilePart } from "./runtime/protocol.js";
 import { OrtThread } from "./runtime/thread.js";
 
 /** Options of the backend on onnxruntime. */
@@ -105,8 +105,8 @@ export class OnnxBackend implements Backend {
     const { once, rest, folded } = foldConstants(plan, new Set(frozen.keys()));
     const loops = once && loopsOf(once);
     const computed = once && !loops ? await this.compute(once, frozen) : [];
-    const taken: ConstantFile[] = [];
-    const release = (): void => taken.forEach((file) => this.constants.release(file));
+    const taken: StoredConstant[] = [];
+    const release = (): void => taken.forEach((constant) => this.constants.release(constant));
     try {
       const contents = new Contents(frozen, loops ?? new Map(), new Map(computed.map((buffer, i) => [folded[i]!, buffer])));
       const lowered = lowerPlan(rest, keptConstants(rest, new Set([...frozen.keys(), ...folded])), this.activations);
@@ -117,7 +117,7 @@ export class OnnxBackend implements Backend {
         withoutHeld(plan, frozen, lowered),
         rest,
         lowered,
-        lowered.graph.model((location) => taken[Number(location)]!.data),
+        lowered.graph.model((location) => externalDataOf(taken[Number(location)]!)),
         constants.folder,
         release,
         thread,
@@ -153,13 +153,13 @@ export class OnnxBackend implements Backend {
     }
   }
 
-  /** Writes the files of constants that nobody has written yet. */
-  private async write(contents: Contents, lowered: Lowered, files: readonly ConstantFile[]): Promise<void> {
-    const fresh = new Set(files.filter(({ written }) => !written));
-    const writing = fresh.size > 0 ? this.writeAll(contents, lowered, files, fresh) : Promise.resolve();
-    for (const file of fresh) file.written = writing;
+  /** Writes the constants that nobody has written yet. */
+  private async write(contents: Contents, lowered: Lowered, taken: readonly StoredConstant[]): Promise<void> {
+    const fresh = new Set(taken.filter(({ written }) => !written));
+    const writing = fresh.size > 0 ? this.writeFile(contents, lowered, taken, fresh) : Promise.resolve();
+    for (const constant of fresh) constant.written = writing;
     try {
-      await Promise.all([writing, ...files.map((file) => file.written)]);
+      await Promise.all([writing, ...taken.map(({ written }) => written)]);
     } catch (cause) {
       if (cause instanceof WeftError) throw cause;
       throw new DeviceError(`the constants of a plan could not be written to ${this.constants.folder}: ${(cause as Error).message}`, {
@@ -170,19 +170,24 @@ export class OnnxBackend implements Backend {
     }
   }
 
-  private async writeAll(
+  private async writeFile(
     contents: Contents,
     { graph, constants }: Lowered,
-    files: readonly ConstantFile[],
-    fresh: ReadonlySet<ConstantFile>,
+    taken: readonly StoredConstant[],
+    fresh: ReadonlySet<StoredConstant>,
   ): Promise<void> {
     const { thread } = this;
-    const requests: FileRequest[] = [];
-    for (const [i, constant] of constants.entries())
-      if (fresh.has(files[i]!)) requests.push({ path: this.constants.pathOf(files[i]!), ...(await contents.request(constant)) });
-    await thread.call({ do: "store", files: requests });
-    const stored = constants.map(({ elements, to }, i) => ({ file: files[i]!, bytes: elements * bytesPerElement(to) }));
-    if (sharesPacked(this.providers)) await packProducts(graph, stored, fresh, this.constants, thread);
+    const file = this.constants.file();
+    const parts: FilePart[] = [];
+    for (const [i, constant] of constants.entries()) {
+      const stored = taken[i]!;
+      if (!fresh.has(stored) || stored.place) continue;
+      stored.place = this.constants.place(file, constant.elements * bytesPerElement(constant.to));
+      file.constants++;
+      parts.push({ offset: stored.place.offset, ...(await contents.part(constant)) });
+    }
+    await thread.call({ do: "store", path: file.path, parts });
+    if (sharesPacked(this.providers)) await packProducts(graph, taken, fresh, this.constants, thread);
   }
 
   dispose(): void {

@@ -2,21 +2,54 @@ import { join } from "node:path";
 import type { ExternalData } from "./model/messages.js";
 import { removeFolder, temporaryFolder } from "./runtime/temporary-folder.js";
 
-/** A file with the contents of a constant. */
-export interface ConstantFile {
-  readonly key: string;
+/** Of the addresses that kernels lay out what they pack by: the runtime's own memory begins at multiples of it. */
+const ALIGNMENT = 64;
+
+/** A file with constants. */
+interface ConstantFile {
   readonly name: string;
-  /** What is in it, as models say it. */
-  data: ExternalData;
+  readonly path: string;
+  /** So far. */
+  bytes: number;
+  /** How many constants that are needed are in it. */
+  constants: number;
+}
+
+/** A place in a file, in bytes. */
+export interface Place {
+  readonly file: ConstantFile;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What models have as a constant, in a file. */
+export interface StoredConstant {
+  readonly key: string;
   /** Models that have it. */
   users: number;
-  /** Done when it is written; undefined if nobody has begun. */
+  /** Undefined until somebody begins to write it. */
+  place?: Place;
+  /** What the runtime packed of it: the name that it has for that, and where it is in the same file. */
+  packed?: { readonly key: string; readonly places: readonly Place[] };
+  /** Done when it is there. */
   written?: Promise<void>;
+}
+
+/** What models say of where a constant is. */
+export function externalDataOf({ place, packed }: StoredConstant): ExternalData {
+  const { file, offset, length } = place!;
+  const blobs = packed?.places.map((blob) => `${blob.offset};${blob.length};0`);
+  return [
+    ["location", file.name],
+    ["offset", String(offset)],
+    ["length", String(length)],
+    ...(packed ? [["prepacked_0", [packed.key, ...blobs!].join("|")] as const] : []),
+  ];
 }
 
 /** What constants of models hold, as files that onnxruntime maps into memory: models over the same weights map the same ones. */
 export class ConstantFiles {
-  private readonly files = new Map<string, ConstantFile>();
+  private readonly constants = new Map<string, StoredConstant>();
   private made: string | undefined;
   private count = 0;
   private readonly remove: (path: string) => void;
@@ -30,31 +63,37 @@ export class ConstantFiles {
     return (this.made ??= temporaryFolder());
   }
 
-  /** Where a file is. */
-  pathOf({ name }: ConstantFile): string {
-    return join(this.folder, name);
+  /** The constant with such contents, for one user more. */
+  take(key: string): StoredConstant {
+    let constant = this.constants.get(key);
+    if (!constant) this.constants.set(key, (constant = { key, users: 0 }));
+    constant.users++;
+    return constant;
   }
 
-  /** The file with such contents, for one user more. */
-  take(key: string): ConstantFile {
-    let file = this.files.get(key);
-    if (!file) {
-      const name = String(this.count++);
-      this.files.set(key, (file = { key, name, data: [["location", name]], users: 0 }));
-    }
-    file.users++;
-    return file;
+  /** A file, in which is nothing yet. */
+  file(): ConstantFile {
+    const name = String(this.count++);
+    return { name, path: join(this.folder, name), bytes: 0, constants: 0 };
   }
 
-  /** One user less; the last one removes it. */
-  release(file: ConstantFile): void {
-    if (--file.users > 0 || !this.made) return;
-    this.files.delete(file.key);
-    this.remove(this.pathOf(file));
+  /** Room for so many bytes behind what is in a file. */
+  place(file: ConstantFile, length: number): Place {
+    const offset = Math.ceil(file.bytes / ALIGNMENT) * ALIGNMENT;
+    file.bytes = offset + length;
+    return { file, offset, length };
+  }
+
+  /** One user less; with the last one of all constants in a file it is removed. */
+  release(constant: StoredConstant): void {
+    if (--constant.users > 0 || !this.made) return;
+    this.constants.delete(constant.key);
+    const file = constant.place?.file;
+    if (file && --file.constants === 0) this.remove(file.path);
   }
 
   dispose(): void {
-    this.files.clear();
+    this.constants.clear();
     if (this.made) removeFolder(this.made);
     this.made = undefined;
   }

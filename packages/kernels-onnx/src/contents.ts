@@ -3,7 +3,7 @@ import type { OnnxBuffer } from "./executable.js";
 import { type Loop, sourceOf } from "./loops/loop.js";
 import { cast, copy } from "./loops/slice.js";
 import type { Constant } from "./lower/lower-plan.js";
-import type { FileRequest } from "./runtime/protocol.js";
+import type { FilePart } from "./runtime/protocol.js";
 
 /** What the constants of a plan are made of: frozen inputs as they are, loops over them, and what was computed of them. */
 export class Contents {
@@ -25,7 +25,7 @@ export class Contents {
   }
 
   /** What is to be written for a constant. */
-  async request({ buffer, from, to, elements }: Constant): Promise<Omit<FileRequest, "path">> {
+  async part({ buffer, from, to, elements }: Constant): Promise<Omit<FilePart, "offset">> {
     const loop = this.loops.get(buffer);
     const bytes = elements * bytesPerElement(to);
     if (!loop && from === to) return { bytes, reads: [await this.memory(buffer)] };

@@ -54,6 +54,8 @@ export class BatchDecoder {
   private readonly device: Device;
   private cache: readonly LayerCache[] = [];
   private plans: { readonly prefill: CompiledFunction<Parameters<Prefill>, Pass>; readonly step: CompiledFunction<Parameters<Step>, Pass> };
+  /** Plans that are of no more use, until one in their place has run: what a backend has made of the weights for them is taken over by it. */
+  private readonly outdated: { dispose(): void }[] = [];
   /** Rows, and positions of each. */
   shape: CacheShape = { batch: 0, capacity: 0 };
 
@@ -129,7 +131,7 @@ export class BatchDecoder {
 
   /** Lets go of plans that no pass will use again, as those over adapters that are no longer the model's. */
   forgetPlans(): void {
-    for (const plan of Object.values(this.plans)) plan.dispose();
+    this.outdated.push(...Object.values(this.plans));
     this.plans = this.compiled();
   }
 
@@ -138,7 +140,12 @@ export class BatchDecoder {
     freeCache(this.cache);
     this.cache = [];
     this.shape = { batch: 0, capacity: 0 };
-    for (const plan of Object.values(this.plans)) plan.dispose();
+    this.forgetPlans();
+    this.disposeOutdated();
+  }
+
+  private disposeOutdated(): void {
+    for (const plan of this.outdated.splice(0)) plan.dispose();
   }
 
   private ints(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Tensor {
@@ -154,6 +161,7 @@ export class BatchDecoder {
     try {
       const { logits, cache } = await pass();
       this.cache = cache;
+      this.disposeOutdated();
       const values = (await logits.data()) as Float32Array;
       logits.dispose();
       return values;

@@ -42,19 +42,23 @@ type Written = LoopSource & { readonly ports: readonly number[] };
 
 /** Loops by what they compute: layers of a model are made alike, and plans over them. */
 const written = new Map<string, Written>();
+const sources = new WeakMap<Slice, Written>();
 /** The number of each body: for weights of other heights it is the same. A body is slow until it has run for a while. */
 const bodies = new Map<string, number>();
 
 /** @throws NoLoop for what loops are not written for */
 export function sourceOf(slice: Slice): Written {
+  let source = sources.get(slice);
+  if (source) return source;
   const key = JSON.stringify(slice);
-  let source = written.get(key);
+  source = written.get(key);
   if (!source) {
     const loop = writeLoop(slice);
     const id = bodies.get(loop.body) ?? bodies.size;
     bodies.set(loop.body, id);
     written.set(key, (source = { id, ...loop }));
   }
+  sources.set(slice, source);
   return source;
 }
 

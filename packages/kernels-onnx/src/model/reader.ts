@@ -46,7 +46,7 @@ export function operatorsOf(model: Uint8Array): string[] {
 }
 
 /** What a model says of where each of its constants is that lies in a file, by the constant's name: `external_data` of ONNX, key and value. */
-export function externalDataOf(model: Uint8Array): ReadonlyMap<string, readonly (readonly [key: string, value: string])[]> {
+export function externalDataIn(model: Uint8Array): ReadonlyMap<string, readonly (readonly [key: string, value: string])[]> {
   const tensors = inside(inside([model], 7), 5);
   return new Map(
     tensors.map((tensor) => {

@@ -10,9 +10,9 @@ export interface SessionPort {
   readonly bytes: number;
 }
 
-/** A file to be written: what a loop makes of the buffers that it reads, or without one what is in a buffer. */
-export interface FileRequest {
-  readonly path: string;
+/** A part of a file: what a loop makes of the buffers that it reads, or without one what is in a buffer. */
+export interface FilePart {
+  readonly offset: number;
   readonly bytes: number;
   readonly source?: LoopSource;
   readonly reads: readonly { readonly buffer: number; readonly bytes: number }[];
@@ -32,14 +32,15 @@ export type Request =
       readonly outputs: readonly SessionPort[];
     }
   | { readonly do: "run"; readonly session: number; readonly inputs: Int32Array; readonly outputs: Int32Array }
-  | { readonly do: "store"; readonly files: readonly FileRequest[] }
+  | { readonly do: "store"; readonly path: string; readonly parts: readonly FilePart[] }
   /** Makes a session whose options have it save its model, and gives what it saved. */
   | { readonly do: "pack"; readonly model: Uint8Array; readonly options: object; readonly saved: string }
-  /** Moves parts of a file to places in others; nothing is left of it. */
+  /** Moves parts of a file to places in another; nothing is left of it. */
   | {
       readonly do: "append";
       readonly from: string;
-      readonly parts: readonly { readonly path: string; readonly offset: number; readonly length: number; readonly to: number }[];
+      readonly path: string;
+      readonly parts: readonly { readonly offset: number; readonly length: number; readonly to: number }[];
     }
   | { readonly do: "remove"; readonly path: string }
   | { readonly do: "close"; readonly session: number }

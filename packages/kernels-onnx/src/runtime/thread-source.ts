@@ -16,7 +16,7 @@ const TENSORS = {
  * writes them in place; its \`run\` blocks the thread that calls it, and this one has nothing else to do.
  */
 export const THREAD_SOURCE: string = `
-const { closeSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } = require("node:fs");
+const { closeSync, openSync, readFileSync, readSync, rmSync, writeSync } = require("node:fs");
 const { workerData: { path, port, signal }, receiveMessageOnPort, MessageChannel } = require("node:worker_threads");
 const TENSORS = ${JSON.stringify(TENSORS)};
 const buffers = new Map();
@@ -48,6 +48,9 @@ const arrayOf = (memory, bytes, name) => {
   return new type(memory, 0, Math.floor(bytes / type.BYTES_PER_ELEMENT));
 };
 
+const writeAll = (file, bytes, to) => {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at, to + at);
+};
 const actions = {
   write({ buffer, bytes, offset, data }) {
     if (offset === 0 && data.byteLength === bytes && data.byteOffset === 0 && bytes % 8 === 0) buffers.set(buffer, { data: data.buffer, tensors: new Map() });
@@ -66,12 +69,13 @@ const actions = {
     const opened = await ort.InferenceSession.create(model, options);
     sessions.set(session, { opened, inputs: inputs.map(described), outputs: outputs.map(described), spares: [] });
   },
-  store({ files }) {
+  store({ path, parts }) {
     const loops = new Map();
+    const file = openSync(path, "w");
     let made = new ArrayBuffer(0);
-    for (const { path, bytes, source, reads } of files) {
+    for (const { offset, bytes, source, reads } of parts) {
       if (!source) {
-        writeFileSync(path, new Uint8Array(memoryOf(reads[0].buffer, bytes).data, 0, bytes));
+        writeAll(file, new Uint8Array(memoryOf(reads[0].buffer, bytes).data, 0, bytes), offset);
         continue;
       }
       const { id, turns, parameters, body, arrays } = source;
@@ -79,8 +83,9 @@ const actions = {
       if (made.byteLength < bytes) made = new ArrayBuffer(Math.ceil(bytes / 8) * 8);
       const given = reads.map((read, i) => arrayOf(memoryOf(read.buffer, read.bytes).data, read.bytes, arrays[i + 1]));
       loops.get(id)(turns, arrayOf(made, bytes, arrays[0]), ...given);
-      writeFileSync(path, new Uint8Array(made, 0, bytes));
+      writeAll(file, new Uint8Array(made, 0, bytes), offset);
     }
+    closeSync(file);
   },
   async pack({ model, options, saved }) {
     await (await ort.InferenceSession.create(model, options)).release();
@@ -88,17 +93,16 @@ const actions = {
     rmSync(saved);
     return bytes;
   },
-  append({ from, parts }) {
-    const source = openSync(from, "r");
+  append({ from, path, parts }) {
+    const [source, target] = [openSync(from, "r"), openSync(path, "r+")];
     let part = new Uint8Array(0);
-    for (const { path, offset, length, to } of parts) {
+    for (const { offset, length, to } of parts) {
       if (part.length < length) part = new Uint8Array(length);
-      const target = openSync(path, "r+");
       for (let at = 0; at < length; ) at += readSync(source, part, at, length - at, offset + at);
-      for (let at = 0; at < length; ) at += writeSync(target, part, at, length - at, to + at);
-      closeSync(target);
+      writeAll(target, part.subarray(0, length), to);
     }
     closeSync(source);
+    closeSync(target);
     rmSync(from);
   },
   remove({ path }) {
