@@ -8,7 +8,7 @@ const ALLOWED = {
   "kernels-onnx": ["tensor-core"],
   "io-safetensors": ["tensor-core"],
   "io-gguf": ["tensor-core", "io-safetensors"],
-  "quant-nf4-awq": ["tensor-core", "io-safetensors"],
+  "quant-nf4-awq": ["tensor-core", "io-safetensors", "kernels-wasm"],
   "adapters-lora": ["tensor-core"],
   "adapters-lycoris": ["tensor-core"],
   "adapters-model": ["tensor-core"],

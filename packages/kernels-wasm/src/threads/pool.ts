@@ -1,6 +1,7 @@
 import { type KernelArgs, type KernelModule, type KernelName, moduleOf, PRODUCTS } from "../kernel-args.js";
 import type { WasmMemory } from "../memory.js";
-import { bytesOf, type Kernel, SCRATCH_BYTES } from "../modules.js";
+import { bytesOf } from "../compile.js";
+import { type Kernel, SCRATCH_BYTES } from "../modules.js";
 import type { Code, Job, Threads } from "./threads.js";
 
 /** A kernel that was compiled at run time, in one memory. */

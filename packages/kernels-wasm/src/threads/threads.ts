@@ -1,6 +1,7 @@
 import { DeviceError } from "@weft/tensor-core";
 import type { WasmMemory } from "../memory.js";
-import { type Kernel, type Products, SCRATCH_BYTES, unshared } from "../modules.js";
+import { unshared } from "../compile.js";
+import { type Kernel, type Products, SCRATCH_BYTES } from "../modules.js";
 import { type Starting, spawn, type Thread } from "./spawn.js";
 import { CONTROL, CONTROL_WORDS } from "./control.js";
 

@@ -1,9 +1,9 @@
+import { type AffineSearch, type BlockSearch, blockSearch } from "@weft/kernels-wasm/encode";
 import { add, bitAnd, bitOr, less, mul, neg, shiftLeft, shiftRight, type Tensor, where } from "@weft/tensor-core";
 import { float } from "../graph.js";
 import { roundHalfToEven } from "../rounding.js";
-import { type AffineSearch, searchAffine } from "./affine-search.js";
 import { type BlockAffine, type ByteOf, f16At, putF16 } from "./block-format.js";
-import { type Importance, searchWeightedAffine, searchWeightedPositive, variance, weigh } from "./weighted-search.js";
+import { type Importance, searchWeightedPositive, variance, WEIGHTED_GRID, weigh } from "./weighted-search.js";
 
 /* What Q4_K and Q5_K share: (d · scale) · code - (dmin · min), d and dmin for 256 weights, scale and min in six bits for each 32 of them. */
 
@@ -35,34 +35,25 @@ export const AFFINE_K: BlockAffine = {
   },
 };
 
-const weights = new Float32Array(32);
-const scales = new Float32Array(8);
-const minima = new Float32Array(8);
-const result = { min: 0 };
 const sums = new Float32Array(8);
 const scaleCodes = new Uint8Array(8);
 const minCodes = new Uint8Array(8);
 
-/** Scales and minima of eight sub-blocks, and their codes. @returns what the codes are steps of */
-type Scales = (
-  x: Float32Array,
-  from: number,
-  codes: Uint8Array,
-  search: AffineSearch,
-  importance?: Importance,
-) => { readonly d: number; readonly dmin: number };
+/** Codes of the scales and minima of eight sub-blocks. @param found has the numbers @returns what the codes are steps of */
+type Scales = (found: BlockSearch, search: AffineSearch, importance?: Importance) => { readonly d: number; readonly dmin: number };
 
 /** @see ggml-quants.c quantize_row_q4_K_ref */
-const plainScales: Scales = (x, from, codes, search) => {
-  let [maxScale, maxMin] = [0, 0];
-  for (let g = 0; g < 8; g++) {
-    const start = from + 32 * g;
+const plainScales: Scales = (found, search) => {
+  const { x, weights, scales, minima } = found;
+  for (let start = 0; start < 256; start += 32) {
     let squares = 0;
     for (let i = start; i < start + 32; i++) squares = fround(squares + fround(x[i]! * x[i]!));
     const mean = fround(Math.sqrt(squares / 32));
-    for (let i = 0; i < 32; i++) weights[i] = mean + Math.abs(x[start + i]!);
-    scales[g] = searchAffine(x, start, 32, weights, codes, 32 * g, search, result);
-    minima[g] = result.min;
+    for (let i = start; i < start + 32; i++) weights[i] = mean + Math.abs(x[i]!);
+  }
+  found.affine(search);
+  let [maxScale, maxMin] = [0, 0];
+  for (let g = 0; g < 8; g++) {
     maxScale = Math.max(maxScale, scales[g]!);
     maxMin = Math.max(maxMin, minima[g]!);
   }
@@ -76,33 +67,30 @@ const plainScales: Scales = (x, from, codes, search) => {
 };
 
 /** @see ggml-quants.c quantize_row_q4_K_impl */
-const weightedScales: Scales = (x, from, codes, { most }, importance) => {
-  const spread = variance(x, from, 2);
-  for (let g = 0; g < 8; g++) {
-    sums[g] = weigh(x, from, 32 * g, 32, spread, importance!, weights);
-    scales[g] = searchWeightedAffine(x, from + 32 * g, 32, most, weights, codes, 32 * g, result);
-    minima[g] = result.min;
-  }
-  return {
-    d: searchWeightedPositive(scales, 8, 63, sums, scaleCodes),
-    dmin: searchWeightedPositive(minima, 8, 63, sums, minCodes),
-  };
+const weightedScales: Scales = (found, search, importance) => {
+  const { x, weights, scales, minima } = found;
+  const spread = variance(x, 2);
+  for (let g = 0; g < 8; g++) sums[g] = weigh(x, 32 * g, 32, spread, importance!, weights);
+  found.affine({ ...search, ...WEIGHTED_GRID });
+  return { d: searchWeightedPositive(scales, 8, 63, sums, scaleCodes), dmin: searchWeightedPositive(minima, 8, 63, sums, minCodes) };
 };
 
-/** Finds scales and codes of 256 weights and writes all but the codes. */
+/** Finds scales and codes of 256 weights and writes all but the codes. @returns those; they stay until the next block */
 export function encodeAffineK(
   x: Float32Array,
   from: number,
   block: Uint8Array,
   to: number,
-  codes: Uint8Array,
   search: AffineSearch,
   name: string,
   importance?: Importance,
-): void {
-  const found = (importance ? weightedScales : plainScales)(x, from, codes, search, importance);
-  const d = putF16(block, to, found.d, name);
-  const dmin = putF16(block, to + 2, found.dmin, name);
+): Uint8Array {
+  const found = blockSearch();
+  const { codes } = found;
+  found.load(x, from);
+  const steps = (importance ? weightedScales : plainScales)(found, search, importance);
+  const d = putF16(block, to, steps.d, name);
+  const dmin = putF16(block, to + 2, steps.dmin, name);
   for (let g = 0; g < 8; g++) {
     const scale = scaleCodes[g]!;
     const min = minCodes[g]!;
@@ -122,5 +110,5 @@ export function encodeAffineK(
       const code = roundHalfToEven(fround(fround(x[from + i]! + offset) / step));
       codes[i] = code < 0 ? 0 : code > search.most ? search.most : code;
     }
-  }
+  }  return codes;
 }

@@ -1,31 +1,25 @@
+import { type AffineSearch, type BlockSearch, blockSearch } from "@weft/kernels-wasm/encode";
 import { bitAnd, mul, neg, shiftRight } from "@weft/tensor-core";
 import { float } from "../graph.js";
 import { integerLevels, roundHalfToEven } from "../rounding.js";
-import { searchAffine } from "./affine-search.js";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
 import { putTwoBits, twoBits } from "./two-bits.js";
-import { type Importance, searchWeightedAffine, searchWeightedPositive, variance, weigh } from "./weighted-search.js";
+import { type Importance, searchWeightedPositive, variance, WEIGHTED_GRID, weigh } from "./weighted-search.js";
 
 const { fround } = Math;
 const [D, DMIN] = [80, 82];
-const SEARCH = { most: 3, first: -0.5, tries: 15, absolute: true };
-const codes = new Uint8Array(256);
-const weights = new Float32Array(16);
-const scales = new Float32Array(16);
-const minima = new Float32Array(16);
-const result = { min: 0 };
-
+const SEARCH: AffineSearch = { size: 16, most: 3, first: -0.5, step: 0.1, tries: 15, absolute: true };
 const sums = new Float32Array(16);
 const scaleCodes = new Uint8Array(16);
 const minCodes = new Uint8Array(16);
 
-/** Scales and minima of sixteen sub-blocks, and their codes. @returns what the codes are steps of. @see ggml-quants.c quantize_row_q2_K_ref */
-function plainScales(x: Float32Array, from: number): { readonly d: number; readonly dmin: number } {
+/** Codes of the scales and minima of sixteen sub-blocks. @returns what the codes are steps of. @see ggml-quants.c quantize_row_q2_K_ref */
+function plainScales(found: BlockSearch): { readonly d: number; readonly dmin: number } {
+  const { x, weights, scales, minima } = found;
+  for (let i = 0; i < 256; i++) weights[i] = Math.abs(x[i]!);
+  found.affine(SEARCH);
   let [maxScale, maxMin] = [0, 0];
   for (let g = 0; g < 16; g++) {
-    for (let i = 0; i < 16; i++) weights[i] = Math.abs(x[from + 16 * g + i]!);
-    scales[g] = searchAffine(x, from + 16 * g, 16, weights, codes, 16 * g, SEARCH, result);
-    minima[g] = result.min;
     maxScale = Math.max(maxScale, scales[g]!);
     maxMin = Math.max(maxMin, minima[g]!);
   }
@@ -39,17 +33,12 @@ function plainScales(x: Float32Array, from: number): { readonly d: number; reado
 }
 
 /** The same by an importance of inputs. @see ggml-quants.c quantize_row_q2_K_impl */
-function weightedScales(x: Float32Array, from: number, importance: Importance): { readonly d: number; readonly dmin: number } {
-  const spread = variance(x, from, 1);
-  for (let g = 0; g < 16; g++) {
-    sums[g] = weigh(x, from, 16 * g, 16, spread, importance, weights);
-    scales[g] = searchWeightedAffine(x, from + 16 * g, 16, SEARCH.most, weights, codes, 16 * g, result);
-    minima[g] = result.min;
-  }
-  return {
-    d: searchWeightedPositive(scales, 16, 15, sums, scaleCodes),
-    dmin: searchWeightedPositive(minima, 16, 15, sums, minCodes),
-  };
+function weightedScales(found: BlockSearch, importance: Importance): { readonly d: number; readonly dmin: number } {
+  const { x, weights, scales, minima } = found;
+  const spread = variance(x, 1);
+  for (let g = 0; g < 16; g++) sums[g] = weigh(x, 16 * g, 16, spread, importance, weights);
+  found.affine({ ...SEARCH, ...WEIGHTED_GRID });
+  return { d: searchWeightedPositive(scales, 16, 15, sums, scaleCodes), dmin: searchWeightedPositive(minima, 16, 15, sums, minCodes) };
 }
 
 /** Two bits, f16 scale and minimum of 256 weights, four bits of each for every 16. @see ggml-quants.c quantize_row_q2_K_ref */
@@ -68,9 +57,12 @@ export const Q2_K: GgufFormat = /* @__PURE__ */ blockFormat({
   },
   weighted: true,
   encodeBlock(x, from, block, to, importance) {
-    const found = importance ? weightedScales(x, from, importance) : plainScales(x, from);
-    const d = putF16(block, to + D, found.d, "q2_k");
-    const dmin = putF16(block, to + DMIN, found.dmin, "q2_k");
+    const found = blockSearch();
+    const { codes } = found;
+    found.load(x, from);
+    const steps = importance ? weightedScales(found, importance) : plainScales(found);
+    const d = putF16(block, to + D, steps.d, "q2_k");
+    const dmin = putF16(block, to + DMIN, steps.dmin, "q2_k");
     for (let g = 0; g < 16; g++) {
       const scale = scaleCodes[g]!;
       const min = minCodes[g]!;

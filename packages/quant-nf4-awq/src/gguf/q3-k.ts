@@ -1,17 +1,17 @@
+import { blockSearch } from "@weft/kernels-wasm/encode";
 import { add, bitAnd, bitOr, less, mul, shiftLeft, shiftRight, sub, where } from "@weft/tensor-core";
 import { float } from "../graph.js";
 import { integerLevels, roundHalfToEven } from "../rounding.js";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
-import { refineSymmetric } from "./symmetric-search.js";
+import { codesOf, refineSymmetric } from "./symmetric-search.js";
 import { putTwoBits, twoBits } from "./two-bits.js";
-import { type Importance, searchWeighted, variance, weigh } from "./weighted-search.js";
+import { type Importance, variance, weigh } from "./weighted-search.js";
 
 const { fround } = Math;
 const [QS, SCALES, D] = [32, 96, 108];
 const codes = new Uint8Array(256);
 const scales = new Float32Array(16);
 
-const weights = new Float32Array(16);
 const sums = new Float32Array(16);
 /** Scales in steps, plus 32. */
 const scaleCodes = new Uint8Array(16);
@@ -30,13 +30,21 @@ function plainScales(x: Float32Array, from: number): number {
 }
 
 /** The same by an importance of inputs. @see ggml-quants.c quantize_row_q3_K_impl */
-function weightedScales(x: Float32Array, from: number, importance: Importance): number {
-  const spread = variance(x, from, 2);
-  for (let g = 0; g < 16; g++) {
-    sums[g] = weigh(x, from, 16 * g, 16, spread, importance, weights);
-    scales[g] = searchWeighted(x, from + 16 * g, 16, 4, weights, codes, 16 * g);
-  }
-  return searchWeighted(scales, 0, 16, 32, sums, scaleCodes, 0);
+function weightedScales(values: Float32Array, from: number, importance: Importance): number {
+  const found = blockSearch();
+  const { x, weights, inverses } = found;
+  found.load(values, from);
+  const spread = variance(x, 2);
+  for (let g = 0; g < 16; g++) sums[g] = weigh(x, 16 * g, 16, spread, importance, weights);
+  found.symmetric(16, 4, true);
+  for (let g = 0; g < 16; g++) codesOf(inverses[g]!, x, 16 * g, 4, codes);
+  scales.set(found.scales);
+  // The scales are stored in the same way.
+  x.set(scales);
+  weights.set(sums);
+  found.symmetric(1, 32, true);
+  codesOf(inverses[0]!, scales, 0, 32, scaleCodes);
+  return found.scales[0]!;
 }
 
 /** Three bits, an f16 scale of 256 weights, six bits of it for every 16. @see ggml-quants.c quantize_row_q3_K_ref */

@@ -1,9 +1,10 @@
+import type { AffineSearch } from "@weft/kernels-wasm/encode";
 import { add, bitAnd, bitOr, equal, shiftLeft, shiftRight, where } from "@weft/tensor-core";
 import { integerLevels } from "../rounding.js";
 import { AFFINE_K, encodeAffineK } from "./affine-k.js";
 import { blockFormat, type GgufFormat } from "./block-format.js";
 
-const codes = new Uint8Array(256);
+const SEARCH: AffineSearch = { size: 32, most: 31, first: -0.5, step: 0.1, tries: 15, absolute: false };
 
 /** Five bits, f16 scale and minimum of 256 weights, six bits of each for every 32. @see ggml-quants.c quantize_row_q5_K_ref */
 export const Q5_K: GgufFormat = /* @__PURE__ */ blockFormat({
@@ -22,7 +23,7 @@ export const Q5_K: GgufFormat = /* @__PURE__ */ blockFormat({
   value: AFFINE_K,
   weighted: true,
   encodeBlock(x, from, block, to, importance) {
-    encodeAffineK(x, from, block, to, codes, { most: 31, first: -0.5, tries: 15, absolute: false }, "q5_k", importance);
+    const codes = encodeAffineK(x, from, block, to, SEARCH, "q5_k", importance);
     for (let c = 0; c < 4; c++)
       for (let l = 0; l < 32; l++) {
         const [low, high] = [codes[64 * c + l]!, codes[64 * c + 32 + l]!];

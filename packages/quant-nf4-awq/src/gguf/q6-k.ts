@@ -1,17 +1,13 @@
+import { blockSearch } from "@weft/kernels-wasm/encode";
 import { add, bitAnd, bitOr, less, mul, shiftLeft, shiftRight, where } from "@weft/tensor-core";
 import { float, signedByte } from "../graph.js";
 import { integerLevels, roundHalfToEven } from "../rounding.js";
 import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
-import { NOTHING, searchSymmetric } from "./symmetric-search.js";
-import { searchWeighted } from "./weighted-search.js";
+import { codesOf, NOTHING } from "./symmetric-search.js";
 
 const { fround } = Math;
 const [QH, SCALES, D] = [128, 192, 208];
 const codes = new Uint8Array(256);
-const scales = new Float32Array(16);
-const inverses = new Float32Array(16);
-const weights = new Float32Array(16);
-const result = { inverse: 0 };
 
 /** Six bits, an f16 scale of 256 weights, eight bits of it for every 16. @see ggml-quants.c quantize_row_q6_K_ref */
 export const Q6_K: GgufFormat = /* @__PURE__ */ blockFormat({
@@ -35,17 +31,13 @@ export const Q6_K: GgufFormat = /* @__PURE__ */ blockFormat({
   },
   weighted: true,
   encodeBlock(x, from, block, to, importance) {
+    const found = blockSearch();
+    const { scales, inverses } = found;
+    found.load(x, from);
+    if (importance) found.weights.set(importance.weights.subarray(importance.column, importance.column + 256));
+    found.symmetric(16, 32, importance !== undefined);
     let most = 0;
-    for (let g = 0; g < 16; g++) {
-      if (importance) {
-        for (let i = 0; i < 16; i++) weights[i] = importance.weights[importance.column + 16 * g + i]!;
-        scales[g] = searchWeighted(x, from + 16 * g, 16, 32, weights, codes, 16 * g);
-      } else {
-        scales[g] = searchSymmetric(x, from + 16 * g, result);
-        inverses[g] = result.inverse;
-      }
-      if (Math.abs(scales[g]!) > Math.abs(most)) most = scales[g]!;
-    }
+    for (let g = 0; g < 16; g++) if (Math.abs(scales[g]!) > Math.abs(most)) most = scales[g]!;
     if (Math.abs(most) < NOTHING) return;
     const inverse = fround(-128 / most);
     const d = putF16(block, to + D, fround(1 / inverse), "q6_k");
@@ -53,13 +45,13 @@ export const Q6_K: GgufFormat = /* @__PURE__ */ blockFormat({
       const scale = Math.min(127, roundHalfToEven(fround(inverse * scales[g]!)));
       block[to + SCALES + g] = scale;
       const step = fround(d * scale);
-      if (importance && step === 0) continue;
-      // Where no scale is left the codes of the search stay, those of nothing but zeros are 0.
-      const zeros = step === 0 && inverses[g] === 0;
-      for (let i = 16 * g; i < 16 * (g + 1); i++) {
-        const code = roundHalfToEven(step === 0 ? fround(x[from + i]! * inverses[g]!) : fround(x[from + i]! / step));
-        codes[i] = zeros ? 0 : 32 + (code < -32 ? -32 : code > 31 ? 31 : code);
-      }
+      // Where no scale is left the codes of the search stay.
+      if (step === 0) codesOf(inverses[g]!, found.x, 16 * g, 32, codes);
+      else
+        for (let i = 16 * g; i < 16 * (g + 1); i++) {
+          const code = roundHalfToEven(fround(x[from + i]! / step));
+          codes[i] = 32 + (code < -32 ? -32 : code > 31 ? 31 : code);
+        }
     }
     for (let half = 0; half < 2; half++)
       for (let l = 0; l < 32; l++) {
