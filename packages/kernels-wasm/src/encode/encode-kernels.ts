@@ -3,6 +3,8 @@ import { code } from "../generated/encode.js";
 
 /** What the module of src/kernels/groups/encode.wasm.ts exports: addresses in bytes, counts. */
 interface Exports {
+  readonly encodeQ4_0: (x: number, to: number, blocks: number) => number;
+  readonly encodeQ8_0: (x: number, to: number, blocks: number) => number;
   readonly searchAffine: (
     ...args: readonly [
       x: number,

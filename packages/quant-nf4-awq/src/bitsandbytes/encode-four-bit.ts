@@ -6,7 +6,7 @@ const { fround } = Math;
 /** Levels in ascending order, thresholds half-way between neighbours in f32; a number on a threshold goes to the lower level. */
 function createTable(type: FourBitType): LevelTable {
   const levels = LEVELS[type];
-  const codes = Uint8Array.from(levels.keys()).sort((a, b) => levels[a]! - levels[b]! || a - b);
+  const codes = Uint8Array.from(levels.keys()).toSorted((a, b) => levels[a]! - levels[b]! || a - b);
   const thresholds = Float32Array.from(codes.subarray(1), (code, i) => fround(levels[codes[i]!]! + levels[code]!) / 2);
   return { thresholds, codes };
 }

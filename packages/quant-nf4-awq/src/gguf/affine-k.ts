@@ -110,5 +110,6 @@ export function encodeAffineK(
       const code = roundHalfToEven(fround(fround(x[from + i]! + offset) / step));
       codes[i] = code < 0 ? 0 : code > search.most ? search.most : code;
     }
-  }  return codes;
+  }
+  return codes;
 }

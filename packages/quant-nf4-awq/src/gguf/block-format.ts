@@ -56,6 +56,8 @@ export interface BlockType {
   readonly table?: boolean;
   /** Stores `elements` numbers of `x` from `from` on as the bytes of `block` from `to` on, which are 0. @param importance of its inputs, for types that are `weighted` */
   readonly encodeBlock?: (x: Float32Array, from: number, block: Uint8Array, to: number, importance?: Importance) => void;
+  /** Stores all blocks of `x` at once, in place of `encodeBlock`. */
+  readonly encodeBlocks?: (x: Float32Array, blocks: Uint8Array) => void;
   /** True where the search for scales takes an importance. */
   readonly weighted?: boolean;
 }
@@ -89,6 +91,7 @@ export function blockFormat({
   value,
   table,
   encodeBlock,
+  encodeBlocks,
   weighted = false,
 }: BlockType): GgufFormat {
   const valueOf = typeof value === "function" ? value : affineValue(value);
@@ -124,13 +127,17 @@ export function blockFormat({
     };
   };
   const encode =
-    encodeBlock &&
+    (encodeBlock || encodeBlocks) &&
     ((values: Float32Array, [out, width]: MatrixShape, weights?: Float32Array): PartBytes => {
       const blocks = new Uint8Array(((out * width) / elements) * bytes);
+      if (encodeBlocks) {
+        encodeBlocks(values, blocks);
+        return { bytes: blocks, ...constants };
+      }
       const importance: Importance | undefined = weights && { weights, column: 0 };
       for (let from = 0, to = 0; from < values.length; from += elements, to += bytes) {
         if (importance) importance.column = from % width;
-        encodeBlock(values, from, blocks, to, importance);
+        encodeBlock!(values, from, blocks, to, importance);
       }
       return { bytes: blocks, ...constants };
     });

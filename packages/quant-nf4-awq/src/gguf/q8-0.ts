@@ -1,10 +1,10 @@
+import { encodeBlocksOf32 } from "@weft/kernels-wasm/encode";
 import { add } from "@weft/tensor-core";
+import { tooLarge } from "../f16.js";
 import { signedByte } from "../graph.js";
-import { INT8_LEVELS, roundHalfToEven } from "../rounding.js";
-import { blockFormat, f16At, putF16, type GgufFormat } from "./block-format.js";
+import { INT8_LEVELS } from "../rounding.js";
+import { blockFormat, f16At, type GgufFormat } from "./block-format.js";
 import { largestMagnitude } from "./extremes.js";
-
-const { fround } = Math;
 
 /** d · code, d a 127th of the largest magnitude; halves are rounded away from zero. @see ggml-quants.c quantize_row_q8_0_ref */
 export const Q8_0: GgufFormat = /* @__PURE__ */ blockFormat({
@@ -16,15 +16,8 @@ export const Q8_0: GgufFormat = /* @__PURE__ */ blockFormat({
   levels: INT8_LEVELS,
   code: (byte, j) => signedByte(byte(add(j, 2))),
   value: { group: 32, scale: (byte) => f16At(byte, 0), lowest: -128 },
-  encodeBlock(x, from, block, to) {
-    const d = fround(Math.abs(largestMagnitude(x, from, 32)) / 127);
-    const inverse = d === 0 ? 0 : fround(1 / d);
-    putF16(block, to, d, "q8_0");
-    for (let j = 0; j < 32; j++) {
-      const v = fround(x[from + j]! * inverse);
-      const even = roundHalfToEven(v);
-      // Of two that are equally near the one away from zero.
-      block[to + 2 + j] = v - even === 0.5 && v > 0 ? even + 1 : even - v === 0.5 && v < 0 ? even - 1 : even;
-    }
+  encodeBlocks(x, blocks) {
+    const beyond = encodeBlocksOf32("encodeQ8_0", x, blocks);
+    if (beyond >= 0) throw tooLarge("q8_0", Math.abs(largestMagnitude(x, 32 * beyond, 32)) / 127);
   },
 });

@@ -21,14 +21,14 @@ export function weigh(
   x: Float32Array,
   from: number,
   n: number,
-  variance: number,
+  spread: number,
   { weights, column }: Importance,
   into: Float32Array,
 ): number {
   let sum = 0;
   for (let i = from; i < from + n; i++) {
     const v = x[i]!;
-    into[i] = weights[column + i]! * fround(Math.sqrt(fround(variance + fround(v * v))));
+    into[i] = weights[column + i]! * fround(Math.sqrt(fround(spread + fround(v * v))));
     sum = fround(sum + into[i]!);
   }
   return sum;
