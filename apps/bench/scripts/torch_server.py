@@ -17,11 +17,28 @@ import torch.nn.functional as F
 torch.set_grad_enabled(False)
 DTYPES = dict(f32=torch.float32, f16=torch.float16, bf16=torch.bfloat16, f8e4m3=torch.float8_e4m3fn, f8e5m2=torch.float8_e5m2)
 tensors = {}
+quantised = {}
 
 
 def nf4(w, double):
     import bitsandbytes.functional as functional
     return functional.quantize_4bit(w, blocksize=64, quant_type="nf4", compress_statistics=double)[0].view(-1)
+
+
+def nf4_values(w):
+    import bitsandbytes.functional as functional
+    if id(w) not in quantised: quantised[id(w)] = functional.quantize_4bit(w, blocksize=64, quant_type="nf4")
+    return functional.dequantize_4bit(*quantised[id(w)])
+
+
+def ggml(w, name, library, size):
+    """ggml's C encoder, in a library of llama.cpp."""
+    import ctypes
+    loaded = ctypes.CDLL(library)
+    loaded.ggml_quantize_init(ctypes.c_int(0))
+    out = torch.empty(size, dtype=torch.uint8)
+    getattr(loaded, f"quantize_row_{name}_ref")(ctypes.c_void_p(w.data_ptr()), ctypes.c_void_p(out.data_ptr()), ctypes.c_int64(w.numel()))
+    return out
 
 
 def gguf_type(w, name):
@@ -48,6 +65,8 @@ OPS = {
     "matmul": lambda a, b: torch.matmul(a, b),
     "lora": lambda x, w, a, b, scale: F.linear(x, w) + F.linear(F.linear(x, a), b) * scale,
     "nf4": nf4,
+    "nf4_values": nf4_values,
+    "ggml": ggml,
     "gguf": gguf_type,
     "cast": lambda x, dtype: x.to(DTYPES[dtype]),
 }

@@ -12,6 +12,7 @@ import {
   type Tensor,
 } from "@weft/tensor-core";
 import { AWQ, GPTQ, NF4_NESTED, Q4_0, Q4_K, Q5_0, Q6_K } from "@weft/tensor-core/testing";
+import type { BenchContext } from "../../../context.js";
 import { numbers } from "../../matmul/product.js";
 import { compare, type Linear, linearOf } from "../linear-products.js";
 import type { CoreCase } from "./case.js";
@@ -32,25 +33,36 @@ const MANY = { rows: 128, formats: [NF4_NESTED] as readonly Format[], goal: 0.8 
 /** Relative error of sums with x in eight bits. */
 const ROUNDED = 0.03;
 
+/** Rows of x, the format of W, and how many times as fast as f32 it is to be. */
+interface PackedProduct {
+  readonly rows: number;
+  readonly format: Format;
+  readonly goal?: number | undefined;
+}
+
 /** Products with packed weights, with x in f32 and, for few rows, in eight bits, against the same ones with f32 weights. */
+export async function packedProducts(context: BenchContext, products: readonly PackedProduct[]): Promise<void> {
+  const size = context.quick ? 256 : 2048;
+  const device = new Device(await createWasmBackend({ threads: 1 }));
+  const rounding = new Device(await createWasmBackend({ threads: 1, activations: "int8" }));
+  for (const { rows, format, goal } of products) {
+    const all = [
+      ...(await prepare(device, format, size, rows)),
+      ...(rows <= 8 ? [(await prepare(rounding, format, size, rows, ROUNDED))[1]] : []),
+    ];
+    await compare(context, all, (ratio) => (goal === undefined ? {} : { goal: `≥ ${goal} × as fast`, met: ratio >= goal }));
+  }
+  device.dispose();
+  rounding.dispose();
+}
+
 export const packedCase: CoreCase = {
   name: "packed linear",
-  async run(context) {
-    const size = context.quick ? 256 : 2048;
-    const device = new Device(await createWasmBackend({ threads: 1 }));
-    const rounding = new Device(await createWasmBackend({ threads: 1, activations: "int8" }));
-    const measure = async (m: number, format: Format, goal: number | undefined): Promise<void> => {
-      const all = [
-        ...(await prepare(device, format, size, m)),
-        ...(m <= 8 ? [(await prepare(rounding, format, size, m, ROUNDED))[1]] : []),
-      ];
-      await compare(context, all, (ratio) => (goal === undefined ? {} : { goal: `≥ ${goal} × as fast`, met: ratio >= goal }));
-    };
-    for (const m of [1, 4, 8, 16]) for (const [format, goal] of FORMATS) await measure(m, format, m === 1 ? goal : undefined);
-    for (const format of MANY.formats) await measure(MANY.rows, format, MANY.goal);
-    device.dispose();
-    rounding.dispose();
-  },
+  run: (context) =>
+    packedProducts(context, [
+      ...[1, 4, 8, 16].flatMap((rows) => FORMATS.map(([format, goal]) => ({ rows, format, goal: rows === 1 ? goal : undefined }))),
+      ...MANY.formats.map((format) => ({ rows: MANY.rows, format, goal: MANY.goal })),
+    ]),
 };
 
 /** The product with the values of a packed weight in f32, and with the weight as it lies. */
