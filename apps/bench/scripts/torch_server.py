@@ -6,6 +6,7 @@ load  {name, file, shape, dtype, device?}    a tensor from raw little-endian byt
 time  {op, args, threads, seconds, device?}  seconds per call of an operation, called for about so many seconds
 model {file, threads}                 loads a language model of a GGUF file, in f32
 generate {work, prompt, answer}       seconds per token: of an answer over a cache, or of a prompt
+llama {config, rank?}                 a model of the Llama family with random weights, with a LoRA of PEFT if a rank is given, for the operations that begin so
 lora  {folder, threads, rank, alpha, seed, learningRate}   puts a LoRA of PEFT on a model and makes its first step, of 1 x 128 tokens
 lora steps {rows, tokens, count}      seconds of a step
 save  {op, args, file}                raw bytes of the operation's result (f32 unless `keep`)
@@ -70,6 +71,34 @@ OPS = {
     "gguf": gguf_type,
     "cast": lambda x, dtype: x.to(DTYPES[dtype]),
 }
+
+
+class RandomLlama:
+    def __init__(self, config, rank=None):
+        from transformers import LlamaConfig, LlamaForCausalLM
+        self.model = LlamaForCausalLM(LlamaConfig(**config)).eval()
+        if rank is None: return
+        from peft import LoraConfig, get_peft_model
+        self.model = get_peft_model(self.model, LoraConfig(r=rank, target_modules="all-linear", task_type="CAUSAL_LM")).train()
+        self.optimizer = torch.optim.AdamW([p for p in self.model.parameters() if p.requires_grad], lr=1e-3)
+
+    @staticmethod
+    def tokens(count):
+        return torch.tensor([[(i * 31 + 7) % 256 for i in range(count)]])
+
+    def forward(self, count):
+        return self.model(self.tokens(count), use_cache=False).logits
+
+    @torch.enable_grad()
+    def step(self, count):
+        ids = self.tokens(count)
+        self.model(ids, labels=ids, use_cache=False).loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+
+OPS["llama forward"] = lambda count: tensors["llama"].forward(count)
+OPS["llama step"] = lambda count: tensors["llama"].step(count)
 
 
 def operation(command):
@@ -144,6 +173,9 @@ def answer(command):
     if kind == "lora steps":
         steps = [tensors["lora"].step(command["rows"], command["tokens"]) for _ in range(command["count"])]
         return dict(loss=steps[-1][0], seconds=sum(seconds for _, seconds in steps) / len(steps))
+    if kind == "llama":
+        tensors["llama"] = RandomLlama(command["config"], command.get("rank"))
+        return {}
     if kind == "model":
         language_model(command["file"], command["threads"])
         return {}

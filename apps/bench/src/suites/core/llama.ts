@@ -12,17 +12,20 @@ export interface LlamaShape {
   readonly vocabulary: number;
 }
 
+/** As `config.json` of such a model says it. */
+export const configOf = (shape: LlamaShape): Readonly<Record<string, unknown>> => ({
+  model_type: "llama",
+  hidden_size: shape.hidden,
+  num_hidden_layers: shape.layers,
+  num_attention_heads: shape.heads,
+  num_key_value_heads: shape.keyValueHeads,
+  intermediate_size: shape.intermediate,
+  vocab_size: shape.vocabulary,
+});
+
 /** A Llama of given sizes with random weights. */
 export function randomLlama(device: Device, shape: LlamaShape): LlamaForCausalLM {
-  const config = readLlamaConfig({
-    model_type: "llama",
-    hidden_size: shape.hidden,
-    num_hidden_layers: shape.layers,
-    num_attention_heads: shape.heads,
-    num_key_value_heads: shape.keyValueHeads,
-    intermediate_size: shape.intermediate,
-    vocab_size: shape.vocabulary,
-  });
+  const config = readLlamaConfig(configOf(shape));
   const weights = new Map<string, Tensor>();
   let seed = 3;
   for (const [name, size] of llamaParameters(config)) {
