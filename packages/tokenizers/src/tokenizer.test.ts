@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Tokenizer, train } from "./index.js";
 
@@ -22,6 +24,23 @@ describe("training", () => {
     const once = (): unknown =>
       train(texts, { model, vocabSize: 30, unkToken: "[UNK]", specialTokens: ["[UNK]"], preTokenizer: { type: "Whitespace" } }).toJson();
     expect(once()).toEqual(once());
+  });
+  const root = join(import.meta.dirname, "../../..");
+  const { vocabularies } = JSON.parse(readFileSync(join(root, "fixtures/training/unigram.json"), "utf8")) as {
+    vocabularies: { readonly [size: string]: readonly (readonly [string, number])[] };
+  };
+  it.each(Object.entries(vocabularies))("of a unigram model prunes to the %s tokens of the Python library", (size, want) => {
+    const trained = train(readFileSync(join(root, "LICENSE"), "utf8").split("\n"), {
+      model: "Unigram",
+      vocabSize: Number(size),
+      specialTokens: ["<s>"],
+      unkToken: "<unk>",
+      preTokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme: "always", split: true },
+    });
+    const scores = new Map((trained.toJson()!.model as unknown as { vocab: [string, number][] }).vocab);
+    expect([...scores.keys()].toSorted()).toEqual(want.map(([token]) => token).toSorted());
+    // Characters that training drops follow one another by 0.0001, in the library in the order of a hash.
+    for (const [token, score] of want) expect(Math.abs(scores.get(token)! - score), token).toBeLessThan(0.005);
   });
   it("refuses a vocabulary without room for characters", () =>
     expect(() => train(texts, { model: "Unigram", vocabSize: 3 })).toThrow(expect.objectContaining({ kind: "tokenizer-option" })));

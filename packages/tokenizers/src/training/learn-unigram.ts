@@ -64,8 +64,8 @@ function prune(pieces: readonly Piece[], words: WordCounts, vocabSize: number, s
       continue;
     }
     if (occurrences[id] === 0) continue;
-    // Its occurrences go to the pieces that it is taken apart into.
-    const logSumAfter = Math.log(sum + count * (ids.length - 1));
+    // Its occurrences go to the pieces that it is taken apart into: the library counts all pieces in their place, sentencepiece these alone.
+    const logSumAfter = Math.log(sum + count * (pieces.length - 1));
     const after = ids.reduce((total, other) => total + Math.log(counts[other]! + count) - logSumAfter, 0);
     candidates.push({ id, loss: (occurrences[id]! / sentences) * (Math.log(count) - Math.log(sum) - after) });
   }
