@@ -4,6 +4,7 @@ export { type Batch, batchOf, type PaddingOptions, type Sequence } from "./batch
 export { batchesPerEpoch, type DataState, loadBatches, type LoadedBatch, type LoadOptions } from "./batches/load-batches.js";
 export { type Packing, packRows } from "./batches/pack.js";
 export { permutation } from "./batches/permutation.js";
+export { type LabelledRows, labelledRows } from "./batches/labelled-rows.js";
 export { planEpoch, type PlannedBatch, type PlanOptions } from "./batches/plan-epoch.js";
 export { isForEvaluation, splitExamples, type SplitOptions } from "./batches/split.js";
 export { shuffleStream, streamBatches, type StreamOptions } from "./batches/stream.js";
@@ -17,6 +18,14 @@ export {
   encodeExample,
   encodeExamples,
 } from "./encode/encode-example.js";
+export {
+  type EncodeLabelledOptions,
+  encodeLabelled,
+  type EncoderTask,
+  type EncoderText,
+  type Labelled,
+  type LabelledExample,
+} from "./encode/encode-labelled.js";
 export { type CutToken, type Encoded, type EncodeWarning, IGNORED, trainedCount, type Turn } from "./encode/encoded.js";
 export type { AnswerHeaders, EncodeExampleOptions, MaskMethod } from "./encode/options.js";
 export type { ChatExample, CompletionExample, Example, KtoExample, PreferenceExample, TextExample, Turns } from "./examples/example.js";

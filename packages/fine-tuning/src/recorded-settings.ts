@@ -21,7 +21,7 @@ export async function digestOfExamples(examples: readonly EncodedExample[]): Pro
  * @param base name or path of the model
  * @param digest of {@link digestOfExamples}
  */
-export function recordedSettings(settings: FineTuningSettings, base: string, digest: string): RecordedSettings {
+export function recordedSettings(settings: Omit<FineTuningSettings, "objective">, base: string, digest: string): RecordedSettings {
   const { beta, peft, perDeviceTrainBatchSize, maxLength, packing = false, groupByLength = false, mask, validationShare } = settings;
   const ofData = { perDeviceTrainBatchSize, maxLength, packing, groupByLength, mask, validationShare, examples: digest };
   return { modelNameOrPath: base, beta, peft, ...ofData };

@@ -258,7 +258,7 @@ test("settings come from a file; flags win", async () => {
   expect(await refused("learning_rate: fast")).toContain('learning_rate is "fast", expected a number');
   expect(await refused("max_steps: 0")).toContain("max_steps is 0, expected a whole number from 1 up");
   expect(await refused("packing: 1")).toContain("expected true or false");
-  expect(await refused("objective: ppo")).toContain("expected one of sft, dpo, orpo, kto");
+  expect(await refused("objective: ppo")).toContain("expected one of sft, dpo, orpo, kto, classification");
   expect(await refused("max_steps: 1\nmax_steps: 2")).toContain("unique");
   expect(await refused("a: &a [x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]")).toContain("alias");
 });
@@ -317,6 +317,50 @@ test("--max-memory refuses what does not fit, with what would", async () => {
     (await train("tight-memory", ...told, "--max-memory", `${Math.ceil((again.peakBytes + memory.peakBytes) / 2)}`, "--json")).stdout,
   );
   for (const [i, loss] of tight.entries()) expect(Math.abs(loss - plain[i]!)).toBeLessThan(1e-4);
+});
+
+/** Rows of two kinds, in turn. */
+const both = <T>(make: (one: boolean, i: number) => T): T[] => eight.map((i) => make(i % 2 === 0, i));
+describe("an encoder", () => {
+  const bert = at("bert");
+  cpSync(join(FIXTURES, "models/bert"), bert, { recursive: true });
+  const words = JSON.parse(readFileSync(join(FIXTURES, "models/tokenizers/wordpiece/tokenizer.json"), "utf8")) as {
+    added_tokens: object[];
+    model: { vocab: Record<string, number> };
+  };
+  // As many tokens as the model has.
+  words.model.vocab = Object.fromEntries(Object.entries(words.model.vocab).filter(([, id]) => id < 96));
+  words.added_tokens = [];
+  writeFileSync(join(bert, "tokenizer.json"), JSON.stringify(words));
+  const trainBert = (out: string, ...more: string[]): ReturnType<typeof weftBuilt> =>
+    weftBuilt("train", "-m", bert, "-o", at(out), "--device", "cpu", "--lr", "1e-2", "--rank", "2", "--json", ...more);
+  test.each([
+    ["classification", both((good) => ({ text: good ? "so good" : "so bad", label: good ? "good" : "bad" }))],
+    ["token_classification", both((good) => ({ tokens: ["a", good ? "man" : "cat"], labels: ["O", good ? "B" : "O"] }))],
+    ["regression", both((good) => ({ text: good ? "up" : "down", label: good ? 1 : -1 }))],
+    ["contrastive", both((_, i) => ({ anchor: `a${i}`, positive: `b${i}` }))],
+    ["cosine_similarity", both((good) => ({ sentence1: "up", sentence2: good ? "on" : "off", score: Number(good) }))],
+  ])("learns %s", async (objective, rows) => {
+    const run = await trainBert(objective, "--data", data(`${objective}.jsonl`, rows), "--objective", objective, "--max-steps", "10");
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    const found = losses(run.stdout);
+    expect(found.at(-1)).toBeLessThan(0.7 * found[0]!);
+    const config = JSON.parse(readFileSync(join(at(objective), "adapter_config.json"), "utf8")) as Json;
+    const hasHead = objective.endsWith("classification") || objective === "regression";
+    expect(config["modules_to_save"]).toEqual(hasHead ? ["classifier", "score"] : null);
+    expect(existsSync(join(at(objective), "classes.json"))).toBe(objective.endsWith("classification"));
+  });
+
+  test("has the classes of its data, and goes on with its head", async () => {
+    expect(JSON.parse(readFileSync(join(at("classification"), "classes.json"), "utf8"))).toEqual(["bad", "good"]);
+    const told = ["--data", at("classification.jsonl"), "--objective", "classification"];
+    const verified = await trainBert("verified-bert", ...told, "--verify-resume");
+    expect(json(verified.stdout).at(-1)).toMatchObject({ verified: true });
+    const dry = await trainBert("dry-bert", ...told, "--dry-run");
+    expect(json(dry.stdout).at(-1)).toMatchObject({ steps: 6, memory: expect.anything() as object });
+    const one = await trainBert("one-class", "--data", data("one.jsonl", [{ text: "a", label: "x" }]), "--objective", "classification");
+    expect(json(one.stdout).at(-1)).toMatchObject({ error: { message: expect.stringContaining("one class alone") as string } });
+  });
 });
 
 describe("refused in a line, with what to do:", () => {

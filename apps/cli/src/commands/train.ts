@@ -5,13 +5,16 @@ import { formatBytes } from "@weft/checkpoint/format";
 import { formatLens, lensOf } from "@weft/datasets";
 import { recordedSettings, sampleTexts } from "@weft/fine-tuning";
 import type { AdaptedCausalLM } from "@weft/generation";
+import { writeFileAtomic } from "@weft/io-safetensors/node";
 import { savePretrained } from "@weft/registry/node";
 import { CancelledError, ConfigError, throwIfAborted } from "@weft/tensor-core";
 import { type StepRecord, train, type Training } from "@weft/training";
 import { saveTo } from "@weft/training/node";
 import { type Command, type Context, EXIT } from "../context.js";
+import { UsageError } from "../failure.js";
 import { openModel, type OpenedModel } from "../models/open-model.js";
 import { formatCount } from "../output.js";
+import { isEncoderTask } from "../program/train-fields.js";
 import { formatSeconds } from "../progress.js";
 import { advised, assertUseful } from "../training/advised.js";
 import { assertFits, fitOf, largestBatch, offersText, timeOf } from "../training/fit.js";
@@ -28,16 +31,13 @@ import { verifyResume } from "../training/verify-resume.js";
 /** `weft train [CONFIG] -m MODEL --data FILE -o OUT` */
 export const trainModel: Command<TrainFlags, [string | undefined]> = async ([file], flags, context) => {
   if (flags.init) return initConfig(file, flags, context);
-  const config = readTrainConfig(file, flags);
+  const given = readTrainConfig(file, flags);
   const resumes = flags.resume === true;
   const { dryRun, force } = context.options;
   const writes = !dryRun && flags.verifyResume !== true;
-  if (writes) checkOutputFolder(config, resumes, force);
-  const opened = await openModel({ model: config.modelNameOrPath, adapter: [], device: config.device, offline: config.offline }, context);
+  if (writes) checkOutputFolder(given, resumes, force);
+  const { opened, data, config, classes } = await openTraining(given, context);
   try {
-    const data = await readTrainingData(config, opened, context);
-    if (dryRun) showExamples(data, opened, context);
-    assertUseful(data.coverage);
     if (flags.verifyResume) {
       const proof = await verifyResume(config, opened, data, context);
       context.out.result({ verified: true, ...proof }, () => `✓ ${proof.steps} steps at once and in two parts are equal, byte for byte`);
@@ -48,12 +48,45 @@ export const trainModel: Command<TrainFlags, [string | undefined]> = async ([fil
     if (dryRun) return EXIT.done;
     if (config.maxMemory !== undefined)
       assertFits(await fitOf(config, opened, adapter, largestBatch(data.from(0)), context), config.maxMemory);
-    await run(config, { ...adapter, allowChangedSettings: flags.allowChangedSettings === true }, opened, data, context);
+    await run(config, { ...adapter, allowChangedSettings: flags.allowChangedSettings === true, classes }, opened, data, context);
     return EXIT.done;
   } finally {
     opened.device.dispose();
   }
 };
+
+/** Beside the adapter of a classifier: the names of its classes, in the order of their numbers. */
+const CLASSES = "classes.json";
+
+/** What a training is of. */
+interface OpenedTraining {
+  readonly opened: OpenedModel;
+  readonly data: DataOfTraining;
+  readonly config: TrainConfig;
+  readonly classes: readonly string[];
+}
+
+/** Opens model and data, and refuses data that would be trained on in vain. */
+async function openTraining(config: TrainConfig, context: Context): Promise<OpenedTraining> {
+  const { objective } = config;
+  if (isEncoderTask(objective)) {
+    if (config.samplePrompts.length > 0) throw new UsageError("an encoder writes no text", "leave --sample-prompt out");
+    const { openEncoder, taskTypeOf } = await import("../training/open-encoder.js");
+    const { opened, data } = await openEncoder(config, objective, context);
+    const peft = { task_type: taskTypeOf(objective), ...config.peft };
+    return { opened, data, classes: data.classes, config: { ...config, peft, hardNegatives: data.hardNegatives } };
+  }
+  const opened = await openModel({ model: config.modelNameOrPath, adapter: [], device: config.device, offline: config.offline }, context);
+  try {
+    const data = await readTrainingData({ ...config, objective }, opened, context);
+    if (context.options.dryRun) showExamples(data, opened, context);
+    assertUseful(data.coverage);
+    return { opened, data, config, classes: [] };
+  } catch (error) {
+    opened.device.dispose();
+    throw error;
+  }
+}
 
 /** Samples are taken after the last step whatever the number. */
 const AT_THE_END = Number.MAX_SAFE_INTEGER;
@@ -74,7 +107,7 @@ function checkOutputFolder({ outputDir, modelNameOrPath, trainFile }: TrainConfi
 }
 
 /** The first examples, token by token: also those of data that are refused, to see why. */
-function showExamples({ first, coverage }: DataOfTraining, { files }: OpenedModel, { out }: Context): void {
+function showExamples({ first, coverage }: Awaited<ReturnType<typeof readTrainingData>>, { files }: OpenedModel, { out }: Context): void {
   const lenses = first.map((one) => lensOf(one, files.tokenizer));
   if (out.json) return lenses.forEach((lens) => out.event({ event: "example", ...lens }));
   if (out.quiet) return;
@@ -126,14 +159,14 @@ function begun(...given: Parameters<typeof train>): Training {
 /** Trains, and writes the adapter. @throws CancelledError after a signal, when the checkpoint is written */
 async function run(
   config: TrainConfig,
-  adapter: TrainedAdapter & { readonly allowChangedSettings: boolean },
+  adapter: TrainedAdapter & { readonly allowChangedSettings: boolean; readonly classes: readonly string[] },
   opened: OpenedModel,
   data: DataOfTraining,
   context: Context,
 ): Promise<void> {
   const { out, signal } = context;
   const { outputDir, perDeviceTrainBatchSize, saveTotalLimit, samplePrompts, evalSteps } = config;
-  const { peft, resume, allowChangedSettings } = adapter;
+  const { peft, resume, allowChangedSettings, classes } = adapter;
   const training = begun(peft, data.from(resume?.position.epoch ?? 0), {
     ...optionsOf(config),
     resume,
@@ -178,6 +211,7 @@ async function run(
       hint: "the same command with --resume goes on",
     });
   await savePretrained(peft, outputDir);
+  if (classes.length > 0) await writeFileAtomic(join(outputDir, CLASSES), `${JSON.stringify(classes, null, 2)}\n`);
   if (config.reportFile !== undefined) await writeReport(config.reportFile, log.file, config);
   const { step = resume?.position.step ?? 0, loss } = last ?? {};
   const seconds = (performance.now() - began) / 1000;

@@ -1,3 +1,4 @@
+import type { EncoderTask } from "@weft/datasets";
 import type { ObjectiveName } from "@weft/fine-tuning";
 import { DEVICES } from "../models/device-names.js";
 import { count, natural, positive, share, size } from "./values.js";
@@ -19,8 +20,14 @@ export interface TrainField {
   readonly help: string;
 }
 
-/** The objectives that data are read for. */
-const OBJECTIVES: readonly ObjectiveName[] = ["sft", "dpo", "orpo", "kto"];
+/** The objectives of language models. */
+const TEXT_OBJECTIVES: readonly ObjectiveName[] = ["sft", "dpo", "orpo", "kto"];
+/** Those of encoders, under the names of their tasks. */
+const ENCODER_TASKS: readonly EncoderTask[] = ["classification", "regression", "token_classification", "contrastive", "cosine_similarity"];
+
+/** Whether an objective is one of encoders. */
+export const isEncoderTask = (objective: ObjectiveName | EncoderTask): objective is EncoderTask =>
+  (ENCODER_TASKS as readonly string[]).includes(objective);
 
 const MASKS = ["auto", "generation", "prompt", "headers", "all"] as const;
 
@@ -39,7 +46,13 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     help: "what is trained on: .jsonl, .json, .csv, .tsv, .txt, .parquet; or hf:datasets/user/repo/file",
   },
   { name: "output_dir", flag: "-o, --out <folder>", kind: "text", help: "folder for the adapter, checkpoints and log.jsonl" },
-  { name: "objective", flag: "--objective <name>", kind: "text", choices: OBJECTIVES, help: "what is minimised (default: sft)" },
+  {
+    name: "objective",
+    flag: "--objective <name>",
+    kind: "text",
+    choices: [...TEXT_OBJECTIVES, ...ENCODER_TASKS],
+    help: "what is learnt (default: sft); from classification on by encoders, as BERT",
+  },
   { name: "beta", flag: "--beta <value>", kind: "positive", help: "of dpo, orpo and kto (default: 0.1)" },
   { name: "peft.peft_type", flag: "--method <name>", kind: "text", help: "method of PEFT, as lora, loha, ia3 (default: lora)" },
   { name: "peft.r", flag: "--rank <n>", kind: "count", help: "rank of the adapter (default: 8)" },

@@ -1,7 +1,8 @@
 import { readSmallFile } from "@weft/io-safetensors/node";
 import { camel, ConfigError } from "@weft/tensor-core";
 import { meantName } from "@weft/tensor-core/names";
-import { DEFAULT_SETTINGS, type FineTuningSettings } from "@weft/fine-tuning";
+import type { EncoderTask } from "@weft/datasets";
+import { DEFAULT_SETTINGS, type FineTuningSettings, type ObjectiveName } from "@weft/fine-tuning";
 import { parseDocument } from "yaml";
 import { UsageError } from "../failure.js";
 import { byteSize } from "../program/values.js";
@@ -21,7 +22,10 @@ export interface TrainFlags {
 }
 
 /** All settings of a training: those of `@weft/fine-tuning`, and where its files lie. */
-export interface TrainConfig extends FineTuningSettings {
+export interface TrainConfig extends Omit<FineTuningSettings, "objective"> {
+  readonly objective: ObjectiveName | EncoderTask;
+  /** Of contrastive data: anchors have negatives of their own. The data tell. */
+  readonly hardNegatives?: boolean;
   readonly modelNameOrPath: string;
   readonly trainFile: string;
   readonly outputDir: string;
@@ -33,6 +37,9 @@ export interface TrainConfig extends FineTuningSettings {
   readonly reportFile?: string;
   readonly device: DeviceName;
 }
+
+/** Those of a language model. */
+export type TextConfig = TrainConfig & FineTuningSettings;
 
 const PEFT = "peft.";
 

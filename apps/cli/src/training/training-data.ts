@@ -5,15 +5,16 @@ import type { Batch } from "@weft/training";
 import type { Context } from "../context.js";
 import { UsageError } from "../failure.js";
 import type { OpenedModel } from "../models/open-model.js";
-import type { TrainConfig } from "./train-config.js";
+import type { TextConfig } from "./train-config.js";
 
 /** Examples that a person is shown. */
 const SHOWN = 3;
 
 /** What a training is given. */
 export interface DataOfTraining {
-  readonly coverage: Coverage;
-  /** The first examples, as they were read. */
+  /** What a language model would learn; undefined of an encoder's data, of which all is learnt. */
+  readonly coverage: Coverage | undefined;
+  /** The first examples of a language model, as they were read. */
   readonly first: readonly Encoded[];
   /** Batches of an epoch. */
   readonly batches: number;
@@ -26,10 +27,10 @@ export interface DataOfTraining {
 
 /** Reads, encodes and divides the data. @throws what `readRowsOf` and `encodeRows` throw; UsageError for settings that do not go together */
 export async function readTrainingData(
-  config: TrainConfig,
+  config: TextConfig,
   model: Pick<OpenedModel, "base" | "files">,
   context: Context,
-): Promise<DataOfTraining> {
+): Promise<DataOfTraining & { readonly coverage: Coverage }> {
   const { objective, packing, validationFile, validationShare, seed, perDeviceTrainBatchSize } = config;
   if (packing && objective !== "sft")
     throw new UsageError(`--packing is for sft: the rows of ${objective} are compared`, "leave --packing out");
@@ -58,7 +59,7 @@ export async function readTrainingData(
 
 const readExamples = (
   file: string,
-  config: TrainConfig,
+  config: TextConfig,
   { base, files }: Pick<OpenedModel, "base" | "files">,
   { signal }: Context,
 ): Promise<EncodedExample[]> =>

@@ -1,11 +1,21 @@
+import type { EncoderTask } from "@weft/datasets";
 import { adapterConfig, trainingOptions } from "@weft/fine-tuning";
 import type { CausalLM } from "@weft/models";
 import { getPeftModel, type PeftModel } from "@weft/registry";
 import { loadPeftModel } from "@weft/registry/node";
-import type { Resume, TrainingOptions } from "@weft/training";
+import {
+  CLASSIFICATION,
+  contrastive,
+  COSINE_SIMILARITY,
+  type Objective,
+  REGRESSION,
+  type Resume,
+  type TrainingOptions,
+} from "@weft/training";
 import { openCheckpoint } from "@weft/training/node";
 import type { Context } from "../context.js";
 import type { OpenedModel } from "../models/open-model.js";
+import { isEncoderTask } from "../program/train-fields.js";
 import type { TrainConfig } from "./train-config.js";
 
 /** A model with the adapter that is trained. */
@@ -40,5 +50,18 @@ export async function adapterOfCheckpoint(
   return { peft: peft as PeftModel<never, unknown>, resume: opened.resume, checkpoint: opened.folder };
 }
 
+/** What an encoder minimises. */
+const objectiveOf = (task: EncoderTask, hardNegatives: boolean): Objective =>
+  ({
+    classification: CLASSIFICATION,
+    token_classification: CLASSIFICATION,
+    regression: REGRESSION,
+    contrastive: contrastive({ hardNegatives }),
+    cosine_similarity: COSINE_SIMILARITY,
+  })[task];
+
 /** The settings of `train`: where it runs is where the weights lie. */
-export const optionsOf = ({ device: _device, ...settings }: TrainConfig): TrainingOptions => trainingOptions(settings);
+export function optionsOf({ device: _device, hardNegatives = false, objective, ...settings }: TrainConfig): TrainingOptions {
+  if (!isEncoderTask(objective)) return trainingOptions({ ...settings, objective });
+  return { ...trainingOptions({ ...settings, objective: "sft" }), objective: objectiveOf(objective, hardNegatives) };
+}

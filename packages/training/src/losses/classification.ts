@@ -17,5 +17,5 @@ export function classificationLoss(logits: Tensor, labels: Tensor, smoothing = 0
 
 /** Σ (x - y)² and the number of elements: the mean of squares, as torch `F.mse_loss`. */
 export function mseLoss(values: Tensor, targets: Tensor): LossSum {
-  return { sum: sum(square(sub(cast(values, "f32"), reshape(targets, values.shape)))), weight: full([], values.size) };
+  return { sum: sum(square(sub(cast(values, "f32"), reshape(cast(targets, "f32"), values.shape)))), weight: full([], values.size) };
 }
