@@ -208,6 +208,11 @@ def spaced(tokenizer):
     return {**tokenizer, "normalizer": {"type": "Sequence", "normalizers": steps}}
 
 
+def bert(tokenizer):
+    """Word pieces with the special tokens of BERT as added ones."""
+    return {**tokenizer, "added_tokens": [{"id": i, "content": token, "special": True, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False} for i, token in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"))]}
+
+
 def texts(seed, count):
     rng = random.Random(seed)
     parts = ["hello ", "World", "  ", "\n", "日本", "é", "🙂", "123", "4567", "'s", "don't", "\t", "_x", "%", "ß", "the", " The quick", " cat sat on"]
@@ -223,7 +228,8 @@ def cut(name, changed):
     # llama.cpp looks for added tokens in texts as they are, transformers for this one in what they are normalised to.
     own["added_tokens"] = [token for token in own["added_tokens"] if token["special"]]
     (home / "hf/tokenizer.json").write_text(json.dumps(own))
-    (home / "hf/tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"} if name != "bpe_byte_level" else {"tokenizer_class": "PreTrainedTokenizerFast"}))
+    special = {"bpe_byte_level": {}, "wordpiece": {"cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]"}}.get(name, {"bos_token": "<s>", "eos_token": "</s>"})
+    (home / "hf/tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", **special}))
     written = weft("convert", home / "hf", "-o", home / "a.gguf")
     assert written.returncode == 0, written.stderr
     # Without a table of characters, which SentencePiece's own files have, llama.cpp strips spaces only, not other white space.
@@ -243,7 +249,7 @@ def cut(name, changed):
 
 torch.manual_seed(0)
 wanted = sys.argv[1:]
-for name, changed in (("bpe_byte_level", lambda tokenizer: tokenizer), ("bpe_byte_fallback", joined), ("unigram", spaced)):
+for name, changed in (("bpe_byte_level", lambda tokenizer: tokenizer), ("bpe_byte_fallback", joined), ("unigram", spaced), ("wordpiece", bert)):
     if wanted and name not in wanted:
         continue
     try:

@@ -53,6 +53,13 @@ const spaced = (tokenizer: Json): Json => ({
   },
 });
 
+const ADDED = { special: true, single_word: false, lstrip: false, rstrip: false, normalized: false };
+/** Word pieces with the tokens of BERT as added ones, and no other. */
+const special = (tokenizer: Json): Json => ({
+  ...tokenizer,
+  added_tokens: ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map((content, id) => ({ ...ADDED, id, content })),
+});
+
 const TEXTS = ["the cat sat on the mat", "Hello, world! é 日本 🙂", "a<s>b", "tabs\tand\nlines", "1234 don't", "x  y"];
 
 describe("a tokenizer in a GGUF file", () => {
@@ -60,14 +67,22 @@ describe("a tokenizer in a GGUF file", () => {
     ["bpe_byte_level", "gpt2", (t: Json) => t],
     ["bpe_byte_fallback", "llama", joined],
     ["unigram", "t5", spaced],
+    ["wordpiece", "bert", special],
   ] as const)("%s is written as %s and cuts texts as before", async (name, kind, changed) => {
     const tokenizer = changed(fixture(name));
     const out = join(folder, `${name}.gguf`);
-    await quantizeToGguf({ base: model(name, tokenizer, { bos_token: "<s>", eos_token: "</s>" }), out, to: "f32", jobs: 1 });
+    const own = kind === "bert" ? { mask_token: "[MASK]", pad_token: "[PAD]" } : { bos_token: "<s>", eos_token: "</s>" };
+    await quantizeToGguf({ base: model(name, tokenizer, own), out, to: "f32", jobs: 1 });
     const file = await openGgufPath(out);
     const value = (key: string): unknown => file.metadata.get(`tokenizer.ggml.${key}`)?.value;
     expect([value("model"), value("pre")]).toEqual([kind, kind === "gpt2" ? "smollm" : "default"]);
     const [before, after] = [Tokenizer.fromJson(JSON.stringify(tokenizer)), tokenizerFromGguf(file.metadata)];
+    if (kind === "bert") {
+      // As llama.cpp's converter names them.
+      const ids = ["cls", "seperator", "unknown", "padding", "mask", "bos", "eos"].map((key) => value(`${key}_token_id`));
+      expect(ids).toEqual([2, 3, 1, 0, 4, 2, 3]);
+      expect((value("tokens") as string[]).slice(4, 7)).toEqual(["[MASK]", "▁!", "1"]);
+    }
     for (const text of TEXTS) expect([text, after.encode(text).ids]).toEqual([text, before.encode(text).ids]);
     await file.close();
   });
@@ -75,7 +90,16 @@ describe("a tokenizer in a GGUF file", () => {
   it.each([
     ["merges that SentencePiece has not", () => fixture("bpe_byte_fallback"), /its merges are not those of SentencePiece/],
     ["a normalizer that llama.cpp has not", () => fixture("unigram"), /it normalises texts \(NFKC\)/],
-    ["word pieces", () => fixture("wordpiece"), /its model \(WordPiece\) is none of those/],
+    [
+      "word pieces with case",
+      () => ({ ...fixture("wordpiece"), normalizer: { type: "BertNormalizer", lowercase: false } }),
+      /lowercase is false, and llama.cpp cuts texts as BERT does without case/,
+    ],
+    [
+      "word pieces between spaces",
+      () => ({ ...fixture("wordpiece"), pre_tokenizer: { type: "WhitespaceSplit" } }),
+      /its texts are not cut as BERT's/,
+    ],
     [
       "a splitter without a name",
       () => ({

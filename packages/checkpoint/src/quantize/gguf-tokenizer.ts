@@ -17,6 +17,17 @@ export interface TokenizerFiles {
 
 /** Numbers of llama.cpp for kinds of tokens. */
 const KIND = { normal: 1, unknown: 2, control: 3, user: 4, unused: 5, byte: 6 } as const;
+/** Special tokens by their names in tokenizer_config.json, and by those of their keys. */
+const SPECIAL = [
+  ["bos", "bos"],
+  ["eos", "eos"],
+  ["unk", "unknown"],
+  ["sep", "seperator"],
+  ["pad", "padding"],
+  ["cls", "cls"],
+  ["mask", "mask"],
+] as const;
+type SpecialName = (typeof SPECIAL)[number][0];
 /** What tokens that no text becomes by itself score. */
 const NEVER = -10000;
 const SPACE = "▁";
@@ -144,14 +155,44 @@ function unigram({ tokenizer }: TokenizerFiles, model: Json, { tokens, kinds, fi
   ];
 }
 
+/** BERT's normalizer as llama.cpp has it, which knows no other. */
+const BERT_NORMALIZER: Json = { clean_text: true, handle_chinese_chars: true, strip_accents: true, lowercase: true };
+
+/** BERT's WordPiece, whose words begin with `▁` in GGUF files, and what continues one has no mark. */
+function wordPiece({ tokenizer }: TokenizerFiles, model: Json, { tokens, kinds, file }: Vocabulary): Entries {
+  const [normalizer, ...others] = [
+    ...stepsOf(tokenizer["normalizer"], "normalizers"),
+    ...stepsOf(tokenizer["pre_tokenizer"], "pretokenizers"),
+  ];
+  const other = Object.entries(BERT_NORMALIZER).find(([field, only]) => (normalizer?.[field] ?? only) !== only);
+  if (normalizer?.["type"] !== "BertNormalizer" || others.length !== 1 || others[0]!["type"] !== "BertPreTokenizer" || other)
+    throw refuse(
+      file,
+      other
+        ? `${other[0]} is ${JSON.stringify(normalizer?.[other[0]])}, and llama.cpp cuts texts as BERT does without case and accents`
+        : "its texts are not cut as BERT's (BertNormalizer, BertPreTokenizer), and llama.cpp has no other way for word pieces",
+    );
+  const mark = String(model["continuing_subword_prefix"] ?? "##");
+  const stored = tokens.map((token, id) => {
+    if (kinds[id] !== KIND.normal && kinds[id] !== KIND.unused) return token;
+    return token.startsWith(mark) ? token.slice(mark.length) : SPACE + token;
+  });
+  return [
+    ["model", text("bert")],
+    ["pre", text("default")],
+    ["tokens", { type: "array", items: "string", value: stored }],
+  ];
+}
+
 /** How the model of a tokenizer.json is written. */
 function kindOf({ tokenizer }: TokenizerFiles, file: string): { readonly write: typeof byteLevel; readonly model: Json } {
   const model = (tokenizer["model"] ?? {}) as Json;
   if (model["vocab"] && model["type"] === "BPE") return { write: model["byte_fallback"] === true ? sentencePiece : byteLevel, model };
   if (model["vocab"] && model["type"] === "Unigram") return { write: unigram, model };
+  if (model["vocab"] && model["type"] === "WordPiece") return { write: wordPiece, model };
   throw refuse(
     file,
-    `its model (${String(model["type"] ?? "none")}) is none of those that are written as GGUF: byte-level BPE, SentencePiece's BPE and unigram`,
+    `its model (${String(model["type"] ?? "none")}) is none of those that are written as GGUF: byte-level BPE, SentencePiece's BPE and unigram, BERT's WordPiece`,
   );
 }
 
@@ -194,7 +235,7 @@ function around(postProcessor: unknown): { readonly first: string | undefined; r
 }
 
 /**
- * Metadata of a tokenizer: byte-level BPE, SentencePiece's BPE (with bytes to fall back to), and its unigram model.
+ * Metadata of a tokenizer: byte-level BPE, SentencePiece's BPE (with bytes to fall back to), its unigram model, and BERT's WordPiece.
  * @param size rows of the embedding: tokens that the vocabulary lacks are filled up
  * @throws CapabilityError kind `unsupported-model` for other tokenizers, and for what llama.cpp has no way to do
  * @see llama.cpp `conversion/base.py` get_vocab_base, _create_vocab_sentencepiece; `src/llama-vocab.cpp`; gguf-py `vocab.py` SpecialVocab
@@ -214,16 +255,23 @@ export function tokenizerMetadata(files: TokenizerFiles, model: ModelConfig, siz
     const given = model[`${name}_token_id`];
     return id >= 0 ? id : typeof given === "number" ? given : undefined;
   };
-  const ids = (["bos", "eos", "unk", "pad"] as const).flatMap((name): [string, GgufValue][] => {
-    const unknown = name === "unk" ? kinds.indexOf(KIND.unknown) : -1;
-    const id = idOf(name) ?? (unknown >= 0 ? unknown : undefined);
-    const key = { bos: "bos", eos: "eos", unk: "unknown", pad: "padding" }[name];
+  const { first, last } = around(tokenizer["post_processor"]);
+  const pieces = kind.write === wordPiece;
+  // What follows from tokenizer.json where nothing else says it.
+  const fallback: { readonly [name in SpecialName]?: string | undefined } = pieces
+    ? { unk: String(kind.model["unk_token"] ?? "[UNK]"), bos: first, eos: last, sep: last, cls: first }
+    : { unk: tokens[kinds.indexOf(KIND.unknown)] };
+  const idIn = (token: string | undefined): number | undefined => {
+    const id = token === undefined ? -1 : tokens.indexOf(token);
+    return id >= 0 ? id : undefined;
+  };
+  const ids = SPECIAL.flatMap(([name, key]): [string, GgufValue][] => {
+    const id = idOf(name) ?? idIn(fallback[name]);
     return id === undefined ? [] : [[`${key}_token_id`, { type: "u32", value: id }]];
   });
-  const { first, last } = around(tokenizer["post_processor"]);
   const adds = {
-    bos: first !== undefined && tokens.indexOf(first) === idOf("bos"),
-    eos: last !== undefined && tokens.indexOf(last) === idOf("eos"),
+    bos: first !== undefined && (pieces || tokens.indexOf(first) === idOf("bos")),
+    eos: last !== undefined && (pieces || tokens.indexOf(last) === idOf("eos")),
   };
   const flags = (["bos", "eos"] as const).map((name): [string, GgufValue] => {
     const said = config[`add_${name}_token`];
@@ -233,10 +281,10 @@ export function tokenizerMetadata(files: TokenizerFiles, model: ModelConfig, siz
   const entries: Entries = [
     ["model", own.get("model")!],
     ["pre", own.get("pre")!],
-    ["tokens", { type: "array", items: "string", value: tokens }],
+    ["tokens", own.get("tokens") ?? { type: "array", items: "string", value: tokens }],
     ...[...own].filter(([key]) => key === "scores"),
     ["token_type", { type: "array", items: "i32", value: kinds }],
-    ...[...own].filter(([key]) => !["model", "pre", "scores"].includes(key)),
+    ...[...own].filter(([key]) => !["model", "pre", "tokens", "scores"].includes(key)),
     ...ids,
     ...flags,
   ];

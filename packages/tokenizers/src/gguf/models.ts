@@ -88,9 +88,16 @@ const llama: ReadModel = (metadata, tokens) => {
   };
 };
 
+/** Values of `tokenizer.ggml.token_type` of tokens that no text becomes by itself: 2 unknown, 3 control, 4 user defined. */
+const isSpecial = (type: number): boolean => type >= 2 && type <= 4;
+
 /** WordPiece, whose words begin with `▁` in these files, and nothing marks what continues one. */
 const bert: ReadModel = (metadata, stored) => {
-  const tokens = stored.map((token) => (token.startsWith("▁") ? token.slice(1) : /^\[.+\]$/.test(token) ? token : `##${token}`));
+  const types = metadata.numbers("token_type", stored);
+  const tokens = stored.map((token, id) => {
+    if (types ? isSpecial(types[id]!) : /^\[.+\]$/.test(token)) return token;
+    return token.startsWith("▁") ? token.slice(1) : `##${token}`;
+  });
   return {
     model: new WordPiece({ vocab: Vocabulary.of(tokens), unkToken: tokens[metadata.id("unknown_token_id", tokens) ?? 100] ?? "[UNK]" }),
     tokens,
