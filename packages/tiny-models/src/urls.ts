@@ -7,7 +7,7 @@ export interface ModelUrls {
 }
 
 /** Names of the models. */
-export type TinyModelName = "llama";
+export type TinyModelName = "llama" | "mamba";
 /** Names of the texts. */
 export type TinyTextName = "romeo-and-juliet" | "romeo-and-juliet-act-5";
 
@@ -18,6 +18,12 @@ export const MODELS: { readonly [name in TinyModelName]: ModelUrls } = {
     weights: new URL("../models/llama/model.safetensors", import.meta.url),
     tokenizer: new URL("../models/llama/tokenizer.json", import.meta.url),
     generationConfig: new URL("../models/llama/generation_config.json", import.meta.url),
+  },
+  mamba: {
+    config: new URL("../models/mamba/config.json", import.meta.url),
+    weights: new URL("../models/mamba/model.safetensors", import.meta.url),
+    tokenizer: new URL("../models/mamba/tokenizer.json", import.meta.url),
+    generationConfig: new URL("../models/mamba/generation_config.json", import.meta.url),
   },
 };
 
