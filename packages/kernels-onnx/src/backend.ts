@@ -22,6 +22,7 @@ import { loopsOf } from "./loops/loop.js";
 import { packProducts, sharesPacked } from "./packing.js";
 import { assertAvailable, notStarted, type Runtime, smallPlan } from "./providers.js";
 import { findPeer } from "./runtime/peer.js";
+import { Sessions } from "./sessions.js";
 import type { FilePart } from "./runtime/protocol.js";
 import { OrtThread } from "./runtime/thread.js";
 
@@ -67,10 +68,12 @@ export class OnnxBackend implements Backend {
   readonly available: readonly string[];
   private readonly activations: Activations;
   private readonly constants: ConstantFiles;
+  private readonly sessions: Sessions;
 
   constructor(thread: OrtThread, { version, threads, activations, providers, available }: Setup) {
     this.activations = activations;
     this.thread = thread;
+    this.sessions = new Sessions(thread);
     this.constants = new ConstantFiles((path) => thread.release({ do: "remove", path }));
     this.version = version;
     this.providers = providers;
@@ -112,7 +115,7 @@ export class OnnxBackend implements Backend {
       const lowered = lowerPlan(rest, keptConstants(rest, new Set([...frozen.keys(), ...folded])), this.activations);
       for (const { buffer, to } of lowered.constants) taken.push(this.constants.take(contents.key(buffer, to)));
       await this.write(contents, lowered, taken);
-      const { thread, constants, capabilities, providers } = this;
+      const { thread, constants, sessions, capabilities, providers } = this;
       return await OnnxExecutable.open(
         withoutHeld(plan, frozen, lowered),
         rest,
@@ -121,6 +124,7 @@ export class OnnxBackend implements Backend {
         constants.folder,
         release,
         thread,
+        sessions,
         capabilities.threads,
         providers,
       );

@@ -3,6 +3,7 @@ import type { Lowered, Port } from "./lower/lower-plan.js";
 import { runError } from "./runtime/errors.js";
 import type { SessionPort } from "./runtime/protocol.js";
 import type { OrtThread } from "./runtime/thread.js";
+import type { Sessions, SharedSession } from "./sessions.js";
 
 /** Memory in the thread, by its number there. */
 export interface OnnxBuffer {
@@ -12,9 +13,6 @@ export interface OnnxBuffer {
 
 /** Work of a plan, in flops and bytes moved, below which more threads cost more than they give. */
 const SMALL_WORK = 1e6;
-
-/** Sessions so far: their numbers in the threads. */
-let sessions = 0;
 
 /**
  * Of a session. Optimising takes four times as long as all the rest of creating one, and makes nothing faster: plans are optimised before. Finding a pattern of
@@ -35,7 +33,8 @@ export class OnnxExecutable implements Executable {
   readonly plan: Plan;
   readonly kernels: readonly string[];
   private readonly thread: OrtThread;
-  private readonly session = ++sessions;
+  /** Undefined for a plan that has nothing to do. */
+  private session: SharedSession | undefined;
   /** Which of the plan's inputs and outputs the session takes, in its order. */
   private readonly inputs: readonly number[];
   private readonly outputs: readonly number[];
@@ -66,6 +65,7 @@ export class OnnxExecutable implements Executable {
    * @param model that does it
    * @param folder of the files with the model's constants
    * @param release called when they are needed no more
+   * @param sessions of the thread
    * @param threads the most that it may use
    * @param providers of onnxruntime, the preferred first
    * @throws DeviceError for a plan that onnxruntime does not take
@@ -78,6 +78,7 @@ export class OnnxExecutable implements Executable {
     folder: string,
     release: () => void,
     thread: OrtThread,
+    sessions: Sessions,
     threads: number,
     providers: readonly string[],
   ): Promise<OnnxExecutable> {
@@ -88,7 +89,7 @@ export class OnnxExecutable implements Executable {
     const parts = { inputs: inputs.map(port), outputs: outputs.map(port) };
     const options = sessionOptions(work < SMALL_WORK ? 1 : threads, providers, folder);
     try {
-      await thread.call({ do: "open", session: made.session, model, options, ...parts }, [model.buffer]);
+      made.session = await sessions.take({ model, options, ...parts });
     } catch (cause) {
       throw new DeviceError(`onnxruntime does not take the plan: ${(cause as Error).message}`, { cause });
     }
@@ -96,7 +97,8 @@ export class OnnxExecutable implements Executable {
   }
 
   run(inputs: readonly OnnxBuffer[], outputs: readonly OnnxBuffer[]): void | Promise<void> {
-    if (this.outputs.length === 0) return;
+    const { session } = this;
+    if (!session) return;
     const numbers = (ports: readonly number[], buffers: readonly OnnxBuffer[]): Int32Array => Int32Array.from(ports, (i) => buffers[i]!.id);
     const failed = (error: Error): never => {
       throw runError(error.message, this.rest);
@@ -104,7 +106,7 @@ export class OnnxExecutable implements Executable {
     try {
       const running = this.thread.call({
         do: "run",
-        session: this.session,
+        session: session.number,
         inputs: numbers(this.inputs, inputs),
         outputs: numbers(this.outputs, outputs),
       });
@@ -115,7 +117,7 @@ export class OnnxExecutable implements Executable {
   }
 
   dispose(): void {
-    if (this.outputs.length > 0) this.thread.release({ do: "close", session: this.session });
+    this.session?.release();
     this.release();
   }
 }

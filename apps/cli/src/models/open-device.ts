@@ -9,8 +9,8 @@ const GPU_FILES = ["/dev/dri", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg"];
 const mayHaveGpu = (): boolean => process.platform !== "linux" || GPU_FILES.some((file) => existsSync(file));
 
 /**
- * The device of a name; `auto`: a real GPU, else WebAssembly. onnxruntime is asked for by name: it packs all weights for each length of
- * input and keeps them so, which for a few answers takes longer than what it saves, and many times the memory.
+ * The device of a name; `auto`: a real GPU, else WebAssembly. onnxruntime is asked for by name: its first token
+ * takes more than twice as long, since it packs all weights for each new length of input, and twice the memory, which long prompts and training make up for, but a few answers do not.
  */
 export async function openDevice(name: DeviceName, { options, out }: Context, activations: Activations = "f32"): Promise<Device> {
   const settings = { activations, ...(options.jobs !== undefined && { threads: options.jobs }) };
