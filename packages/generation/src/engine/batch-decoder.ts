@@ -25,8 +25,8 @@ type RowAdapters = { readonly index: Tensor | null; readonly actsFrom: Tensor };
 
 type Prefill = (inputIds: Tensor, at: PrefillPlace, adapters: RowAdapters, isFirst: boolean, cache: readonly LayerCache[]) => Pass;
 type Step = (inputIds: Tensor, position: Tensor, adapters: RowAdapters, cache: readonly LayerCache[]) => Pass;
-/** Where a piece of a prompt goes; all i32 [1]. */
-type PrefillPlace = { readonly row: Tensor; readonly position: Tensor; readonly last: Tensor };
+/** Where pieces of prompts go: into one row, i32 [1], or one into each, null; from which position, and which token is the last one of each, i32 [pieces]. */
+type PrefillPlace = { readonly row: Tensor | null; readonly position: Tensor; readonly last: Tensor };
 type Pass = { readonly logits: Tensor; readonly cache: readonly LayerCache[] };
 
 /** The causal model below, whatever is around it. @throws ConfigError for one that keeps nothing between passes */
@@ -105,16 +105,21 @@ export class BatchDecoder {
   }
 
   /**
-   * Runs a piece of a prompt into a row, and gives the logits [vocabulary] behind its last token.
-   * @param length as how many tokens it runs: filled up on the right, which needs a cache of positions
-   * @param isFirst whether nothing of the row counts yet
+   * Runs a piece of a prompt into a row, or one into each, and gives the logits behind the last token of each, [pieces · vocabulary].
+   * @param row undefined: the pieces are those of all rows
+   * @param length as how many tokens they run: filled up on the right, which needs a cache of positions
+   * @param isFirst whether nothing of the rows counts yet
    */
-  async prefill(row: number, input: RowInput, length: number, isFirst: boolean): Promise<Float32Array> {
-    const ids = new Int32Array(length);
-    ids.set(input.tokens);
-    const place = { row: this.ints([row]), position: this.ints([input.position]), last: this.ints([input.tokens.length - 1]) };
-    const adapters = this.rowAdapters([input]);
-    const inputIds = this.ints(ids, [1, length]);
+  async prefill(row: number | undefined, pieces: readonly RowInput[], length: number, isFirst: boolean): Promise<Float32Array> {
+    const ids = new Int32Array(pieces.length * length);
+    for (const [i, { tokens }] of pieces.entries()) ids.set(tokens, i * length);
+    const place = {
+      row: row === undefined ? null : this.ints([row]),
+      position: this.ints(pieces.map(({ position }) => position)),
+      last: this.ints(pieces.map(({ tokens }) => tokens.length - 1)),
+    };
+    const adapters = this.rowAdapters(pieces);
+    const inputIds = this.ints(ids, [pieces.length, length]);
     const given = [inputIds, ...Object.values(place), ...Object.values(adapters)];
     return this.run(given, () => this.plans.prefill(inputIds, place, adapters, isFirst, this.cache));
   }
@@ -174,10 +179,11 @@ export class BatchDecoder {
     const { device } = this;
     const prefill: Prefill = (inputIds, { row, position, last }, adapters, isFirst, cache) => {
       const begins = isFirst && !this.holdsPositions;
-      const own = begins ? this.base.emptyCache({ batch: 1, capacity: this.shape.capacity }) : rowOf(cache, row);
+      const held = row ? rowOf(cache, row) : cache;
+      const own = begins ? this.base.emptyCache({ batch: 1, capacity: this.shape.capacity }) : held;
       const inputs = { inputIds, position, cache: own, logitsToKeep: last };
       const { logits, cache: next } = this.forward(inputs, adapters, isFirst);
-      return { logits, cache: withRow(cache, next!, row) };
+      return { logits, cache: row ? withRow(cache, next!, row) : next! };
     };
     const step: Step = (inputIds, position, adapters, cache) => {
       const { logits, cache: next } = this.forward({ inputIds, position, cache }, adapters, false);

@@ -28,6 +28,18 @@ test.each(["llama", "mistral_window", "qwen2", "gpt2", "rwkv", "mamba", "mamba2"
   },
 );
 
+test.each(["llama", "mistral_window", "gpt2"])("%s: prompts of about one length that come together are run together", async (name) => {
+  const model = await load(name);
+  const engine = new GenerationEngine(model, { maxBatch: 4 });
+  const requests = [6, 8, 5, 7].map((length, i) => greedy(prompt(length, i), 5));
+  await Promise.all(requests.map((request) => engine.run(request)));
+  for (const { tokens, chosen } of requests) expect(chosen).toEqual(await expected(model, tokens, 5));
+  // The first token of each comes with the one pass of all prompts.
+  expect(engine.counts.steps).toBe(4);
+  expect(engine.counts.promptTokens).toBe(26);
+  await engine.dispose();
+});
+
 async function adapted(names: readonly string[], types: readonly string[] = ["LORA"]): Promise<AdaptedCausalLM> {
   const model = await load("llama");
   const config = (i: number): object => ({ peftType: types[i % types.length]!, targetModules: ["q_proj", "v_proj", "down_proj"] });

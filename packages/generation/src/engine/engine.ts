@@ -4,7 +4,7 @@ import { assertInVocabulary } from "../assert-in-vocabulary.js";
 import { positionsOf } from "../positions-of.js";
 import { type AdaptedCausalLM, BatchDecoder, causalBase, type GenerativeModel, type RowInput } from "./batch-decoder.js";
 import { REWIND } from "./cache-rows.js";
-import { nextPiece } from "./pieces.js";
+import { LONGEST_PIECE, nextPiece } from "./pieces.js";
 import { Row, Sequence } from "./row.js";
 import type { TokenRequest } from "./token-request.js";
 
@@ -174,6 +174,8 @@ export class GenerationEngine {
   /** Runs passes while there is something to do. */
   private async serve(): Promise<void> {
     try {
+      // What is asked for together begins together.
+      await afterOtherTasks();
       for (;;) {
         for (const change of this.between.splice(0)) await change();
         this.dropCancelled();
@@ -251,11 +253,11 @@ export class GenerationEngine {
     return virtualTokens + written <= positionsKept ? 0 : written - REWIND;
   }
 
-  /** One piece of a prompt, then one step of the rest. A state would be changed by steps in between, so that its prompt is run at once. */
+  /** One piece of a prompt, or one of each, then one step of the rest. A state would be changed by steps in between, so that its prompt is run at once. */
   private async pass(): Promise<void> {
     const filling = this.rows.filter((row) => row.isFilling);
     if (filling.length > 0) {
-      do await this.fill(filling[0]!);
+      do await this.fill(filling);
       while (!this.decoder.holdsPositions && filling[0]!.isFilling);
     }
     const ready = this.rows.filter((row) => row.sequence && !row.isFilling);
@@ -263,18 +265,34 @@ export class GenerationEngine {
     if (ready.length > 0 && mayStep) await this.step(ready);
   }
 
-  private async fill(row: Row): Promise<void> {
+  /** Runs the next piece of the first of these rows; of all of them where they are all rows there are, and their pieces are alike and short. */
+  private async fill(filling: readonly Row[]): Promise<void> {
+    const { holdsPositions, base } = this.decoder;
+    const pieces = filling.map((row) => this.pieceOf(row));
+    const [{ length, isFirst }] = pieces as [ReturnType<GenerationEngine["pieceOf"]>];
+    const alike = pieces.every((piece) => piece.length === length && piece.isFirst === isFirst);
+    const together =
+      holdsPositions && filling.length > 1 && filling.length === this.rows.length && alike && pieces.length * length <= LONGEST_PIECE;
+    const run = together ? pieces : pieces.slice(0, 1);
+    const row = together ? undefined : this.rows.indexOf(filling[0]!);
+    const logits = await this.decoder.prefill(row, run, length, isFirst);
+    for (const [i, { row: filled, tokens, position }] of run.entries()) {
+      filled.wrote(position, length);
+      this.counted.promptTokens += tokens.length;
+      filled.held.push(...tokens);
+      const { vocabSize } = base.config;
+      if (filled.held.length === filled.sequence!.tokens.length) this.choose(filled, logits.subarray(i * vocabSize, (i + 1) * vocabSize));
+    }
+  }
+
+  /** The next piece of a row's prompt, and as how many tokens it runs. */
+  private pieceOf(row: Row): RowInput & { readonly row: Row; readonly length: number; readonly isFirst: boolean } {
     const { tokens } = row.sequence!;
     const position = row.held.length;
     const { holdsPositions, virtualTokens, shape } = this.decoder;
     const piece = nextPiece(tokens.length - position, holdsPositions ? shape.capacity - virtualTokens - position : 0);
     const part = tokens.slice(position, position + piece.tokens);
-    const input = { tokens: part, position, ...this.adapterIn(row) };
-    const logits = await this.decoder.prefill(this.rows.indexOf(row), input, piece.length, position === 0);
-    row.wrote(position, piece.length);
-    this.counted.promptTokens += part.length;
-    row.held.push(...part);
-    if (row.held.length === tokens.length) this.choose(row, logits);
+    return { row, tokens: part, position, length: piece.length, isFirst: position === 0, ...this.adapterIn(row) };
   }
 
   private async step(ready: readonly Row[]): Promise<void> {
