@@ -40,6 +40,7 @@ const ALLOWED = {
   generation: ["tensor-core", "io-gguf", "io-safetensors", "models", "registry", "tokenizers"],
   server: ["tensor-core", "io-safetensors", "registry", "tokenizers", "generation"],
   agent: ["tensor-core", "generation", "tokenizers"],
+  zoo: ["tensor-core", "quant-nf4-awq", "methods", "models", "registry", "training"],
   training: ["tensor-core", "io-safetensors", "quant-nf4-awq", "adapters-lora", "adapter-files", "registry"],
   "fine-tuning": ["tensor-core", "tokenizers", "datasets", "generation", "training"],
 };

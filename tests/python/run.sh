@@ -24,7 +24,7 @@ sources="$PWD/.cache/llama/node_modules/node-llama-cpp/llama/gitRelease.bundle"
 # Each prints its sum; the last line is the sum of all.
 passed=0 failed=0 skipped=0
 # The differential suite has a fixed seed here, so that a red run is the change's fault; without --seed it takes a new one.
-for script in tests/python/check.py tests/python/names.py tests/python/adapters.py tests/python/dialects.py tests/python/scale_out.py tests/python/gguf_files.py tests/python/quantised.py tests/python/bitsandbytes_models.py tests/python/gguf_models.py tests/python/models.py tests/python/generation.py tests/python/training.py tests/python/tokenizers_fuzz.py tests/python/chat_templates.py "tests/python/differential --seed 0"; do
+for script in tests/python/check.py tests/python/names.py tests/python/adapters.py tests/python/dialects.py tests/python/scale_out.py tests/python/gguf_files.py tests/python/quantised.py tests/python/bitsandbytes_models.py tests/python/gguf_models.py tests/python/zoo.py tests/python/models.py tests/python/generation.py tests/python/training.py tests/python/tokenizers_fuzz.py tests/python/chat_templates.py "tests/python/differential --seed 0"; do
   echo "== $script"
   log=$("$venv/bin/python" $script 2> >(grep -v Loading >&2) | tee >(cat >&2) | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
   if [ -z "$log" ]; then failed=$((failed + 1)); continue; fi

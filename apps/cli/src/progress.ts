@@ -1,5 +1,6 @@
 import type { OnProgress } from "@weft/checkpoint";
 import { formatBytes } from "@weft/checkpoint/format";
+import type { Context } from "./context.js";
 import { type Output, printable } from "./output.js";
 
 /** Plain lines come this often where nothing can be drawn in place. */
@@ -103,4 +104,18 @@ export function formatSeconds(seconds: number): string {
   if (whole < 60) return `${whole}s`;
   const minutes = Math.floor(whole / 60);
   return minutes < 60 ? `${minutes}m${whole % 60}s` : `${Math.floor(minutes / 60)}h${minutes % 60}m`;
+}
+
+/** Runs something that tells how far it is, with a line of progress. */
+export async function withProgress<T>(
+  label: string,
+  { out }: Pick<Context, "out">,
+  run: (onProgress: (done: number, total: number) => void) => Promise<T>,
+): Promise<T> {
+  let progress: Progress | undefined;
+  try {
+    return await run((done, total) => (progress ??= new Progress(out, label, total)).update(done));
+  } finally {
+    progress?.end();
+  }
 }

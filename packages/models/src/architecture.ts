@@ -9,6 +9,8 @@ import { loadWeights, type Weights } from "./weights.js";
 export interface Architecture<M> {
   /** transformers' `model_type`s that it is. */
   readonly modelTypes: readonly string[];
+  /** See `parameterShapes`. */
+  parameterShapes(json: ConfigJson): ReadonlyMap<string, readonly number[]>;
   /**
    * Reads the parameters that the config asks for; other tensors of the source are left alone, and quantised weights stay packed.
    * @param json `config.json`: its text, its bytes, or parsed
@@ -42,6 +44,13 @@ export interface ArchitectureDefinition<Config, M> {
 export function architecture<Config, M>(definition: ArchitectureDefinition<Config, M>): Architecture<M> {
   return {
     modelTypes: definition.modelTypes,
+    parameterShapes(json) {
+      const config = definition.readConfig(json);
+      const shapes = definition.parameters(config);
+      const [head] = definition.tied?.(config) ?? [];
+      if (head !== undefined) shapes.delete(head);
+      return shapes;
+    },
     async load(json, source, options = {}) {
       const config = parseConfig(json);
       return load(definition, definition.readConfig(config), await parametersOf(source, config), options);

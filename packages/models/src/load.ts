@@ -39,17 +39,35 @@ async function load<M>(
     return load(table, gguf.config, gguf.source, options, elsewhere);
   }
   const config = parseConfig(model as Config);
+  return architectureOf(config, table, elsewhere).load(config, source, options);
+}
+
+/** @throws ConfigError kind `unsupported-model` */
+function architectureOf<M>(
+  config: ConfigJson,
+  table: readonly Architecture<M>[],
+  elsewhere?: { readonly types: readonly string[]; readonly hint: string },
+): Architecture<M> {
   const type = String(config["model_type"] ?? originalModelType(config));
   const architecture = table.find(({ modelTypes }) => modelTypes.includes(type));
-  if (!architecture)
-    throw new ConfigError(
-      `config.json: model_type is ${JSON.stringify(config["model_type"])}, expected one of ${typesOf(table).join(", ")}`,
-      {
-        kind: "unsupported-model",
-        ...(elsewhere.types.includes(type) && { hint: elsewhere.hint }),
-      },
-    );
-  return architecture.load(config, source, options);
+  if (architecture) return architecture;
+  throw new ConfigError(
+    `config.json: model_type is ${JSON.stringify(config["model_type"])}, expected one of ${typesOf(table).join(", ")}`,
+    {
+      kind: "unsupported-model",
+      ...(elsewhere?.types.includes(type) && { hint: elsewhere.hint }),
+    },
+  );
+}
+
+/**
+ * Names and shapes of the parameters that the model of a config has, under the names of the Python original; of two that are tied the embedding alone.
+ * @param json `config.json`: its text, its bytes, or parsed
+ * @throws ConfigError naming the field; kind `unsupported-model` for an architecture that is not here
+ */
+export function parameterShapes(json: Config): ReadonlyMap<string, readonly number[]> {
+  const config = parseConfig(json);
+  return architectureOf<unknown>(config, [...CAUSAL_LMS, ...ENCODERS]).parameterShapes(config);
 }
 
 const isOptions = (given: WeightSource | ParameterSource | Options | undefined): given is Options | undefined =>

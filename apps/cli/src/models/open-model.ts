@@ -6,7 +6,7 @@ import { PeftModel } from "@weft/registry";
 import type { Device } from "@weft/tensor-core";
 import type { Context } from "../context.js";
 import { parseScaledPath } from "../files/scaled-path.js";
-import { Progress } from "../progress.js";
+import { withProgress } from "../progress.js";
 import type { Activations, DeviceName } from "./device-names.js";
 import { openDevice } from "./open-device.js";
 
@@ -69,17 +69,4 @@ export async function addAdapter(peft: AdaptedCausalLM, adapter: string, name: s
   const { path, scale } = parseScaledPath(adapter);
   await loadAdapter(peft as PeftModel<never, unknown>, path, name, { signal });
   if (scale !== 1) peft.setScale(scale, name);
-}
-
-async function withProgress<T>(
-  label: string,
-  { out }: Context,
-  run: (onProgress: (done: number, total: number) => void) => Promise<T>,
-): Promise<T> {
-  let progress: Progress | undefined;
-  try {
-    return await run((done, total) => (progress ??= new Progress(out, label, total)).update(done));
-  } finally {
-    progress?.end();
-  }
 }

@@ -18,7 +18,9 @@ import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
 import { lintCommand } from "./lint.js";
 import { mergeCommand } from "./merge.js";
+import { modelsCommand } from "./models.js";
 import { planCommand } from "./plan.js";
+import { pullCommand } from "./pull.js";
 import { quantizeCommand } from "./quantize.js";
 import { resizeCommand } from "./resize.js";
 import { runCommand } from "./run.js";
@@ -36,7 +38,7 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Declare[]]
   ["Look:", [inspectCommand, diffCommand, lintCommand]],
   ["Checkpoints:", [mergeCommand, quantizeCommand, verifyCommand, unmergeCommand, planCommand, runCommand]],
   ["Adapters:", [convertCommand, extractCommand, resizeCommand, combineCommand, exportCommand]],
-  ["Models:", [generateCommand, trainCommand, evalCommand, embedCommand, tokenizeCommand, serveCommand]],
+  ["Models:", [modelsCommand, pullCommand, generateCommand, trainCommand, evalCommand, embedCommand, tokenizeCommand, serveCommand]],
   ["This machine:", [doctorCommand, benchCommand, completionCommand]],
 ];
 

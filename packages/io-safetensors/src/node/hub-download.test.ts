@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type FileServer, sendRange, serveFiles } from "../testing/file-server.js";
 import { WRITTEN } from "../testing/fixtures.js";
-import { downloadDatasetFile, downloadModel, openWeights } from "./index.js";
+import { downloadDatasetFile, downloadFiles, downloadModel, hubFiles, openWeights, verifyCached } from "./index.js";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const CONFIG = new TextEncoder().encode('{"model_type": "llama"}\n');
@@ -34,7 +34,9 @@ beforeEach(async () => {
   hub = await serveFiles(new Map(), (request, response) => {
     const name = request.url!.slice(request.url!.lastIndexOf("/") + 1);
     const common = { "X-Repo-Commit": COMMIT };
-    if (refusal) response.writeHead(refusal.status, refusal.code === undefined ? {} : { "X-Error-Code": refusal.code }).end();
+    if (request.url === "/api/models/weft/tiny/revision/main")
+      response.end(JSON.stringify({ siblings: ["config.json", ...SHARDS].map((rfilename) => ({ rfilename })) }));
+    else if (refusal) response.writeHead(refusal.status, refusal.code === undefined ? {} : { "X-Error-Code": refusal.code }).end();
     else if (name === "config.json") sendRange(request, response, CONFIG, { ...common, ETag: `"${gitHash(CONFIG)}"` });
     else if (name === "model.safetensors.index.json") sendRange(request, response, index, { ...common, ETag: `"${gitHash(index)}"` });
     else if (SHARDS.includes(name))
@@ -74,6 +76,37 @@ it("lays a model down as huggingface_hub does, and asks for nothing when it is t
   const requests = hub.log.length;
   expect(await fetchTiny()).toBe(snapshot);
   expect(hub.log).toHaveLength(requests);
+});
+
+it("fetches files by their names, once, and lists what there is", async () => {
+  const [name] = SHARDS as [string];
+  expect(await hubFiles("hf:weft/tiny")).toEqual(["config.json", ...SHARDS]);
+  const snapshot = await downloadFiles("hf:weft/tiny", ["config.json", name]);
+  expect(readdirSync(snapshot).toSorted()).toEqual(["config.json", name].toSorted());
+  const requests = hub.log.length;
+  expect(await downloadFiles("hf:weft/tiny", [name])).toBe(snapshot);
+  expect(hub.log).toHaveLength(requests);
+  await expect(downloadFiles("hf:weft/tiny", ["other.gguf"])).rejects.toMatchObject({
+    kind: "not-found",
+    message: expect.stringContaining("other.gguf"),
+  });
+  await expect(hubFiles("hf:weft/none")).rejects.toMatchObject({ kind: "not-found" });
+});
+
+/** Which files in the cache are intact. */
+const state = async (): Promise<unknown> =>
+  Object.fromEntries((await verifyCached("hf:weft/tiny")).map(({ name, intact }) => [name, intact]));
+
+it("tells files in the cache that are no longer what was fetched", async () => {
+  await expect(verifyCached("hf:weft/tiny")).rejects.toMatchObject({ kind: "not-found" });
+  const snapshot = await downloadFiles("hf:weft/tiny", ["config.json", SHARDS[0]!, SHARDS[1]!]);
+  expect(await state()).toEqual({ "config.json": true, [SHARDS[0]!]: true, [SHARDS[1]!]: true });
+  const blob = join(folder(), "blobs", sha256(large(SHARDS[0]!)));
+  writeFileSync(blob, readFileSync(blob).fill(1, 100, 101));
+  rmSync(join(folder(), "blobs", sha256(large(SHARDS[1]!))));
+  rmSync(join(snapshot, "config.json"));
+  writeFileSync(join(snapshot, "config.json"), CONFIG);
+  expect(await state()).toEqual({ "config.json": undefined, [SHARDS[0]!]: false, [SHARDS[1]!]: false });
 });
 
 it("fetches a file of a data set once, also without network after that", async () => {

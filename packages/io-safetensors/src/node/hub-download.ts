@@ -1,26 +1,10 @@
-import { createHash } from "node:crypto";
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from "node:fs";
-import { dirname, join, relative } from "node:path";
-import { FormatError, IoError, type LongCallOptions, throwIfAborted } from "@weft/tensor-core";
-import { bytesOfUrl } from "../bytes-of-url.js";
-import { COMMIT, type HubId, type HubOptions, noAccess, parseHubDatasetFile, parseHubId } from "../hub.js";
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { FormatError, type LongCallOptions, throwIfAborted } from "@weft/tensor-core";
+import { type HubOptions, parseHubDatasetFile, parseHubId } from "../hub.js";
 import { MAX_INDEX_BYTES, parseShardIndex } from "../shard-index.js";
-import type { ByteSource } from "../weight-source.js";
-import { writeAll, writeFileAtomic } from "./atomic-file.js";
-import { ioError, openFileBytes } from "./file-bytes.js";
-import { cachedSnapshot, hubCacheFolder, hubEnvironment, type HubKind, notCached, repositoryFolder, snapshotOf } from "./hub-cache.js";
+import { cachedSnapshot, hubCacheFolder, hubEnvironment, notCached, snapshotOf } from "./hub-cache.js";
+import { type HubFile, fits, HubRepository } from "./hub-repository.js";
 
 /** How a repository is fetched: see `HubOptions`; the cache is that of huggingface_hub unless given. */
 export interface DownloadOptions extends HubOptions, Pick<LongCallOptions, "onProgress"> {
@@ -29,19 +13,6 @@ export interface DownloadOptions extends HubOptions, Pick<LongCallOptions, "onPr
   readonly offline?: boolean | undefined;
 }
 
-/** A file of a repository, as the hub's first answer describes it. */
-interface HubFile {
-  readonly name: string;
-  readonly commit: string;
-  /** What its content is called in the cache: SHA-256 of large files, git's SHA-1 of others. */
-  readonly etag: string;
-  readonly source: ByteSource;
-}
-
-/** Content is fetched in pieces, so that memory is bounded and what has come is kept. */
-const PIECE_BYTES = 32 << 20;
-/** A name of content that is also the name of a file. */
-const ETAG = /^[A-Za-z0-9_-]{1,128}$/;
 const [SINGLE, INDEX] = ["model.safetensors", "model.safetensors.index.json"];
 
 /**
@@ -58,7 +29,7 @@ export async function downloadModel(id: string, names: readonly string[], option
   const known = cachedSnapshot(id, cache);
   if (known !== undefined && (offline || isComplete(known, names))) return known;
   if (offline) throw notCached(id, cache);
-  const repository = new Repository(id, parseHubId(id), cache, hub);
+  const repository = new HubRepository(id, parseHubId(id), cache, hub);
   const first = await Promise.all([...names, SINGLE].map((name) => repository.describe(name)));
   const single = first.pop();
   const index = single ? undefined : await repository.describe(INDEX);
@@ -67,14 +38,47 @@ export async function downloadModel(id: string, names: readonly string[], option
   const side = [...first, index].filter((file) => file !== undefined);
   for (const file of side) await repository.fetch(file);
   const shards = index ? shardsOf(join(repository.snapshot, INDEX)) : [];
-  const weights = single ? [single] : await Promise.all(shards.map((name) => repository.mustHave(name)));
+  const weights = single ? [single] : await Promise.all(shards.map((name) => repository.shard(name)));
   const total = weights.reduce((sum, { source }) => sum + source.size, 0);
+  await fetchAll(repository, weights, total, onProgress);
+  return repository.snapshot;
+}
+
+/** Brings files into the cache one after the other, and remembers the commit. */
+async function fetchAll(
+  repository: HubRepository,
+  files: readonly HubFile[],
+  total: number,
+  onProgress: DownloadOptions["onProgress"],
+): Promise<void> {
   let done = 0;
-  for (const file of weights) {
+  for (const file of files) {
     await repository.fetch(file, (bytes) => onProgress?.(done + bytes, total));
     done += file.source.size;
   }
   await repository.remember();
+}
+
+/**
+ * Fetches files of a repository of the hub by their names, as {@link downloadModel} does those of a model: an adapter, a GGUF file.
+ * @param names every one of which the repository must have
+ * @returns the folder of the snapshot
+ * @throws as {@link downloadModel}
+ */
+export async function downloadFiles(id: string, names: readonly string[], options: DownloadOptions = {}): Promise<string> {
+  const { offline, cache, onProgress, ...hub } = settingsOf(options);
+  const known = cachedSnapshot(id, cache);
+  if (known !== undefined && names.every((name) => existsSync(join(known, name)))) return known;
+  if (offline) throw notCached(id, cache);
+  const repository = new HubRepository(id, parseHubId(id), cache, hub);
+  const files: HubFile[] = [];
+  for (const name of names) {
+    const file = await repository.describe(name);
+    if (!file) throw new FormatError(`${id}: the repository has no ${name}`, { kind: "not-found", file: id });
+    files.push(file);
+  }
+  const total = files.reduce((sum, { source }) => sum + source.size, 0);
+  await fetchAll(repository, files, total, onProgress);
   return repository.snapshot;
 }
 
@@ -90,12 +94,23 @@ export async function downloadDatasetFile(id: string, options: DownloadOptions =
   const known = snapshotOf(hubId, cache, "datasets");
   if (known !== undefined && existsSync(join(known, path))) return join(known, path);
   if (offline) throw notCached(id, cache);
-  const repository = new Repository(id, hubId, cache, hub, "datasets");
+  const repository = new HubRepository(id, hubId, cache, hub, "datasets");
   const file = await repository.describe(path);
   if (!file) throw new FormatError(`${id}: the data set has no such file`, { kind: "not-found", file: id });
   await repository.fetch(file, (bytes) => onProgress?.(bytes, file.source.size));
   await repository.remember();
   return join(repository.snapshot, path);
+}
+
+/**
+ * Names of the files of a repository, as the hub lists them.
+ * @param id `hf:user/repo[@revision]`
+ * @throws ConfigError kind `hub-id`; FormatError kind `not-found`; IoError kinds `http`, `no-permission`; CancelledError
+ */
+export async function hubFiles(id: string, options: DownloadOptions = {}): Promise<readonly string[]> {
+  const { offline, cache, onProgress: _, ...hub } = settingsOf(options);
+  if (offline) throw notCached(id, cache);
+  return new HubRepository(id, parseHubId(id), cache, hub).files();
 }
 
 /** What is asked for, and else what the environment says. */
@@ -114,167 +129,42 @@ function isComplete(folder: string, names: readonly string[]): boolean {
   return has(INDEX) && statSync(join(folder, INDEX)).size <= MAX_INDEX_BYTES && shardsOf(join(folder, INDEX)).every(has);
 }
 
-/** A repository of the hub and its folder in the cache. All files are of one commit: that of the first answer. */
-class Repository {
-  private readonly folder: string;
-  private readonly revision: string;
-  private readonly repo: string;
-  private commit: string | undefined;
-
-  constructor(
-    private readonly id: string,
-    { repo, revision }: HubId,
-    cache: string,
-    private readonly options: HubOptions,
-    private readonly kind: HubKind = "models",
-  ) {
-    this.repo = repo;
-    this.revision = revision;
-    this.folder = repositoryFolder(repo, cache, kind);
-  }
-
-  get snapshot(): string {
-    return join(this.folder, "snapshots", this.commit!);
-  }
-
-  /** A file that the repository must have. @throws FormatError kind `missing-shard` */
-  async mustHave(name: string): Promise<HubFile> {
-    const file = await this.describe(name);
-    if (file) return file;
-    throw new FormatError(`${this.id}: the index names ${name}, but the repository has no such file`, {
-      kind: "missing-shard",
-      file: this.id,
-    });
-  }
-
-  /** Asks for a file; undefined if the repository does not have it. */
-  async describe(name: string): Promise<HubFile | undefined> {
-    const { endpoint = "https://huggingface.co", token, fetch: get = fetch, ...rest } = this.options;
-    const { origin } = new URL(endpoint);
-    let told: Headers | undefined;
-    let status = 0;
-    const ask: typeof fetch = async (url, init) => {
-      const range = new Headers(init?.headers).get("range") ?? "";
-      let at = new URL(String(url));
-      // The hub describes a file where it says where it is: its answers are looked at, and the token is for them alone.
-      for (let hops = 0; ; hops++) {
-        const own = at.origin === origin;
-        const headers = { Range: range, ...(own && token !== undefined && { Authorization: `Bearer ${token}` }) };
-        const answer = await get(at, { ...init, headers, redirect: "manual" });
-        if (own) [told, status] = [answer.headers, answer.status];
-        const target = answer.status >= 300 && answer.status < 400 ? answer.headers.get("location") : null;
-        if (target === null || hops === 5) return answer;
-        await answer.body?.cancel();
-        at = new URL(target, at);
-      }
-    };
-    const within = [encodeURIComponent(this.commit ?? this.revision), ...name.split("/").map(encodeURIComponent)].join("/");
-    const url = `${endpoint.replace(/\/+$/, "")}/${this.kind === "datasets" ? "datasets/" : ""}${this.repo}/resolve/${within}`;
-    let source: ByteSource;
-    try {
-      source = await bytesOfUrl(url, { ...rest, fetch: ask });
-    } catch (error) {
-      if (!(error instanceof IoError)) throw error;
-      if (status === 401 || status === 403) throw noAccess(this.id, status, error);
-      if (error.kind !== "not-found") throw error;
-      const reason = told?.get("x-error-code") ?? "EntryNotFound";
-      if (reason === "EntryNotFound") return undefined;
-      throw new FormatError(`${this.id}: there is no such repository or revision (${reason})`, { kind: "not-found", file: this.id });
-    }
-    const commit = told?.get("x-repo-commit") ?? "";
-    const etag = (told?.get("x-linked-etag") ?? told?.get("etag") ?? "").replace(/^W\//, "").replaceAll('"', "");
-    if (!COMMIT.test(commit) || !ETAG.test(etag) || (this.commit ?? commit) !== commit)
-      throw new IoError(`${url}: the answer tells no commit and checksum, or those of another commit`, {
-        kind: "http",
-        file: url,
-        hint: "is HF_ENDPOINT a hub?",
-      });
-    this.commit = commit;
-    return { name, commit, etag, source };
-  }
-
-  /** Brings a file into the cache. @param onBytes told how many bytes of it are there */
-  async fetch({ name, etag, source }: HubFile, onBytes: (bytes: number) => void = () => {}): Promise<void> {
-    const blob = join(this.folder, "blobs", etag);
-    try {
-      mkdirSync(dirname(blob), { recursive: true });
-      if (!existsSync(blob)) await this.download(source, blob, etag, onBytes);
-      onBytes(source.size);
-      link(blob, join(this.snapshot, name));
-    } catch (error) {
-      throw error instanceof Error && "code" in error && typeof error.code === "string" && "syscall" in error
-        ? ioError(error, blob, "write")
-        : error;
-    }
-  }
-
-  /** Remembers which commit the branch or tag is at. */
-  async remember(): Promise<void> {
-    if (COMMIT.test(this.revision)) return;
-    const ref = join(this.folder, "refs", this.revision);
-    mkdirSync(dirname(ref), { recursive: true });
-    await writeFileAtomic(ref, this.commit!);
-  }
-
-  private async download(source: ByteSource, blob: string, etag: string, onBytes: (bytes: number) => void): Promise<void> {
-    const part = `${blob}.incomplete`;
-    const fd = openSync(part, existsSync(part) ? "r+" : "w");
-    try {
-      let done = statSync(part).size;
-      if (done > source.size) done = 0;
-      while (done < source.size) {
-        throwIfAborted(this.options.signal);
-        const bytes = await source.read(done, Math.min(PIECE_BYTES, source.size - done));
-        writeAll(fd, bytes, done, part);
-        onBytes((done += bytes.byteLength));
-      }
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    if (!(await fits(part, source.size, etag))) {
-      rmSync(part);
-      throw new IoError(`${source.location}: the content is not the one whose checksum the hub tells (${etag})`, {
-        kind: "http",
-        file: source.location,
-        hint: "fetch it again; something between here and the hub may change files",
-      });
-    }
-    renameSync(part, blob);
-  }
+/** A file of a repository in the cache. */
+export interface CachedFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** Whether its content is the one whose checksum the hub told; undefined where the cache does not know the checksum (a copy in the place of a link). */
+  readonly intact: boolean | undefined;
 }
 
-/** Whether a file has its size and is what its name in the cache says: SHA-256 of the content, or SHA-1 as git takes it; other names say nothing. */
-async function fits(path: string, size: number, etag: string): Promise<boolean> {
-  const bytes = openFileBytes(path);
-  try {
-    if (bytes.size !== size) return false;
-    const hash = /^[0-9a-f]{64}$/.test(etag)
-      ? createHash("sha256")
-      : COMMIT.test(etag)
-        ? createHash("sha1").update(`blob ${size}\0`)
-        : undefined;
-    if (!hash) return true;
-    const buffer = new Uint8Array(Math.min(4 << 20, size));
-    for (let at = 0; at < size; at += buffer.byteLength) {
-      const piece = buffer.subarray(0, Math.min(buffer.byteLength, size - at));
-      bytes.readInto(piece, at);
-      hash.update(piece);
-    }
-    return hash.digest("hex") === etag;
-  } finally {
-    await bytes.close();
+/**
+ * Reads the files of a repository in the cache and compares them with the checksums that the hub told when they were fetched.
+ * @param id `hf:user/repo[@revision]`
+ * @throws ConfigError kind `hub-id`; FormatError kind `not-found`; CancelledError
+ */
+export async function verifyCached(
+  id: string,
+  { cache = hubCacheFolder(), signal, onProgress }: LongCallOptions & Pick<DownloadOptions, "cache"> = {},
+): Promise<readonly CachedFile[]> {
+  const snapshot = cachedSnapshot(id, cache);
+  if (snapshot === undefined)
+    throw new FormatError(`${id}: not in the cache (${cache})`, { kind: "not-found", file: id, hint: `weft pull ${id}` });
+  const names = readdirSync(snapshot, { recursive: true, encoding: "utf8" }).filter(
+    (name) => !statSync(join(snapshot, name), { throwIfNoEntry: false })?.isDirectory(),
+  );
+  const sizes = names.map((name) => statSync(join(snapshot, name), { throwIfNoEntry: false })?.size ?? 0);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const files: CachedFile[] = [];
+  let done = 0;
+  for (const [i, name] of names.entries()) {
+    throwIfAborted(signal);
+    const path = join(snapshot, name);
+    const bytes = sizes[i]!;
+    // A link without its content is a file that was lost.
+    const content = existsSync(path) ? realpathSync(path) : undefined;
+    const named = content !== undefined && basename(dirname(content)) === "blobs";
+    files.push({ name, bytes, intact: content === undefined ? false : named ? await fits(content, bytes, basename(content)) : undefined });
+    onProgress?.((done += bytes), total);
   }
-}
-
-/** Puts a file under its name in a snapshot: a link to its content, or a copy where there are none. */
-function link(blob: string, path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  if (existsSync(path)) return;
-  rmSync(path, { force: true });
-  try {
-    symlinkSync(relative(dirname(path), blob), path);
-  } catch {
-    copyFileSync(blob, path);
-  }
+  return files;
 }

@@ -62,6 +62,8 @@ export interface AdapterErrorKinds {
   "no-model-config": "config";
   /** What is asked for goes by the modules of a model: a config that names them, parameters that follow from their order. Use `PeftModel`. */
   "needs-model": "config" | "capability";
+  /** A model was made of its config alone, and a value of its weights is asked for. Load it from its checkpoint. */
+  "no-weights": "capability";
   /** Parameters follow from the base weight, whose values are not given. Give the host a `values` function. */
   "needs-base": "capability";
   /** Parameters that no file holds cannot be computed again with certainty. Convert the adapter to LoRA with the program that trained it. */
