@@ -7,7 +7,10 @@ import { useSession } from "./state/context.js";
 import { route, SCREENS } from "./state/route.js";
 import { bytes } from "./ui/format.js";
 import { LiveRegion } from "./ui/live-region.js";
-import { FailureNotice } from "./ui/notice.js";
+import { FailureNotice, Notice } from "./ui/notice.js";
+
+/** What the page says beside its screens. */
+const WORDS = { otherTab: "This run lives in another tab. Watch and steer it here." } as const;
 
 /** Where the run stands and where it computes, on every screen. */
 function StatusLine(): JSX.Element {
@@ -20,7 +23,14 @@ function StatusLine(): JSX.Element {
       {shown && (
         <a href="#train">
           <span class={`dot ${phase}`} aria-hidden="true" />
-          {phase === "finished" ? "Done" : phase === "failed" ? "Stopped" : phase === "paused" ? "Paused" : "Training"} {step}/{maxSteps}
+          {phase === "finished"
+            ? "Done"
+            : phase === "failed"
+              ? "Stopped"
+              : phase === "paused" || phase === "pausing"
+                ? "Paused"
+                : "Training"}{" "}
+          {step}/{maxSteps}
         </a>
       )}
       {backend !== undefined && (
@@ -81,6 +91,16 @@ export function App(): JSX.Element {
         </nav>
       </header>
       <main id="screen" ref={heading} tabIndex={-1}>
+        {!session.leads.value && (
+          <Notice kind="info">
+            <p>{WORDS.otherTab}</p>
+          </Notice>
+        )}
+        {session.notice.value !== undefined && (
+          <Notice kind="warning">
+            <p>{session.notice.value}</p>
+          </Notice>
+        )}
         {session.failure.value && <FailureNotice failure={session.failure.value} />}
         <Screen />
       </main>

@@ -13,8 +13,17 @@ render(
   document.getElementById("app")!,
 );
 
+// What was not saved when a tab goes is made again, which takes time.
+document.addEventListener("visibilitychange", () => {
+  const { run, isBusy } = session;
+  if (document.visibilityState === "hidden" && isBusy.value && run.value) void session.attempt(() => session.save(run.value!.id));
+});
+
 await session.attempt(async () => {
   if (!(await guarded())) return;
-  const { workerTransport } = await import("./client/worker-transport.js");
-  await session.connect(workerTransport());
+  const [{ workerTransport }, { shareEngine }] = await Promise.all([
+    import("./client/worker-transport.js"),
+    import("./client/share-engine.js"),
+  ]);
+  await shareEngine(workerTransport, (transport, leads) => void session.attempt(() => session.connect(transport, leads)));
 });

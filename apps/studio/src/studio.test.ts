@@ -1,12 +1,23 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { violations } from "./testing/axe.js";
 import { browserPath, startStudio, type Studio } from "./testing/browser.js";
 
+/** The machine may have other work to do. */
+vi.setConfig({ testTimeout: 300_000 });
 let studio: Studio;
 beforeAll(async () => {
   if (browserPath !== undefined) studio = await startStudio();
 });
 afterAll(() => studio?.close());
+// One that is left would have the engine.
+afterEach(() =>
+  Promise.all(
+    studio?.context
+      .pages()
+      .slice(1)
+      .map((page) => page.close()) ?? [],
+  ),
+);
 
 describe.skipIf(browserPath === undefined)("the built studio", () => {
   it("trains the tiny model from one click, shows the loss fall, and the text before and after", async () => {
@@ -36,6 +47,58 @@ describe.skipIf(browserPath === undefined)("the built studio", () => {
         expect({ screen, colorScheme, violations: await violations(page) }).toEqual({ screen, colorScheme, violations: [] });
       }
     await page.close();
+  });
+
+  it("goes on after its tab was killed: what is lost is made again, and equal to the last bit", async () => {
+    const page = await studio.open();
+    await page.getByRole("button", { name: "Try the tiny model" }).click();
+    await page.getByRole("heading", { name: /^Step \d+ of 120, about/ }).waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByRole("heading", { name: "Saved; you may close this tab." }).waitFor();
+    const [, paused] = /step (\d+)/.exec((await page.locator("h1").textContent())!)!;
+    await page.getByRole("button", { name: "Continue" }).click();
+    // So many that some are in the log, which is written once a second.
+    await page.waitForFunction(
+      (least) => Number(/^Step (\d+)/.exec(document.querySelector("h1")!.textContent)?.[1]) >= least,
+      Number(paused) + 2,
+    );
+    await page.waitForTimeout(1500);
+    await page.goto("chrome://crash").catch(() => undefined);
+    await page.close();
+    const again = await studio.open();
+    await again.goto(`${studio.url}#train`);
+    await again.locator(".headline h1").waitFor();
+    const interrupted = again.getByRole("heading", {
+      name: /^Interrupted at \d+; checkpoint \d+ is good\. \d+ steps? will be repeated and compared\.$/,
+    });
+    await interrupted.waitFor();
+    await again.getByRole("button", { name: "Continue" }).click();
+    await again
+      .getByText(/^\d+ steps? (was|were) repeated after the interruption, and each loss is equal to the last bit\.$/)
+      .waitFor({ timeout: 120_000 });
+    await again.getByRole("button", { name: "Stop" }).click();
+    await again.getByRole("heading", { name: /^Done: \d+ steps/ }).waitFor();
+    await again.close();
+  });
+
+  it("is watched and steered from a second tab, which takes over when the first one goes", async () => {
+    const first = await studio.open();
+    await first.getByRole("button", { name: "Try the tiny model" }).click();
+    await first.getByRole("heading", { name: /^Step \d+ of 120, about/ }).waitFor();
+    const second = await studio.open();
+    await second.getByText("This run lives in another tab. Watch and steer it here.").waitFor();
+    await second.goto(`${studio.url}#train`);
+    await second.getByRole("heading", { name: /^Step \d+ of 120, about/ }).waitFor();
+    await second.getByRole("button", { name: "Pause" }).click();
+    await first.getByRole("heading", { name: "Saved; you may close this tab." }).waitFor();
+    await first.close();
+    await second.getByText("This run lives in another tab.").waitFor({ state: "detached" });
+    await second.getByRole("heading", { name: "Saved; you may close this tab." }).waitFor();
+    await second.getByRole("button", { name: "Continue" }).click();
+    await second.getByRole("heading", { name: /^Step \d+ of 120/ }).waitFor();
+    await second.getByRole("button", { name: "Stop" }).click();
+    await second.getByRole("heading", { name: /^Done: \d+ steps/ }).waitFor();
+    await second.close();
   });
 
   it("has no request to other places, and no report of its policy", () => expect(studio.offences).toEqual([]));

@@ -1,3 +1,5 @@
+export { checkpointFiles } from "./checkpoints/checkpoint-files.js";
+export { type ReadCheckpoint, readCheckpointFiles } from "./checkpoints/read-checkpoint.js";
 export { type CausalLossOptions, causalLoss, crossEntropySum, type LossSum, sequenceLogProbs } from "./losses/causal.js";
 export { classificationLoss, mseLoss } from "./losses/classification.js";
 export { cosineSimilarityLoss, multipleNegativesRankingLoss } from "./losses/contrastive.js";

@@ -23,6 +23,8 @@ interface Waiting {
 export class EngineClient {
   private readonly transport: Transport;
   private readonly waiting = new Map<string, Waiting>();
+  /** Of this tab: answers to others are heard, too. */
+  private readonly name = crypto.randomUUID().slice(0, 8);
   private sent = 0;
 
   /** @param onEvent takes events in their order @param onFailure told when the engine itself is gone */
@@ -43,7 +45,7 @@ export class EngineClient {
 
   /** @throws EngineError with what the engine says */
   async send<T extends CommandType>(type: T, body: CommandBody<T>): Promise<Answer<T>> {
-    const id = `c${++this.sent}`;
+    const id = `${this.name}-${++this.sent}`;
     const command = v.parse(COMMAND, { v: 1, id, type, ...body });
     const reply = await new Promise<Reply>((settle) => {
       this.waiting.set(id, { type, settle });

@@ -2,9 +2,9 @@ import { encodedOf, trainedCount, readRows } from "@weft/datasets";
 import { DEFAULT_SETTINGS, encodeRows, type FineTuningSettings, type TextFiles } from "@weft/fine-tuning";
 import { generationDefaults } from "@weft/generation";
 import { type CausalLM, loadCausalLM } from "@weft/models";
-import { bytesPerElement, ConfigError, type Device } from "@weft/tensor-core";
+import { bytesPerElement, type Device } from "@weft/tensor-core";
 import { openTinyModel, openTinyText } from "@weft/tiny-models";
-import type { DataDocument, ModelDocument } from "../protocol/values.js";
+import type { DataDocument, ModelDocument, OpenedDocument, Source } from "../protocol/values.js";
 
 /** A model that can be trained and asked. */
 export interface OpenModel {
@@ -20,41 +20,28 @@ export interface OpenData {
   readonly text: string;
 }
 
-/** What has been opened, by id. */
+/** What has been opened: models by id, and data by that of the model that they came with. */
 export class Documents {
   private readonly models = new Map<string, OpenModel>();
   private readonly data = new Map<string, OpenData>();
 
-  list(): (ModelDocument | DataDocument)[] {
+  list(): OpenedDocument[] {
     return [...this.models.values(), ...this.data.values()].map(({ document }) => document);
   }
 
-  /** @throws ConfigError for an id that there is not */
-  model(id: string): OpenModel {
-    return found(this.models, id, "model");
-  }
-
-  /** @throws ConfigError for an id that there is not */
-  dataset(id: string): OpenData {
-    return found(this.data, id, "data");
-  }
-
-  /** Opens the tiny model, and the text that it is to learn from. Opened twice, it is the same. */
-  async openTiny(name: "llama", device: Device): Promise<(ModelDocument | DataDocument)[]> {
-    const id = `tiny-${name}`;
+  /** Opens a model, and the text that it is to learn from. Opened twice, it is the same. */
+  async open(
+    { tiny }: Source,
+    device: Device,
+  ): Promise<{ readonly model: OpenModel; readonly data: OpenData; readonly all: OpenedDocument[] }> {
+    const id = `tiny-${tiny}`;
     if (!this.models.has(id)) {
-      const [model, data] = await openTiny(name, id, device);
+      const [model, data] = await openTiny(tiny, id, device);
       this.models.set(id, model);
-      this.data.set(data.document.id, data);
+      this.data.set(id, data);
     }
-    return this.list();
+    return { model: this.models.get(id)!, data: this.data.get(id)!, all: this.list() };
   }
-}
-
-function found<T>(map: ReadonlyMap<string, T>, id: string, what: string): T {
-  const one = map.get(id);
-  if (one) return one;
-  throw new ConfigError(`no ${what} is open under ${JSON.stringify(id)}`, { kind: "no-match", hint: "open it again" });
 }
 
 const TINY_TEXT = "romeo-and-juliet";

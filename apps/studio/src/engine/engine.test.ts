@@ -12,7 +12,7 @@ let events: EngineEvent[];
 let engine: Engine;
 beforeEach(() => {
   events = [];
-  engine = new Engine({ openDevice: async () => device, isolated: true, emit: (event) => events.push(event) });
+  engine = new Engine({ openDevice: async () => device, isolated: true, store: undefined, emit: (event) => events.push(event) });
 });
 
 let sent = 0;
@@ -24,7 +24,7 @@ async function send<T extends CommandType>(type: T, body: CommandBody<T>): Promi
 const CONFIG = { max_steps: 6, learning_rate: 5e-3, max_length: 64, packing: true, per_device_train_batch_size: 2, peft: { r: 4 } };
 const startTiny = async (config: object = CONFIG): Promise<string> => {
   await send("open", { source: { tiny: "llama" } });
-  return (await send("start", { model: "tiny-llama", data: "romeo-and-juliet", config: config as never })).run.id;
+  return (await send("start", { source: { tiny: "llama" }, config: config as never })).run.id;
 };
 const phases = (): string[] => events.flatMap((event) => (event.type === "state" ? [event.phase] : []));
 const losses = (): (number | null)[] => events.flatMap((event) => (event.type === "steps" ? event.steps.map(({ loss }) => loss) : []));
@@ -45,7 +45,7 @@ test("paused and continued it takes the steps of one that was not", async () => 
   await reached("finished");
   const whole = losses();
   events = [];
-  engine = new Engine({ openDevice: async () => device, isolated: true, emit: (event) => events.push(event) });
+  engine = new Engine({ openDevice: async () => device, isolated: true, store: undefined, emit: (event) => events.push(event) });
   const run = await startTiny();
   await reached("running");
   await send("pause", { run });
@@ -96,7 +96,7 @@ test.each<[string, unknown, string]>([
   ["a field too many", { v: 1, id: "a", type: "hello", since: 0, more: 1 }, "protocol"],
   ["an id that is a path", { v: 1, id: "a", type: "pause", run: "../x" }, "protocol"],
   ["a run that there is not", { v: 1, id: "a", type: "pause", run: "nobody" }, "no-match"],
-  ["a model that is not open", { v: 1, id: "a", type: "start", model: "m", data: "d", config: {} }, "no-match"],
+  ["a model that there is not", { v: 1, id: "a", type: "start", source: { tiny: "constructor" }, config: {} }, "protocol"],
 ])("%s is refused", async (_, message, kind) => {
   expect(await engine.handle(message)).toMatchObject({ v: 1, error: { kind } });
 });

@@ -2,11 +2,11 @@ import { type Backend, type BackendStatistics, CapabilityError, ConfigError, typ
 import * as v from "valibot";
 import { type Answer, ANSWERS, type Command, COMMAND, type CommandType, type Reply } from "../protocol/commands.js";
 import type { DeviceState } from "../protocol/values.js";
+import type { StoredRun } from "../store/run-store.js";
 import { Documents } from "./documents.js";
 import { EventLog } from "./event-log.js";
 import { failureOf } from "./failure.js";
 import type { EngineHost } from "./host.js";
-import { isLive } from "./runs/reduce.js";
 import { settingsOf } from "./runs/settings.js";
 import { TrainingRun } from "./runs/training-run.js";
 import { Turns } from "./turns.js";
@@ -21,6 +21,8 @@ export class Engine {
   private readonly documents = new Documents();
   private readonly runs = new Map<string, TrainingRun>();
   private opened: Promise<Device> | undefined;
+  private current: Device | undefined;
+  private restored: Promise<void> | undefined;
 
   constructor(host: EngineHost) {
     this.host = host;
@@ -30,32 +32,33 @@ export class Engine {
   private readonly handlers: Handlers = {
     hello: async ({ since }) => {
       const device = deviceState(await this.device(), this.host.isolated);
+      await (this.restored ??= this.restore());
       this.log.replay(since);
       return { device, documents: this.documents.list(), runs: [...this.runs.values()].map((run) => run.summary()), seq: this.log.seq };
     },
-    open: async ({ source }) => ({ documents: await this.documents.openTiny(source.tiny, await this.device()) }),
-    start: async ({ model, data, config }) => {
-      const device = await this.device();
-      const busy = [...this.runs.values()].find(({ state }) => isLive(state.phase));
-      if (busy) throw new CapabilityError("a training is under way", { kind: "busy", hint: "wait for its end, or stop it" });
-      const run = new TrainingRun({
+    open: async ({ source }) => ({ documents: (await this.documents.open(source, await this.device())).all }),
+    start: async ({ source, config }) => {
+      const { backend } = await this.device();
+      if ([...this.runs.values()].some(({ isActive }) => isActive))
+        throw new CapabilityError("a training is under way", { kind: "busy", hint: "wait for its end, or stop it" });
+      const run = this.know({
+        v: 1,
         id: crypto.randomUUID(),
-        model: this.documents.model(model),
-        data: this.documents.dataset(data),
+        createdAt: Date.now(),
+        source,
         config,
-        settings: settingsOf(config),
-        log: this.log,
-        turns: this.turns,
-        usedBytes: () => usedBytes(device),
+        phase: "idle",
+        maxSteps: 0,
+        seconds: 0,
+        backend: backend.name,
       });
-      const summary = run.summary();
-      this.runs.set(summary.id, run);
       void run.run();
-      return { run: summary };
+      return { run: run.summary() };
     },
     pause: ({ run }) => (this.run(run).pause(), {}),
     resume: ({ run }) => (this.run(run).resume(), {}),
     stop: ({ run }) => (this.run(run).stop(), {}),
+    checkpoint: ({ run }) => (this.run(run).save(), {}),
   };
 
   /** Answers a message, whatever it is. It never rejects. */
@@ -75,8 +78,39 @@ export class Engine {
     }
   }
 
+  /** A run with what it needs of this engine. @throws ConfigError for settings that are none */
+  private know(stored: StoredRun): TrainingRun {
+    const run = new TrainingRun({
+      stored,
+      settings: settingsOf(stored.config),
+      store: this.host.store,
+      log: this.log,
+      turns: this.turns,
+      open: async () => {
+        const device = await this.device();
+        return { device, ...(await this.documents.open(stored.source, device)) };
+      },
+      usedBytes: () => (this.current ? usedBytes(this.current) : 0),
+    });
+    this.runs.set(stored.id, run);
+    return run;
+  }
+
+  /** What is on the disk from before. A run that cannot be read is told of, and does not keep the others away. */
+  private async restore(): Promise<void> {
+    const { store } = this.host;
+    for (const stored of (await store?.list()) ?? []) {
+      try {
+        await this.know(stored).restore(store!);
+      } catch (error) {
+        const { kind, message } = failureOf(error);
+        this.log.add({ run: null, type: "notice", kind, message: `a stored run cannot be read: ${message}` });
+      }
+    }
+  }
+
   private device(): Promise<Device> {
-    return (this.opened ??= this.host.openDevice());
+    return (this.opened ??= this.host.openDevice().then((device) => (this.current = device)));
   }
 
   private run(id: string): TrainingRun {

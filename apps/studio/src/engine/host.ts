@@ -1,4 +1,5 @@
 import type { Device } from "@weft/tensor-core";
+import type { RunStore } from "../store/run-store.js";
 import type { EngineEvent } from "../protocol/events.js";
 
 /** What the engine needs of the place that it runs in: a worker of a page, or a process of Node. */
@@ -6,6 +7,8 @@ export interface EngineHost {
   openDevice(): Promise<Device>;
   /** Whether memory can be shared among threads. */
   readonly isolated: boolean;
+  /** Where runs are kept; undefined where nothing can be. */
+  readonly store: RunStore | undefined;
   /** Takes an event. */
   emit(event: EngineEvent): void;
 }

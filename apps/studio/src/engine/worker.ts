@@ -4,6 +4,7 @@ import threadUrl from "@weft/kernels-wasm/thread?worker&url";
 import { createWebGpuBackend } from "@weft/kernels-webgpu";
 import { createDevice } from "@weft/tensor-core";
 import type { Message } from "../protocol/commands.js";
+import { OpfsRunStore } from "../store/opfs.js";
 import { workerUrl } from "../trusted.js";
 import { Engine } from "./engine.js";
 
@@ -14,6 +15,7 @@ const scope = self as unknown as {
 
 const engine = new Engine({
   isolated: crossOriginIsolated,
+  store: "storage" in navigator && "getDirectory" in navigator.storage ? new OpfsRunStore() : undefined,
   emit: (event) => scope.postMessage({ event }),
   openDevice: () =>
     createDevice("auto", {

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { EVENT, PHASES } from "./events.js";
-import { CONFIG, COUNT, DEVICE, DOCUMENT, FAILURE, ID, VERSION } from "./values.js";
+import { CONFIG, COUNT, DEVICE, DOCUMENT, FAILURE, ID, SOURCE, VERSION } from "./values.js";
 
 const base = { v: VERSION, id: ID };
 const ofRun = { ...base, run: ID };
@@ -9,11 +9,13 @@ const ofRun = { ...base, run: ID };
 export const COMMAND = v.variant("type", [
   /** Who is there; events from `since` on come again. */
   v.strictObject({ ...base, type: v.literal("hello"), since: COUNT }),
-  v.strictObject({ ...base, type: v.literal("open"), source: v.strictObject({ tiny: v.picklist(["llama"]) }) }),
-  v.strictObject({ ...base, type: v.literal("start"), model: ID, data: ID, config: CONFIG }),
+  v.strictObject({ ...base, type: v.literal("open"), source: SOURCE }),
+  v.strictObject({ ...base, type: v.literal("start"), source: SOURCE, config: CONFIG }),
   v.strictObject({ ...ofRun, type: v.literal("pause") }),
   v.strictObject({ ...ofRun, type: v.literal("resume") }),
   v.strictObject({ ...ofRun, type: v.literal("stop") }),
+  /** Saves where it stands, as soon as the step under way is done. */
+  v.strictObject({ ...ofRun, type: v.literal("checkpoint") }),
 ]);
 /** What a page asks of the engine. */
 export type Command = v.InferOutput<typeof COMMAND>;
@@ -25,8 +27,9 @@ export type CommandBody<T extends CommandType> = Omit<Extract<Command, { type: T
 /** A run as it is listed: what it was started with, and where it stands. */
 export const RUN = v.strictObject({
   id: ID,
-  model: ID,
-  data: ID,
+  /** Milliseconds since 1970. */
+  createdAt: v.number(),
+  source: SOURCE,
   config: CONFIG,
   phase: v.picklist(PHASES),
   step: COUNT,
@@ -43,6 +46,7 @@ export const ANSWERS = {
   pause: v.strictObject({}),
   resume: v.strictObject({}),
   stop: v.strictObject({}),
+  checkpoint: v.strictObject({}),
 } as const satisfies { readonly [T in CommandType]: v.GenericSchema };
 /** What a command answers. */
 export type Answer<T extends CommandType> = v.InferOutput<(typeof ANSWERS)[T]>;

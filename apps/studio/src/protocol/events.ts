@@ -34,11 +34,18 @@ export const EVENT = v.variant("type", [
     maxSteps: COUNT,
     /** Milliseconds since 1970. */
     at: v.number(),
+    /** Of training until then, of a run that comes from the disk. */
+    seconds: v.optional(v.number()),
     failure: v.optional(FAILURE),
   }),
   v.strictObject({ ...base, type: v.literal("progress"), what: v.string(), done: COUNT, total: COUNT }),
   v.strictObject({ ...base, type: v.literal("steps"), steps: v.array(STEP) }),
   v.strictObject({ ...base, type: v.literal("eval"), step: COUNT, loss: NUMBER, isBest: v.boolean() }),
+  v.strictObject({ ...base, type: v.literal("checkpoint"), step: COUNT, bytes: COUNT }),
+  /** A run was interrupted after a step; it goes on from a checkpoint, 0 for the beginning, and compares what it repeats. */
+  v.strictObject({ ...base, type: v.literal("recovered"), step: COUNT, checkpoint: COUNT }),
+  /** Steps that were made again, and the first whose loss was another one. */
+  v.strictObject({ ...base, type: v.literal("verified"), steps: COUNT, differs: v.nullable(COUNT) }),
   v.strictObject({ ...base, type: v.literal("sample"), step: COUNT, prompt: TEXT, text: TEXT }),
   v.strictObject({ ...base, type: v.literal("notice"), kind: v.string(), message: v.string() }),
   v.strictObject({ ...base, type: v.literal("device"), device: DEVICE }),

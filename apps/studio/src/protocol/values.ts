@@ -25,6 +25,11 @@ export const CONFIG = v.record(v.pipe(v.string(), v.maxLength(100)), v.unknown()
 /** Settings of a training under the names of `weft train`'s file. */
 export type Config = v.InferOutput<typeof CONFIG>;
 
+/** Where a model comes from. */
+export const SOURCE = v.strictObject({ tiny: v.picklist(["llama"]) });
+/** Where a model comes from. */
+export type Source = v.InferOutput<typeof SOURCE>;
+
 /** What was opened: a model, or data to train on. */
 export const DOCUMENT = v.variant("kind", [
   v.strictObject({

@@ -4,7 +4,7 @@ import type { Transport } from "../client/transport.js";
 import { isLive, NEW_RUN, reduce, type RunState } from "../engine/runs/reduce.js";
 import type { RunSummary } from "../protocol/commands.js";
 import type { EngineEvent } from "../protocol/events.js";
-import type { Config, DataDocument, DeviceState, Failure, ModelDocument, OpenedDocument } from "../protocol/values.js";
+import type { Config, DataDocument, DeviceState, Failure, ModelDocument, OpenedDocument, Source } from "../protocol/values.js";
 import { Series } from "./series.js";
 
 /** A run in this page. */
@@ -12,7 +12,8 @@ export interface PageRun {
   readonly id: string;
   readonly state: Signal<RunState>;
   readonly series: Series;
-  readonly config: Signal<Config>;
+  /** What it was started with; undefined until the engine has told. */
+  readonly summary: Signal<RunSummary | undefined>;
 }
 
 /** What the page knows: it follows the engine by its events, and changes nothing by itself. */
@@ -23,6 +24,8 @@ export class Session {
   readonly runs: Signal<ReadonlyMap<string, PageRun>> = signal(new Map());
   /** The run that is shown. */
   readonly current: Signal<string | undefined> = signal(undefined);
+  /** What the engine last had to say. */
+  readonly notice: Signal<string | undefined> = signal(undefined);
   /** A failure that no screen has a place for. */
   readonly failure: Signal<Failure | undefined> = signal(undefined);
   readonly run: ReadonlySignal<PageRun | undefined> = computed(() => this.runs.value.get(this.current.value ?? ""));
@@ -32,10 +35,19 @@ export class Session {
   readonly data: ReadonlySignal<DataDocument | undefined> = computed(() =>
     this.documents.value.find((one): one is DataDocument => one.kind === "data"),
   );
+  /** Whether the engine is this tab's; others follow it. */
+  readonly leads: Signal<boolean> = signal(true);
   private client: EngineClient | undefined;
+  /** Number of the last event: what is told again to others is not taken twice. */
+  private seen = 0;
 
-  /** Greets the engine. */
-  async connect(transport: Transport): Promise<void> {
+  /** Greets an engine, which knows all that is shown. */
+  async connect(transport: Transport, leads: boolean): Promise<void> {
+    this.seen = 0;
+    this.runs.value = new Map();
+    this.current.value = undefined;
+    this.leads.value = leads;
+    this.device.value = undefined;
     this.client = new EngineClient(
       transport,
       (event) => this.take(event),
@@ -45,6 +57,7 @@ export class Session {
     this.device.value = device;
     this.documents.value = documents;
     for (const run of runs) this.know(run);
+    this.current.value = runs.at(-1)?.id;
   }
 
   async openTiny(): Promise<void> {
@@ -53,8 +66,8 @@ export class Session {
   }
 
   /** Starts a training, and shows it. */
-  async start(model: string, data: string, config: Config): Promise<void> {
-    const { run } = await this.engine().send("start", { model, data, config });
+  async start(source: Source, config: Config): Promise<void> {
+    const { run } = await this.engine().send("start", { source, config });
     this.know(run);
     this.current.value = run.id;
   }
@@ -71,8 +84,15 @@ export class Session {
     return this.engine().send("stop", { run });
   }
 
-  /** Whether a training is under way. */
-  readonly isBusy: ReadonlySignal<boolean> = computed(() => [...this.runs.value.values()].some(({ state }) => isLive(state.value.phase)));
+  /** Saves where a run stands. */
+  save(run: string): Promise<unknown> {
+    return this.engine().send("checkpoint", { run });
+  }
+
+  /** Whether a training is under way: one that is paused may be on the disk alone. */
+  readonly isBusy: ReadonlySignal<boolean> = computed(() =>
+    [...this.runs.value.values()].some(({ state: { value } }) => isLive(value.phase) && value.phase !== "paused"),
+  );
 
   /** Runs what a person asked for; a failure is shown. */
   async attempt(action: () => Promise<unknown>): Promise<boolean> {
@@ -91,23 +111,32 @@ export class Session {
     return this.client;
   }
 
-  private know({ id, config }: Pick<RunSummary, "id" | "config">): PageRun {
+  private know(summary: Pick<RunSummary, "id"> & Partial<RunSummary>): PageRun {
+    const { id } = summary;
     const known = this.runs.value.get(id);
     if (known) {
-      known.config.value = config;
+      known.summary.value = summary as RunSummary;
       return known;
     }
-    const run: PageRun = { id, state: signal(NEW_RUN), series: new Series(), config: signal(config) };
+    const run: PageRun = {
+      id,
+      state: signal(NEW_RUN),
+      series: new Series(),
+      summary: signal("source" in summary ? (summary as RunSummary) : undefined),
+    };
     this.runs.value = new Map([...this.runs.value, [id, run]]);
     this.current.value ??= id;
     return run;
   }
 
   private take(event: EngineEvent): void {
+    if (event.seq <= this.seen) return;
+    this.seen = event.seq;
+    if (event.type === "notice") this.notice.value = event.message;
     if (event.type === "device") this.device.value = event.device;
     if (event.run === null) return;
     // The first events of a run come before the answer that names it.
-    const run = this.runs.value.get(event.run) ?? this.know({ id: event.run, config: {} });
+    const run = this.runs.value.get(event.run) ?? this.know({ id: event.run });
     run.state.value = reduce(run.state.value, event);
     if (event.type === "steps") run.series.add(event.steps);
   }

@@ -30,6 +30,7 @@ export async function startStudio({ headers = true, viewport = { width: 1280, he
     locale: "en-US",
     viewport,
   });
+  context.setDefaultTimeout(120_000);
   const offences: string[] = [];
   context.on("request", (request) => {
     const url = request.url();

@@ -6,7 +6,7 @@ export function Notice({
   kind,
   children,
 }: {
-  readonly kind: "info" | "warning" | "error";
+  readonly kind: "info" | "good" | "warning" | "error";
   readonly children: ComponentChildren;
 }): JSX.Element {
   return (

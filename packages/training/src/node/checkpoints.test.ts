@@ -15,6 +15,8 @@ import { fullModel } from "../train/full-model.js";
 import { train } from "../train/train.js";
 import type { Trainee } from "../train/trainee.js";
 import type { TrainingOptions } from "../train/training-options.js";
+import { checkpointFiles } from "../checkpoints/checkpoint-files.js";
+import { readCheckpointFiles } from "../checkpoints/read-checkpoint.js";
 import { openCheckpoint } from "./open-checkpoint.js";
 import { checkpointSteps, saveTo } from "./save-checkpoint.js";
 
@@ -79,6 +81,34 @@ describe("a training that goes on from a checkpoint", () => {
     expect(rest).toEqual(all.slice(10));
     for (const file of ["adapter_model.safetensors", "optimizer.safetensors", "weft_state.json", "trainer_state.json"])
       expect([file, bytesOf(parts, "checkpoint-20", file).equals(bytesOf(whole, "checkpoint-20", file))]).toEqual([file, true]);
+  });
+});
+
+it("a page's files of a checkpoint are those of a folder, byte for byte, and go on as they do", async () => {
+  const [folder, data] = [join(home, "as files"), DATA];
+  const options = { ...COMMON, maxSteps: 6, recordedSettings: { mine: 1 } };
+  const training = train(await fresh(), data, { ...options, save: saveTo(folder), saveSteps: 3 });
+  let files = new Map<string, Blob>();
+  const all: number[] = [];
+  for await (const { step, loss } of training) {
+    all.push(loss);
+    if (step === 3) files = await checkpointFiles(training.snapshot());
+  }
+  const written = join(folder, "checkpoint-3");
+  expect([...files.keys()].toSorted()).toEqual(readdirSync(written).toSorted());
+  expect([...files.keys()].at(-1)).toBe("done.json");
+  for (const [name, blob] of files) {
+    if (name === "done.json") expect(JSON.parse(await blob.text())).toEqual(JSON.parse(bytesOf(written, name).toString()));
+    else expect(Buffer.from(await blob.arrayBuffer()).equals(bytesOf(written, name)), name).toBe(true);
+  }
+  const { resume } = await readCheckpointFiles(files, { device });
+  const again: number[] = [];
+  for await (const { loss } of train(await load(written), data, { ...options, resume })) again.push(loss);
+  expect(again).toEqual(all.slice(3));
+  files.delete("adapter_model.safetensors");
+  await expect(readCheckpointFiles(files)).rejects.toMatchObject({
+    kind: "bad-checkpoint",
+    message: "checkpoint/adapter_model.safetensors: is not there",
   });
 });
 

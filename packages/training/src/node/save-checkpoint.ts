@@ -1,20 +1,18 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fromCoreDType } from "@weft/io-safetensors";
 import {
   hashFile,
   ioError,
   removeStale,
   syncFolder,
   temporaryPath,
-  type TensorData,
   writeFileAtomic,
   writeSafetensorsFile,
 } from "@weft/io-safetensors/node";
 import { PeftModel } from "@weft/registry";
 import { savePretrained } from "@weft/registry/node";
-import { encode, type Tensor } from "@weft/tensor-core";
-import { AVERAGE, FILES, METHOD, PARAMETER } from "../checkpoints/files.js";
+import { doneText, type ListedFile, optimizerMetadata, optimizerTensors, weftState } from "../checkpoints/contents.js";
+import { FILES } from "../checkpoints/files.js";
 import { trainerState } from "../checkpoints/trainer-state.js";
 import type { Snapshot } from "../train/training-options.js";
 
@@ -37,37 +35,21 @@ export function checkpointSteps(outputDir: string): number[] {
   return steps.filter((step) => existsSync(join(outputDir, `checkpoint-${step}`, FILES.done))).toSorted((a, b) => a - b);
 }
 
-async function dataOf(name: string, tensor: Tensor): Promise<TensorData> {
-  return { name, dtype: fromCoreDType(tensor.dtype), shape: tensor.shape, data: encode(await tensor.data(), tensor.dtype) };
-}
-
 /** Writes the files of a checkpoint into an empty folder, `done.json` last. */
 async function fill(folder: string, snapshot: Snapshot, batchSize: number): Promise<void> {
-  const { trainee, settings, position } = snapshot;
+  const { trainee } = snapshot;
   if (trainee instanceof PeftModel) await savePretrained(trainee, folder, { adapterNames: [trainee.activeAdapters[0]!] });
-  const kinds: readonly (readonly [string, ReadonlyMap<string, Tensor>])[] = [
-    [PARAMETER, snapshot.parameters],
-    [AVERAGE, snapshot.ema],
-    [METHOD, snapshot.method],
-    ["", snapshot.optimizer],
-  ];
-  const tensors: TensorData[] = [];
-  for (const [prefix, all] of kinds) for (const [name, t] of all) tensors.push(await dataOf(prefix + name, t));
-  const metadata = { format: "pt", step: `${position.step}`, optim: settings.optim, hyper: JSON.stringify(settings.hyper) };
-  await writeSafetensorsFile(join(folder, FILES.optimizer), tensors, { metadata: new Map(Object.entries(metadata)) });
+  const metadata = optimizerMetadata(snapshot);
+  await writeSafetensorsFile(join(folder, FILES.optimizer), await optimizerTensors(snapshot), { metadata });
   await writeFileAtomic(join(folder, FILES.trainer), trainerState(snapshot, batchSize));
-  const { epoch, batchesInEpoch, sinceBest, lossScale } = position;
-  await writeFileAtomic(
-    join(folder, FILES.weft),
-    `${JSON.stringify({ version: 1, epoch, batchesInEpoch, sinceBest, lossScale, settings: snapshot.recorded }, null, 2)}\n`,
-  );
+  await writeFileAtomic(join(folder, FILES.weft), weftState(snapshot));
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const listed: { [name: string]: { readonly size: number; readonly sha256: string } } = {};
+  const listed: { [name: string]: ListedFile } = {};
   for (const { parentPath, name } of files) {
     const path = join(parentPath, name);
     listed[path.slice(folder.length + 1).replaceAll("\\", "/")] = { size: statSync(path).size, sha256: await hashFile(path) };
   }
-  await writeFileAtomic(join(folder, FILES.done), `${JSON.stringify({ files: listed }, null, 2)}\n`);
+  await writeFileAtomic(join(folder, FILES.done), doneText(listed));
   syncFolder(folder);
 }
 

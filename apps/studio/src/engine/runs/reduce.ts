@@ -18,6 +18,12 @@ export interface RunState {
   readonly since: number | undefined;
   /** Steps of this stretch, and when its last one came: for what is left. */
   readonly samples: readonly { readonly step: number; readonly prompt: string; readonly text: string }[];
+  /** Steps of its checkpoints, ascending. */
+  readonly checkpoints: readonly number[];
+  /** It was interrupted after a step, and has not gone on yet. */
+  readonly recovered: { readonly step: number; readonly checkpoint: number } | undefined;
+  /** Steps that were repeated after that, and the first whose loss was another one. */
+  readonly verified: { readonly steps: number; readonly differs: number | null } | undefined;
   readonly failure: Failure | undefined;
 }
 
@@ -33,6 +39,9 @@ export const NEW_RUN: RunState = {
   seconds: 0,
   since: undefined,
   samples: [],
+  checkpoints: [],
+  recovered: undefined,
+  verified: undefined,
   failure: undefined,
 };
 
@@ -42,7 +51,8 @@ const NEXT: { readonly [phase in Phase]: readonly Phase[] } = {
   preparing: ["running", "pausing", "stopping", "failed"],
   running: ["pausing", "stopping", "finished", "failed"],
   pausing: ["paused", "stopping", "finished", "failed"],
-  paused: ["running", "stopping", "failed"],
+  // One that comes from the disk is prepared again.
+  paused: ["running", "preparing", "stopping", "finished", "failed"],
   stopping: ["finished", "failed"],
   finished: [],
   failed: [],
@@ -74,6 +84,12 @@ export function reduce(state: RunState, event: EngineEvent): RunState {
         lastEval: event.loss,
         ...(event.isBest && { bestEval: { step: event.step, loss: event.loss } }),
       };
+    case "checkpoint":
+      return { ...state, checkpoints: [...new Set([...state.checkpoints, event.step])].toSorted((a, b) => a - b) };
+    case "recovered":
+      return { ...state, recovered: { step: event.step, checkpoint: event.checkpoint } };
+    case "verified":
+      return { ...state, verified: { steps: event.steps, differs: event.differs } };
     case "sample": {
       const { step, prompt, text } = event;
       return { ...state, samples: [...state.samples, { step, prompt, text }] };
@@ -83,7 +99,10 @@ export function reduce(state: RunState, event: EngineEvent): RunState {
   }
 }
 
-function entered(state: RunState, { phase, step, maxSteps, at, failure }: Extract<EngineEvent, { type: "state" }>): RunState {
+function entered(
+  state: RunState,
+  { phase, step, maxSteps, at, seconds = state.seconds, failure }: Extract<EngineEvent, { type: "state" }>,
+): RunState {
   const was = TRAINING.includes(state.phase);
   const is = TRAINING.includes(phase);
   const passed = was && !is && state.since !== undefined ? (at - state.since) / 1000 : 0;
@@ -93,7 +112,8 @@ function entered(state: RunState, { phase, step, maxSteps, at, failure }: Extrac
     step,
     maxSteps,
     failure,
-    seconds: state.seconds + passed,
+    seconds: seconds + passed,
+    recovered: phase === "running" ? undefined : state.recovered,
     since: is ? (was ? state.since : at) : undefined,
   };
 }

@@ -19,6 +19,7 @@ const SETTINGS = v.strictObject({
   seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   sample_prompts: v.optional(v.array(v.string())),
   sample_steps: v.optional(count),
+  save_steps: v.optional(count),
 });
 
 /** What a config means. @throws ConfigError naming a field that there is not, or a value that is none of its */

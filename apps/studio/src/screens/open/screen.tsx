@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import type { RunSummary } from "../../protocol/commands.js";
 import type { Config, OpenedDocument } from "../../protocol/values.js";
 import { reloadIsolated } from "../../service-worker.js";
 import { useSession } from "../../state/context.js";
@@ -7,6 +8,7 @@ import { foreignRequests } from "../../state/privacy.js";
 import { go } from "../../state/route.js";
 import { bytes, whole } from "../../ui/format.js";
 import { Notice } from "../../ui/notice.js";
+import { stateWords } from "../train/words.js";
 import { WORDS } from "./words.js";
 
 /** What the tiny model learns with: seconds on one core, and a style that one sees. */
@@ -43,6 +45,37 @@ function Opened({ documents }: { readonly documents: readonly OpenedDocument[] }
   );
 }
 
+/** Runs of before: each is shown by a click, and goes on where it stands. */
+function Runs(): JSX.Element | null {
+  const session = useSession();
+  const runs = [...session.runs.value.values()].filter(({ summary, state }) => summary.value && state.value.phase !== "idle").toReversed();
+  if (runs.length === 0) return null;
+  const show = (id: string): void => {
+    session.current.value = id;
+    go("train");
+  };
+  return (
+    <section class="runs" aria-labelledby="runs">
+      <h2 id="runs">{WORDS.runs}</h2>
+      <ul>
+        {runs.map(({ id, state, summary }) => (
+          <li key={id}>
+            <span>
+              <strong>{nameOf(summary.value!)}</strong>
+              <span class="hint">{stateWords(state.value, Date.now())}</span>
+            </span>
+            <button onClick={() => show(id)}>{WORDS.show}</button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** What a run is called: its model, and when it began. */
+const nameOf = ({ source, createdAt }: RunSummary): string =>
+  `Tiny ${source.tiny}, ${new Date(createdAt).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })}`;
+
 /** The first screen: what is open, and the tiny model for whoever has none. */
 export function OpenScreen(): JSX.Element {
   const session = useSession();
@@ -52,7 +85,7 @@ export function OpenScreen(): JSX.Element {
     setOpening(true);
     const started = await session.attempt(async () => {
       await session.openTiny();
-      await session.start("tiny-llama", "romeo-and-juliet", TINY_CONFIG);
+      await session.start({ tiny: "llama" }, TINY_CONFIG);
     });
     setOpening(false);
     if (started) go("train");
@@ -73,6 +106,7 @@ export function OpenScreen(): JSX.Element {
         </p>
         <p class="hint">{opening ? WORDS.opening : WORDS.tinyLead}</p>
       </section>
+      <Runs />
       {device.value && !device.value.isolated && (
         <Notice kind="warning">
           <p>

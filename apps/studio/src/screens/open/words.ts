@@ -7,6 +7,8 @@ export const WORDS = {
   tinyLead: "0.5 million parameters that have read Jane Austen. In half a minute they learn to write like Romeo and Juliet.",
   opening: "Opening the tiny model.",
   private: (foreign: number): string => `Nothing leaves this device: ${foreign} requests since it loaded.`,
+  runs: "Your runs",
+  show: "Show",
   model: "Model",
   data: "Data",
   train: "Train on it",

@@ -4,10 +4,10 @@ import { isLive, type RunState } from "../../engine/runs/reduce.js";
 import { useSession } from "../../state/context.js";
 import type { PageRun } from "../../state/session.js";
 import * as format from "../../ui/format.js";
-import { FailureNotice } from "../../ui/notice.js";
+import { FailureNotice, Notice } from "../../ui/notice.js";
 import { Charts } from "./charts.js";
 import { Samples } from "./samples.js";
-import { secondsLeft, stateWords, WORDS } from "./words.js";
+import { secondsLeft, stateWords, verifiedWords, WORDS } from "./words.js";
 
 /** The time, once a second while something runs. */
 function useNow(running: boolean): number {
@@ -26,12 +26,12 @@ function Controls({ run }: { readonly run: PageRun }): JSX.Element {
   const live = isLive(phase);
   const act = (action: (id: string) => Promise<unknown>) => () => void session.attempt(() => action(run.id));
   if (!live) {
+    const begun = run.summary.value;
     const again = async (): Promise<void> => {
-      const [model, data] = [session.model.value, session.data.value];
-      if (model && data) await session.start(model.id, data.id, run.config.value);
+      if (begun) await session.start(begun.source, begun.config);
     };
     return (
-      <button disabled={session.isBusy.value} onClick={() => void session.attempt(again)}>
+      <button disabled={session.isBusy.value || !begun} onClick={() => void session.attempt(again)}>
         {WORDS.again}
       </button>
     );
@@ -80,7 +80,7 @@ function Numbers({ state, now }: { readonly state: RunState; readonly now: numbe
 function Running({ run }: { readonly run: PageRun }): JSX.Element {
   const state = run.state.value;
   const now = useNow(state.since !== undefined);
-  const { step, maxSteps, failure, phase } = state;
+  const { step, maxSteps, failure, phase, verified } = state;
   return (
     <>
       <div class="headline">
@@ -91,6 +91,11 @@ function Running({ run }: { readonly run: PageRun }): JSX.Element {
       </div>
       <progress max={Math.max(1, maxSteps)} value={step} aria-label="Steps" />
       {failure && <FailureNotice failure={failure} />}
+      {verified && (
+        <Notice kind={verified.differs === null ? "good" : "warning"}>
+          <p>{verifiedWords(verified)}</p>
+        </Notice>
+      )}
       <Numbers state={state} now={now} />
       <Charts series={run.series} />
       <Samples state={state} />
@@ -100,12 +105,12 @@ function Running({ run }: { readonly run: PageRun }): JSX.Element {
 
 /** Training: where it stands, its curves, and what the model writes. */
 export function TrainScreen(): JSX.Element {
-  const { run } = useSession();
+  const { run, device } = useSession();
   if (run.value) return <Running run={run.value} key={run.value.id} />;
   return (
     <div class="nothing">
       <h1>{WORDS.title}</h1>
-      <p>{WORDS.nothing}</p>
+      <p>{device.value ? WORDS.nothing : WORDS.starting}</p>
       <p>
         <a class="button" href="#open">
           {WORDS.goOpen}

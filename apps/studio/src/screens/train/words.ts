@@ -9,7 +9,7 @@ export function secondsLeft({ step, maxSteps, seconds, since }: RunState, now: n
 
 /** The state of a run in words. */
 export function stateWords(run: RunState, now: number): string {
-  const { phase, step, maxSteps, seconds, firstLoss, last, bestEval, failure } = run;
+  const { phase, step, maxSteps, seconds, firstLoss, last, bestEval, failure, recovered, checkpoints } = run;
   const left = secondsLeft(run, now);
   switch (phase) {
     case "idle":
@@ -21,9 +21,14 @@ export function stateWords(run: RunState, now: number): string {
     case "pausing":
       return `Finishing step ${step + 1}, then pausing.`;
     case "paused":
-      return `Paused at step ${step}.`;
+      if (recovered) {
+        const { step: at, checkpoint } = recovered;
+        const good = checkpoint > 0 ? `checkpoint ${checkpoint} is good` : "there is no checkpoint yet";
+        return `Interrupted at ${at}; ${good}. ${at - checkpoint} ${at - checkpoint === 1 ? "step" : "steps"} will be repeated and compared.`;
+      }
+      return checkpoints.at(-1) === step ? `Paused at step ${step}. Saved; you may close this tab.` : `Paused at step ${step}.`;
     case "stopping":
-      return `Finishing step ${step + 1}.`;
+      return `Finishing step ${step + 1}, then saving.`;
     case "finished": {
       const best = bestEval ? `, best at ${bestEval.step}` : "";
       return `Done: ${step} steps in ${clock(seconds)}, loss ${loss(firstLoss)} to ${loss(last?.loss)}${best}.`;
@@ -35,11 +40,18 @@ export function stateWords(run: RunState, now: number): string {
   }
 }
 
+/** How repeating steps went. */
+export const verifiedWords = ({ steps, differs }: NonNullable<RunState["verified"]>): string =>
+  differs === null
+    ? `${steps} ${steps === 1 ? "step was" : "steps were"} repeated after the interruption, and each loss is equal to the last bit.`
+    : `${steps} steps were repeated after the interruption; from step ${differs} on losses differ: this device, or its number of threads, is another one.`;
+
 /** What the screen says. */
 export const WORDS = {
   title: "Train",
   ready: "Ready.",
   nothing: "Open a model and data first.",
+  starting: "The engine is starting.",
   goOpen: "Go to Open",
   start: "Start",
   again: "Train again",

@@ -1,0 +1,64 @@
+import type { Transport } from "./transport.js";
+
+/** Who holds it runs the engine; others wait for it. */
+const LOCK = "weft:engine";
+
+/** What tabs send each other: commands to the one that runs the engine, and all that its engine says. */
+type Shared = { readonly command: unknown } | { readonly message: unknown };
+
+/** Runs the engine here, for this tab and all others. */
+function lead(start: () => Transport, take: (transport: Transport, leads: boolean) => void): Promise<never> {
+  const engine = start();
+  const channel = new BroadcastChannel(LOCK);
+  channel.addEventListener("message", ({ data }: MessageEvent<Shared>) => {
+    if ("command" in data) engine.send(data.command);
+  });
+  take(
+    {
+      send: (command) => engine.send(command),
+      listen: (message, failed) =>
+        engine.listen((data) => {
+          channel.postMessage({ message: data } satisfies Shared);
+          message(data);
+        }, failed),
+    },
+    true,
+  );
+  // As long as the tab lives.
+  return new Promise(() => undefined);
+}
+
+/** Follows the engine of another tab. @returns what ends it */
+function follow(take: (transport: Transport, leads: boolean) => void): () => void {
+  const channel = new BroadcastChannel(LOCK);
+  take(
+    {
+      send: (command) => channel.postMessage({ command } satisfies Shared),
+      listen: (message) =>
+        channel.addEventListener("message", ({ data }: MessageEvent<Shared>) => {
+          if ("message" in data) message(data.message);
+        }),
+    },
+    false,
+  );
+  return () => channel.close();
+}
+
+/**
+ * One engine for all tabs: that which has the lock runs it, the others watch and steer it, and take over when it goes.
+ * @param take gets a way to the engine, and another one if this tab takes over
+ */
+export async function shareEngine(start: () => Transport, take: (transport: Transport, leads: boolean) => void): Promise<void> {
+  await new Promise<void>((settled) => {
+    void navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => {
+      settled();
+      if (lock) return lead(start, take);
+      const leave = follow(take);
+      void navigator.locks.request(LOCK, () => {
+        leave();
+        return lead(start, take);
+      });
+      return undefined;
+    });
+  });
+}
