@@ -1,9 +1,9 @@
 // Runs TypeScript that uses the packages of this repository: `node scripts/run-example.mjs examples/node-merge/merge.ts ARGUMENTS`.
 // A published package is plain JavaScript and needs none of this; here the packages' entry points are their sources.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join, resolve as absolute } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isMain, root } from "./setup.mjs";
 import { prepareSwiftShader } from "./swiftshader.mjs";
@@ -116,6 +116,8 @@ if (isMain(import.meta.url)) {
   const { install } = await import("./setup.mjs");
   install();
   prepareSwiftShader();
-  const { status } = await runExample(readFileSync(file, "utf8"), args, "inherit");
+  // One with a package.json has several files, and dependencies of its own.
+  const own = existsSync(join(dirname(file), "package.json"));
+  const { status } = await runExample(own ? `import ${JSON.stringify(absolute(file))};` : readFileSync(file, "utf8"), args, "inherit");
   process.exitCode = status ?? 1;
 }

@@ -17,7 +17,7 @@ export function gcd(a: bigint, b: bigint): bigint {
 }
 
 /** Bits of |n|, up to three more. */
-export const bits = (n: bigint): number => abs(n).toString(16).length * 4;
+const bits = (n: bigint): number => abs(n).toString(16).length * 4;
 
 function room(size: number): void {
   if (size > MAX_NUMBER_BITS) throw calculationLimit(`a number has more than ${MAX_NUMBER_BITS} bits`);
@@ -48,7 +48,6 @@ export const compare = (a: Rational, b: Rational): number => {
   const difference = a.n * b.d - b.n * a.d;
   return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 };
-export const equal = (a: Rational, b: Rational): boolean => a.n === b.n && a.d === b.d;
 
 /** a to a whole power. @throws ConfigError kind `limit`; kind `calculation` for 0 to a negative one */
 export function power(a: Rational, exponent: bigint): Rational {

@@ -3,7 +3,7 @@ import { divideIntervals, type Interval, multiplyIntervals, point } from "./inte
 import { parseDecimal, power, rational, type Rational } from "./rational.js";
 
 /** What every unit is made of; `bit` counts information. */
-export const BASE_UNITS = ["m", "kg", "s", "A", "K", "mol", "cd", "bit"] as const;
+const BASE_UNITS = ["m", "kg", "s", "A", "K", "mol", "cd", "bit"] as const;
 /** Exponents of the base units, in their order. */
 export type Dimension = readonly number[];
 export const DIMENSIONLESS: Dimension = BASE_UNITS.map(() => 0);

@@ -10,11 +10,11 @@ export type Formula =
 type Connective = "and" | "or" | "xor" | "implies" | "iff";
 
 /** Longest formula, in UTF-16 units. */
-export const MAX_FORMULA_LENGTH = 10_000;
+const MAX_FORMULA_LENGTH = 10_000;
 /** Most names and signs of one: what is written from the left without brackets is nested as deeply. */
-export const MAX_FORMULA_PIECES = 2000;
+const MAX_FORMULA_PIECES = 2000;
 /** Deepest nesting of one: reading and evaluating recurse. */
-export const MAX_FORMULA_DEPTH = 200;
+const MAX_FORMULA_DEPTH = 200;
 
 /** From those that hold together least to those that do most. `->` groups from the right, the others from the left. */
 const LEVELS: readonly (readonly [Connective, readonly string[]])[] = [

@@ -1,7 +1,7 @@
 import { logicError, logicLimit } from "./logic-error.js";
 
 /** Longest script, in UTF-16 units. */
-export const MAX_SCRIPT_LENGTH = 100_000;
+const MAX_SCRIPT_LENGTH = 100_000;
 
 /** An s-expression of SMT-LIB 2: where it lies, and the first word of a list. */
 export interface Expression {

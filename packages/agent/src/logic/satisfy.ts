@@ -5,7 +5,7 @@ import { logicLimit } from "./logic-error.js";
 export type Assignment = ReadonlyMap<string, boolean>;
 
 /** Most assignments that a search looks at. */
-export const MAX_ASSIGNMENTS = 200_000;
+const MAX_ASSIGNMENTS = 200_000;
 
 /** The value of a formula where only some variables have one; undefined where it depends on others. */
 export function valueOf(formula: Formula, given: Assignment): boolean | undefined {

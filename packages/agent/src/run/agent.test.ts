@@ -81,6 +81,17 @@ it("what the caller knows has to be true is checked, whatever the model claims",
   expect(await own.run("12 * 12?", { claims: is144, claimsBy: "caller" })).toMatchObject({ status: "verified", answer: "144" });
 });
 
+it("an answer may be what the last call gave, which no model writes", async () => {
+  const given = { steps: [{ task: "calculate", tools: ["calculator"] }] };
+  const agent = agentOf(() => call("calculator", { expression: "12 * 12" }));
+  const options = { plan: given, answerBy: "result", claims: is144 } as const;
+  const result = await agent.run("12 * 12?", options);
+  expect(result).toMatchObject({ status: "verified", answer: "144" });
+  expect(result.trace.filter(({ type }) => type === "model")).toHaveLength(1);
+  expect(await agent.run("12 * 12?", { ...options, plan: { steps: [] } })).toMatchObject({ status: "stopped", stopped: "answer" });
+  await expect(agent.run("12 * 12?", { ...options, claimsBy: "writer" })).rejects.toMatchObject({ kind: "agent-option" });
+});
+
 it("a judge states the claims, and sees the task and the answer alone", async () => {
   const seen: ChatRequest[] = [];
   const writer = scriptedChat([call("calculator", { expression: "3*7" }), JSON.stringify({ answer: 21 })]);

@@ -22,7 +22,7 @@ export interface AgentOptions {
 export interface TaskOptions extends RunOptions {
   /** What has to be true of an answer, by your own knowledge of the task; instead of claims of a model if `claimsBy` is `caller`. */
   readonly claims?: (answer: unknown) => readonly Claim[];
-  /** Who states claims: `judge` if there is one, else `writer`; `caller`, where `claims` says all. */
+  /** Who states claims: `judge` if there is one, else `writer`, or nobody but `claims` where the answer is a result; `caller`, where `claims` says all. */
   readonly claimsBy?: Setting["claimsBy"];
   readonly signal?: AbortSignal;
   /** Sees the trace as it grows. */
@@ -56,10 +56,18 @@ export class Agent {
    * @throws ConfigError kind `agent-option`; CancelledError
    */
   async run(task: string, options: TaskOptions = {}): Promise<AgentResult> {
-    const { claims = () => [], claimsBy = this.#models.judge ? "judge" : "writer", signal, onEvent, ...rest } = options;
+    const {
+      claims = () => [],
+      claimsBy = this.#models.judge ? "judge" : options.answerBy === "result" ? "caller" : "writer",
+      signal,
+      onEvent,
+      ...rest
+    } = options;
     const { planner, writer, judge = writer } = this.#models;
     if (claimsBy === "judge" && !this.#models.judge)
       throw new ConfigError("claimsBy is judge, and the agent has none", { kind: "agent-option" });
+    if (claimsBy === "writer" && options.answerBy === "result")
+      throw new ConfigError("claimsBy is writer, who writes nothing where answerBy is result", { kind: "agent-option" });
     const setting = settingOf(task, this.#tools.map(toFunctionTool), claimsBy, rest);
     const limits = { time: setting.budget.time, callTimeout: setting.callTimeout };
     const participants = { models: { planner, writer, judge }, tools: this.#tools, verifier: this.#verifier, claims };

@@ -143,27 +143,30 @@ export class Run {
     observations: readonly Observation[],
     refuted: readonly string[],
   ): Promise<{ readonly answer: unknown; readonly claims: readonly Claim[] }> {
-    const { answerSchema, claimsBy } = this.#setting;
-    const claimList: JsonSchema = { type: "array", items: CLAIM_SCHEMA };
-    const own = claimsBy === "writer";
-    const schema = objectOf({ answer: answerSchema, ...(own && { claims: claimList }) });
-    const written = await this.#json<{ answer: unknown; claims?: readonly Claim[] }>(
-      "writer",
-      answerMessages(this.#setting, observations, refuted),
-      schema,
-      "answer",
-      { tools: this.#named(plan.steps.flatMap((step) => step.tools)) },
-    );
-    const judged =
-      claimsBy === "judge"
-        ? await this.#json<{ claims: readonly Claim[] }>(
-            "judge",
-            judgeMessages(this.#setting, written.answer),
-            objectOf({ claims: claimList }),
-            "answer",
-          )
-        : written;
-    return { answer: written.answer, claims: [...(await this.#world.claims(written.answer)), ...(judged.claims ?? [])] };
+    const { answer, claims = [] } = await this.#written(plan, observations, refuted);
+    const judged = this.#setting.claimsBy === "judge" ? await this.#judged(answer) : claims;
+    return { answer, claims: [...(await this.#world.claims(answer)), ...judged] };
+  }
+
+  async #written(
+    plan: Plan,
+    observations: readonly Observation[],
+    refuted: readonly string[],
+  ): Promise<{ readonly answer: unknown; readonly claims?: readonly Claim[] }> {
+    const { answerBy, answerSchema, claimsBy } = this.#setting;
+    if (answerBy === "result") {
+      const last = observations.at(-1)?.result;
+      if (!last?.ok) throw new Stopped("answer", "the answer is the result of a call, and the plan has none");
+      return { answer: last.content };
+    }
+    const schema = objectOf({ answer: answerSchema, ...(claimsBy === "writer" && { claims: CLAIM_LIST }) });
+    const tools = this.#named(plan.steps.flatMap((step) => step.tools));
+    return this.#json("writer", answerMessages(this.#setting, observations, refuted), schema, "answer", { tools });
+  }
+
+  async #judged(answer: unknown): Promise<readonly Claim[]> {
+    const messages = judgeMessages(this.#setting, answer);
+    return (await this.#json<{ claims: readonly Claim[] }>("judge", messages, objectOf({ claims: CLAIM_LIST }), "answer")).claims;
   }
 
   async #verdicts(claims: readonly Claim[]): Promise<readonly Verdict[]> {
@@ -220,6 +223,8 @@ export class Run {
     if (now >= this.#setting.budget.time) throw new Stopped("time", `${now} ms are used, ${this.#setting.budget.time} are the budget`);
   }
 }
+
+const CLAIM_LIST: JsonSchema = { type: "array", items: CLAIM_SCHEMA };
 
 const objectOf = (properties: { readonly [name: string]: JsonSchema }): JsonSchema => ({
   type: "object",

@@ -28,6 +28,8 @@ export interface Setting {
   readonly plan?: Plan;
   /** Of the answer; a text if not given. */
   readonly answerSchema: JsonSchema;
+  /** Whose words the answer is: the writer's, or those of the last call, which a model then does not have to copy. */
+  readonly answerBy: "writer" | "result";
   /** Who states what has to be true: the judge, the writer beside its answer, or nobody but the caller. */
   readonly claimsBy: "judge" | "writer" | "caller";
   readonly budget: Required<Budget>;
@@ -47,6 +49,8 @@ export interface Setting {
 export interface RunOptions {
   readonly plan?: Plan;
   readonly answerSchema?: JsonSchema;
+  /** `result`: the answer is what the last call gave, as a text; `writer` if not given. */
+  readonly answerBy?: Setting["answerBy"];
   readonly budget?: Budget;
   readonly callTimeout?: number;
   readonly maxTokens?: number;
@@ -77,7 +81,16 @@ const WHOLE: readonly (readonly [keyof Budget | "callTimeout" | "maxTokens", num
 
 /** @throws ConfigError kind `agent-option` */
 export function settingOf(task: string, tools: readonly FunctionTool[], claimsBy: Setting["claimsBy"], options: RunOptions): Setting {
-  const { plan, answerSchema = { type: "string" }, budget = {}, callTimeout = 10_000, maxTokens = 1024, seed = 0, prompts } = options;
+  const {
+    plan,
+    answerBy = "writer",
+    answerSchema = { type: "string" },
+    budget = {},
+    callTimeout = 10_000,
+    maxTokens = 1024,
+    seed = 0,
+    prompts,
+  } = options;
   const whole = { steps: 8, tokens: 32_768, time: 120_000, ...budget };
   for (const [name, least] of WHOLE) {
     const value = { ...whole, callTimeout, maxTokens }[name];
@@ -100,6 +113,7 @@ export function settingOf(task: string, tools: readonly FunctionTool[], claimsBy
     tools,
     ...(plan && { plan }),
     answerSchema,
+    answerBy,
     claimsBy,
     budget: whole,
     callTimeout,
