@@ -15,6 +15,7 @@ const TOKENS = 1024;
 const LOSSES: readonly (readonly [TinyModelName, number])[] = [
   ["llama", 3.75],
   ["mamba", 4],
+  ["rwkv", 3.65],
 ];
 
 const corpus: Corpus = readCorpus(fileURLToPath(new URL("../data/austen", import.meta.url)));

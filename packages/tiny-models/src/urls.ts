@@ -7,7 +7,7 @@ export interface ModelUrls {
 }
 
 /** Names of the models. */
-export type TinyModelName = "llama" | "mamba";
+export type TinyModelName = "llama" | "mamba" | "rwkv";
 /** Names of the texts. */
 export type TinyTextName = "romeo-and-juliet" | "romeo-and-juliet-act-5";
 
@@ -24,6 +24,12 @@ export const MODELS: { readonly [name in TinyModelName]: ModelUrls } = {
     weights: new URL("../models/mamba/model.safetensors", import.meta.url),
     tokenizer: new URL("../models/mamba/tokenizer.json", import.meta.url),
     generationConfig: new URL("../models/mamba/generation_config.json", import.meta.url),
+  },
+  rwkv: {
+    config: new URL("../models/rwkv/config.json", import.meta.url),
+    weights: new URL("../models/rwkv/model.safetensors", import.meta.url),
+    tokenizer: new URL("../models/rwkv/tokenizer.json", import.meta.url),
+    generationConfig: new URL("../models/rwkv/generation_config.json", import.meta.url),
   },
 };
 
