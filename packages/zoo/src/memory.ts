@@ -17,6 +17,7 @@ import type { KnownModel } from "./known-model.js";
 
 /** How the linear layers of a model are stored; embeddings, norms and the output layer stay bf16 where these are packed, as bitsandbytes leaves them. */
 export const STORAGES = ["f32", "bf16", "int8", "nf4"] as const;
+/** One of {@link STORAGES}. */
 export type Storage = (typeof STORAGES)[number];
 
 const FORMATS: { readonly [storage in Storage]?: QuantFormat } = { int8: LLM_INT8, nf4: fourBit({ doubleQuant: true }) };
@@ -24,6 +25,7 @@ const dtypeOf = (storage: Storage): DType => (storage === "f32" ? "f32" : "bf16"
 
 /** Model types that give states of tokens, not logits of the next one. */
 const ENCODERS: readonly string[] = ["bert"];
+/** Whether a model gives states of tokens: it has no cache, and no loss of the next token. */
 export const isEncoder = ({ config }: Pick<KnownModel, "config">): boolean => ENCODERS.includes(config.model_type);
 
 type Config = KnownModel["config"];

@@ -7,6 +7,7 @@ import { ioError, openFileBytes } from "./file-bytes.js";
 /** Beside the output while a job is not finished: what it is, and which files are complete. */
 export const JOURNAL = ".weft-journal";
 
+/** What of a job is complete. */
 export interface JournalLine {
   /** A file, or what else is done piece by piece: a tensor of one. */
   readonly file: string;

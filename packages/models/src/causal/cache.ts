@@ -49,7 +49,7 @@ export function emptyCache(
 }
 
 /** Whether a layer's keys and values lie in a ring: with fewer places than its window they are all there, in order. */
-export const isRing = ({ key }: KeyValues, window: number | undefined): boolean => window !== undefined && key.shape[2]! >= window;
+const isRing = ({ key }: KeyValues, window: number | undefined): boolean => window !== undefined && key.shape[2]! >= window;
 
 /** A cache with the position of a pass. */
 export interface Room {

@@ -1,6 +1,7 @@
 import { bytesPerElement, CapabilityError, dequantize, type DType, type Format, type MatrixShape, sizeOf } from "@weft/tensor-core";
 import type { ParameterSource, StoredPart } from "./parameter-source.js";
 
+/** How parameters that are not here would be stored. */
 export interface UnreadOptions {
   /** What they are stored as, and what packed ones compute in: bf16 if not given. */
   readonly dtype?: DType;
