@@ -43,12 +43,9 @@ function sketch(config: Config, storage: Storage, packed: ReadonlySet<string>, d
 /** Weights of the linear layers but the output layer: those that `all-linear` adapts are those that QLoRA packs. */
 async function linearWeights(config: Config): Promise<ReadonlySet<string>> {
   const model = await sketch(config, "bf16", new Set());
-  const heads = new Set(["lm_head", "head", "output"]);
-  return new Set(
-    model
-      .layers()
-      .flatMap(({ path, layer }) => (layer.kind === "linear" && !layer.transposed && !heads.has(path) ? [`${path}.weight`] : [])),
-  );
+  const outputs = new Set([...model.namedModules()].flatMap(([path, { outputEmbedding }]) => (outputEmbedding ? [path] : [])));
+  const linear = model.layers().filter(({ path, layer }) => layer.kind === "linear" && !layer.transposed && !outputs.has(path));
+  return new Set(linear.map(({ path }) => `${path}.weight`));
 }
 
 /** What a model takes while it runs, in bytes. */
