@@ -4,7 +4,7 @@ import { loadPretrained } from "@weft/models/node";
 import { getPeftModel, type PeftModel, stateDict } from "@weft/registry";
 import { fourBit, quantize, toPacked } from "@weft/quant-nf4-awq";
 import { cast, dequantize, flattenTree, type Tensor } from "@weft/tensor-core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { distillation } from "../objectives/distillation.js";
 import { dpo } from "../objectives/dpo.js";
 import { kto } from "../objectives/kto.js";
@@ -133,6 +133,8 @@ describe("a training", () => {
         if (step === 4) training.stop();
       }
     })();
+    await vi.waitFor(() => expect(seen).toEqual([1, 2]), { timeout: 60_000 });
+    // Longer than a step takes.
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(seen).toEqual([1, 2]);
     training.resume();
