@@ -157,7 +157,7 @@ export class TrainingRun {
         const { done, value } = await this.parts.turns.take(() => steps.next());
         if (done) return;
         this.keep(value);
-        await this.saveIfDue(training);
+        await this.saveIfDue(training, value.step);
       }
     } finally {
       this.steps.flush();
@@ -184,9 +184,8 @@ export class TrainingRun {
     this.tell({ type: "verified", ...verified });
   }
 
-  /** Checkpoints that were asked for, are due by the settings, or have not been for a while. */
-  private async saveIfDue(training: Training): Promise<void> {
-    const { step } = this.current;
+  /** Checkpoints that were asked for, are due by the settings, or have not been for a while. @param step that was made last: what is told of steps may lag behind */
+  private async saveIfDue(training: Training, step: number): Promise<void> {
     const byTime = performance.now() - this.saved.at >= AUTOSAVE;
     const planned = step % this.parts.settings.saveSteps === 0;
     if (!byTime && !planned && !this.saveAsked) return;
