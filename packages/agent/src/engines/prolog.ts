@@ -21,9 +21,22 @@ const REMOVED =
     " ",
   );
 
+/** Predicates that join texts. A text that doubles again and again costs V8 nothing until a letter of it is read, and then more than a worker's limit can stop. */
+const JOINING = "atom_concat/3 atomic_concat/3 atomic_list_concat/2 atomic_list_concat/3".split(" ");
+/** The longest text that they make. */
+const MAX_TEXT = 2 ** 20;
+
+/** A term of tau-prolog: atoms have an id, others arguments as well. */
+interface Term {
+  readonly id?: unknown;
+  readonly args?: readonly Term[];
+  readonly indicator: string;
+}
+type Predicate = (thread: { throw_error(error: unknown): void }, point: unknown, goal: Term) => unknown;
 /** What is used of tau-prolog, which has no types. */
 interface Tau {
   create(limit: number): Session;
+  readonly type: { readonly Term: new (id: string, args?: readonly unknown[]) => Term };
   readonly modules: { readonly system: { readonly rules: Record<string, unknown> } };
 }
 interface Callbacks {
@@ -52,8 +65,30 @@ export async function loadProlog({ outputBytes }: EngineLimits): Promise<Engine>
   scope.window ??= Object.create(null) as object;
   delete scope.XMLHttpRequest;
   const { default: pl } = (await importPeer("tau-prolog", () => import("tau-prolog"))) as unknown as { default: Tau };
-  for (const name of REMOVED) delete pl.modules.system.rules[name];
+  const { rules } = pl.modules.system;
+  for (const name of REMOVED) delete rules[name];
+  for (const name of JOINING) if (rules[name]) rules[name] = bounded(pl, rules[name] as Predicate);
   return { run: async (input) => answersOf(pl, input as PrologInput, outputBytes) };
+}
+
+/** A predicate that joins texts, with an error in the place of what is too long. */
+function bounded({ type: { Term } }: Tau, predicate: Predicate): Predicate {
+  return (thread, point, goal) => {
+    if (textIn(goal) <= MAX_TEXT) return predicate(thread, point, goal);
+    thread.throw_error(new Term("error", [new Term("resource_error", [new Term("text")]), new Term(goal.indicator)]));
+    return undefined;
+  };
+}
+
+/** Letters of all atoms in a term. */
+function textIn(term: Term): number {
+  let letters = 0;
+  const rest: Term[] = [term];
+  for (let next = rest.pop(); next; next = rest.pop()) {
+    if (typeof next.id === "string") letters += next.id.length;
+    if (Array.isArray(next.args)) rest.push(...(next.args as Term[]));
+  }
+  return letters;
 }
 
 async function answersOf(pl: Tau, { program, query }: PrologInput, outputBytes: number): Promise<ToolResult> {
