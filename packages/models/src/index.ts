@@ -13,7 +13,7 @@ export {
 export type { CacheOptions } from "./causal/cache.js";
 export type { CausalConfig, CausalLM, CausalOutput } from "./causal/causal-lm.js";
 export type { CausalInputs, KeyValues, LayerCache } from "./causal/inputs.js";
-export type { ConfigJson } from "./config-fields.js";
+export { type ConfigJson, parseConfig } from "./config-fields.js";
 export { GPT2, type Gpt2Config, Gpt2LMHeadModel } from "./gpt2.js";
 export { type LayerHook, runLayer } from "./hooks.js";
 export { readLlamaConfig } from "./llama/config.js";

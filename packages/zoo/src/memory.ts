@@ -30,9 +30,9 @@ export const isEncoder = ({ config }: Pick<KnownModel, "config">): boolean => EN
 
 type Config = KnownModel["config"];
 
-/** A model without weights; `packed`: paths of the layers that are stored in the format. */
-function sketch(config: Config, storage: Storage, packed: ReadonlySet<string>, device: Device = referenceDevice()): Promise<CausalLM> {
-  const format = FORMATS[storage];
+/** A model without weights. @param packed names of those that are stored in the format; none if not given */
+function sketch(config: Config, storage: Storage, device: Device = referenceDevice(), packed?: ReadonlySet<string>): Promise<CausalLM> {
+  const format = packed && FORMATS[storage];
   const source = unreadParameters(parameterShapes(config), {
     dtype: dtypeOf(storage),
     ...(format && { pack: (name: string) => (packed.has(name) ? format : undefined) }),
@@ -41,8 +41,7 @@ function sketch(config: Config, storage: Storage, packed: ReadonlySet<string>, d
 }
 
 /** Weights of the linear layers but the output layer: those that `all-linear` adapts are those that QLoRA packs. */
-async function linearWeights(config: Config): Promise<ReadonlySet<string>> {
-  const model = await sketch(config, "bf16", new Set());
+function linearWeights(model: CausalLM): ReadonlySet<string> {
   const outputs = new Set([...model.namedModules()].flatMap(([path, { outputEmbedding }]) => (outputEmbedding ? [path] : [])));
   const linear = model.layers().filter(({ path, layer }) => layer.kind === "linear" && !layer.transposed && !outputs.has(path));
   return new Set(linear.map(({ path }) => `${path}.weight`));
@@ -64,12 +63,12 @@ const bytesOf = (tree: Tree): number => flattenTree(tree).leaves.reduce((sum, t)
  * @throws ConfigError naming the field of the config
  */
 export async function memoryToRun({ config }: Pick<KnownModel, "config">, storage: Storage, contextLength: number): Promise<RunMemory> {
-  const packed = await linearWeights(config);
+  const model = await sketch(config, storage);
+  const packed = linearWeights(model);
   const format = FORMATS[storage];
   let weightBytes = 0;
   for (const [name, shape] of parameterShapes(config))
     weightBytes += format && packed.has(name) ? bytesPer(format, shape as MatrixShape) : sizeOf(shape) * bytesPerElement(dtypeOf(storage));
-  const model = await sketch(config, storage, packed);
   const cacheBytes = isEncoder({ config }) ? 0 : bytesOf(model.emptyCache({ batch: 1, capacity: contextLength }) as unknown as Tree);
   return { weightBytes, cacheBytes };
 }
@@ -95,7 +94,7 @@ export async function memoryToTrain(
   device: Device,
   { r = 8, length = 512, batchSize = 1 }: TrainingSizes = {},
 ): Promise<number> {
-  const model = await sketch(config, storage, await linearWeights(config), device);
+  const model = await sketch(config, storage, device, linearWeights(await sketch(config, storage)));
   const lora = { peft_type: "LORA", r, lora_alpha: 2 * r, target_modules: "all-linear" } as const;
   const peft = await getPeftModel(model, lora, { methods: LORA_METHODS, seed: 0 });
   const inputIds = Array.from({ length: batchSize }, () => new Int32Array(length));

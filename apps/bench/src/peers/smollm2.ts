@@ -10,3 +10,6 @@ export function smollm2(root: string): string | undefined {
   const found = (existsSync(lib) ? readdirSync(lib) : []).map((python) => join(lib, python, "site-packages", WEIGHTS));
   return process.env["WEFT_SMOLLM2"] ?? found.find((file) => existsSync(file));
 }
+
+/** What a suite says where the file is not there. */
+export const NO_SMOLLM2 = "the weights are not here: npm run test:python fetches them, or WEFT_SMOLLM2 names them";

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type CachedFile, cachedSnapshot, readSmallFile, verifyCached } from "@weft/io-safetensors/node";
 import { formatBytes } from "@weft/checkpoint/format";
 import { createWasmBackend } from "@weft/kernels-wasm";
+import { parseConfig } from "@weft/models";
 import { Device, FormatError } from "@weft/tensor-core";
 import {
   isEncoder,
@@ -97,7 +98,7 @@ async function modelOf(name: string): Promise<Pick<KnownModel, "config" | "conte
       file: name,
       hint: "weft models lists those that are known",
     });
-  const config = JSON.parse(new TextDecoder().decode(readSmallFile(file))) as KnownModel["config"];
+  const config = parseConfig(readSmallFile(file), file) as KnownModel["config"];
   const positions = [config["max_position_embeddings"], config["n_positions"], config["context_length"]].find((n) => typeof n === "number");
   return { config, contextLength: (positions as number | undefined) ?? Infinity };
 }
@@ -115,6 +116,7 @@ async function describe(name: string, length: number, context: Context): Promise
     }
     return found;
   });
+  device.dispose();
   const { repo, licence, parameters, tested, chat } = model;
   const about = {
     ...(repo !== undefined && { repo, licence, parameters, tested, chat, cached: isCached({ repo }) }),

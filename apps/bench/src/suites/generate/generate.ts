@@ -10,7 +10,7 @@ import { getPeftModel } from "@weft/registry";
 import { Device } from "@weft/tensor-core";
 import { heldMemory } from "../../held-memory.js";
 import type { BenchContext, Suite } from "../../context.js";
-import { smollm2 } from "../../peers/smollm2.js";
+import { NO_SMOLLM2, smollm2 } from "../../peers/smollm2.js";
 import type { Finding } from "../../record.js";
 import { type Contestant, takeTurns } from "../../turns.js";
 import { llamaCpp } from "./llama-cpp.js";
@@ -41,7 +41,7 @@ export const generateSuite: Suite = {
   summary: "tokens of a real 135M model in Q4_1: weft against transformers in f32 and llama.cpp",
   async run(context) {
     const path = smollm2(context.root);
-    if (path === undefined) return context.note("the weights are not here: npm run test:python fetches them, or WEFT_SMOLLM2 names them");
+    if (path === undefined) return context.note(NO_SMOLLM2);
     const peers = await peersOf(path, context);
     for (const name of ["wasm", "onnx"] as const)
       if (context.only === "" || name.includes(context.only)) await measure(name, path, peers, context);

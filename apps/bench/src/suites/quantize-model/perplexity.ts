@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BenchContext } from "../../context.js";
-import { smollm2 } from "../../peers/smollm2.js";
+import { NO_SMOLLM2, smollm2 } from "../../peers/smollm2.js";
 import { assertDone, runProcess } from "../../process.js";
 
 /** A format, and its name among the results. */
@@ -34,7 +34,7 @@ const MEASURED = 6000;
 /** Perplexity of the real SmolLM2-135M in each format on a text, rounded to the nearest and by samples. */
 export async function measurePerplexity(context: BenchContext): Promise<void> {
   const file = smollm2(context.root);
-  if (!file) return context.note("the weights are not here: npm run test:python fetches them, or WEFT_SMOLLM2 names them");
+  if (!file) return context.note(NO_SMOLLM2);
   const folder = mkdtempSync(join(tmpdir(), "weft-perplexity-"));
   try {
     const textOf = (names: readonly string[]): string =>

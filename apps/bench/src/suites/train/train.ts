@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { enableRelaxedSimd } from "@weft/kernels-wasm/node";
 import type { BenchContext, Suite } from "../../context.js";
 import { type Python, startPython } from "../../peers/python.js";
-import { smollm2 } from "../../peers/smollm2.js";
+import { NO_SMOLLM2, smollm2 } from "../../peers/smollm2.js";
 import { assertDone, runProcess } from "../../process.js";
 import { type Contestant, takeTurns } from "../../turns.js";
 import { RECIPE, type TrainAnswer } from "./protocol.js";
@@ -38,7 +38,7 @@ export const trainSuite: Suite = {
   summary: "LoRA steps of the real SmolLM2-135M, from f32 and NF4: weft against torch and PEFT, time and memory",
   async run(context) {
     const path = smollm2(context.root);
-    if (path === undefined) return context.note("the weights are not here: npm run test:python fetches them, or WEFT_SMOLLM2 names them");
+    if (path === undefined) return context.note(NO_SMOLLM2);
     const bases = await basesOf(path, context);
     enableRelaxedSimd();
     const roof = THREADS * (await roof128());
