@@ -38,6 +38,7 @@ describe.skipIf(browserPath === undefined)("the built studio", () => {
     expect(after).not.toBe(before);
     expect(await page.locator("blockquote mark").count()).toBeGreaterThan(0);
     await page.getByText("All numbers").click();
+    await page.locator("tbody tr").nth(119).waitFor();
     expect(await page.locator("tbody tr").count()).toBe(120);
     for (const screen of ["train", "open", "settings"])
       for (const colorScheme of ["light", "dark"] as const) {
@@ -85,11 +86,18 @@ describe.skipIf(browserPath === undefined)("the built studio", () => {
     const first = await studio.open();
     await first.getByRole("button", { name: "Try the tiny model" }).click();
     await first.getByRole("heading", { name: /^Step \d+ of 120, about/ }).waitFor();
+    // Until a second one is open, so that the run does not end before.
+    await first.getByRole("button", { name: "Pause" }).click();
+    await first.getByRole("heading", { name: "Saved; you may close this tab." }).waitFor();
     const second = await studio.open();
     await second.getByText("This run lives in another tab. Watch and steer it here.").waitFor();
     await second.goto(`${studio.url}#train`);
-    await second.getByRole("heading", { name: /^Step \d+ of 120, about/ }).waitFor();
+    const third = await studio.open();
+    await third.goto(`${studio.url}#train`);
+    await second.getByRole("button", { name: "Continue" }).click();
+    await second.getByRole("heading", { name: /^Step \d+ of 120/ }).waitFor();
     await second.getByRole("button", { name: "Pause" }).click();
+    await second.getByRole("heading", { name: "Saved; you may close this tab." }).waitFor();
     await first.getByRole("heading", { name: "Saved; you may close this tab." }).waitFor();
     await first.close();
     await second.getByText("This run lives in another tab.").waitFor({ state: "detached" });
@@ -97,8 +105,10 @@ describe.skipIf(browserPath === undefined)("the built studio", () => {
     await second.getByRole("button", { name: "Continue" }).click();
     await second.getByRole("heading", { name: /^Step \d+ of 120/ }).waitFor();
     await second.getByRole("button", { name: "Stop" }).click();
-    await second.getByRole("heading", { name: /^Done: \d+ steps/ }).waitFor();
-    await second.close();
+    for (const page of [second, third]) {
+      await page.getByRole("heading", { name: /^Done: \d+ steps/ }).waitFor();
+      await page.close();
+    }
   });
 
   it("has no request to other places, and no report of its policy", () => expect(studio.offences).toEqual([]));

@@ -3,8 +3,8 @@ import type { Transport } from "./transport.js";
 /** Who holds it runs the engine; others wait for it. */
 const LOCK = "weft:engine";
 
-/** What tabs send each other: commands to the one that runs the engine, and all that its engine says. */
-type Shared = { readonly command: unknown } | { readonly message: unknown };
+/** What tabs send each other: commands to the one that runs the engine, all that its engine says, and that there is a new engine. */
+type Shared = { readonly command: unknown } | { readonly message: unknown } | { readonly engine: "new" };
 
 /** Runs the engine here, for this tab and all others. */
 function lead(start: () => Transport, take: (transport: Transport, leads: boolean) => void): Promise<never> {
@@ -24,23 +24,22 @@ function lead(start: () => Transport, take: (transport: Transport, leads: boolea
     },
     true,
   );
+  channel.postMessage({ engine: "new" } satisfies Shared);
   // As long as the tab lives.
   return new Promise(() => undefined);
 }
 
-/** Follows the engine of another tab. @returns what ends it */
+/** Follows the engine of another tab, and greets the next one if that tab goes and a third takes over. @returns what ends it */
 function follow(take: (transport: Transport, leads: boolean) => void): () => void {
   const channel = new BroadcastChannel(LOCK);
-  take(
-    {
-      send: (command) => channel.postMessage({ command } satisfies Shared),
-      listen: (message) =>
-        channel.addEventListener("message", ({ data }: MessageEvent<Shared>) => {
-          if ("message" in data) message(data.message);
-        }),
-    },
-    false,
-  );
+  let deliver: (data: unknown) => void;
+  const greet = (): void =>
+    take({ send: (command) => channel.postMessage({ command } satisfies Shared), listen: (message) => (deliver = message) }, false);
+  channel.addEventListener("message", ({ data }: MessageEvent<Shared>) => {
+    if ("message" in data) deliver(data.message);
+    if ("engine" in data) greet();
+  });
+  greet();
   return () => channel.close();
 }
 

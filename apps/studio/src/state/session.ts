@@ -40,10 +40,13 @@ export class Session {
   private client: EngineClient | undefined;
   /** Number of the last event: what is told again to others is not taken twice. */
   private seen = 0;
+  /** Of an engine that has not answered yet: what it tells anew and what it tells others can come in any order. */
+  private early: EngineEvent[] | undefined;
 
   /** Greets an engine, which knows all that is shown. */
   async connect(transport: Transport, leads: boolean): Promise<void> {
     this.seen = 0;
+    const early: EngineEvent[] = (this.early = []);
     this.runs.value = new Map();
     this.current.value = undefined;
     this.leads.value = leads;
@@ -54,6 +57,10 @@ export class Session {
       (failure) => (this.failure.value = failure),
     );
     const { device, documents, runs } = await this.client.send("hello", { since: 0 });
+    // Another engine may have been greeted since.
+    if (this.early !== early) return;
+    this.early = undefined;
+    for (const event of early.toSorted((a, b) => a.seq - b.seq)) this.take(event);
     this.device.value = device;
     this.documents.value = documents;
     for (const run of runs) this.know(run);
@@ -130,6 +137,7 @@ export class Session {
   }
 
   private take(event: EngineEvent): void {
+    if (this.early) return void this.early.push(event);
     if (event.seq <= this.seen) return;
     this.seen = event.seq;
     if (event.type === "notice") this.notice.value = event.message;
