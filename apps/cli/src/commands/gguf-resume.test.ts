@@ -9,12 +9,21 @@ const folder = temporaryFolder();
 let base: string;
 let whole: string;
 
-beforeAll(async () => {
-  base = makeLlama(folder, { layers: 16, hidden: 384, intermediate: 768, vocab: 40 }).base;
-  editJson(join(base, "config.json"), { max_position_embeddings: 128 });
+/** Writes a Llama with a tokenizer, and a LoRA on it. */
+function makeBase(
+  at: string,
+  sizes: { readonly layers: number; readonly hidden: number; readonly intermediate: number },
+): ReturnType<typeof makeLlama> {
+  const made = makeLlama(at, { ...sizes, vocab: 40 });
+  editJson(join(made.base, "config.json"), { max_position_embeddings: 128 });
   const vocab = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`t${i}`, i]));
   const pieces = { type: "ByteLevel", add_prefix_space: false, use_regex: true };
-  writeFileSync(join(base, "tokenizer.json"), JSON.stringify({ model: { type: "BPE", vocab, merges: [] }, pre_tokenizer: pieces }));
+  writeFileSync(join(made.base, "tokenizer.json"), JSON.stringify({ model: { type: "BPE", vocab, merges: [] }, pre_tokenizer: pieces }));
+  return made;
+}
+
+beforeAll(async () => {
+  ({ base } = makeBase(folder, { layers: 16, hidden: 384, intermediate: 768 }));
   whole = join(folder, "whole.gguf");
   expect((await weftBuilt("quantize", base, "--to", "q5_0", "-o", whole)).code).toBe(0);
 });
@@ -27,8 +36,8 @@ const noted = (out: string): string[] => {
 };
 
 /** Starts a job, and ends it by a signal when some tensors are done. @returns the exit code */
-async function stopped(out: string, signal: NodeJS.Signals): Promise<number | null> {
-  const running = startWeft(["quantize", base, "--to", "q5_0", "-o", out, "--jobs", "1"], { stdio: "ignore" });
+async function stopped(out: string, signal: NodeJS.Signals, job = ["quantize", base, "--to", "q5_0"]): Promise<number | null> {
+  const running = startWeft([...job, "-o", out, "--jobs", "1"], { stdio: "ignore" });
   const ended = new Promise<number | null>((resolve) => running.on("exit", resolve));
   while (noted(out).length < 3) await new Promise((resolve) => setTimeout(resolve, 2));
   running.kill(signal);
@@ -48,6 +57,22 @@ describe("a GGUF file that was not finished", () => {
     expect(again.code, again.stderr).toBe(0);
     expect((JSON.parse(again.stdout.trim().split("\n").at(-1)!) as { resumed: number }).resumed).toBe(done);
     expect(hashOf(out)).toBe(hashOf(whole));
+    expect(existsSync(besides(out))).toBe(false);
+  });
+
+  it("goes on where an adapter is merged into another, too", async () => {
+    const small = makeBase(join(folder, "small"), { layers: 12, hidden: 192, intermediate: 384 });
+    const [plain, out, merged] = ["plain.gguf", "merge.gguf", "merged.gguf"].map((name) => join(folder, name)) as [string, string, string];
+    expect((await weftBuilt("quantize", small.base, "--to", "q5_0", "-o", plain, "--jobs", "1")).code).toBe(0);
+    const merge = ["merge", plain, "-a", `${small.lora}:16`];
+    expect((await weftBuilt(...merge, "-o", merged, "--jobs", "1")).code).toBe(0);
+    await stopped(out, "SIGKILL", merge);
+    const done = noted(out).length;
+    expect([existsSync(out), done < 110]).toEqual([false, true]);
+    const again = await weftBuilt(...merge, "-o", out, "--jobs", "1", "--json");
+    expect(again.code, again.stderr).toBe(0);
+    expect((JSON.parse(again.stdout.trim().split("\n").at(-1)!) as { resumed: number }).resumed).toBe(done);
+    expect(hashOf(out)).toBe(hashOf(merged));
     expect(existsSync(besides(out))).toBe(false);
   });
 

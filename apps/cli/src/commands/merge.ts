@@ -145,11 +145,12 @@ function show(result: MergeResult, plan: Describer, verb: string, { options, out
   const peak = peakMemory();
   out.result({ ...summary, resumed, doneBefore, seconds: Number(seconds.toFixed(3)), peakRss: peak }, () => {
     const files = result.files.map(({ name, bytes }) => `✓ ${join(result.out, name)}  ${formatBytes(bytes)}`);
+    const pieces = result.files[0]!.name.endsWith(".gguf") ? `${result.tensors} tensors` : `${files.length} files`;
     if (doneBefore) return [...files, `done already: ${result.out} holds exactly this, bit for bit`].join("\n");
     return [
       ...files,
       ...requantizedText(result),
-      `${result.merged} of ${result.tensors} tensors ${verb}d in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${files.length} files were done already` : ""}`,
+      `${result.merged} of ${result.tensors} tensors ${verb}d in ${formatSeconds(seconds)}, peak memory ${formatBytes(peak)}${resumed > 0 ? `; ${resumed} of ${pieces} were done already` : ""}`,
     ].join("\n");
   });
 }

@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ConfigError } from "@weft/tensor-core";
 import type { Resources } from "../plan/plan-memory.js";
+import type { TensorJob } from "../plan/tensor-job.js";
+import { tensorsMade } from "./compute-tensors.js";
 import { checkOutput, checkPlace } from "./check-output.js";
 import { doneAlready } from "./done-already.js";
 import { fillFolder } from "./fill-folder.js";
@@ -12,7 +14,7 @@ import { type MergeInput, prepareMerge, type PreparedMerge } from "./prepare.js"
 import { checkReport } from "./report-file.js";
 import { shardDigest } from "./shard-digest.js";
 import { isGgufPath } from "./open-merge-base.js";
-import { fillFile } from "./quantize/fill-file.js";
+import { ResumableFile } from "./quantize/resumable-file.js";
 import type { TensorTask } from "./worker-task.js";
 import type { WriteShardsOptions } from "./write-shards.js";
 import { writeReport } from "./write-report.js";
@@ -53,7 +55,7 @@ export interface MergeResult {
   readonly merged: number;
   readonly bytes: number;
   readonly notices: readonly string[];
-  /** Files that an earlier run had finished. */
+  /** Files that an earlier run had finished; of a GGUF file, tensors. */
   readonly resumed: number;
   /** Nothing was written: the folder held exactly this. */
   readonly doneBefore: boolean;
@@ -140,13 +142,11 @@ async function refuseEarly(
 
 /** What became of the output; what an earlier run had finished is not in the results. */
 interface Written extends ShardResults {
-  /** Files that an earlier run had finished. */
+  /** As of `MergeResult`. */
   readonly resumed: number;
   readonly doneBefore: boolean;
   readonly requantized: Requantized | undefined;
 }
-
-type WriteShardsCommit = WriteShardsOptions<TensorTask, never>["commit"];
 
 const NOTHING: Written = { results: new Map(), digests: new Map(), resumed: 0, doneBefore: false, requantized: undefined };
 
@@ -179,29 +179,41 @@ async function writeOutput(phase: string, prepared: PreparedMerge, resources: Re
   const { jobs, tileBytes, plans } = resources;
   const { out, force = false, allowNonFinite = false, report, signal, onProgress } = options;
   const stats = report !== undefined;
-  const compute = (outputs: TensorTask["outputs"], finished: ReadonlySet<number>, commit: WriteShardsCommit): Promise<ShardResults> =>
+  const compute = (
+    outputs: TensorTask["outputs"],
+    {
+      items = output.items,
+      ...how
+    }: Pick<WriteShardsOptions<TensorTask, TensorJob>, "finished" | "commit" | "onItem"> & {
+      readonly items?: readonly TensorJob[];
+    },
+  ): Promise<ShardResults> =>
     writeMerged({
-      output,
-      finished,
+      output: { ...output, items },
       task: { outputs, plans, values, tileBytes, allowNonFinite, stats },
       jobs,
       signal,
       onProgress: (done) => onProgress?.({ phase, done, total: output.bytes }),
-      commit,
+      ...how,
     });
   const measure = (files: readonly string[], adapter: string): Promise<Requantized | undefined> =>
     measureRequantized(prepared, resources, files, adapter, { ...options, signal, stats });
   if (prepared.gguf) {
     const { layout } = output.shards[0]!;
-    const filled = await fillFile(out, layout, signal, async (path) => {
-      const written = await compute([{ path, name: out }], new Set(), async () => "");
-      return { ...written, requantized: await measure([path], residualFolder(out)) };
+    const { filled, resumed } = await ResumableFile.fill(out, layout, { job, force, signal }, async (file) => {
+      const written = await compute([{ path: file.path, name: out }], {
+        items: output.items.filter((item) => !tensorsMade(item).every((name) => file.finished.has(name))),
+        finished: new Set(),
+        commit: async () => "",
+        onItem: (_, { hashes }) => file.note(hashes),
+      });
+      return { ...written, requantized: await measure([file.path], residualFolder(out)) };
     });
-    return { ...filled, digests: new Map(), resumed: 0, doneBefore: false };
+    return { ...filled, digests: new Map(), resumed, doneBefore: false };
   }
   const more = options.residualRank !== undefined && requantizedJobs(prepared).length > 0 ? RESIDUAL_FILES : [];
   const { filled, resumed } = await fillFolder(out, output, side, { force, job, inputs, signal, more }, async (folder, outputs) => {
-    const written = await compute(outputs, folder.finished, (shard, hashes) => folder.commit(shard, hashes));
+    const written = await compute(outputs, { finished: folder.finished, commit: (shard, hashes) => folder.commit(shard, hashes) });
     const files = output.shards.map(({ file }) => join(folder.path, file));
     return { ...written, requantized: await measure(files, residualFolder(folder.path)) };
   });

@@ -1,5 +1,5 @@
 import type { OutputPlan } from "../plan/layout.js";
-import type { JobResult } from "../plan/tensor-job.js";
+import type { JobResult, TensorJob } from "../plan/tensor-job.js";
 import type { TensorTask } from "./worker-task.js";
 import { writeShards, type WriteShardsOptions } from "./write-shards.js";
 
@@ -9,7 +9,10 @@ export interface ShardResults {
   readonly digests: ReadonlyMap<string, string>;
 }
 
-interface WriteMergedOptions extends Pick<WriteShardsOptions<TensorTask, never>, "finished" | "jobs" | "signal" | "onProgress" | "commit"> {
+interface WriteMergedOptions extends Pick<
+  WriteShardsOptions<TensorTask, TensorJob>,
+  "finished" | "jobs" | "signal" | "onProgress" | "onItem" | "commit"
+> {
   readonly output: OutputPlan;
   readonly task: Omit<TensorTask, "kind" | "jobs" | "compareWith">;
 }

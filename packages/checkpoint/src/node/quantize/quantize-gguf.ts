@@ -112,9 +112,7 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
       threads,
       {
         ...options,
-        onItem: (one, { hashes }) => {
-          for (const [tensor, sha256] of hashes) whole.note(tensor, one.bytes, sha256);
-        },
+        onItem: (_, { hashes }) => whole.note(hashes),
       },
       [{ path: whole.path, name: out }],
       new Set(),

@@ -18,6 +18,8 @@ export class ResumableFile {
   private constructor(
     private readonly file: AtomicFile,
     private readonly journal: Journal,
+    /** Bytes of the tensors, by name. */
+    private readonly sizes: ReadonlyMap<string, number>,
     finished: ReadonlySet<string>,
   ) {
     this.finished = finished;
@@ -28,9 +30,9 @@ export class ResumableFile {
     return this.file.temporary;
   }
 
-  /** Notes a tensor that is written. @param sha256 of its bytes */
-  note(file: string, size: number, sha256: string): void {
-    this.journal.add({ file, size, sha256 });
+  /** Notes tensors that are written. @param hashes SHA-256 of their bytes, by name */
+  note(hashes: Iterable<readonly [name: string, sha256: string]>): void {
+    for (const [file, sha256] of hashes) this.journal.add({ file, size: this.sizes.get(file)!, sha256 });
   }
 
   /**
@@ -54,7 +56,12 @@ export class ResumableFile {
       file = new AtomicFile(out, layout.size, { aside: folder, takeOver: journal.resumed });
       checkSpace(folder, layout.size - statSync(file.temporary).blocks * 512);
       file.writeAt(layout.header, 0);
-      const whole = new ResumableFile(file, journal, await finishedOf(file.temporary, layout, journal));
+      const whole = new ResumableFile(
+        file,
+        journal,
+        new Map(layout.tensors.map(({ name, bytes }) => [name, bytes])),
+        await finishedOf(file.temporary, layout, journal),
+      );
       const filled = await fill(whole);
       if (signal?.aborted) throw new CancelledError("stopped");
       await file.commit();
