@@ -34,6 +34,12 @@ function distance(a: ReadonlyMap<string, Float32Array>, b: ReadonlyMap<string, F
   return Math.sqrt(gap / size);
 }
 
+/** What there is in a folder's safetensors, their values aside. */
+const outlineOf = (at: string): unknown =>
+  readdirSync(at)
+    .filter((name) => name.endsWith(".safetensors"))
+    .map((name) => [name, ...[...tensorsOf(join(at, name))].map(([key, { dtype, shape }]) => [key, dtype, shape])]);
+
 let [base, lora] = ["", ""];
 beforeAll(() => {
   ({ base, lora } = makeLlama(folder, { hidden: 256, intermediate: 128, layers: 1 }));
@@ -63,11 +69,7 @@ describe("an adapter merged into a quantised checkpoint", () => {
       await weft("merge", quantized, "-a", adapter, "-o", out, "--jobs", "2", "--report", report);
       await weft("merge", quantized, "-a", adapter, "-o", alone);
       expect(filesOf(alone)).toEqual(filesOf(out));
-      const outline = (at: string): unknown =>
-        readdirSync(at)
-          .filter((name) => name.endsWith(".safetensors"))
-          .map((name) => [name, ...[...tensorsOf(join(at, name))].map(([key, { dtype, shape }]) => [key, dtype, shape])]);
-      expect(outline(out)).toEqual(outline(quantized));
+      expect(outlineOf(out)).toEqual(outlineOf(quantized));
       expect(readFileSync(join(out, "config.json"), "utf8")).toBe(readFileSync(join(quantized, "config.json"), "utf8"));
 
       await weft("merge", quantized, "-a", adapter, "-o", dense, "--dtype", "f32");
@@ -122,9 +124,30 @@ describe("an adapter merged into a quantised checkpoint", () => {
   });
 });
 
-describe("an adapter merged into a GGUF file", () => {
-  const TINY = join(FIXTURES, "quant/tiny.gguf");
+const TINY = join(FIXTURES, "quant/tiny.gguf");
 
+/** A LoRA on q_proj, k_proj and down_proj of the file's model. */
+async function onTiny(strength: number): Promise<string> {
+  const at = fresh();
+  const shapes = { "self_attn.q_proj": [256, 256], "self_attn.k_proj": [128, 256], "mlp.down_proj": [256, 256] } as const;
+  const tensors = [0, 1].flatMap((layer) =>
+    Object.entries(shapes).flatMap(([path, [rows, columns]]) => {
+      const name = `base_model.model.model.layers.${layer}.${path}`;
+      return [
+        [`${name}.lora_A.weight`, f32([2, columns], (i) => Math.sin(i * 1.7 + layer))] as const,
+        [`${name}.lora_B.weight`, f32([rows, 2], (i) => strength * 0.01 * Math.cos(i * 0.9))] as const,
+      ];
+    }),
+  );
+  await writeTensors(join(at, "adapter_model.safetensors"), new Map(tensors));
+  writeFileSync(
+    join(at, "adapter_config.json"),
+    JSON.stringify({ peft_type: "LORA", r: 2, lora_alpha: 4, target_modules: ["q_proj", "k_proj", "down_proj"] }),
+  );
+  return at;
+}
+
+describe("an adapter merged into a GGUF file", () => {
   it("gives the same file with other weights: types, order, metadata, tokenizer", async () => {
     const adapter = `${await onTiny(20)}:1`;
     const [out, alone, dense] = [`${fresh()}.gguf`, `${fresh()}.gguf`, fresh()];
@@ -160,29 +183,8 @@ describe("an adapter merged into a GGUF file", () => {
       expect(existsSync(out)).toBe(false);
     }
     await weft("merge", TINY, "-a", adapter, "-o", out, "--residual-rank", "2");
-    expect(readdirSync(`${out.slice(0, -5)}-adapter`).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+    expect(readdirSync(`${out.slice(0, -5)}-adapter`).toSorted()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
   });
-
-  /** A LoRA on q_proj, k_proj and down_proj of the file's model. */
-  async function onTiny(strength: number): Promise<string> {
-    const at = fresh();
-    const shapes = { "self_attn.q_proj": [256, 256], "self_attn.k_proj": [128, 256], "mlp.down_proj": [256, 256] } as const;
-    const tensors = [0, 1].flatMap((layer) =>
-      Object.entries(shapes).flatMap(([path, [rows, columns]]) => {
-        const name = `base_model.model.model.layers.${layer}.${path}`;
-        return [
-          [`${name}.lora_A.weight`, f32([2, columns], (i) => Math.sin(i * 1.7 + layer))] as const,
-          [`${name}.lora_B.weight`, f32([rows, 2], (i) => strength * 0.01 * Math.cos(i * 0.9))] as const,
-        ];
-      }),
-    );
-    await writeTensors(join(at, "adapter_model.safetensors"), new Map(tensors));
-    writeFileSync(
-      join(at, "adapter_config.json"),
-      JSON.stringify({ peft_type: "LORA", r: 2, lora_alpha: 4, target_modules: ["q_proj", "k_proj", "down_proj"] }),
-    );
-    return at;
-  }
 });
 
 describe("PEFT's own merge", () => {

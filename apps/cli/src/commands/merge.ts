@@ -155,10 +155,11 @@ function show(result: MergeResult, plan: Describer, verb: string, { options, out
   });
 }
 
+const percent = (x: number): string => `${(100 * x).toPrecision(3)} %`;
+
 function requantizedText({ requantized }: MergeResult): string[] {
   if (!requantized) return [];
   const { weights, survived, errorBefore, errorAfter, residual } = requantized;
-  const percent = (x: number): string => `${(100 * x).toPrecision(3)} %`;
   return [
     `${weights} quantised weights stored anew: ${percent(survived)} of the change survived; off the merged weights by ${percent(errorBefore)} before, ${percent(errorAfter)} now`,
     ...(residual === undefined ? [] : [`✓ ${residual}  what was lost, as a LoRA on the merged checkpoint`]),
