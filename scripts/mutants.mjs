@@ -110,8 +110,11 @@ function copyTree(folder) {
   return folder;
 }
 
-/** Runs a program in a copy. @returns whether it ended well, and in time */
-function succeeds(cwd, args) {
+/** What a mutant does to the tests. */
+const [SURVIVES, KILLED, TIMED_OUT] = ["SURVIVES", "killed", "timed out"];
+
+/** Runs a program in a copy. */
+function run(cwd, args) {
   const child = spawn(process.execPath, args, {
     cwd,
     stdio: "ignore",
@@ -119,28 +122,37 @@ function succeeds(cwd, args) {
     env: { ...process.env, CI: "true" },
   });
   return new Promise((resolve) => {
+    let outcome;
     const timer = setTimeout(() => {
+      outcome = TIMED_OUT;
       // With what it has started: a mutant may never end.
       process.kill(process.platform === "win32" ? child.pid : -child.pid, "SIGKILL");
     }, TIMEOUT_MS);
     child.on("close", (code) => {
       clearTimeout(timer);
-      resolve(code === 0);
+      resolve(outcome ?? (code === 0 ? SURVIVES : KILLED));
     });
   });
 }
 
-/** Whether the tests that are to see these files pass as a copy has them. Tests use packages through their indices, so that nearly all of a package's are related to each of its files. */
-async function pass(folder, files) {
+/** What the tests that are to see these files say of them as a copy has them, up to the first failure. Tests use packages through their indices, so that nearly all of a package's are related to each of its files. */
+async function outcomeOf(folder, files) {
   const options = ["--project=!browser", "--bail=1", "--maxWorkers=1", `--testTimeout=${TIMEOUT_MS}`, `--hookTimeout=${TIMEOUT_MS}`];
   // A mutant changes one module: the others are transformed once.
   const cache = ["--experimental.fsModuleCache", `--experimental.fsModuleCachePath=${join(folder, ".modules")}`];
-  const vitest = (paths) => succeeds(folder, [join(root, "node_modules/vitest/vitest.mjs"), "run", ...paths, ...options, ...cache]);
-  // The runner is a bundle of all packages.
-  if (!(await succeeds(join(folder, "tests/golden"), [join(root, "node_modules/tsup/dist/cli-default.js"), "src/run.ts"]))) return false;
-  if (!(await succeeds(folder, ["tests/golden/dist/run.js", "--bail"]))) return false;
-  if (!(await vitest([...new Set(files.map((file) => `${file.split("/src/")[0]}/src/`))]))) return false;
-  return vitest(PROGRAM_TESTS);
+  const vitest = (paths) => run(folder, [join(root, "node_modules/vitest/vitest.mjs"), "run", ...paths, ...options, ...cache]);
+  const checks = [
+    // The runner is a bundle of all packages.
+    () => run(join(folder, "tests/golden"), [join(root, "node_modules/tsup/dist/cli-default.js"), "src/run.ts"]),
+    () => run(folder, ["tests/golden/dist/run.js", "--bail"]),
+    () => vitest([...new Set(files.map((file) => `${file.split("/src/")[0]}/src/`))]),
+    () => vitest(PROGRAM_TESTS),
+  ];
+  for (const check of checks) {
+    const outcome = await check();
+    if (outcome !== SURVIVES) return outcome;
+  }
+  return SURVIVES;
 }
 
 /** The lines that a mutant changes. */
@@ -173,22 +185,23 @@ if (values.list) {
   process.exit(0);
 }
 const home = mkdtempSync(join(tmpdir(), "weft-mutants-"));
-const survivors = [];
+const [survivors, timedOut] = [[], []];
 let done = 0;
 try {
   const queue = mutants.values();
   const folders = Array.from({ length: Number(values.workers) }, (_, i) => copyTree(join(home, String(i))));
-  if (!(await pass(folders[0], [...new Set(mutants.map(({ file }) => file))]))) {
+  if ((await outcomeOf(folders[0], [...new Set(mutants.map(({ file }) => file))])) !== SURVIVES) {
     throw new Error("the tests fail, or take too long, without any mutant: what they say of mutants means nothing");
   }
   const work = async (folder) => {
     for (const mutant of queue) {
       writeFileSync(join(folder, mutant.file), mutant.mutated);
-      const survives = await pass(folder, [mutant.file]);
+      const outcome = await outcomeOf(folder, [mutant.file]);
       writeFileSync(join(folder, mutant.file), mutant.before);
-      if (survives) survivors.push(mutant);
+      if (outcome === SURVIVES) survivors.push(mutant);
+      if (outcome === TIMED_OUT) timedOut.push(mutant);
       process.stdout.write(
-        `${++done}/${mutants.length} ${survives ? "SURVIVES" : "killed  "} ${title(mutant)}\n${survives ? difference(mutant) : ""}`,
+        `${++done}/${mutants.length} ${outcome.padEnd(9)} ${title(mutant)}\n${outcome === KILLED ? "" : difference(mutant)}`,
       );
     }
   };
@@ -197,5 +210,7 @@ try {
   rmSync(home, { recursive: true, force: true });
 }
 const killed = mutants.length - survivors.length;
-process.stdout.write(`${killed} of ${mutants.length} mutants killed (${((100 * killed) / mutants.length).toFixed(1)} %)\n`);
+process.stdout.write(
+  `${killed} of ${mutants.length} mutants killed (${((100 * killed) / mutants.length).toFixed(1)} %), ${timedOut.length} of them by time\n`,
+);
 process.exitCode = killed >= SHARE * mutants.length ? 0 : 1;
