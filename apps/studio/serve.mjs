@@ -15,7 +15,7 @@ const TYPES = {
 };
 
 /** Files of the build by their paths in URLs. */
-function filesOf(folder) {
+export function appFiles(folder) {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return new Map(
     files.map(({ parentPath, name }) => {
@@ -31,7 +31,7 @@ function filesOf(folder) {
  * @returns the URL of the app, and what ends the server
  */
 export async function serveApp({ port = 0, headers = true } = {}) {
-  const files = filesOf(APP);
+  const files = appFiles(APP);
   const server = createServer(({ method, url, headers: sent }, response) => {
     const own = headers ? HEADERS : {};
     const refuse = (status) => void response.writeHead(status, { ...own, "Content-Type": "text/plain" }).end();

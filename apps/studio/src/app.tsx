@@ -10,7 +10,10 @@ import { LiveRegion } from "./ui/live-region.js";
 import { FailureNotice, Notice } from "./ui/notice.js";
 
 /** What the page says beside its screens. */
-const WORDS = { otherTab: "This run lives in another tab. Watch and steer it here." } as const;
+const WORDS = {
+  otherTab: "This run lives in another tab. Watch and steer it here.",
+  gone: (seconds: number): string => `The studio in the terminal does not answer. Next try in ${seconds} s.`,
+} as const;
 
 /** Where the run stands and where it computes, on every screen. */
 function StatusLine(): JSX.Element {
@@ -94,6 +97,11 @@ export function App(): JSX.Element {
         {!session.leads.value && (
           <Notice kind="info">
             <p>{WORDS.otherTab}</p>
+          </Notice>
+        )}
+        {session.retryIn.value !== undefined && (
+          <Notice kind="warning">
+            <p>{WORDS.gone(session.retryIn.value)}</p>
           </Notice>
         )}
         {session.notice.value !== undefined && (

@@ -24,7 +24,13 @@ export interface TinyModel {
 export interface TinyOptions {
   /** The page's own if not given. */
   readonly fetch?: typeof fetch;
+  /** A folder to which `models` and `texts` of this package were copied, with a slash at its end; the package's own if not given. For programs that a bundler has made one file of. */
+  readonly home?: URL;
 }
+
+const OWN_HOME = new URL("..", import.meta.url).href;
+/** Where a file of the package lies in another home of its folders. */
+const located = (url: URL, home: URL | undefined): URL => (home ? new URL(url.href.slice(OWN_HOME.length), home) : url);
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
@@ -37,11 +43,11 @@ function known<Name extends string>(table: { readonly [name in Name]: unknown },
  * Opens one of the models: from the package's folder in Node, by `fetch` in a page, where a bundler has copied its files.
  * @throws ConfigError for another name; IoError kind `not-found` if a file is not where it should be; FormatError if it is another's
  */
-export async function openTinyModel(name: TinyModelName, { fetch: fetcher = fetch }: TinyOptions = {}): Promise<TinyModel> {
+export async function openTinyModel(name: TinyModelName, { fetch: fetcher = fetch, home }: TinyOptions = {}): Promise<TinyModel> {
   known(MODELS, name, "model");
   const urls = MODELS[name];
   const [config, weights, tokenizer, generationConfig] = await Promise.all(
-    [urls.config, urls.weights, urls.tokenizer, urls.generationConfig].map((url) => readFile(url, fetcher)),
+    [urls.config, urls.weights, urls.tokenizer, urls.generationConfig].map((url) => readFile(located(url, home), fetcher)),
   );
   return {
     config: JSON.parse(text(config!)),
@@ -52,7 +58,7 @@ export async function openTinyModel(name: TinyModelName, { fetch: fetcher = fetc
 }
 
 /** Reads one of the texts, in another style than that which the models have learnt. @throws as {@link openTinyModel} */
-export async function openTinyText(name: TinyTextName, { fetch: fetcher = fetch }: TinyOptions = {}): Promise<string> {
+export async function openTinyText(name: TinyTextName, { fetch: fetcher = fetch, home }: TinyOptions = {}): Promise<string> {
   known(TEXTS, name, "text");
-  return text(await readFile(TEXTS[name], fetcher));
+  return text(await readFile(located(TEXTS[name], home), fetcher));
 }

@@ -27,8 +27,13 @@ export class EngineClient {
   private readonly name = crypto.randomUUID().slice(0, 8);
   private sent = 0;
 
-  /** @param onEvent takes events in their order @param onFailure told when the engine itself is gone */
-  constructor(transport: Transport, onEvent: (event: EngineEvent) => void, onFailure: (failure: Failure) => void) {
+  /** @param onEvent takes events in their order @param onFailure told when the engine itself is gone @param onGone as of a transport */
+  constructor(
+    transport: Transport,
+    onEvent: (event: EngineEvent) => void,
+    onFailure: (failure: Failure) => void,
+    onGone: (seconds: number | undefined) => void,
+  ) {
     this.transport = transport;
     transport.listen(
       (data) => {
@@ -40,6 +45,7 @@ export class EngineClient {
         this.waiting.delete(reply.id);
       },
       (message) => onFailure({ kind: "engine", message, hint: "reload the page" }),
+      onGone,
     );
   }
 

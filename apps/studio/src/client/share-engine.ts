@@ -16,11 +16,15 @@ function lead(start: () => Transport, take: (transport: Transport, leads: boolea
   take(
     {
       send: (command) => engine.send(command),
-      listen: (message, failed) =>
-        engine.listen((data) => {
-          channel.postMessage({ message: data } satisfies Shared);
-          message(data);
-        }, failed),
+      listen: (message, failed, gone) =>
+        engine.listen(
+          (data) => {
+            channel.postMessage({ message: data } satisfies Shared);
+            message(data);
+          },
+          failed,
+          gone,
+        ),
     },
     true,
   );

@@ -37,6 +37,8 @@ export class Session {
   );
   /** Whether the engine is this tab's; others follow it. */
   readonly leads: Signal<boolean> = signal(true);
+  /** Seconds until a server that does not answer is tried again. */
+  readonly retryIn: Signal<number | undefined> = signal(undefined);
   private client: EngineClient | undefined;
   /** Number of the last event: what is told again to others is not taken twice. */
   private seen = 0;
@@ -55,6 +57,7 @@ export class Session {
       transport,
       (event) => this.take(event),
       (failure) => (this.failure.value = failure),
+      (seconds) => (this.retryIn.value = seconds),
     );
     const { device, documents, runs } = await this.client.send("hello", { since: 0 });
     // Another engine may have been greeted since.

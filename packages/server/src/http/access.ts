@@ -14,7 +14,7 @@ export const isLoopback = (host: string): boolean => LOOPBACK.includes(host);
  * @param host what the server listens on
  * @throws ApiError 403
  */
-export function assertOwnHost({ headers, socket }: IncomingMessage, host: string, { allowedHosts }: Settings): void {
+export function assertOwnHost({ headers, socket }: IncomingMessage, host: string, { allowedHosts }: Pick<Settings, "allowedHosts">): void {
   const name = headers.host;
   if (
     name === undefined ||
@@ -30,7 +30,7 @@ export function assertOwnHost({ headers, socket }: IncomingMessage, host: string
 }
 
 /** @throws ApiError 401 */
-export function assertToken({ headers }: IncomingMessage, { token }: Settings): void {
+export function assertToken({ headers }: IncomingMessage, { token }: Pick<Settings, "token">): void {
   if (token === undefined) return;
   const given = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
   if (given !== undefined && timingSafeEqual(digest(given), digest(token))) return;

@@ -8,7 +8,10 @@ import { ApiError } from "./api-error.js";
 const DISCARD = 1000;
 
 /** The body of a request. @throws ApiError 400, 408, 413, 415; CancelledError if the client has gone */
-export async function readJson(request: IncomingMessage, { maxBodyBytes, bodyTimeout }: Settings): Promise<unknown> {
+export async function readJson(
+  request: IncomingMessage,
+  { maxBodyBytes, bodyTimeout }: Pick<Settings, "maxBodyBytes" | "bodyTimeout">,
+): Promise<unknown> {
   const type = request.headers["content-type"]?.split(";")[0]!.trim().toLowerCase();
   if (type !== "application/json")
     throw new ApiError(415, `the body is ${type ?? "of no type"}, expected application/json`, { code: "unsupported_media_type" });
