@@ -1,4 +1,12 @@
+import { cpSync } from "node:fs";
 import { defineConfig } from "tsup";
+
+/** What `weft studio` serves, and what its engine opens: the page, and a tiny model with its text. */
+function copyStudio(): void {
+  cpSync("../studio/dist/app", "dist/studio/app", { recursive: true });
+  for (const folder of ["models/llama", "texts"])
+    cpSync(`../../packages/tiny-models/${folder}`, `dist/studio/${folder}`, { recursive: true });
+}
 
 /** One self-contained program: commands are chunks that load when they are called, so that start-up pays for nothing else. */
 export default defineConfig({
@@ -7,6 +15,7 @@ export default defineConfig({
     // What tests run in a process that has loaded it; not published.
     main: "src/main.ts",
     "checkpoint-worker": "src/checkpoint-worker.ts",
+    "studio-engine": "src/studio-engine.ts",
     "webgpu-probe": "src/webgpu-probe.ts",
     "onnx-probe": "src/onnx-probe.ts",
     "core/index": "src/core/index.ts",
@@ -18,7 +27,8 @@ export default defineConfig({
   target: "node20",
   platform: "node",
   splitting: true,
-  clean: ["dist/*.js", "dist/core/*.js"],
+  clean: ["dist/*.js", "dist/core/*.js", "dist/studio/**"],
+  onSuccess: async () => copyStudio(),
   minify: false,
   noExternal: [/^@weft\//, "commander", "@commander-js/extra-typings", "re2js", "yaml"],
   external: ["webgpu"],

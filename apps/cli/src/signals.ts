@@ -20,3 +20,10 @@ export function watchSignals(): { readonly signal: AbortSignal; received(): stri
     },
   };
 }
+
+/** Resolves when a signal has come. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });

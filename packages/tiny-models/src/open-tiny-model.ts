@@ -28,9 +28,9 @@ export interface TinyOptions {
   readonly home?: URL;
 }
 
-const OWN_HOME = new URL("..", import.meta.url).href;
 /** Where a file of the package lies in another home of its folders. */
-const located = (url: URL, home: URL | undefined): URL => (home ? new URL(url.href.slice(OWN_HOME.length), home) : url);
+const located = (url: URL, home: URL | undefined): URL =>
+  home ? new URL(/(?:models\/[^/]+|texts)\/[^/]+$/.exec(url.pathname)![0], home) : url;
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 

@@ -7,6 +7,7 @@ import { type Command, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
 import type { Activations, DeviceName } from "../models/device-names.js";
 import { addAdapter, openModel } from "../models/open-model.js";
+import { aborted } from "../signals.js";
 
 export interface ServeCommandOptions {
   readonly model: string;
@@ -84,9 +85,3 @@ function tokenOf({ token }: ServeCommandOptions): string | undefined {
   if (token === "") throw new UsageError("the token is empty", "--no-token is for none");
   return typeof token === "string" ? token : randomBytes(32).toString("base64url");
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });

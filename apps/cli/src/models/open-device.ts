@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Backend, CapabilityError, createDevice, type Device } from "@weft/tensor-core";
-import type { Context } from "../context.js";
+import type { GlobalOptions } from "../global-options.js";
+import type { Output } from "../output.js";
 import type { Activations, DeviceName } from "./device-names.js";
 
 /** Device files of GPUs on Linux; looking for a GPU without them makes drivers complain on stderr. */
@@ -8,11 +9,17 @@ const GPU_FILES = ["/dev/dri", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg"];
 
 const mayHaveGpu = (): boolean => process.platform !== "linux" || GPU_FILES.some((file) => existsSync(file));
 
+/** What of a command's context a device depends on. */
+export interface DeviceContext {
+  readonly options: Pick<GlobalOptions, "jobs" | "verbose">;
+  readonly out: Pick<Output, "note">;
+}
+
 /**
  * The device of a name; `auto`: a real GPU, else WebAssembly. onnxruntime is asked for by name: its first token
  * takes more than twice as long, since it packs all weights for each new length of input, and twice the memory, which long prompts and training make up for, but a few answers do not.
  */
-export async function openDevice(name: DeviceName, { options, out }: Context, activations: Activations = "f32"): Promise<Device> {
+export async function openDevice(name: DeviceName, { options, out }: DeviceContext, activations: Activations = "f32"): Promise<Device> {
   const settings = { activations, ...(options.jobs !== undefined && { threads: options.jobs }) };
   const onnx = async (): Promise<Backend> => (await import("@weft/kernels-onnx")).createOnnxBackend(settings);
   return createDevice(

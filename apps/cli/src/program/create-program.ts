@@ -26,6 +26,7 @@ import { resizeCommand } from "./resize.js";
 import { runCommand } from "./run.js";
 import type { Runner } from "./runner.js";
 import { serveCommand } from "./serve.js";
+import { studioCommand } from "./studio.js";
 import { tokenizeCommand } from "./tokenize.js";
 import { trainCommand } from "./train.js";
 import { unmergeCommand } from "./unmerge.js";
@@ -38,7 +39,10 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Declare[]]
   ["Look:", [inspectCommand, diffCommand, lintCommand]],
   ["Checkpoints:", [mergeCommand, quantizeCommand, verifyCommand, unmergeCommand, planCommand, runCommand]],
   ["Adapters:", [convertCommand, extractCommand, resizeCommand, combineCommand, exportCommand]],
-  ["Models:", [modelsCommand, pullCommand, generateCommand, trainCommand, evalCommand, embedCommand, tokenizeCommand, serveCommand]],
+  [
+    "Models:",
+    [modelsCommand, pullCommand, generateCommand, trainCommand, evalCommand, embedCommand, tokenizeCommand, serveCommand, studioCommand],
+  ],
   ["This machine:", [doctorCommand, benchCommand, completionCommand]],
 ];
 

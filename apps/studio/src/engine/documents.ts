@@ -24,6 +24,12 @@ export interface OpenData {
 export class Documents {
   private readonly models = new Map<string, OpenModel>();
   private readonly data = new Map<string, OpenData>();
+  private readonly tinyHome: { readonly home?: URL };
+
+  /** @param tinyHome as of the engine's host */
+  constructor(tinyHome: URL | undefined) {
+    this.tinyHome = tinyHome ? { home: tinyHome } : {};
+  }
 
   list(): OpenedDocument[] {
     return [...this.models.values(), ...this.data.values()].map(({ document }) => document);
@@ -36,7 +42,7 @@ export class Documents {
   ): Promise<{ readonly model: OpenModel; readonly data: OpenData; readonly all: OpenedDocument[] }> {
     const id = `tiny-${tiny}`;
     if (!this.models.has(id)) {
-      const [model, data] = await openTiny(tiny, id, device);
+      const [model, data] = await openTiny(tiny, id, device, this.tinyHome);
       this.models.set(id, model);
       this.data.set(id, data);
     }
@@ -46,8 +52,11 @@ export class Documents {
 
 const TINY_TEXT = "romeo-and-juliet";
 
-async function openTiny(name: "llama", id: string, device: Device): Promise<[OpenModel, OpenData]> {
-  const [{ config, weights, tokenizer, generationConfig }, text] = await Promise.all([openTinyModel(name), openTinyText(TINY_TEXT)]);
+async function openTiny(name: "llama", id: string, device: Device, home: { readonly home?: URL }): Promise<[OpenModel, OpenData]> {
+  const [{ config, weights, tokenizer, generationConfig }, text] = await Promise.all([
+    openTinyModel(name, home),
+    openTinyText(TINY_TEXT, home),
+  ]);
   const base = await loadCausalLM(config, weights, { device });
   await weights.close();
   const files = { tokenizer, chatTemplate: undefined, defaults: generationDefaults(generationConfig) };

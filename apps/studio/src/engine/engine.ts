@@ -18,7 +18,7 @@ export class Engine {
   private readonly host: EngineHost;
   private readonly log: EventLog;
   private readonly turns = new Turns();
-  private readonly documents = new Documents();
+  private readonly documents: Documents;
   private readonly runs = new Map<string, TrainingRun>();
   private opened: Promise<Device> | undefined;
   private current: Device | undefined;
@@ -26,6 +26,7 @@ export class Engine {
 
   constructor(host: EngineHost) {
     this.host = host;
+    this.documents = new Documents(host.tinyHome);
     this.log = new EventLog((event) => host.emit(event));
   }
 
@@ -76,6 +77,11 @@ export class Engine {
     } catch (error) {
       return { v: 1, id, error: failureOf(error) };
     }
+  }
+
+  /** Pauses what is under way; resolves when where it stands is saved. */
+  async rest(): Promise<void> {
+    await Promise.all([...this.runs.values()].map((run) => run.rest()));
   }
 
   /** A run with what it needs of this engine. @throws ConfigError for settings that are none */

@@ -9,6 +9,8 @@ export interface EngineHost {
   readonly isolated: boolean;
   /** Where runs are kept; undefined where nothing can be. */
   readonly store: RunStore | undefined;
+  /** Where the tiny models and their texts were copied to, of a program that a bundler has made one file of. */
+  readonly tinyHome?: URL;
   /** Takes an event. */
   emit(event: EngineEvent): void;
 }

@@ -9,7 +9,7 @@ import type { EngineLink } from "./engine-thread.js";
 import { EventStreams } from "./event-streams.js";
 
 const HOST = "127.0.0.1";
-const LIMITS = { maxBodyBytes: 2 ** 20, bodyTimeout: 10_000 };
+const MOST_BODY_BYTES = 2 ** 20;
 const MOST_HEADER_BYTES = 16 * 1024;
 /** Requests under way at once, without streams. */
 const MOST_REQUESTS = 32;
@@ -26,6 +26,8 @@ export interface StudioServerOptions {
   readonly app: string;
   /** Hears of failures that are no client's. */
   readonly onError?: (error: unknown) => void;
+  /** How long a client may take for its headers, and for its body, in ms. */
+  readonly patience?: number;
 }
 
 /**
@@ -39,19 +41,21 @@ export class StudioServer {
   private readonly streams = new EventStreams();
   private readonly http: Server;
   private readonly onError: (error: unknown) => void;
+  private readonly patience: number;
   private underWay = 0;
 
-  constructor({ engine, app, onError = () => undefined }: StudioServerOptions) {
+  constructor({ engine, app, onError = () => undefined, patience = 10_000 }: StudioServerOptions) {
     this.onError = onError;
+    this.patience = patience;
     this.engine = engine;
     engine.onEvent((event) => this.streams.send(event));
     this.files = withMark(appFiles(app));
     this.http = createServer(
       {
         maxHeaderSize: MOST_HEADER_BYTES,
-        headersTimeout: LIMITS.bodyTimeout,
-        requestTimeout: 2 * LIMITS.bodyTimeout,
-        connectionsCheckingInterval: 1000,
+        headersTimeout: patience,
+        requestTimeout: 2 * patience,
+        connectionsCheckingInterval: Math.min(1000, patience / 2),
       },
       (request, response) => void this.serve(request, response),
     );
@@ -84,8 +88,7 @@ export class StudioServer {
       if (told.status === 500) this.onError(error);
       // A stream that was begun can only end.
       if (response.headersSent) response.destroy();
-      else
-        respond(response, told, { status: told.status, headers: { ...HEADERS, ...told.details.headers }, stallTimeout: STALL_TIMEOUT });
+      else respond(response, told, { status: told.status, headers: { ...HEADERS, ...told.details.headers }, stallTimeout: STALL_TIMEOUT });
     } finally {
       this.underWay--;
     }
@@ -103,7 +106,7 @@ export class StudioServer {
     if (pathname === "/api/command") {
       if (method !== "POST") throw wrongMethod("POST");
       if (request.headers.origin === undefined) throw new ApiError(403, "a command without an origin", { code: "origin_not_allowed" });
-      const reply = await this.engine.handle(await readJson(request, LIMITS));
+      const reply = await this.engine.handle(await readJson(request, { maxBodyBytes: MOST_BODY_BYTES, bodyTimeout: this.patience }));
       return respond(response, reply, { headers: HEADERS, stallTimeout: STALL_TIMEOUT });
     }
     if (pathname !== "/api/events") throw new ApiError(404, "there is nothing here", { code: "not_found" });
@@ -128,8 +131,7 @@ export class StudioServer {
   }
 }
 
-const wrongMethod = (allow: string): ApiError =>
-  new ApiError(405, `expected ${allow}`, { code: "method_not_allowed", headers: { allow } });
+const wrongMethod = (allow: string): ApiError => new ApiError(405, `expected ${allow}`, { code: "method_not_allowed", headers: { allow } });
 
 /** The app's files, its page with the mark. */
 function withMark(files: ReadonlyMap<string, AppFile>): ReadonlyMap<string, AppFile> {

@@ -5,23 +5,26 @@ import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { CHROMIUM_FLAGS, chromiumPath } from "../../../../scripts/chromium.mjs";
 import { serveApp } from "../../serve.mjs";
 
-/** The built app in a browser, with everything that it must not do counted. */
-export interface Studio {
-  readonly url: string;
+/** A browser, with everything that a page must not do counted. */
+export interface Browser {
   readonly context: BrowserContext;
-  /** A page of the studio, whose engine has answered. */
-  open(): Promise<Page>;
-  /** Requests to other places, and reports of the policy, since the start. */
+  /** Requests to other places, and errors and reports of the policy, since the start. */
   readonly offences: readonly string[];
   close(): Promise<void>;
+}
+
+/** The built app in a browser. */
+export interface Studio extends Browser {
+  readonly url: string;
+  /** A page of the studio, whose engine has answered. */
+  open(): Promise<Page>;
 }
 
 /** Path of the browser; undefined where there is none. */
 export const browserPath: string | undefined = await chromiumPath();
 
-/** Starts server and browser. A profile on disk: in one without, quotas and folders of a page are others. */
-export async function startStudio({ headers = true, viewport = { width: 1280, height: 900 } } = {}): Promise<Studio> {
-  const server = await serveApp({ headers });
+/** Starts a browser. A profile on disk: in one without, quotas and folders of a page are others. @param isOwn whether pages may ask for an address */
+export async function startBrowser(isOwn: (url: string) => boolean, viewport = { width: 1280, height: 900 }): Promise<Browser> {
   const profile = mkdtempSync(join(tmpdir(), "weft-studio-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: browserPath!,
@@ -34,7 +37,7 @@ export async function startStudio({ headers = true, viewport = { width: 1280, he
   const offences: string[] = [];
   context.on("request", (request) => {
     const url = request.url();
-    if (/^(https?|wss?):/.test(url) && !url.startsWith(server.url)) offences.push(`request to ${url}`);
+    if (/^(https?|wss?):/.test(url) && !isOwn(url)) offences.push(`request to ${url}`);
   });
   const watch = (page: Page): void => {
     page.on("console", (message) => {
@@ -45,19 +48,31 @@ export async function startStudio({ headers = true, viewport = { width: 1280, he
   context.pages().forEach(watch);
   context.on("page", watch);
   return {
-    url: server.url,
     context,
     offences,
+    async close() {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts server and browser. */
+export async function startStudio({ headers = true, viewport = { width: 1280, height: 900 } } = {}): Promise<Studio> {
+  const server = await serveApp({ headers });
+  const browser = await startBrowser((url) => url.startsWith(server.url), viewport);
+  return {
+    ...browser,
+    url: server.url,
     async open() {
-      const page = await context.newPage();
+      const page = await browser.context.newPage();
       await page.goto(server.url);
       await page.getByText(/CPU, \d+ thread|Graphics device/).waitFor();
       return page;
     },
     async close() {
-      await context.close();
+      await browser.close();
       await server.close();
-      rmSync(profile, { recursive: true, force: true });
     },
   };
 }

@@ -45,6 +45,8 @@ export class TrainingRun {
   private current: RunState = NEW_RUN;
   private wish: "run" | "pause" | "stop" = "run";
   private wake: (() => void) | undefined;
+  /** Called when it has come to a rest or to its end. */
+  private settled: () => void = () => undefined;
   /** It is in this process, and not only on the disk. */
   private active = false;
   private saved = { step: 0, at: 0 };
@@ -93,6 +95,12 @@ export class TrainingRun {
     if (this.wish === "run" && mayFollow(this.current.phase, "pausing")) this.want("pause", "pausing");
   }
 
+  /** Pauses it; resolves when it is saved, or over. */
+  async rest(): Promise<void> {
+    this.pause();
+    while (this.active && this.current.phase !== "paused") await new Promise<void>((resolve) => (this.settled = resolve));
+  }
+
   /** Goes on after `pause`, or from its last checkpoint. */
   resume(): void {
     if (this.active) {
@@ -129,6 +137,7 @@ export class TrainingRun {
       this.enter("failed", this.current.maxSteps, failureOf(error));
     } finally {
       this.active = false;
+      this.settled();
     }
   }
 
@@ -217,6 +226,7 @@ export class TrainingRun {
   private async held(training: Training): Promise<void> {
     await this.checkpoint(training);
     this.enter("paused");
+    this.settled();
     await new Promise<void>((resolve) => (this.wake = resolve));
     // A pause is no work that could be lost.
     this.saved = { ...this.saved, at: performance.now() };
