@@ -7,6 +7,9 @@ import type { Value } from "./value.js";
 /** A primitive that is not elementwise. */
 export type OpStep = Extract<Step, { readonly kind: "op" }>;
 
+/** A fused program over its operands. */
+export type FusedStep = Extract<Step, { readonly kind: "fused" }>;
+
 /** A composite that the backend claims. */
 export type CompositeStep = Extract<Step, { readonly kind: "composite" }>;
 
@@ -26,8 +29,12 @@ export interface Context {
   asStored(operand: Operand): Stored;
   /** The name of an operand of bytes, not widened. */
   bytes(operand: Operand): string;
+  /** The shape in which all of an operand's buffer is at hand; undefined if it is not, which then may come in any. */
+  heldShape(operand: Operand): readonly number[] | undefined;
   /** Whether anything reads what a step writes there. */
   isRead(output: Operand): boolean;
+  /** Makes stored elements the contents of an output's buffer, which it fills. */
+  put(output: Operand, stored: Stored): void;
   /** Makes a value of dtype `from` (that of the output if not given) and of the output's shape the contents of its buffer. */
   store(output: Operand, value: Value, from?: DType): void;
 }

@@ -1,26 +1,33 @@
 import { type DType, type Instruction, isFloat, type Operand, type Program } from "@weft/tensor-core";
 import { compute } from "@weft/tensor-core/program";
 import { TYPE } from "../model/messages.js";
-import type { Context } from "./context.js";
+import { fitsAnyShape, inShape, shapeAtHand } from "./any-shape.js";
+import type { Context, FusedStep } from "./context.js";
 import { elementwise } from "./elementwise.js";
 import { within } from "./indexing.js";
 import { reduce } from "./reduce.js";
-import { load, store } from "./storage.js";
+import { load as loadStored, store } from "./storage.js";
 import type { Value } from "./value.js";
 
 /** A fused program as nodes. Values are of the rank of its space, or of no axes; those that do not vary along an axis have length 1 there. */
-export function lowerFused(context: Context, program: Program, inputs: readonly Operand[], outputs: readonly Operand[]): void {
+export function lowerFused(context: Context, step: FusedStep): void {
+  const { program, inputs, outputs } = fitsAnyShape(step) ? inShape(step, shapeAtHand(context, step)) : step;
   const { builder: b } = context;
   const { shape, reduced, instructions } = program;
   const lead = shape.length - reduced;
-  const values: Value[] = [];
-  for (const i of instructions) values.push(valueOf(context, program, i, inputs, values));
+  const values = valuesOf(context, program, inputs, (input) => context.view(inputs[input]!));
   program.outputs.forEach(({ value, perRow }, k) => {
-    const output = outputs[k]!;
     const v = values[value]!;
     const full = perRow ? b.expand(v, [...shape.slice(0, lead), ...shape.slice(lead).map(() => 1)]) : b.expand(v, shape);
-    context.store(output, b.reshape(full, output.shape), instructions[value]!.dtype);
+    context.store(outputs[k]!, full, instructions[value]!.dtype);
   });
+}
+
+/** What each instruction of a program computes; `load` gives the elements of an input. */
+export function valuesOf(context: Context, program: Program, inputs: readonly Operand[], load: (input: number) => Value): Value[] {
+  const values: Value[] = [];
+  for (const i of program.instructions) values.push(valueOf(context, program, i, inputs, values, load));
+  return values;
 }
 
 function valueOf(
@@ -29,13 +36,14 @@ function valueOf(
   i: Instruction,
   inputs: readonly Operand[],
   values: readonly Value[],
+  load: (input: number) => Value,
 ): Value {
   const { builder: b, lanes: l } = context;
   const lead = shape.length - reduced;
   const dtypeOf = (v: number): DType => instructions[v]!.dtype;
   switch (i.op) {
     case "load":
-      return context.view(inputs[i.input]!);
+      return load(i.input);
     case "lookup": {
       const operand = inputs[i.input]!;
       const table = b.expand(context.view(operand), operand.shape);
@@ -59,7 +67,7 @@ function valueOf(
     }
     case "cast":
       // The runtime rounds to 16 bits by itself.
-      if (isFloat(i.dtype)) return load(b, store(b, l, values[i.a]!, dtypeOf(i.a), i.dtype));
+      if (isFloat(i.dtype)) return loadStored(b, store(b, l, values[i.a]!, dtypeOf(i.a), i.dtype));
       return compute(l, i, (v) => values[v]!, dtypeOf);
     case "const":
     case "bitcast":

@@ -2,6 +2,7 @@ import { bytesPerElement, DeviceError, type DType, isContiguous, type Operand, t
 import type { Lanes } from "@weft/tensor-core/program";
 import { Graph } from "../model/graph.js";
 import { type ElementType, TYPE } from "../model/messages.js";
+import { Batches } from "./batches.js";
 import { Builder } from "./builder.js";
 import type { Kept } from "./constants.js";
 import { COMPOSITES } from "./composites.js";
@@ -73,14 +74,16 @@ class Lowering implements Context {
   }
 
   run(): Lowered {
+    const batches = new Batches(this.plan, this);
     this.plan.steps.forEach((step, at) => {
-      if (step.outputs.every(({ shape }) => sizeOf(shape) === 0)) return;
+      if (step.outputs.every(({ shape }) => sizeOf(shape) === 0) || batches.take(step, at)) return;
       this.graph.label = String(at);
-      if (step.kind === "fused") lowerFused(this, step.program, step.inputs, step.outputs);
+      if (step.kind === "fused") lowerFused(this, step);
       else if (step.kind === "op" && OPS[step.op]) OPS[step.op]!(step, this);
       else if (step.kind === "composite" && COMPOSITES[step.op]) COMPOSITES[step.op]!.lower(step, this);
       else throw new DeviceError(`step ${at}, ${step.op}, has no lowering to ONNX`);
     });
+    batches.finish();
     const outputs = this.plan.outputs.filter(({ shape }) => sizeOf(shape) > 0).map((o, i) => this.output(o, `output${i}`));
     return { graph: this.graph, inputs: this.inputs, outputs, constants: this.constants };
   }
@@ -112,6 +115,10 @@ class Lowering implements Context {
     return dtype === "u8" ? name : this.graph.node("Cast", [name], { to: TYPE.u8 });
   }
 
+  heldShape({ buffer }: Operand): readonly number[] | undefined {
+    return this.stored.get(buffer)?.shape;
+  }
+
   isRead({ buffer }: Operand): boolean {
     return this.read.has(buffer);
   }
@@ -120,7 +127,11 @@ class Lowering implements Context {
     const { builder: b } = this;
     // In whatever shape it has all of its elements: views are made of any.
     const all = sizeOf(value.shape) === sizeOf(output.shape) ? value : b.expand(value, output.shape);
-    this.stored.set(output.buffer, store(b, this.lanes, all, from, output.dtype));
+    this.put(output, store(b, this.lanes, all, from, output.dtype));
+  }
+
+  put({ buffer }: Operand, stored: Stored): void {
+    this.stored.set(buffer, stored);
   }
 
   private load(operand: Operand): Value {

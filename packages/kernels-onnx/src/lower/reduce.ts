@@ -31,14 +31,20 @@ export function reduce(
   return l.select(nan, l.f32(NaN), result);
 }
 
+/** The largest divisor of a length that is no longer than a block, if blocks of it are not too short. */
+function evenBlock(length: number): number | undefined {
+  for (let size = BLOCK; size >= BLOCK / 16; size--) if (length % size === 0) return size;
+  return undefined;
+}
+
 function sum(b: Builder, x: Value, axes: readonly number[]): Value {
   const axis = axes.find((a) => x.shape[a]! > BLOCK);
   if (axis === undefined) return b.reduce("ReduceSum", x, axes);
   const n = x.shape[axis]!;
-  const whole = Math.floor(n / BLOCK) * BLOCK;
-  const cut = [...x.shape.slice(0, axis), whole / BLOCK, BLOCK, ...x.shape.slice(axis + 1)];
-  const blocks = b.reduce("ReduceSum", b.reshape(b.slice(x, axis, 0, whole), cut), [axis + 1]);
-  const sums = b.reshape(blocks, [...x.shape.slice(0, axis), whole / BLOCK, ...x.shape.slice(axis + 1)]);
+  const block = evenBlock(n) ?? BLOCK;
+  const whole = n - (n % block);
+  const cut = [...x.shape.slice(0, axis), whole / block, block, ...x.shape.slice(axis + 1)];
+  const sums = b.reduce("ReduceSum", b.reshape(b.slice(x, axis, 0, whole), cut), [axis + 1], false);
   const rest = whole < n ? [b.reduce("ReduceSum", b.slice(x, axis, whole, n), [axis])] : [];
   return sum(b, b.concat([sums, ...rest], axis), axes);
 }
