@@ -8,10 +8,12 @@ import { Verifier } from "./verifier.js";
 
 let executor: Executor;
 let verifier: Verifier;
-beforeAll(() => {
+beforeAll(async () => {
   executor = builtExecutor({ size: 1 });
   verifier = new Verifier(executor, { timeout: 20_000 });
-});
+  // The solver takes long to start on a busy machine, which no test should wait for in its own time.
+  await verifier.verify({ type: "smt", follows: "true" });
+}, 300_000);
 afterAll(() => executor.dispose());
 
 const claims = JSON.parse(readFileSync(join(import.meta.dirname, "../../../../fixtures/claims.json"), "utf8")) as {

@@ -9,8 +9,14 @@ import { importPeer } from "./import-peer.js";
 const OWN_BYTES = 512 * 2 ** 20;
 /** Ms before the deadline at which the solver gives up by itself, so that its worker lives on. */
 const MARGIN_MS = 100;
+/** Asks all threads of the solver to work: the one that searches, and the one that ends a search in time. */
+const FIRST_QUESTION = "(assert (! (forall ((x Int)) (exists ((y Int)) (> y x))) :named weft-0))";
 
-/** Loads Z3. Its input is SMT-LIB 2 that asserts terms by name; its result an {@link SmtAnswer} as JSON. @throws CapabilityError kind `not-installed` */
+/**
+ * Loads Z3 and asks it once: each of its threads loads the whole solver when it is first needed, which on a busy machine takes longer than many a call may.
+ * Its input is SMT-LIB 2 that asserts terms by name; its result an {@link SmtAnswer} as JSON.
+ * @throws CapabilityError kind `not-installed`
+ */
 export async function loadSmt({ memoryBytes }: EngineLimits): Promise<Engine> {
   const { init } = await importPeer("z3-solver", () => import("z3-solver"));
   const { Z3 } = await init();
@@ -25,7 +31,7 @@ export async function loadSmt({ memoryBytes }: EngineLimits): Promise<Engine> {
       Z3.del_context(context);
     }
   };
-  return {
+  const engine: Engine = {
     async run(input, deadline) {
       const script = input as string;
       const left = (): number => Math.max(1, Math.floor(deadline - Date.now() - MARGIN_MS));
@@ -45,6 +51,9 @@ export async function loadSmt({ memoryBytes }: EngineLimits): Promise<Engine> {
       });
     },
   };
+  // Who waits for the engine to start sets the limit; the solver's own is out of the way.
+  await engine.run(FIRST_QUESTION, Date.now() + 24 * 3600 * 1000);
+  return engine;
 }
 
 const told = (answer: SmtAnswer): ToolResult => ({ ok: true, content: JSON.stringify(answer) });

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { pythonTool } from "../node/python-tool.js";
 import { callTool } from "../tools/call-tool.js";
 import type { ToolResult } from "../tools/tool.js";
@@ -7,13 +7,17 @@ import { builtExecutor, PROGRAM } from "../testing/executor.js";
 import type { Executor } from "./executor.js";
 import type { EngineName } from "./protocol.js";
 
+/** One of all tests that need no other: engines that answered once are used again, and those that were ended replaced. */
+const shared = builtExecutor();
+afterAll(() => shared.dispose());
+/** A test's own. */
 let executor: Executor | undefined;
 afterEach(async () => {
   await executor?.dispose();
   executor = undefined;
 });
 const run = (engine: EngineName, input: unknown, ms = 2000): Promise<ToolResult> =>
-  (executor ??= builtExecutor()).run(engine, input, { deadline: Date.now() + ms });
+  (executor ?? shared).run(engine, input, { deadline: Date.now() + ms });
 
 /** Nine pigeons in eight holes, which no assignment of 72 variables does. */
 const PIGEONS = [
@@ -49,8 +53,6 @@ describe("a busy loop of every engine ends at the deadline, and the next call is
       prolog: { program: "a(1).", query: "a(X)." },
       javascript: "1+1",
     };
-    // Once, so that the start of the engine is not in the time.
-    expect(await run(engine, easy[engine], 60_000)).toMatchObject({ ok: true });
     const result = await run(engine, input, 300);
     if (engine === "smt") expect(JSON.stringify(result)).toMatch(/timeout|unknown|canceled/u);
     else expect(result).toMatchObject({ ok: false, reason: expect.stringMatching(/timeout|memory/u) });
@@ -181,20 +183,28 @@ describe("Python", () => {
     async () => {
       const tool = pythonTool({ allowCodeToRunWithYourRights: true });
       const call = (code: string, ms: number): Promise<ToolResult> => callTool(tool, { code }, { deadline: Date.now() + ms });
-      expect(await call("print(2**100)", 20_000)).toEqual({ ok: true, content: "1267650600228229401496703205376" });
-      expect(await call("while True: pass", 1500)).toMatchObject({ ok: false, reason: "timeout" });
-      expect(await call("import subprocess; subprocess.run(['sleep', '60'])", 1500)).toMatchObject({ ok: false, reason: "timeout" });
-      expect(await call("x = bytearray(2**30)", 20_000)).toMatchObject({ ok: false, reason: "memory" });
       process.env["WEFT_SECRET"] = "secret";
-      expect(await call("import os; print('WEFT_SECRET' in os.environ)", 20_000)).toEqual({ ok: true, content: "False" });
+      const results = await Promise.all([
+        call("print(2**100)", 40_000),
+        call("import os; print('WEFT_SECRET' in os.environ)", 40_000),
+        call("x = bytearray(2**30)", 40_000),
+        call("1/0", 40_000),
+        call("while True: pass", 1500),
+        call("import subprocess; subprocess.run(['sleep', '60'])", 1500),
+        call("while True: print('x' * 1000)", 1500),
+      ]);
       delete process.env["WEFT_SECRET"];
-      expect(await call("1/0", 20_000)).toMatchObject({
-        ok: false,
-        reason: "failed",
-        error: expect.stringMatching(/line 1[^]*ZeroDivisionError/u),
-      });
-      const { content } = (await call("while True: print('x' * 1000)", 1500)) as { content?: string };
-      expect(content).toBeUndefined();
+      const stopped = { ok: false, reason: "timeout" };
+      expect(results).toMatchObject([
+        { ok: true, content: "1267650600228229401496703205376" },
+        { ok: true, content: "False" },
+        { ok: false, reason: "memory" },
+        { ok: false, reason: "failed", error: expect.stringMatching(/line 1[^]*ZeroDivisionError/u) },
+        stopped,
+        stopped,
+        { ok: false },
+      ]);
+      expect(results.at(-1)).not.toHaveProperty("content");
     },
   );
 });
