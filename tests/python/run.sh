@@ -21,14 +21,26 @@ fi
 # The sources of that llama.cpp are in the package, too: its converter is a peer.
 sources="$PWD/.cache/llama/node_modules/node-llama-cpp/llama/gitRelease.bundle"
 [ -e .cache/llama.cpp ] || { [ -f "$sources" ] && git init -q .cache/llama.cpp && git -C .cache/llama.cpp fetch -q "$sources" HEAD && git -C .cache/llama.cpp checkout -q FETCH_HEAD -- conversion gguf-py; } || rm -rf .cache/llama.cpp
-# Each prints its sum; the last line is the sum of all.
-passed=0 failed=0 skipped=0
+# Two at a time, those that take longest first: each uses little more than one core, and shows all it has said when it ends.
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+run_one() {
+  local name log started=$SECONDS
+  name=$(basename "${1%% *}" .py) log="$logs/$name.log"
+  "$venv/bin/python" $1 >"$log" 2>&1
+  flock "$logs" sh -c 'echo "== $1 ($2 s)"; grep -v Loading "$3"' - "$1" $((SECONDS - started)) "$log"
+}
+export -f run_one
+export venv logs
 # The differential suite has a fixed seed here, so that a red run is the change's fault; without --seed it takes a new one.
-for script in tests/python/check.py tests/python/names.py tests/python/adapters.py tests/python/dialects.py tests/python/scale_out.py tests/python/gguf_files.py tests/python/quantised.py tests/python/bitsandbytes_models.py tests/python/gguf_models.py tests/python/zoo.py tests/python/models.py tests/python/generation.py tests/python/training.py tests/python/tokenizers_fuzz.py tests/python/chat_templates.py "tests/python/differential --seed 0"; do
-  echo "== $script"
-  log=$("$venv/bin/python" $script 2> >(grep -v Loading >&2) | tee >(cat >&2) | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
-  if [ -z "$log" ]; then failed=$((failed + 1)); continue; fi
-  read -r p f s < <(sed -E 's/[^0-9 ]//g' <<<"$log")
+scripts=("tests/python/differential --seed 0" tests/python/tokenizers_fuzz.py tests/python/training.py tests/python/generation.py tests/python/models.py tests/python/gguf_models.py tests/python/gguf_files.py tests/python/quantised.py tests/python/bitsandbytes_models.py tests/python/check.py tests/python/names.py tests/python/adapters.py tests/python/dialects.py tests/python/scale_out.py tests/python/zoo.py tests/python/chat_templates.py)
+printf '%s\0' "${scripts[@]}" | xargs -0 -P 2 -I{} bash -c 'run_one "$1"' - {}
+# Each ends with its sum; the last line is the sum of all.
+passed=0 failed=0 skipped=0
+for script in "${scripts[@]}"; do
+  sum=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$logs/$(basename "${script%% *}" .py).log" | tail -n 1)
+  if [ -z "$sum" ]; then echo "FAILED $script ended without a sum"; failed=$((failed + 1)); continue; fi
+  read -r p f s < <(sed -E 's/[^0-9 ]//g' <<<"$sum")
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 done
 echo "$passed passed, $failed failed, $skipped skipped"
