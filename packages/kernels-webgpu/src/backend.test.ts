@@ -203,8 +203,8 @@ describe("faults", () => {
       Object.values(w.PRIMITIVES)
         .filter((p) => p.reference && !p.pointwise)
         .map((p) => p.name)
-        .sort(),
-    ).toEqual(Object.keys(KERNELS.ops).sort());
+        .toSorted(),
+    ).toEqual(Object.keys(KERNELS.ops).toSorted());
   });
 });
 
@@ -213,5 +213,13 @@ describe("explain", () => {
     const v = gpu.device.tensor(numbers(400), { shape: [20, 20] });
     expect(await kernelsOf(gpu, w.matmul(v, v))).toEqual(["matmul 32x32"]);
     expect(await kernelsOf(gpu, w.softmax(v))).toEqual(["rows(max sub exp sum div)"]);
+  });
+});
+
+describe("sort", () => {
+  it("makes log₂(n)·(log₂(n) + 1)/2 passes over its lines", async () => {
+    const kernels = await kernelsOf(gpu, w.argsort(sample([2, 300])));
+    // Filled up to 512.
+    expect(kernels.filter((name) => name === "argsort exchange").length).toBe(45);
   });
 });

@@ -24,7 +24,7 @@ export const argsort: Kernel = ({ inputs, outputs, attrs }, context) => {
   const places = context.temporary([lines, width], "i32");
   const dispatches = [fill(x, keys, places, { n, inner, lines, width, descending: attrs.descending as boolean }, context)];
   for (let size = 2; size <= width; size *= 2)
-    for (let distance = size / 2; distance > 0; distance /= 2)
+    for (let distance = size / 2; distance >= 1; distance /= 2)
       dispatches.push(exchange(keys, places, lines * width, size, distance, context));
   const shader = new Shader("argsort", context);
   const [from, to] = [shader.input(places), shader.output(y)];
