@@ -27,13 +27,25 @@ export { type GroupOptions, type ParameterGroup, parameterGroup } from "./optimi
 export { SGD, type SgdHyper } from "./optimizers/sgd.js";
 export { type OptimizerName, optimizerOf, OPTIMIZERS } from "./optimizers/table.js";
 export { TORCH_ADAFACTOR, type TorchAdafactorHyper } from "./optimizers/torch-adafactor.js";
+export type { Comparison, EvaluationSchedule } from "./schedules/by-evaluation.js";
 export { CONSTANT, CONSTANT_WITH_WARMUP } from "./schedules/constant.js";
 export { COSINE, COSINE_WARMUP_WITH_MIN_LR, COSINE_WITH_MIN_LR, COSINE_WITH_RESTARTS, type LeastRate } from "./schedules/cosine.js";
+export { GREEDY, type GreedyArgs } from "./schedules/greedy.js";
 export { INVERSE_SQRT } from "./schedules/inverse-sqrt.js";
 export { LINEAR } from "./schedules/linear.js";
 export { POLYNOMIAL } from "./schedules/polynomial.js";
+export { REDUCE_ON_PLATEAU, type ReduceOnPlateauArgs } from "./schedules/reduce-on-plateau.js";
 export type { Schedule, ScheduleArgs, ScheduleRun } from "./schedules/schedule.js";
-export { learningRates, type ScheduleName, SCHEDULES, warmupStepsOf } from "./schedules/table.js";
+export {
+  EVALUATION_SCHEDULES,
+  type EvaluationScheduleName,
+  learningRates,
+  type LearningRates,
+  type ScheduleName,
+  SCHEDULES,
+  type StepScheduleName,
+  warmupStepsOf,
+} from "./schedules/table.js";
 export { WARMUP_STABLE_DECAY, type WarmupStableDecayArgs } from "./schedules/warmup-stable-decay.js";
 export type { Batch, BatchField, TrainingData } from "./train/batch.js";
 export { estimateMemory, type TrainingMemory } from "./train/estimate-memory.js";

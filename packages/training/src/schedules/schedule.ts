@@ -9,7 +9,7 @@ export interface ScheduleRun {
 }
 
 /** Constants of a schedule of its own. */
-export type ScheduleArgs = { readonly [name: string]: number | string | null };
+export type ScheduleArgs = { readonly [name: string]: number | string | boolean | null };
 
 /** Of a schedule that has none. */
 export type NoArgs = Readonly<Record<string, never>>;

@@ -3,7 +3,7 @@ import type { Objective } from "../objectives/objective.js";
 import { SFT } from "../objectives/sft.js";
 import type { Hyper } from "../optimizers/optimizer.js";
 import { optimizerOf } from "../optimizers/table.js";
-import { learningRates, warmupStepsOf } from "../schedules/table.js";
+import { followsEvaluations, type LearningRates, learningRates, warmupStepsOf } from "../schedules/table.js";
 import type { ScheduleArgs } from "../schedules/schedule.js";
 
 /** What is kept of a step for the backward pass: everything; the inputs of blocks, which are computed again; or whichever of the two fits into so many bytes. */
@@ -19,7 +19,7 @@ export interface TrainingArguments {
   readonly gradientAccumulationSteps?: number;
   /** 5e-5 if not given. */
   readonly learningRate?: number;
-  /** `linear` if not given. */
+  /** `linear` if not given; `reduce_lr_on_plateau` and `greedy` follow the losses of evaluations. */
   readonly lrSchedulerType?: string;
   readonly lrSchedulerKwargs?: ScheduleArgs;
   /** From 1 on steps of rising rate, below 1 a share of all steps. */
@@ -83,8 +83,8 @@ export interface Settings extends Required<
   readonly emaDecay: number | undefined;
   readonly sampleSteps: number | undefined;
   readonly saveSteps: number | undefined;
-  /** The learning rate of each step, counted from 0. */
-  readonly rate: (step: number) => number;
+  /** The learning rate of each step. */
+  readonly rate: LearningRates;
   /** Steps of an epoch, if known. */
   readonly stepsPerEpoch: number | undefined;
 }
@@ -104,7 +104,10 @@ const lengthOf = (data: unknown): number | undefined => {
 };
 
 /** The settings that options and data make. @throws ConfigError kind `training-option` */
-export function settingsOf(options: TrainingArguments & { readonly objective?: Objective | undefined }, data: unknown): Settings {
+export function settingsOf(
+  options: TrainingArguments & { readonly objective?: Objective | undefined; readonly evalData?: unknown },
+  data: unknown,
+): Settings {
   const { gradientAccumulationSteps = 1, learningRate = 5e-5, weightDecay = 0, warmupSteps = 0, numTrainEpochs = 3 } = options;
   const { optim = "adamw_torch", optimArgs = {}, lrSchedulerType = "linear", lrSchedulerKwargs = {} } = options;
   const { maxGradNorm = 1, labelSmoothingFactor = 0, seed = 42, loraplusLrRatio = 1, loraplusLrEmbedding = 1e-6 } = options;
@@ -135,6 +138,11 @@ export function settingsOf(options: TrainingArguments & { readonly objective?: O
     });
   const maxSteps = asked > 0 ? asked : Math.ceil(stepsPerEpoch! * numTrainEpochs);
   assertNumber("maxSteps", maxSteps, 1, true);
+  if (followsEvaluations(lrSchedulerType) && options.evalData === undefined)
+    throw new ConfigError(`the schedule ${lrSchedulerType} follows evaluations, and there is nothing to evaluate on`, {
+      kind: "training-option",
+      hint: "give evalData, or another lrSchedulerType",
+    });
   const { optimizer, hyper } = optimizerOf(optim, { ...OF_TRAINER[optim], ...optimArgs });
   const given = {
     weightDecay: optimArgs["weightDecay"] ?? weightDecay,

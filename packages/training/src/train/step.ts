@@ -54,7 +54,7 @@ export interface StepFunctions {
 
 /** What a method adds to the loss, and whether it needs the gradients of a step. */
 export interface MethodHooks {
-  readonly regularizer?: (params: AdapterParameters) => Tensor;
+  readonly regularizer?: ((params: AdapterParameters) => Tensor) | undefined;
   readonly keepsGradients: boolean;
 }
 

@@ -285,6 +285,15 @@ describe("an evaluation", () => {
     expect(averaged.evaluation!.loss).toBeCloseTo(plain.evaluation!.loss, 4);
   });
 
+  it("gives a schedule that follows it its losses", async () => {
+    // No loss is better than the first by so much: each evaluation halves the rate.
+    const halving = { lrSchedulerType: "reduce_lr_on_plateau", lrSchedulerKwargs: { patience: 0, factor: 0.5, threshold: 0.99 } };
+    const told = { maxSteps: 6, evalSteps: 2, ...halving };
+    const records = await steps(await fresh(), BATCHES, { ...told, evalData: BATCHES });
+    expect(records.map(({ learningRate }) => learningRate)).toEqual([1e-2, 1e-2, 1e-2, 1e-2, 5e-3, 5e-3]);
+    await expect(steps(await fresh(), BATCHES, told)).rejects.toThrow("follows evaluations, and there is nothing to evaluate on");
+  });
+
   it("and samples come when they are due", async () => {
     const records = await steps(await fresh(), BATCHES, {
       maxSteps: 5,

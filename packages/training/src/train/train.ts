@@ -16,6 +16,7 @@ import { firstScale, nextScale } from "./loss-scale.js";
 import { type Settings, settingsOf } from "./options.js";
 import { Plans } from "./plans.js";
 import { type RankAllocation, rankAllocation } from "./ada-lora.js";
+import { loraRegularizer } from "./lora-regularizer.js";
 import type { EvaluationRecord, HistoryEntry, StepRecord, TrainingPosition } from "./record.js";
 import { assertSameSettings, recordedSettings } from "./recorded-settings.js";
 import type { Accumulated, StepResult, TrainState } from "./step.js";
@@ -68,7 +69,8 @@ export class Training implements AsyncIterable<StepRecord> {
     };
     this.history.push(...(position?.history ?? []));
     options.signal?.addEventListener("abort", () => this.resume(), { once: true });
-    this.plans = new Plans(trainee, this.named, this.settings, this.allocation ?? { keepsGradients: false }, this.device);
+    const hooks = this.allocation ?? { keepsGradients: false, regularizer: loraRegularizer(trainee) };
+    this.plans = new Plans(trainee, this.named, this.settings, hooks, this.device);
   }
 
   /** How many plans have been made: one for each shape of a batch and each kind of call, in its first step. */
@@ -179,7 +181,8 @@ export class Training implements AsyncIterable<StepRecord> {
     throwIfAborted(signal);
     const { settings, position } = this;
     const began = performance.now();
-    const [number, learningRate] = [position.step + 1, settings.rate(position.step)];
+    const losses = this.history.flatMap((entry) => ("evalLoss" in entry ? [entry.evalLoss] : []));
+    const [number, learningRate] = [position.step + 1, settings.rate(position.step, losses)];
     const { grads, report } = await this.scaledUpdate(micro, learningRate, number);
     const [loss, gradNorm, trainedTokens] = report;
     if (trainedTokens > 0 && !(Number.isFinite(loss) && Number.isFinite(gradNorm))) {
