@@ -42,7 +42,7 @@ const ALLOWED = {
   agent: ["tensor-core", "generation", "tokenizers"],
   zoo: ["tensor-core", "quant-nf4-awq", "methods", "models", "registry", "training"],
   training: ["tensor-core", "io-safetensors", "quant-nf4-awq", "adapters-lora", "adapter-files", "registry"],
-  "fine-tuning": ["tensor-core", "tokenizers", "datasets", "generation", "training"],
+  "fine-tuning": ["tensor-core", "adapters-lora", "lora-recipes", "registry", "tokenizers", "datasets", "generation", "training"],
 };
 
 let failed = false;

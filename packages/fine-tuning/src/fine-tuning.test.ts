@@ -2,15 +2,18 @@ import { encodedOf, readRows } from "@weft/datasets";
 import { generationDefaults } from "@weft/generation";
 import { createWasmBackend } from "@weft/kernels-wasm";
 import { ADAPTER_METHODS } from "@weft/methods";
-import { loadCausalLM } from "@weft/models";
-import { getPeftModel } from "@weft/registry";
-import { Device } from "@weft/tensor-core";
+import { openAdapter } from "@weft/adapter-files";
+import { openSafetensors } from "@weft/io-safetensors";
+import { type CausalInputs, type CausalOutput, loadCausalLM } from "@weft/models";
+import { getPeftModel, PeftModel, saveFiles } from "@weft/registry";
+import { Device, tensor } from "@weft/tensor-core";
 import { openTinyModel } from "@weft/tiny-models";
 import { train } from "@weft/training";
 import { afterAll, describe, expect, it } from "vitest";
 import { adapterConfig } from "./adapter-config.js";
 import { encodeRows } from "./encode-rows.js";
 import { epochBatches, epochsFrom, trainable } from "./epoch-batches.js";
+import { isMadeAgain, newAdapter } from "./new-adapter.js";
 import { DEFAULT_SETTINGS, type FineTuningSettings } from "./settings.js";
 import { trainingOptions } from "./training-options.js";
 
@@ -88,4 +91,53 @@ it("settings are what train takes: the loss falls", async () => {
   for await (const { loss } of train(peft, epochsFrom(trainable(await encode(TEXT)), own, 0), trainingOptions(own))) losses.push(loss);
   expect(losses).toHaveLength(6);
   expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.5);
+});
+
+describe("starts of a LoRA run inside a training", () => {
+  const settingsOf = (init: string): FineTuningSettings => ({
+    ...settings,
+    learningRate: 1e-2,
+    maxSteps: 2,
+    peft: { r: 2, target_modules: ["q_proj"], layers_to_transform: [0], init_lora_weights: init },
+  });
+
+  it.each([
+    ["eva", 1e-4],
+    ["corda", 1e-3],
+    ["lora_ga", 1e-3],
+    ["pissa_niter_4", 1e-3],
+    ["loftq", 1],
+  ])("%s, whose adapter is saved so that it can be loaded", async (init, tolerance) => {
+    const given = settingsOf(init);
+    const [examples, config] = [trainable(await encode(TEXT)), adapterConfig(given, "tiny", ADAPTER_METHODS)];
+    const batches = epochsFrom(examples, given, 0);
+    const peft = await newAdapter<CausalInputs, CausalOutput>(base as never, config, { methods: ADAPTER_METHODS, seed: 1, batches });
+    const logits = async (model: { forward(inputs: CausalInputs): CausalOutput }): Promise<number[]> => [
+      ...(await model.forward({ inputIds: tensor(Int32Array.of(5, 9, 40, 7), { shape: [1, 4] }) }).logits.data()),
+    ];
+    const furthest = (a: readonly number[], b: readonly number[]): number => Math.max(...a.map((x, i) => Math.abs(x - b[i]!)));
+    const [began, plain] = [await logits(peft), await logits(base)];
+    expect(furthest(began, plain)).toBeLessThan(tolerance);
+    for await (const _ of train(peft, epochsFrom(examples, given, 0), trainingOptions(given)));
+    const trained = await logits(peft);
+    expect(furthest(trained, began)).toBeGreaterThan(1e-3);
+    const saved = await saveFiles(peft, {});
+    const read = {
+      config: await saved.get("adapter_config.json")!.text(),
+      weights: await openSafetensors(saved.get("adapter_model.safetensors")!),
+    };
+    const opened = await openAdapter(read, { methods: ADAPTER_METHODS });
+    const onBase = await PeftModel.fromPretrained(base as never, opened);
+    // One begun by LoftQ is for the base as NF4 leaves it.
+    const gap = furthest(await logits(onBase as never), trained);
+    if (init === "loftq") expect(gap).toBeGreaterThan(1e-4);
+    else expect(gap).toBeLessThan(2e-4);
+    expect(isMadeAgain(config)).toBe(init !== "eva");
+  });
+
+  it("LoftQ's later rounds are refused: their base is nobody's", async () => {
+    const config = adapterConfig(settingsOf("loftq"), "tiny", ADAPTER_METHODS);
+    const made = newAdapter(base, { ...config, loftq_config: { loftq_iter: 2 } }, { methods: ADAPTER_METHODS, seed: 1, batches: [] });
+    await expect(made).rejects.toMatchObject({ kind: "training-option", hint: expect.stringContaining("loftq_iter to 1") as string });
+  });
 });

@@ -47,7 +47,7 @@ export {
   warmupStepsOf,
 } from "./schedules/table.js";
 export { WARMUP_STABLE_DECAY, type WarmupStableDecayArgs } from "./schedules/warmup-stable-decay.js";
-export type { Batch, BatchField, TrainingData } from "./train/batch.js";
+export { type Batch, type BatchField, batchTensors, type TrainingData } from "./train/batch.js";
 export { estimateMemory, type TrainingMemory } from "./train/estimate-memory.js";
 export { type DeviceRates, estimateTime, type TrainingTime } from "./train/estimate-time.js";
 export { biases, type FullModel, fullModel, type WeightFilter } from "./train/full-model.js";

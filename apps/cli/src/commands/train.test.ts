@@ -145,6 +145,19 @@ test("a training that goes on is the one that was not stopped", async () => {
   expect(existsSync(at("verified"))).toBe(false);
 });
 
+test("a start from data runs inside a training, which goes on from its checkpoint on the same changed base", async () => {
+  const start = ["--init-lora-weights", "corda", "--target", "q_proj", "--rank", "2"];
+  const verified = await train("started", "--data", TEXTS, "--batch-size", "2", ...start, "--verify-resume", "--json");
+  expect(json(verified.stdout).at(-1)).toMatchObject({ verified: true, steps: 4 });
+  const refused = await train("started", "--data", TEXTS, "--init-lora-weights", "coda");
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('init_lora_weights is "coda"')]);
+});
+
+test("a schedule that follows evaluations is refused where there are none", async () => {
+  const { code, stderr } = await train("followed", "--data", TEXTS, "--schedule", "greedy");
+  expect([code, stderr]).toEqual([2, expect.stringContaining("--eval-data or --eval-share")]);
+});
+
 test("Ctrl-C ends a training after a step, with a checkpoint that it goes on from", async () => {
   const argv = ["train", "-m", TINY, "-o", at("stopped"), "--device", "cpu", "--data", TEXTS, "--save-steps", "1000000", "--json"];
   const running = startWeft([...argv, "--max-steps", "1000000"], { stdio: ["ignore", "pipe", "inherit"] });

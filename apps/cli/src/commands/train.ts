@@ -43,7 +43,9 @@ export const trainModel: Command<TrainFlags, [string | undefined]> = async ([fil
       context.out.result({ verified: true, ...proof }, () => `✓ ${proof.steps} steps at once and in two parts are equal, byte for byte`);
       return EXIT.done;
     }
-    const adapter = resumes ? await adapterOfCheckpoint(opened, config.outputDir, context) : await newAdapter(opened.base, config, context);
+    const adapter = resumes
+      ? await adapterOfCheckpoint(opened, config, config.outputDir, data.from(0), context)
+      : await newAdapter(opened.base, config, data.from(0), context);
     if (dryRun) await showPlan(config, adapter, opened, data, context);
     if (dryRun) return EXIT.done;
     if (config.maxMemory !== undefined)

@@ -57,6 +57,12 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
   { name: "peft.peft_type", flag: "--method <name>", kind: "text", help: "method of PEFT, as lora, loha, ia3 (default: lora)" },
   { name: "peft.r", flag: "--rank <n>", kind: "count", help: "rank of the adapter (default: 8)" },
   { name: "peft.lora_alpha", flag: "--alpha <value>", kind: "positive", help: "scale of the adapter is alpha / rank (default: 16)" },
+  {
+    name: "peft.init_lora_weights",
+    flag: "--init-lora-weights <name>",
+    kind: "text",
+    help: "start of a LoRA: gaussian, pissa, olora, orthogonal; from the data: eva, corda, lora_ga; for the base in NF4: loftq",
+  },
   { name: "peft.target_modules", flag: "--target <modules>", kind: "text", help: "modules by name, with commas (default: all-linear)" },
   { name: "learning_rate", flag: "--lr <rate>", kind: "positive", help: "learning rate (default: 2e-4)" },
   { name: "num_train_epochs", flag: "--epochs <n>", kind: "positive", help: "how often the data are gone through (default: 3)" },

@@ -13,6 +13,8 @@ export function advised(error: unknown, checkpoint: string | undefined): unknown
   if (!(error instanceof WeftError)) return error;
   const { kind, message, file } = error;
   if (kind === "non-finite-loss") return new ConfigError(message, { kind, hint: `lower --lr, or add --warmup${kept}`, cause: error });
+  if (kind === "training-option" && message.includes("follows evaluations"))
+    return new ConfigError(message, { kind, hint: "give --eval-data or --eval-share, or another --schedule", cause: error });
   if (kind === "settings-changed") {
     const hint = "give those of the checkpoint, or --allow-changed-settings; without --resume and with --force it begins anew";
     return new ConfigError(message, { kind, hint, cause: error });

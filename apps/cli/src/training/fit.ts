@@ -48,7 +48,7 @@ export async function fitOf(
   const rank = Number(adapterConfig(config, config.modelNameOrPath, table)["r"] ?? 0);
   const withRank = {
     rank,
-    trainee: async (r: number) => (await newAdapter(opened.base, { ...config, peft: { ...config.peft, r } }, context)).peft,
+    trainee: async (r: number) => (await newAdapter(opened.base, { ...config, peft: { ...config.peft, r } }, [batch], context)).peft,
   };
   return {
     memory: await estimateMemory(peft, batch, options),

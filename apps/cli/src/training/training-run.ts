@@ -1,9 +1,10 @@
 import type { EncoderTask } from "@weft/datasets";
-import { adapterConfig, trainingOptions } from "@weft/fine-tuning";
+import { adapterConfig, isMadeAgain, newAdapter as fineTuningAdapter, trainingOptions } from "@weft/fine-tuning";
 import type { CausalLM } from "@weft/models";
-import { getPeftModel, type PeftModel } from "@weft/registry";
+import type { PeftModel } from "@weft/registry";
 import { loadPeftModel } from "@weft/registry/node";
 import {
+  type Batch,
   CLASSIFICATION,
   contrastive,
   COSINE_SIMILARITY,
@@ -26,28 +27,37 @@ export interface TrainedAdapter {
   readonly checkpoint?: string;
 }
 
-/** A new adapter, whose first values are those of the seed. */
-export async function newAdapter(base: CausalLM, config: TrainConfig, { methods, signal }: Context): Promise<TrainedAdapter> {
+/** A new adapter, whose first values are those of the seed, and of the batches if it begins with data. */
+export async function newAdapter(
+  base: CausalLM,
+  config: TrainConfig,
+  batches: Iterable<Batch>,
+  { methods, signal }: Context,
+): Promise<TrainedAdapter> {
   const { table } = await methods();
-  const peft = await getPeftModel(base, adapterConfig(config, config.modelNameOrPath, table), {
-    methods: table,
-    seed: config.seed,
-    signal,
-  });
+  const { objective } = optionsOf(config);
+  const made = adapterConfig(config, config.modelNameOrPath, table);
+  const peft = await fineTuningAdapter(base, made, { methods: table, seed: config.seed, signal, batches, objective });
   return { peft: peft as PeftModel<never, unknown> };
 }
 
 /** The adapter of the last checkpoint of a folder, and where its training stood. */
 export async function adapterOfCheckpoint(
   { base, device }: Pick<OpenedModel, "base" | "device">,
+  config: TrainConfig,
   folder: string,
-  { methods, signal, out }: Context,
+  batches: Iterable<Batch>,
+  context: Context,
 ): Promise<TrainedAdapter> {
-  const { table } = await methods();
+  const { table } = await context.methods();
   const opened = await openCheckpoint(folder, { device });
-  for (const note of opened.notes) out.warn(note);
-  const peft = await loadPeftModel(base, opened.folder, { methods: table, signal });
-  return { peft: peft as PeftModel<never, unknown>, resume: opened.resume, checkpoint: opened.folder };
+  for (const note of opened.notes) context.out.warn(note);
+  const { resume, folder: checkpoint } = opened;
+  // Those of HF's Trainer have the parameters in the adapter's file alone.
+  if (resume.parameters.size > 0 && isMadeAgain(adapterConfig(config, config.modelNameOrPath, table)))
+    return { ...(await newAdapter(base, config, batches, context)), resume, checkpoint };
+  const peft = await loadPeftModel(base, checkpoint, { methods: table, signal: context.signal });
+  return { peft: peft as PeftModel<never, unknown>, resume, checkpoint };
 }
 
 /** What an encoder minimises. */

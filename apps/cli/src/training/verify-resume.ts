@@ -32,9 +32,9 @@ export async function verifyResume(
     for await (const { step } of training) if (step === steps) break;
   };
   try {
-    await run("whole", await newAdapter(base, config, context), STEPS);
-    await run("parts", await newAdapter(base, config, context), STEPS / 2);
-    await run("parts", await adapterOfCheckpoint({ base, device }, join(folder, "parts"), context), STEPS);
+    await run("whole", await newAdapter(base, config, data.from(0), context), STEPS);
+    await run("parts", await newAdapter(base, config, data.from(0), context), STEPS / 2);
+    await run("parts", await adapterOfCheckpoint({ base, device }, config, join(folder, "parts"), data.from(0), context), STEPS);
     const [whole, parts] = ["whole", "parts"].map((name) => join(folder, name, `checkpoint-${STEPS}`)) as [string, string];
     const files: { [name: string]: string } = {};
     for (const name of readdirSync(whole).filter((one) => one.endsWith(".safetensors"))) {

@@ -22,6 +22,7 @@ import type { LoraConfigFields } from "../lora/config.js";
 import { magnitudeOf } from "../lora/dora.js";
 import { doraDelta, loraParameters, plainParameters } from "../lora/factors.js";
 import { loraVariant } from "../variants/variants.js";
+import { baseChange } from "./base-change.js";
 import { decompose, withoutFactors } from "./residual.js";
 import { pickRows, range, toTensor } from "./host-matrix.js";
 
@@ -90,7 +91,11 @@ export async function initLora(
   const params = { ...plain, ...(await variant?.init?.(plain, config, layer, generator, weight)) };
   const own = Object.fromEntries(Object.keys(stored).flatMap((key) => (params[key] ? [[key, params[key]]] : [])));
   const removed = DECOMPOSING.test(String(name)) ? plain : weight && (await variant?.removed?.(config, layer, weight));
-  const result = { params: own, ...(removed && weight && { weight: withoutFactors(weight, removed, config, layer) }) };
+  const result = {
+    params: own,
+    ...(removed && weight && { weight: withoutFactors(weight, removed, config, layer) }),
+    ...(removed && baseChange(config)?.determined === false && { removed: { A: removed["A"]!, B: removed["B"]! } }),
+  };
   return config.useDora ? withMagnitude(result, config, layer, weight) : result;
 }
 

@@ -12,6 +12,7 @@ import {
   throwIfAborted,
   torchGenerator,
   type TorchGenerator,
+  type Params,
 } from "@weft/tensor-core";
 import {
   type AdapterConfig,
@@ -71,6 +72,7 @@ export async function newState(
   const shared = initShared(method, config.values as never, targets, generator);
   const layers = new Map<string, readonly Attached[]>();
   const expected = new Map<string, Tensor>();
+  const initial = new Map<string, Params>();
   for (const [i, { path, layer, base: below }] of targets.entries()) {
     throwIfAborted(signal);
     assertNewLayer(method, configs[i]!, layer, path, onWarning && { onWarning });
@@ -78,11 +80,13 @@ export async function newState(
     const made = await initLayer(method, configs[i]!, layer, generator, origin, shared, allotted?.[i]?.params);
     layers.set(path, [{ method, params: { ...made.others, ...made.params }, context: { layer, config: made.config, scale: 1 } as never }]);
     if (made.weight) expected.set(weightName({ path, layer }), made.weight);
+    if (made.removed) initial.set(path, made.removed);
     onProgress?.(i + 1, targets.length);
   }
   await addTokens(layers, values, all, generator, methods);
   const ties = tiesOf(method, config, layers, model);
-  return { config, layers: tieLayers(layers, ties), ties, shared, replaced: replacedOf(model, values, layers), expected };
+  const replaced = replacedOf(model, values, layers);
+  return { config, layers: tieLayers(layers, ties), ties, shared, replaced, expected, ...(initial.size > 0 && { initial }) };
 }
 
 /** A new adapter over others. PEFT's numbers for a seed are others, as it draws for the experts before it reads them. */

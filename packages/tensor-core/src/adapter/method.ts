@@ -65,6 +65,8 @@ export interface UnmergedBias {
 export interface Initialised {
   readonly params: Params;
   readonly weight?: Tensor;
+  /** What the initialisation took out of the base, where base and config do not tell it again: saving makes of it an adapter for the original base. */
+  readonly removed?: Params;
 }
 
 /** A layer of an adapter as those that look at all of them see it. */

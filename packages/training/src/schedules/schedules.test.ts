@@ -5,7 +5,8 @@ import { camel as camelCase } from "@weft/tensor-core";
 import type { ScheduleArgs } from "./schedule.js";
 import { learningRates, type StepScheduleName, SCHEDULES, warmupStepsOf } from "./table.js";
 
-const fixture = (path: string): unknown => JSON.parse(readFileSync(fileURLToPath(new URL(`../../../../fixtures/${path}`, import.meta.url)), "utf8"));
+const fixture = (path: string): unknown =>
+  JSON.parse(readFileSync(fileURLToPath(new URL(`../../../../fixtures/${path}`, import.meta.url)), "utf8"));
 
 // The rates themselves are a golden case.
 it("every schedule has a trace of transformers", () => {
@@ -15,7 +16,12 @@ it("every schedule has a trace of transformers", () => {
 const byEvaluation = fixture("schedules/by-evaluation.json") as {
   readonly learning_rate: number;
   readonly losses: { readonly [name: string]: readonly number[] };
-  readonly cases: readonly { readonly name: string; readonly args: ScheduleArgs; readonly losses: string; readonly rates: readonly number[] }[];
+  readonly cases: readonly {
+    readonly name: string;
+    readonly args: ScheduleArgs;
+    readonly losses: string;
+    readonly rates: readonly number[];
+  }[];
 };
 
 it.each(byEvaluation.cases)("$name with $args follows losses that are $losses as transformers' does", ({ name, args, losses, rates }) => {
