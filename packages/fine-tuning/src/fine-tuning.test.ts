@@ -93,14 +93,19 @@ it("settings are what train takes: the loss falls", async () => {
   expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.5);
 });
 
-describe("starts of a LoRA run inside a training", () => {
-  const settingsOf = (init: string): FineTuningSettings => ({
-    ...settings,
-    learningRate: 1e-2,
-    maxSteps: 2,
-    peft: { r: 2, target_modules: ["q_proj"], layers_to_transform: [0], init_lora_weights: init },
-  });
+const settingsOf = (init: string): FineTuningSettings => ({
+  ...settings,
+  learningRate: 1e-2,
+  maxSteps: 2,
+  peft: { r: 2, target_modules: ["q_proj"], layers_to_transform: [0], init_lora_weights: init },
+});
 
+const logits = async (model: { forward(inputs: CausalInputs): CausalOutput }): Promise<number[]> => [
+  ...(await model.forward({ inputIds: tensor(Int32Array.of(5, 9, 40, 7), { shape: [1, 4] }) }).logits.data()),
+];
+const furthest = (a: readonly number[], b: readonly number[]): number => Math.max(...a.map((x, i) => Math.abs(x - b[i]!)));
+
+describe("starts of a LoRA run inside a training", () => {
   it.each([
     ["eva", 1e-4],
     ["corda", 1e-3],
@@ -109,13 +114,9 @@ describe("starts of a LoRA run inside a training", () => {
     ["loftq", 1],
   ])("%s, whose adapter is saved so that it can be loaded", async (init, tolerance) => {
     const given = settingsOf(init);
-    const [examples, config] = [trainable(await encode(TEXT)), adapterConfig(given, "tiny", ADAPTER_METHODS)];
+    const [examples, of] = [trainable(await encode(TEXT)), adapterConfig(given, "tiny", ADAPTER_METHODS)];
     const batches = epochsFrom(examples, given, 0);
-    const peft = await newAdapter<CausalInputs, CausalOutput>(base as never, config, { methods: ADAPTER_METHODS, seed: 1, batches });
-    const logits = async (model: { forward(inputs: CausalInputs): CausalOutput }): Promise<number[]> => [
-      ...(await model.forward({ inputIds: tensor(Int32Array.of(5, 9, 40, 7), { shape: [1, 4] }) }).logits.data()),
-    ];
-    const furthest = (a: readonly number[], b: readonly number[]): number => Math.max(...a.map((x, i) => Math.abs(x - b[i]!)));
+    const peft = await newAdapter<CausalInputs, CausalOutput>(base as never, of, { methods: ADAPTER_METHODS, seed: 1, batches });
     const [began, plain] = [await logits(peft), await logits(base)];
     expect(furthest(began, plain)).toBeLessThan(tolerance);
     for await (const _ of train(peft, epochsFrom(examples, given, 0), trainingOptions(given)));
@@ -132,12 +133,12 @@ describe("starts of a LoRA run inside a training", () => {
     const gap = furthest(await logits(onBase as never), trained);
     if (init === "loftq") expect(gap).toBeGreaterThan(1e-4);
     else expect(gap).toBeLessThan(2e-4);
-    expect(isMadeAgain(config)).toBe(init !== "eva");
+    expect(isMadeAgain(of)).toBe(init !== "eva");
   });
 
   it("LoftQ's later rounds are refused: their base is nobody's", async () => {
-    const config = adapterConfig(settingsOf("loftq"), "tiny", ADAPTER_METHODS);
-    const made = newAdapter(base, { ...config, loftq_config: { loftq_iter: 2 } }, { methods: ADAPTER_METHODS, seed: 1, batches: [] });
+    const of = adapterConfig(settingsOf("loftq"), "tiny", ADAPTER_METHODS);
+    const made = newAdapter(base, { ...of, loftq_config: { loftq_iter: 2 } }, { methods: ADAPTER_METHODS, seed: 1, batches: [] });
     await expect(made).rejects.toMatchObject({ kind: "training-option", hint: expect.stringContaining("loftq_iter to 1") as string });
   });
 });

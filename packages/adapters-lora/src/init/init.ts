@@ -39,6 +39,13 @@ function drawAsLayers(specs: { readonly [name: string]: ParameterSpec }, layer: 
   };
 }
 
+const tenth = (m: Matrix): Matrix =>
+  matrix(
+    m.rows,
+    m.cols,
+    m.data.map((x) => x / 10),
+  );
+
 /** A and B from interleaved rows of one orthogonal matrix, so that B·A = 0. @see peft `orthogonal_init` */
 function orthogonal(r: number, inputs: number, out: number, generator: TorchGenerator): Params {
   if (r % 2 !== 0) throw new ConfigError(`the orthogonal initialisation needs an even rank, got r = ${r}`);
@@ -46,12 +53,6 @@ function orthogonal(r: number, inputs: number, out: number, generator: TorchGene
   const { q } = qr(normal(r, r));
   const even = range(r / 2).map((i) => 2 * i);
   const odd = even.map((i) => i + 1);
-  const tenth = (m: Matrix): Matrix =>
-    matrix(
-      m.rows,
-      m.cols,
-      m.data.map((x) => x / 10),
-    );
   const A = tenth(transposed(product(normal(inputs, r / 2), pickRows(q, even))));
   const B = tenth(product(transposed(normal(r / 2, out)), pickRows(q, odd)));
   return { A: toTensor(A), B: toTensor(B) };

@@ -41,6 +41,16 @@ async function values(trainee: Trainee): Promise<number[]> {
   return all;
 }
 
+const distances = async (trainee: Trainee, options: TrainingOptions): Promise<{ readonly [name: string]: number }> => {
+  const before = trainee.parameters();
+  await steps(trainee, BATCHES, { maxSteps: 1, optim: "sgd", maxGradNorm: 0, lrSchedulerType: "constant", ...options });
+  const after = trainee.parameters();
+  const [was, is] = [before, after].map(({ layers, replaced }) => ({ ...Object.values(layers)[0], ...replaced }));
+  return Object.fromEntries(await Promise.all(Object.keys(is!).map(async (name) => [name, await gap(is![name]!, was![name]!)] as const)));
+};
+const firstStep = async (options: TrainingOptions): Promise<StepRecord> =>
+  (await steps(await fresh(), BATCHES, { maxSteps: 1, evalData: BATCHES, learningRate: 0, lrSchedulerType: "constant", ...options }))[0]!;
+
 describe("a training", () => {
   it("lowers the loss, and says what it did", async () => {
     const records = await steps(await fresh(), BATCHES, { numTrainEpochs: 5 });
@@ -199,22 +209,13 @@ describe("a training", () => {
   });
 
   it("gives B its rate with LoRA+, and lets biases and norms be", async () => {
-    const moved = async (trainee: Trainee, options: TrainingOptions): Promise<{ readonly [name: string]: number }> => {
-      const before = trainee.parameters();
-      await steps(trainee, BATCHES, { maxSteps: 1, optim: "sgd", maxGradNorm: 0, lrSchedulerType: "constant", ...options });
-      const after = trainee.parameters();
-      const [was, is] = [before, after].map(({ layers, replaced }) => ({ ...Object.values(layers)[0], ...replaced }));
-      return Object.fromEntries(
-        await Promise.all(Object.keys(is!).map(async (name) => [name, await gap(is![name]!, was![name]!)] as const)),
-      );
-    };
     const config = Object.freeze({ ...SMALL_LORA, init_lora_weights: false });
-    const [plain, plus] = [await moved(await fresh(config), {}), await moved(await fresh(config), { loraplusLrRatio: 8 })];
+    const [plain, plus] = [await distances(await fresh(config), {}), await distances(await fresh(config), { loraplusLrRatio: 8 })];
     expect(plus["B"]! / plain["B"]!).toBeCloseTo(8, 2);
     expect(plus["A"]! / plain["A"]!).toBeCloseTo(1, 3);
 
     const gpt2 = await loadPretrained(fixture("models", "gpt2"), { device });
-    const [free, decayed] = [await moved(fullModel(gpt2 as never), {}), await moved(fullModel(gpt2 as never), { weightDecay: 50 })];
+    const [free, decayed] = [await distances(fullModel(gpt2 as never), {}), await distances(fullModel(gpt2 as never), { weightDecay: 50 })];
     const changed = Object.keys(free).filter((name) => Math.abs(free[name]! - decayed[name]!) > 1e-7);
     expect(changed.length).toBeGreaterThan(0);
     expect(changed.filter((name) => /bias$|ln_/.test(name))).toEqual([]);
@@ -272,15 +273,11 @@ describe("an evaluation", () => {
   });
 
   it("smooths no labels, and is that of the running average where there is one", async () => {
-    const first = async (options: TrainingOptions): Promise<StepRecord> =>
-      (
-        await steps(await fresh(), BATCHES, { maxSteps: 1, evalData: BATCHES, learningRate: 0, lrSchedulerType: "constant", ...options })
-      )[0]!;
-    const plain = await first({});
-    const smoothed = await first({ labelSmoothingFactor: 0.3 });
+    const plain = await firstStep({});
+    const smoothed = await firstStep({ labelSmoothingFactor: 0.3 });
     expect(smoothed.evaluation!.loss).toBe(plain.evaluation!.loss);
     expect(smoothed.loss).not.toBeCloseTo(plain.loss, 3);
-    const [moved, averaged] = [await first({ learningRate: 0.1 }), await first({ learningRate: 0.1, emaDecay: 0.999999 })];
+    const [moved, averaged] = [await firstStep({ learningRate: 0.1 }), await firstStep({ learningRate: 0.1, emaDecay: 0.999999 })];
     expect(Math.abs(moved.evaluation!.loss - plain.evaluation!.loss)).toBeGreaterThan(1e-3);
     expect(averaged.evaluation!.loss).toBeCloseTo(plain.evaluation!.loss, 4);
   });
