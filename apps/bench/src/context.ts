@@ -30,5 +30,7 @@ export interface BenchContext {
 export interface Suite {
   readonly name: string;
   readonly summary: string;
+  /** Whether sizes of a quick run are such that goals of speed hold for them. */
+  readonly judgesQuick?: boolean;
   run(context: BenchContext): Promise<void>;
 }

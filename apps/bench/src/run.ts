@@ -71,6 +71,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const versions = baseVersions(root);
   let peers: Promise<Peers | undefined> | undefined;
   let python: Promise<Python | undefined> | undefined;
+  let judgesQuick = false;
   const context: BenchContext = {
     root,
     folder: options.folder,
@@ -82,8 +83,8 @@ export async function run(args: readonly string[]): Promise<number> {
     peers: () => (peers ??= options.peers ? installPeers(bench, note) : Promise.resolve(undefined)),
     python: () => (python ??= start(options, versions)),
     emit({ goal, met, ...finding }) {
-      // Goals of speed are not for the sizes of a quick run; those of equality hold at any size.
-      const judged = goal !== undefined && met !== undefined && (!options.quick || finding.unit === "") ? { goal, met } : {};
+      // Goals of speed are not for the sizes of a quick run, but where a suite says so; those of equality hold at any size.
+      const judged = goal !== undefined && met !== undefined && (!options.quick || judgesQuick || finding.unit === "") ? { goal, met } : {};
       const record = checkRecord({ ...finding, ...judged, machine, versions: { ...versions } });
       records.push(record);
       process.stdout.write(`${recordLine(record, records.at(-2))}\n`);
@@ -97,6 +98,7 @@ export async function run(args: readonly string[]): Promise<number> {
   let failed = false;
   for (const suite of SUITES.filter(({ name }) => options.suites.includes(name) || options.suites.includes("all"))) {
     process.stdout.write(`\n== ${suite.name}\n`);
+    judgesQuick = suite.judgesQuick ?? false;
     try {
       await suite.run(context);
     } catch (error) {

@@ -6,13 +6,17 @@ import {
   compile,
   dequantize,
   Device,
+  type Executable,
   fromSource,
+  grad,
   linear,
   matmul,
   mul,
   type PackedWeight,
   quantLinear,
   referenceDevice,
+  square,
+  sum,
   type Tensor,
 } from "@weft/tensor-core";
 import { integers, watch } from "@weft/tensor-core/testing";
@@ -122,6 +126,37 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
       for (const [o, want] of wanted.entries()) expect(Math.abs(got[o]! - want)).toBeLessThanOrEqual(bound(o));
       expect(wanted.some((want, o) => Math.abs(got[o]! - want) > 1e-3)).toBe(true);
     });
+  });
+
+  it("decodes packed weights once for products of any number of rows, and for gradients", async () => {
+    const [rows, out, width] = [40, 48, 64];
+    const format = integers({ bits: 4, group: 32, zeros: "each" });
+    const gradient = async (device: Device): Promise<{ values: number[]; executable: Executable }> => {
+      const parts = Object.entries(format.parts([out, width])).map(([name, { shape, dtype }], i) => {
+        const data = Float64Array.from({ length: shape[0]! * shape[1]! }, (_, n) => ((n + i) * 2654435761) % 251);
+        return [name, device.tensor(name === "absmax" ? data.map((v) => (v + 1) / 1e3) : data, { shape, dtype })] as const;
+      });
+      const packed = { format, shape: [out, width], parts: Object.fromEntries(parts) } as PackedWeight;
+      const f = compile(
+        grad((x: Tensor) => sum(square(quantLinear(x, packed)))),
+        { device },
+      );
+      const x = device.tensor(
+        Float32Array.from({ length: rows * width }, (_, i) => ((i * 37) % 101) / 50 - 1),
+        { shape: [rows, width] },
+      );
+      const { executable } = await f.prepare(x);
+      return { values: [...(await (await f(x)).data())], executable };
+    };
+    using device = new Device(await createOnnxBackend({ threads: 1 }));
+    const { values, executable } = await gradient(device);
+    const { values: expected } = await gradient(referenceDevice());
+    const size = Math.max(...expected.map(Math.abs));
+    expect(Math.max(...values.map((v, i) => Math.abs(v - expected[i]!)))).toBeLessThan(1e-5 * size);
+    expect((executable as OnnxExecutable).fed).toBe(1);
+    // y = x·Wᵀ as it is packed, 2y, and that times the decoded weight.
+    expect(executable.kernels.filter((name) => name === "affineLinear" || name === "matmul")).toEqual(["affineLinear", "matmul"]);
+    expect(executable.kernels.length).toBeLessThanOrEqual(3);
   });
 
   it("has the constants of all its models in one folder, each once and for as long as one of them needs it", async () => {

@@ -112,7 +112,7 @@ export class OnnxBackend implements Backend {
     const release = (): void => taken.forEach((constant) => this.constants.release(constant));
     try {
       const contents = new Contents(frozen, loops ?? new Map(), new Map(computed.map((buffer, i) => [folded[i]!, buffer])));
-      const lowered = lowerPlan(rest, keptConstants(rest, new Set([...frozen.keys(), ...folded])), this.activations);
+      const lowered = lowerPlan(rest, keptConstants(rest, new Set(frozen.keys()), new Set(folded)), this.activations);
       for (const { buffer, to } of lowered.constants) taken.push(this.constants.take(contents.key(buffer, to)));
       await this.write(contents, lowered, taken);
       const { thread, constants, sessions, capabilities, providers } = this;

@@ -1,5 +1,5 @@
-import type { BufferSpec, Operand, Plan, Step } from "@weft/tensor-core";
-import { constantFactor, FEW_ROWS } from "./lower/constants.js";
+import { type BufferSpec, isFloat, type Operand, type Plan, type Step } from "@weft/tensor-core";
+import { FEW_ROWS, secondFactor } from "./lower/constants.js";
 
 /** A plan in two: what comes out the same at every run, if there is any, and what is left, whose inputs are those of the plan and then the outputs of `once`. */
 export interface Folded {
@@ -9,29 +9,37 @@ export interface Folded {
   readonly folded: readonly number[];
 }
 
-/** What a step reads that its kernel packs if it is constant: packed weights, and factors of products with few rows. */
-function packedBy(step: Step): readonly Operand[] {
+/**
+ * What a step reads that is made once if it can be: packed weights, factors of products with few rows, which are packed, and of any product those that are
+ * decoded: that takes longer than all else.
+ */
+function madeOnce(step: Step, decoded: ReadonlySet<number>): readonly Operand[] {
   if (step.kind === "composite") return step.op === "affineLinear" ? step.inputs.slice(1) : [];
-  return constantFactor(step, FEW_ROWS);
+  const product = secondFactor(step);
+  return product && (product.rows <= FEW_ROWS || decoded.has(product.factor.buffer)) ? [product.factor] : [];
 }
 
-/** Finds the steps that need nothing but frozen inputs and make what kernels pack; other such steps stay: what they make is as large as what they read, or larger. */
+/** Finds the steps that need nothing but frozen inputs and make what is made once; other such steps stay: what they make is as large as what they read, or larger. */
 export function foldConstants(plan: Plan, frozen: ReadonlySet<number>): Folded {
   const { steps } = plan;
   const maker = new Map<number, Step>();
   const fixed = new Set(frozen);
+  // Floats that are made of integers: codes of a format.
+  const decoded = new Set<number>();
   for (const step of steps) {
     if (!step.inputs.every(({ buffer }) => fixed.has(buffer))) continue;
+    const codes = step.inputs.some(({ buffer, dtype }) => !isFloat(dtype) || decoded.has(buffer));
     for (const { buffer } of step.outputs) {
       if (plan.buffers[buffer]!.role !== "scratch") continue;
       fixed.add(buffer);
+      if (codes) decoded.add(buffer);
       maker.set(buffer, step);
     }
   }
   const wanted = new Map<number, Operand>();
   for (const step of steps) {
     if (step.outputs.every(({ buffer }) => maker.has(buffer))) continue;
-    for (const o of packedBy(step))
+    for (const o of madeOnce(step, decoded))
       if (maker.has(o.buffer))
         wanted.set(
           o.buffer,

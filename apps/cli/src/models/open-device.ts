@@ -16,8 +16,8 @@ export interface DeviceContext {
 }
 
 /**
- * The device of a name; `auto`: a real GPU, else WebAssembly. onnxruntime is asked for by name: its first token
- * takes more than twice as long, since it packs all weights for each new length of input, and twice the memory, which long prompts and training make up for, but a few answers do not.
+ * The device of a name; `auto`: a real GPU, else WebAssembly. onnxruntime is asked for by name: its first token takes more than twice as long, since all weights are written
+ * in its form, and training on packed weights twice the memory, which long prompts and training in f32 make up for, but a few answers do not.
  */
 export async function openDevice(name: DeviceName, { options, out }: DeviceContext, activations: Activations = "f32"): Promise<Device> {
   const settings = { activations, ...(options.jobs !== undefined && { threads: options.jobs }) };

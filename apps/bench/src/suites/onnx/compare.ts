@@ -46,7 +46,7 @@ export async function compare(
       (seconds: number) =>
         timeCalls(call, seconds);
     const contestants = [{ name: "onnx", turn: turn(ours) }, { name: "wasm", turn: turn(theirs) }, ...(torch ? [torch] : [])];
-    const times = await takeTurns(contestants, { rounds: context.rounds, seconds: context.quick ? 0.02 : 0.5 });
+    const times = await takeTurns(contestants, { rounds: context.rounds, seconds: context.quick ? 0.1 : 0.5 });
     const emit = (engine: string, { best, spread, rounds }: Timing, more: object): void =>
       context.emit({
         suite: "onnx",

@@ -6,6 +6,7 @@ import { compile, type Device, loraLinear, type Tensor } from "@weft/tensor-core
 import type { BenchContext, Suite } from "../../context.js";
 import { type LoraCase, makeLoraCase } from "../lora/case.js";
 import { torchLora } from "../lora/torch.js";
+import { type Engine, measureTraining } from "../train/train.js";
 import { compare, type Work } from "./compare.js";
 import { measureLarge } from "./large.js";
 import { measureModels } from "./models.js";
@@ -13,16 +14,21 @@ import { measureOperators } from "./operators.js";
 import { measureOverhead } from "./overhead.js";
 import { measurePacked } from "./packed.js";
 
+/** A step of a real model, for its memory: what is measured in this process has the memory of all contestants. */
+const REAL_STEP: Engine = { name: "onnx, f32", engine: "onnx", base: "f32", memory: 1.05 };
+
 export const onnxSuite: Suite = {
   name: "onnx",
+  judgesQuick: true,
   summary:
-    "kernels-onnx against kernels-wasm: a LoRA layer (torch, too), training step, forward of a prompt and of one token; packed weights against f32; composites against their decompositions; planning; what a call costs; `--case TEXT` runs the parts with that in their name, and `large` products with more than 2 GB",
+    "kernels-onnx against kernels-wasm: a LoRA layer (torch, too), training step, forward of a prompt and of one token; packed weights against f32; composites against their decompositions; planning; what a call costs; memory of a real model's step; `--case TEXT` runs the parts with that in their name, and `large` products with more than 2 GB",
   async run(context) {
     // Before the first WebAssembly of the process.
     enableRelaxedSimd();
     const counts = availableParallelism() > 1 ? [1, 2] : [1];
     const parts = { operators: measureOperators, packed: measurePacked, layer: measureLayer, models: measureModels };
     if ("overhead".includes(context.only)) await measureOverhead(context);
+    if ("memory".includes(context.only)) await measureTraining([REAL_STEP], "onnx", context);
     if (context.only === "large") await measureLarge(counts.at(-1)!, context);
     for (const threads of counts)
       for (const [name, measure] of Object.entries(parts)) if (name.includes(context.only)) await measure(threads, context);
@@ -30,7 +36,7 @@ export const onnxSuite: Suite = {
 };
 
 async function measureLayer(threads: number, context: BenchContext): Promise<void> {
-  const lora = context.quick ? makeLoraCase(8, 64, 96, 4) : makeLoraCase(128, 2048, 2048, 16);
+  const lora = context.quick ? makeLoraCase(128, 576, 576, 8) : makeLoraCase(128, 2048, 2048, 16);
   const python = await context.python();
   if (!python) context.note("onnx: no Python with torch: its column is missing");
   const folder = mkdtempSync(join(tmpdir(), "weft-bench-"));

@@ -24,7 +24,7 @@ const CASES: readonly Case[] = [
 
 /** One row through eight layers of packed weights, one after the other, against the same in f32. */
 export async function measurePacked(threads: number, context: BenchContext): Promise<void> {
-  const size = context.quick ? 256 : 2048;
+  const size = context.quick ? 1024 : 2048;
   const devices = { f32: await open("f32", threads), int8: await open("int8", threads) };
   try {
     const works = [];

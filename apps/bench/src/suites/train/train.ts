@@ -15,7 +15,7 @@ const THREADS = 2;
 const TOLERANCE = 1e-3;
 
 /** Who trains, from which of the two bases, and what is wanted of it: time and memory as a share of torch's in f32, the share of the roof of 128-bit vectors. */
-interface Engine {
+export interface Engine {
   readonly name: string;
   readonly engine: "wasm" | "onnx";
   readonly base: "f32" | "nf4";
@@ -37,44 +37,53 @@ export const trainSuite: Suite = {
   name: "train",
   summary: "LoRA steps of the real SmolLM2-135M, from f32 and NF4: weft against torch and PEFT, time and memory",
   async run(context) {
-    const path = smollm2(context.root);
-    if (path === undefined) return context.note(NO_SMOLLM2);
-    const bases = await basesOf(path, context);
-    enableRelaxedSimd();
-    const roof = THREADS * (await roof128());
-    const alone = { anchor: null, ratio: null } as const;
-    context.emit({
-      suite: "train",
-      case: `multiply-adds of 128 bits, ${THREADS} threads`,
-      metric: "roof",
-      value: roof / 1e9,
-      unit: "GFLOP/s",
-      ...alone,
-    });
-    const shared = await context.python();
-    const ready = shared?.versions["peft"] !== undefined && shared.versions["transformers"] !== undefined;
-    if (!ready) context.note("there is no Python with torch, transformers and peft");
-    // A process of its own, whose memory is that of this work.
-    const python = ready ? await startPython(shared.program, join(context.root, "apps/bench")) : undefined;
-    try {
-      const torch = python && (await firstOfTorch(python, bases.f32, context));
-      for (const engine of engines(context.cpu))
-        if (engine.name.includes(context.only)) await measure(engine, bases[engine.base], torch, roof, context);
-    } finally {
-      python?.stop();
-    }
+    await measureTraining(
+      engines(context.cpu).filter(({ name }) => name.includes(context.only)),
+      "train",
+      context,
+    );
   },
 };
 
-/** The model in f32 and in NF4, as `weft` writes them, kept between runs. */
-async function basesOf(path: string, { root, folder }: BenchContext): Promise<{ readonly f32: string; readonly nf4: string }> {
+/** Measures engines against torch, one after the other, as findings of a suite. */
+export async function measureTraining(wanted: readonly Engine[], suite: string, context: BenchContext): Promise<void> {
+  const path = smollm2(context.root);
+  if (path === undefined) return context.note(NO_SMOLLM2);
+  const f32 = await baseOf("f32", path, context);
+  enableRelaxedSimd();
+  const roof = THREADS * (await roof128());
+  const alone = { anchor: null, ratio: null } as const;
+  context.emit({
+    suite,
+    case: `multiply-adds of 128 bits, ${THREADS} threads`,
+    metric: "roof",
+    value: roof / 1e9,
+    unit: "GFLOP/s",
+    ...alone,
+  });
+  const shared = await context.python();
+  const ready = shared?.versions["peft"] !== undefined && shared.versions["transformers"] !== undefined;
+  if (!ready) context.note("there is no Python with torch, transformers and peft");
+  // A process of its own, whose memory is that of this work.
+  const python = ready ? await startPython(shared.program, join(context.root, "apps/bench")) : undefined;
+  try {
+    const torch = python && (await firstOfTorch(python, f32, suite, context));
+    for (const engine of wanted) await measure(engine, await baseOf(engine.base, path, context), torch, roof, suite, context);
+  } finally {
+    python?.stop();
+  }
+}
+
+/** The model in f32 or in NF4, as `weft` writes it, kept between runs. */
+async function baseOf(base: Engine["base"], path: string, { root, folder }: BenchContext): Promise<string> {
   const weft = async (...args: string[]): Promise<void> => {
     assertDone(`weft ${args[0]}`, await runProcess(process.execPath, [join(root, "apps/cli/dist/weft.js"), ...args, "--quiet"]));
   };
-  const [f32, nf4] = [join(folder, "smollm2-f32"), join(folder, "smollm2-nf4")];
-  if (!existsSync(f32)) await weft("convert", path, "--dtype", "f32", "-o", f32);
-  if (!existsSync(nf4)) await weft("quantize", f32, "--to", "nf4", "-o", nf4);
-  return { f32, nf4 };
+  const made = join(folder, `smollm2-${base}`);
+  if (existsSync(made)) return made;
+  if (base === "f32") await weft("convert", path, "--dtype", "f32", "-o", made);
+  else await weft("quantize", join(folder, "smollm2-f32"), "--to", "nf4", "-o", made);
+  return made;
 }
 
 /** torch with PEFT, and its loss of the first batch. */
@@ -84,13 +93,13 @@ interface Torch {
   readonly loss: number;
 }
 
-async function firstOfTorch(python: Python, folder: string, context: BenchContext): Promise<Torch> {
+async function firstOfTorch(python: Python, folder: string, suite: string, context: BenchContext): Promise<Torch> {
   const { loss, pid, seconds } = (await python.call({ cmd: "lora", folder, threads: THREADS, ...RECIPE })) as {
     loss: number;
     pid: number;
     seconds: number;
   };
-  const common = { suite: "train", case: "first step, torch", metric: "time", unit: "s", anchor: null, ratio: null };
+  const common = { suite, case: "first step, torch", metric: "time", unit: "s", anchor: null, ratio: null };
   context.emit({ ...common, value: seconds });
   return { python, pid, loss };
 }
@@ -104,9 +113,15 @@ const shapesOf = (quick: boolean): readonly (readonly [rows: number, tokens: num
         [4, 256],
       ];
 
-async function measure(engine: Engine, folder: string, torch: Torch | undefined, roof: number, context: BenchContext): Promise<void> {
+async function measure(
+  engine: Engine,
+  folder: string,
+  torch: Torch | undefined,
+  roof: number,
+  suite: string,
+  context: BenchContext,
+): Promise<void> {
   const trainer = startTrainer(join(context.root, "apps/bench/dist/trainer.js"));
-  const suite = "train";
   try {
     const { seconds: first, loss } = await trainer.call({ cmd: "load", engine: engine.engine, folder, threads: THREADS });
     const alone = { anchor: null, ratio: null } as const;
@@ -123,7 +138,7 @@ async function measure(engine: Engine, folder: string, torch: Torch | undefined,
     // The weights of NF4 are others.
     if (torch && engine.base === "f32" && !(Math.abs(loss! - torch.loss) < TOLERANCE))
       throw new Error(`${engine.name}: the loss of the first batch is ${loss}, torch has ${torch.loss}`);
-    for (const [rows, tokens] of shapesOf(context.quick)) await measureShape(engine, trainer, torch, [rows, tokens], roof, context);
+    for (const [rows, tokens] of shapesOf(context.quick)) await measureShape(engine, trainer, torch, [rows, tokens], roof, suite, context);
   } finally {
     trainer.stop();
   }
@@ -135,9 +150,10 @@ async function measureShape(
   torch: Torch | undefined,
   [rows, tokens]: readonly [number, number],
   roof: number,
+  suite: string,
   context: BenchContext,
 ): Promise<void> {
-  const common = { suite: "train", case: `${rows} × ${tokens} tokens, ${name}` } as const;
+  const common = { suite, case: `${rows} × ${tokens} tokens, ${name}` } as const;
   // The first step of a shape plans, and is not timed.
   const planned: TrainAnswer = await trainer.call({ cmd: "steps", rows, tokens, count: 0 });
   for (const pid of [trainer.pid, ...(torch ? [torch.pid] : [])]) forgetPeak(pid);
