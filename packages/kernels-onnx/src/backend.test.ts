@@ -25,16 +25,25 @@ import { createOnnxBackend } from "./backend.js";
 import type { OnnxExecutable } from "./executable.js";
 import { hasRuntime, REASON } from "./testing/runtime.js";
 
+/** Numbers from 0 to 250 in no order. */
+const codes = (n: number, seed: number): Float64Array => Float64Array.from({ length: n }, (_, i) => ((i + seed) * 2654435761) % 251);
+
+/** The sizes of the files with constants of this process; undefined if it has no folder for them. */
+const sizes = (): number[] | undefined => {
+  const folder = readdirSync(tmpdir()).find((name) => name.startsWith(`weft-onnx-${process.pid}-`));
+  return folder === undefined ? undefined : readdirSync(join(tmpdir(), folder)).map((name) => statSync(join(tmpdir(), folder, name)).size);
+};
+
 describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
   it("leaves the event loop free while it runs", async () => {
     using device = new Device(await createOnnxBackend({ threads: 1 }));
     const x = device.tensor(new Float32Array(512 * 512).fill(1e-3), { shape: [512, 512] });
     const powers = compile((t: Tensor) => Array.from({ length: 40 }).reduce((y: Tensor) => matmul(y, t), t));
     await powers.prepare(x);
-    let running = true;
-    const done = powers(x).finally(() => (running = false));
+    const state = { running: true };
+    const done = powers(x).finally(() => (state.running = false));
     let turns = 0;
-    for (; running; turns++) await new Promise((resolve) => setImmediate(resolve));
+    for (; state.running; turns++) await new Promise((resolve) => setImmediate(resolve));
     await done;
     expect(turns).toBeGreaterThan(5);
   });
@@ -83,9 +92,8 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
     const format = integers({ bits, group: 64, zeros });
     const values = Float32Array.from({ length: width }, (_, i) => ((i * 37) % 101) / 50 - 1);
     const weight = (device: Device): PackedWeight => {
-      const number = (n: number, seed: number): Float64Array => Float64Array.from({ length: n }, (_, i) => ((i + seed) * 2654435761) % 251);
       const parts = Object.entries(format.parts([out, width])).map(([name, { shape, dtype }], i) => {
-        const data = number(shape[0]! * shape[1]!, i);
+        const data = codes(shape[0]! * shape[1]!, i);
         return [name, device.tensor(name === "absmax" ? data.map((v) => (v + 1) / 1e4) : data, { shape, dtype })] as const;
       });
       return { format, shape: [out, width], parts: Object.fromEntries(parts) };
@@ -100,7 +108,7 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
     };
     const exact = async (): Promise<readonly number[]> => {
       const w = await dequantize(weight(referenceDevice())).data();
-      return Array.from({ length: out }, (_, o) => values.reduce((sum, v, i) => sum + v * w[o * width + i]!, 0));
+      return Array.from({ length: out }, (_, o) => values.reduce((before, v, i) => before + v * w[o * width + i]!, 0));
     };
 
     it("are multiplied as they are, and handed over once", async () => {
@@ -115,12 +123,12 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
       expect(executable.kernels).toEqual(["affineLinear"]);
       const w = await dequantize(weight(referenceDevice())).data();
       const bound = (o: number): number => {
-        let sum = 1e-4;
+        let total = 1e-4;
         for (let i = 0; i < width; i++) {
           const block = values.subarray(i - (i % 64), i - (i % 64) + 64);
-          sum += (Math.abs(w[o * width + i]!) * block.reduce((most, v) => Math.max(most, Math.abs(v)), 0)) / 254;
+          total += (Math.abs(w[o * width + i]!) * block.reduce((most, v) => Math.max(most, Math.abs(v)), 0)) / 254;
         }
-        return sum;
+        return total;
       };
       const wanted = await exact();
       for (const [o, want] of wanted.entries()) expect(Math.abs(got[o]! - want)).toBeLessThanOrEqual(bound(o));
@@ -133,7 +141,7 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
     const format = integers({ bits: 4, group: 32, zeros: "each" });
     const gradient = async (device: Device): Promise<{ values: number[]; executable: Executable }> => {
       const parts = Object.entries(format.parts([out, width])).map(([name, { shape, dtype }], i) => {
-        const data = Float64Array.from({ length: shape[0]! * shape[1]! }, (_, n) => ((n + i) * 2654435761) % 251);
+        const data = codes(shape[0]! * shape[1]!, i);
         return [name, device.tensor(name === "absmax" ? data.map((v) => (v + 1) / 1e3) : data, { shape, dtype })] as const;
       });
       const packed = { format, shape: [out, width], parts: Object.fromEntries(parts) } as PackedWeight;
@@ -161,12 +169,6 @@ describe.skipIf(!hasRuntime())(`the backend on onnxruntime${REASON}`, () => {
 
   it("has the constants of all its models in one folder, each once and for as long as one of them needs it", async () => {
     const device = new Device(await createOnnxBackend({ threads: 1 }));
-    const sizes = (): number[] | undefined => {
-      const folder = readdirSync(tmpdir()).find((name) => name.startsWith(`weft-onnx-${process.pid}-`));
-      return folder === undefined
-        ? undefined
-        : readdirSync(join(tmpdir(), folder)).map((name) => statSync(join(tmpdir(), folder, name)).size);
-    };
     const weight = cast(device.tensor(new Float32Array(64 * 64).fill(0.5), { shape: [64, 64] }), "bf16");
     await device.evaluate([weight]);
     const layers = [1, 2].map((scale) => compile((t: Tensor) => mul(linear(t, weight), scale), { device }));

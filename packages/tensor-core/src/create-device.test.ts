@@ -7,6 +7,16 @@ import { createReferenceBackend } from "./reference/backend.js";
 const named = (name: string): OpenBackend => vi.fn(() => ({ ...createReferenceBackend(), name }));
 const absent: OpenBackend = () => Promise.reject(new DeviceError("no WebGPU adapter was found", { kind: "no-adapter" }));
 
+const unsupported: OpenBackend = () => {
+  throw new CapabilityError('the package "webgpu" cannot be loaded', { kind: "no-webgpu" });
+};
+const missing: OpenBackend = () => {
+  throw new CapabilityError("the package onnxruntime-node is not installed", { hint: "npm install onnxruntime-node" });
+};
+const broken: OpenBackend = () => {
+  throw new TypeError("a defect");
+};
+
 describe("createDevice", () => {
   it("opens the named backend and no other", async () => {
     const [webgpu, cpu] = [named("webgpu"), named("cpu")];
@@ -18,16 +28,10 @@ describe("createDevice", () => {
     expect((await createDevice("auto", { webgpu: named("webgpu"), cpu })).name).toBe("webgpu");
     expect(cpu).not.toHaveBeenCalled();
     expect((await createDevice("auto", { webgpu: absent, cpu })).name).toBe("cpu");
-    const unsupported: OpenBackend = () => {
-      throw new CapabilityError('the package "webgpu" cannot be loaded', { kind: "no-webgpu" });
-    };
     expect((await createDevice("auto", { webgpu: unsupported, cpu })).name).toBe("cpu");
   });
   it("auto tells what it passes over, and what would help", async () => {
     const lines: string[] = [];
-    const missing: OpenBackend = () => {
-      throw new CapabilityError("the package onnxruntime-node is not installed", { hint: "npm install onnxruntime-node" });
-    };
     const device = await createDevice(
       "auto",
       { webgpu: absent, onnx: missing, cpu: named("cpu") },
@@ -53,6 +57,12 @@ describe("createDevice", () => {
       cause: { kind: "no-adapter" },
     });
   });
+  it("says what would bring the one that was asked for", async () => {
+    await expect(createDevice("onnx", { onnx: missing, cpu: named("cpu") })).rejects.toMatchObject({
+      hint: 'npm install onnxruntime-node; or use cpu, or "auto"',
+    });
+    await expect(createDevice("onnx", { onnx: missing })).rejects.toMatchObject({ hint: "npm install onnxruntime-node" });
+  });
   it("says which names there are", async () => {
     await expect(createDevice("gpu", { webgpu: absent, cpu: named("cpu") })).rejects.toMatchObject({
       kind: "no-device",
@@ -60,9 +70,6 @@ describe("createDevice", () => {
     });
   });
   it("does not hide what is no absence", async () => {
-    const broken: OpenBackend = () => {
-      throw new TypeError("a defect");
-    };
     await expect(createDevice("auto", { webgpu: broken, cpu: named("cpu") })).rejects.toThrow(TypeError);
   });
 });

@@ -44,13 +44,14 @@ export async function createDevice(
     } catch (error) {
       if (!(error instanceof CapabilityError || error instanceof DeviceError)) throw error;
       missing.push(`${each}: ${error.message}`);
-      if (error.hint !== undefined) remedies.push(`${each}: ${error.hint}`);
+      if (error.hint !== undefined) remedies.push(wanted.length > 1 ? `${each}: ${error.hint}` : error.hint);
       if (name === "auto") skipped?.(`${each}: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}`);
       cause = error;
     }
   }
   const others = names.filter((n) => !wanted.includes(n));
-  const hint = others.length > 0 ? `use ${others.join(" or ")}, or "auto"` : remedies.join("; ");
+  const instead = others.length > 0 ? [`use ${others.join(" or ")}, or "auto"`] : [];
+  const hint = [...(remedies.length > 0 ? [remedies.join("; ")] : []), ...instead].join("; or ");
   throw new DeviceError(`no device could be opened; ${missing.join("; ")}`, {
     kind: "no-device",
     cause,

@@ -50,7 +50,7 @@ function node(): Finding {
 
 const bytes = (hex: string): Uint8Array<ArrayBuffer> => Uint8Array.from(hex.match(/../g)!, (pair) => parseInt(pair, 16));
 /** (func (result v128) i32.const 0 i8x16.splat i8x16.popcnt) */
-const SIMD = "0061736d010000000105016000017b030201000a0a010800410" + "0fd0ffd620b";
+const SIMD = "0061736d010000000105016000017b030201000a0a0108004100fd0ffd620b";
 
 function simd(): Finding {
   const fine = WebAssembly.validate(bytes(SIMD));
@@ -139,10 +139,11 @@ function webgpu(): Finding {
   return { what, level: "warn", found: "package installed, no adapter found", remedy: "install a Vulkan, Metal or D3D12 driver" };
 }
 
+const starts = (provider: string): OnnxProbe | undefined => probed<OnnxProbe>("onnx-probe", provider);
+
 /** The native CPU backend of the library; the commands of this program compute on WebAssembly, whose results are the same bits everywhere. */
 function onnxruntime(): Finding {
   const what = "onnxruntime";
-  const starts = (provider: string): OnnxProbe | undefined => probed<OnnxProbe>("onnx-probe", provider);
   const probe = starts("cpu");
   if (!probe) return { what, level: "warn", found: "installed, does not start", remedy: "everything runs on WebAssembly meanwhile" };
   if ("version" in probe) {

@@ -61,6 +61,9 @@ export async function measurePacked(threads: number, context: BenchContext): Pro
 const open = async (activations: Activations, threads: number): Promise<Device> =>
   new Device(await createOnnxBackend({ threads, activations }));
 
+/** One row through weights, one after the other. */
+const chain = (weights: readonly Tensor[]) => (t: Tensor) => weights.reduce((y, w) => linear(y, w), t);
+
 /** @returns the call, and the relative distance of its result from that of the decoded weights */
 async function layers(device: Device, size: number, format?: QuantFormat): Promise<{ call: () => Promise<void>; error: number }> {
   const values = Float32Array.from({ length: size * size }, (_, i) => Math.sin(i * i) / Math.sqrt(size / 2));
@@ -68,7 +71,6 @@ async function layers(device: Device, size: number, format?: QuantFormat): Promi
     Float32Array.from({ length: size }, (_, i) => Math.cos(i * i)),
     { shape: [1, size] },
   );
-  const chain = (weights: readonly Tensor[]) => (t: Tensor) => weights.reduce((y, w) => linear(y, w), t);
   const make = (): Tensor => {
     if (!format) return device.tensor(values, { shape: [size, size] });
     return dequantize(toPacked(quantize(values, [size, size], format), device));
