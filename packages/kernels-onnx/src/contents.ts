@@ -21,7 +21,9 @@ export class Contents {
   key(buffer: number, dtype: DType): string {
     const loop = this.loops.get(buffer);
     const name = (id: number): string => this.frozen.get(id)?.key ?? `computed ${this.computed.get(id)!.id}`;
-    return `${loop ? `${sourceOf(loop.slice).id}(${loop.reads.map(name)})` : name(buffer)} ${dtype}`;
+    if (!loop) return `${name(buffer)} ${dtype}`;
+    const { id, turns } = sourceOf(loop.slice);
+    return `${turns} × ${id}(${loop.reads.map(name)}) ${dtype}`;
   }
 
   /** What is to be written for a constant. */
