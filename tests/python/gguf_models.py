@@ -86,6 +86,8 @@ def small_models():
     yield "gemma2", t.Gemma2ForCausalLM(t.Gemma2Config(**{**SMALL, "num_hidden_layers": 3}, **GEMMA, attn_logit_softcapping=3.0, final_logit_softcapping=4.0))
     yield "gemma3", t.Gemma3ForCausalLM(t.Gemma3TextConfig(**{**SMALL, "num_hidden_layers": 7}, **GEMMA))
     yield "gemma3, linear, a pattern of its own", t.Gemma3ForCausalLM(t.Gemma3TextConfig(**SMALL, **GEMMA, layer_types=["full_attention", "sliding_attention"], rope_parameters={"full_attention": dict(rope_type="linear", factor=8.0, rope_theta=1e6), "sliding_attention": dict(rope_type="default", rope_theta=2e4)}))
+    yield "gpt2", t.GPT2LMHeadModel(t.GPT2Config(vocab_size=VOCAB, n_embd=32, n_layer=2, n_head=4, n_positions=256, n_ctx=256, **NAMELESS))
+    yield "gpt2, untied", t.GPT2LMHeadModel(t.GPT2Config(vocab_size=VOCAB, n_embd=32, n_layer=2, n_head=4, n_positions=256, n_ctx=256, tie_word_embeddings=False, **NAMELESS))
     yield "mamba", t.MambaForCausalLM(t.MambaConfig(vocab_size=VOCAB, hidden_size=32, state_size=8, num_hidden_layers=2, **NAMELESS))
     yield "mamba, untied", t.MambaForCausalLM(t.MambaConfig(vocab_size=VOCAB, hidden_size=32, state_size=16, conv_kernel=3, time_step_rank=4, num_hidden_layers=2, tie_word_embeddings=False, **NAMELESS))
     yield "mamba2", t.Mamba2ForCausalLM(t.Mamba2Config(vocab_size=VOCAB, hidden_size=32, state_size=8, num_hidden_layers=2, num_heads=8, head_dim=8, n_groups=2, **NAMELESS))
@@ -138,8 +140,8 @@ def compare(name, ours, theirs):
     check(f"{name}: tensors of llama.cpp's converter", not wrong, f"{len(b)} tensors {wrong or ''}")
 
 
-def logits_of_weft(path):
-    question = {"model": str(path), "ids": IDS, "out": str(WORK / "logits")}
+def logits_of_weft(path, **more):
+    question = {"model": str(path), "ids": IDS, "out": str(WORK / "logits"), **more}
     done = subprocess.run(["node", ROOT / "tests/golden/dist/answer-models.js"], input=json.dumps(question) + "\n", capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return torch.from_numpy(np.fromfile(question["out"], np.float32).reshape(json.loads(done.stdout)["shape"]))
@@ -156,7 +158,7 @@ def whole(name, model):
     # As they are drawn, weights are so small that every token is nearly as likely as every other.
     for own, p in model.named_parameters():
         if p.dim() > 1 and not own.endswith("A_log"):
-            p.mul_(20 if "embed" in own or "lm_head" in own else 6)
+            p.mul_(20 if any(name in own for name in ("embed", "wte", "lm_head")) else 6)
         elif own.endswith("norm.weight") or own.endswith("bias"):
             p.add_(torch.randn_like(p) * 0.1)
     model.eval().save_pretrained(home / "hf")
@@ -194,6 +196,49 @@ def whole(name, model):
         check(f"{name}: llama.cpp's next token", got < 0.01 and ours.max() > 2 / VOCAB, f"distance {got:.1e}, most likely {ours.max():.3f}")
 
 
+@torch.no_grad()
+def encoder():
+    """A BERT: tensors and metadata of the converter, transformers' states straight from the GGUF file and of the folder that it became again, and llama.cpp's embedding."""
+    global skipped
+    home = WORK / "bert"
+    pieces = bert(json.loads((ROOT / "fixtures/models/tokenizers/wordpiece/tokenizer.json").read_text()))
+    model = t.BertModel(t.BertConfig(vocab_size=700, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=128)).eval()
+    for own, p in model.named_parameters():
+        p.mul_(10) if p.dim() > 1 else p.add_(torch.randn_like(p) * 0.1)
+    model.save_pretrained(home / "hf")
+    (home / "hf/tokenizer.json").write_text(json.dumps(pieces))
+    (home / "hf/tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]"}))
+    (home / "hf/1_Pooling").mkdir()
+    (home / "hf/1_Pooling/config.json").write_text(json.dumps({"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}))
+    (home / "hf/modules.json").write_text(json.dumps([{"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]))
+    written = weft("convert", home / "hf", "-o", home / "ours.gguf")
+    assert written.returncode == 0, written.stderr
+    check("bert: the pooler that is left out is told of", "pooler.dense.weight" in written.stderr)
+    want = model(torch.tensor([IDS])).last_hidden_state
+    got = worst(logits_of_weft(home / "ours.gguf", encoder=True), want)
+    check("bert: weft's states straight from GGUF", got < 2e-5, f"off by {got:.1e}")
+    back = weft("convert", home / "ours.gguf", "--dtype", "f32", "-o", home / "back")
+    assert back.returncode == 0, back.stderr
+    again = t.AutoModel.from_pretrained(home / "back", dtype=torch.float32).eval()
+    got = worst(again(torch.tensor([IDS])).last_hidden_state, want)
+    check("bert: transformers' states of the folder that it became again", type(again) is t.BertModel and got < 2e-5, f"off by {got:.1e}")
+    if not SOURCES.exists():
+        skipped += 2
+    else:
+        convert(home / "hf", home / "theirs.gguf")
+        compare("bert", home / "ours.gguf", home / "theirs.gguf")
+    if not MODULE.exists():
+        skipped += 1
+    else:
+        text = "the cat sat on the mat"
+        ids = Tokenizer.from_file(str(home / "hf/tokenizer.json")).encode(text).ids
+        ours = model(torch.tensor([ids])).last_hidden_state.mean(1)[0]
+        theirs = torch.tensor(llama("embed", model=home / "ours.gguf", texts=[text])[0])
+        near = torch.nn.functional.cosine_similarity(ours, theirs, 0).item()
+        # llama.cpp's GELU is the approximation by tanh.
+        check("bert: llama.cpp's embedding", near > 0.999, f"cosine {near:.6f}")
+
+
 def joined(tokenizer):
     """SentencePiece's merges: every two tokens that make a third, the third's in the order of those that there are."""
     own = tokenizer["model"]
@@ -213,16 +258,23 @@ def bert(tokenizer):
     return {**tokenizer, "added_tokens": [{"id": i, "content": token, "special": True, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False} for i, token in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"))]}
 
 
+def cased(tokenizer):
+    """The same with case and accents."""
+    own = bert(tokenizer)
+    return {**own, "normalizer": {**own["normalizer"], "lowercase": False, "strip_accents": None}}
+
+
 def texts(seed, count):
     rng = random.Random(seed)
     parts = ["hello ", "World", "  ", "\n", "日本", "é", "🙂", "123", "4567", "'s", "don't", "\t", "_x", "%", "ß", "the", " The quick", " cat sat on"]
     return ["".join(rng.choice(parts) for _ in range(rng.randint(1, 12))) for _ in range(count)]
 
 
-def cut(name, changed):
+def cut(name, changed, label=None):
     """Ids of texts in llama.cpp, and in transformers of the folder that the file became again, are those of the tokenizer."""
     global skipped
-    home = WORK / f"tokenizer-{name}"
+    label = label or name
+    home = WORK / f"tokenizer-{label}"
     t.LlamaForCausalLM(t.LlamaConfig(**{**SMALL, "vocab_size": 700})).save_pretrained(home / "hf")
     own = changed(json.loads((ROOT / f"fixtures/models/tokenizers/{name}/tokenizer.json").read_text()))
     # llama.cpp looks for added tokens in texts as they are, transformers for this one in what they are normalised to.
@@ -238,25 +290,32 @@ def cut(name, changed):
     want = [before.encode(text, add_special_tokens=False).ids for text in some]
     assert weft("convert", home / "a.gguf", "--dtype", "f32", "-o", home / "back").returncode == 0
     again = Tokenizer.from_file(str(home / "back/tokenizer.json"))
-    check(f"{name}: ids of the folder that it became again", [again.encode(text).ids for text in some] == [before.encode(text).ids for text in some], f"{len(some)} texts")
+    check(f"{label}: ids of the folder that it became again", [again.encode(text).ids for text in some] == [before.encode(text).ids for text in some], f"{len(some)} texts")
     if not MODULE.exists():
         skipped += 1
     else:
         got = llama("ids", model=home / "a.gguf", texts=some)
         wrong = [(text, a, b) for text, a, b in zip(some, got, want) if a != b]
-        check(f"{name}: ids of llama.cpp", not wrong, f"{len(wrong)} of {len(some)} differ {wrong[:2] or ''}")
+        check(f"{label}: ids of llama.cpp", not wrong, f"{len(wrong)} of {len(some)} differ {wrong[:2] or ''}")
 
 
 torch.manual_seed(0)
 wanted = sys.argv[1:]
-for name, changed in (("bpe_byte_level", lambda tokenizer: tokenizer), ("bpe_byte_fallback", joined), ("unigram", spaced), ("wordpiece", bert)):
-    if wanted and name not in wanted:
+for name, changed in (("bpe_byte_level", lambda tokenizer: tokenizer), ("bpe_byte_fallback", joined), ("unigram", spaced), ("wordpiece", bert), ("wordpiece", cased)):
+    label = "wordpiece-cased" if changed is cased else name
+    if wanted and label not in wanted:
         continue
     try:
-        cut(name, changed)
+        cut(name, changed, label)
     except Exception:
         failed += 1
         print(f"FAIL {name}\n{traceback.format_exc(limit=3)}", flush=True)
+if not wanted or "bert" in wanted:
+    try:
+        encoder()
+    except Exception:
+        failed += 1
+        print(f"FAIL bert\n{traceback.format_exc(limit=3)}", flush=True)
 for name, model in small_models():
     if wanted and name not in wanted:
         continue

@@ -1,4 +1,4 @@
-// What llama.cpp gives, through node-llama-cpp: probabilities of the next token behind ids, perhaps with a LoRA, or ids of texts. One request as JSON, one answer.
+// What llama.cpp gives, through node-llama-cpp: probabilities of the next token behind ids, perhaps with a LoRA, ids of texts, or their embeddings. One request as JSON, one answer.
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -7,7 +7,12 @@ const { getLlama } = await import(pathToFileURL(join(module, "dist/index.js")).h
 const llama = await getLlama({ gpu: false, build: "never", progressLogs: false, logLevel: "error" });
 const model = await llama.loadModel({ modelPath });
 if (what === "ids") process.stdout.write(`${JSON.stringify(texts.map((text) => [...model.tokenize(text)]))}\n`);
-else {
+else if (what === "embed") {
+  const context = await model.createEmbeddingContext({ contextSize: 64 });
+  const vectors = [];
+  for (const text of texts) vectors.push((await context.getEmbeddingFor(text)).vector);
+  process.stdout.write(`${JSON.stringify(vectors)}\n`);
+} else {
   const context = await model.createContext({ contextSize: 64, ...(lora && { lora: { adapters: [{ filePath: lora }] } }) });
   const last = ids.length - 1;
   const out = await context

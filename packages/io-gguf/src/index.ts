@@ -7,6 +7,7 @@ export { splitName, splitNames } from "./splits.js";
 export type { GgufMetadata, GgufNumberType, GgufScalarType, GgufText, GgufValue } from "./values.js";
 export { configOfGguf } from "./configs/config-of-gguf.js";
 export { architectureOfConfig, type DescribedModel, describeModel } from "./configs/describe-model.js";
+export { type GgufPooling, poolingConfig, poolingOfGguf, poolingType } from "./configs/pooling.js";
 export type { OwnTensor } from "./configs/read-config.js";
 export type { GgufDifference, GgufPlacement, GgufShape, GgufValues } from "./names/architecture.js";
 export { type HfTensor, hfTensors, shapeInGguf } from "./names/hf-tensors.js";

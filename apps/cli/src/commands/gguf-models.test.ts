@@ -1,10 +1,11 @@
-import { cpSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { convertCheckpoint, quantizeToGguf } from "@weft/checkpoint/node";
-import { checkpointOf, editJson, tensorsOf } from "@weft/checkpoint/testing";
+import { convertCheckpoint, mergeCheckpoint, quantizeCheckpoint, quantizeToGguf } from "@weft/checkpoint/node";
+import { checkpointOf, editJson, f32, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { openGgufPath } from "@weft/io-gguf/node";
-import { loadPretrained } from "@weft/models/node";
-import { tensor } from "@weft/tensor-core";
+import { ADAPTER_METHODS } from "@weft/methods";
+import { loadPretrained, loadPretrainedEncoder } from "@weft/models/node";
+import { tensor, type Tensor } from "@weft/tensor-core";
 import { describe, expect, it } from "vitest";
 import { FIXTURES, temporaryFolder } from "../testing/cli.js";
 
@@ -25,6 +26,18 @@ function model(name: string, config: object = {}): string {
   return home;
 }
 
+/** Gives a model in a folder BERT's kind of tokenizer. */
+function wordPieces(home: string): void {
+  const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+  const vocab = Object.fromEntries(Array.from({ length: VOCAB }, (_, i) => [special[i] ?? String.fromCharCode(256 + i), i]));
+  const template = { type: "TemplateProcessing", single: [] };
+  const added = special.map((content, id) => ({ id, content, special: true }));
+  const [normalizer, splitter] = [{ type: "BertNormalizer", lowercase: true }, { type: "BertPreTokenizer" }];
+  const model = { type: "WordPiece", vocab, unk_token: "[UNK]", continuing_subword_prefix: "##", max_input_chars_per_word: 100 };
+  const tokenizer = { model, normalizer, pre_tokenizer: splitter, post_processor: template, added_tokens: added };
+  writeFileSync(join(home, "tokenizer.json"), JSON.stringify(tokenizer));
+}
+
 const floats = ({ bytes }: { readonly bytes: Buffer }): Float32Array => new Float32Array(Uint8Array.from(bytes).buffer);
 
 describe("a model of transformers as a GGUF file, and back", () => {
@@ -34,6 +47,7 @@ describe("a model of transformers as a GGUF file, and back", () => {
     ["phi3_longrope", undefined],
     ["llama_tied_llama3", undefined],
     ["llama_yarn", undefined],
+    ["gpt2", undefined],
   ] as const)("%s gives transformers' logits, and has its tensors again", async (name, computed) => {
     const home = model(name);
     const [gguf, back] = [`${home}.gguf`, `${home}-back`];
@@ -53,6 +67,79 @@ describe("a model of transformers as a GGUF file, and back", () => {
       // Files have -exp(A_log).
       if (computed?.test(key)) floats(one).forEach((v, i) => expect(floats(other)[i]).toBeCloseTo(v, 5));
       else expect([key, other.bytes.equals(one.bytes)]).toEqual([key, true]);
+    }
+  });
+
+  it("bert gives transformers' states and pooling, and has its tensors again, the pooler aside, of which is told", async () => {
+    const home = model("bert");
+    wordPieces(home);
+    mkdirSync(join(home, "1_Pooling"));
+    writeFileSync(join(home, "1_Pooling/config.json"), JSON.stringify({ word_embedding_dimension: 32, pooling_mode_cls_token: true }));
+    const [gguf, back] = [`${home}.gguf`, `${home}-back`];
+    const notices: string[] = [];
+    await quantizeToGguf({ base: home, out: gguf, to: undefined, jobs: 1, onPlan: (plan) => notices.push(...plan.notices) });
+    expect(notices).toEqual([expect.stringMatching(/left out, .* bert do not have them: pooler.dense.bias, pooler.dense.weight$/)]);
+    const [ref, loaded] = [tensorsOf(join(home, "ref.safetensors")), await loadPretrainedEncoder(gguf)];
+    const input = (name: string): Tensor => {
+      const { shape, bytes } = ref.get(name)!;
+      return tensor(Int32Array.from(new BigInt64Array(Uint8Array.from(bytes).buffer), Number), { shape });
+    };
+    const [inputIds, attentionMask, tokenTypeIds] = ["input_ids", "attention_mask", "token_type_ids"].map(input) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const states = await loaded.forward({ inputIds, attentionMask, tokenTypeIds }).lastHiddenState.data();
+    const want = floats(ref.get("last_hidden_state")!);
+    expect(Math.max(...want.map((v, i) => Math.abs(v - states[i]!)))).toBeLessThan(1e-5);
+    await convertCheckpoint({ base: gguf, out: back, dtype: "f32", jobs: 1 });
+    const [theirs, ours] = [tensorsOf(join(home, "model.safetensors")), checkpointOf(back)];
+    const named = [...theirs].flatMap(([key, { bytes }]) => (key.startsWith("pooler.") ? [] : [[`bert.${key}`, bytes]]));
+    expect(Object.fromEntries([...ours].map(([key, { bytes }]) => [key, bytes]))).toEqual(Object.fromEntries(named));
+    const pooling = JSON.parse(readFileSync(join(back, "1_Pooling/config.json"), "utf8")) as object;
+    expect(pooling).toMatchObject({ word_embedding_dimension: 32, pooling_mode_cls_token: true, pooling_mode_mean_tokens: false });
+    const again = JSON.parse(readFileSync(join(back, "config.json"), "utf8")) as { readonly type_vocab_size: number };
+    expect(again.type_vocab_size).toBe(2);
+  });
+
+  it("gpt2, whose layers are stored [in, out], is quantised, merged into and dequantised as what it is", async () => {
+    const home = model("gpt2");
+    const theirs = tensorsOf(join(home, "model.safetensors"));
+    const adapter = join(folder, "gpt2-lora");
+    const module = "transformer.h.1.mlp.c_fc";
+    await writeTensors(
+      join(adapter, "adapter_model.safetensors"),
+      new Map([
+        [`base_model.model.${module}.lora_A.weight`, f32([2, 32], (i) => Math.sin(i))],
+        [`base_model.model.${module}.lora_B.weight`, f32([128, 2], (i) => Math.cos(i))],
+      ]),
+    );
+    const lora = { peft_type: "LORA", r: 2, lora_alpha: 2, target_modules: ["c_fc"], fan_in_fan_out: true };
+    writeFileSync(join(adapter, "adapter_config.json"), JSON.stringify(lora));
+    await expectMerged(`${home}-q8.gguf`, (out) => quantizeToGguf({ base: home, out, to: "q8_0", jobs: 1 }));
+    await expectMerged(`${home}-nf4`, (out) => quantizeCheckpoint({ base: home, out, to: "nf4", jobs: 1 }));
+
+    /** What is quantised lies near the values, before and after a merge; f32 is written in transformers' order. */
+    async function expectMerged(out: string, make: (out: string) => Promise<unknown>): Promise<void> {
+      await make(out);
+      const merged = out.replace("gpt2-", "gpt2-merged-");
+      await mergeCheckpoint({ base: out, adapters: [{ path: adapter, scale: 1 }], out: merged, methods: ADAPTER_METHODS, jobs: 1 });
+      const plain = floats(theirs.get(`${module}.weight`)!);
+      const wanted = plain.map((v, i) => {
+        const [row, column] = [Math.floor(i / 128), i % 128];
+        return v + [0, 1].reduce((sum, r) => sum + Math.sin(r * 32 + row) * Math.cos(column * 2 + r), 0);
+      });
+      for (const [from, want] of [
+        [out, plain],
+        [merged, wanted],
+      ] as const) {
+        const values = `${from}-values`;
+        await convertCheckpoint({ base: from, out: values, dtype: "f32", jobs: 1 });
+        const got = checkpointOf(values).get(`${module}.weight`)!;
+        expect(got.shape).toEqual([32, 128]);
+        const off = floats(got).map((v, i) => v - want[i]!);
+        expect(Math.hypot(...off)).toBeLessThan(0.12 * Math.hypot(...want));
+      }
     }
   });
 

@@ -88,12 +88,31 @@ describe("a tokenizer in a GGUF file", () => {
   });
 
   it.each([
+    [false, null, [false, false]],
+    [false, true, [false, undefined]],
+    [true, false, [undefined, false]],
+  ])("word pieces with lowercase %s and strip_accents %s say so, and come back", async (lowercase, strip, said) => {
+    const own = special(fixture("wordpiece"));
+    const tokenizer = {
+      ...own,
+      normalizer: { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: strip, lowercase },
+    };
+    const out = join(folder, `pieces-${lowercase}-${strip}.gguf`);
+    await quantizeToGguf({ base: model(`pieces-${lowercase}-${strip}`, tokenizer, {}), out, to: "f32", jobs: 1 });
+    const { metadata, close } = await openGgufPath(out);
+    await close();
+    expect(["lowercase", "strip_accents"].map((key) => metadata.get(`tokenizer.ggml.normalizer.${key}`)?.value)).toEqual(said);
+    const [before, after] = [Tokenizer.fromJson(JSON.stringify(tokenizer)), tokenizerFromGguf(metadata)];
+    for (const text of ["The Café cat", ...TEXTS]) expect([text, after.encode(text).ids]).toEqual([text, before.encode(text).ids]);
+  });
+
+  it.each([
     ["merges that SentencePiece has not", () => fixture("bpe_byte_fallback"), /its merges are not those of SentencePiece/],
     ["a normalizer that llama.cpp has not", () => fixture("unigram"), /it normalises texts \(NFKC\)/],
     [
-      "word pieces with case",
-      () => ({ ...fixture("wordpiece"), normalizer: { type: "BertNormalizer", lowercase: false } }),
-      /lowercase is false, and llama.cpp cuts texts as BERT does without case/,
+      "word pieces of texts that are not cleaned",
+      () => ({ ...fixture("wordpiece"), normalizer: { type: "BertNormalizer", clean_text: false } }),
+      /clean_text is false, and llama.cpp always cuts texts as if it were true/,
     ],
     [
       "word pieces between spaces",

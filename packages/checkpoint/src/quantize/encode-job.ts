@@ -64,7 +64,9 @@ export function encodeBytes({ source, to }: EncodeJob, together: number): number
   const format = encoderFormat(to);
   const packed = source.packed ? Object.values(source.packed.tensors).reduce((sum, { bytes }) => sum + bytes, 0) : 0;
   const kept = format ? RowEncoder.keptBytes(format, shape) : 0;
-  return packed + kept + PER_VALUE * tileRows(shape, together) * shape[1];
+  // Whole, as `RowReader` reads it.
+  const whole = source.turned && (source.packed || source.ggml) ? 4 * shape[0] * shape[1] : 0;
+  return packed + whole + kept + PER_VALUE * tileRows(shape, together) * shape[1];
 }
 
 /** The dtype that values are rounded to where a format keeps it. */

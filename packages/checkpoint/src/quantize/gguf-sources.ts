@@ -2,7 +2,7 @@ import { type GgufFile, hfTensors } from "@weft/io-gguf";
 import type { SafetensorsDType } from "@weft/io-safetensors";
 import { GGUF_TYPES, type GgufType } from "@weft/quant-nf4-awq";
 import { CapabilityError } from "@weft/tensor-core";
-import type { RowSource } from "./row-source.js";
+import { type RowSource, turned } from "./row-source.js";
 
 /** Types that are numbers. */
 const PLAIN: ReadonlyMap<string, SafetensorsDType> = new Map([
@@ -11,7 +11,7 @@ const PLAIN: ReadonlyMap<string, SafetensorsDType> = new Map([
   ["BF16", "BF16"],
 ]);
 
-/** The tensors of a GGUF file as values, under the names and in the order of rows of transformers' checkpoint. @throws CapabilityError kinds `unsupported-model`, `unsupported-dtype` */
+/** The tensors of a GGUF file as values, under the names and in the order of rows of transformers' checkpoint. @throws CapabilityError kind `unsupported-dtype`, and as `hfTensors` */
 export function ggufSources(gguf: GgufFile): {
   readonly name: string;
   readonly source: RowSource;
@@ -19,10 +19,8 @@ export function ggufSources(gguf: GgufFile): {
   readonly stored: string;
 }[] {
   return hfTensors(gguf).map(({ name, tensor: { name: own, file, offset, bytes, type }, shape, heads, transposed, values }) => {
-    const refuse = (what: string, kind: "unsupported-model" | "unsupported-dtype"): CapabilityError =>
-      new CapabilityError(`${own}: ${what}`, { kind, tensor: own, file: gguf.location });
-    if (!PLAIN.has(type) && !Object.hasOwn(GGUF_TYPES, type)) throw refuse(`its type ${type} is not read`, "unsupported-dtype");
-    if (transposed) throw refuse("matrices of this architecture lie the other way round, and are not converted", "unsupported-model");
+    if (!PLAIN.has(type) && !Object.hasOwn(GGUF_TYPES, type))
+      throw new CapabilityError(`${own}: its type ${type} is not read`, { kind: "unsupported-dtype", tensor: own, file: gguf.location });
     const source: RowSource = {
       shape,
       dtype: PLAIN.get(type) ?? "F32",
@@ -31,6 +29,6 @@ export function ggufSources(gguf: GgufFile): {
       ...(values && { values: { of: values, to: "hf" as const } }),
       ...(heads !== undefined && { heads: { count: heads, to: "hf" as const } }),
     };
-    return { name, source, stored: own };
+    return { name, source: transposed ? turned(source) : source, stored: own };
   });
 }

@@ -155,23 +155,21 @@ function unigram({ tokenizer }: TokenizerFiles, model: Json, { tokens, kinds, fi
   ];
 }
 
-/** BERT's normalizer as llama.cpp has it, which knows no other. */
-const BERT_NORMALIZER: Json = { clean_text: true, handle_chinese_chars: true, strip_accents: true, lowercase: true };
-
 /** BERT's WordPiece, whose words begin with `▁` in GGUF files, and what continues one has no mark. */
 function wordPiece({ tokenizer }: TokenizerFiles, model: Json, { tokens, kinds, file }: Vocabulary): Entries {
   const [normalizer, ...others] = [
     ...stepsOf(tokenizer["normalizer"], "normalizers"),
     ...stepsOf(tokenizer["pre_tokenizer"], "pretokenizers"),
   ];
-  const other = Object.entries(BERT_NORMALIZER).find(([field, only]) => (normalizer?.[field] ?? only) !== only);
-  if (normalizer?.["type"] !== "BertNormalizer" || others.length !== 1 || others[0]!["type"] !== "BertPreTokenizer" || other)
+  if (normalizer?.["type"] !== "BertNormalizer" || others.length !== 1 || others[0]!["type"] !== "BertPreTokenizer")
     throw refuse(
       file,
-      other
-        ? `${other[0]} is ${JSON.stringify(normalizer?.[other[0]])}, and llama.cpp cuts texts as BERT does without case and accents`
-        : "its texts are not cut as BERT's (BertNormalizer, BertPreTokenizer), and llama.cpp has no other way for word pieces",
+      "its texts are not cut as BERT's (BertNormalizer, BertPreTokenizer), and llama.cpp has no other way for word pieces",
     );
+  const other = ["clean_text", "handle_chinese_chars"].find((field) => normalizer[field] === false);
+  if (other) throw refuse(file, `${other} is false, and llama.cpp always cuts texts as if it were true`);
+  const lowercase = normalizer["lowercase"] !== false;
+  const stripAccents = (normalizer["strip_accents"] as boolean | null | undefined) ?? lowercase;
   const mark = String(model["continuing_subword_prefix"] ?? "##");
   const stored = tokens.map((token, id) => {
     if (kinds[id] !== KIND.normal && kinds[id] !== KIND.unused) return token;
@@ -181,6 +179,9 @@ function wordPiece({ tokenizer }: TokenizerFiles, model: Json, { tokens, kinds, 
     ["model", text("bert")],
     ["pre", text("default")],
     ["tokens", { type: "array", items: "string", value: stored }],
+    // What files without these say.
+    ...(lowercase ? [] : ([["normalizer.lowercase", bool(false)]] as const)),
+    ...(stripAccents ? [] : ([["normalizer.strip_accents", bool(false)]] as const)),
   ];
 }
 
@@ -278,7 +279,9 @@ export function tokenizerMetadata(files: TokenizerFiles, model: ModelConfig, siz
     return [`add_${name}_token`, bool(typeof said === "boolean" ? said : adds[name])];
   });
   const chat = typeof config["chat_template"] === "string" ? config["chat_template"] : template;
+  const segments = model["type_vocab_size"];
   const entries: Entries = [
+    ...(pieces && typeof segments === "number" ? ([["token_type_count", { type: "u32", value: segments }]] as const) : []),
     ["model", own.get("model")!],
     ["pre", own.get("pre")!],
     ["tokens", own.get("tokens") ?? { type: "array", items: "string", value: tokens }],

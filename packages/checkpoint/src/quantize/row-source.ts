@@ -25,7 +25,7 @@ export interface RowSource {
   readonly packed?: PackedSource;
   /** Rows are those of attention heads, and come in the order of the other side (`permuteHeads`). */
   readonly heads?: { readonly count: number; readonly to: "gguf" | "hf" };
-  /** The matrix lies the other way round. */
+  /** The matrix is stored transposed: [width, rows]. */
   readonly turned?: boolean;
   /** The values are those that the other side has in place of what is stored (`valuesOn`). */
   readonly values?: { readonly of: GgufValues; readonly to: "gguf" | "hf" };
@@ -36,6 +36,13 @@ export interface RowSource {
 /** Whether the values are other numbers, or in another order, than what is stored. */
 export const isChanged = ({ heads, turned, values, given, ggml, packed }: RowSource): boolean =>
   Boolean(heads || turned || values || given || ggml || packed);
+
+/** The matrix the other way round. */
+export const turned = ({ shape, turned: before, ...source }: RowSource): RowSource => ({
+  ...source,
+  shape: [shape[1]!, shape[0]!],
+  ...(!before && { turned: true }),
+});
 
 /** Elements of a row. */
 export const widthOf = ({ shape }: Pick<RowSource, "shape">): number => shape.slice(1).reduce((a, b) => a * b, 1);

@@ -22,7 +22,9 @@ export function valueBytes(
     const [rows, width] = matrixOf(read);
     const packed = Object.values(read.packed?.tensors ?? {}).reduce((sum, part) => sum + part.bytes, 0);
     const lost = stored && rank !== undefined ? 4 * rows * width + 32 * (rank + 10) * (rows + width) : 0;
-    bytes += (stored ? 3 : 1) * packed + PER_VALUE * tileRows([rows, width], 1) * width + lost;
+    // Read whole, and written whole.
+    const turned = read.turned ? (stored ? 3 : 1) * 4 * rows * width : 0;
+    bytes += (stored ? 3 : 1) * packed + turned + PER_VALUE * tileRows([rows, width], 1) * width + lost;
   }
   return bytes;
 }

@@ -8,7 +8,7 @@ import { localModel } from "./local-model.js";
 import { openGenerationFiles } from "./open-generation-files.js";
 import { readJsonObject } from "./read-json.js";
 
-/** What is loaded, and how it embeds; what is not given is as the files of sentence-transformers say. */
+/** What is loaded, and how it embeds; what is not given is as the files of sentence-transformers, or the GGUF file, say. */
 export interface LoadEmbedderOptions extends Partial<EmbedderOptions>, LongCallOptions {
   readonly device: Device;
 }
@@ -34,7 +34,19 @@ export async function loadEmbedder(path: string, options: LoadEmbedderOptions): 
     if (error instanceof WeftError && error.kind === "unsupported-model") return loadPretrained(place, loading);
     throw error;
   });
-  return new Embedder(model, { tokenizer, ...sentenceTransformers(place), ...rest });
+  return new Embedder(model, { tokenizer, ...(place.endsWith(".gguf") ? await ofGguf(place) : sentenceTransformers(place)), ...rest });
+}
+
+/** What a GGUF file says. */
+async function ofGguf(path: string): Promise<Partial<EmbedderOptions>> {
+  const [{ openGgufPath }, { poolingOfGguf }] = await Promise.all([import("@weft/io-gguf/node"), import("@weft/io-gguf")]);
+  const file = await openGgufPath(path);
+  try {
+    const pooling = poolingOfGguf(file);
+    return pooling === undefined ? {} : { pooling };
+  } finally {
+    await file.close();
+  }
 }
 
 /** What the files of sentence-transformers in a model's folder say. */

@@ -13,12 +13,11 @@ export interface DescribedModel {
   readonly tensors: readonly OwnTensor[];
 }
 
-function familyOf(config: Json, file: string): Family & Required<Pick<Family, "describe">> {
-  const written = FAMILIES.filter((family): family is Family & Required<Pick<Family, "describe">> => family.describe !== undefined);
-  const found = written.find(({ modelTypes }) => modelTypes.includes(String(config["model_type"])));
+function familyOf(config: Json, file: string): Family {
+  const found = FAMILIES.find(({ modelTypes }) => modelTypes.includes(String(config["model_type"])));
   if (found) return found;
   throw new CapabilityError(
-    `${file}: models of type ${JSON.stringify(config["model_type"])} are not written as GGUF; there are ${written.flatMap(({ modelTypes }) => modelTypes).join(", ")}`,
+    `${file}: models of type ${JSON.stringify(config["model_type"])} are not written as GGUF; there are ${FAMILIES.flatMap(({ modelTypes }) => modelTypes).join(", ")}`,
     { kind: "unsupported-model", file, hint: "llama.cpp's convert_hf_to_gguf.py writes many others" },
   );
 }
@@ -33,7 +32,8 @@ export const architectureOfConfig = (config: Json, file: string): string => fami
  * @see llama.cpp `convert_hf_to_gguf.py` set_gguf_parameters
  */
 export function describeModel(config: Json, file: string): DescribedModel {
-  const { architecture, describe } = familyOf(config, file);
-  const { entries, tensors = [] } = describe(new Config(config, file));
+  const family = familyOf(config, file);
+  const { architecture } = family;
+  const { entries, tensors = [] } = family.describe(new Config(config, file));
   return { metadata: new Map(entries.map(([key, value]) => [`${architecture}.${key}`, value])), tensors };
 }

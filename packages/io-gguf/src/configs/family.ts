@@ -11,6 +11,6 @@ export interface Family {
   readonly className: string;
   /** The config's fields, without names of the model and tokens. */
   config(read: Metadata): Json | Promise<Json>;
-  /** The metadata; undefined where such files are only read. @throws CapabilityError kind `unsupported-model` for what no GGUF file of the model says; ConfigError kind `config-schema` */
-  readonly describe?: (config: Config) => Described;
+  /** The metadata. @throws CapabilityError kind `unsupported-model` for what no GGUF file of the model says; ConfigError kind `config-schema` */
+  describe(config: Config): Described;
 }

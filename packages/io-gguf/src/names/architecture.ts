@@ -35,4 +35,8 @@ export interface ArchitectureNames {
   readonly biasToo?: boolean;
   /** Names of tensors that are neither weight nor bias. */
   readonly whole?: readonly NamePair[];
+  /** Ends of names in old checkpoints, and what they are called now. */
+  readonly oldEnds?: readonly (readonly [old: string, now: string])[];
+  /** Tensors of checkpoints that no GGUF file has: `nothing` of them is lost, being masks and positions; or the model computes without them what it is used for there. */
+  readonly leftOut?: { readonly nothing?: RegExp; readonly heads?: RegExp };
 }

@@ -1,9 +1,14 @@
 import type { ArchitectureNames } from "./architecture.js";
 
-/** BERT and the sentence encoders made of it; the pooler is in no GGUF file. @see llama.cpp `convert_hf_to_gguf.py` BertModel */
+/** BERT and the sentence encoders made of it; neither pooler nor heads of pre-training are in GGUF files, which are used for embeddings. @see llama.cpp `convert_hf_to_gguf.py` BertModel */
 export const BERT: ArchitectureNames = {
   architecture: "bert",
   prefix: "bert.",
+  oldEnds: [
+    [".gamma", ".weight"],
+    [".beta", ".bias"],
+  ],
+  leftOut: { nothing: /(^|\.)embeddings\.position_ids$/, heads: /(^|\.)pooler\.dense\.|^cls\.(predictions|seq_relationship)\./ },
   tensors: [
     ["token_embd", "bert.embeddings.word_embeddings"],
     ["position_embd", "bert.embeddings.position_embeddings"],

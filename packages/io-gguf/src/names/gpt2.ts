@@ -6,6 +6,7 @@ const TRANSPOSED: GgufDifference = { placement: "transposed" };
 export const GPT2: ArchitectureNames = {
   architecture: "gpt2",
   prefix: "transformer.",
+  leftOut: { nothing: /\.attn\.(masked_)?bias$/ },
   tensors: [
     ["token_embd", "transformer.wte"],
     ["position_embd", "transformer.wpe"],

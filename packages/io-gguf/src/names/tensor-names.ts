@@ -24,6 +24,8 @@ export interface TensorNames {
   toHf(name: string): NamedTensor | undefined;
   /** A tensor of a checkpoint, with or without the prefix of a model with a head, in a GGUF file; undefined for what is none there. */
   toGguf(name: string): NamedTensor | undefined;
+  /** Whether GGUF files have none of a tensor of a checkpoint: one of which `nothing` is lost, or one of `heads` that files are not used with. */
+  leftOut(name: string): "nothing" | "heads" | undefined;
 }
 
 /** Names on the one side, with those on the other. */
@@ -46,7 +48,7 @@ export function tensorNames(architecture: string): TensorNames {
       kind: "unsupported-model",
       hint: `known are ${[...ARCHITECTURES.keys()].join(", ")}`,
     });
-  const { tensors, prefix, biasToo, whole = [] } = found;
+  const { tensors, prefix, biasToo, whole = [], oldEnds = [], leftOut = {} } = found;
   const [parts, wholes] = [bothWays(tensors), bothWays(whole)];
   const rename = (side: Side, name: string): NamedTensor | undefined => {
     const alone = renamed(wholes[side], name);
@@ -57,7 +59,15 @@ export function tensorNames(architecture: string): TensorNames {
     const { name: other, ...difference } = to;
     return { name: `${other}.${kind}`, ...((kind === "weight" || biasToo) && difference) };
   };
-  return { toHf: (name) => rename("toHf", name), toGguf: (name) => rename("toGguf", name) ?? rename("toGguf", prefix + name) };
+  const now = (name: string): string => {
+    const end = oldEnds.find(([old]) => name.endsWith(old));
+    return end ? name.slice(0, -end[0].length) + end[1] : name;
+  };
+  return {
+    toHf: (name) => rename("toHf", name),
+    toGguf: (name) => rename("toGguf", now(name)) ?? rename("toGguf", prefix + now(name)),
+    leftOut: (name) => (["nothing", "heads"] as const).find((kind) => leftOut[kind]?.test(name)),
+  };
 }
 
 const bothWays = (pairs: readonly NamePair[]): Readonly<Record<Side, Renames>> => ({

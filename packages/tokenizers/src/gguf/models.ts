@@ -102,7 +102,13 @@ const bert: ReadModel = (metadata, stored) => {
     model: new WordPiece({ vocab: Vocabulary.of(tokens), unkToken: tokens[metadata.id("unknown_token_id", tokens) ?? 100] ?? "[UNK]" }),
     tokens,
     parts: {
-      normalizer: { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true },
+      normalizer: {
+        type: "BertNormalizer",
+        clean_text: true,
+        handle_chinese_chars: true,
+        strip_accents: metadata.flag("normalizer.strip_accents", true),
+        lowercase: metadata.flag("normalizer.lowercase", true),
+      },
       pre_tokenizer: { type: "BertPreTokenizer" },
       decoder: { type: "WordPiece", prefix: "##", cleanup: true },
     },

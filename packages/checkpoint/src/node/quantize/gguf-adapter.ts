@@ -1,4 +1,4 @@
-import { type GgufFile, type GgufMetadata, type GgufValue, permuteHeads, tensorNames } from "@weft/io-gguf";
+import { type GgufFile, type GgufMetadata, type GgufValue, type NamedTensor, permuteHeads, tensorNames } from "@weft/io-gguf";
 import { writeGguf } from "@weft/io-gguf/node";
 import { asPlainLora, type ConvertModule, extractedModule, readFactors } from "@weft/convert";
 import { CapabilityError, decode, type DType, FormatError } from "@weft/tensor-core";
@@ -43,10 +43,8 @@ export async function writeGgufAdapter(
     if (plain.embedding || down?.shape.length !== 2 || parameters.size !== 2 || !up || rank === undefined)
       throw refuse(module.label, "GGUF files hold LoRAs of linear layers, without magnitudes and biases");
     const named = names.toGguf(`${own}.weight`);
-    if (!named || named.placement === "transposed" || named.form || named.values)
-      throw refuse(module.label, `a file of ${architecture} has no such layer`);
-    const count = named.placement === "q-heads" ? heads : named.placement === "k-heads" ? kvHeads : undefined;
-    return { name: named.name, module: plain, down, up, count, product: scale * rank };
+    if (!named || named.form || named.values) throw refuse(module.label, `a file of ${architecture} has no such layer`);
+    return { name: named.name, module: plain, down, up, count: headsOf(named, { heads, kvHeads }), product: scale * rank };
   });
   // llama.cpp takes 0 for 1.
   const alpha = Math.fround(placed.find(({ product }) => product !== 0)?.product ?? 1);
@@ -109,14 +107,14 @@ export async function modulesOfGguf(file: GgufFile, model: GgufModelShape | unde
     const [out, rank] = shape as [number, number];
     if (!a || a.shape.length !== 2 || shape.length !== 2 || a.shape[0] !== rank) throw lone(name, location);
     const named = names.toHf(stem);
-    if (!named || named.placement === "transposed" || named.form || named.values || stem === "token_embd.weight")
+    if (!named || named.form || named.values || stem === "token_embd.weight")
       throw new CapabilityError(`${name}: a checkpoint of ${architecture} has no linear layer of this name`, {
         kind: "unsupported-model",
         tensor: name,
         file: location,
       });
-    const count = named.placement && (named.placement === "q-heads" ? model?.heads : model?.kvHeads);
-    if (named.placement && count === undefined)
+    const count = headsOf(named, model);
+    if (isByHeads(named) && count === undefined)
       throw new CapabilityError(
         `${name}: the rows of query and key projections lie head by head, and how many heads there are stands in the model`,
         {
@@ -138,6 +136,12 @@ export async function modulesOfGguf(file: GgufFile, model: GgufModelShape | unde
   }
   return modules;
 }
+
+const isByHeads = ({ placement }: NamedTensor): boolean => placement === "q-heads" || placement === "k-heads";
+
+/** Of how many heads the rows are, where they have an order of their own; factors of a matrix that is stored transposed lie as any. */
+const headsOf = (named: NamedTensor, model: Partial<Pick<GgufModelShape, "heads" | "kvHeads">> | undefined): number | undefined =>
+  isByHeads(named) ? (named.placement === "q-heads" ? model?.heads : model?.kvHeads) : undefined;
 
 const lone = (name: string, file: string): FormatError =>
   new FormatError(`${name}: expected a matrix .lora_a [r, in] and another .lora_b [out, r]`, {

@@ -3,6 +3,7 @@ import type { ModelConfig } from "../../changes/tied.js";
 import type { WeightDType } from "../../plan/plan-merge.js";
 import { configOfGguf } from "@weft/io-gguf";
 import { ggufTokenizerFiles } from "./gguf-tokenizer-files.js";
+import { poolingFiles } from "./gguf-pooling.js";
 import type { SideFile } from "../side-files.js";
 
 const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
@@ -20,7 +21,7 @@ export interface GgufSideFiles {
   readonly model: ModelConfig;
   /** What a user should know. */
   readonly notices: readonly string[];
-  /** config.json, and the tokenizer's. @param dtype of the floats; f32 if not given */
+  /** config.json, the tokenizer's, and those of a sentence encoder's pooling. @param dtype of the floats; f32 if not given */
   files(dtype: WeightDType | undefined): SideFile[];
 }
 
@@ -28,6 +29,7 @@ export interface GgufSideFiles {
 export async function ggufSideFiles(file: GgufFile, from: string): Promise<GgufSideFiles> {
   const model = await configOfGguf(file, TORCH.f32);
   const tokenizer = await ggufTokenizerFiles(file, from);
+  const pooling = poolingFiles(file, from);
   return {
     model,
     notices: tokenizer.notice === undefined ? [] : [tokenizer.notice],
@@ -38,6 +40,7 @@ export async function ggufSideFiles(file: GgufFile, from: string): Promise<GgufS
         text: `${withPoints(JSON.stringify({ ...model, torch_dtype: TORCH[dtype] }, undefined, 2))}\n`,
       },
       ...tokenizer.files,
+      ...pooling,
     ],
   };
 }

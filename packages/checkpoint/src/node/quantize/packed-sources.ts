@@ -3,7 +3,8 @@ import { type ModuleTensors, type QuantFiles, quantFilesOf, quantizedTensors } f
 import { WeftError } from "@weft/tensor-core";
 import type { ModelConfig } from "../../changes/tied.js";
 import type { TensorLocation } from "../../plan/tensor-job.js";
-import type { RowSource } from "../../quantize/row-source.js";
+import { isTurned } from "../../quantize/modules.js";
+import { type RowSource, turned } from "../../quantize/row-source.js";
 import type { WeightKind } from "../../quantize/stored-tensors.js";
 
 /** How a quantised weight is read. */
@@ -72,7 +73,7 @@ async function unpackedWeight(
   const files = quantFilesOf(views, { ...options, format, file: weights.location });
   const kind = files.read(views, options);
   const [first] = [...tensors.values()] as [LocatedTensor];
-  const source: RowSource = {
+  const stored: RowSource = {
     shape: kind.shape,
     dtype: fromCoreDType(kind.dtype),
     at: { file: first.file, offset: first.offset, bytes: 0 },
@@ -83,5 +84,5 @@ async function unpackedWeight(
       tensors: Object.fromEntries([...tensors].map(([key, tensor]) => [key, locationOf(tensor)])),
     },
   };
-  return { source, format, files, kind, tensors };
+  return { source: isTurned(path, model?.model_type) ? turned(stored) : stored, format, files, kind, tensors };
 }

@@ -5,7 +5,7 @@ import type { WeightDType } from "../../plan/plan-merge.js";
 import { keptDType } from "../../quantize/encode-job.js";
 import { isQuantizable, isTurned, linearPath } from "../../quantize/modules.js";
 import type { Wanted } from "../../quantize/plan-encode.js";
-import type { RowSource } from "../../quantize/row-source.js";
+import { type RowSource, turned } from "../../quantize/row-source.js";
 import { formatOf, type QuantTarget, targetOf } from "../../quantize/targets.js";
 import { type CalibratedOptions, type CalibrationInput, runCalibrated } from "./calibrated/run-calibrated.js";
 import { measureInputs } from "./calibrated/measure-importance.js";
@@ -152,9 +152,6 @@ export const convertCheckpoint = (options: EncodeJobOptions & { readonly dtype?:
     config: undefined,
     notices: [],
   }));
-
-/** A weight that is stored [in, out], the right way round. */
-const turned = ({ shape, ...source }: RowSource): RowSource => ({ ...source, shape: [shape[1]!, shape[0]!], turned: true });
 
 /** What the config must name of the modules that stay as they are: those that the programs would not leave by themselves. */
 function skippedModules(kept: readonly string[], method: string): readonly string[] | undefined {

@@ -10,14 +10,14 @@ import { type EncodeJob, type EncodeTo, keptDType } from "../../quantize/encode-
 import { fileTypeOfMost, mixedType } from "../../quantize/gguf-mixtures.js";
 import { modelMetadata } from "../../quantize/gguf-metadata.js";
 import { tokenizerMetadata } from "../../quantize/gguf-tokenizer.js";
-import { isTurned } from "../../quantize/modules.js";
-import type { RowSource } from "../../quantize/row-source.js";
+import { type RowSource, turned } from "../../quantize/row-source.js";
 import { checkOutput } from "../check-output.js";
 import { localPath } from "../open-input.js";
 import { folderOf } from "../side-files.js";
 import { type TypedTensor, typesWithin } from "./budget-gguf.js";
 import { type EncodeBase, openEncodeBase } from "./encode-base.js";
 import { encodeThreads } from "./encode-memory.js";
+import { poolingMetadata } from "./gguf-pooling.js";
 import { measureLayers } from "./measure-layers.js";
 import { ResumableFile } from "./resumable-file.js";
 import { type EncodeJobOptions, type EncodeResult, jobHash, summaryOf, writeEncoded } from "./run-encode.js";
@@ -67,6 +67,7 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
   const embedding = mixed.find(({ name }) => name === "token_embd.weight");
   const metadata = new Map([
     ...described.metadata,
+    ...poolingMetadata(folder, architecture),
     ...tokenizerMetadata(tokenizerFiles(folder), model, embedding?.source.shape[0] ?? 0, join(folder, "tokenizer.json")),
   ]);
   const encodeAs = (tensor: PlannedTensor, type: GgufType): EncodeTo => {
@@ -101,7 +102,7 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
   const shards = [{ file: basename(out), layout }];
   const prepared = { shards, jobs, index: undefined, bytes: layout.size, baseBytes };
   const threads = encodeThreads(jobs, options);
-  options.onPlan?.({ ...prepared, notices: base.notices }, threads);
+  options.onPlan?.({ ...prepared, notices: [...base.notices, ...leftOutNotices(base, architecture)] }, threads);
   const planned = summaryOf(dirname(out), prepared);
   if (options.dryRun) return { ...planned, resumed: 0 };
   const job = jobHash("gguf", prepared, base.inputs, undefined);
@@ -129,6 +130,7 @@ export async function quantizeToGguf(options: GgufOptions): Promise<EncodeResult
       format: tensor.type,
       bytes: places.get(tensor.name)!.bytes,
       source: own.get(tensor.hf)!,
+      transposed: tensor.transposed,
       importance: importanceOf(tensor, options),
     }));
   return { ...summary, layers: await measureLayers(out, layers, options) };
@@ -152,6 +154,8 @@ function storedDType(tensors: EncodeBase["tensors"]): WeightDType {
 /** A tensor with its name in the checkpoint; empty where it has none there. */
 interface PlannedTensor extends TypedTensor {
   readonly hf: string;
+  /** [in, out] in the checkpoint. */
+  readonly transposed?: boolean;
 }
 
 /** What the checkpoint does not have as tensors. */
@@ -173,20 +177,28 @@ function tensorsOf(
   const config = model!;
   const architecture = String(metadata.get("general.architecture")?.value);
   const names = tensorNames(architecture);
-  const number = (key: string): number => Number(metadata.get(`${architecture}.${key}`)?.value ?? 1);
-  const [heads, kvHeads, groups] = [number("attention.head_count"), number("attention.head_count_kv"), number("ssm.group_count")];
+  const number = (key: string): number | undefined => {
+    const entry = metadata.get(`${architecture}.${key}`);
+    return entry && Number(entry.value);
+  };
+  const heads = number("attention.head_count")!;
+  const [kvHeads, groups] = [number("attention.head_count_kv") ?? heads, number("ssm.group_count") ?? 1];
   const tied = config.tie_word_embeddings === true || !tensors.some(({ name }) => name === "lm_head.weight");
-  const shape = { layers: number("block_count"), groupedHeads: heads / kvHeads, tied, importance: importance !== undefined };
+  const shape = { layers: number("block_count")!, groupedHeads: heads / kvHeads, tied, importance: importance !== undefined };
   return tensors.flatMap(({ name, source }): PlannedTensor[] => {
-    if (name.endsWith(".rotary_emb.inv_freq") || (tied && name === "lm_head.weight")) return [];
+    if (name.endsWith(".rotary_emb.inv_freq") || (tied && name === "lm_head.weight") || names.leftOut(name)) return [];
     const named = names.toGguf(name);
-    if (!named || isTurned(name, config.model_type))
+    if (!named)
       throw new CapabilityError(`${name}: a GGUF file of ${String(config.model_type)} has no such tensor`, {
         kind: "unsupported-model",
         tensor: name,
         file,
       });
     const { name: own, placement, values, form } = named;
+    if (placement === "transposed") {
+      const laid = turned(source);
+      return [{ name: own, hf: name, type: mixedType(to, own, laid.shape, shape), source: laid, transposed: true }];
+    }
     const laid: RowSource = {
       ...source,
       shape: shapeInGguf(form, source.shape, groups),
@@ -195,6 +207,13 @@ function tensorsOf(
     };
     return [{ name: own, hf: name, type: mixedType(to, own, laid.shape, shape), source: laid }];
   });
+}
+
+/** What of the checkpoint has no place in the file, and is more than masks and positions. */
+function leftOutNotices({ tensors }: EncodeBase, architecture: string): string[] {
+  const names = tensorNames(architecture);
+  const lost = tensors.flatMap(({ name }) => (names.leftOut(name) === "heads" ? [name] : []));
+  return lost.length === 0 ? [] : [`left out, as GGUF files of ${architecture} do not have them: ${lost.join(", ")}`];
 }
 
 /** What the inputs of a tensor count. @throws FormatError kind `imatrix` for those of another model */

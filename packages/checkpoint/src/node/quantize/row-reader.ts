@@ -4,8 +4,8 @@ import { createWasmBackend } from "@weft/kernels-wasm";
 import { dequantize, ggufWeight, QUANT_FILES, type QuantizedWeight, rowsPerBlock, weightRows } from "@weft/quant-nf4-awq";
 import { bytesPerElement, Device } from "@weft/tensor-core";
 import { coreDType } from "../../plan/tile-graph.js";
-import { matrixOf } from "../../quantize/encode-job.js";
-import { type PackedSource, type RowSource, sourceRow } from "../../quantize/row-source.js";
+import { matrixOf, tileRows } from "../../quantize/encode-job.js";
+import { type PackedSource, type RowSource, sourceRow, turned } from "../../quantize/row-source.js";
 import { valuesOf } from "../../source/values.js";
 import type { FileSet } from "../file-set.js";
 
@@ -14,6 +14,8 @@ export class RowReader {
   private opened: Promise<Device> | undefined;
   /** The quantised weight that rows were read of last. */
   private held: { readonly source: PackedSource; readonly weight: QuantizedWeight } | undefined;
+  /** The values of the quantised matrix that lies the other way round, and was read of last: each of its rows is in all blocks. */
+  private whole: { readonly source: RowSource; readonly values: Float32Array } | undefined;
 
   constructor(private readonly files: FileSet) {}
 
@@ -52,6 +54,7 @@ export class RowReader {
 
   async close(): Promise<void> {
     this.held = undefined;
+    this.whole = undefined;
     (await this.opened)?.dispose();
   }
 
@@ -59,6 +62,7 @@ export class RowReader {
   private async span(source: RowSource, start: number, stop: number): Promise<Float32Array> {
     const [rows, width] = matrixOf(source);
     if (source.given) return Float32Array.from(source.given).subarray(start * width, stop * width);
+    if (source.turned && (source.packed || source.ggml)) return (await this.turnedWhole(source)).slice(start * width, stop * width);
     if (source.packed) return this.packedRows(source.packed, start, stop);
     const { file, offset, bytes } = source.at;
     if (source.turned) return this.turnedRows(source, start, stop);
@@ -78,6 +82,21 @@ export class RowReader {
       const own = floats(piece, dtype);
       for (let r = 0; r < own.length; r++) values[r * width + column] = own[r]!;
     }
+    return values;
+  }
+
+  private async turnedWhole(source: RowSource): Promise<Float32Array> {
+    if (this.whole?.source === source) return this.whole.values;
+    this.whole = undefined;
+    const stored = turned(source);
+    const [rows, width] = matrixOf(stored);
+    const values = new Float32Array(rows * width);
+    const together = tileRows([rows, width], stored.packed ? rowsPerBlock(this.weight(stored.packed).format, [rows, width]) : 1);
+    for (let row = 0; row < rows; row += together) {
+      const stop = Math.min(rows, row + together);
+      transposeInto(values, await this.span(stored, row, stop), [row, stop], rows, width);
+    }
+    this.whole = { source, values };
     return values;
   }
 
@@ -107,4 +126,16 @@ export class RowReader {
 function floats(data: Uint8Array, dtype: SafetensorsDType): Float32Array {
   const values = valuesOf(data, dtype)!;
   return values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+/** Puts rows of a matrix [rows, width] where they are in the transposed one. */
+function transposeInto(
+  to: Float32Array,
+  values: Float32Array,
+  [start, stop]: readonly [number, number],
+  rows: number,
+  width: number,
+): void {
+  for (let row = start; row < stop; row++)
+    for (let column = 0; column < width; column++) to[column * rows + row] = values[(row - start) * width + column]!;
 }
