@@ -33,8 +33,8 @@ function wordPieces(home: string): void {
   const template = { type: "TemplateProcessing", single: [] };
   const added = special.map((content, id) => ({ id, content, special: true }));
   const [normalizer, splitter] = [{ type: "BertNormalizer", lowercase: true }, { type: "BertPreTokenizer" }];
-  const model = { type: "WordPiece", vocab, unk_token: "[UNK]", continuing_subword_prefix: "##", max_input_chars_per_word: 100 };
-  const tokenizer = { model, normalizer, pre_tokenizer: splitter, post_processor: template, added_tokens: added };
+  const pieces = { type: "WordPiece", vocab, unk_token: "[UNK]", continuing_subword_prefix: "##", max_input_chars_per_word: 100 };
+  const tokenizer = { model: pieces, normalizer, pre_tokenizer: splitter, post_processor: template, added_tokens: added };
   writeFileSync(join(home, "tokenizer.json"), JSON.stringify(tokenizer));
 }
 

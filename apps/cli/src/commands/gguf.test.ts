@@ -2,12 +2,13 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openGgufPath } from "@weft/io-gguf/node";
-import { checkpointOf, editJson, hashOf, makeLlama, tensorsOf } from "@weft/checkpoint/testing";
+import { checkpointOf, editJson, f32, hashOf, makeLlama, tensorsOf, writeTensors } from "@weft/checkpoint/testing";
 import { FIXTURES, temporaryFolder, weftBuilt } from "../testing/cli.js";
 
 const folder = temporaryFolder();
-let made = 0;
-const fresh = (): string => join(folder, `out-${made++}`);
+let outputs = 0;
+const fresh = (): string => join(folder, `out-${outputs++}`);
+const configOf = (at: string): unknown => JSON.parse(readFileSync(join(at, "adapter_config.json"), "utf8"));
 const TINY = join(FIXTURES, "quant/tiny.gguf");
 
 describe("a GGUF file as a checkpoint of transformers", () => {
@@ -59,8 +60,33 @@ describe("a LoRA as a GGUF file", () => {
     expect(hashOf(exported)).toBe(hashOf(out));
     expect((await weftBuilt("convert", out, "--to", "peft", "--base", TINY, "-o", back)).code).toBe(0);
     expect((await weftBuilt("diff", back, PEFT)).stdout).toMatch(/equal: 4 tensors/);
-    const config = (at: string): unknown => JSON.parse(readFileSync(join(at, "adapter_config.json"), "utf8"));
-    expect(config(back)).toMatchObject({ r: 4, lora_alpha: 10, use_rslora: false });
+    expect(configOf(back)).toMatchObject({ r: 4, lora_alpha: 10, use_rslora: false });
+  });
+
+  it("of GPT-2, whose layers are stored [in, out], has factors as of any other, and comes back", async () => {
+    const [adapter, out, back] = [fresh(), `${fresh()}.gguf`, fresh()];
+    const module = "base_model.model.transformer.h.0.attn.c_attn";
+    await writeTensors(
+      join(adapter, "adapter_model.safetensors"),
+      new Map([
+        [`${module}.lora_A.weight`, f32([2, 32], (i) => Math.sin(i))],
+        [`${module}.lora_B.weight`, f32([96, 2], (i) => Math.cos(i))],
+      ]),
+    );
+    const lora = { peft_type: "LORA", r: 2, lora_alpha: 4, target_modules: ["c_attn"], fan_in_fan_out: true };
+    writeFileSync(join(adapter, "adapter_config.json"), JSON.stringify(lora));
+    const base = join(FIXTURES, "models/gpt2");
+    const written = await weftBuilt("convert", adapter, "--to", "gguf", "--base", base, "-o", out, "--allow-loss");
+    expect(written.code, written.stderr).toBe(0);
+    const file = await openGgufPath(out);
+    expect([...file.tensors].map(([name, { shape }]) => [name, shape])).toEqual([
+      ["blk.0.attn_qkv.weight.lora_a", [2, 32]],
+      ["blk.0.attn_qkv.weight.lora_b", [96, 2]],
+    ]);
+    await file.close();
+    const read = await weftBuilt("convert", out, "--to", "peft", "--base", base, "-o", back);
+    expect(read.code, read.stderr).toBe(0);
+    expect((await weftBuilt("diff", back, adapter)).stdout).toMatch(/equal: 2 tensors/);
   });
 
   it("has one alpha: that of rsLoRA is lora_alpha times the root of the rank, other scales go into lora_b", async () => {
@@ -174,10 +200,10 @@ describe("a checkpoint of transformers as a GGUF file", () => {
       ["q8_0", 0.01],
     ] as const) {
       const [out, back] = [`${fresh()}.gguf`, fresh()];
-      expect((await weftBuilt("quantize", base, "--to", to, "-o", out)).code).toBe(0);
-      expect((await weftBuilt("convert", out, "--dtype", to === "f32" ? "bf16" : "f32", "-o", back)).code).toBe(0);
+      expect((await weftBuilt("quantize", base, "--to", to, "-o", out, "--jobs", "1")).code).toBe(0);
+      expect((await weftBuilt("convert", out, "--dtype", to === "f32" ? "bf16" : "f32", "-o", back, "--jobs", "1")).code).toBe(0);
       const [before, after] = [checkpointOf(base), checkpointOf(back)];
-      expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+      expect([...after.keys()].toSorted()).toEqual([...before.keys()].toSorted());
       for (const [name, { bytes, shape }] of before) {
         const there = after.get(name)!;
         expect(there.shape).toEqual(shape);

@@ -12,6 +12,8 @@ export interface GgufModelShape {
   readonly kvHeads: number;
 }
 
+const layerOf = (name: string): number => Number(/^blk\.(\d+)\./.exec(name)?.[1] ?? -1);
+const bytesOf = (values: Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 const text = (value: string): GgufValue => ({ type: "string", value });
 
 const refuse = (label: string, why: string): CapabilityError =>
@@ -48,13 +50,11 @@ export async function writeGgufAdapter(
   });
   // llama.cpp takes 0 for 1.
   const alpha = Math.fround(placed.find(({ product }) => product !== 0)?.product ?? 1);
-  const layer = (name: string): number => Number(/^blk\.(\d+)\./.exec(name)?.[1] ?? -1);
-  placed.sort((a, b) => layer(a.name) - layer(b.name) || (a.name < b.name ? -1 : 1));
   const rounded: string[] = [];
-  const tensors = placed.flatMap(({ name, module, down, up, count, product }) => {
+  const sorted = placed.toSorted((a, b) => layerOf(a.name) - layerOf(b.name) || (a.name < b.name ? -1 : 1));
+  const tensors = sorted.flatMap(({ name, module, down, up, count, product }) => {
     const factor = product / alpha;
     if (factor !== 0 && !Number.isInteger(Math.log2(Math.abs(factor)))) rounded.push(module.label);
-    const bytesOf = (values: Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     async function* a(): AsyncIterable<Uint8Array> {
       yield bytesOf((await readFactors(module)).down);
     }

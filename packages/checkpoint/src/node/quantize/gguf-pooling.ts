@@ -5,6 +5,10 @@ import { ConfigError } from "@weft/tensor-core";
 import type { SideFile } from "../side-files.js";
 
 const POOLING = "1_Pooling/config.json";
+const MODULES = [
+  { idx: 0, name: "0", path: "", type: "sentence_transformers.models.Transformer" },
+  { idx: 1, name: "1", path: "1_Pooling", type: "sentence_transformers.models.Pooling" },
+];
 
 /** Metadata of how a sentence encoder makes one vector of a text, where its folder says it. @throws ConfigError kind `config-json`; CapabilityError kind `unsupported-model` */
 export function poolingMetadata(folder: string, architecture: string): GgufMetadata {
@@ -24,14 +28,5 @@ export function poolingFiles(file: GgufFile, from: string): SideFile[] {
   const pooling = poolingOfGguf(file);
   if (pooling === undefined) return [];
   const text = (name: string, json: unknown): SideFile => ({ name, from, text: `${JSON.stringify(json, undefined, 2)}\n` });
-  const module = (idx: number, path: string, type: string): object => ({
-    idx,
-    name: String(idx),
-    path,
-    type: `sentence_transformers.models.${type}`,
-  });
-  return [
-    text("modules.json", [module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling")]),
-    text(POOLING, poolingConfig(file, pooling)),
-  ];
+  return [text("modules.json", MODULES), text(POOLING, poolingConfig(file, pooling))];
 }
