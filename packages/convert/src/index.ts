@@ -28,7 +28,7 @@ export {
   writeModules,
   type WriteModulesOptions,
 } from "./conversion/convert-adapter.js";
-export { convertModules } from "./conversion/convert-modules.js";
+export { convertModules, type ConvertModulesOptions } from "./conversion/convert-modules.js";
 export type { ConvertModule, Loss, Piece } from "./conversion/convert-module.js";
 export { withDots } from "./conversion/dotted-paths.js";
 export { asPlainLora } from "./conversion/expand.js";

@@ -27,7 +27,7 @@ export async function convertToGguf(path: string, options: GgufAdapterOptions, c
     opened.push(adapter.weights);
     const checkpoint = base.endsWith(".gguf") ? undefined : await openCheckpoint(base);
     if (checkpoint) opened.push(checkpoint);
-    const { modules, losses } = modulesOfAdapter(adapter, "peft", checkpoint, context);
+    const { modules, losses } = modulesOfAdapter(adapter, "peft", checkpoint, context, { turned: true });
     const [lost] = losses;
     if (lost && !options.allowLoss) throw new UsageError(lost.message, "--allow-loss leaves it out");
     for (const { message } of losses) context.out.warn(`lost: ${message}`);

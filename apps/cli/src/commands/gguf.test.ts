@@ -63,8 +63,8 @@ describe("a LoRA as a GGUF file", () => {
     expect(configOf(back)).toMatchObject({ r: 4, lora_alpha: 10, use_rslora: false });
   });
 
-  it("of GPT-2, whose layers are stored [in, out], has factors as of any other, and comes back", async () => {
-    const [adapter, out, back] = [fresh(), `${fresh()}.gguf`, fresh()];
+  it("of GPT-2, whose layers are stored [in, out], has factors as of any other", async () => {
+    const [adapter, out] = [fresh(), `${fresh()}.gguf`];
     const module = "base_model.model.transformer.h.0.attn.c_attn";
     await writeTensors(
       join(adapter, "adapter_model.safetensors"),
@@ -76,7 +76,7 @@ describe("a LoRA as a GGUF file", () => {
     const lora = { peft_type: "LORA", r: 2, lora_alpha: 4, target_modules: ["c_attn"], fan_in_fan_out: true };
     writeFileSync(join(adapter, "adapter_config.json"), JSON.stringify(lora));
     const base = join(FIXTURES, "models/gpt2");
-    const written = await weftBuilt("convert", adapter, "--to", "gguf", "--base", base, "-o", out, "--allow-loss");
+    const written = await weftBuilt("convert", adapter, "--to", "gguf", "--base", base, "-o", out);
     expect(written.code, written.stderr).toBe(0);
     const file = await openGgufPath(out);
     expect([...file.tensors].map(([name, { shape }]) => [name, shape])).toEqual([
@@ -84,9 +84,6 @@ describe("a LoRA as a GGUF file", () => {
       ["blk.0.attn_qkv.weight.lora_b", [96, 2]],
     ]);
     await file.close();
-    const read = await weftBuilt("convert", out, "--to", "peft", "--base", base, "-o", back);
-    expect(read.code, read.stderr).toBe(0);
-    expect((await weftBuilt("diff", back, adapter)).stdout).toMatch(/equal: 2 tensors/);
   });
 
   it("has one alpha: that of rsLoRA is lora_alpha times the root of the rank, other scales go into lora_b", async () => {

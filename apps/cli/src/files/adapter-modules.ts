@@ -1,6 +1,15 @@
 import type { WeightSource } from "@weft/io-safetensors";
 import type { OpenedAdapter } from "@weft/adapter-files";
-import { type ConvertModule, convertModules, type Loss, guessNotes, TARGETS, type TargetName, withDots } from "@weft/convert";
+import {
+  type ConvertModule,
+  convertModules,
+  type ConvertModulesOptions,
+  type Loss,
+  guessNotes,
+  TARGETS,
+  type TargetName,
+  withDots,
+} from "@weft/convert";
 import type { Context } from "../context.js";
 import { UsageError } from "../failure.js";
 
@@ -19,8 +28,9 @@ export function modulesOfAdapter(
   to: TargetName,
   base: WeightSource | undefined,
   { out }: Pick<Context, "out">,
+  options?: ConvertModulesOptions,
 ): AdapterModules {
-  const { modules, losses } = convertModules(adapter);
+  const { modules, losses } = convertModules(adapter, options);
   const dotted = withDots(modules, adapter, base);
   for (const warning of adapter.warnings) out.warn(warning);
   if (!FLAT.has(to)) for (const note of guessNotes(dotted)) out.warn(note);

@@ -25,11 +25,20 @@ interface Values {
   readonly fanInFanOut?: boolean;
 }
 
+/** What the modules are for. */
+export interface ConvertModulesOptions {
+  /** Weights that transformers stores [in, out] (`fan_in_fan_out`) lie [out, in] there, as in GGUF files: their factors are as of any other. */
+  readonly turned?: boolean;
+}
+
 /**
  * The modules of an adapter in one form, and what of it no other dialect can hold.
  * @throws CapabilityError kind `not-convertible` for methods that only PEFT has, and for LoRA that is more than its factors
  */
-export function convertModules(adapter: OpenedAdapter): { readonly modules: ConvertModule[]; readonly losses: Loss[] } {
+export function convertModules(
+  adapter: OpenedAdapter,
+  { turned = false }: ConvertModulesOptions = {},
+): { readonly modules: ConvertModule[]; readonly losses: Loss[] } {
   const special = specialForm(adapter);
   if (special)
     throw new CapabilityError(`this adapter is more than its factors: ${special.why}`, {
@@ -47,7 +56,7 @@ export function convertModules(adapter: OpenedAdapter): { readonly modules: Conv
         kind: "not-convertible",
         hint: "only LoRA, LoHa and LoKr have one",
       });
-    const refused = refusal(module, values) ?? (adapter.dialect === "peft" ? scrambled(module) : undefined);
+    const refused = refusal(module, turned ? {} : values) ?? (adapter.dialect === "peft" ? scrambled(module) : undefined);
     if (refused === undefined) modules.push(convertModule(adapter, id, module, method, values));
     else losses.push({ module: module.name ?? module.path, message: refused });
   }
@@ -72,8 +81,9 @@ function scrambled({ tensors, path }: AdapterModule): string | undefined {
   return tensors.get("lokr_w2")?.shape.length === 3 ? `${path}: PEFT has the axes of a Conv1d's LoKr in an order of its own` : undefined;
 }
 
+const names = (map: ReadonlyMap<string, AdapterTensor>): string[] => [...map.values()].map(({ name }) => name);
+
 function* otherTensors({ modulesToSave, biases, embeddings, trainableTokens, shared }: OpenedAdapter): Iterable<[string, string[]]> {
-  const names = (map: ReadonlyMap<string, AdapterTensor>): string[] => [...map.values()].map(({ name }) => name);
   yield ["whole tensors of the base", [...names(modulesToSave), ...names(embeddings)]];
   yield ["trained biases", names(biases)];
   yield ["trained tokens", names(trainableTokens)];

@@ -107,7 +107,7 @@ export async function modulesOfGguf(file: GgufFile, model: GgufModelShape | unde
     const [out, rank] = shape as [number, number];
     if (!a || a.shape.length !== 2 || shape.length !== 2 || a.shape[0] !== rank) throw lone(name, location);
     const named = names.toHf(stem);
-    if (!named || named.form || named.values || stem === "token_embd.weight")
+    if (!named || named.placement === "transposed" || named.form || named.values || stem === "token_embd.weight")
       throw new CapabilityError(`${name}: a checkpoint of ${architecture} has no linear layer of this name`, {
         kind: "unsupported-model",
         tensor: name,
