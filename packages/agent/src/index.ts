@@ -1,9 +1,3 @@
-export { type CallFormat, type ParsedCalls, type ToolCall } from "./calls/call-format.js";
-export { callSchema } from "./calls/call-schema.js";
-export { callFormatOf } from "./calls/detect.js";
-export { HERMES } from "./calls/hermes.js";
-export { LLAMA3 } from "./calls/llama3.js";
-export { MISTRAL } from "./calls/mistral.js";
 export type { ChatAnswer, ChatModel, ChatRequest } from "./chat/chat-model.js";
 export { openAiChat, type OpenAiChatOptions } from "./chat/openai-chat.js";
 export { scriptedChat } from "./chat/scripted-chat.js";
@@ -34,7 +28,7 @@ export { javascriptTool } from "./tools/javascript-tool.js";
 export { logicTool } from "./tools/logic-tool.js";
 export { rulesTool } from "./tools/rules-tool.js";
 export { schemaFaults } from "./tools/schema-faults.js";
-export type { CallLimits, FunctionTool, Tool, ToolArguments, ToolFailure, ToolResult } from "./tools/tool.js";
+export type { CallLimits, Tool, ToolArguments, ToolFailure, ToolResult } from "./tools/tool.js";
 export { distil, type DistilledRow } from "./trace/distil.js";
 export type { Ending, Role, Stop, Trace, TraceEvent } from "./trace/events.js";
 export { traceFromJsonl, traceToJsonl } from "./trace/jsonl.js";

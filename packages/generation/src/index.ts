@@ -29,6 +29,8 @@ export type { JsonSchema } from "./constraints/schema/schema-value.js";
 export type { ConstraintOptions } from "./constraints/token-constraint.js";
 export { Embedder, type EmbedderOptions, type EmbeddingModel } from "./embedder.js";
 export { TokenScorer, type TokenScorerOptions } from "./scoring/token-scorer.js";
+export { callSchema, type FunctionTool } from "./text/call-schema.js";
 export { Generation, type GenerationResult, type TextChunk } from "./text/generation.js";
 export { type GenerateOptions, generationDefaults } from "./text/options.js";
 export { type ChatOptions, TextGenerator, type TextGeneratorOptions } from "./text/text-generator.js";
+export { toolPrompt } from "./text/tool-prompt.js";

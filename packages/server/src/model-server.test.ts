@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { Embedder, TextGenerator } from "@weft/generation";
+import { Embedder, Generation, TextGenerator } from "@weft/generation";
 import type { PeftModel } from "@weft/registry";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -22,7 +22,7 @@ const serve = async (options: ServerOptions = {}, over: TextGenerator = generato
 };
 
 beforeAll(async () => {
-  fixture = await makeFixture({ maxBatch: 4, maxWaiting: 40 });
+  fixture = await makeFixture({ maxBatch: 4, maxWaiting: 40, contextLength: 512 });
   ({ generator } = fixture);
   ({ server, url } = await serve({ token: TOKEN, adapterFolders: [fixture.adapters], bodyTimeout: 300, stallTimeout: 300 }));
   client = new OpenAI({ baseURL: `${url}/v1`, apiKey: TOKEN, maxRetries: 0 });
@@ -138,6 +138,77 @@ test("chats go through the template, tools with them, and a schema makes the ans
   expect([2, 4]).toContain((JSON.parse(json.choices[0]!.message.content!) as { legs: number }).legs);
 });
 
+const PLACES = ["Ulm", "Bern"];
+const LOOK = {
+  type: "function" as const,
+  function: {
+    name: "look",
+    parameters: { type: "object", properties: { place: { enum: PLACES } }, required: ["place"], additionalProperties: false },
+  },
+};
+const TOOLS = [LOOK, { type: "function" as const, function: { name: "end", parameters: { type: "object", additionalProperties: false } } }];
+
+test("a call that is demanded is one, of the tool that is named and as its schema says", async () => {
+  const asked = { model: "red", messages: MESSAGES, tools: TOOLS, tool_choice: { type: "function" as const, function: { name: "look" } } };
+  const { choices } = await client.chat.completions.create(asked);
+  expect(choices[0]).toMatchObject({ finish_reason: "tool_calls", message: { role: "assistant", content: null } });
+  const [call, ...others] = choices[0]!.message.tool_calls!;
+  expect(others).toEqual([]);
+  expect(call).toMatchObject({ id: expect.stringMatching(/^call_/), type: "function", function: { name: "look" } });
+  const args = JSON.parse((call as { function: { arguments: string } }).function.arguments) as { place: string };
+  expect(PLACES).toContain(args.place);
+  const streamed = await client.chat.completions.stream(asked).finalChatCompletion();
+  expect(streamed.choices[0]).toMatchObject({ finish_reason: "tool_calls", message: { tool_calls: [{ function: { name: "look" } }] } });
+  expect(
+    JSON.parse((streamed.choices[0]!.message.tool_calls![0] as typeof call & { function: { arguments: string } }).function.arguments),
+  ).toEqual(args);
+  const any = await client.chat.completions.create({ ...asked, tool_choice: "required" });
+  expect(any.choices[0]!.message.tool_calls).toHaveLength(1);
+  // Cut off in the middle it is no call.
+  const cut = await client.chat.completions.create({ ...asked, max_tokens: 2 });
+  expect(cut.choices[0]).toMatchObject({ finish_reason: "length", message: { content: expect.stringContaining("{") as string } });
+  expect(cut.choices[0]!.message.tool_calls).toBeUndefined();
+});
+
+test("calls that a model writes by itself are taken out of its text, and what follows is answered with their results", async () => {
+  const prompts: string[] = [];
+  // A model that says this, a letter a token.
+  const saying = (text: string): TextGenerator =>
+    Object.create(generator, {
+      generate: {
+        value: (prompt: string) => {
+          prompts.push(prompt);
+          return new Generation((emit) => {
+            for (const letter of text) emit({ token: 1, logprob: 0, text: letter });
+            return Promise.resolve({ text, tokens: [1], finishReason: "stop", promptTokens: 1 });
+          });
+        },
+      },
+    }) as TextGenerator;
+  const written =
+    'I look <up>.\n<tool_call>\n{"name": "look", "arguments": {"place": "Ulm"}}\n</tool_call>\n<tool_call>{"name": "end", "arguments": {}}</tool_call>';
+  const { server: calling, url: at } = await serve({}, saying(written));
+  const caller = new OpenAI({ baseURL: `${at}/v1`, apiKey: "none", maxRetries: 0 });
+  const asked = { model: "tiny", messages: MESSAGES, tools: TOOLS };
+  const { choices } = await caller.chat.completions.create(asked);
+  const calls = [
+    { type: "function", function: { name: "look", arguments: '{"place":"Ulm"}' } },
+    { type: "function", function: { name: "end", arguments: "{}" } },
+  ];
+  expect(choices[0]).toMatchObject({ finish_reason: "tool_calls", message: { content: "I look <up>.", tool_calls: calls } });
+  const stream = caller.chat.completions.stream(asked);
+  let told = "";
+  stream.on("content", (delta) => (told += delta));
+  const streamed = await stream.finalChatCompletion();
+  expect(told.trimEnd()).toBe("I look <up>.");
+  expect(streamed.choices[0]).toMatchObject({ finish_reason: "tool_calls", message: { tool_calls: calls } });
+  const { message } = choices[0]!;
+  const results = message.tool_calls!.map(({ id }) => ({ role: "tool" as const, tool_call_id: id, content: "sunny" }));
+  await caller.chat.completions.create({ ...asked, messages: [...MESSAGES, message, ...results] });
+  expect(prompts.at(-1)).toContain("<tool>sunny");
+  await calling.stop(0);
+});
+
 test("streams say the same piece by piece, and end with their usage", async () => {
   const want = await Promise.all(
     [0, 1].map((sequence) => generator.chat(MESSAGES, { maxNewTokens: 9, temperature: 1, seed: 8, sequence, adapter: "red" }).result),
@@ -171,9 +242,9 @@ test("streams say the same piece by piece, and end with their usage", async () =
     ends: ["length", "length"],
   });
   expect(usage).toMatchObject({ prompt_tokens: want[0]!.promptTokens, completion_tokens: 18 });
-  const raw = await post("/v1/completions", { model: "tiny", prompt: PROMPT, max_tokens: 3, stream: true });
-  expect(raw.headers.get("content-type")).toContain("text/event-stream");
-  const lines = (await raw.text()).split("\n\n");
+  const answered = await post("/v1/completions", { model: "tiny", prompt: PROMPT, max_tokens: 3, stream: true });
+  expect(answered.headers.get("content-type")).toContain("text/event-stream");
+  const lines = (await answered.text()).split("\n\n");
   expect(lines.slice(-2)).toEqual(["data: [DONE]", ""]);
   expect(JSON.parse(lines.at(-3)!.slice(6))).toMatchObject({ choices: [{ text: "", finish_reason: "length" }] });
   expect(lines[0]).not.toContain("usage");
@@ -256,7 +327,28 @@ test.each<[string, string, unknown, number, object]>([
     400,
     { param: "messages[0]" },
   ],
-  ["a demanded call", "/v1/chat/completions", { ...chat, tool_choice: "required" }, 400, { param: "tool_choice" }],
+  ["a demanded call of nothing", "/v1/chat/completions", { ...chat, tool_choice: "required" }, 400, { param: "tool_choice" }],
+  [
+    "a call of a tool that there is not",
+    "/v1/chat/completions",
+    { ...chat, tools: [LOOK], tool_choice: { type: "function", function: { name: "hear" } } },
+    400,
+    { param: "tool_choice" },
+  ],
+  [
+    "a tool without a name",
+    "/v1/chat/completions",
+    { ...chat, tools: [{ type: "function", function: {} }] },
+    400,
+    { param: "tools[0].function.name" },
+  ],
+  [
+    "a demanded call that shall be another JSON",
+    "/v1/chat/completions",
+    { ...chat, tools: [LOOK], tool_choice: "required", response_format: { type: "json_object" } },
+    400,
+    { param: "tool_choice" },
+  ],
   [
     "a schema that is not supported",
     "/v1/chat/completions",

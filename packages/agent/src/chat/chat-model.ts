@@ -1,7 +1,5 @@
-import type { JsonSchema } from "@weft/generation";
-import type { ChatMessage } from "@weft/tokenizers/chat";
-import type { ToolCall } from "../calls/call-format.js";
-import type { FunctionTool } from "../tools/tool.js";
+import type { FunctionTool, JsonSchema } from "@weft/generation";
+import type { ChatMessage, ToolCall } from "@weft/tokenizers/chat";
 
 /** What a model is asked for. */
 export interface ChatRequest {

@@ -1,9 +1,6 @@
 import { CapabilityError, FormatError } from "@weft/tensor-core";
-import type { ChatMessage } from "@weft/tokenizers/chat";
-import type { CallFormat, ParsedCalls } from "../calls/call-format.js";
-import { callSchema } from "../calls/call-schema.js";
-import { HERMES } from "../calls/hermes.js";
-import { readCalls } from "../calls/read-call.js";
+import { type CallFormat, type ChatMessage, HERMES, type ParsedCalls, readCalls } from "@weft/tokenizers/chat";
+import { callSchema } from "@weft/generation";
 import { isObject } from "../is-object.js";
 import { type ChatAnswer, type ChatModel, type ChatRequest, wantsCall } from "./chat-model.js";
 

@@ -1,6 +1,5 @@
 import { ConfigError } from "@weft/tensor-core";
-import type { CallFormat } from "../calls/call-format.js";
-import { HERMES } from "../calls/hermes.js";
+import { type CallFormat, HERMES } from "@weft/tokenizers/chat";
 import { type ChatModel, type ChatRequest, wantsCall } from "./chat-model.js";
 
 /**

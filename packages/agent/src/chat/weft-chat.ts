@@ -1,11 +1,6 @@
-import { type GenerateOptions, type JsonSchema, jsonSchema, type TextGenerator } from "@weft/generation";
-import type { ChatMessage } from "@weft/tokenizers/chat";
-import type { CallFormat } from "../calls/call-format.js";
-import { callSchema } from "../calls/call-schema.js";
-import { callFormatOf } from "../calls/detect.js";
-import type { FunctionTool } from "../tools/tool.js";
+import { callSchema, type GenerateOptions, type JsonSchema, jsonSchema, type TextGenerator, toolPrompt } from "@weft/generation";
+import { type CallFormat, callFormatOf } from "@weft/tokenizers/chat";
 import { type ChatModel, wantsCall } from "./chat-model.js";
-import { toolsAsText } from "./tools-as-text.js";
 
 /** How a model of `@weft/generation` takes part. */
 export interface WeftChatOptions {
@@ -37,7 +32,7 @@ export function weftChat(
       const calling = wantsCall(request);
       const [open, close] = calling && constrained ? [format.open, format.close] : ["", ""];
       const wanted = calling ? callSchema(tools, format.argumentsKey) : schema;
-      const written = promptOf(generator, messages, tools) + open;
+      const written = toolPrompt(generator, messages, tools) + open;
       const ids = [...tokenizer.encode(written, { addSpecialTokens: false, truncation: false, padding: false }).ids];
       const maxNewTokens = Math.min(maxTokens, Math.max(1, generator.engine.room(ids.length)));
       const options = { ...sampling, maxNewTokens, seed, adapter, signal, ...(wanted !== undefined && constraint(wanted)) };
@@ -47,13 +42,4 @@ export function weftChat(
       return { text: answer, calls, faults, promptTokens, completionTokens: tokens.length };
     },
   };
-}
-
-/** The chat as text. Templates that know no tools leave them out, so that the system's message has to name them. */
-function promptOf(generator: TextGenerator, messages: readonly ChatMessage[], tools: readonly FunctionTool[]): string {
-  const options = { addGenerationPrompt: true };
-  if (tools.length === 0) return generator.chatText(messages, options);
-  const text = generator.chatText(messages, { ...options, tools });
-  const names = tools.every(({ function: { name } }) => text.includes(name));
-  return names ? text : generator.chatText(toolsAsText(messages, tools), options);
 }

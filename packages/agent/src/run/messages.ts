@@ -1,5 +1,4 @@
-import type { ChatMessage } from "@weft/tokenizers/chat";
-import type { ToolCall } from "../calls/call-format.js";
+import type { ChatMessage, ToolCall } from "@weft/tokenizers/chat";
 import type { ToolResult } from "../tools/tool.js";
 import type { Plan } from "./plan.js";
 import type { Setting } from "./setting.js";

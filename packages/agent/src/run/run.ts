@@ -1,9 +1,7 @@
-import type { ChatMessage } from "@weft/tokenizers/chat";
-import type { JsonSchema } from "@weft/generation";
-import type { ToolCall } from "../calls/call-format.js";
+import type { ChatMessage, ToolCall } from "@weft/tokenizers/chat";
+import type { FunctionTool, JsonSchema } from "@weft/generation";
 import type { ChatRequest } from "../chat/chat-model.js";
 import { type Claim, CLAIM_SCHEMA, type Verdict } from "../claims/claim.js";
-import type { FunctionTool } from "../tools/tool.js";
 import type { Ending, Role, Stop } from "../trace/events.js";
 import { answerMessages, judgeMessages, type Observation, plannerMessages, repairMessages, resultText, stepMessages } from "./messages.js";
 import { type Plan, planSchema, readJson, readPlan } from "./plan.js";

@@ -1,6 +1,5 @@
-import type { JsonSchema } from "@weft/generation";
+import type { FunctionTool, JsonSchema } from "@weft/generation";
 import { ConfigError } from "@weft/tensor-core";
-import type { FunctionTool } from "../tools/tool.js";
 import type { Plan } from "./plan.js";
 
 /** What a run may take; it stops at the first that is used up. */

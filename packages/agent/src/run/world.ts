@@ -1,4 +1,4 @@
-import type { ToolCall } from "../calls/call-format.js";
+import type { ToolCall } from "@weft/tokenizers/chat";
 import type { ChatAnswer, ChatRequest } from "../chat/chat-model.js";
 import type { Claim, Verdict } from "../claims/claim.js";
 import type { ToolResult } from "../tools/tool.js";

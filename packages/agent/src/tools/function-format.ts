@@ -1,5 +1,6 @@
 import { ConfigError } from "@weft/tensor-core";
-import type { FunctionTool, Tool } from "./tool.js";
+import type { FunctionTool } from "@weft/generation";
+import type { Tool } from "./tool.js";
 
 /** A tool in OpenAI's format, as chat templates and servers take it. */
 export const toFunctionTool = ({ name, description, parameters }: Tool): FunctionTool => ({

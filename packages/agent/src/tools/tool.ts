@@ -29,9 +29,3 @@ export interface Tool {
 
 /** Arguments by name. */
 export type ToolArguments = { readonly [name: string]: unknown };
-
-/** The exchange format of tools: that of OpenAI's interface, which chat templates take as `tools`. */
-export interface FunctionTool {
-  readonly type: "function";
-  readonly function: { readonly name: string; readonly description?: string; readonly parameters?: JsonSchema };
-}

@@ -1,6 +1,6 @@
 import type { ChatMessage } from "@weft/tokenizers/chat";
 import { wantsCall } from "../chat/chat-model.js";
-import type { FunctionTool } from "../tools/tool.js";
+import type { FunctionTool } from "@weft/generation";
 import type { Role, Trace } from "./events.js";
 import { type Exchange, replayExchanges } from "./replay.js";
 

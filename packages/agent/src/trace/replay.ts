@@ -1,5 +1,5 @@
 import { FormatError } from "@weft/tensor-core";
-import type { ToolCall } from "../calls/call-format.js";
+import type { ToolCall } from "@weft/tokenizers/chat";
 import type { ChatModel, ChatRequest } from "../chat/chat-model.js";
 import type { Claim, Verdict } from "../claims/claim.js";
 import { Run } from "../run/run.js";

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import type { Generation, GenerationResult, TextChunk, TextGenerator } from "@weft/generation";
+import { type Generation, type GenerationResult, type TextChunk, type TextGenerator, toolPrompt } from "@weft/generation";
+import { callFormatOf } from "@weft/tokenizers/chat";
 import { apiErrorOf } from "../http/api-error.js";
 import { EventStream, respond } from "../http/respond.js";
 import type { Prompt, TextRequest } from "../requests/text-request.js";
+import { CallsInAnswer } from "./calls-in-answer.js";
 import type { Format, Piece } from "./format.js";
 import { toldLogprobs } from "./told-logprobs.js";
 
@@ -46,8 +48,22 @@ function startAll({ prompts, n, options }: TextRequest, { generator, adapter, co
 
 function start(prompt: Prompt, options: TextRequest["options"], generator: TextGenerator): Generation {
   if (typeof prompt === "string" || !("messages" in prompt)) return generator.generate(prompt, options);
-  return generator.chat(prompt.messages, { ...options, ...(prompt.tools && { tools: prompt.tools }) });
+  if (!prompt.tools) return generator.chat(prompt.messages, options);
+  const { tools, demanded } = prompt.tools;
+  // A call that is demanded is begun here: what the model adds is its inside.
+  const text = toolPrompt(generator, prompt.messages, tools) + (demanded ? callFormatOf(generator.chatTemplate).open : "");
+  return generator.generate(text, { ...options, addSpecialTokens: false });
 }
+
+/** Where calls are looked for in an answer to a prompt; undefined if no tool may be called. */
+function callsIn(index: number, { prompts, n }: TextRequest, { generator }: Answering): CallsInAnswer | undefined {
+  const prompt = prompts[Math.floor(index / n)]!;
+  if (typeof prompt === "string" || !("messages" in prompt) || !prompt.tools) return undefined;
+  return new CallsInAnswer(callFormatOf(generator.chatTemplate), prompt.tools.demanded !== undefined);
+}
+
+/** OpenAI's reason of an answer that ends with calls. */
+const CALLS = "tool_calls";
 
 const pieceOf = (chunk: TextChunk, { logprobs }: TextRequest, { generator }: Answering): Piece => ({
   text: chunk.text,
@@ -59,7 +75,17 @@ async function whole(index: number, generation: Generation, request: TextRequest
   for await (const chunk of generation) pieces.push(pieceOf(chunk, request, answering));
   const { text, finishReason } = await generation.result;
   const logprobs = pieces.flatMap((piece) => piece.logprobs ?? []);
-  return answering.format.choice(index, { text, finishReason, ...(request.logprobs !== undefined && { logprobs }) });
+  const told = request.logprobs === undefined ? {} : { logprobs };
+  const found = callsIn(index, request, answering);
+  const before = found ? pieces.map((piece) => found.push(piece).text).join("") : text;
+  const { calls, text: rest } = found?.end(finishReason === "stop") ?? { calls: [], text: "" };
+  const isCalling = calls.length > 0;
+  return answering.format.choice(index, {
+    text: isCalling ? before.trim() : before + rest,
+    calls,
+    finishReason: isCalling ? CALLS : finishReason,
+    ...told,
+  });
 }
 
 async function stream(
@@ -78,15 +104,20 @@ async function stream(
   const run = async (index: number): Promise<GenerationResult> => {
     const head = format.head(index);
     if (head) await send([head], null);
+    const found = callsIn(index, request, answering);
     let offset = 0;
     for (let next = first[index]!; !next.done; next = await iterators[index]!.next()) {
-      const piece = pieceOf(next.value, request, answering);
+      const written = pieceOf(next.value, request, answering);
+      const piece = found?.push(written) ?? written;
       if (piece.text === "" && !piece.logprobs?.length) continue;
       await send([format.delta(index, piece, offset)], null);
       offset += piece.text.length;
     }
     const result = await generations[index]!.result;
-    await send([format.end(index, result.finishReason)], null);
+    const { calls, text } = found?.end(result.finishReason === "stop") ?? { calls: [], text: "" };
+    if (text !== "") await send([format.delta(index, { text }, offset)], null);
+    for (const [at, call] of calls.entries()) for (const delta of format.call(index, call, at)) await send([delta], null);
+    await send([format.end(index, calls.length > 0 ? CALLS : result.finishReason)], null);
     return result;
   };
   try {

@@ -27,5 +27,6 @@ export const COMPLETION: Format = {
   choice: (index, whole) => choice(index, whole.text, logprobsOf(whole, 0), whole.finishReason),
   head: () => undefined,
   delta: (index, piece, offset) => choice(index, piece.text, logprobsOf(piece, offset), null),
+  call: () => [],
   end: (index, finishReason) => choice(index, "", null, finishReason),
 };

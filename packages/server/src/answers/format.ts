@@ -1,3 +1,10 @@
+import type { ToolCall } from "@weft/tokenizers/chat";
+
+/** A call of a tool with its number. */
+export interface NumberedCall extends ToolCall {
+  readonly id: string;
+}
+
 /** A token with its text, its UTF-8 bytes and its log-probability. */
 export interface ToldToken {
   readonly text: string;
@@ -19,6 +26,8 @@ export interface Piece {
 
 /** An answer whole. */
 export interface Choice extends Piece {
+  /** What tools are called; `text` is what stands beside them. */
+  readonly calls?: readonly NumberedCall[];
   readonly finishReason: string;
 }
 
@@ -32,5 +41,7 @@ export interface Format {
   head(index: number): object | undefined;
   /** @param offset of the piece's text in the answer */
   delta(index: number, piece: Piece, offset: number): object;
+  /** What a stream says of a call: what is called, then with what. @param at which of the answer's calls it is */
+  call(index: number, call: NumberedCall, at: number): readonly object[];
   end(index: number, finishReason: string): object;
 }

@@ -1,8 +1,9 @@
-import type { TextGenerator } from "@weft/generation";
-import type { ChatMessage } from "@weft/tokenizers/chat";
+import { callSchema, type Constraint, jsonSchema, type TextGenerator } from "@weft/generation";
+import { callFormatOf, type ChatMessage } from "@weft/tokenizers/chat";
 import type { Settings } from "../options.js";
 import { boolean, Fields, HARMLESS, integer, isObject, object, objects, oneOf } from "./fields.js";
-import { assertChoices, takeConstraint, takeShared, type TextRequest } from "./text-request.js";
+import { takeTools } from "./read-tools.js";
+import { assertChoices, type CallableTools, takeConstraint, takeShared, type TextRequest } from "./text-request.js";
 
 /** The body of `/v1/chat/completions`. @throws ApiError 400 */
 export function readChat(body: unknown, generator: TextGenerator, settings: Settings): TextRequest {
@@ -13,11 +14,18 @@ export function readChat(body: unknown, generator: TextGenerator, settings: Sett
   const logprobs = fields.take("logprobs", boolean) ?? false;
   const topLogprobs = fields.take("top_logprobs", integer(0, 20));
   if (topLogprobs !== undefined && !logprobs) throw fields.error("top_logprobs", "is told with log-probabilities: set logprobs");
+  const constraint = takeConstraint(fields, generator);
+  if (constraint && tools?.demanded) throw fields.error("tool_choice", "demands a call, and response_format an answer: one of the two");
   const request: TextRequest = {
     ...shared,
     prompts: [{ messages, tools }],
     logprobs: logprobs ? (topLogprobs ?? 0) : undefined,
-    options: { ...shared.options, maxNewTokens: takeMaxTokens(fields), constraint: takeConstraint(fields, generator), topLogprobs },
+    options: {
+      ...shared.options,
+      maxNewTokens: takeMaxTokens(fields),
+      constraint: tools?.demanded ? callOf(tools.demanded, generator) : constraint,
+      topLogprobs,
+    },
   };
   // Fields of one supported value.
   fields.take("modalities", oneOf(["text"]));
@@ -27,27 +35,15 @@ export function readChat(body: unknown, generator: TextGenerator, settings: Sett
   return request;
 }
 
+/** Tokens that can only become a call of one of these tools. */
+const callOf = (tools: NonNullable<CallableTools["demanded"]>, { tokenizer, defaults, chatTemplate }: TextGenerator): Constraint =>
+  jsonSchema(callSchema(tools, callFormatOf(chatTemplate).argumentsKey), tokenizer, { eosTokenId: defaults.eosTokenId });
+
 function takeMaxTokens(fields: Fields): number | undefined {
   const [old, now] = [fields.take("max_tokens", integer(1)), fields.take("max_completion_tokens", integer(1))];
   if (old !== undefined && now !== undefined && old !== now)
     throw fields.error("max_tokens", `is ${old}, but max_completion_tokens is ${now}`);
   return now ?? old;
-}
-
-/** Tools that the chat template writes; calls come back as the model writes them, in the text. */
-function takeTools(fields: Fields): readonly object[] | undefined {
-  const tools = fields.take("tools", objects);
-  const choice = fields.take("tool_choice", {
-    expected: `"auto" or "none"`,
-    is: (v): v is unknown => typeof v === "string" || isObject(v),
-  });
-  if (choice !== undefined && choice !== "auto" && choice !== "none")
-    throw fields.error(
-      "tool_choice",
-      `is ${JSON.stringify(choice)}, but calls of tools cannot be demanded here: they come as the model writes them, as text`,
-    );
-  fields.take("parallel_tool_calls", oneOf(true));
-  return choice === "none" ? undefined : tools;
 }
 
 /** Texts in parts are put together; arguments of calls, which are JSON here, are what templates expect: objects. */

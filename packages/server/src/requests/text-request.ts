@@ -1,13 +1,25 @@
-import { type Constraint, type GenerateOptions, jsonSchema, type JsonSchema, type TextGenerator } from "@weft/generation";
+import {
+  type Constraint,
+  type FunctionTool,
+  type GenerateOptions,
+  jsonSchema,
+  type JsonSchema,
+  type TextGenerator,
+} from "@weft/generation";
 import type { ChatMessage } from "@weft/tokenizers/chat";
 import type { Settings } from "../options.js";
 import { boolean, Fields, integer, number, object, oneOf, string, texts } from "./fields.js";
 
 /** What is continued: a text, tokens, or a chat. */
-export type Prompt =
-  | string
-  | readonly number[]
-  | { readonly messages: readonly ChatMessage[]; readonly tools?: readonly object[] | undefined };
+export type Prompt = string | readonly number[] | { readonly messages: readonly ChatMessage[]; readonly tools?: CallableTools | undefined };
+
+/** Tools that an answer may call. */
+export interface CallableTools {
+  /** All of them, for the chat template. */
+  readonly tools: readonly FunctionTool[];
+  /** Of which one must be called; undefined if none must. */
+  readonly demanded?: readonly FunctionTool[] | undefined;
+}
 
 /** A request for texts. */
 export interface TextRequest {

@@ -32,7 +32,11 @@ export interface Fixture {
   readonly dispose: () => Promise<void>;
 }
 
-export async function makeFixture(options: { readonly maxBatch: number; readonly maxWaiting: number }): Promise<Fixture> {
+export async function makeFixture(options: {
+  readonly maxBatch: number;
+  readonly maxWaiting: number;
+  readonly contextLength?: number;
+}): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), "weft-server-"));
   const backend = await createWasmBackend({ threads: 1, relaxed: false });
   const deviceBytes = counted(backend);

@@ -1,5 +1,12 @@
 export { applyChatTemplate, type ChatTemplateInput } from "./apply-chat-template.js";
+export { type CallFormat, type ParsedCalls, type ToolCall } from "./calls/call-format.js";
+export { callFormatOf } from "./calls/detect.js";
+export { HERMES } from "./calls/hermes.js";
+export { LLAMA3 } from "./calls/llama3.js";
+export { MISTRAL } from "./calls/mistral.js";
+export { readCalls } from "./calls/read-call.js";
 export { ChatTemplate, type ChatTemplateOptions, type RenderedChat } from "./chat-template.js";
 export type { Span } from "./generation-spans.js";
 export type { ChatMessage, ContentPart } from "./messages.js";
 export type { TokenizerConfigLike } from "./template-source.js";
+export { toolsAsText } from "./tools-as-text.js";

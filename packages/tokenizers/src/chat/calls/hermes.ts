@@ -1,4 +1,4 @@
-import type { CallFormat, ToolCall } from "./call-format.js";
+import { beforeMarker, type CallFormat, type ToolCall } from "./call-format.js";
 import { readCalls } from "./read-call.js";
 
 const CALL = /<tool_call>\s*([^]*?)\s*(?:<\/tool_call>|$)/gu;
@@ -9,6 +9,7 @@ export const HERMES: CallFormat = {
   open: "<tool_call>\n",
   close: "\n</tool_call>",
   argumentsKey: "arguments",
+  certain: (text) => beforeMarker(text, "<tool_call>"),
   parse(text) {
     const calls: ToolCall[] = [];
     const faults: string[] = [];

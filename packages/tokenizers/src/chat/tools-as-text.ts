@@ -1,8 +1,7 @@
-import type { ChatMessage } from "@weft/tokenizers/chat";
-import type { FunctionTool } from "../tools/tool.js";
+import type { ChatMessage } from "./messages.js";
 
 /** Messages that say in words, as Hermes' template does, what tools there are and how to call them; for templates that do not. */
-export function toolsAsText(messages: readonly ChatMessage[], tools: readonly FunctionTool[]): readonly ChatMessage[] {
+export function toolsAsText(messages: readonly ChatMessage[], tools: readonly object[]): readonly ChatMessage[] {
   const list = tools.map((tool) => JSON.stringify(tool)).join("\n");
   const text = `You may call one of these functions:\n<tools>\n${list}\n</tools>\nTo call one, answer <tool_call>\n{"name": NAME, "arguments": {…}}\n</tool_call>`;
   const plain = messages.map((message) => {

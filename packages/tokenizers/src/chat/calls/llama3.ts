@@ -2,6 +2,8 @@ import type { CallFormat } from "./call-format.js";
 import { readCalls } from "./read-call.js";
 
 const TAG = "<|python_tag|>";
+/** How an answer that is a call begins. */
+const BEGINNINGS = [TAG, "{", "[", "```"];
 const FENCE = /^\s*```(?:json)?\s*\n?([^]*?)\n?```\s*$/u;
 
 /** Llama 3.1 and later: a whole answer of `{"name": …, "parameters": {…}}`, also behind `<|python_tag|>`, and several with `;` between. */
@@ -10,6 +12,12 @@ export const LLAMA3: CallFormat = {
   open: "",
   close: "",
   argumentsKey: "parameters",
+  // A call is the whole answer, and shows in how it begins.
+  certain(text) {
+    const begun = text.trimStart();
+    const isCall = BEGINNINGS.some((one) => begun.startsWith(one) || one.startsWith(begun));
+    return isCall ? 0 : text.length;
+  },
   parse(text) {
     const tagged = text.trimStart().startsWith(TAG);
     const body = (tagged ? text.trimStart().slice(TAG.length) : text).replaceAll(/<\|(?:eom|eot)_id\|>/gu, "").trim();

@@ -22,4 +22,15 @@ export interface CallFormat {
   /** The member of a call that holds its arguments. */
   readonly argumentsKey: "arguments" | "parameters";
   parse(text: string): ParsedCalls;
+  /** How much of a text that still grows is no call for certain: what lies behind it is one, or may become one. */
+  certain(text: string): number;
+}
+
+/** Where a marker begins in a text, or what may become one at its end; the text's length if neither is there. */
+export function beforeMarker(text: string, marker: string): number {
+  const at = text.indexOf(marker);
+  if (at >= 0) return at;
+  for (let length = Math.min(marker.length - 1, text.length); length > 0; length--)
+    if (marker.startsWith(text.slice(text.length - length))) return text.length - length;
+  return text.length;
 }

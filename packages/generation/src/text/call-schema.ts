@@ -1,6 +1,11 @@
-import type { JsonSchema } from "@weft/generation";
-import type { FunctionTool } from "../tools/tool.js";
-import type { CallFormat } from "./call-format.js";
+import type { CallFormat } from "@weft/tokenizers/chat";
+import type { JsonSchema } from "../constraints/schema/schema-value.js";
+
+/** The exchange format of tools: that of OpenAI's interface, which chat templates take as `tools`. */
+export interface FunctionTool {
+  readonly type: "function";
+  readonly function: { readonly name: string; readonly description?: string; readonly parameters?: JsonSchema };
+}
 
 /** The JSON of a call of one of these tools: `{"name", "arguments"}`. References within the tools' schemas are led to where they lie in this one. */
 export function callSchema(tools: readonly FunctionTool[], argumentsKey: CallFormat["argumentsKey"]): JsonSchema {

@@ -1,4 +1,4 @@
-import type { ChatTemplate } from "@weft/tokenizers/chat";
+import type { ChatTemplate } from "../chat-template.js";
 import type { CallFormat } from "./call-format.js";
 import { HERMES } from "./hermes.js";
 import { LLAMA3 } from "./llama3.js";

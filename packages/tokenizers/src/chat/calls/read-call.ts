@@ -1,5 +1,7 @@
-import { isObject } from "../is-object.js";
 import type { ParsedCalls, ToolCall } from "./call-format.js";
+
+const isObject = (value: unknown): value is { readonly [name: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The JSON of a code fence, or the text itself: models put JSON into fences unasked. */
 const unfenced = (text: string): string => /^\s*```(?:json)?\s*\n?([^]*?)\n?```\s*$/u.exec(text)?.[1] ?? text;

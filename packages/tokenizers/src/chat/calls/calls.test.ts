@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ChatTemplate } from "@weft/tokenizers/chat";
+import { ChatTemplate } from "../chat-template.js";
 import { describe, expect, it } from "vitest";
 import type { CallFormat } from "./call-format.js";
 import { callFormatOf } from "./detect.js";
@@ -8,7 +8,7 @@ import { HERMES } from "./hermes.js";
 import { LLAMA3 } from "./llama3.js";
 import { MISTRAL } from "./mistral.js";
 
-const fixture = JSON.parse(readFileSync(join(import.meta.dirname, "../../../../fixtures/models/chat_templates.json"), "utf8")) as {
+const fixture = JSON.parse(readFileSync(join(import.meta.dirname, "../../../../../fixtures/models/chat_templates.json"), "utf8")) as {
   tokens: Record<string, string>;
   templates: Record<string, string>;
 };
@@ -86,4 +86,19 @@ describe("calls are read as models write them", () => {
     expect(calls).toEqual([]);
     expect(faults[0]).toMatch(fault);
   });
+});
+
+describe("of a text that grows, what can be no call is known", () => {
+  it.each<[CallFormat, string, string]>([
+    [HERMES, "Let me see", "Let me see"],
+    [HERMES, "Let me see. <tool", "Let me see. "],
+    [HERMES, "a < b", "a < b"],
+    [HERMES, 'So: <tool_call>{"name"', "So: "],
+    [MISTRAL, "I ask [TOOL_", "I ask "],
+    [MISTRAL, "a list [1]", "a list [1]"],
+    [LLAMA3, "", ""],
+    [LLAMA3, " <|py", ""],
+    [LLAMA3, '{"name"', ""],
+    [LLAMA3, "Well, {", "Well, {"],
+  ])("%j", (format, text, certain) => expect(text.slice(0, format.certain(text))).toBe(certain));
 });

@@ -1,4 +1,4 @@
-import type { CallFormat, ToolCall } from "./call-format.js";
+import { beforeMarker, type CallFormat, type ToolCall } from "./call-format.js";
 import { readCalls } from "./read-call.js";
 
 const TAG = "[TOOL_CALLS]";
@@ -9,6 +9,7 @@ export const MISTRAL: CallFormat = {
   open: "[TOOL_CALLS] [",
   close: "]",
   argumentsKey: "arguments",
+  certain: (text) => beforeMarker(text, TAG),
   parse(text) {
     const [before = "", ...parts] = text.replaceAll("</s>", "").split(TAG);
     const calls: ToolCall[] = [];
