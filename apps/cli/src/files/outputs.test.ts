@@ -18,7 +18,7 @@ let large: { readonly base: string; readonly lora: string };
 beforeAll(() => {
   small = makeLlama(join(folder, "small"));
   large = makeLlama(join(folder, "large"), {
-    layers: 8,
+    layers: 4,
     hidden: 768,
     intermediate: 2048,
     heads: 12,
