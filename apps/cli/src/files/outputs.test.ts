@@ -94,7 +94,7 @@ const visible = (out: string): Record<string, string> =>
   Object.fromEntries(
     readdirSync(out)
       .filter((name) => !name.startsWith("."))
-      .sort()
+      .toSorted()
       .map((name) => [name, hashOf(join(out, name))]),
   );
 
@@ -208,6 +208,6 @@ describe("what --force replaces", () => {
     const args = [PROGRAM, "merge", small.base, "-a", small.lora, "-o", out, "--max-shard-size", "1GB"];
     expect(failure(spawnSync(process.execPath, [...args, "--json"], { encoding: "utf8" }).stdout).kind).toBe("exists");
     expect(spawnSync(process.execPath, [...args, "--force"]).status).toBe(0);
-    expect(readdirSync(out).sort()).toEqual(["config.json", "model.safetensors", "notes.txt"]);
+    expect(readdirSync(out).toSorted()).toEqual(["config.json", "model.safetensors", "notes.txt"]);
   });
 });
