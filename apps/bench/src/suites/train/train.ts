@@ -107,7 +107,7 @@ async function firstOfTorch(python: Python, folder: string, suite: string, conte
 /** Rows and tokens of the batches that are timed. */
 const shapesOf = (quick: boolean): readonly (readonly [rows: number, tokens: number])[] =>
   quick
-    ? [[1, 32]]
+    ? [[1, 64]]
     : [
         [1, 128],
         [4, 256],
