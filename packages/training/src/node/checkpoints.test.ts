@@ -1,12 +1,13 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createWasmBackend } from "@weft/kernels-wasm";
 import { ADAPTER_METHODS, LORA_METHODS } from "@weft/methods";
 import type { CausalInputs, CausalOutput } from "@weft/models";
 import { loadPretrained } from "@weft/models/node";
 import { getPeftModel, type PeftModel } from "@weft/registry";
 import { loadPeftModel } from "@weft/registry/node";
-import { flattenTree } from "@weft/tensor-core";
+import { Device, flattenTree } from "@weft/tensor-core";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { runExample } from "../../../../scripts/run-example.mjs";
 import { device, fixture, SMALL_LORA } from "../testing/fixtures.js";
@@ -52,6 +53,31 @@ const flip = (path: string): void => {
   bytes[bytes.length - 1]! ^= 1;
   writeFileSync(join(path, "optimizer.safetensors"), bytes);
 };
+
+it("a batch that is too large for the memory ends a training with sizes, and its last checkpoint goes on", async () => {
+  const small = new Device(await createWasmBackend({ threads: 1, maxMemoryBytes: 16 * 2 ** 20 }));
+  const [own, out] = [await loadPretrained(fixture("models", "llama"), { device: small }), join(home, "too-large")];
+  const peft = await getPeftModel<CausalInputs, CausalOutput>(own as never, SMALL_LORA, { methods: LORA_METHODS, seed: 3 });
+  const inputIds = Array.from({ length: 1024 }, () => Array.from({ length: 60 }, (_, i) => 3 + i));
+  const data = [DATA[0]!, DATA[1]!, { inputIds, labels: inputIds }];
+  const options = { ...COMMON, maxSteps: 3, saveSteps: 1, save: saveTo(out) };
+  const seen: number[] = [];
+  const running = (async () => {
+    for await (const { step } of train(peft, data, options)) seen.push(step);
+  })();
+  await expect(running).rejects.toMatchObject({
+    kind: "out-of-memory",
+    message: expect.stringMatching(/\d+ bytes/) as string,
+    hint: expect.stringContaining("smaller") as string,
+  });
+  expect(seen).toEqual([1, 2]);
+  const { folder, resume } = await openCheckpoint(out, { device: small });
+  expect(folder).toBe(join(out, "checkpoint-2"));
+  const again = await loadPeftModel<CausalInputs, CausalOutput>(own, folder, { methods: LORA_METHODS });
+  for await (const { step } of train(again, DATA.slice(0, 3), { ...options, resume })) seen.push(step);
+  expect(seen).toEqual([1, 2, 3]);
+  small.dispose();
+});
 
 describe("a training that goes on from a checkpoint", () => {
   it.each([
