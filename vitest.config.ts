@@ -35,7 +35,7 @@ async function browser(): Promise<TestProjectConfiguration[]> {
       server: { headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" } },
       test: {
         name: "browser",
-        include: ["packages/*/src/**/*.browser.test.ts"],
+        include: ["packages/*/src/**/*.browser.test.ts", "examples/**/*.browser.test.ts"],
         browser: {
           enabled: true,
           headless: true,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Application, Converter, MinimalSourceFile, ReflectionKind } from "typedoc";
 import { errorPage } from "./error-page.mjs";
 import { install, isMain, root } from "./setup.mjs";
-import { published, workspace } from "./workspace.mjs";
+import { published } from "./workspace.mjs";
 
 const site = join(root, ".cache/docs");
 const errors = join(root, ".cache/errors.md");
@@ -21,7 +21,7 @@ const entries = published.flatMap(({ folder, manifest: { name, exports = {} } })
 /** Pages beside the packages: guides, the command line, examples, and how the project is run. */
 function pages() {
   const guides = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
-  const readmes = workspace.filter(({ folder }) => /^(apps|examples)\//.test(folder)).map(({ folder }) => join(folder, "README.md"));
+  const readmes = ["apps", "examples"].flatMap((group) => readdirSync(join(root, group)).map((name) => join(group, name, "README.md")));
   const project = ["CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"];
   const paths = [...guides.map((name) => join("docs", name)), ...readmes, ...project];
   return paths.map((path) => join(root, path)).filter((path) => existsSync(path));

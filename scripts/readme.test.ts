@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -70,8 +70,8 @@ describe("links between pages", () => {
     ...packages.map((name) => `packages/${name}/README.md`),
     "apps/cli/README.md",
     "apps/bench/README.md",
-    "examples/node-merge/README.md",
-    "examples/one-layer/README.md",
+    ...readdirSync(join(root, "examples")).map((name) => `examples/${name}/README.md`),
+    "docs/agents.md",
     "docs/browser.md",
     "docs/compatibility.md",
     "docs/other-frameworks.md",

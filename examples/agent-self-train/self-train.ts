@@ -6,7 +6,6 @@ import {
   type ChatModel,
   distil,
   Executor,
-  HERMES,
   type RunOptions,
   schemaFaults,
   type Tool,
@@ -22,7 +21,7 @@ import { loadCausalLM } from "@weft/models";
 import { getPeftModel } from "@weft/registry";
 import { Device } from "@weft/tensor-core";
 import { openTinyModel } from "@weft/tiny-models";
-import { ChatTemplate } from "@weft/tokenizers/chat";
+import { ChatTemplate, HERMES } from "@weft/tokenizers/chat";
 import { train } from "@weft/training";
 import { erringTeacher, type Task, tasks } from "./tasks.js";
 
