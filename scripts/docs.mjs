@@ -57,20 +57,20 @@ async function convert() {
       project.files.registerReflection(readme, module);
     }
     for (const page of project.documents ?? []) {
-      const text = page.content.map(({ text }) => text).join("");
+      const text = page.content.map((part) => part.text).join("");
       page.name = /^# (.+)$/m.exec(text)?.[1].replaceAll("`", "") ?? page.name;
     }
   });
   return { app, project: await app.convert() };
 }
 
+const documented = (one) =>
+  one.hasComment() || [...(one.signatures ?? []), ...(one.type?.declaration?.signatures ?? [])].some((signature) => signature.hasComment());
+
 /** Exports without a docstring of their own or of one of their signatures. */
 function undocumented(project) {
   const { Function: Fn, Class, Interface, TypeAlias, Variable, Enum } = ReflectionKind;
   const exported = project.getReflectionsByKind(Fn | Class | Interface | TypeAlias | Variable | Enum);
-  const documented = (one) =>
-    one.hasComment() ||
-    [...(one.signatures ?? []), ...(one.type?.declaration?.signatures ?? [])].some((signature) => signature.hasComment());
   return exported.filter((one) => !documented(one)).map((one) => `${one.getFullName()} (${one.sources?.[0]?.fileName})`);
 }
 

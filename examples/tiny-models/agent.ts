@@ -30,12 +30,12 @@ export async function agent(executor: Executor, tell: Tell): Promise<{ result: A
     defaults: { temperature: 0, eosTokenId: 0 },
     maxBatch: 1,
   });
-  const agent = new Agent({
+  const calculating = new Agent({
     model: weftChat(generator, { callFormat: HERMES }),
     tools: [{ ...calculatorTool(executor), parameters: EXPRESSION }],
     verifier: new Verifier(executor),
   });
-  const result = await agent.run("What is 6 times 7?", {
+  const result = await calculating.run("What is 6 times 7?", {
     plan: { steps: [{ task: "calculate", tools: ["calculator"] }] },
     answerBy: "result",
     claims: (answer) => [{ type: "arithmetic", claim: `6 * 7 = ${String(answer)}` }],

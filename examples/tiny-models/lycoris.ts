@@ -4,7 +4,7 @@ import { type OpenedAdapter, openAdapter } from "@weft/adapter-files";
 import { openAdapterFolder } from "@weft/adapter-files/node";
 import { placesOf, writePlaces } from "@weft/checkpoint/node";
 import { convertAdapter, type TargetName, verifyConversion } from "@weft/convert";
-import { openWeights, writeSafetensorsFile } from "@weft/io-safetensors/node";
+import { openWeights, type TensorData, writeSafetensorsFile } from "@weft/io-safetensors/node";
 import { ADAPTER_METHODS } from "@weft/methods";
 import type { Tell } from "./setup.js";
 
@@ -38,12 +38,14 @@ export async function lycoris(folder: string, tell: Tell): Promise<{ names: stri
   return converted;
 }
 
+/** A tensor of f32 in which the value at place i is `value(i)`. */
+function tensor(name: string, shape: number[], value: (i: number) => number): TensorData {
+  const values = Float32Array.from({ length: shape.reduce((size, n) => size * n, 1) }, (_, i) => value(i));
+  return { name, dtype: "F32", shape, data: new Uint8Array(values.buffer) };
+}
+
 /** Factors of Kronecker products: ΔW = alpha / rank · w1 ⊗ (w2_a · w2_b), [320, 320] each. */
-function* lokr(prefix: string, layers: readonly string[]): Generator<{ name: string; dtype: "F32"; shape: number[]; data: Uint8Array }> {
-  const tensor = (name: string, shape: number[], value: (i: number) => number) => {
-    const values = Float32Array.from({ length: shape.reduce((size, n) => size * n, 1) }, (_, i) => value(i));
-    return { name, dtype: "F32" as const, shape, data: new Uint8Array(values.buffer) };
-  };
+function* lokr(prefix: string, layers: readonly string[]): Generator<TensorData> {
   for (const [place, layer] of layers.entries()) {
     const wave = (i: number): number => Math.sin(0.7 * i + place) / 8;
     yield tensor(`${prefix}${layer}.lokr_w1`, [16, 16], wave);

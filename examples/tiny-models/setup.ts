@@ -31,7 +31,7 @@ export async function verseLoss(model: GenerativeModel): Promise<number> {
 /** Rows of 64 tokens out of the first four acts, to train on, four a batch. */
 export async function verseBatches(count: number): Promise<{ inputIds: number[][]; labels: number[][] }[]> {
   const { ids } = (await tinyTokenizer()).encode(await openTinyText("romeo-and-juliet"));
-  const row = (i: number): number[] => [...ids.slice(64 * i, 64 * (i + 1))];
+  const row = (i: number): number[] => ids.slice(64 * i, 64 * (i + 1));
   return Array.from({ length: count }, (_, i) => {
     const rows = [0, 1, 2, 3].map((j) => row(4 * i + j));
     return { inputIds: rows, labels: rows };

@@ -6,6 +6,10 @@ export interface BenchOptions {
   readonly suites: readonly string[];
   readonly json: string | undefined;
   readonly report: string | undefined;
+  /** Records that ratios are compared with; those of the last report if it is written anew. */
+  readonly against: string | undefined;
+  /** Share of a ratio that may be lost against these. */
+  readonly tolerance: number;
   readonly rounds: number;
   readonly quick: boolean;
   readonly tune: boolean;
@@ -19,7 +23,10 @@ export interface BenchOptions {
 export const USAGE = `usage: npm run bench -- <suite…|all> [options]
 
   --json FILE      write the records as a JSON list
-  --report [FILE]  write a Markdown report (apps/bench/report.md if no file is given)
+  --report [FILE]  write a Markdown report (apps/bench/report.md if no file is given), its records and plots beside it;
+                   suites that were not run stay as the last one has them, and ratios are compared with it
+  --against FILE   compare ratios with these records, of --json or of a report: 1 is the exit code if one is worse
+  --tolerance X    share of a ratio that may be lost before it counts as worse (0.25)
   --rounds N       rounds of turns (5)
   --quick          small sizes and short turns: to see that everything runs
   --case TEXT      only cases with this in their name, of suites whose cases can be chosen
@@ -41,6 +48,8 @@ export function parseOptions(args: readonly string[], bench: string): BenchOptio
     options: {
       json: { type: "string" },
       report: { type: "string" },
+      against: { type: "string" },
+      tolerance: { type: "string", default: "0.25" },
       rounds: { type: "string", default: "5" },
       quick: { type: "boolean", default: false },
       tune: { type: "boolean", default: false },
@@ -52,10 +61,14 @@ export function parseOptions(args: readonly string[], bench: string): BenchOptio
   });
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError(`--rounds is "${values.rounds}", expected a positive integer`);
+  const tolerance = Number(values.tolerance);
+  if (!(tolerance >= 0 && tolerance < 1)) throw new TypeError(`--tolerance is "${values.tolerance}", expected a number from 0 to 1`);
   return {
     suites: positionals,
     json: values.json,
     report: values.report,
+    against: values.against,
+    tolerance,
     rounds: values.quick ? Math.min(rounds, 2) : rounds,
     quick: values.quick,
     tune: values.tune,

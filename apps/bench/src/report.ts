@@ -21,8 +21,33 @@ export function recordLine(record: BenchRecord, before?: BenchRecord): string {
   return parts.filter((p) => p !== "").join("  ");
 }
 
-/** A report of a run in Markdown: the machine first, then a table per suite with a row per value. */
-export function markdownReport(records: readonly BenchRecord[]): string {
+/** What a value is about, by its unit. */
+const kindOf = (unit: string): string =>
+  unit.endsWith("/s") ? "throughput" : /^([GMk]i?)?B$|byte/u.test(unit) ? "memory" : /^(n|µ|m)?s$/u.test(unit) ? "latency" : "other";
+
+/** How many values of each kind there are, how many are better than their anchor, and how many goals were met. */
+function summary(records: readonly BenchRecord[]): string[] {
+  const lines = ["| | compared | at least as good as the anchor | goals met |", "|---|---|---|---|"];
+  for (const kind of ["throughput", "latency", "memory", "other"]) {
+    const of = records.filter((record) => kindOf(record.unit) === kind);
+    const compared = of.filter(({ ratio }) => ratio !== null);
+    const judged = of.filter(({ met }) => met !== undefined);
+    if (of.length > 0)
+      lines.push(
+        `| ${kind} | ${compared.length} | ${compared.filter(({ ratio }) => ratio! >= 1).length} | ${judged.filter(({ met }) => met).length} of ${judged.length} |`,
+      );
+  }
+  return lines;
+}
+
+const place = ({ machine: { cpu, cores, memoryGiB, system }, versions }: BenchRecord): string =>
+  `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}; weft ${versions["weft"] ?? "?"}`;
+
+/**
+ * A report in Markdown: the machine first, then what was measured in figures, then a table per suite with a row per value.
+ * @param plots files of plots by suite
+ */
+export function markdownReport(records: readonly BenchRecord[], plots: ReadonlyMap<string, string> = new Map()): string {
   const [first] = records;
   if (!first) return "# Bench\n\nNothing was measured.\n";
   const { cpu, cores, memoryGiB, system } = first.machine;
@@ -37,6 +62,8 @@ export function markdownReport(records: readonly BenchRecord[]): string {
     "",
     "Values are the best of several rounds in which all contestants had their turn. “2 × X” is twice as good as X in the same run.",
     "Spread is how far the slowest round lies above the best; errors are against f64.",
+    "",
+    ...summary(records),
   ];
   for (const suite of new Set(records.map((r) => r.suite))) {
     const rows: BenchRecord[][] = [];
@@ -44,7 +71,12 @@ export function markdownReport(records: readonly BenchRecord[]): string {
       if (sameValue(record, rows.at(-1)?.[0])) rows.at(-1)!.push(record);
       else rows.push([record]);
     }
-    lines.push("", `## ${suite}`, "", "| case | metric | value | against | spread | error | goal |", "|---|---|---|---|---|---|---|");
+    lines.push("", `## ${suite}`);
+    const own = place(records.find((r) => r.suite === suite)!);
+    if (own !== place(first)) lines.push("", `Measured by another run: ${own}.`);
+    const plot = plots.get(suite);
+    if (plot !== undefined) lines.push("", `![How many times better than the anchor of the same run](${plot})`);
+    lines.push("", "| case | metric | value | against | spread | error | goal |", "|---|---|---|---|---|---|---|");
     for (const row of rows) {
       const [r] = row as [BenchRecord];
       const list = (of: (record: BenchRecord) => string): string =>

@@ -2,12 +2,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BenchContext, Suite } from "./context.js";
+import { compareRatios, comparisonLines } from "./compare.js";
 import { baseVersions, thisMachine } from "./machine.js";
 import { type BenchOptions, parseOptions, USAGE } from "./options.js";
 import { installPeers, type Peers } from "./peers/install.js";
 import { findPython, type Python, startPython } from "./peers/python.js";
 import { type BenchRecord, checkRecord } from "./record.js";
-import { markdownReport, recordLine } from "./report.js";
+import { recordLine } from "./report.js";
 import { adaptersSuite } from "./suites/adapters/adapters.js";
 import { convertSuite } from "./suites/convert-dtype/convert-dtype.js";
 import { coreSuite } from "./suites/core/core.js";
@@ -24,6 +25,7 @@ import { tokenizersSuite } from "./suites/tokenizers/tokenizers.js";
 import { generateSuite } from "./suites/generate/generate.js";
 import { samplingSuite } from "./suites/sampling/sampling.js";
 import { startupSuite } from "./suites/startup/startup.js";
+import { lastRecords, readRecords, writeReport } from "./write-report.js";
 
 const SUITES: readonly Suite[] = [
   coreSuite,
@@ -48,11 +50,15 @@ const root = resolve(bench, "../..");
 
 const note = (text: string): void => void process.stderr.write(`${text}\n`);
 
-/** The bench as a program. @returns its exit code: 0 done, 1 a suite failed, 2 wrong usage */
+/** The bench as a program. @returns its exit code: 0 done, 1 a suite failed or a ratio is worse than in the last report, 2 wrong usage */
 export async function run(args: readonly string[]): Promise<number> {
   let options: BenchOptions;
+  let before: readonly BenchRecord[] | undefined;
   try {
     options = parseOptions(args, bench);
+    // Read now: the report that is written may be the one that is compared with.
+    if (options.against !== undefined) before = readRecords(options.against);
+    else if (options.report !== undefined) before = lastRecords(options.report);
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
     return 2;
@@ -108,8 +114,10 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   (await python)?.stop();
   if (options.json) writeFileSync(options.json, `${JSON.stringify(records, undefined, 2)}\n`);
-  if (options.report) writeFileSync(options.report, markdownReport(records));
-  return failed ? 1 : 0;
+  if (options.report) writeReport(options.report, records, lastRecords(options.report));
+  const comparison = before && compareRatios(before, records, options.tolerance);
+  if (comparison) process.stdout.write(`\n${comparisonLines(comparison).join("\n")}\n`);
+  return failed || (comparison?.regressions.length ?? 0) > 0 ? 1 : 0;
 }
 
 async function start(options: BenchOptions, versions: Record<string, string>): Promise<Python | undefined> {
