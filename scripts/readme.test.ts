@@ -72,6 +72,7 @@ describe("links between pages", () => {
     "apps/bench/README.md",
     ...readdirSync(join(root, "examples")).map((name) => `examples/${name}/README.md`),
     "docs/agents.md",
+    "docs/benchmarks.md",
     "docs/browser.md",
     "docs/compatibility.md",
     "docs/other-frameworks.md",

@@ -23,9 +23,12 @@ test("suites and options", () => {
   expect(parseOptions(["merge", "--report", "mine.md"], "bench").report).toBe("mine.md");
 });
 
-test.each([[["--rounds", "0"]], [["--rounds", "x"]], [["--fast"]]])("refuses %j", (args) => {
-  expect(() => parseOptions(args, "bench")).toThrow(TypeError);
-});
+test.each([[["--rounds", "0"]], [["--rounds", "x"]], [["--fast"]], [["--tolerance", "1"]], [["core", "--report", "--case", "calls"]]])(
+  "refuses %j",
+  (args) => {
+    expect(() => parseOptions(args, "bench")).toThrow(TypeError);
+  },
+);
 
 test.each([[[]], [["no-such-suite"]], [["matmul", "--fast"]]])("wrong usage ends with exit code 2 and runs nothing: %j", async (args) => {
   expect(await run(args)).toBe(2);

@@ -63,6 +63,8 @@ export function parseOptions(args: readonly string[], bench: string): BenchOptio
   if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError(`--rounds is "${values.rounds}", expected a positive integer`);
   const tolerance = Number(values.tolerance);
   if (!(tolerance >= 0 && tolerance < 1)) throw new TypeError(`--tolerance is "${values.tolerance}", expected a number from 0 to 1`);
+  // The rest of the suite would be gone from the report.
+  if (values.report !== undefined && values.case !== "") throw new TypeError("a report has whole suites: --report goes without --case");
   return {
     suites: positionals,
     json: values.json,

@@ -51,7 +51,7 @@ export function markdownReport(records: readonly BenchRecord[], plots: ReadonlyM
   const [first] = records;
   if (!first) return "# Bench\n\nNothing was measured.\n";
   const { cpu, cores, memoryGiB, system } = first.machine;
-  const versions = Object.assign({}, ...records.map((r) => r.versions)) as Record<string, string>;
+  const versions = Object.assign({}, ...records.filter((r) => place(r) === place(first)).map((r) => r.versions)) as Record<string, string>;
   const lines = [
     "# Bench",
     "",

@@ -65,12 +65,15 @@ test("a report keeps suites that were not measured again, and its records are wh
   const report = join(folder, "report.md");
   expect(lastRecords(report)).toEqual([]);
   writeReport(report, before, []);
-  const again = [record("merge", "LoRA", 8, 1.4, { unit: "s", machine: { ...machine, cpu: "Other CPU" } })];
+  const again = [
+    record("merge", "LoRA", 8, 1.4, { unit: "s", machine: { ...machine, cpu: "Other CPU" }, versions: { node: "22.0.0", weft: "def" } }),
+  ];
   writeReport(report, again, lastRecords(report));
   expect(readRecords(recordsOf(report))).toEqual([before[0], before[1], again[0]]);
   const text = readFileSync(report, "utf8");
   expect(text).toContain("| throughput | 2 | 1 | 0 of 0 |\n| latency | 1 | 1 | 0 of 0 |");
-  expect(text).toContain("Measured by another run: Other CPU");
+  expect(text).toContain("Versions: node 20.0.0, weft abc.");
+  expect(text).toContain("Measured by another run: Other CPU, 2 cores, 8 GiB, linux x64; weft def.");
   for (const [, plot] of text.matchAll(/\]\((report-plots\/\w+\.svg)\)/gu))
     expect(readFileSync(join(folder, plot!), "utf8")).toMatch(/^<svg /u);
   expect(text.match(/report-plots/gu)).toHaveLength(2);
