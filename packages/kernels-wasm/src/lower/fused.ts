@@ -16,7 +16,8 @@ let loading: Promise<unknown> | undefined;
 /** Settled when what was lowered can run; undefined if it can. */
 export const interpreterLoading = (): Promise<unknown> | undefined => (interpreter ? undefined : loading);
 
-type FusedStep = Pick<Step & { readonly kind: "fused" }, "program" | "inputs" | "outputs">;
+/** What of a fused step its kernel depends on. */
+export type FusedStep = Pick<Step & { readonly kind: "fused" }, "program" | "inputs" | "outputs">;
 
 /** By program and how operands lie: a plan of many layers has few loops. */
 const loops = new WeakMap<Program, Map<string, Loop>>();

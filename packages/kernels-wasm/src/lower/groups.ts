@@ -3,6 +3,7 @@ import { addKernels } from "../kernel-args.js";
 import { COMPOSITES } from "./composites.js";
 import type { GroupName, KernelGroup } from "./kernel-group.js";
 import { OPS } from "./ops.js";
+import { isPackedValues } from "./packed-values.js";
 
 const GROUPS: { readonly [name in GroupName]: () => Promise<{ readonly group: KernelGroup }> } = {
   further: () => import("../groups/further.js"),
@@ -31,6 +32,7 @@ export function loadGroup(name: GroupName): Promise<void> | undefined {
 export function loadGroups({ steps }: Plan): Promise<unknown> | undefined {
   const names = new Set<GroupName>();
   for (const step of steps) {
+    if (isPackedValues(step)) names.add("packed");
     if (step.kind === "fused") continue;
     const found = step.kind === "composite" ? COMPOSITES.get(step.op)!.group : OPS[step.op];
     if (typeof found === "string") names.add(found);

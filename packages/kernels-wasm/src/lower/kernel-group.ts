@@ -1,5 +1,6 @@
 import type { KernelModule } from "../kernel-args.js";
 import type { CompositeStep, LowerContext, Run } from "./context.js";
+import type { FusedStep } from "./fused.js";
 import type { OpStep } from "./steps.js";
 
 /** How a primitive runs; undefined where a call has no kernel, which then runs by its reference kernel. */
@@ -17,4 +18,6 @@ export interface KernelGroup {
   readonly module?: KernelModule;
   readonly ops?: Readonly<Record<string, LowerOp>>;
   readonly composites?: Readonly<Record<string, LowerComposite>>;
+  /** How fused steps run that only this group's code makes fast; undefined where they run as all others. */
+  readonly fused?: (step: FusedStep, context: LowerContext) => Run | undefined;
 }

@@ -2,6 +2,7 @@ import { type Plan, runReferenceStep, type Step } from "@weft/tensor-core";
 import { COMPOSITES } from "./composites.js";
 import type { LowerContext, Run } from "./context.js";
 import { lowerFused } from "./fused.js";
+import { isPackedValues } from "./packed-values.js";
 import { groupOf } from "./groups.js";
 import type { LowerOp } from "./kernel-group.js";
 import { OPS } from "./ops.js";
@@ -22,7 +23,8 @@ export function lowerOp(op: string): LowerOp | undefined {
 /** @param plan whose groups are loaded */
 export function lowerStep(step: Step, plan: Plan, context: LowerContext): LoweredStep {
   if (step.kind === "composite") return { run: groupOf(COMPOSITES.get(step.op)!.group).composites![step.op]!(step, context), plain: false };
-  const run = step.kind === "fused" ? lowerFused(step, context) : lowerOp(step.op)?.(step, context);
+  const values = isPackedValues(step) ? groupOf("packed").fused!(step, context) : undefined;
+  const run = values ?? (step.kind === "fused" ? lowerFused(step, context) : lowerOp(step.op)?.(step, context));
   if (run) return { run, plain: false };
   const { memory } = context;
   return {

@@ -1,2 +1,2 @@
-export { emitLine } from "./emit-line.js";
+export { emitLine, emitRows } from "./emit-line.js";
 export { planDot } from "./plan-dot.js";

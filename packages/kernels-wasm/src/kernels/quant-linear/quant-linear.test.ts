@@ -19,6 +19,18 @@ function valuesOf(name: string, dtype: string, count: number): number[] {
   return dtype === "i32" ? of(() => Math.trunc(random() * (2 ** 31 - 1))) : of(() => 0.06 + 0.05 * random());
 }
 
+/** A packed weight of drawn parts, on any device. */
+function drawn(format: Format, shape: readonly [number, number]): (device: Device) => PackedWeight {
+  const parts = Object.entries(format.parts(shape)).map(
+    ([name, spec]) => [name, spec, valuesOf(name, spec.dtype, sizeOf(spec.shape))] as const,
+  );
+  return (device) => ({
+    format,
+    shape,
+    parts: Object.fromEntries(parts.map(([name, spec, values]) => [name, device.tensor(values, spec)])),
+  });
+}
+
 /** Rows that begin in the middle of blocks, ends that fill no span, more and less than four rows. */
 const SHAPES: readonly (readonly [Format, readonly (readonly [number, number])[]])[] = [
   [
@@ -99,14 +111,7 @@ describe.each([
   it.each(CASES)("$name $shape, $m rows", async ({ format, shape, m }) => {
     const [out, width] = shape;
     const x = Float32Array.from({ length: m * width }, random);
-    const parts = Object.entries(format.parts(shape)).map(
-      ([name, spec]) => [name, spec, valuesOf(name, spec.dtype, sizeOf(spec.shape))] as const,
-    );
-    const on = (d: Device): PackedWeight => ({
-      format,
-      shape,
-      parts: Object.fromEntries(parts.map(([name, spec, values]) => [name, d.tensor(values, spec)])),
-    });
+    const on = drawn(format, shape);
     const w = await dequantize(on(referenceDevice())).data();
     const y = await quantLinear(device.tensor(x, { shape: [m, width] }), on(device)).data();
     let rounded = false;
@@ -136,4 +141,21 @@ describe.each([
     const isRounded = options.activations === "int8" && format !== AWQ && format !== GPTQ && format !== Q6_K;
     if (isRounded && width >= 256) expect(rounded).toBe(m <= most);
   });
+});
+
+describe.each([
+  { threads: 1, relaxed: false },
+  { threads: 2, relaxed: true },
+])("values of packed weights, $threads threads, FMA $relaxed", (options) => {
+  const device = new Device(new WasmBackend(options));
+  afterAll(() => device.dispose());
+
+  it.each(SHAPES.flatMap(([format, shapes]) => shapes.map((shape) => ({ format, shape, name: format.name }))))(
+    "$name $shape: those of the reference, bit for bit",
+    async ({ format, shape }) => {
+      const on = drawn(format, shape);
+      const [got, want] = [await dequantize(on(device)).data(), await dequantize(on(referenceDevice())).data()];
+      expect(got).toEqual(want);
+    },
+  );
 });
