@@ -31,6 +31,7 @@ export { Embedder, type EmbedderOptions, type EmbeddingModel } from "./embedder.
 export { TokenScorer, type TokenScorerOptions } from "./scoring/token-scorer.js";
 export { callSchema, type FunctionTool } from "./text/call-schema.js";
 export { Generation, type GenerationResult, type TextChunk } from "./text/generation.js";
+export { type GenerationFiles, ggufGenerationFiles, readGenerationFiles } from "./text/generation-files.js";
 export { type GenerateOptions, generationDefaults } from "./text/options.js";
 export { type ChatOptions, TextGenerator, type TextGeneratorOptions } from "./text/text-generator.js";
 export { toolPrompt } from "./text/tool-prompt.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { checkOutput } from "@weft/checkpoint/node";
 import { formatBytes } from "@weft/checkpoint/format";
 import { formatLens, lensOf } from "@weft/datasets";
-import { recordedSettings, sampleTexts } from "@weft/fine-tuning";
+import { largestBatch, recordedSettings, sampleTexts, stepsOf } from "@weft/fine-tuning";
 import type { AdaptedCausalLM } from "@weft/generation";
 import { writeFileAtomic } from "@weft/io-safetensors/node";
 import { savePretrained } from "@weft/registry/node";
@@ -17,7 +17,7 @@ import { formatCount } from "../output.js";
 import { isEncoderTask } from "../program/train-fields.js";
 import { formatSeconds } from "../progress.js";
 import { advised, assertUseful } from "../training/advised.js";
-import { assertFits, fitOf, largestBatch, offersText, timeOf } from "../training/fit.js";
+import { assertFits, fitOf, offersText, timeOf } from "../training/fit.js";
 import { initConfig } from "../training/init-config.js";
 import { readTrainConfig, type TrainConfig, type TrainFlags } from "../training/train-config.js";
 import { type DataOfTraining, readTrainingData } from "../training/training-data.js";
@@ -132,8 +132,7 @@ async function showPlan(
   { coverage, batches, from }: DataOfTraining,
   context: Context,
 ): Promise<void> {
-  const perEpoch = Math.ceil(batches / (config.gradientAccumulationSteps ?? 1));
-  const steps = config.maxSteps ?? Math.ceil(perEpoch * (config.numTrainEpochs ?? 3));
+  const steps = stepsOf(config, batches);
   const fit = await fitOf(config, opened, adapter, largestBatch(from(0)), context);
   if (config.maxMemory !== undefined) assertFits(fit, config.maxMemory);
   const time = await timeOf(config, adapter, from(0), steps);

@@ -1,5 +1,7 @@
+import { DEVICES } from "@weft/fine-tuning/fields";
+
 /** Where models run. */
-export const DEVICES = ["auto", "cpu", "onnx", "webgpu"] as const;
+export { DEVICES };
 export type DeviceName = (typeof DEVICES)[number];
 
 /** What products with packed weights read. */

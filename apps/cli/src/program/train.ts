@@ -1,7 +1,8 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { examples } from "./examples.js";
 import type { Runner } from "./runner.js";
-import { PARSERS, TRAIN_FIELDS, type TrainField } from "./train-fields.js";
+import { TRAIN_FIELDS, type TrainField } from "@weft/fine-tuning/fields";
+import { PARSERS } from "./train-fields.js";
 import { byteSize, collect } from "./values.js";
 
 function optionOf({ flag, kind, choices, help }: TrainField): Option[] {

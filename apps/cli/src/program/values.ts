@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
+import { parseByteSize } from "@weft/fine-tuning/fields";
 import { meantName } from "@weft/tensor-core/names";
 import type { BlockWeight } from "../commands/combine.js";
 
@@ -43,11 +44,8 @@ export const choice =
 
 /** "256MB", "4GiB", "1000000": bytes. */
 export function byteSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?$/i.exec(text.trim());
-  if (!match) throw new InvalidArgumentError("expected a size such as 256MB or 4GB");
-  const power = " kmgt".indexOf((match[2] || " ").toLowerCase());
-  const bytes = Math.floor(Number(match[1]) * (match[3] ? 1024 : 1000) ** power);
-  if (!Number.isSafeInteger(bytes) || bytes < 1) throw new InvalidArgumentError("expected a size of at least one byte");
+  const bytes = parseByteSize(text);
+  if (bytes === undefined) throw new InvalidArgumentError("expected a size such as 256MB or 4GB");
   return bytes;
 }
 

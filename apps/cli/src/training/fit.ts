@@ -1,36 +1,15 @@
-import { adapterConfig } from "@weft/fine-tuning";
+import { adapterConfig, type Fit, fitOf as fitOfTrainee, timeOf as timeOfTrainee } from "@weft/fine-tuning";
 import { formatBytes } from "@weft/checkpoint/format";
 import { CapabilityError } from "@weft/tensor-core";
-import {
-  type Batch,
-  estimateMemory,
-  estimateTime,
-  type SmallerOffer,
-  smallerOffers,
-  type TrainingMemory,
-  type TrainingTime,
-} from "@weft/training";
+import type { Batch, SmallerOffer, TrainingOptions } from "@weft/training";
 import type { Context } from "../context.js";
 import type { OpenedModel } from "../models/open-model.js";
 import type { TrainConfig } from "./train-config.js";
 import { newAdapter, optionsOf, type TrainedAdapter } from "./training-run.js";
 
-/** What a training takes here. */
-export interface Fit {
-  /** Of the largest batch. */
-  readonly memory: TrainingMemory;
-  /** How it would need less. */
-  readonly offers: readonly SmallerOffer[];
-}
-
-/** Rows times tokens. */
-const sizeOf = ({ inputIds }: Batch): number => inputIds.length * (inputIds as readonly ArrayLike<number>[])[0]!.length;
-
-/** The batch that takes most. */
-export function largestBatch(batches: Iterable<Batch>): Batch {
-  let largest: Batch | undefined;
-  for (const batch of batches) if (!largest || sizeOf(batch) > sizeOf(largest)) largest = batch;
-  return largest!;
+/** Without a limit: blocks that are computed again are one of the offers unless they are asked for. */
+function unlimitedOptions({ maxMemory: _limit, ...unlimited }: TrainConfig): TrainingOptions {
+  return optionsOf(unlimited);
 }
 
 /** What training takes, and how it would take less. */
@@ -41,35 +20,20 @@ export async function fitOf(
   batch: Batch,
   context: Context,
 ): Promise<Fit> {
-  // Blocks that are computed again are one of the offers unless they are asked for.
-  const { maxMemory: _limit, ...unlimited } = config;
-  const options = optionsOf(unlimited);
   const { table } = await context.methods();
-  const rank = Number(adapterConfig(config, config.modelNameOrPath, table)["r"] ?? 0);
-  const withRank = {
-    rank,
-    trainee: async (r: number) => (await newAdapter(opened.base, { ...config, peft: { ...config.peft, r } }, [batch], context)).peft,
-  };
-  return {
-    memory: await estimateMemory(peft, batch, options),
-    offers: await smallerOffers(peft, batch, options, rank > 1 ? { withRank } : {}),
-  };
+  return fitOfTrainee(peft, batch, unlimitedOptions(config), {
+    rank: Number(adapterConfig(config, config.modelNameOrPath, table)["r"] ?? 0),
+    trainee: async (r) => (await newAdapter(opened.base, { ...config, peft: { ...config.peft, r } }, [batch], context)).peft,
+  });
 }
 
-/** How long the steps take, of batches of which one took part in the plan. */
-export async function timeOf(
+/** How long the steps take. */
+export const timeOf = (
   config: TrainConfig,
   { peft }: TrainedAdapter,
   batches: Iterable<Batch>,
   steps: number,
-): Promise<TrainingTime & { readonly seconds: number }> {
-  const all = [...batches];
-  const largest = largestBatch(all);
-  const { maxMemory: _limit, ...unlimited } = config;
-  const time = await estimateTime(peft, largest, optionsOf(unlimited));
-  const share = all.reduce((sum, batch) => sum + sizeOf(batch), 0) / all.length / sizeOf(largest);
-  return { ...time, secondsPerStep: time.secondsPerStep * share, seconds: time.secondsPerStep * share * steps };
-}
+): ReturnType<typeof timeOfTrainee> => timeOfTrainee(peft, batches, unlimitedOptions(config), steps);
 
 const FLAGS: { readonly [name in SmallerOffer["name"]]: string } = {
   "gradient-checkpointing": "--gradient-checkpointing",

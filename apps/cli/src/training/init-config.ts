@@ -8,7 +8,7 @@ import { CancelledError, ConfigError, WeftError } from "@weft/tensor-core";
 import { Document } from "yaml";
 import { type Context, EXIT } from "../context.js";
 import { UsageError } from "../failure.js";
-import { TRAIN_FIELDS } from "../program/train-fields.js";
+import { TRAIN_FIELDS } from "@weft/fine-tuning/fields";
 import { count, positive } from "../program/values.js";
 import type { TrainFlags } from "./train-config.js";
 

@@ -3,11 +3,12 @@ import { camel, ConfigError } from "@weft/tensor-core";
 import { meantName } from "@weft/tensor-core/names";
 import type { EncoderTask } from "@weft/datasets";
 import { DEFAULT_SETTINGS, type FineTuningSettings, type ObjectiveName } from "@weft/fine-tuning";
+import { expectedOf, TRAIN_FIELDS, type TrainField } from "@weft/fine-tuning/fields";
 import { parseDocument } from "yaml";
 import { UsageError } from "../failure.js";
 import { byteSize } from "../program/values.js";
 import type { DeviceName } from "../models/device-names.js";
-import { attributeOf, PARSERS, TRAIN_FIELDS, type TrainField } from "../program/train-fields.js";
+import { attributeOf } from "../program/train-fields.js";
 
 /** The largest file of settings that is read. */
 const MAX_CONFIG_BYTES = 1 << 20;
@@ -109,28 +110,9 @@ function unknownField(file: string, name: string, names: readonly string[]): Con
 }
 
 /** @throws ConfigError naming file, field, what is expected and what is there */
-function checkValue(file: string, { name, kind, choices }: TrainField, value: unknown): void {
-  const expects = (expected: string): ConfigError => wrong(file, `${name} is ${JSON.stringify(value)}, expected ${expected}`);
-  if (Object.hasOwn(PARSERS, kind)) {
-    if (typeof value !== "number") throw expects("a number");
-    try {
-      PARSERS[kind as keyof typeof PARSERS](String(value));
-    } catch (error) {
-      throw expects((error as Error).message.replace(/^expected /, ""));
-    }
-  }
-  if (kind === "bytes") {
-    try {
-      byteSize(String(value));
-    } catch (error) {
-      throw expects((error as Error).message.replace(/^expected /, ""));
-    }
-  }
-  if (kind === "switch" && typeof value !== "boolean") throw expects("true or false");
-  if (kind === "text" && typeof value !== "string") throw expects("a text");
-  if (kind === "texts" && !(Array.isArray(value) && value.every((one) => typeof one === "string"))) throw expects("a list of texts");
-  if (kind === "map" && !isMap(value)) throw expects("fields");
-  if (choices && !choices.includes(value as string)) throw expects(`one of ${choices.join(", ")}`);
+function checkValue(file: string, field: TrainField, value: unknown): void {
+  const expected = expectedOf(field, value);
+  if (expected !== undefined) throw wrong(file, `${field.name} is ${JSON.stringify(value)}, expected ${expected}`);
 }
 
 const isMap = (value: unknown): value is Values => typeof value === "object" && value !== null && !Array.isArray(value);
