@@ -1,3 +1,5 @@
+import { tinyModelFolder } from "@weft/tiny-models/node";
+import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { violations } from "./testing/axe.js";
 import { browserPath, startStudio, type Studio } from "./testing/browser.js";
@@ -30,6 +32,14 @@ async function lastLoggedStep(): Promise<number> {
     return Number(/"step":(\d+)/.exec(steps.at(-1)!)?.[1] ?? 0);
   }
   return 0;
+}
+
+/** axe has nothing to say of a screen, dark or light. */
+async function quiet(page: Page, screen: string): Promise<void> {
+  for (const colorScheme of ["dark", "light"] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect({ screen, colorScheme, violations: await violations(page) }).toEqual({ screen, colorScheme, violations: [] });
+  }
 }
 
 describe.skipIf(browserPath === undefined)("the built studio", () => {
@@ -118,6 +128,57 @@ describe.skipIf(browserPath === undefined)("the built studio", () => {
       await page.getByRole("heading", { name: /^Done: \d+ steps/ }).waitFor();
       await page.close();
     }
+  });
+
+  it("opens own files, shows what is trained on, tells what it takes, and trains with the settings of the form", async () => {
+    const page = await studio.open();
+    const rows = [
+      { prompt: "Who comes?", completion: " It is the east." },
+      { prompt: "What light?", completion: " Arise, fair sun." },
+    ];
+    const [folder, files] = [page.locator("input[type=file]").nth(0), page.locator("input[type=file]").nth(1)];
+    await folder.setInputFiles(tinyModelFolder("llama"));
+    await page.getByText("492,384 parameters").waitFor();
+    const data = Buffer.from(rows.map((row) => JSON.stringify(row)).join("\n"));
+    await files.setInputFiles([
+      { name: "train.jsonl", mimeType: "", buffer: data },
+      { name: "model.safetensors", mimeType: "", buffer: Buffer.from("x") },
+    ]);
+    await page.getByText("model.safetensors: weights alone do not say what model they are of.").waitFor();
+    await page.getByText("2 rows").waitFor();
+    await quiet(page, "open");
+
+    await page.getByRole("link", { name: "Inspect" }).click();
+    await page.getByText("model.embed_tokens.weight").waitFor();
+    await quiet(page, "inspect");
+
+    await page.getByRole("link", { name: "Data" }).click();
+    const lens = page.getByRole("group", { name: "Tokens" });
+    await lens.waitFor();
+    expect(await lens.locator(".trained").allTextContents()).toContain("<|endoftext|>");
+    await lens.focus();
+    await page.keyboard.press("End");
+    await page.getByText(/it ends the answer, so the model learns to stop/).waitFor();
+    await page.getByRole("button", { name: "Next example" }).click();
+    await page.getByRole("heading", { name: "Example 2 of 2" }).waitFor();
+    await quiet(page, "data");
+
+    await page.getByRole("link", { name: "Change the length, the mask or the columns" }).click();
+    await page.getByText(/^Ready: about .* on this device\.$/).waitFor();
+    await page.getByLabel("Length").fill("none");
+    await page.getByText("Expected a number.").waitFor();
+    expect(await page.getByRole("button", { name: "Start" }).isDisabled()).toBe(true);
+    await page.getByLabel("Length").fill("64");
+    await page.getByLabel("Steps, instead of epochs").fill("3");
+    await page.getByText("All settings").click();
+    expect(await page.getByLabel("max_steps").inputValue()).toBe("3");
+    await page.getByText(/^3 steps\. Memory: /).waitFor();
+    await page.getByRole("button", { name: /^Rank 4: [\d.]+ MB$/ }).click();
+    expect(await page.getByLabel("peft.r").inputValue()).toBe("4");
+    await quiet(page, "train");
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByRole("heading", { name: /^Done: 3 steps in / }).waitFor();
+    await page.close();
   });
 
   it("has no request to other places, and no report of its policy", () => expect(studio.offences).toEqual([]));

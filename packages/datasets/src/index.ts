@@ -8,7 +8,7 @@ export { type LabelledRows, labelledRows } from "./batches/labelled-rows.js";
 export { planEpoch, type PlannedBatch, type PlanOptions } from "./batches/plan-epoch.js";
 export { isForEvaluation, splitExamples, type SplitOptions } from "./batches/split.js";
 export { shuffleStream, streamBatches, type StreamOptions } from "./batches/stream.js";
-export type { Place } from "./data-error.js";
+export { describePlace, type Place } from "./data-error.js";
 export {
   encodedOf,
   type EncodedExample,

@@ -2,7 +2,7 @@ import type { EncoderTask, MaskMethod } from "@weft/datasets";
 import type { ObjectiveName } from "./settings.js";
 
 /** What a setting of a training holds: a number of a range, a size as `2GB`, a text, texts, yes or no, or a map. */
-export type FieldKind = keyof typeof RANGES | "bytes" | "text" | "texts" | "switch" | "map";
+export type FieldKind = NumberKind | "bytes" | "text" | "texts" | "switch" | "map";
 
 /** Numbers of a kind: what they are, and whether one is of it. */
 interface Range {
@@ -12,13 +12,15 @@ interface Range {
   readonly high: number;
 }
 
-const RANGES = {
+type NumberKind = "count" | "natural" | "positive" | "share" | "size";
+
+const RANGES: { readonly [kind in NumberKind]: Range } = {
   count: { expected: "a whole number from 1 up", whole: true, low: 1, high: Number.MAX_SAFE_INTEGER },
   natural: { expected: "a whole number from 0 up", whole: true, low: 0, high: Number.MAX_SAFE_INTEGER },
   positive: { expected: "a number above 0", low: Number.MIN_VALUE, high: Number.MAX_VALUE },
   share: { expected: "a share from 0 to 1", low: 0, high: 1 },
   size: { expected: "a number from 0 up", low: 0, high: Number.MAX_VALUE },
-} as const satisfies { readonly [kind: string]: Range };
+};
 
 /** What a setting is about: the same words head its part of a form. */
 export type FieldGroup = "files" | "method" | "steps" | "optimiser" | "memory" | "data" | "watching";
@@ -67,7 +69,13 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     kind: "text",
     help: "what is trained on: .jsonl, .json, .csv, .tsv, .txt, .parquet; or hf:datasets/user/repo/file",
   },
-  { name: "output_dir", flag: "-o, --out <folder>", group: "files", kind: "text", help: "folder for the adapter, checkpoints and log.jsonl" },
+  {
+    name: "output_dir",
+    flag: "-o, --out <folder>",
+    group: "files",
+    kind: "text",
+    help: "folder for the adapter, checkpoints and log.jsonl",
+  },
   {
     name: "objective",
     flag: "--objective <name>",
@@ -77,9 +85,21 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     help: "what is learnt (default: sft); from classification on by encoders, as BERT",
   },
   { name: "beta", flag: "--beta <value>", group: "method", kind: "positive", help: "of dpo, orpo and kto (default: 0.1)" },
-  { name: "peft.peft_type", flag: "--method <name>", group: "method", kind: "text", help: "method of PEFT, as lora, loha, ia3 (default: lora)" },
+  {
+    name: "peft.peft_type",
+    flag: "--method <name>",
+    group: "method",
+    kind: "text",
+    help: "method of PEFT, as lora, loha, ia3 (default: lora)",
+  },
   { name: "peft.r", flag: "--rank <n>", group: "method", kind: "count", help: "rank of the adapter (default: 8)" },
-  { name: "peft.lora_alpha", flag: "--alpha <value>", group: "method", kind: "positive", help: "scale of the adapter is alpha / rank (default: 16)" },
+  {
+    name: "peft.lora_alpha",
+    flag: "--alpha <value>",
+    group: "method",
+    kind: "positive",
+    help: "scale of the adapter is alpha / rank (default: 16)",
+  },
   {
     name: "peft.init_lora_weights",
     flag: "--init-lora-weights <name>",
@@ -87,9 +107,21 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     kind: "text",
     help: "start of a LoRA: gaussian, pissa, olora, orthogonal; from the data: eva, corda, lora_ga; for the base in NF4: loftq",
   },
-  { name: "peft.target_modules", flag: "--target <modules>", group: "method", kind: "text", help: "modules by name, with commas (default: all-linear)" },
+  {
+    name: "peft.target_modules",
+    flag: "--target <modules>",
+    group: "method",
+    kind: "text",
+    help: "modules by name, with commas (default: all-linear)",
+  },
   { name: "learning_rate", flag: "--lr <rate>", group: "steps", kind: "positive", help: "learning rate (default: 2e-4)" },
-  { name: "num_train_epochs", flag: "--epochs <n>", group: "steps", kind: "positive", help: "how often the data are gone through (default: 3)" },
+  {
+    name: "num_train_epochs",
+    flag: "--epochs <n>",
+    group: "steps",
+    kind: "positive",
+    help: "how often the data are gone through (default: 3)",
+  },
   { name: "max_steps", flag: "--max-steps <n>", group: "steps", kind: "count", help: "steps of the optimiser, instead of epochs" },
   {
     name: "per_device_train_batch_size",
@@ -98,7 +130,13 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     kind: "count",
     help: "examples (or packed rows) of a batch (default: 4)",
   },
-  { name: "gradient_accumulation_steps", flag: "--gradient-accumulation <n>", group: "steps", kind: "count", help: "batches of a step (default: 1)" },
+  {
+    name: "gradient_accumulation_steps",
+    flag: "--gradient-accumulation <n>",
+    group: "steps",
+    kind: "count",
+    help: "batches of a step (default: 1)",
+  },
   { name: "max_length", flag: "--max-length <n>", group: "data", kind: "count", help: "tokens of an example at most (default: 1024)" },
   {
     name: "packing",
@@ -107,7 +145,13 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     kind: "switch",
     help: "several examples in a row of max-length tokens, which do not see each other",
   },
-  { name: "group_by_length", flag: "--group-by-length", group: "data", kind: "switch", help: "examples of like length come into one batch: less padding" },
+  {
+    name: "group_by_length",
+    flag: "--group-by-length",
+    group: "data",
+    kind: "switch",
+    help: "examples of like length come into one batch: less padding",
+  },
   {
     name: "lr_scheduler_type",
     flag: "--schedule <name>",
@@ -116,7 +160,13 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     help: "as transformers calls it: linear, cosine, constant_with_warmup … (default: linear)",
   },
   { name: "lr_scheduler_kwargs", group: "steps", kind: "map", help: "constants of the schedule" },
-  { name: "warmup_steps", flag: "--warmup <n>", group: "steps", kind: "size", help: "steps of rising rate; below 1 a share of all steps (default: 0)" },
+  {
+    name: "warmup_steps",
+    flag: "--warmup <n>",
+    group: "steps",
+    kind: "size",
+    help: "steps of rising rate; below 1 a share of all steps (default: 0)",
+  },
   {
     name: "optim",
     flag: "--optim <name>",
@@ -161,7 +211,14 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     help: "what rows are, where their columns do not tell: chat, completion, text, preference …",
   },
   { name: "columns", group: "data", kind: "map", help: "which column holds what the format calls so" },
-  { name: "mask", flag: "--mask <name>", group: "data", kind: "text", choices: MASKS, help: "how it is told what is trained on (default: auto)" },
+  {
+    name: "mask",
+    flag: "--mask <name>",
+    group: "data",
+    kind: "text",
+    choices: MASKS,
+    help: "how it is told what is trained on (default: auto)",
+  },
   { name: "validation_file", flag: "--eval-data <file>", group: "files", kind: "text", help: "what is evaluated on" },
   {
     name: "validation_share",
@@ -170,7 +227,13 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     kind: "share",
     help: "evaluate on this share of the data instead, and do not train on it",
   },
-  { name: "eval_steps", flag: "--eval-steps <n>", group: "watching", kind: "count", help: "steps between evaluations (default: every epoch)" },
+  {
+    name: "eval_steps",
+    flag: "--eval-steps <n>",
+    group: "watching",
+    kind: "count",
+    help: "steps between evaluations (default: every epoch)",
+  },
   {
     name: "early_stopping_patience",
     flag: "--early-stopping-patience <n>",
@@ -200,10 +263,28 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     kind: "texts",
     help: "show how the model goes on with this (repeat for several)",
   },
-  { name: "sample_steps", flag: "--sample-steps <n>", group: "watching", kind: "count", help: "steps between samples (default: at the end)" },
+  {
+    name: "sample_steps",
+    flag: "--sample-steps <n>",
+    group: "watching",
+    kind: "count",
+    help: "steps between samples (default: at the end)",
+  },
   { name: "logging_dir", flag: "--logging-dir <folder>", group: "files", kind: "text", help: "also write an event file for TensorBoard" },
-  { name: "report_file", flag: "--report <file>", group: "files", kind: "text", help: "also write a page (HTML) with curves, samples and settings" },
-  { name: "offline", flag: "--offline", group: "files", kind: "switch", help: "fetch nothing: models and data of the hub are in its cache" },
+  {
+    name: "report_file",
+    flag: "--report <file>",
+    group: "files",
+    kind: "text",
+    help: "also write a page (HTML) with curves, samples and settings",
+  },
+  {
+    name: "offline",
+    flag: "--offline",
+    group: "files",
+    kind: "switch",
+    help: "fetch nothing: models and data of the hub are in its cache",
+  },
   {
     name: "device",
     flag: "--device <name>",
@@ -213,7 +294,6 @@ export const TRAIN_FIELDS: readonly TrainField[] = [
     help: "where it runs; auto: a real GPU, else WebAssembly (default: auto)",
   },
 ];
-
 
 /** "256MB", "4GiB", "1000000": bytes. @returns undefined for a text that is no size of at least one byte */
 export function parseByteSize(text: string): number | undefined {
@@ -229,7 +309,7 @@ const isMap = (value: unknown): boolean => typeof value === "object" && value !=
 /** What a setting must hold and a value is not, in words; undefined if all is well. */
 export function expectedOf({ kind, choices }: TrainField, value: unknown): string | undefined {
   if (Object.hasOwn(RANGES, kind)) {
-    const { expected, low, high, whole }: Range = RANGES[kind as keyof typeof RANGES];
+    const { expected, low, high, whole } = RANGES[kind as NumberKind];
     const isOne = typeof value === "number" && value >= low && value <= high && (!whole || Number.isInteger(value));
     return isOne ? undefined : typeof value === "number" ? expected : "a number";
   }

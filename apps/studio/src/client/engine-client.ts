@@ -49,6 +49,13 @@ export class EngineClient {
     );
   }
 
+  /** Hands a file over. @returns the id that commands name it by @throws EngineError if it does not arrive */
+  async put(file: Blob): Promise<string> {
+    const id = `${this.name}-${++this.sent}`;
+    await this.transport.put(id, file);
+    return id;
+  }
+
   /** @throws EngineError with what the engine says */
   async send<T extends CommandType>(type: T, body: CommandBody<T>): Promise<Answer<T>> {
     const id = `${this.name}-${++this.sent}`;

@@ -1,3 +1,4 @@
+import { EngineError } from "./engine-client.js";
 import type { Message, Reply } from "../protocol/commands.js";
 import type { Transport } from "./transport.js";
 
@@ -6,6 +7,7 @@ const RETRY = 4;
 /** A stream without a line for so long is a dead one, in ms; the server sends one every 5 s. */
 const SILENCE = 15_000;
 
+const GONE = "The studio in the terminal does not answer.";
 const OLD_LINK = "Open the link that the terminal shows.";
 
 /** Lines of a stream as they come. @throws if it breaks, or nothing comes for too long */
@@ -38,11 +40,17 @@ export function serverTransport(token: string): Transport {
       if (response.ok) return (await response.json()) as Reply;
       return gone(response.status === 401 ? OLD_LINK : ((await response.json()) as { error: { message: string } }).error.message);
     } catch {
-      return gone("The studio in the terminal does not answer.");
+      return gone(GONE);
     }
   };
   return {
     send: (command) => void post(command).then((reply) => deliver({ reply })),
+    async put(id, file) {
+      const response = await fetch(`./api/files/${id}`, { method: "PUT", headers: { authorization }, body: file }).catch(() => undefined);
+      if (response?.ok) return;
+      const told = (await response?.json().catch(() => undefined)) as { error: { message: string } } | undefined;
+      throw new EngineError({ kind: "server", message: told?.error.message ?? GONE });
+    },
     listen(message, failed, gone) {
       deliver = message;
       void follow(authorization, (event) => message({ event }), failed, gone);

@@ -3,8 +3,12 @@ import type { Transport } from "./transport.js";
 /** Who holds it runs the engine; others wait for it. */
 const LOCK = "weft:engine";
 
-/** What tabs send each other: commands to the one that runs the engine, all that its engine says, and that there is a new engine. */
-type Shared = { readonly command: unknown } | { readonly message: unknown } | { readonly engine: "new" };
+/** What tabs send each other: commands and files to the one that runs the engine, all that its engine says, and that there is a new engine. */
+type Shared =
+  | { readonly command: unknown }
+  | { readonly put: string; readonly file: Blob }
+  | { readonly message: unknown }
+  | { readonly engine: "new" };
 
 /** Runs the engine here, for this tab and all others. */
 function lead(start: () => Transport, take: (transport: Transport, leads: boolean) => void): Promise<never> {
@@ -12,10 +16,12 @@ function lead(start: () => Transport, take: (transport: Transport, leads: boolea
   const channel = new BroadcastChannel(LOCK);
   channel.addEventListener("message", ({ data }: MessageEvent<Shared>) => {
     if ("command" in data) engine.send(data.command);
+    if ("put" in data) void engine.put(data.put, data.file);
   });
   take(
     {
       send: (command) => engine.send(command),
+      put: (id, file) => engine.put(id, file),
       listen: (message, failed, gone) =>
         engine.listen(
           (data) => {
@@ -38,7 +44,14 @@ function follow(take: (transport: Transport, leads: boolean) => void): () => voi
   const channel = new BroadcastChannel(LOCK);
   let deliver: (data: unknown) => void;
   const greet = (): void =>
-    take({ send: (command) => channel.postMessage({ command } satisfies Shared), listen: (message) => (deliver = message) }, false);
+    take(
+      {
+        send: (command) => channel.postMessage({ command } satisfies Shared),
+        put: (id, file) => channel.postMessage({ put: id, file } satisfies Shared),
+        listen: (message) => (deliver = message),
+      },
+      false,
+    );
   channel.addEventListener("message", ({ data }: MessageEvent<Shared>) => {
     if ("message" in data) deliver(data.message);
     if ("engine" in data) greet();

@@ -7,6 +7,7 @@ export function workerTransport(): Transport {
   const worker = new Worker(workerUrl(engineUrl), { type: "module", name: "engine" });
   return {
     send: (message, transfer = []) => worker.postMessage(message, [...transfer]),
+    put: (id, file) => worker.postMessage({ put: id, file }),
     listen(message, failed) {
       worker.addEventListener("message", ({ data }: MessageEvent<unknown>) => message(data));
       worker.addEventListener("messageerror", () => failed("a message of the engine cannot be read"));

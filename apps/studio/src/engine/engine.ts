@@ -1,66 +1,47 @@
-import { type Backend, type BackendStatistics, CapabilityError, ConfigError, type Device } from "@weft/tensor-core";
+import type { Device } from "@weft/tensor-core";
 import * as v from "valibot";
 import { type Answer, ANSWERS, type Command, COMMAND, type CommandType, type Reply } from "../protocol/commands.js";
-import type { DeviceState } from "../protocol/values.js";
-import type { StoredRun } from "../store/run-store.js";
-import { Documents } from "./documents.js";
+import type { CommandContext } from "./commands/command-context.js";
+import { HANDLERS } from "./commands/index.js";
+import { usedBytes } from "./device-state.js";
+import { Documents } from "./documents/documents.js";
 import { EventLog } from "./event-log.js";
+import { EncodedExamples } from "./examples.js";
 import { failureOf } from "./failure.js";
 import type { EngineHost } from "./host.js";
-import { settingsOf } from "./runs/settings.js";
-import { TrainingRun } from "./runs/training-run.js";
+import { Runs } from "./runs/runs.js";
 import { Turns } from "./turns.js";
-
-type Handlers = { readonly [T in CommandType]: (command: Extract<Command, { type: T }>) => Promise<Answer<T>> | Answer<T> };
 
 /** What is behind the pages: one device, what is open, and runs. It takes commands, answers each, and tells events. */
 export class Engine {
-  private readonly host: EngineHost;
-  private readonly log: EventLog;
-  private readonly turns = new Turns();
-  private readonly documents: Documents;
-  private readonly runs = new Map<string, TrainingRun>();
+  private readonly context: CommandContext;
   private opened: Promise<Device> | undefined;
   private current: Device | undefined;
-  private restored: Promise<void> | undefined;
 
   constructor(host: EngineHost) {
-    this.host = host;
-    this.documents = new Documents(host.tinyHome);
-    this.log = new EventLog((event) => host.emit(event));
+    const log = new EventLog((event) => host.emit(event));
+    const turns = new Turns();
+    const documents = new Documents(host.tinyHome);
+    const examples = new EncodedExamples();
+    const device = (): Promise<Device> => (this.opened ??= host.openDevice().then((one) => (this.current = one)));
+    const runs = new Runs({
+      store: host.store,
+      log,
+      turns,
+      open: async (source) => {
+        const here = await device();
+        return { device: here, ...(await documents.of(source, here)) };
+      },
+      encode: (data, model, settings) => examples.of(data, model, settings),
+      usedBytes: () => (this.current ? usedBytes(this.current) : 0),
+    });
+    this.context = { host, log, turns, documents, examples, runs, files: new Map(), device };
   }
 
-  private readonly handlers: Handlers = {
-    hello: async ({ since }) => {
-      const device = deviceState(await this.device(), this.host.isolated);
-      await (this.restored ??= this.restore());
-      this.log.replay(since);
-      return { device, documents: this.documents.list(), runs: [...this.runs.values()].map((run) => run.summary()), seq: this.log.seq };
-    },
-    open: async ({ source }) => ({ documents: (await this.documents.open(source, await this.device())).all }),
-    start: async ({ source, config }) => {
-      const { backend } = await this.device();
-      if ([...this.runs.values()].some(({ isActive }) => isActive))
-        throw new CapabilityError("a training is under way", { kind: "busy", hint: "wait for its end, or stop it" });
-      const run = this.know({
-        v: 1,
-        id: crypto.randomUUID(),
-        createdAt: Date.now(),
-        source,
-        config,
-        phase: "idle",
-        maxSteps: 0,
-        seconds: 0,
-        backend: backend.name,
-      });
-      void run.run();
-      return { run: run.summary() };
-    },
-    pause: ({ run }) => (this.run(run).pause(), {}),
-    resume: ({ run }) => (this.run(run).resume(), {}),
-    stop: ({ run }) => (this.run(run).stop(), {}),
-    checkpoint: ({ run }) => (this.run(run).save(), {}),
-  };
+  /** Takes a file that a later command names by its id. */
+  put(id: string, file: Blob): void {
+    this.context.files.set(id, file);
+  }
 
   /** Answers a message, whatever it is. It never rejects. */
   async handle(message: unknown): Promise<Reply> {
@@ -72,73 +53,17 @@ export class Engine {
     }
     const { id, type } = read.output;
     try {
-      const handler = this.handlers[type] as (command: Command) => Promise<Answer<typeof type>> | Answer<typeof type>;
-      return { v: 1, id, ok: v.parse(ANSWERS[type], await handler(read.output)) };
+      const handler = HANDLERS[type] as (command: Command, context: CommandContext) => Promise<Answer<CommandType>> | Answer<CommandType>;
+      return { v: 1, id, ok: v.parse(ANSWERS[type], await handler(read.output, this.context)) };
     } catch (error) {
       return { v: 1, id, error: failureOf(error) };
     }
   }
 
   /** Pauses what is under way; resolves when where it stands is saved. */
-  async rest(): Promise<void> {
-    await Promise.all([...this.runs.values()].map((run) => run.rest()));
+  rest(): Promise<void> {
+    return this.context.runs.rest();
   }
-
-  /** A run with what it needs of this engine. @throws ConfigError for settings that are none */
-  private know(stored: StoredRun): TrainingRun {
-    const run = new TrainingRun({
-      stored,
-      settings: settingsOf(stored.config),
-      store: this.host.store,
-      log: this.log,
-      turns: this.turns,
-      open: async () => {
-        const device = await this.device();
-        return { device, ...(await this.documents.open(stored.source, device)) };
-      },
-      usedBytes: () => (this.current ? usedBytes(this.current) : 0),
-    });
-    this.runs.set(stored.id, run);
-    return run;
-  }
-
-  /** What is on the disk from before. A run that cannot be read is told of, and does not keep the others away. */
-  private async restore(): Promise<void> {
-    const { store } = this.host;
-    for (const stored of (await store?.list()) ?? []) {
-      try {
-        await this.know(stored).restore(store!);
-      } catch (error) {
-        const { kind, message } = failureOf(error);
-        this.log.add({ run: null, type: "notice", kind, message: `a stored run cannot be read: ${message}` });
-      }
-    }
-  }
-
-  private device(): Promise<Device> {
-    return (this.opened ??= this.host.openDevice().then((device) => (this.current = device)));
-  }
-
-  private run(id: string): TrainingRun {
-    const run = this.runs.get(id);
-    if (run) return run;
-    throw new ConfigError(`there is no run ${JSON.stringify(id)}`, { kind: "no-match" });
-  }
-}
-
-/** What a device holds; 0 of one that does not tell. */
-function usedBytes({ backend }: Device): number {
-  return (backend as Backend & { statistics?(): BackendStatistics }).statistics?.().usedBytes ?? 0;
-}
-
-function deviceState(device: Device, isolated: boolean): DeviceState {
-  const { backend } = device;
-  return {
-    backend: backend.name,
-    threads: backend.capabilities.threads ?? 0,
-    isolated,
-    bytes: usedBytes(device),
-  };
 }
 
 /** The id of a message that is no command, if it has one. */

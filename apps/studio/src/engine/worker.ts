@@ -24,4 +24,11 @@ const engine = new Engine({
     }),
 });
 
-scope.addEventListener("message", ({ data }) => void engine.handle(data).then((reply) => scope.postMessage({ reply })));
+/** A file that a page hands over, beside commands. */
+const isPut = (data: unknown): data is { readonly put: string; readonly file: Blob } =>
+  typeof data === "object" && data !== null && "put" in data && "file" in data && data.file instanceof Blob;
+
+scope.addEventListener("message", ({ data }) => {
+  if (isPut(data)) engine.put(data.put, data.file);
+  else void engine.handle(data).then((reply) => scope.postMessage({ reply }));
+});

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { EVENT, PHASES } from "./events.js";
-import { CONFIG, COUNT, DEVICE, DOCUMENT, FAILURE, ID, SOURCE, VERSION } from "./values.js";
+import { INSPECTION, LENS, PLAN, REFUSED } from "./answers.js";
+import { CONFIG, COUNT, DEVICE, DOCUMENT, FAILURE, FILES, ID, SOURCE, TINY, VERSION } from "./values.js";
 
 const base = { v: VERSION, id: ID };
 const ofRun = { ...base, run: ID };
@@ -9,7 +10,20 @@ const ofRun = { ...base, run: ID };
 export const COMMAND = v.variant("type", [
   /** Who is there; events from `since` on come again. */
   v.strictObject({ ...base, type: v.literal("hello"), since: COUNT }),
-  v.strictObject({ ...base, type: v.literal("open"), source: SOURCE }),
+  v.strictObject({ ...base, type: v.literal("open"), source: v.union([TINY, FILES]) }),
+  v.strictObject({ ...base, type: v.literal("close"), document: ID }),
+  v.strictObject({ ...base, type: v.literal("inspect"), document: ID }),
+  /** What would be learnt of some examples, token by token, and of all. */
+  v.strictObject({
+    ...base,
+    type: v.literal("lens"),
+    source: SOURCE,
+    config: CONFIG,
+    from: COUNT,
+    count: v.pipe(COUNT, v.maxValue(20)),
+  }),
+  /** What a training would take. */
+  v.strictObject({ ...base, type: v.literal("plan"), source: SOURCE, config: CONFIG }),
   v.strictObject({ ...base, type: v.literal("start"), source: SOURCE, config: CONFIG }),
   v.strictObject({ ...ofRun, type: v.literal("pause") }),
   v.strictObject({ ...ofRun, type: v.literal("resume") }),
@@ -41,7 +55,11 @@ export type RunSummary = v.InferOutput<typeof RUN>;
 /** What each command answers. */
 export const ANSWERS = {
   hello: v.strictObject({ device: DEVICE, documents: v.array(DOCUMENT), runs: v.array(RUN), seq: COUNT }),
-  open: v.strictObject({ documents: v.array(DOCUMENT) }),
+  open: v.strictObject({ documents: v.array(DOCUMENT), opened: v.array(ID), refused: v.array(REFUSED) }),
+  close: v.strictObject({ documents: v.array(DOCUMENT) }),
+  inspect: INSPECTION,
+  lens: LENS,
+  plan: PLAN,
   start: v.strictObject({ run: RUN }),
   pause: v.strictObject({}),
   resume: v.strictObject({}),

@@ -7,6 +7,8 @@ import type { FromThread, ToThread } from "./thread-messages.js";
 export interface EngineLink {
   /** Answers a message, whatever it is. It never rejects. */
   handle(command: unknown): Promise<Reply>;
+  /** Takes a file that a later command names by its id. */
+  put(id: string, bytes: Uint8Array<ArrayBuffer>): void;
   /** Takes events as they come. */
   onEvent(listener: (event: EngineEvent) => void): void;
   /** Pauses and saves what is under way, and ends. */
@@ -40,6 +42,7 @@ export function engineThread(url: URL, data: unknown, onEnd: (error: unknown) =>
         waiting.set(++sent, resolve);
         say({ number: sent, command });
       }),
+    put: (id, bytes) => say({ put: id, bytes }),
     onEvent: (take) => void (listener = take),
     async close() {
       await new Promise<void>((resolve) => {

@@ -10,6 +10,7 @@ export function serveEngine(host: Omit<EngineHost, "emit">): void {
   const engine = new Engine({ ...host, emit: (event) => say({ event }) });
   port.on("message", (message: ToThread) => {
     if ("rest" in message) void engine.rest().then(() => say({ rested: true }));
+    else if ("put" in message) engine.put(message.put, new Blob([message.bytes]));
     else void engine.handle(message.command).then((reply) => say({ number: message.number, reply }));
   });
 }

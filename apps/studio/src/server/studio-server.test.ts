@@ -10,6 +10,7 @@ import { StudioServer } from "./studio-server.js";
 const app = mkdtempSync(join(tmpdir(), "weft-studio-app-"));
 let tell: (event: EngineEvent) => void;
 const asked: unknown[] = [];
+const put = new Map<string, Uint8Array>();
 let server: StudioServer;
 let port: number;
 let token: string;
@@ -20,6 +21,7 @@ beforeAll(async () => {
   server = new StudioServer({
     engine: {
       handle: async (command) => (asked.push(command), { v: 1, id: "a", ok: {} }),
+      put: (id, bytes) => void put.set(id, bytes),
       onEvent: (listener) => (tell = listener),
       close: async () => undefined,
     },
@@ -160,4 +162,20 @@ test("who is slow with headers or a body is cut, and a fifth stream is refused",
   );
   expect(streams.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 429]);
   for (const { body: text } of streams) await text?.cancel();
+});
+
+test("a file is put under an id, by the page alone", async () => {
+  expect(await ask({ method: "PUT", path: "/api/files/a-1", body: "weights" })).toMatchObject({ status: 200 });
+  expect(new TextDecoder().decode(put.get("a-1"))).toBe("weights");
+  const others: readonly (readonly [Asked, number])[] = [
+    [{ headers: { authorization: "Bearer x" } }, 401],
+    [{ headers: { origin: undefined } }, 403],
+    [{ method: "GET" }, 405],
+    [{ path: "/api/files/../a" }, 404],
+    [{ path: "/api/files/a%2Fb" }, 404],
+    [{ headers: { "content-length": String(2 ** 29) }, body: "" }, 413],
+  ];
+  for (const [asked, status] of others)
+    expect(await ask({ method: "PUT", path: "/api/files/b", body: "x", ...asked })).toMatchObject({ status });
+  expect([...put.keys()]).toEqual(["a-1"]);
 });

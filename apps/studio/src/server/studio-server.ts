@@ -10,11 +10,13 @@ import { EventStreams } from "./event-streams.js";
 
 const HOST = "127.0.0.1";
 const MOST_BODY_BYTES = 2 ** 20;
+const MOST_FILE_BYTES = 256 * 2 ** 20;
 const MOST_HEADER_BYTES = 16 * 1024;
 /** Requests under way at once, without streams. */
 const MOST_REQUESTS = 32;
 /** How long a reader may leave an answer unread, in ms. */
 const STALL_TIMEOUT = 30_000;
+const FILE = /^\/api\/files\/([\w-]{1,64})$/;
 /** Tells the page that its engine is here, and not in a worker of its own. */
 const MARK = '<meta name="weft-engine" content="server">';
 
@@ -31,7 +33,7 @@ export interface StudioServerOptions {
 }
 
 /**
- * The studio's page and its engine on loopback: `POST /api/command`, `GET /api/events?since=N`. It is reached from this machine only, by its own page only, and with
+ * The studio's page and its engine on loopback: `POST /api/command`, `PUT /api/files/ID`, `GET /api/events?since=N`. It is reached from this machine only, by its own page only, and with
  * the token of the link only, which is another one at each start.
  */
 export class StudioServer {
@@ -109,6 +111,13 @@ export class StudioServer {
       const reply = await this.engine.handle(await readJson(request, { maxBodyBytes: MOST_BODY_BYTES, bodyTimeout: this.patience }));
       return respond(response, reply, { headers: HEADERS, stallTimeout: STALL_TIMEOUT });
     }
+    const file = FILE.exec(pathname)?.[1];
+    if (file !== undefined) {
+      if (method !== "PUT") throw wrongMethod("PUT");
+      if (request.headers.origin === undefined) throw new ApiError(403, "a file without an origin", { code: "origin_not_allowed" });
+      this.engine.put(file, await readUpload(request));
+      return respond(response, {}, { headers: HEADERS, stallTimeout: STALL_TIMEOUT });
+    }
     if (pathname !== "/api/events") throw new ApiError(404, "there is nothing here", { code: "not_found" });
     if (method !== "GET") throw wrongMethod("GET");
     const since = Number(searchParams.get("since") ?? 0);
@@ -132,6 +141,23 @@ export class StudioServer {
 }
 
 const wrongMethod = (allow: string): ApiError => new ApiError(405, `expected ${allow}`, { code: "method_not_allowed", headers: { allow } });
+
+/** The bytes of a file that is sent. @throws ApiError 413 for one that is too large */
+async function readUpload(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
+  const tooLarge = (): ApiError =>
+    new ApiError(413, `a file has ${MOST_FILE_BYTES / 2 ** 20} MiB at most: open larger ones in the page of a static host`, {
+      code: "too_large",
+    });
+  if (Number(request.headers["content-length"] ?? 0) > MOST_FILE_BYTES) throw tooLarge();
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > MOST_FILE_BYTES) throw tooLarge();
+    parts.push(part);
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
 
 /** The app's files, its page with the mark. */
 function withMark(files: ReadonlyMap<string, AppFile>): ReadonlyMap<string, AppFile> {

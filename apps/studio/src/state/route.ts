@@ -1,7 +1,7 @@
 import { type Signal, signal } from "@preact/signals";
 
 /** Names of the screens, in the order of the navigation. */
-export const SCREENS = ["open", "train", "settings"] as const;
+export const SCREENS = ["open", "inspect", "data", "train", "settings"] as const;
 /** Name of a screen. */
 export type ScreenName = (typeof SCREENS)[number];
 

@@ -15,6 +15,7 @@ test("what an engine tells others before it has answered takes nothing away of w
   await session.connect(
     {
       listen: (message) => (say = message),
+      put: () => undefined,
       send(command) {
         const { id } = command as { id: string };
         say(steps(4, 2));

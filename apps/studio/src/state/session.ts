@@ -4,7 +4,10 @@ import type { Transport } from "../client/transport.js";
 import { isLive, NEW_RUN, reduce, type RunState } from "../engine/runs/reduce.js";
 import type { RunSummary } from "../protocol/commands.js";
 import type { EngineEvent } from "../protocol/events.js";
-import type { Config, DataDocument, DeviceState, Failure, ModelDocument, OpenedDocument, Source } from "../protocol/values.js";
+import type { Inspection, LensAnswer, Plan, Refused } from "../protocol/answers.js";
+import type { Config, DeviceState, Failure, OpenedDocument, Source } from "../protocol/values.js";
+import type { PickedFile } from "../files/picked-file.js";
+import { Draft } from "./draft.js";
 import { Series } from "./series.js";
 
 /** A run in this page. */
@@ -14,6 +17,13 @@ export interface PageRun {
   readonly series: Series;
   /** What it was started with; undefined until the engine has told. */
   readonly summary: Signal<RunSummary | undefined>;
+}
+
+/** How much was read of a file, in bytes. */
+export interface Reading {
+  readonly what: string;
+  readonly done: number;
+  readonly total: number;
 }
 
 /** What the page knows: it follows the engine by its events, and changes nothing by itself. */
@@ -29,12 +39,12 @@ export class Session {
   /** A failure that no screen has a place for. */
   readonly failure: Signal<Failure | undefined> = signal(undefined);
   readonly run: ReadonlySignal<PageRun | undefined> = computed(() => this.runs.value.get(this.current.value ?? ""));
-  readonly model: ReadonlySignal<ModelDocument | undefined> = computed(() =>
-    this.documents.value.find((one): one is ModelDocument => one.kind === "model"),
-  );
-  readonly data: ReadonlySignal<DataDocument | undefined> = computed(() =>
-    this.documents.value.find((one): one is DataDocument => one.kind === "data"),
-  );
+  /** What the next training is set to. */
+  readonly draft: Draft = new Draft(this.documents);
+  /** The document that is inspected. */
+  readonly inspected: Signal<string | undefined> = signal(undefined);
+  /** How much was read of what is being opened. */
+  readonly reading: Signal<Reading | undefined> = signal(undefined);
   /** Whether the engine is this tab's; others follow it. */
   readonly leads: Signal<boolean> = signal(true);
   /** Seconds until a server that does not answer is tried again. */
@@ -73,6 +83,49 @@ export class Session {
   async openTiny(): Promise<void> {
     const { documents } = await this.engine().send("open", { source: { tiny: "llama" } });
     this.documents.value = documents;
+    this.choose(documents.map(({ id }) => id));
+  }
+
+  /** Hands files over and opens what they hold. @returns what could not be opened */
+  async openFiles(files: readonly PickedFile[]): Promise<readonly Refused[]> {
+    const engine = this.engine();
+    const put: { file: string; path: string }[] = [];
+    for (const { path, file } of files) put.push({ file: await engine.put(file), path });
+    try {
+      const { documents, opened, refused } = await engine.send("open", { source: { files: put } });
+      this.documents.value = documents;
+      this.choose(opened);
+      return refused;
+    } finally {
+      this.reading.value = undefined;
+    }
+  }
+
+  async close(document: string): Promise<void> {
+    this.documents.value = (await this.engine().send("close", { document })).documents;
+  }
+
+  inspect(document: string): Promise<Inspection> {
+    return this.engine().send("inspect", { document });
+  }
+
+  /** What would be learnt of some examples, and of all. */
+  lens(source: Source, config: Config, from: number, count: number): Promise<LensAnswer> {
+    return this.engine().send("lens", { source, config, from, count });
+  }
+
+  /** What a training would take. */
+  plan(source: Source, config: Config): Promise<Plan> {
+    return this.engine().send("plan", { source, config });
+  }
+
+  /** What was opened last is what is trained next. */
+  private choose(ids: readonly string[]): void {
+    for (const { id, kind } of this.documents.value) {
+      if (!ids.includes(id)) continue;
+      if (kind === "model") this.draft.model.value = id;
+      if (kind === "data") this.draft.data.value = id;
+    }
   }
 
   /** Starts a training, and shows it. */
@@ -80,6 +133,7 @@ export class Session {
     const { run } = await this.engine().send("start", { source, config });
     this.know(run);
     this.current.value = run.id;
+    this.draft.isShown.value = false;
   }
 
   pause(run: string): Promise<unknown> {
@@ -144,6 +198,7 @@ export class Session {
     if (event.seq <= this.seen) return;
     this.seen = event.seq;
     if (event.type === "notice") this.notice.value = event.message;
+    if (event.type === "progress") this.reading.value = { what: event.what, done: event.done, total: event.total };
     if (event.type === "device") this.device.value = event.device;
     if (event.run === null) return;
     // The first events of a run come before the answer that names it.

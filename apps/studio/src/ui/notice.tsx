@@ -28,4 +28,6 @@ export function FailureNotice({ failure: { message, hint } }: { readonly failure
   );
 }
 
-const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.$/, "");
+/** As a sentence without its end; names of files and settings keep their spelling. */
+const capitalised = (text: string): string =>
+  (/^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text).replace(/\.$/, "");

@@ -1,34 +1,43 @@
-import { DEFAULT_SETTINGS, type FineTuningSettings } from "@weft/fine-tuning";
+import { DEFAULT_SETTINGS, expectedOf, type FineTuningSettings, TRAIN_FIELDS, type TrainField } from "@weft/fine-tuning";
 import { camel, ConfigError } from "@weft/tensor-core";
-import * as v from "valibot";
+import { meantName } from "@weft/tensor-core/names";
+import { STUDIO_FIELDS } from "../../protocol/fields.js";
 import type { Config } from "../../protocol/values.js";
 
-const positive = v.pipe(v.number(), v.gtValue(0));
-const count = v.pipe(v.number(), v.integer(), v.minValue(1));
-
-/** The settings that the studio sets, under the names of `weft train`'s file. */
-const SETTINGS = v.strictObject({
-  peft: v.optional(v.record(v.string(), v.unknown())),
-  learning_rate: v.optional(positive),
-  max_steps: v.optional(count),
-  per_device_train_batch_size: v.optional(count),
-  max_length: v.optional(count),
-  packing: v.optional(v.boolean()),
-  lr_scheduler_type: v.optional(v.string()),
-  warmup_steps: v.optional(v.pipe(v.number(), v.minValue(0))),
-  seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
-  sample_prompts: v.optional(v.array(v.string())),
-  sample_steps: v.optional(count),
-  save_steps: v.optional(count),
-});
+const PEFT = "peft.";
 
 /** What a config means. @throws ConfigError naming a field that there is not, or a value that is none of its */
-export function settingsOf(config: Config): FineTuningSettings & { readonly sampleSteps?: number } {
-  const read = v.safeParse(SETTINGS, config);
-  if (!read.success) {
-    const [issue] = read.issues;
-    throw new ConfigError(`${v.getDotPath(issue) ?? "config"}: ${issue.message}`, { kind: "unknown-field", hint: "mend this setting" });
+export function settingsOf(config: Config): FineTuningSettings {
+  const { peft = {}, ...values } = config;
+  if (typeof peft !== "object" || peft === null || Array.isArray(peft)) throw wrong("peft", peft, "the fields of PEFT's config");
+  for (const [name, value] of Object.entries(values)) check(fieldOf(name), value);
+  for (const [name, value] of Object.entries(peft)) {
+    const field = TRAIN_FIELDS.find((one) => one.name === `${PEFT}${name}`);
+    // What is no number has more forms in PEFT's config, and is checked with the method's other fields.
+    if (field && field.kind !== "text") check(field, value);
   }
-  const named = Object.fromEntries(Object.entries(read.output).map(([name, value]) => [camel(name), value]));
-  return { ...DEFAULT_SETTINGS, ...named };
+  const named = Object.fromEntries(Object.entries(values).map(([name, value]) => [camel(name), value]));
+  return { ...DEFAULT_SETTINGS, ...named, peft: { ...peft } };
 }
+
+/** @throws ConfigError kind `unknown-field` */
+function fieldOf(name: string): TrainField {
+  const field = STUDIO_FIELDS.find((one) => one.name === name && !name.startsWith(PEFT));
+  if (field) return field;
+  const meant = meantName(
+    name,
+    STUDIO_FIELDS.map((one) => one.name),
+  );
+  throw new ConfigError(`there is no setting ${name}`, {
+    kind: "unknown-field",
+    hint: meant === undefined ? "mend this setting" : `did you mean ${meant}?`,
+  });
+}
+
+function check(field: TrainField, value: unknown): void {
+  const expected = expectedOf(field, value);
+  if (expected !== undefined) throw wrong(field.name, value, expected);
+}
+
+const wrong = (name: string, value: unknown, expected: string): ConfigError =>
+  new ConfigError(`${name} is ${JSON.stringify(value)}, expected ${expected}`, { kind: "training-option", hint: "mend this setting" });

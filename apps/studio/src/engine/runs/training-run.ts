@@ -7,7 +7,8 @@ import type { RunSummary } from "../../protocol/commands.js";
 import type { NewEvent, Phase, Step } from "../../protocol/events.js";
 import type { Failure } from "../../protocol/values.js";
 import type { RunStore, StoredRun } from "../../store/run-store.js";
-import type { OpenData, OpenModel } from "../documents.js";
+import type { OpenData, OpenModel } from "../documents/opened.js";
+import type { EncodedData } from "../examples.js";
 import type { EventLog } from "../event-log.js";
 import { failureOf } from "../failure.js";
 import type { Turns } from "../turns.js";
@@ -24,11 +25,12 @@ const AUTOSAVE = 20_000;
 export interface RunParts {
   /** As it was stored, or will be. */
   readonly stored: StoredRun;
-  readonly settings: FineTuningSettings & { readonly sampleSteps?: number };
+  readonly settings: FineTuningSettings;
   readonly store: RunStore | undefined;
   readonly log: EventLog;
   readonly turns: Turns;
   readonly open: () => Promise<{ readonly device: Device; readonly model: OpenModel; readonly data: OpenData }>;
+  readonly encode: (data: OpenData, model: OpenModel, settings: FineTuningSettings) => Promise<EncodedData>;
   /** Of the device, at this time. */
   readonly usedBytes: () => number;
 }
@@ -154,7 +156,8 @@ export class TrainingRun {
     };
     // One that goes on tells the beginning again: samples are not stored.
     if (prompts.length > 0 && this.current.samples.length === 0) await turns.take(() => sample(undefined, 0));
-    return turns.take(() => prepareTraining({ device, model, data, settings, checkpoint, sample }));
+    const encoded = await this.parts.encode(data, model, settings);
+    return turns.take(() => prepareTraining({ device, model, encoded, settings, checkpoint, sample }));
   }
 
   private async steppingThrough(training: Training): Promise<void> {

@@ -1,14 +1,17 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { RunSummary } from "../../protocol/commands.js";
-import type { Config, OpenedDocument } from "../../protocol/values.js";
+import type { PickedFile } from "../../files/picked-file.js";
+import type { Refused } from "../../protocol/answers.js";
+import type { Config } from "../../protocol/values.js";
 import { reloadIsolated } from "../../service-worker.js";
 import { useSession } from "../../state/context.js";
 import { foreignRequests } from "../../state/privacy.js";
 import { go } from "../../state/route.js";
-import { bytes, whole } from "../../ui/format.js";
-import { Notice } from "../../ui/notice.js";
+import { FailureNotice, Notice } from "../../ui/notice.js";
 import { stateWords } from "../train/words.js";
+import { Documents } from "./documents.js";
+import { DropZone } from "./drop-zone.js";
 import { WORDS } from "./words.js";
 
 /** What the tiny model learns with: seconds on one core, and a style that one sees. */
@@ -24,27 +27,6 @@ const TINY_CONFIG: Config = {
   sample_steps: 40,
 };
 
-function facts(document: OpenedDocument): string {
-  return document.kind === "model"
-    ? `${whole(document.parameters)} parameters · ${document.layers} layers of width ${document.width} · ${whole(document.vocabulary)} tokens · ${bytes(document.bytes)}`
-    : `${whole(document.examples)} passages · ${whole(document.trained)} of ${whole(document.tokens)} tokens are trained on · ${bytes(document.bytes)}`;
-}
-
-/** What is open. */
-function Opened({ documents }: { readonly documents: readonly OpenedDocument[] }): JSX.Element {
-  return (
-    <ul class="documents">
-      {documents.map((one) => (
-        <li key={one.id}>
-          <span class="kind">{one.kind === "model" ? WORDS.model : WORDS.data}</span>
-          <strong>{one.name}</strong>
-          <span class="facts">{facts(one)}</span>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
 /** Runs of before: each is shown by a click, and goes on where it stands. */
 function Runs(): JSX.Element | null {
   const session = useSession();
@@ -52,6 +34,7 @@ function Runs(): JSX.Element | null {
   if (runs.length === 0) return null;
   const show = (id: string): void => {
     session.current.value = id;
+    session.draft.isShown.value = false;
     go("train");
   };
   return (
@@ -74,37 +57,67 @@ function Runs(): JSX.Element | null {
 
 /** What a run is called: its model, and when it began. */
 const nameOf = ({ source, createdAt }: RunSummary): string =>
-  `Tiny ${source.tiny}, ${new Date(createdAt).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })}`;
+  `${"tiny" in source ? `Tiny ${source.tiny}` : `${source.model.name} on ${source.data.name}`}, ${new Date(createdAt).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })}`;
 
-/** The first screen: what is open, and the tiny model for whoever has none. */
+/** The first screen: what is dropped is opened, and the tiny model is there for whoever has none. */
 export function OpenScreen(): JSX.Element {
   const session = useSession();
-  const [opening, setOpening] = useState(false);
-  const { device, documents, isBusy } = session;
+  const [opening, setOpening] = useState<"tiny" | "files">();
+  const [refused, setRefused] = useState<readonly Refused[]>([]);
+  const { device, documents, isBusy, reading, draft } = session;
   const tryTiny = async (): Promise<void> => {
-    setOpening(true);
+    setOpening("tiny");
     const started = await session.attempt(async () => {
       await session.openTiny();
       await session.start({ tiny: "llama" }, TINY_CONFIG);
     });
-    setOpening(false);
+    setOpening(undefined);
     if (started) go("train");
   };
-  const ready = device.value !== undefined && !isBusy.value && !opening;
+  const openFiles = async (files: readonly PickedFile[]): Promise<void> => {
+    setOpening("files");
+    setRefused([]);
+    await session.attempt(async () => setRefused(await session.openFiles(files)));
+    setOpening(undefined);
+  };
+  const setUp = (): void => {
+    draft.isShown.value = true;
+    go("train");
+  };
+  const here = device.value !== undefined && opening === undefined;
+  const isEmpty = documents.value.length === 0;
+  const told =
+    reading.value && opening === "files" ? WORDS.reading(reading.value.what, reading.value.done, reading.value.total) : WORDS.looking;
   return (
     <div class="open">
       <section class="hero">
         <h1>{WORDS.title}</h1>
         <p class="lead">{WORDS.lead}</p>
       </section>
-      <section class="start" aria-labelledby="tiny">
-        {documents.value.length === 0 ? <p class="empty">{WORDS.empty}</p> : <Opened documents={documents.value} />}
-        <p>
-          <button id="tiny" class="primary" disabled={!ready} onClick={() => void tryTiny()}>
-            {WORDS.tiny}
-          </button>
-        </p>
-        <p class="hint">{opening ? WORDS.opening : WORDS.tinyLead}</p>
+      {!isEmpty && (
+        <section class="start" aria-label="What is open">
+          <Documents documents={documents.value} />
+          {draft.source.value && (
+            <p>
+              <button class="primary" onClick={setUp}>
+                {WORDS.setUp}
+              </button>
+            </p>
+          )}
+        </section>
+      )}
+      <DropZone disabled={!here} onFiles={(files) => void openFiles(files)}>
+        <p class={isEmpty ? "empty" : undefined}>{opening === "files" ? told : isEmpty ? WORDS.empty : WORDS.more}</p>
+        <p class="hint">{WORDS.kindsOfFiles}</p>
+      </DropZone>
+      {refused.map(({ name, failure }) => (
+        <FailureNotice key={name} failure={failure} />
+      ))}
+      <section class="tiny">
+        <button class={isEmpty ? "primary" : undefined} disabled={!here || isBusy.value} onClick={() => void tryTiny()}>
+          {WORDS.tiny}
+        </button>
+        <p class="hint">{opening === "tiny" ? WORDS.opening : WORDS.tinyLead}</p>
       </section>
       <Runs />
       {device.value && !device.value.isolated && (

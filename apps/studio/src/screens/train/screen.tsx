@@ -6,7 +6,10 @@ import type { PageRun } from "../../state/session.js";
 import * as format from "../../ui/format.js";
 import { FailureNotice, Notice } from "../../ui/notice.js";
 import { Charts } from "./charts.js";
+import { Numbers } from "../../ui/numbers.js";
 import { Samples } from "./samples.js";
+import { Setup } from "./setup.js";
+import { SETUP } from "./setup-words.js";
 import { secondsLeft, stateWords, verifiedWords, WORDS } from "./words.js";
 
 /** The time, once a second while something runs. */
@@ -31,9 +34,12 @@ function Controls({ run }: { readonly run: PageRun }): JSX.Element {
       if (begun) await session.start(begun.source, begun.config);
     };
     return (
-      <button disabled={session.isBusy.value || !begun} onClick={() => void session.attempt(again)}>
-        {WORDS.again}
-      </button>
+      <>
+        {session.draft.source.value && <button onClick={() => (session.draft.isShown.value = true)}>{SETUP.title}</button>}
+        <button disabled={session.isBusy.value || !begun} onClick={() => void session.attempt(again)}>
+          {WORDS.again}
+        </button>
+      </>
     );
   }
   return (
@@ -54,10 +60,10 @@ function Controls({ run }: { readonly run: PageRun }): JSX.Element {
   );
 }
 
-function Numbers({ state, now }: { readonly state: RunState; readonly now: number }): JSX.Element {
+function numbersOf(state: RunState, now: number): readonly (readonly [string, string])[] {
   const { last, lastEval, phase } = state;
   const left = isLive(phase) ? secondsLeft(state, now) : undefined;
-  const numbers: readonly (readonly [string, string])[] = [
+  return [
     [WORDS.loss, format.loss(last?.loss)],
     ...(lastEval === undefined ? [] : [["Eval", format.loss(lastEval)] as const]),
     [WORDS.lr, format.rate(last?.lr)],
@@ -65,16 +71,6 @@ function Numbers({ state, now }: { readonly state: RunState; readonly now: numbe
     [WORDS.tokPerS, last ? format.whole(last.tokPerS) : "–"],
     isLive(phase) ? [WORDS.left, left === undefined ? "–" : format.clock(left)] : [WORDS.time, format.clock(state.seconds)],
   ];
-  return (
-    <dl class="numbers">
-      {numbers.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
 }
 
 function Running({ run }: { readonly run: PageRun }): JSX.Element {
@@ -96,7 +92,7 @@ function Running({ run }: { readonly run: PageRun }): JSX.Element {
           <p>{verifiedWords(verified)}</p>
         </Notice>
       )}
-      <Numbers state={state} now={now} />
+      <Numbers numbers={numbersOf(state, now)} />
       <Charts series={run.series} />
       <Samples state={state} />
     </>
@@ -105,7 +101,9 @@ function Running({ run }: { readonly run: PageRun }): JSX.Element {
 
 /** Training: where it stands, its curves, and what the model writes. */
 export function TrainScreen(): JSX.Element {
-  const { run, device } = useSession();
+  const { run, device, draft } = useSession();
+  const source = draft.source.value;
+  if (source && (draft.isShown.value || !run.value)) return <Setup source={source} />;
   if (run.value) return <Running run={run.value} key={run.value.id} />;
   return (
     <div class="nothing">

@@ -1,0 +1,20 @@
+/** What the screen says. */
+export const WORDS = {
+  title: "Inspect",
+  nothing: "Nothing open yet. Drop a model here, or try the tiny one.",
+  goOpen: "Go to Open",
+  which: "Document",
+  tensors: "Tensors",
+  list: "List of tensors",
+  name: "Name",
+  shape: "Shape",
+  dtype: "Type",
+  bytes: "Size",
+  find: "Find a tensor",
+  reading: "Reading the headers.",
+  noModel: "Open a model to see whether the adapter fits it.",
+  fits: (model: string): string => `Fits ${model}`,
+  fitsNot: (model: string): string => `Does not fit ${model}`,
+  base: (name: string): string => `made for ${name}`,
+  count: (shown: number, all: number): string => (shown === all ? `${all} tensors` : `${shown} of ${all} tensors`),
+} as const;
