@@ -56,6 +56,11 @@ describe("formulas on f32, in units in the last place of the exact value", () =>
     expect([...spread(-(2 ** 20), 2 ** 20, 100_000)].filter((x) => !isClose(x))).toEqual([]);
   });
 
+  it.each(["sin", "cos"] as const)("%s lies between -1 and 1 wherever it is", (op) => {
+    const values = Array.from({ length: 5000 }, (_, i) => 2 ** (i / 40) * (i % 2 === 0 ? 1.3 : -1.7));
+    expect(values.filter((x) => Number.isFinite(Math.fround(x)) && !(Math.abs(unary(op, x)) <= 1))).toEqual([]);
+  });
+
   it.each([-3.5, -2, -1, -0.5, 0.3, 0.5, 1, 2, 3, 7.25, 20])("pow with exponent %f", (y) => {
     const values = [...spread(1e-3, 70, 20_000), ...spread(1e-30, 1e30, 1000)];
     expect(

@@ -24,7 +24,8 @@ export function sinCos<F, I, M>(l: Lanes<F, I, M>, x: F, shift: 0 | 1): F {
   const [first, rest] = less(l, fine, l.mul(low, c3));
   const finest = l.sub(l.add(lost, rest), l.mul(l.add(high, low), c4));
   const r = l.min(l.max(l.add(first, finest), l.f32(-1)), l.f32(1));
-  const tail = l.add(l.sub(first, r), finest);
+  // Not a comparison that NaN fails: of NaN the tail stays NaN.
+  const tail = l.select(l.lt(l.f32(1), l.abs(first)), l.f32(0), l.add(l.sub(first, r), finest));
   const square = l.mul(r, r);
   const [top, below] = less(l, l.f32(1), l.mul(square, l.f32(0.5)));
   const S = [-0.1666666716337204, 0.008333326317369938, -0.00019838362641166896, 2.709882210183423e-6];
