@@ -19,7 +19,7 @@ const LIMITS = {
   "adapters-structured": 8_300,
   "io-gguf": 4_300,
   "io-safetensors": 5_400,
-  "kernels-onnx": 23_100,
+  "kernels-onnx": 24_200,
   // With products and fused loops; other kernels are loaded with the first plan that needs them.
   "kernels-wasm": 22_600,
   "quant-nf4-awq": 4_500,
@@ -28,7 +28,7 @@ const LIMITS = {
   tokenizers: 21_000,
 };
 /** Of the page with a LoRA, gzipped. */
-const [PAGE_FIRST, PAGE_RESULT] = [109_250, 109_400];
+const [PAGE_FIRST, PAGE_RESULT] = [109_500, 109_600];
 /** Entries measured instead of the whole: what inference alone imports. */
 const ENTRIES = {
   "adapters-lora": 'export { LORA, LoraConfig } from "./src/index.ts";',
