@@ -25,6 +25,7 @@ export {
   convertAdapter,
   type ConvertOptions,
   guessNotes,
+  nothingLeft,
   writeModules,
   type WriteModulesOptions,
 } from "./conversion/convert-adapter.js";

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import type { WeightSource } from "@weft/io-safetensors";
-import type { TargetName } from "@weft/convert";
+import { nothingLeft, type TargetName } from "@weft/convert";
 import { checkOutput, ggufModelShape, openAdapterAt, openCheckpoint, openGgufAdapter, writeGgufAdapter } from "@weft/checkpoint/node";
 import type { Context } from "../context.js";
 import { UsageError } from "../failure.js";
@@ -28,6 +28,7 @@ export async function convertToGguf(path: string, options: GgufAdapterOptions, c
     const checkpoint = base.endsWith(".gguf") ? undefined : await openCheckpoint(base);
     if (checkpoint) opened.push(checkpoint);
     const { modules, losses } = modulesOfAdapter(adapter, "peft", checkpoint, context, { turned: true });
+    if (modules.length === 0) throw nothingLeft(losses, "a GGUF file");
     const [lost] = losses;
     if (lost && !options.allowLoss) throw new UsageError(lost.message, "--allow-loss leaves it out");
     for (const { message } of losses) context.out.warn(`lost: ${message}`);

@@ -106,6 +106,13 @@ describe("a LoRA as a GGUF file", () => {
     await Promise.all([file.close(), plain.close()]);
   });
 
+  it("is not written without a module: what was lost is said", async () => {
+    const out = `${fresh()}.gguf`;
+    const lost = await weftBuilt("convert", join(FIXTURES, "peft/lokr_conv1d"), "--to", "gguf", "--base", TINY, "--allow-loss", "-o", out);
+    expect(lost).toMatchObject({ code: 2, stderr: expect.stringContaining("a GGUF file can hold nothing of this adapter: conv0: PEFT has") });
+    expect(existsSync(out)).toBe(false);
+  });
+
   it("needs the model that it is for, and says so", async () => {
     const out = `${fresh()}.gguf`;
     expect((await weftBuilt("export", PEFT, "--target", "llama-server", "-o", out)).stderr).toMatch(/a GGUF adapter needs --base/);

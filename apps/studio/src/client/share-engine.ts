@@ -14,9 +14,12 @@ type Shared =
 function lead(start: () => Transport, take: (transport: Transport, leads: boolean) => void): Promise<never> {
   const engine = start();
   const channel = new BroadcastChannel(LOCK);
+  // A command may name a file that was put before it, and is still on its way to a server.
+  let put: Promise<unknown> = Promise.resolve();
   channel.addEventListener("message", ({ data }: MessageEvent<Shared>) => {
-    if ("command" in data) engine.send(data.command);
-    if ("put" in data) void engine.put(data.put, data.file);
+    if ("command" in data) void put.then(() => engine.send(data.command));
+    // That one did not arrive is what the command that names it says.
+    if ("put" in data) put = Promise.all([put, engine.put(data.put, data.file)]).catch(() => undefined);
   });
   take(
     {

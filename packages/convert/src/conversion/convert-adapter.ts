@@ -137,7 +137,8 @@ const lossy = (losses: readonly Loss[], to: TargetName): CapabilityError =>
     hint: losses.every(({ keeps }) => keeps) ? "--allow-loss writes it rounded" : "--allow-loss writes the rest without it",
   });
 
-const nothingLeft = (losses: readonly Loss[], to: TargetName): CapabilityError | MatchError =>
+/** The error for an adapter of which nothing would be written. @param to what should have held it */
+export const nothingLeft = (losses: readonly Loss[], to: string): CapabilityError | MatchError =>
   losses.length === 0
     ? new MatchError("the adapter has no modules", { kind: "nothing-left" })
     : new CapabilityError(`${to} can hold nothing of this adapter: ${listed(losses)}`, {

@@ -1,6 +1,6 @@
 import { type GgufFile, type GgufMetadata, type GgufValue, type NamedTensor, permuteHeads, tensorNames } from "@weft/io-gguf";
 import { writeGguf } from "@weft/io-gguf/node";
-import { asPlainLora, type ConvertModule, extractedModule, readFactors } from "@weft/convert";
+import { asPlainLora, type ConvertModule, extractedModule, nothingLeft, readFactors } from "@weft/convert";
 import { CapabilityError, decode, type DType, FormatError } from "@weft/tensor-core";
 import { dequantize, GGUF_TYPES, type GgufType, ggufWeight } from "@weft/quant-nf4-awq";
 
@@ -27,7 +27,7 @@ const refuse = (label: string, why: string): CapabilityError =>
  * Writes a LoRA as llama.cpp reads it: `<tensor>.lora_a` [r, in] and `.lora_b` [out, r] in f32, whose product llama.cpp multiplies by alpha / r. Where modules have other scales (rsLoRA of several ranks,
  * patterns), what theirs is more goes into `lora_b`.
  * @returns modules whose factor is no power of two, so that `lora_b` was rounded
- * @throws CapabilityError kind `unwritable-format` for what is no LoRA of a linear layer, or of a layer that the file does not have
+ * @throws CapabilityError kind `unwritable-format` for what is no LoRA of a linear layer, or of a layer that the file does not have; MatchError kind `nothing-left` without modules
  * @see llama.cpp `convert_lora_to_gguf.py`, `llama-adapter.cpp`
  */
 export async function writeGgufAdapter(
@@ -36,6 +36,7 @@ export async function writeGgufAdapter(
   { architecture, heads, kvHeads }: GgufModelShape,
   signal: AbortSignal | undefined,
 ): Promise<readonly string[]> {
+  if (modules.length === 0) throw nothingLeft([], "a GGUF file");
   const names = tensorNames(architecture);
   const placed = modules.map((module) => {
     const plain = asPlainLora(module);
