@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -105,6 +105,33 @@ describe.skipIf(browserPath === undefined)("the studio of the terminal", () => {
     await heading(again, /^Done: \d+ steps in /);
     await again.close();
     expect(await server.end("SIGTERM")).toBe(0);
+  });
+
+  it("has trained the adapter that weft train makes of the same config, bit for bit", async () => {
+    const run = join(runs, readdirSync(runs)[0]!);
+    const { config } = JSON.parse(readFileSync(join(run, "run.json"), "utf8")) as { config: object };
+    // Of the first pause: the others of the run are removed as it goes on.
+    const checkpoint = readdirSync(run).find((name) => name.startsWith("checkpoint-"))!;
+    const tiny = join(import.meta.dirname, "../../../packages/tiny-models");
+    const out = `${runs}-of-weft-train`;
+    const settings = {
+      ...config,
+      model_name_or_path: join(tiny, "models/llama"),
+      train_file: join(tiny, "texts/romeo-and-juliet.txt"),
+      output_dir: out,
+      save_steps: Number(checkpoint.slice("checkpoint-".length)),
+      device: "cpu",
+    };
+    writeFileSync(`${out}.yaml`, JSON.stringify(settings));
+    const trainer = spawn(process.execPath, [PROGRAM, "train", `${out}.yaml`, "--quiet"], { stdio: ["ignore", "ignore", "inherit"] });
+    const ended = once(trainer, "exit");
+    await expect.poll(() => existsSync(join(out, checkpoint, "done.json")) || trainer.exitCode !== null, { timeout: 120_000 }).toBe(true);
+    trainer.kill("SIGKILL");
+    await ended;
+    const adapter = (folder: string): string => readFileSync(join(folder, checkpoint, "adapter_model.safetensors")).toString("hex");
+    expect(adapter(out) === adapter(run)).toBe(true);
+    rmSync(out, { recursive: true });
+    rmSync(`${out}.yaml`);
   });
 
   it("has no request to other places, and no report of its policy", () =>

@@ -109,7 +109,10 @@ describe("a LoRA as a GGUF file", () => {
   it("is not written without a module: what was lost is said", async () => {
     const out = `${fresh()}.gguf`;
     const lost = await weftBuilt("convert", join(FIXTURES, "peft/lokr_conv1d"), "--to", "gguf", "--base", TINY, "--allow-loss", "-o", out);
-    expect(lost).toMatchObject({ code: 2, stderr: expect.stringContaining("a GGUF file can hold nothing of this adapter: conv0: PEFT has") });
+    expect(lost).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("a GGUF file can hold nothing of this adapter: conv0: PEFT has"),
+    });
     expect(existsSync(out)).toBe(false);
   });
 
