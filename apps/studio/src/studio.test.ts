@@ -167,14 +167,14 @@ describe.skipIf(browserPath === undefined)("the built studio", () => {
     await page.getByText(/^Ready: about .* on this device\.$/).waitFor();
     await page.getByLabel("Length").fill("none");
     await page.getByText("Expected a number.").waitFor();
-    expect(await page.getByRole("button", { name: "Start" }).isDisabled()).toBe(true);
+    await expect.poll(() => page.getByRole("button", { name: "Start" }).isDisabled()).toBe(true);
     await page.getByLabel("Length").fill("64");
     await page.getByLabel("Steps, instead of epochs").fill("3");
     await page.getByText("All settings").click();
-    expect(await page.getByLabel("max_steps").inputValue()).toBe("3");
+    await expect.poll(() => page.getByLabel("max_steps").inputValue()).toBe("3");
     await page.getByText(/^3 steps\. Memory: /).waitFor();
     await page.getByRole("button", { name: /^Rank 4: [\d.]+ MB$/ }).click();
-    expect(await page.getByLabel("peft.r").inputValue()).toBe("4");
+    await expect.poll(() => page.getByLabel("peft.r").inputValue()).toBe("4");
     await quiet(page, "train");
     await page.getByRole("button", { name: "Start" }).click();
     await page.getByRole("heading", { name: /^Done: 3 steps in / }).waitFor();
