@@ -5,7 +5,7 @@ import { KERNELS } from "./kernels/index.js";
 import { noteClaims } from "./testing/claimed.js";
 
 /** Per primitive and composite; the same shaders meet all cases in Node, and compiling them is what takes the time. */
-const CASES_EACH = 2;
+const CASES_EACH = 1;
 
 describe("the GPU backend conforms in a page", () => {
   const claimed = new Set<string>();
